@@ -1,0 +1,126 @@
+package configs
+
+// Config is one experiment: every key of docs/config.md, resolved and valid.
+type Config struct {
+	Name        string // names the run's directory
+	Description string
+	Model       Model
+	Data        Data
+	Train       Train
+	Quant       Quant
+	Export      Export
+
+	origins map[string]Pos // of each value that is not a default
+}
+
+// Model says which network is trained and where its weights come from.
+type Model struct {
+	Arch Arch
+	Init string // RandomInit, EmbeddedInit + name, or a path
+}
+
+// Data says what is read and how pictures are augmented.
+type Data struct {
+	Dataset    Dataset
+	Root       string
+	Validation int // pictures held out from the training set
+	Augment    Augment
+	Workers    int // 0: as many as threads
+}
+
+// Augment is what happens to a training picture.
+type Augment struct {
+	Crop int // pixels of zero padding on each side before the random crop
+	Flip bool
+}
+
+// Train says how long and with which optimizer.
+type Train struct {
+	Epochs          int // 0: calibrate and evaluate only
+	Batch           int
+	LR              float64
+	Seed            uint64
+	Optimizer       Optimizer
+	Groups          Groups
+	Schedule        Schedule
+	MaxSteps        int // 0: no limit
+	LogEvery        int // steps
+	CheckpointEvery Duration
+	ClipGradNorm    float64 // 0: off
+}
+
+// Optimizer holds the settings that all parameter groups share.
+type Optimizer struct {
+	Kind        OptimizerKind
+	Momentum    float64
+	Nesterov    bool
+	WeightDecay float64
+}
+
+// Groups holds what differs between kinds of parameters.
+type Groups struct {
+	Weights, BatchNorm, Bias, Scales Group
+}
+
+// Group scales the learning rate of its parameters and sets their weight decay.
+type Group struct {
+	LRMultiplier float64
+	WeightDecay  Decay
+}
+
+// Schedule is the learning rate over time, as a factor of Train.LR.
+type Schedule struct {
+	Kind       ScheduleKind
+	Warmup     Duration   // linear, from 0 up to Train.LR
+	Milestones []Duration // step only, ascending
+	Factor     float64    // step only: multiplies the rate at each milestone
+	Final      float64    // cosine only: share of Train.LR reached at the end
+}
+
+// Quant says what is quantized, to how many bits and by which method.
+type Quant struct {
+	Weights, Activations TensorSpec
+	FirstLast            Bits // first convolution and last linear layer; may be Same
+	Residual             Bits
+	Layers               []Rule // in order of appearance; see Resolve
+}
+
+// TensorSpec is how one tensor is quantized. With Bits FP the rest is unused.
+type TensorSpec struct {
+	Bits               Bits
+	Estimator          Estimator
+	Granularity        Granularity
+	Signed             Signed
+	Narrow             bool // leave out the lowest level: -7..7 instead of -8..7
+	N                  GradN
+	STE                STE
+	Calibration        Calibration
+	CalibrationBatches int // 0 for weights, which need no data
+}
+
+// Export says which files a finished run leaves.
+type Export struct {
+	Formats []Format
+	Target  Target
+}
+
+// Origin says where the value at a key path such as "train.lr" was set:
+// "file:line:column", "argument" or "default"; "" when there is no such value.
+// Paths into per-layer rules are written as in overrides.
+func (c *Config) Origin(keyPath string) string {
+	segments, err := parsePath(keyPath)
+	if err != nil {
+		return ""
+	}
+	p := joinPath(segments)
+	pos, set := c.origins[p]
+	switch {
+	case set && pos.Argument != "":
+		return "argument"
+	case set:
+		return pos.String()
+	case hasLeaf(p):
+		return "default"
+	}
+	return ""
+}

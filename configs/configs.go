@@ -1,0 +1,84 @@
+// Package configs reads YAML experiments into a typed, validated Config.
+//
+// Most callers want [Load]. One table (table.go) lists every key with its type,
+// default, range and meaning; decoding, validation, defaults, the JSON Schema
+// and docs/config.md all come from it. Reading is strict: an unknown key, a
+// wrong type or an impossible value is an error with its place in the file, and
+// all errors are reported at once.
+package configs
+
+import (
+	"embed"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+//go:embed *.yaml _base/*.yaml
+var embedded embed.FS
+
+// Entry is one embedded experiment.
+type Entry struct {
+	Name        string // what Load takes
+	Description string // one line
+}
+
+// Names lists the embedded experiments in alphabetical order.
+func Names() []Entry {
+	var entries []Entry
+	for _, name := range embeddedNames() {
+		l := newLoader()
+		c := l.config(source{embedded: true, path: name + ".yaml"}, nil)
+		entries = append(entries, Entry{Name: name, Description: c.Description})
+	}
+	return entries
+}
+
+func embeddedNames() []string {
+	files, err := fs.Glob(embedded, "*.yaml")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for i, f := range files {
+		files[i] = strings.TrimSuffix(f, ".yaml")
+	}
+	return files
+}
+
+// Load reads an experiment: a file, or an embedded experiment by its name with
+// or without ".yaml". A path in a folder named configs that does not exist
+// (configs/quickstart.yaml) means the embedded experiment of that name.
+//
+// Each override is a bare key.path=value whose value is YAML and wins over the
+// files; later overrides win. The glob of a per-layer rule stands in brackets:
+// quant.layers["layer3.*|linear"].weights.bits=2, quotes optional unless the
+// glob contains a bracket.
+//
+// A file inherits with "extends: base.yaml" or a list, relative to the file or
+// else embedded: maps merge, later wins, lists replace.
+//
+// Whatever is wrong, the error is an [ErrorList] with all findings.
+func Load(nameOrPath string, overrides []string) (*Config, error) {
+	l := newLoader()
+	src, err := locate(nameOrPath)
+	if err != nil {
+		l.report(Pos{File: filepath.ToSlash(nameOrPath)}, "%v", err)
+		return nil, l.errs
+	}
+	c := l.config(src, overrides)
+	if len(l.errs) > 0 {
+		return nil, l.errs.sorted()
+	}
+	return c, nil
+}
+
+// config loads, merges and checks src; what is wrong ends up in l.errs.
+func (l *loader) config(src source, overrides []string) *Config {
+	doc := l.load(src)
+	for _, arg := range overrides {
+		doc.merge(l.override(arg))
+	}
+	base := strings.TrimSuffix(path.Base(src.name()), path.Ext(src.name()))
+	return l.build(doc, Pos{File: src.name(), Line: 1, Column: 1}, strings.TrimPrefix(base, "embedded:"))
+}

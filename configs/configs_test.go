@@ -1,0 +1,329 @@
+package configs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// same returns c without the places, which differ when it is written anew.
+func same(c *Config) Config {
+	s := *c
+	s.origins = nil
+	s.Quant.Layers = nil
+	for _, r := range c.Quant.Layers {
+		r.Pos = Pos{}
+		s.Quant.Layers = append(s.Quant.Layers, r)
+	}
+	return s
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "x.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func mustLoad(t *testing.T, path string, overrides ...string) *Config {
+	t.Helper()
+	c, err := Load(path, overrides)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func files(t *testing.T, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no files %s (%v)", pattern, err)
+	}
+	return paths
+}
+
+func TestOK(t *testing.T) {
+	for _, path := range files(t, "testdata/ok/*.yaml") {
+		c := mustLoad(t, path)
+		golden(t, strings.TrimSuffix(path, ".yaml")+".out", string(c.AnnotatedYAML()))
+		for what, text := range map[string][]byte{"YAML": c.YAML(), "AnnotatedYAML": c.AnnotatedYAML()} {
+			if again := mustLoad(t, write(t, string(text))); !reflect.DeepEqual(same(c), same(again)) {
+				t.Errorf("%s: %s is read back as\n%+v\nwanted\n%+v", path, what, same(again), same(c))
+			}
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for _, path := range files(t, "testdata/err/*.yaml") {
+		_, err := Load(path, nil)
+		var list ErrorList
+		if !errors.As(err, &list) || len(list) == 0 {
+			t.Errorf("%s: got %v, wanted an ErrorList", path, err)
+			continue
+		}
+		golden(t, strings.TrimSuffix(path, ".yaml")+".out", err.Error()+"\n")
+	}
+}
+
+func TestParse(t *testing.T) {
+	c := mustLoad(t, "resnet20_w2a2", "train.seed=3")
+	again, err := Parse("checkpoint.qat", c.YAML())
+	if err != nil || !reflect.DeepEqual(same(c), same(again)) {
+		t.Errorf("%v\n%+v\nwanted\n%+v", err, again, c)
+	}
+	if _, err := Parse("checkpoint.qat", []byte("train: {lr: 0}")); err == nil || !strings.HasPrefix(err.Error(), "checkpoint.qat:1:") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEmbedded(t *testing.T) {
+	wantBits := map[string][4]Bits{ // weights, activations, first_last, residual
+		"quickstart":    {4, 4, 8, 8},
+		"resnet20_fp32": {FP, FP, FP, FP},
+		"resnet20_w2a2": {2, 2, 8, 8},
+		"resnet20_w4a4": {4, 4, 8, 8},
+		"resnet20_w8a8": {8, 8, 8, 8},
+	}
+	names := Names()
+	if len(names) != len(wantBits) {
+		t.Errorf("Names() lists %d configs, wanted %d", len(names), len(wantBits))
+	}
+	for _, e := range names {
+		for _, spelling := range []string{e.Name, e.Name + ".yaml", "configs/" + e.Name + ".yaml"} {
+			c := mustLoad(t, spelling)
+			if c.Name != e.Name || c.Description != e.Description || e.Description == "" || strings.Contains(e.Description, "\n") {
+				t.Errorf("%s: name %q, description %q, listed as %+v", spelling, c.Name, c.Description, e)
+			}
+			q := c.Quant
+			if got := [4]Bits{q.Weights.Bits, q.Activations.Bits, q.FirstLast, q.Residual}; got != wantBits[e.Name] {
+				t.Errorf("%s: bits %v, wanted %v", spelling, got, wantBits[e.Name])
+			}
+		}
+	}
+	c := mustLoad(t, "resnet20_w4a4")
+	if c.Model.Init != EmbeddedInit+"resnet20_cifar10" || c.Train.Epochs != 4 || c.Train.LR != 0.01 || c.Train.Optimizer.WeightDecay != 1e-4 {
+		t.Errorf("resnet20_w4a4: %+v", c)
+	}
+	if got, want := c.Origin("train.lr"), "embedded:_base/cifar10_finetune.yaml:"; !strings.HasPrefix(got, want) {
+		t.Errorf("origin of train.lr is %q, wanted %s...", got, want)
+	}
+}
+
+func TestNotFound(t *testing.T) {
+	dir := t.TempDir()
+	big := filepath.Join(dir, "big.yaml")
+	if err := os.WriteFile(big, bytes.Repeat([]byte("#"), maxSize+1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"quickstrat":               `did you mean "quickstart"?`,
+		"elsewhere/quickstart":     "no such file or embedded config", // a mistyped directory is no fallback
+		"":                         "no such file or embedded config",
+		dir:                        "is a directory",
+		big:                        "so not a config",
+		"testdata/err/nowhere.yml": "no such file",
+	} {
+		_, err := Load(path, nil)
+		var list ErrorList
+		if !errors.As(err, &list) || len(list) == 0 || !strings.Contains(err.Error(), want) {
+			t.Errorf("Load(%q): %v, wanted ...%s...", path, err, want)
+		}
+	}
+}
+
+// A file's name is the default of name, which becomes a directory.
+func TestDefaultName(t *testing.T) {
+	text := "train: {epochs: 1}\nquant: {weights: {bits: 4}, activations: {bits: 4}}\n"
+	path := filepath.Join(t.TempDir(), "-x.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path, nil); err == nil || !strings.Contains(err.Error(), "set name") {
+		t.Errorf("got %v, wanted an error about the name", err)
+	}
+	if c := mustLoad(t, path, "name=ok"); c.Name != "ok" {
+		t.Errorf("name %q", c.Name)
+	}
+	if c := mustLoad(t, write(t, text)); c.Name != "x" {
+		t.Errorf("name %q, wanted that of the file", c.Name)
+	}
+}
+
+func TestDiskWinsOverEmbedded(t *testing.T) {
+	t.Chdir(t.TempDir())
+	text := "train: {epochs: 7}\nquant: {weights: {bits: 4}, activations: {bits: 4}}\n"
+	if err := os.WriteFile("quickstart.yaml", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if c := mustLoad(t, "quickstart.yaml"); c.Train.Epochs != 7 {
+		t.Errorf("epochs %d, wanted 7 from the file", c.Train.Epochs)
+	}
+	if c := mustLoad(t, "quickstart"); c.Train.Epochs != 4 {
+		t.Errorf("epochs %d, wanted 4 from the embedded config", c.Train.Epochs)
+	}
+}
+
+func TestOverrides(t *testing.T) {
+	c := mustLoad(t, "resnet20_w4a4", "train.lr=1", "train.lr=0.5", "name=run=1",
+		"quant.layers[layer3.*|linear].weights.bits=2", `quant.layers["layer[12].*"]={activations: {bits: fp}}`,
+		"train.schedule.kind=step", "train.schedule.milestones=[2ep, 3ep]", "train.optimizer={nesterov: true}")
+	if c.Train.LR != 0.5 || c.Name != "run=1" || !c.Train.Optimizer.Nesterov || c.Train.Optimizer.Momentum != 0.9 {
+		t.Errorf("%+v", c)
+	}
+	if got := c.Train.Schedule.Milestones; !reflect.DeepEqual(got, []Duration{{2, Epochs}, {3, Epochs}}) {
+		t.Errorf("milestones %v", got)
+	}
+	for name, want := range map[string][2]Bits{"linear": {2, 4}, "layer3.0.conv1": {2, 4}, "layer2.0.conv1": {4, FP}} {
+		if w, a := c.Quant.Resolve(name, false, false); w.Bits != want[0] || a.Bits != want[1] {
+			t.Errorf("%s: %v %v, wanted %v", name, w.Bits, a.Bits, want)
+		}
+	}
+	for path, want := range map[string]string{
+		"train.lr": "argument", "name": "argument", "train.seed": "default", "train": "", "nonsense": "", "a..b": "",
+		"quant.layers[linear].weights.bits":            "",
+		"quant.layers[layer3.*|linear].weights.bits":   "argument",
+		`quant.layers["layer[12].*"].activations.bits`: "argument",
+		"quant.weights.bits":                           "embedded:resnet20_w4a4.yaml:4:19",
+		"extends":                                      "",
+	} {
+		if got := c.Origin(path); got != want {
+			t.Errorf("Origin(%s) = %q, wanted %q", path, got, want)
+		}
+	}
+}
+
+func TestOverrideErrors(t *testing.T) {
+	for _, tt := range [][2]string{
+		{"train.lrr=1", `argument "train.lrr=1": unexpected key "lrr" in train (did you mean "lr"?)`},
+		{"lr=1", `did you mean "train.lr"?`},
+		{"train.lr=", `argument "train.lr=": train.lr: wanted a finite number > 0, found an empty value`},
+		{"train.lr=.inf", "train.lr: wanted a finite number > 0, found .inf"},
+		{"train.lr=1\n---\n2", "second YAML document"},
+		{"train.lr=[", "not valid YAML"},
+		{"train.lr=\xff", "not UTF-8"},
+		{"train.lr", "wanted key.path=value"},
+		{"=1", "empty key"},
+		{"train..lr=1", "empty key"},
+		{"train=1", "train: wanted a map with keys epochs"},
+		{"train.lr.x=1", "train.lr: wanted a finite number > 0, found a map"},
+		{"quant.layers[conv1.weights.bits=2", "wanted key.path=value"},
+		{"quant.layers[conv1]x.weights.bits=2", `wanted "." or the end after "]"`},
+		{`quant.layers["a[b].weights.bits=2`, `without "]`},
+		{"quant.layers[conv1].weights.bits=9", `quant.layers["conv1"].weights.bits: wanted an integer from 1 to 8, or fp, found 9`},
+		{"extends=quickstart", `"extends" belongs in a file`},
+		{"quant.weights.estimator=pact", `quant.weights.estimator: "pact" is not built yet; available today: lsq, affine`},
+		{"quant.activations.bits=fp", `quant.residual is 8 while quant.activations.bits is fp`},
+	} {
+		_, err := Load("resnet20_w4a4", []string{tt[0]})
+		if err == nil || !strings.Contains(err.Error(), tt[1]) {
+			t.Errorf("%q: got %v, wanted ...%s...", tt[0], err, tt[1])
+		}
+	}
+	_, err := Load("resnet20_w4a4", []string{"train.lr=-1", "train.batch=0", "train.batch=0"})
+	if n := len(err.(ErrorList)); n != 2 {
+		t.Errorf("%d errors, wanted both and the repeated one once:\n%v", n, err)
+	}
+}
+
+func TestRuleGivenAgainIsLater(t *testing.T) {
+	path := write(t, "extends: resnet20_w4a4\nquant: {layers: {'a*': {weights: {bits: 2}}, '*b': {weights: {bits: 3}}}}\n")
+	if w, _ := mustLoad(t, path).Quant.Resolve("ab", false, false); w.Bits != 3 {
+		t.Errorf("bits %v, wanted 3 from the later rule", w.Bits)
+	}
+	c := mustLoad(t, path, "quant.layers[a*].weights.bits=5")
+	if w, _ := c.Quant.Resolve("ab", false, false); w.Bits != 5 || len(c.Quant.Layers) != 2 {
+		t.Errorf("bits %v of %d rules, wanted 5 of 2", w.Bits, len(c.Quant.Layers))
+	}
+}
+
+// A chain of files that each extend the next twice must not take 2^n reads.
+func TestExtendsDiamondsAndDepth(t *testing.T) {
+	dir := t.TempDir()
+	for i := range maxExtends + 2 {
+		text := fmt.Sprintf("extends: [%d.yaml, ./%[1]d.yaml]\n", i+1)
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.yaml", i)), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := Load(filepath.Join(dir, "0.yaml"), nil)
+	if err == nil || !strings.Contains(err.Error(), "files deep") {
+		t.Errorf("got %v, wanted an error about the depth", err)
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for _, tt := range []struct {
+		text          string
+		perEpoch, all int
+		want          int
+	}{
+		{"0ep", 100, 10, 0}, {"5ep", 391, 10, 1955}, {"0.5ep", 391, 10, 196}, {"0.5ep", 5, 1, 2}, // 195.5 and 2.5: half to even
+		{"2000it", 391, 10, 2000}, {"10%", 391, 10, 391}, {"100%", 391, 10, 3910}, {"0.001%", 10, 1, 1},
+		{"1000000000ep", math.MaxInt, 1, math.MaxInt},
+	} {
+		d, err := ParseDuration(tt.text)
+		if err != nil {
+			t.Errorf("%s: %v", tt.text, err)
+			continue
+		}
+		if got := d.Steps(tt.perEpoch, tt.all); got != tt.want || d.String() != tt.text {
+			t.Errorf("%s: %d steps as %q, wanted %d", tt.text, got, d, tt.want)
+		}
+	}
+	for _, s := range []string{"", "5", "ep", "-1ep", "05ep", "1.5it", "101%", "1e3it", "5 ep", ".5ep", "1.ep", "NaNep", "2000000000it", "5epochs"} {
+		if d, err := ParseDuration(s); err == nil {
+			t.Errorf("ParseDuration(%q) = %v, wanted an error", s, d)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	for _, pattern := range []string{"*.yaml", "_base/*.yaml", "testdata/ok/*.yaml", "testdata/err/*.yaml"} {
+		paths, _ := filepath.Glob(pattern)
+		for _, p := range paths {
+			b, err := os.ReadFile(p)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(b, "train.lr=1")
+		}
+	}
+	f.Add([]byte("extends: resnet20_w4a4"), `quant.layers["layer[12].*"].weights.bits=2`)
+	f.Add([]byte("extends: resnet20_w4a4\nname: \"\\u2028 \\U0001F600\""), "description=\"\\0\\x85: #\"")
+	load := func(text []byte, overrides []string) (*Config, ErrorList) {
+		l := newLoader()
+		doc := l.parse(source{embedded: true, path: "fuzz.yaml"}, text)
+		for _, o := range overrides {
+			doc.merge(l.override(o))
+		}
+		return l.build(doc, Pos{File: "fuzz.yaml", Line: 1, Column: 1}, "fuzz"), l.errs
+	}
+	f.Fuzz(func(t *testing.T, text []byte, override string) {
+		c, errs := load(text, []string{override})
+		if len(errs) > 0 {
+			_ = errs.sorted().Error()
+			return
+		}
+		for _, out := range [][]byte{c.YAML(), c.AnnotatedYAML()} {
+			again, errs := load(out, nil)
+			if len(errs) > 0 {
+				t.Fatalf("%v\nin\n%s", errs, out)
+			}
+			if !reflect.DeepEqual(same(c), same(again)) {
+				t.Fatalf("%+v\nis read back as\n%+v\nfrom\n%s", same(c), same(again), out)
+			}
+		}
+		c.Quant.Resolve("layer3.0.conv1", true, false)
+		c.Quant.UnmatchedRules([]string{"conv1", "layer3.0.conv1", "linear"})
+	})
+}

@@ -1,0 +1,62 @@
+package configs
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Pos is where something was written: in a file, or in an argument.
+type Pos struct {
+	File         string
+	Line, Column int    // from 1; 0 when only the file is known
+	Argument     string // the whole key.path=value; File is empty then
+}
+
+func (p Pos) String() string {
+	switch {
+	case p.Argument != "":
+		return fmt.Sprintf("argument %q", p.Argument)
+	case p.Line == 0:
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Error is one finding and its place.
+type Error struct {
+	Pos     Pos
+	Message string
+}
+
+func (e Error) Error() string { return e.Pos.String() + ": " + e.Message }
+
+// ErrorList is everything that is wrong with a config, sorted by place.
+type ErrorList []Error
+
+// Error returns one finding per line.
+func (l ErrorList) Error() string {
+	lines := make([]string, len(l))
+	for i, e := range l {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (l *ErrorList) report(at Pos, format string, args ...any) {
+	*l = append(*l, Error{Pos: at, Message: fmt.Sprintf(format, args...)})
+}
+
+func (l ErrorList) sorted() ErrorList {
+	slices.SortStableFunc(l, func(a, b Error) int {
+		return cmp.Or(
+			cmp.Compare(a.Pos.Argument, b.Pos.Argument), // files, which have none, first
+			cmp.Compare(a.Pos.File, b.Pos.File),
+			cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Column, b.Pos.Column),
+			cmp.Compare(a.Message, b.Message),
+		)
+	})
+	return slices.Compact(l)
+}

@@ -1,0 +1,183 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// kind is the type of a leaf: how it is read, written, described and put into
+// the JSON Schema. parse returns errKind when describe says all there is to say.
+type kind interface {
+	parse(n *node) (any, error)
+	format(v any) string // YAML on one line; parse reads it back
+	describe() string    // completes "wanted ..."
+	schema() map[string]any
+}
+
+var errKind = errors.New("wrong kind")
+
+// text is a string that matches pattern, if there is one.
+type text struct {
+	what    string
+	pattern *regexp.Regexp
+}
+
+func (k text) parse(n *node) (any, error) {
+	switch {
+	case n.kind == boolNode || n.kind == intNode || n.kind == floatNode || n.kind == oddNumberNode:
+		return nil, fmt.Errorf("wanted %s, found %s; quote it (\"%s\") if it is meant as text", k.what, n.text, n.text)
+	case n.kind != stringNode || k.pattern != nil && !k.pattern.MatchString(n.text):
+		return nil, errKind
+	}
+	return n.text, nil
+}
+func (k text) format(v any) string { return quote(v.(string)) }
+func (k text) describe() string    { return k.what }
+func (k text) schema() map[string]any {
+	s := map[string]any{"type": "string"}
+	if k.pattern != nil {
+		s["pattern"] = k.pattern.String()
+	}
+	return s
+}
+
+type boolean struct{}
+
+func (boolean) parse(n *node) (any, error) {
+	if n.kind != boolNode {
+		return nil, errKind
+	}
+	return n.text == "true", nil
+}
+func (boolean) format(v any) string    { return strconv.FormatBool(v.(bool)) }
+func (boolean) describe() string       { return "true or false" }
+func (boolean) schema() map[string]any { return map[string]any{"type": "boolean"} }
+
+// duration is a Duration; positive ones exclude zero.
+type duration struct{ positive bool }
+
+func (k duration) parse(n *node) (any, error) {
+	if n.kind == badNode || n.kind == nullNode || n.kind == mapNode || n.kind == listNode {
+		return nil, errKind
+	}
+	d, err := ParseDuration(n.text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w; found %s", err, n.describe())
+	case k.positive && d.Value == 0:
+		return nil, errKind
+	}
+	return d, nil
+}
+func (duration) format(v any) string { return v.(Duration).String() }
+func (k duration) describe() string {
+	if k.positive {
+		return "a duration above zero such as 5ep, 2000it or 10%"
+	}
+	return "a duration such as 5ep, 2000it or 10%"
+}
+func (duration) schema() map[string]any {
+	return map[string]any{"type": "string", "pattern": durationPattern.String()}
+}
+
+// decay is a Decay.
+type decay struct{}
+
+func (decay) parse(n *node) (any, error) {
+	if n.kind == stringNode && n.text == "inherit" {
+		return Decay{Inherit: true}, nil
+	}
+	v, err := real{zero: inclusive}.parse(n)
+	if err != nil {
+		return nil, err
+	}
+	return Decay{Value: v.(float64)}, nil
+}
+func (decay) format(v any) string { return v.(Decay).String() }
+func (decay) describe() string    { return "a finite number >= 0, or inherit" }
+func (decay) schema() map[string]any {
+	return map[string]any{"anyOf": []any{real{zero: inclusive}.schema(), map[string]any{"const": "inherit"}}}
+}
+
+// list is a list whose items differ, as []T; item is the kind of T.
+type list[T comparable] struct{ item kind }
+
+func (k list[T]) parse(n *node) (any, error) {
+	if n.kind != listNode {
+		return nil, errKind
+	}
+	values := []T{}
+	errs := ErrorList{}
+	for _, it := range n.items {
+		v, err := k.item.parse(it)
+		switch {
+		case it.kind == badNode: // reported, but the list is no good
+		case err != nil:
+			errs.report(it.pos, "%s", wanted(k.item, it, err))
+		case slices.Contains(values, v.(T)):
+			errs.report(it.pos, "%s is listed twice", k.item.format(v))
+		default:
+			values = append(values, v.(T))
+		}
+	}
+	if len(values) < len(n.items) {
+		return nil, errs
+	}
+	return values, nil
+}
+func (k list[T]) format(v any) string {
+	var items []string
+	for _, it := range v.([]T) {
+		items = append(items, k.item.format(it))
+	}
+	return "[" + strings.Join(items, ", ") + "]"
+}
+func (k list[T]) describe() string { return "a list [...], each item " + k.item.describe() }
+func (k list[T]) schema() map[string]any {
+	return map[string]any{"type": "array", "items": k.item.schema(), "uniqueItems": true}
+}
+
+// bases is one file name or a list of them, as []*node.
+type bases struct{}
+
+var fileName = text{"a file name", nonEmpty}
+
+func (bases) parse(n *node) (any, error) {
+	if n.kind == stringNode {
+		n = &node{kind: listNode, items: []*node{n}}
+	}
+	if _, err := (list[string]{fileName}).parse(n); err != nil {
+		return nil, err
+	}
+	return n.items, nil
+}
+func (bases) format(any) string { return "[]" } // resolved configs extend nothing
+func (bases) describe() string  { return "a file name or a list of them" }
+func (bases) schema() map[string]any {
+	return map[string]any{"anyOf": []any{fileName.schema(), list[string]{fileName}.schema()}}
+}
+
+// wanted completes the message of a failed parse.
+func wanted(k kind, n *node, err error) string {
+	if err == errKind {
+		return fmt.Sprintf("wanted %s, found %s", k.describe(), n.describe())
+	}
+	return err.Error()
+}
+
+// plainString matches text that YAML reads as a string without quotes.
+var plainString = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./+-]*(:[A-Za-z0-9_./+-]+)*( [A-Za-z0-9_./+(),-]+)*$`)
+
+var notPlain = regexp.MustCompile(`^(?i:true|false|null|yes|no|on|off|y|n)$`)
+
+// quote writes s as a YAML scalar that is read back as the string s.
+func quote(s string) string {
+	if plainString.MatchString(s) && !notPlain.MatchString(s) {
+		return s
+	}
+	return strconv.Quote(s)
+}

@@ -1,0 +1,87 @@
+package configs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// YAML returns the resolved config: every key, no inheritance, in the order of
+// docs/config.md. Loading it gives the same Config.
+func (c *Config) YAML() []byte {
+	return c.render(func(string) string { return "" })
+}
+
+// AnnotatedYAML is YAML with the origin of each value as a comment.
+func (c *Config) AnnotatedYAML() []byte {
+	return c.render(func(path string) string {
+		origin := strings.Map(func(r rune) rune {
+			if !unicode.IsPrint(r) {
+				return '?' // a file name must not end the comment
+			}
+			return r
+		}, c.Origin(path))
+		return "  # " + origin
+	})
+}
+
+func (c *Config) render(comment func(path string) string) []byte {
+	p := printer{comment: comment}
+	p.section(table, "", 0, c)
+	return []byte(p.String())
+}
+
+type printer struct {
+	strings.Builder
+	comment func(path string) string
+}
+
+func (p *printer) section(fields []field, path string, indent int, c *Config) {
+	for _, f := range fields {
+		sub := subPath(path, f.key)
+		switch {
+		case f.each != nil:
+			p.rules(c.Quant.Layers, indent)
+		case f.fields != nil:
+			p.line(indent, f.key+":", "")
+			p.section(f.fields, sub, indent+1, c)
+		case f.at != nil:
+			p.leaf(f, valueAt(f.at(c)), sub, indent)
+		}
+	}
+}
+
+func (p *printer) rules(rules []Rule, indent int) {
+	if len(rules) == 0 {
+		p.line(indent, "layers: {}", "")
+		return
+	}
+	p.line(indent, "layers:", "")
+	for _, r := range rules {
+		p.line(indent+1, fmt.Sprintf("%q:", r.Pattern), "")
+		path := rulePath(r.Pattern.String())
+		p.override("weights", weightTable, r.Weights, path, indent+2)
+		p.override("activations", activationTable, r.Activations, path, indent+2)
+	}
+}
+
+func (p *printer) override(key string, fields []field, o Override, path string, indent int) {
+	if len(o.Keys) == 0 {
+		return
+	}
+	p.line(indent, key+":", "")
+	for _, f := range fields {
+		if slices.Contains(o.Keys, f.key) {
+			p.leaf(f, valueAt(f.tensor(&o.Values)), path+"."+key+"."+f.key, indent+1)
+		}
+	}
+}
+
+func (p *printer) leaf(f field, v any, path string, indent int) {
+	p.line(indent, f.key+": "+f.kind.format(v), p.comment(path))
+}
+
+func (p *printer) line(indent int, text, comment string) {
+	p.WriteString(strings.Repeat("  ", indent) + text + comment + "\n")
+}

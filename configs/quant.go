@@ -1,0 +1,163 @@
+package configs
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Glob is a pattern over layer names: path.Match patterns separated by "|".
+type Glob struct {
+	text string
+}
+
+// ParseGlob checks a pattern such as "layer3.*|linear".
+func ParseGlob(s string) (Glob, error) {
+	if strings.ContainsAny(s, "\"\n\r") {
+		return Glob{}, fmt.Errorf("glob %q: layer names have no quotes or line breaks", s)
+	}
+	for _, alt := range strings.Split(s, "|") {
+		if alt == "" {
+			return Glob{}, fmt.Errorf("glob %q has an empty alternative", s)
+		}
+		if _, err := path.Match(alt, ""); errors.Is(err, path.ErrBadPattern) {
+			return Glob{}, fmt.Errorf("glob %q: %q is malformed; wanted *, ?, [set] and layer names, separated by |", s, alt)
+		}
+	}
+	return Glob{s}, nil
+}
+
+func (g Glob) String() string { return g.text }
+
+func (g Glob) alternatives() []string { return strings.Split(g.text, "|") }
+
+// Match says whether one of the alternatives matches the whole name.
+func (g Glob) Match(name string) bool { return g.specificity(name) >= 0 }
+
+// specificity is how closely g names a layer: -1 where it does not match, the
+// number of literal characters of its best alternative, more for a name
+// without wildcards.
+func (g Glob) specificity(name string) int {
+	const exact = 1 << 20
+	best := -1
+	for _, alt := range g.alternatives() {
+		if ok, err := path.Match(alt, name); err != nil || !ok {
+			continue
+		}
+		s := exact
+		if strings.ContainsAny(alt, `*?[\`) {
+			s = literals(alt)
+		}
+		best = max(best, s)
+	}
+	return best
+}
+
+// literals counts the characters of a pattern that stand for themselves.
+func literals(pattern string) int {
+	n, inSet := 0, false
+	for _, r := range pattern {
+		switch {
+		case r == '[':
+			inSet = true
+		case r == ']':
+			inSet = false
+		case !inSet && r != '*' && r != '?' && r != '\\':
+			n++
+		}
+	}
+	return n
+}
+
+// Rule changes how the layers that match Pattern are quantized.
+type Rule struct {
+	Pattern              Glob
+	Pos                  Pos
+	Weights, Activations Override
+}
+
+// Override is the part of a TensorSpec that a rule sets.
+type Override struct {
+	Keys   []string   // such as "bits"; the others keep their value
+	Values TensorSpec // only Keys are meaningful
+}
+
+// Apply returns s with the override's keys replaced.
+func (o Override) Apply(s TensorSpec) TensorSpec {
+	for _, f := range activationTable {
+		if slices.Contains(o.Keys, f.key) {
+			assign(f.tensor(&s), valueAt(f.tensor(&o.Values)))
+		}
+	}
+	return s
+}
+
+func newOverride(doc *document, c *Config, path string) Override {
+	var o Override
+	for _, f := range activationTable {
+		p := subPath(path, f.key)
+		if s, given := doc.values[p]; given && !s.bad {
+			o.Keys = append(o.Keys, f.key)
+			assign(f.tensor(&o.Values), s.value)
+			c.origins[p] = s.pos
+		}
+	}
+	return o
+}
+
+// Resolve returns how one layer's weights and input are quantized. first and
+// last mark the first convolution and the last linear layer, which take
+// FirstLast bits where the network is quantized. Then come the rules that
+// match, the most specific one last: an exact name beats a glob, then more
+// literal characters win, then the later rule.
+func (q *Quant) Resolve(layerName string, first, last bool) (weights, activations TensorSpec) {
+	weights, activations = q.Weights, q.Activations
+	if (first || last) && q.FirstLast != Same {
+		for _, s := range []*TensorSpec{&weights, &activations} {
+			if s.Bits != FP {
+				s.Bits = q.FirstLast
+			}
+		}
+	}
+	for _, r := range q.matching(layerName) {
+		weights, activations = r.Weights.Apply(weights), r.Activations.Apply(activations)
+	}
+	return weights, activations
+}
+
+// matching returns the rules for a layer, in the order to apply them.
+func (q *Quant) matching(layerName string) []Rule {
+	var rules []Rule
+	for _, r := range q.Layers {
+		if r.Pattern.Match(layerName) {
+			rules = append(rules, r)
+		}
+	}
+	slices.SortStableFunc(rules, func(a, b Rule) int {
+		return cmp.Compare(a.Pattern.specificity(layerName), b.Pattern.specificity(layerName))
+	})
+	return rules
+}
+
+// UnmatchedRules returns an error for each alternative of a rule that matches
+// none of the network's layers, with the names it may have meant, and one for
+// each layer whose rules together ask for something impossible.
+func (q *Quant) UnmatchedRules(layerNames []string) ErrorList {
+	var errs ErrorList
+	for _, r := range q.Layers {
+		for _, alt := range r.Pattern.alternatives() {
+			if slices.ContainsFunc(layerNames, Glob{alt}.Match) {
+				continue
+			}
+			errs.report(r.Pos, "%s: %q matches no layer%s; layers: %s", layersPath, alt,
+				didYouMean(alt, layerNames), strings.Join(layerNames, ", "))
+		}
+	}
+	for _, name := range layerNames {
+		q.checkLayer(name, &errs)
+	}
+	return errs.sorted()
+}

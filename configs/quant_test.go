@@ -1,0 +1,117 @@
+package configs
+
+import (
+	"strings"
+	"testing"
+)
+
+var resnetNames = []string{"conv1", "layer1.0.conv1", "layer1.0.conv2", "layer2.0.conv1", "layer3.0.conv1", "layer3.0.shortcut", "linear"}
+
+const rulesYAML = `
+train: {epochs: 1}
+quant:
+  weights: {bits: 4}
+  activations: {bits: 4}
+  layers:
+    "layer3.*|linear": {weights: {bits: 2, granularity: per_channel}}
+    "layer3.0.conv1": {weights: {bits: 5}}
+    "layer*.conv*": {weights: {bits: 3}}
+    "*": {activations: {bits: 6}}
+    "*.conv1": {activations: {bits: 7}}
+    "?????1.*": {activations: {bits: 8}}
+`
+
+func TestResolve(t *testing.T) {
+	q := &mustLoad(t, write(t, rulesYAML)).Quant
+	for _, tt := range []struct {
+		name                 string
+		first, last          bool
+		weights, activations Bits
+		granularity          Granularity
+	}{
+		{"conv1", true, false, 8, 6, PerTensor},                  // a rule wins over first_last
+		{"linear", false, true, 2, 6, PerChannel},                // exact alternative
+		{"layer3.0.conv1", false, false, 5, 7, PerChannel},       // exact name, then what it leaves open
+		{"layer3.0.conv2", false, false, 3, 6, PerChannel},       // layer*.conv* has more literals than layer3.*
+		{"layer1.0.conv1", false, false, 3, 7, PerTensor},        // *.conv1 has more literals than ?????1.*
+		{"layer1.0.shortcut", false, false, 4, 8, PerTensor},     // ?????1.* beats *
+		{"layer2.0.shortcut", false, false, 4, 6, PerTensor},     // only *
+		{"layer3.0.shortcut.bn", false, false, 2, 6, PerChannel}, // * crosses dots
+	} {
+		w, a := q.Resolve(tt.name, tt.first, tt.last)
+		if w.Bits != tt.weights || a.Bits != tt.activations || w.Granularity != tt.granularity {
+			t.Errorf("%s: %v %v %v, wanted %v %v %v", tt.name, w.Bits, a.Bits, w.Granularity, tt.weights, tt.activations, tt.granularity)
+		}
+	}
+}
+
+func TestFirstLast(t *testing.T) {
+	for _, tt := range []struct {
+		weights, activations, firstLast string
+		wantWeights, wantActivations    Bits
+	}{
+		{"4", "4", "8", 8, 8},
+		{"4", "4", "same", 4, 4},
+		{"4", "4", "fp", FP, FP},
+		{"4", "fp", "8", 8, FP}, // what is fp stays fp
+		{"fp", "fp", "same", FP, FP},
+		{"fp", "fp", "fp", FP, FP},
+	} {
+		residual := "8"
+		if tt.activations == "fp" {
+			residual = "fp"
+		}
+		c := mustLoad(t, "resnet20_w8a8", "quant.weights.bits="+tt.weights, "quant.activations.bits="+tt.activations,
+			"quant.first_last="+tt.firstLast, "quant.residual="+residual)
+		w, a := c.Quant.Resolve("conv1", true, false)
+		if w.Bits != tt.wantWeights || a.Bits != tt.wantActivations {
+			t.Errorf("%+v: got %v %v", tt, w.Bits, a.Bits)
+		}
+	}
+}
+
+func TestUnmatchedRules(t *testing.T) {
+	c := mustLoad(t, write(t, rulesYAML))
+	if errs := c.Quant.UnmatchedRules(resnetNames); len(errs) > 0 {
+		t.Errorf("every rule matches, got %v", errs)
+	}
+	c = mustLoad(t, "resnet20_w4a4", "quant.layers[layer3.*|lineer].weights.bits=8", "quant.layers[fc*].weights.bits=8")
+	errs := c.Quant.UnmatchedRules(resnetNames)
+	if len(errs) != 2 {
+		t.Fatalf("%d errors, wanted 2: %v", len(errs), errs)
+	}
+	for i, want := range []string{
+		`argument "quant.layers[fc*].weights.bits=8": quant.layers: "fc*" matches no layer; layers: conv1, layer1.0.conv1`,
+		`argument "quant.layers[layer3.*|lineer].weights.bits=8": quant.layers: "lineer" matches no layer (did you mean "linear"?); layers`,
+	} {
+		if !strings.HasPrefix(errs[i].Error(), want) {
+			t.Errorf("got %v, wanted %s...", errs[i], want)
+		}
+	}
+}
+
+// Each rule is possible alone; together they ask for 1 bit with LSQ.
+func TestRulesImpossibleTogether(t *testing.T) {
+	c := mustLoad(t, "resnet20_w4a4",
+		"quant.layers[layer3.*].activations={estimator: affine, calibration: min_max, bits: 1}",
+		"quant.layers[layer3.0.conv1].activations.estimator=lsq")
+	errs := c.Quant.UnmatchedRules(resnetNames)
+	if len(errs) != 1 || !strings.Contains(errs[0].Message, "layer layer3.0.conv1, by all its rules together: activations: bits: 1") {
+		t.Errorf("got %v", errs)
+	}
+}
+
+func TestGlob(t *testing.T) {
+	for _, tt := range []struct {
+		glob, name string
+		want       bool
+	}{
+		{"conv1", "conv1", true}, {"conv1", "conv10", false}, {"conv?", "conv1", true}, {"layer[12].*", "layer2.0.conv1", true},
+		{"layer[12].*", "layer3.0.conv1", false}, {"a|b", "b", true}, {"a|b", "a|b", false}, {"*.conv1", "conv1", false},
+	} {
+		g, err := ParseGlob(tt.glob)
+		if err != nil || g.Match(tt.name) != tt.want {
+			t.Errorf("%s on %s: %v, %v, wanted %v", tt.glob, tt.name, g.Match(tt.name), err, tt.want)
+		}
+	}
+}

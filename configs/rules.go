@@ -1,0 +1,182 @@
+package configs
+
+import (
+	"fmt"
+	"slices"
+)
+
+// crossRule checks keys against each other and returns what is wrong, or "".
+type crossRule struct {
+	paths []string // the keys involved; an error is placed at the first one given
+	check func(*Config) string
+}
+
+var crossRules = []crossRule{
+	{[]string{"train.optimizer.nesterov", "train.optimizer.momentum"}, nesterovNeedsMomentum},
+	{[]string{"train.schedule.milestones", "train.schedule.kind"}, milestonesFitKind},
+	{[]string{"train.schedule.milestones"}, milestonesAscend},
+	{[]string{"train.schedule.factor", "train.schedule.kind"}, factorNeedsStep},
+	{[]string{"train.schedule.final", "train.schedule.kind"}, finalNeedsCosine},
+	{[]string{"train.clip_grad_norm"}, clipGradNormUnbuilt},
+	{[]string{"quant.first_last", "quant.weights.bits", "quant.activations.bits"}, firstLastFollowsFloat},
+	{[]string{"quant.residual", "quant.activations.bits"}, residualFollowsFloat},
+}
+
+func nesterovNeedsMomentum(c *Config) string {
+	if o := c.Train.Optimizer; o.Nesterov && o.Momentum == 0 {
+		return "train.optimizer.nesterov needs a momentum above 0"
+	}
+	return ""
+}
+
+func milestonesFitKind(c *Config) string {
+	s := c.Train.Schedule
+	switch {
+	case s.Kind == Step && len(s.Milestones) == 0:
+		return "train.schedule.kind step needs train.schedule.milestones, such as [5ep, 8ep]"
+	case s.Kind != Step && len(s.Milestones) > 0:
+		return fmt.Sprintf("train.schedule.milestones has no effect on kind %s; remove it or set kind: step", s.Kind)
+	}
+	return ""
+}
+
+func milestonesAscend(c *Config) string {
+	m := c.Train.Schedule.Milestones
+	for i := 1; i < len(m); i++ {
+		if m[i].Unit != m[0].Unit || m[i].Value <= m[i-1].Value {
+			return fmt.Sprintf("train.schedule.milestones: wanted ascending durations in one unit, found %v after %v", m[i], m[i-1])
+		}
+	}
+	return ""
+}
+
+func factorNeedsStep(c *Config) string {
+	if s := c.Train.Schedule; s.Kind != Step && s.Factor != 0.1 {
+		return fmt.Sprintf("train.schedule.factor has no effect on kind %s; remove it or set kind: step", s.Kind)
+	}
+	return ""
+}
+
+func finalNeedsCosine(c *Config) string {
+	if s := c.Train.Schedule; s.Kind != Cosine && s.Final != 0 {
+		return fmt.Sprintf("train.schedule.final has no effect on kind %s; remove it or set kind: cosine", s.Kind)
+	}
+	return ""
+}
+
+func clipGradNormUnbuilt(c *Config) string {
+	if c.Train.ClipGradNorm != 0 {
+		return "train.clip_grad_norm is not built yet; available today: 0 (off)"
+	}
+	return ""
+}
+
+func firstLastFollowsFloat(c *Config) string {
+	if q := &c.Quant; q.float() && q.FirstLast != FP && q.FirstLast != Same {
+		return fmt.Sprintf("quant.first_last is %v in a network whose weights and activations are fp; set it to fp or remove it", q.FirstLast)
+	}
+	return ""
+}
+
+func residualFollowsFloat(c *Config) string {
+	if q := c.Quant; q.Activations.Bits == FP && q.Residual != FP {
+		return fmt.Sprintf("quant.residual is %v while quant.activations.bits is fp; set it to fp or remove it", q.Residual)
+	}
+	return ""
+}
+
+// tensorRule checks the keys of one quantizer against each other.
+type tensorRule struct {
+	keys  []string
+	check func(s TensorSpec, weights bool) string
+}
+
+var tensorRules = []tensorRule{
+	{[]string{"bits", "estimator"}, oneBitNeedsBinary},
+	{[]string{"ste", "estimator"}, lsqNeedsClipped},
+	{[]string{"calibration", "estimator"}, affineNeedsMinMax},
+}
+
+func oneBitNeedsBinary(s TensorSpec, weights bool) string {
+	if s.Bits == 1 && (s.Estimator == LSQ || weights) {
+		return fmt.Sprintf("bits: 1 with estimator %s: the only signed levels are -1 and 0; "+
+			"1 bit needs a binary method (bnn, xnor, ...), not built yet; available today: 2 to 8, or fp", s.Estimator)
+	}
+	return ""
+}
+
+func lsqNeedsClipped(s TensorSpec, _ bool) string {
+	if s.Bits != FP && s.Estimator == LSQ && s.STE != Clipped {
+		return fmt.Sprintf("ste: %s with estimator lsq: LSQ defines its gradient as clipped; set ste: clipped", s.STE)
+	}
+	return ""
+}
+
+func affineNeedsMinMax(s TensorSpec, _ bool) string {
+	if s.Bits != FP && s.Estimator == Affine && s.Calibration != CalibrateMinMax {
+		return fmt.Sprintf("calibration: %s with estimator affine: that start is for learned steps; set calibration: min_max", s.Calibration)
+	}
+	return ""
+}
+
+// check runs every rule whose keys could be read.
+func (l *loader) check(doc *document, c *Config, root Pos) {
+	for _, r := range crossRules {
+		if msg := r.check(c); msg != "" && doc.readable(r.paths) {
+			l.report(doc.firstGiven(r.paths, root), "%s", msg)
+		}
+	}
+	l.checkTensor(doc, "quant.weights", c.Quant.Weights, true, root)
+	l.checkTensor(doc, "quant.activations", c.Quant.Activations, false, root)
+	for _, r := range c.Quant.Layers {
+		p := rulePath(r.Pattern.String())
+		l.checkTensor(doc, p+".weights", r.Weights.Apply(c.Quant.Weights), true, Pos{})
+		l.checkTensor(doc, p+".activations", r.Activations.Apply(c.Quant.Activations), false, Pos{})
+	}
+}
+
+// checkTensor checks the quantizer at path. A per-layer rule that gives none of
+// the keys involved is not to blame; it has no fallback place either.
+func (l *loader) checkTensor(doc *document, path string, spec TensorSpec, weights bool, fallback Pos) {
+	for _, r := range tensorRules {
+		var paths []string
+		for _, k := range r.keys {
+			paths = append(paths, subPath(path, k))
+		}
+		msg := r.check(spec, weights)
+		if at := doc.firstGiven(paths, fallback); msg != "" && at != (Pos{}) && doc.readable(paths) {
+			l.report(at, "%s: %s", path, msg)
+		}
+	}
+}
+
+// checkLayer finds what no single rule is to blame for: several together.
+func (q *Quant) checkLayer(name string, errs *ErrorList) {
+	rules := q.matching(name)
+	if len(rules) < 2 {
+		return // checked when the config was loaded
+	}
+	weights, activations := q.Resolve(name, false, false)
+	last := rules[len(rules)-1]
+	for _, r := range tensorRules {
+		if msg := r.check(weights, true); msg != "" {
+			errs.report(last.Pos, "layer %s, by all its rules together: weights: %s", name, msg)
+		}
+		if msg := r.check(activations, false); msg != "" {
+			errs.report(last.Pos, "layer %s, by all its rules together: activations: %s", name, msg)
+		}
+	}
+}
+
+func (d *document) readable(paths []string) bool {
+	return !slices.ContainsFunc(paths, func(p string) bool { return d.values[p].bad })
+}
+
+func (d *document) firstGiven(paths []string, fallback Pos) Pos {
+	for _, p := range paths {
+		if s, given := d.values[p]; given {
+			return s.pos
+		}
+	}
+	return fallback
+}

@@ -1,0 +1,65 @@
+package configs
+
+import "encoding/json"
+
+// Schema returns the JSON Schema (draft 2020-12) of a config file, for editors.
+// It knows every key, type, range and choice; rules between keys, and what a
+// file may leave to those it extends, are checked by Load.
+func Schema() []byte {
+	s := sectionSchema(table)
+	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	s["title"] = "qat experiment"
+	b, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		panic(err) // the table holds only what JSON can express, as a test checks
+	}
+	return append(b, '\n')
+}
+
+func sectionSchema(fields []field) map[string]any {
+	properties := map[string]any{}
+	for _, f := range fields {
+		var s map[string]any
+		switch {
+		case f.unbuilt:
+			continue
+		case f.each != nil:
+			s = map[string]any{"type": "object", "additionalProperties": sectionSchema(f.each)}
+		case f.fields != nil:
+			s = sectionSchema(f.fields)
+		default:
+			s = f.kind.schema()
+			if f.def != nil && f.at != nil && f.key != "name" {
+				s["default"] = jsonDefault(f)
+			}
+		}
+		s["description"] = f.doc
+		properties[f.key] = s
+	}
+	return map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
+}
+
+// jsonDefault is the default as its YAML text reads.
+func jsonDefault(f field) any {
+	switch v := f.def.(type) {
+	case Bits:
+		if v > 0 {
+			return int(v)
+		}
+	case Decay:
+		if !v.Inherit {
+			return v.Value
+		}
+	case Signed:
+		if v != SignedAuto {
+			return v == SignedTrue
+		}
+	case Duration, []Duration:
+	default:
+		return v
+	}
+	if text := f.kind.format(f.def); text != "[]" {
+		return text
+	}
+	return []any{}
+}

@@ -1,0 +1,198 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// source is one config file, on disk or embedded.
+type source struct {
+	embedded bool
+	path     string // embedded: slash-separated, from the root of the embedded tree
+}
+
+// name is how errors and origins call the source.
+func (s source) name() string {
+	if s.embedded {
+		return "embedded:" + s.path
+	}
+	return filepath.ToSlash(s.path)
+}
+
+// id is the same for every way to write the path.
+func (s source) id() string {
+	if !s.embedded {
+		if abs, err := filepath.Abs(s.path); err == nil {
+			return abs
+		}
+	}
+	return s.name()
+}
+
+// maxSize is far above any config, and keeps a mistaken path to a checkpoint
+// or a device from being read whole.
+const maxSize = 1 << 20
+
+func (s source) read() ([]byte, error) {
+	if s.embedded {
+		return embedded.ReadFile(s.path)
+	}
+	f, err := os.Open(s.path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return nil, cause(err)
+	}
+	if len(b) > maxSize {
+		return nil, fmt.Errorf("larger than %d bytes, so not a config", maxSize)
+	}
+	return b, nil
+}
+
+// cause drops the path that the caller reports anyway.
+func cause(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return fmt.Errorf("cannot read: %w", e.Err)
+	}
+	return err
+}
+
+// embeddedSource finds an embedded config by name, with or without ".yaml".
+func embeddedSource(name string) (source, bool) {
+	for _, p := range []string{path.Clean(name), path.Clean(name) + ".yaml"} {
+		if info, err := fs.Stat(embedded, p); err == nil && !info.IsDir() {
+			return source{embedded: true, path: p}, true
+		}
+	}
+	return source{}, false
+}
+
+// locate finds what Load is asked for.
+func locate(nameOrPath string) (source, error) {
+	info, err := os.Stat(nameOrPath)
+	if err == nil && !info.IsDir() {
+		return source{path: nameOrPath}, nil
+	}
+	name := filepath.ToSlash(nameOrPath)
+	if dir, base := path.Split(name); path.Base(dir) == "configs" {
+		name = base
+	}
+	if src, ok := embeddedSource(name); ok {
+		return src, nil
+	}
+	switch {
+	case err == nil:
+		return source{}, errors.New("is a directory; wanted a config file")
+	case !errors.Is(err, fs.ErrNotExist):
+		return source{}, cause(err)
+	}
+	names := embeddedNames()
+	hint := didYouMean(strings.TrimSuffix(path.Base(name), ".yaml"), names)
+	return source{}, errors.New("no such file or embedded config" + hint + "; embedded: " + strings.Join(names, ", "))
+}
+
+// base finds a file that s extends.
+func (s source) base(name string) (source, error) {
+	if s.embedded {
+		if src, ok := embeddedSource(path.Join(path.Dir(s.path), filepath.ToSlash(name))); ok {
+			return src, nil
+		}
+		return source{}, fmt.Errorf("extends: no embedded config %q", name)
+	}
+	p := name
+	if !filepath.IsAbs(p) {
+		p = filepath.Join(filepath.Dir(s.path), filepath.FromSlash(name))
+	}
+	info, err := os.Stat(p)
+	if err == nil && !info.IsDir() {
+		return source{path: p}, nil
+	}
+	if src, ok := embeddedSource(filepath.ToSlash(name)); ok {
+		return src, nil
+	}
+	return source{}, fmt.Errorf("extends: no file %q and no embedded config %q", filepath.ToSlash(p), name)
+}
+
+// loader reads a config with all it extends, each file once.
+type loader struct {
+	errs    ErrorList
+	loading []string             // ids from the root down to the current file
+	done    map[string]*document // by id
+}
+
+func newLoader() *loader { return &loader{done: map[string]*document{}} }
+
+func (l *loader) report(at Pos, format string, args ...any) { l.errs.report(at, format, args...) }
+
+// maxExtends bounds the chain of files; symbolic links can make it endless.
+const maxExtends = 32
+
+// load returns what src and the files it extends say.
+func (l *loader) load(src source) *document {
+	id := src.id()
+	if doc, ok := l.done[id]; ok {
+		return doc
+	}
+	l.loading = append(l.loading, id)
+	doc := newDocument()
+	content, err := src.read()
+	if err != nil {
+		l.report(Pos{File: src.name()}, "%v", err)
+		doc.markBad(table, "", Pos{File: src.name()})
+	} else {
+		doc = l.parse(src, content)
+	}
+	l.loading = l.loading[:len(l.loading)-1]
+	l.done[id] = doc
+	return doc
+}
+
+func (l *loader) parse(src source, content []byte) *document {
+	r := reader{errs: &l.errs, at: func(line, column int) Pos {
+		return Pos{File: src.name(), Line: line, Column: column}
+	}}
+	root := r.parse(content)
+	if root.kind == nullNode { // a file of comments
+		root.kind = mapNode
+	}
+	own := l.decode(root)
+	doc := newDocument()
+	extends, given := own.values["extends"]
+	delete(own.values, "extends")
+	if extends.bad {
+		doc.markBad(table, "", extends.pos)
+	} else if given {
+		for _, name := range extends.value.([]*node) {
+			doc.merge(l.extend(src, name.text, name.pos))
+		}
+	}
+	doc.merge(own)
+	return doc
+}
+
+func (l *loader) extend(src source, name string, at Pos) *document {
+	base, err := src.base(name)
+	switch {
+	case err != nil:
+		l.report(at, "%v", err)
+	case slices.Contains(l.loading, base.id()):
+		l.report(at, "extends: %q is a cycle; it leads back to this file", name)
+	case len(l.loading) >= maxExtends:
+		l.report(at, "extends: more than %d files deep", maxExtends)
+	default:
+		return l.load(base)
+	}
+	doc := newDocument()
+	doc.markBad(table, "", at)
+	return doc
+}

@@ -1,0 +1,87 @@
+package configs
+
+import "regexp"
+
+// field is one row of the table: a leaf, a section of leaves, a map of
+// sections under free keys (each), or a section known but not built yet.
+type field struct {
+	key     string
+	doc     string
+	kind    kind              // leaf
+	def     any               // leaf: its default; nil means required
+	at      func(*Config) any // leaf: pointer to its place; nil for extends
+	tensor  func(*TensorSpec) any
+	fields  []field // section
+	each    []field // map: the section behind every key
+	unbuilt bool
+}
+
+var (
+	runName  = regexp.MustCompile(`^[^\x00-\x1f/\\:*?"<>|. -][^\x00-\x1f/\\:*?"<>|]*$`)
+	initName = regexp.MustCompile(`^(random|embedded:resnet20_cifar10|.+\.(th|pth|safetensors|qat))$`)
+	nonEmpty = regexp.MustCompile(`^.+$`)
+)
+
+// table lists every key. Its order is that of every listing and of YAML output.
+var table = []field{
+	{key: "extends", doc: "Files to inherit from, relative to this one or embedded; maps merge, later wins, lists replace.", kind: bases{}, def: []*node{}},
+	{key: "name", doc: "Names the run's directory; by default the config's file name without `.yaml`.", kind: text{`a name without any of /\:*?"<>| that starts with neither ".", "-" nor a space`, runName}, def: "", at: func(c *Config) any { return &c.Name }},
+	{key: "description", doc: "What the experiment is for, in a line.", kind: text{what: "text"}, def: "", at: func(c *Config) any { return &c.Description }},
+	{key: "model", doc: "The network.", fields: []field{
+		{key: "arch", doc: "Architecture.", kind: enum[Arch]{values: []Arch{ResNet20}, unbuilt: []Arch{"resnet18", "resnet50", "mobilenet_v2", "vgg_small"}}, def: ResNet20, at: func(c *Config) any { return &c.Model.Arch }},
+		{key: "init", doc: "Where the weights come from: `random`, a checkpoint (`.th`, `.pth`, `.safetensors`, `.qat`; relative to the working directory), or `embedded:resnet20_cifar10`, the float network shipped with qat.", kind: text{"random, embedded:resnet20_cifar10, or a path ending in .th, .pth, .safetensors or .qat", initName}, def: RandomInit, at: func(c *Config) any { return &c.Model.Init }},
+	}},
+	{key: "data", doc: "The pictures.", fields: []field{
+		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download.", kind: enum[Dataset]{values: []Dataset{CIFAR10, CIFAR10Mini}, unbuilt: []Dataset{"cifar100", "imagenet"}}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},
+		{key: "root", doc: "Directory of the data sets; `--data` and `$QAT_DATA` win over it.", kind: text{"a directory", nonEmpty}, def: "data", at: func(c *Config) any { return &c.Data.Root }},
+		{key: "validation", doc: "Pictures held out from the training set; 0 uses all of it for training.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Data.Validation }},
+		{key: "augment", doc: "What happens to training pictures.", fields: []field{
+			{key: "crop", doc: "Pixels of zero padding on each side before a random crop back to size; 0 is off.", kind: integer{0, 32}, def: 4, at: func(c *Config) any { return &c.Data.Augment.Crop }},
+			{key: "flip", doc: "Mirror each picture with probability 1/2.", kind: boolean{}, def: true, at: func(c *Config) any { return &c.Data.Augment.Flip }},
+		}},
+		{key: "workers", doc: "Goroutines that load pictures; 0 is as many as threads.", kind: integer{0, 64}, def: 0, at: func(c *Config) any { return &c.Data.Workers }},
+	}},
+	{key: "train", doc: "Training.", fields: trainFields},
+	{key: "quant", doc: "Quantization.", fields: quantFields()},
+	{key: "export", doc: "Files written after training.", fields: []field{
+		{key: "formats", doc: "Formats of the exported network; `[]` exports nothing.", kind: list[Format]{enum[Format]{values: []Format{Safetensors}, unbuilt: []Format{"onnx", "qonnx", "npz", "c"}}}, def: []Format{Safetensors}, at: func(c *Config) any { return &c.Export.Formats }},
+		{key: "target", doc: "Arithmetic of the integer network: `float32` rescales as onnxruntime does.", kind: enum[Target]{values: []Target{Float32}, unbuilt: []Target{"dyadic"}}, def: Float32, at: func(c *Config) any { return &c.Export.Target }},
+	}},
+}
+
+var trainFields = []field{
+	{key: "epochs", doc: "Passes over the training set; 0 calibrates and evaluates only.", kind: integer{0, maxInt}, at: func(c *Config) any { return &c.Train.Epochs }},
+	{key: "batch", doc: "Pictures per step.", kind: integer{1, 8192}, def: 128, at: func(c *Config) any { return &c.Train.Batch }},
+	{key: "lr", doc: "Learning rate after warm-up.", kind: real{zero: exclusive}, def: 0.01, at: func(c *Config) any { return &c.Train.LR }},
+	{key: "seed", doc: "Seed of everything random.", kind: seed{}, def: uint64(0), at: func(c *Config) any { return &c.Train.Seed }},
+	{key: "optimizer", doc: "The update rule.", fields: []field{
+		{key: "kind", doc: "Method.", kind: enum[OptimizerKind]{values: []OptimizerKind{SGD}, unbuilt: []OptimizerKind{"adam", "adamw"}}, def: SGD, at: func(c *Config) any { return &c.Train.Optimizer.Kind }},
+		{key: "momentum", doc: "Momentum.", kind: real{zero: inclusive, upper: exclusive, max: 1}, def: 0.9, at: func(c *Config) any { return &c.Train.Optimizer.Momentum }},
+		{key: "nesterov", doc: "Nesterov's form of momentum.", kind: boolean{}, def: false, at: func(c *Config) any { return &c.Train.Optimizer.Nesterov }},
+		{key: "weight_decay", doc: "L2 penalty added to the gradient, for groups that inherit it.", kind: real{zero: inclusive}, def: 1e-4, at: func(c *Config) any { return &c.Train.Optimizer.WeightDecay }},
+	}},
+	{key: "groups", doc: "Settings per kind of parameter.", fields: []field{
+		group("weights", "Weights of convolutions and linear layers.", Decay{Inherit: true}, func(c *Config) *Group { return &c.Train.Groups.Weights }),
+		group("batch_norm", "Scale and shift of batch norm.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.BatchNorm }),
+		group("bias", "Biases.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.Bias }),
+		group("scales", "Learned quantizer steps.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.Scales }),
+	}},
+	{key: "schedule", doc: "The learning rate over time.", fields: []field{
+		{key: "kind", doc: "`cosine` falls to `final` along half a cosine, `step` multiplies by `factor` at each milestone, `constant` stays.", kind: enum[ScheduleKind]{values: []ScheduleKind{Cosine, Step, Constant}}, def: Cosine, at: func(c *Config) any { return &c.Train.Schedule.Kind }},
+		{key: "warmup", doc: "Linear rise from 0 at the start.", kind: duration{}, def: Duration{0, Epochs}, at: func(c *Config) any { return &c.Train.Schedule.Warmup }},
+		{key: "milestones", doc: "`step` only: when the rate drops, ascending and in one unit.", kind: list[Duration]{duration{positive: true}}, def: []Duration{}, at: func(c *Config) any { return &c.Train.Schedule.Milestones }},
+		{key: "factor", doc: "`step` only: what the rate is multiplied by.", kind: real{zero: exclusive, upper: inclusive, max: 1}, def: 0.1, at: func(c *Config) any { return &c.Train.Schedule.Factor }},
+		{key: "final", doc: "`cosine` only: share of `train.lr` reached at the end.", kind: real{zero: inclusive, upper: inclusive, max: 1}, def: 0.0, at: func(c *Config) any { return &c.Train.Schedule.Final }},
+	}},
+	{key: "max_steps", doc: "Stop after this many steps, for smoke runs; 0 is no limit.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Train.MaxSteps }},
+	{key: "log_every", doc: "Steps between log lines.", kind: integer{1, maxInt}, def: 20, at: func(c *Config) any { return &c.Train.LogEvery }},
+	{key: "checkpoint_every", doc: "Time between checkpoints.", kind: duration{positive: true}, def: Duration{1, Epochs}, at: func(c *Config) any { return &c.Train.CheckpointEvery }},
+	{key: "clip_grad_norm", doc: "Largest norm of the gradient; 0 is off. Other values are not built yet.", kind: real{zero: inclusive}, def: 0.0, at: func(c *Config) any { return &c.Train.ClipGradNorm }},
+}
+
+func group(key, doc string, weightDecay Decay, of func(*Config) *Group) field {
+	return field{key: key, doc: doc, fields: []field{
+		{key: "lr_multiplier", doc: "Times `train.lr`.", kind: real{zero: inclusive}, def: 1.0, at: func(c *Config) any { return &of(c).LRMultiplier }},
+		{key: "weight_decay", doc: "`inherit` takes `train.optimizer.weight_decay`.", kind: decay{}, def: weightDecay, at: func(c *Config) any { return &of(c).WeightDecay }},
+	}}
+}

@@ -1,0 +1,80 @@
+package configs
+
+// Methods with a published definition that are not built yet.
+var (
+	unbuiltEstimators = []Estimator{
+		"lsq@paper", "lsq@mqbench", "lsq_plus", "pact", "sawb", "dorefa", "qil", "dsq", "ewgs", "wrpn",
+		"stochastic", "quant_noise", "additive_noise",
+		"bnn", "binary_connect", "bwn", "xnor", "twn", "ttq", "irnet", "reactnet",
+		"kmeans", "lq_nets", "pot", "inq", "apot", "hwgq",
+	}
+	unbuiltSTEs         = []STE{"dsq", "ewgs", "ede", "approx_sign", "swish_sign", "reste", "stochastic"}
+	unbuiltCalibrations = []Calibration{"moving_average_min_max", "percentile", "mse", "entropy", "lsq_plus", "batch_norm"}
+)
+
+// The rows of one quantizer; those of activations include every key of weights.
+var weightTable, activationTable = weightFields(), activationFields()
+
+func quantFields() []field {
+	return []field{
+		{key: "weights", doc: "Weights of convolutions and linear layers.", fields: lift(weightTable, func(c *Config) *TensorSpec { return &c.Quant.Weights })},
+		{key: "activations", doc: "Inputs of convolutions and linear layers.", fields: lift(activationTable, func(c *Config) *TensorSpec { return &c.Quant.Activations })},
+		{key: "first_last", doc: "Bits of weights and input of the first convolution and the last linear layer; `same` as the other layers. What is `fp` elsewhere stays so there, and `fp` is the default when weights and activations both are.", kind: bits{2, []Bits{FP, Same}}, def: Bits(8), at: func(c *Config) any { return &c.Quant.FirstLast }},
+		{key: "residual", doc: "Bits of the residual stream: each block's output and the branch before the sum. Defaults to `fp` when activations are `fp`.", kind: bits{2, []Bits{FP}}, def: Bits(8), at: func(c *Config) any { return &c.Quant.Residual }},
+		{key: "layers", doc: "Rules per layer: a glob over layer names (`layer3.*|linear`) and the keys that differ there. An exact name beats a glob, then more literal characters win, then the later rule.", each: []field{
+			{key: "weights", doc: "As `quant.weights`; only what is given changes.", fields: weightTable},
+			{key: "activations", doc: "As `quant.activations`; only what is given changes.", fields: activationTable},
+		}},
+		{key: "regularizers", doc: "Penalties on the loss.", unbuilt: true},
+		{key: "distillation", doc: "Learning from a float teacher.", unbuilt: true},
+		{key: "schedule", doc: "Bit widths by epoch.", unbuilt: true},
+		{key: "gradients", doc: "Quantized gradients.", unbuilt: true},
+	}
+}
+
+// lift places the tensor fields in the spec that of points to.
+func lift(tensor []field, of func(*Config) *TensorSpec) []field {
+	lifted := make([]field, len(tensor))
+	for i, f := range tensor {
+		lifted[i] = f
+		lifted[i].at = func(c *Config) any { return f.tensor(of(c)) }
+	}
+	return lifted
+}
+
+func weightFields() []field {
+	return tensorFields(
+		enum[Granularity]{values: []Granularity{PerTensor, PerChannel}, unbuilt: []Granularity{"per_group"}},
+		enum[Signed]{values: []Signed{SignedTrue}, refused: map[Signed]string{
+			SignedFalse: "weights have both signs", SignedAuto: "weights have both signs, there is nothing to infer"}},
+		SignedTrue,
+		enum[GradN]{values: []GradN{NAuto, NPerTensor, NPerChannel}, refused: map[GradN]string{
+			NPerSample: "weights have no samples"}},
+	)
+}
+
+func activationFields() []field {
+	perTensorOnly := map[Granularity]string{}
+	for _, g := range []Granularity{PerChannel, "per_group"} {
+		perTensorOnly[g] = "an integer convolution sums over input channels, so they must share one scale"
+	}
+	return append(tensorFields(
+		enum[Granularity]{values: []Granularity{PerTensor}, refused: perTensorOnly},
+		enum[Signed]{values: []Signed{SignedTrue, SignedFalse, SignedAuto}},
+		SignedAuto,
+		enum[GradN]{values: []GradN{NAuto, NPerTensor, NPerSample, NPerChannel}},
+	), field{key: "calibration_batches", doc: "Batches that calibration looks at.", kind: integer{1, maxInt}, def: 1, tensor: func(s *TensorSpec) any { return &s.CalibrationBatches }})
+}
+
+func tensorFields(granularity enum[Granularity], signed enum[Signed], signedDefault Signed, n enum[GradN]) []field {
+	return []field{
+		{key: "bits", doc: "Bit width; `fp` leaves it in floating point.", kind: bits{1, []Bits{FP}}, tensor: func(s *TensorSpec) any { return &s.Bits }},
+		{key: "estimator", doc: "Quantizer: `lsq` learns its step (Esser et al. 2020), `affine` keeps the calibrated range (Jacob et al. 2018).", kind: enum[Estimator]{values: []Estimator{LSQ, Affine}, unbuilt: unbuiltEstimators}, def: LSQ, tensor: func(s *TensorSpec) any { return &s.Estimator }},
+		{key: "granularity", doc: "What shares one scale.", kind: granularity, def: PerTensor, tensor: func(s *TensorSpec) any { return &s.Granularity }},
+		{key: "signed", doc: "Whether the integers are signed; `auto` is unsigned where the graph cannot produce negative values.", kind: signed, def: signedDefault, tensor: func(s *TensorSpec) any { return &s.Signed }},
+		{key: "narrow", doc: "Leave out the lowest level, as in -7..7 instead of -8..7.", kind: boolean{}, def: false, tensor: func(s *TensorSpec) any { return &s.Narrow }},
+		{key: "n", doc: "N in LSQ's gradient scale `1/sqrt(N*Qp)`: `per_tensor` counts all elements, for activations the whole batch; `per_sample` those of one sample; `per_channel` divides by the channels; `auto` counts the elements that share a step, for activations in one sample, as the paper does.", kind: n, def: NAuto, tensor: func(s *TensorSpec) any { return &s.N }},
+		{key: "ste", doc: "How the gradient passes the rounding: `clipped` is 0 outside the range, `identity` is 1 everywhere.", kind: enum[STE]{values: []STE{Identity, Clipped}, unbuilt: unbuiltSTEs}, def: Clipped, tensor: func(s *TensorSpec) any { return &s.STE }},
+		{key: "calibration", doc: "How the first scale is found: `lsq` is `2*mean|x|/sqrt(Qp)`, `min_max` the range of the data.", kind: enum[Calibration]{values: []Calibration{CalibrateLSQ, CalibrateMinMax}, unbuilt: unbuiltCalibrations}, def: CalibrateLSQ, tensor: func(s *TensorSpec) any { return &s.Calibration }},
+	}
+}
