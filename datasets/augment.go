@@ -1,0 +1,117 @@
+package datasets
+
+import "math/rand/v2"
+
+// Augment changes training pictures at random, the way He et al. 2015
+// (https://arxiv.org/abs/1512.03385, section 4.2) train on CIFAR-10. The zero
+// value changes nothing.
+type Augment struct {
+	// Crop pads every side with this many pixels of 0, after normalization,
+	// and cuts a picture of the old size out of the result.
+	Crop int
+
+	// Flip mirrors left and right with probability 1/2, after the crop.
+	Flip bool
+}
+
+// change is what happens to one picture: output row y, column x shows input
+// row y+dy, column x+dx, or 0 outside; flip then mirrors the columns.
+type change struct {
+	dy, dx int // in [-Crop, Crop]
+	flip   bool
+}
+
+// draw is a pure function of its arguments. picture counts within the split.
+func (a Augment) draw(seed uint64, epoch, picture int) change {
+	if a == (Augment{}) {
+		return change{}
+	}
+	var g rand.PCG
+	g.Seed(seed, stream(epoch, uint32(picture)))
+	u := g.Uint64()
+	span := uint64(2*a.Crop + 1)
+	return change{
+		dy:   int((u>>32)*span>>32) - a.Crop,
+		dx:   int((u&0xffffffff)*span>>32) - a.Crop,
+		flip: a.Flip && g.Uint64()>>63 == 1,
+	}
+}
+
+// stream numbers the generators of a seed: one for each picture of an epoch,
+// and for its order the one that no picture has.
+func stream(epoch int, picture uint32) uint64 {
+	return uint64(epoch)<<32 | uint64(picture)
+}
+
+const orderStream = 1<<32 - 1
+
+// shuffled returns the order of an epoch's n pictures.
+func shuffled(seed uint64, epoch, n int) []int {
+	return rand.New(rand.NewPCG(seed, stream(epoch, orderStream))).Perm(n)
+}
+
+// table holds the normalized value of every pixel value of every channel.
+type table [3][256]float32
+
+func (d *Dataset) table() *table {
+	var t table
+	for c := range t {
+		for p := range t[c] {
+			t[c][p] = (float32(p)/255 - d.Mean[c]) / d.Std[c]
+		}
+	}
+	return &t
+}
+
+// InputRange returns the smallest and the largest value that a pixel of any
+// channel has after normalization.
+func (d *Dataset) InputRange() (lo, hi float32) {
+	t := d.table()
+	lo, hi = t[0][0], t[0][255]
+	for c := range t {
+		lo, hi = min(lo, t[c][0]), max(hi, t[c][255])
+	}
+	return lo, hi
+}
+
+// picture writes the changed, normalized picture src to dst; both are (h, w, 3).
+func (t *table) picture(dst []float32, src []uint8, h, w int, c change) {
+	left, right := max(0, -c.dx), min(w, w-c.dx) // columns of dst, before the flip, that src covers
+	for y := range h {
+		row := dst[3*w*y : 3*w*(y+1)]
+		sy := y + c.dy
+		if sy < 0 || sy >= h {
+			clear(row)
+			continue
+		}
+		in := src[3*(w*sy+left+c.dx) : 3*(w*sy+right+c.dx)]
+		from, to := left, right
+		if c.flip {
+			from, to = w-right, w-left
+		}
+		clear(row[:3*from])
+		clear(row[3*to:])
+		if c.flip {
+			t.mirrored(row[3*from:3*to], in)
+		} else {
+			t.row(row[3*from:3*to], in)
+		}
+	}
+}
+
+func (t *table) row(dst []float32, src []uint8) {
+	r, g, b := &t[0], &t[1], &t[2]
+	for len(src) >= 3 && len(dst) >= 3 {
+		dst[0], dst[1], dst[2] = r[src[0]], g[src[1]], b[src[2]]
+		dst, src = dst[3:], src[3:]
+	}
+}
+
+func (t *table) mirrored(dst []float32, src []uint8) {
+	r, g, b := &t[0], &t[1], &t[2]
+	for n := len(dst); len(src) >= 3 && n >= 3; n -= 3 {
+		p := dst[n-3 : n]
+		p[0], p[1], p[2] = r[src[0]], g[src[1]], b[src[2]]
+		src = src[3:]
+	}
+}

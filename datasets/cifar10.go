@@ -1,0 +1,145 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// CIFAR-10, binary version: https://www.cs.toronto.edu/~kriz/cifar.html. A
+// record is 1 label byte and 3,072 pixel bytes: the red, green and blue planes,
+// each row-major.
+const (
+	cifarSide     = 32
+	cifarPlane    = cifarSide * cifarSide
+	cifarChannels = 3
+	cifarPixels   = cifarPlane * cifarChannels
+	cifarRecord   = 1 + cifarPixels
+)
+
+var cifar10Classes = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
+
+// cifar10Files are the paths below a data directory; the last is the test split.
+var cifar10Files = []string{
+	"cifar-10-batches-bin/data_batch_1.bin",
+	"cifar-10-batches-bin/data_batch_2.bin",
+	"cifar-10-batches-bin/data_batch_3.bin",
+	"cifar-10-batches-bin/data_batch_4.bin",
+	"cifar-10-batches-bin/data_batch_5.bin",
+	"cifar-10-batches-bin/test_batch.bin",
+}
+
+func openCIFAR10(dir string) (*Dataset, error) {
+	counts, err := cifar10Records(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, missing(err, dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	last := len(counts) - 1
+	train := 0
+	for _, n := range counts[:last] {
+		train += n
+	}
+	d := newCIFAR10(cifar10, train, counts[last])
+
+	errs := make([]error, len(counts))
+	var wg sync.WaitGroup
+	split, first := d.Train, 0
+	for i, n := range counts {
+		if i == last {
+			split, first = d.Test, 0
+		}
+		pixels, labels := split.Pixels[first*cifarPixels:(first+n)*cifarPixels], split.Labels[first:first+n]
+		wg.Go(func() { errs[i] = readFile(filepath.Join(dir, cifar10Files[i]), pixels, labels) })
+		first += n
+	}
+	wg.Wait()
+	return d, errors.Join(errs...)
+}
+
+// cifar10Records returns the number of records of each of cifar10Files.
+func cifar10Records(dir string) ([]int, error) {
+	counts := make([]int, len(cifar10Files))
+	for i, name := range cifar10Files {
+		n, err := countRecords(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		counts[i] = n
+	}
+	return counts, nil
+}
+
+func missing(err error, dir string) error {
+	return fmt.Errorf("%w; run \"qat data get cifar10 --data %s\"", err, dir)
+}
+
+// countRecords returns the number of records that the file's size stands for.
+func countRecords(path string) (int, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	if !fi.Mode().IsRegular() {
+		return 0, fmt.Errorf("%s: want a file, found %v", path, fi.Mode().Type())
+	}
+	return recordsIn(path, fi.Size())
+}
+
+func recordsIn(path string, size int64) (int, error) {
+	n, over := size/cifarRecord, size%cifarRecord
+	if n == 0 || over != 0 {
+		return 0, fmt.Errorf("%s: want one or more whole records of %d bytes, found %d bytes (%d records and %d bytes over); "+
+			"the file is cut off or of another format: delete it and download again", path, cifarRecord, size, n, over)
+	}
+	return int(n), nil
+}
+
+func readFile(path string, pixels, labels []uint8) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return readRecords(f, path, pixels, labels)
+}
+
+// readRecords reads len(labels) records and turns planes into (H, W, C)
+// pictures. Done here, once, this costs less than the read itself and leaves
+// the loader one contiguous row to copy where it would gather from three.
+func readRecords(r io.Reader, path string, pixels, labels []uint8) error {
+	buf := make([]byte, 64*cifarRecord)
+	for done := 0; done < len(labels); {
+		chunk := buf[:min(64, len(labels)-done)*cifarRecord]
+		if n, err := io.ReadFull(r, chunk); err != nil {
+			return fmt.Errorf("%s: record %d of %d: %w; did the file change while it was read?", path, done+n/cifarRecord, len(labels), err)
+		}
+		for ; len(chunk) > 0; chunk = chunk[cifarRecord:] {
+			label := chunk[0]
+			if int(label) >= len(cifar10Classes) {
+				return fmt.Errorf("%s: record %d of %d: want a label of 0 to %d, found %d; "+
+					"the file is damaged or of another format: delete it and download again", path, done, len(labels), len(cifar10Classes)-1, label)
+			}
+			labels[done] = label
+			interleave(pixels[done*cifarPixels:(done+1)*cifarPixels], chunk[1:cifarRecord])
+			done++
+		}
+	}
+	return nil
+}
+
+// interleave turns (C, H, W) planes into an (H, W, C) picture.
+func interleave(dst, src []uint8) {
+	r, g, b := src[:cifarPlane], src[cifarPlane:2*cifarPlane], src[2*cifarPlane:cifarPixels]
+	dst = dst[:cifarPixels]
+	for i := range cifarPlane {
+		p := dst[3*i : 3*i+3 : 3*i+3]
+		p[0], p[1], p[2] = r[i], g[i], b[i]
+	}
+}

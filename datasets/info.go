@@ -1,0 +1,92 @@
+package datasets
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Description says what there is of a data set.
+type Description struct {
+	Name     string   `json:"name"`
+	Classes  []string `json:"classes"`
+	Height   int      `json:"height"`
+	Width    int      `json:"width"`
+	Channels int      `json:"channels"`
+	Files    []File   `json:"files"`
+}
+
+// File is a file of a data set. One that is embedded has no Path and holds both
+// splits.
+type File struct {
+	Path   string `json:"path,omitempty"`
+	Split  string `json:"split"`
+	Images int    `json:"images"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"` // in hex
+}
+
+// Info describes the data set of the given name in dir. It fails as [Open] does
+// if a file is missing or has no whole number of records; labels it leaves to
+// Open.
+func Info(name, dir string) (*Description, error) {
+	var files []File
+	var err error
+	switch name {
+	case cifar10:
+		files, err = cifar10Info(dir)
+	case cifar10Mini:
+		files = []File{miniInfo()}
+	default:
+		err = unknown(name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("datasets: %w", err)
+	}
+	d := newCIFAR10(name, 0, 0)
+	return &Description{name, d.Classes, d.Height, d.Width, d.Channels, files}, nil
+}
+
+func cifar10Info(dir string) ([]File, error) {
+	counts, err := cifar10Records(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, missing(err, dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	files := make([]File, len(cifar10Files))
+	for i, name := range cifar10Files {
+		path := filepath.Join(dir, name)
+		sum, err := fileSHA256(path)
+		if err != nil {
+			return nil, err
+		}
+		files[i] = File{path, "train", counts[i], int64(counts[i]) * cifarRecord, sum}
+	}
+	files[len(files)-1].Split = "test"
+	return files, nil
+}
+
+func miniInfo() File {
+	sum := sha256.Sum256(miniFile)
+	return File{"", "train, test", miniTrain + miniTest, int64(len(miniFile)), hex.EncodeToString(sum[:])}
+}
+
+func fileSHA256(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,138 @@
+package datasets
+
+import (
+	"fmt"
+	"math"
+	"sync"
+)
+
+// LoaderOptions says which batches a loader makes. The zero value of everything
+// but Batch is for evaluation: every picture once, unchanged, in order.
+type LoaderOptions struct {
+	Batch    int     // pictures in a batch, 1 or more
+	Seed     uint64  // of order and augmentation
+	Shuffle  bool    // a new order every epoch
+	Augment  Augment // a new draw for every picture and epoch
+	DropLast bool    // leave out the last batch if it is not full
+
+	Workers int // goroutines that prepare batches; 0 means 1, which fills 128 32x32 pictures in under a millisecond
+	Ahead   int // batches prepared ahead of the one in use; 0 means 2
+}
+
+// Batch is a batch of pictures.
+type Batch struct {
+	X []float32 // (Batch, H, W, C) normalized; pictures N and up are 0
+	Y []int32   // (Batch) labels; N and up are -1, which no prediction equals
+	N int       // pictures in the batch, Batch except in an epoch's last one
+
+	step  int
+	ready chan struct{} // receives when X, Y and N are filled
+}
+
+// Loader makes batches of a split. It is safe for concurrent use, and so are
+// its iterators beside each other.
+type Loader struct {
+	split Split
+	opt   LoaderOptions
+	h, w  int
+	table *table
+
+	mu    sync.Mutex
+	spare []*Batch // of closed iterators, for the next one
+}
+
+// NewLoader returns a loader of split, which has the picture size and the
+// normalization of d.
+func NewLoader(d *Dataset, split Split, o LoaderOptions) (*Loader, error) {
+	if err := checkLoader(d, split, o); err != nil {
+		return nil, fmt.Errorf("datasets: loader of %s %s: %w", d.Name, split.Name, err)
+	}
+	if o.Workers == 0 {
+		o.Workers = 1
+	}
+	if o.Ahead == 0 {
+		o.Ahead = 2
+	}
+	return &Loader{split: split, opt: o, h: d.Height, w: d.Width, table: d.table()}, nil
+}
+
+func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
+	size := d.Height * d.Width * d.Channels
+	switch {
+	case d.Height < 1 || d.Width < 1 || d.Channels != 3:
+		return fmt.Errorf("want pictures of 1x1 pixel or more and 3 channels, found %dx%d and %d", d.Height, d.Width, d.Channels)
+	case s.Len() == 0:
+		return fmt.Errorf("the split is empty; for a validation split set Options.Validation")
+	case int64(s.Len()) > math.MaxInt32 || len(s.Pixels) != s.Len()*size:
+		return fmt.Errorf("want %d pixel bytes for each of %d labels, found %d in all", size, s.Len(), len(s.Pixels))
+	case o.Batch < 1:
+		return fmt.Errorf("want a batch of 1 or more, found %d", o.Batch)
+	case o.DropLast && o.Batch > s.Len():
+		return fmt.Errorf("a batch of %d with DropLast leaves nothing of %d pictures; use a smaller batch", o.Batch, s.Len())
+	case o.Augment.Crop < 0 || o.Augment.Crop >= min(d.Height, d.Width):
+		return fmt.Errorf("want a crop of 0 to %d pixels, found %d", min(d.Height, d.Width)-1, o.Augment.Crop)
+	case o.Workers < 0 || o.Ahead < 0:
+		return fmt.Errorf("want 0 or more workers and batches ahead, found %d and %d", o.Workers, o.Ahead)
+	}
+	for c, std := range d.Std {
+		if !(std > 0) {
+			return fmt.Errorf("want a positive standard deviation for channel %d, found %v", c, std)
+		}
+	}
+	for i, label := range s.Labels {
+		if int(label) >= len(d.Classes) {
+			return fmt.Errorf("picture %d: want a label of 0 to %d, found %d", i, len(d.Classes)-1, label)
+		}
+	}
+	return nil
+}
+
+// Steps returns the number of batches in an epoch.
+func (l *Loader) Steps() int {
+	if l.opt.DropLast {
+		return l.split.Len() / l.opt.Batch
+	}
+	return (l.split.Len()-1)/l.opt.Batch + 1
+}
+
+// fill makes b the batch of b.step. order is nil for the split's own.
+func (l *Loader) fill(b *Batch, epoch int, order []int) {
+	size := len(b.X) / l.opt.Batch
+	first := b.step * l.opt.Batch
+	b.N = min(l.opt.Batch, l.split.Len()-first)
+	for i := range b.N {
+		k := first + i
+		if order != nil {
+			k = order[k]
+		}
+		c := l.opt.Augment.draw(l.opt.Seed, epoch, k)
+		l.table.picture(b.X[i*size:(i+1)*size], l.split.Pixels[k*size:(k+1)*size], l.h, l.w, c)
+		b.Y[i] = int32(l.split.Labels[k])
+	}
+	clear(b.X[b.N*size:])
+	for i := b.N; i < l.opt.Batch; i++ {
+		b.Y[i] = -1
+	}
+}
+
+// takeSpare returns a batch of an earlier iterator, or a new one.
+func (l *Loader) takeSpare() *Batch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.spare); n > 0 {
+		b := l.spare[n-1]
+		l.spare = l.spare[:n-1]
+		return b
+	}
+	return &Batch{
+		X:     make([]float32, l.opt.Batch*l.h*l.w*3),
+		Y:     make([]int32, l.opt.Batch),
+		ready: make(chan struct{}, 1),
+	}
+}
+
+func (l *Loader) giveSpare(b *Batch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.spare = append(l.spare, b)
+}

@@ -1,0 +1,118 @@
+package datasets
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"runtime"
+	"sync"
+)
+
+// cifar10-mini.bin holds JPEG files. All begin with the same bytes (their
+// quantization and Huffman tables), two thirds of each, so those are kept once:
+//
+//	uint16 n (little-endian), n bytes that begin every JPEG file
+//	then 5,000 training and 1,000 test pictures, each
+//	uint8 label, uint16 n, n bytes: the rest of the JPEG file
+//
+// Picture i of a split has class i mod 10, so any prefix is balanced within one.
+// go run ./datasets/gen writes it and says which pictures it takes.
+//
+//go:embed cifar10-mini.bin
+var miniFile []byte
+
+const miniTrain, miniTest = 5000, 1000
+
+func openMini() (*Dataset, error) {
+	d := newCIFAR10(cifar10Mini, miniTrain, miniTest)
+	if err := decodeMini(miniFile, d); err != nil {
+		return nil, fmt.Errorf("%s: embedded file: %w", cifar10Mini, err)
+	}
+	return d, nil
+}
+
+// decodeMini fills the splits of d from a file in the format above.
+func decodeMini(file []byte, d *Dataset) error {
+	head, file, ok := cutBlock(file)
+	if !ok {
+		return errCut
+	}
+	var bodies [][]byte
+	for _, labels := range [][]uint8{d.Train.Labels, d.Test.Labels} {
+		for i := range labels {
+			if len(file) == 0 || int(file[0]) >= len(d.Classes) {
+				return errCut
+			}
+			labels[i] = file[0]
+			var body []byte
+			if body, file, ok = cutBlock(file[1:]); !ok {
+				return errCut
+			}
+			bodies = append(bodies, body)
+		}
+	}
+	if len(file) > 0 {
+		return errCut
+	}
+
+	// The pixels are a pure function of the file, so the workers' number, one
+	// for each CPU, changes nothing.
+	workers := runtime.GOMAXPROCS(0)
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(bodies) && errs[w] == nil; i += workers {
+				s, k := d.Train, i
+				if i >= d.Train.Len() {
+					s, k = d.Test, i-d.Train.Len()
+				}
+				if err := decodeJPEG(s.Pixels[k*cifarPixels:(k+1)*cifarPixels], head, bodies[i]); err != nil {
+					errs[w] = fmt.Errorf("%s picture %d: %w", s.Name, k, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+var errCut = errors.New("not a whole number of labelled pictures; build from an unmodified source tree")
+
+// cutBlock takes a uint16 n and n bytes off the front of b.
+func cutBlock(b []byte) (block, rest []byte, ok bool) {
+	if len(b) < 2 {
+		return nil, nil, false
+	}
+	n := int(binary.LittleEndian.Uint16(b))
+	if b = b[2:]; len(b) < n {
+		return nil, nil, false
+	}
+	return b[:n], b[n:], true
+}
+
+// decodeJPEG decodes head+body to an (H, W, C) picture.
+func decodeJPEG(dst []uint8, head, body []byte) error {
+	file := make([]byte, 0, len(head)+len(body))
+	im, err := jpeg.Decode(bytes.NewReader(append(append(file, head...), body...)))
+	if err != nil {
+		return err
+	}
+	ycc, ok := im.(*image.YCbCr)
+	if size := im.Bounds().Size(); !ok || size.X != cifarSide || size.Y != cifarSide {
+		return fmt.Errorf("want a %dx%d YCbCr picture, found %dx%d %T", cifarSide, cifarSide, size.X, size.Y, im)
+	}
+	for y := range cifarSide {
+		for x := range cifarSide {
+			luma, chroma := ycc.YOffset(x, y), ycc.COffset(x, y)
+			p := dst[3*(y*cifarSide+x):][:3]
+			p[0], p[1], p[2] = color.YCbCrToRGB(ycc.Y[luma], ycc.Cb[chroma], ycc.Cr[chroma])
+		}
+	}
+	return nil
+}
