@@ -1,0 +1,114 @@
+package safetensors
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"unicode/utf8"
+)
+
+// WriteFile writes f to path, whole or not at all: the bytes go to a temporary file in the same folder, which is synced
+// and then renamed. After an error nothing is left behind and a file that was at path before is as it was.
+func WriteFile(path string, f *File) error {
+	return writeAtomic(path, func(w io.Writer) error { return Write(w, f) })
+}
+
+// Write writes f to w in the order that the package comment defines; f is not modified. Nothing is written if a name is
+// repeated, reserved or not UTF-8, or if a tensor's dtype, shape and data disagree.
+func Write(w io.Writer, f *File) error {
+	tensors := slices.SortedFunc(slices.Values(f.Tensors), func(a, b Tensor) int {
+		return cmp.Or(cmp.Compare(a.Dtype.rank(), b.Dtype.rank()), cmp.Compare(a.Name, b.Name))
+	})
+	header, err := buildHeader(tensors, f.Metadata)
+	if err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	out := bufio.NewWriter(w)
+	if err := binary.Write(out, binary.LittleEndian, uint64(len(header))); err != nil {
+		return err
+	}
+	if _, err := out.Write(header); err != nil {
+		return err
+	}
+	for _, t := range tensors {
+		if _, err := out.Write(t.Data); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// buildHeader returns the padded JSON header of tensors stored in this order.
+func buildHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
+	header := []byte{'{'}
+	separator := ""
+	add := func(key string, value any) error {
+		k, err := encode(key)
+		if err != nil {
+			return err
+		}
+		v, err := encode(value)
+		if err != nil {
+			return err
+		}
+		header = fmt.Appendf(header, "%s%s:%s", separator, k, v)
+		separator = ","
+		return nil
+	}
+	if len(metadata) > 0 {
+		for _, k := range slices.Sorted(maps.Keys(metadata)) {
+			if !utf8.ValidString(k) || !utf8.ValidString(metadata[k]) {
+				return nil, fmt.Errorf("metadata %q is not valid UTF-8", k)
+			}
+		}
+		if err := add(metadataKey, metadata); err != nil {
+			return nil, err
+		}
+	}
+	seen := map[string]bool{metadataKey: true}
+	begin := 0
+	for _, t := range tensors {
+		if seen[t.Name] {
+			return nil, fmt.Errorf("tensor %q: the name is used twice or reserved", t.Name)
+		}
+		seen[t.Name] = true
+		if !utf8.ValidString(t.Name) {
+			return nil, fmt.Errorf("tensor %q: the name is not valid UTF-8", t.Name)
+		}
+		if err := t.check(); err != nil {
+			return nil, err
+		}
+		info := struct {
+			Dtype   Dtype  `json:"dtype"`
+			Shape   []int  `json:"shape"`
+			Offsets [2]int `json:"data_offsets"`
+		}{t.Dtype, append([]int{}, t.Shape...), [2]int{begin, begin + len(t.Data)}}
+		if err := add(t.Name, info); err != nil {
+			return nil, err
+		}
+		begin += len(t.Data)
+	}
+	header = append(header, '}')
+	for len(header)%8 != 0 {
+		header = append(header, ' ')
+	}
+	if len(header) > maxHeader {
+		return nil, fmt.Errorf("the header takes %d bytes; at most %d are allowed", len(header), maxHeader)
+	}
+	return header, nil
+}
+
+// encode is json.Marshal without its escapes for HTML, which the reference implementation does not write.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), err
+}
