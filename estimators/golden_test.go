@@ -1,0 +1,177 @@
+package estimators_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"testing"
+
+	"github.com/qat-go/qat/estimators"
+)
+
+// goldenExtract is a part of the golden file that is always there: lsq at 4 bits, lsq_per_channel and affine.
+const goldenExtract = "testdata/golden.json"
+
+// goldenFile is the file that QAT_GOLDEN names, else the one beside the repository, else the extract. Its values were
+// computed in float64 with PyTorch's autograd.
+func goldenFile() string {
+	if path := os.Getenv("QAT_GOLDEN"); path != "" {
+		return path
+	}
+	const beside = "../../shared/golden/estimators.json"
+	if _, err := os.Stat(beside); err == nil {
+		return beside
+	}
+	return goldenExtract
+}
+
+type goldenCase struct {
+	Name   string
+	Shape  []int
+	X, G   []float32
+	Y, Dx  []float64
+	Ds     []float64
+	Params json.RawMessage
+}
+
+// goldenParams are the parameters of the methods that are built; their meaning differs by method.
+type goldenParams struct {
+	Bits   int
+	Signed bool
+	S      json.RawMessage // a list for lsq, a number for affine
+	Z      int32
+}
+
+// goldenMethods maps every case of the golden file to its test; nil where the method is not built yet.
+var goldenMethods = map[string]func(*testing.T, goldenCase, goldenParams){
+	"lsq":               goldenLSQ,
+	"lsq_per_channel":   goldenLSQPerChannel,
+	"affine":            goldenAffine,
+	"lsq_plus":          nil,
+	"pact":              nil,
+	"dorefa_weight":     nil,
+	"dorefa_activation": nil,
+	"sign_identity":     nil,
+	"sign_clipped":      nil,
+	"sign_approx":       nil,
+	"sign_swish":        nil,
+	"sign_ede":          nil,
+	"ewgs":              nil,
+	"dsq":               nil,
+	"twn":               nil,
+	"ttq":               nil,
+	"bwn":               nil,
+	"xnor_weight":       nil,
+	"apot_unsigned":     nil,
+	"pot":               nil,
+}
+
+func TestGolden(t *testing.T) {
+	path := goldenFile()
+	t.Logf("golden values from %s", path)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ Cases []goldenCase }
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	present := map[string]bool{}
+	for i, c := range file.Cases {
+		present[c.Name] = true
+		t.Run(fmt.Sprintf("%s/%d", c.Name, i), func(t *testing.T) {
+			run, known := goldenMethods[c.Name]
+			if !known {
+				t.Fatalf("unknown case %q; add it to goldenMethods", c.Name)
+			}
+			if run == nil {
+				t.Skip("not built yet")
+			}
+			var p goldenParams
+			if err := json.Unmarshal(c.Params, &p); err != nil {
+				t.Fatal(err)
+			}
+			run(t, c, p)
+		})
+	}
+	for name, run := range goldenMethods {
+		if run != nil && !present[name] {
+			t.Errorf("%s has no case of %q", path, name)
+		}
+	}
+}
+
+func goldenLSQ(t *testing.T, c goldenCase, p goldenParams) {
+	e := estimators.LSQ{Range: estimators.Range{Bits: p.Bits, Signed: p.Signed}}
+	compareGolden(t, e, c, estimators.Params{scales(t, p.S)})
+}
+
+// goldenLSQPerChannel moves the channel from the golden file's axis 0 to the last axis.
+func goldenLSQPerChannel(t *testing.T, c goldenCase, p goldenParams) {
+	channels := c.Shape[0]
+	c.X, c.G = lastAxis(c.X, channels), lastAxis(c.G, channels)
+	c.Y, c.Dx = lastAxis(c.Y, channels), lastAxis(c.Dx, channels)
+	goldenLSQ(t, c, p)
+}
+
+func lastAxis[T any](x []T, channels int) []T {
+	out := make([]T, len(x))
+	n := len(x) / channels
+	for i, v := range x {
+		out[i%n*channels+i/n] = v
+	}
+	return out
+}
+
+func goldenAffine(t *testing.T, c goldenCase, p goldenParams) {
+	var s float32
+	if err := json.Unmarshal(p.S, &s); err != nil {
+		t.Fatal(err)
+	}
+	e := estimators.Affine{Range: estimators.Range{Bits: p.Bits}, Scale: []float32{s}, ZeroPoint: []int32{p.Z}}
+	compareGolden(t, e, c, nil)
+}
+
+func scales(t *testing.T, raw json.RawMessage) (s []float32) {
+	t.Helper()
+	if err := json.Unmarshal(raw, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// compareGolden compares y, dx and, if there is a parameter, ds.
+func compareGolden(t *testing.T, e estimators.Estimator, c goldenCase, p estimators.Params) {
+	t.Helper()
+	y, dx := make([]float32, len(c.X)), make([]float32, len(c.X))
+	dp := make(estimators.Params, len(p))
+	for i := range p {
+		dp[i] = make([]float32, len(p[i]))
+	}
+	if err := e.Forward(y, c.X, p); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Backward(dx, dp, c.X, c.G, p); err != nil {
+		t.Fatal(err)
+	}
+	compareClose(t, "y", y, c.Y)
+	compareClose(t, "dx", dx, c.Dx)
+	if len(p) > 0 {
+		compareClose(t, "ds", dp[0], c.Ds)
+	}
+}
+
+// compareClose has the tolerances that the golden file asks for.
+func compareClose(t *testing.T, name string, got []float32, want []float64) {
+	t.Helper()
+	if len(got) != len(want) || len(want) == 0 {
+		t.Fatalf("%s has %d elements, want %d", name, len(got), len(want))
+	}
+	for i, w := range want {
+		if d := math.Abs(float64(got[i]) - w); !(d <= 1e-6+1e-5*math.Abs(w)) {
+			t.Errorf("%s[%d] = %v, want %v", name, i, got[i], w)
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package estimators
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// LSQ is learned step size quantization, Esser et al. 2020, https://arxiv.org/abs/1902.08153, section 2:
+//
+//	v = x/s,  code = round(clip(v, Qn, Qp)),  y = s*code
+//
+//	dx = dy              where Qn <= v <= Qp, else 0
+//	ds = gs * sum of dy * (round(v) - v   where Qn <= v <= Qp
+//	                       Qn             where v < Qn
+//	                       Qp             where v > Qp)
+//	gs = 1/sqrt(N*Qp)
+//
+// all in float32 but for the sums and gs. Its one parameter is the scale s, positive, in the unit of x, for the tensor
+// or for each channel. At v = Qn and v = Qp the gradient passes, as through PyTorch's clamp. Where x is NaN, y and the
+// gradient of the scale are NaN and dx is 0.
+type LSQ struct {
+	Range
+
+	// N is the number of elements in gs. 0 means those that share one scale: len(x)/len(scale). Implementations differ;
+	// for activations the paper's is the elements of one sample, len(x) divided by the batch size.
+	N int
+}
+
+var _ Uniform = LSQ{}
+
+// Validate reports a range that LSQ cannot use: gs needs a positive level, so signed needs 2 bits.
+func (l LSQ) Validate() error { return prefixed("lsq", l.check()) }
+
+func (l LSQ) check() error {
+	if err := l.Range.Validate(); err != nil {
+		return err
+	}
+	if l.Qp() < 1 {
+		return errors.New("signed 1 bit has no positive level; expected 2 bits or more")
+	}
+	if l.N < 0 {
+		return fmt.Errorf("gradient scale with N = %d; expected a number of elements, or 0 for those that share one scale", l.N)
+	}
+	return nil
+}
+
+// Params is the scale.
+func (LSQ) Params() []string { return []string{"scale"} }
+
+// Forward implements [Estimator].
+func (l LSQ) Forward(y, x []float32, p Params) error {
+	if y == nil {
+		y = []float32{} // a y that is too short, not one that is not wanted
+	}
+	return l.Quantize(nil, y, x, p)
+}
+
+// Quantize implements [Uniform].
+func (l LSQ) Quantize(codes []int32, y, x []float32, p Params) error {
+	scale, err := l.scale(p, len(x))
+	if err == nil && codes != nil {
+		err = checkLength("codes", len(codes), len(x))
+	}
+	if err == nil && y != nil {
+		err = checkLength("y", len(y), len(x))
+	}
+	if err != nil {
+		return prefixed("lsq", err)
+	}
+	qn, qp := float64(l.Qn()), float64(l.Qp())
+	for i := 0; i < len(x); i += len(scale) {
+		for c, s := range scale {
+			level := clampRound(x[i+c]/s, qn, qp)
+			code, value := int32(0), float32(math.NaN())
+			if level == level {
+				code = int32(level)
+				value = float32(code) * s
+			}
+			if codes != nil {
+				codes[i+c] = code
+			}
+			if y != nil {
+				y[i+c] = value
+			}
+		}
+	}
+	return nil
+}
+
+// Backward implements [Estimator].
+func (l LSQ) Backward(dx []float32, dp Params, x, dy []float32, p Params) error {
+	scale, err := l.scale(p, len(x))
+	if err == nil {
+		err = errors.Join(checkLength("dx", len(dx), len(x)), checkLength("dy", len(dy), len(x)))
+	}
+	if err == nil && (len(dp) != 1 || len(dp[0]) != len(scale)) {
+		err = errors.New("the gradients of the parameters have not the lengths of the parameters; expected one for each scale")
+	}
+	if err != nil {
+		return prefixed("lsq", err)
+	}
+	qn, qp := float32(l.Qn()), float32(l.Qp())
+	sums := make([]float64, len(scale))
+	for i := 0; i < len(x); i += len(scale) {
+		for c, s := range scale {
+			v, g := x[i+c]/s, dy[i+c]
+			var slope float32 // of y in s
+			switch {
+			case v < qn:
+				slope, dx[i+c] = qn, 0
+			case v > qp:
+				slope, dx[i+c] = qp, 0
+			case v != v:
+				slope, dx[i+c] = v, 0
+			default:
+				slope, dx[i+c] = float32(math.RoundToEven(float64(v)))-v, g
+			}
+			// The product of two float32 is exact in float64, so fusing it with the addition changes nothing.
+			sums[c] += float64(g) * float64(slope)
+		}
+	}
+	gs := l.GradientScale(len(x) / len(scale))
+	for c, sum := range sums {
+		dp[0][c] = float32(gs * sum)
+	}
+	return nil
+}
+
+// GradientScale is gs = 1/sqrt(N*Qp) where n elements share one scale, in float64; it is 0 without any element.
+func (l LSQ) GradientScale(n int) float64 {
+	if l.N > 0 {
+		n = l.N
+	}
+	if n == 0 {
+		return 0
+	}
+	return 1 / math.Sqrt(float64(n)*float64(l.Qp()))
+}
+
+// InitialScale writes the step that training starts from, for the tensor or for each channel of x:
+//
+//	s = 2 * mean|x| / sqrt(Qp)
+//
+// (section 2.1), with the sum in float64. It is at least [MinScale], which all-zero data gets. For activations, x is the
+// first training batch. It is an error if x is empty or not finite.
+func (l LSQ) InitialScale(scale, x []float32) error {
+	err := l.check()
+	if err == nil {
+		err = checkChannels("scale", len(scale), len(x))
+	}
+	if err == nil && len(x) == 0 {
+		err = errors.New("no elements to take the initial scale from")
+	}
+	if err != nil {
+		return prefixed("lsq", err)
+	}
+	sums := make([]float64, len(scale))
+	for i, v := range x {
+		sums[i%len(scale)] += math.Abs(float64(v))
+	}
+	n := float64(len(x) / len(scale))
+	for c, sum := range sums {
+		s := 2 * sum / n / math.Sqrt(float64(l.Qp()))
+		if !(s <= math.MaxFloat32) {
+			return fmt.Errorf("estimators: lsq: mean|x| of channel %d is %v; expected finite x", c, sum/n)
+		}
+		scale[c] = max(float32(s), MinScale)
+	}
+	return nil
+}
+
+// scale checks the range and the parameters for n elements and returns the scale.
+func (l LSQ) scale(p Params, n int) ([]float32, error) {
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	if len(p) != 1 {
+		return nil, fmt.Errorf("%d parameters; expected one, the scale", len(p))
+	}
+	return p[0], checkScale(p[0], n)
+}
