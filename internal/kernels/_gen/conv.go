@@ -1,0 +1,280 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func label(what string, i int) string { return fmt.Sprintf("%s%d", what, i) }
+
+// product emits acc[v] += x * w[v] for one pixel, v over the vectors of output
+// channels. x is 4 bytes in memory that go to all lanes, t0 and t1 are free.
+type product func(x operand.Mem, acc, w []reg.VecPhysical, t0, t1 reg.VecPhysical)
+
+func floatProduct(s isa) product {
+	return func(x operand.Mem, acc, w []reg.VecPhysical, t0, _ reg.VecPhysical) {
+		if s.wide() && len(acc) == 1 {
+			VFMADD231PS_BCST(x, w[0], acc[0])
+			return
+		}
+		VBROADCASTSS(x, t0)
+		for v := range acc {
+			VFMADD231PS(w[v], t0, acc[v])
+		}
+	}
+}
+
+func byteProduct(x operand.Mem, acc, w []reg.VecPhysical, t0, _ reg.VecPhysical) {
+	VPBROADCASTD(x, t0)
+	for v := range acc {
+		VPDPBUSD(w[v], t0, acc[v])
+	}
+}
+
+func wordProduct(x operand.Mem, acc, w []reg.VecPhysical, t0, t1 reg.VecPhysical) {
+	VPBROADCASTD(x, t0)
+	for v := range acc {
+		VPMADDWD(w[v], t0, t1)
+		VPADDD(t1, acc[v], acc[v])
+	}
+}
+
+const loopDoc = "for p < pixels, l < %d:\n" +
+	"\t  acc = %s\n" +
+	"\t  for r < kRows, k < kRun: acc += x[r*xRow + p*xPix + k] * w[r*kRun+k][l]\n" +
+	"\t  y[p*yPix + l] = acc\n\n%s"
+
+func (s isa) convFloats() {
+	const args = "(y, x, w *float32, pixels, kRows, kRun, xRow, xPix, yPix%s int)"
+	s.text("convRow", "func"+fmt.Sprintf(args, ""), fmt.Sprintf(loopDoc, 16, "0", "with fused multiply-adds in that order."))
+	s.convRow(convKind{shift: 2, most: s.most(), blocks: 1, product: floatProduct(s)})
+	if s.wide() {
+		s.text("convRowPair", "func"+fmt.Sprintf(args, ", wBlock"),
+			fmt.Sprintf(loopDoc, 32, "0", "where the weights of l >= 16 follow wBlock elements behind those of l-16."))
+		s.convRow(convKind{shift: 2, most: 8, blocks: 2, product: floatProduct(s)})
+	}
+}
+
+func (s isa) convInts() {
+	const args = "(y, init *int32, x *%s, w *%s, pixels, kRows, kRun, xRow, xPix, yPix%s int)"
+	if !s.wide() {
+		s.text("convRowWords", "func"+fmt.Sprintf(args, "int16", "int16", ""),
+			fmt.Sprintf(loopDoc, 16, "init[l]", "where each x*w is a sum of 2 products of words."))
+		s.convRow(convKind{shift: 1, most: s.most(), blocks: 1, ints: true, product: wordProduct})
+		return
+	}
+	s.text("convRowBytes", "func"+fmt.Sprintf(args, "uint8", "int8", ""),
+		fmt.Sprintf(loopDoc, 16, "init[l]", "where each x*w is a sum of 4 products of bytes."))
+	s.convRow(convKind{most: 16, blocks: 1, ints: true, product: byteProduct})
+	s.text("convRowBytesPair", "func"+fmt.Sprintf(args, "uint8", "int8", ", wBlock"),
+		fmt.Sprintf(loopDoc, 32, "init[l]", "where each x*w is a sum of 4 products of bytes and the weights of l >= 16\nfollow wBlock elements behind those of l-16."))
+	s.convRow(convKind{most: 8, blocks: 2, ints: true, product: byteProduct})
+}
+
+// most is the largest tile of one block: its accumulators take half of the
+// AVX-512 registers, three quarters of AVX2's.
+func (s isa) most() int {
+	if s.wide() {
+		return 16
+	}
+	return 6
+}
+
+type convKind struct {
+	shift   uint64 // log2 of the size of an element of x and w
+	most    int    // pixels of the largest tile
+	blocks  int
+	ints    bool // accumulators start at init
+	product product
+}
+
+func (s isa) convRow(c convKind) {
+	vectors := c.blocks * s.parts()
+	w := []reg.VecPhysical{s.v(s.last() - 3), s.v(s.last() - 2)}[:vectors]
+	t0, t1 := s.v(s.last()-1), s.v(s.last())
+
+	n, rows, rowBytes := AllocLocal(8), AllocLocal(8), AllocLocal(8)
+	y, x, s1, yPix := load("y"), load("x"), loadScaled("xPix", c.shift), loadScaled("yPix", 2)
+	t := load("pixels")
+	MOVQ(t, n)
+	t = loadScaled("xRow", c.shift)
+	MOVQ(t, rowBytes)
+	var wBlock reg.Register
+	if c.blocks == 2 {
+		wBlock = loadScaled("wBlock", c.shift)
+	}
+	// Pixel p is at base[p&1] + (p&^1)*s1, through the strides 1, 3, 5, 7.
+	s3, s5, s7 := GP64(), GP64(), GP64()
+	LEAQ(indexed(s1, s1, 2), s3)
+	LEAQ(indexed(s1, s1, 4), s5)
+	LEAQ(indexed(s3, s1, 4), s7)
+	pixel := func(base [2]reg.Register, p int) operand.Mem {
+		b := base[p&1]
+		switch p &^ 1 {
+		case 0:
+			return mem(b, 0)
+		case 2:
+			return indexed(b, s1, 2)
+		case 4:
+			return indexed(b, s1, 4)
+		case 6:
+			return indexed(b, s3, 2)
+		case 8:
+			return indexed(b, s1, 8)
+		case 10:
+			return indexed(b, s5, 2)
+		case 12:
+			return indexed(b, s3, 4)
+		default:
+			return indexed(b, s7, 2)
+		}
+	}
+	tiles(n, c.most, func(size int) {
+		acc := func(p int) []reg.VecPhysical {
+			a := make([]reg.VecPhysical, vectors)
+			for v := range a {
+				a[v] = s.v(p*vectors + v)
+			}
+			return a
+		}
+		if c.ints {
+			init := load("init")
+			for p := range size {
+				for v, a := range acc(p) {
+					if p == 0 {
+						VMOVUPS(mem(init, v*s.size), a)
+					} else {
+						VMOVAPS(acc(0)[v], a)
+					}
+				}
+			}
+		} else {
+			for i := range size * vectors {
+				s.zero(i)
+			}
+		}
+		wp, xr, r := load("w"), GP64(), load("kRows")
+		MOVQ(x, xr)
+		MOVQ(r, rows)
+		Label(label("row", size))
+		base, k := [2]reg.Register{GP64(), GP64()}, load("kRun")
+		MOVQ(xr, base[0])
+		LEAQ(indexed(xr, s1, 1), base[1])
+		Label(label("k", size))
+		for v := range w {
+			switch {
+			case v == 1 && c.blocks == 2:
+				VMOVUPS(indexed(wp, wBlock, 1), w[v])
+			default:
+				VMOVUPS(mem(wp, v*s.size), w[v])
+			}
+		}
+		for p := range size {
+			c.product(pixel(base, p), acc(p), w, t0, t1)
+		}
+		ADDQ(operand.Imm(64), wp)
+		ADDQ(operand.Imm(4), base[0])
+		if size > 1 {
+			ADDQ(operand.Imm(4), base[1])
+		}
+		DECQ(k)
+		JNZ(operand.LabelRef(label("k", size)))
+		ADDQ(rowBytes, xr)
+		DECQ(rows)
+		JNZ(operand.LabelRef(label("row", size)))
+		for p := range size {
+			for v, a := range acc(p) {
+				VMOVUPS(a, mem(y, v*s.size))
+			}
+			ADDQ(yPix, y)
+		}
+		step := GP64()
+		IMUL3Q(operand.Imm(uint64(size)), s1, step)
+		ADDQ(step, x)
+	})
+}
+
+// last is the number of the last vector register.
+func (s isa) last() int {
+	if s.wide() {
+		return 31
+	}
+	return 15
+}
+
+func (s isa) weightGrad() {
+	const doc = "for k < kRun, l < %d:\n" +
+		"\t  acc = dw[k*dwRow + l]\n" +
+		"\t  for i < rows, j < cols: acc += x[i*xRow + j*xPix + k] * dy[i*dyRow + j*dyPix + l]\n" +
+		"\t  dw[k*dwRow + l] = acc\n\nwith fused multiply-adds in that order."
+	const args = "func(dw, x, dy *float32, rows, cols, kRun, xRow, xPix, dyRow, dyPix, dwRow int)"
+	s.text("wgradRow", args, fmt.Sprintf(doc, 16))
+	s.wgradRow(s.most(), 1)
+	if s.wide() {
+		s.text("wgradRowPair", args, fmt.Sprintf(doc, 32))
+		s.wgradRow(12, 2)
+	}
+}
+
+func (s isa) wgradRow(most, blocks int) {
+	vectors := blocks * s.parts()
+	w := []reg.VecPhysical{s.v(s.last() - 3), s.v(s.last() - 2)}[:vectors]
+	t0, t1 := s.v(s.last()-1), s.v(s.last())
+	product := floatProduct(s)
+
+	n, count := AllocLocal(8), AllocLocal(8)
+	t := load("kRun")
+	MOVQ(t, n)
+	dw, x := load("dw"), load("x")
+	xPix, dyPix, dwRow := loadScaled("xPix", 2), loadScaled("dyPix", 2), loadScaled("dwRow", 2)
+	xRow, dyRow := loadScaled("xRow", 2), loadScaled("dyRow", 2)
+	tiles(n, most, func(size int) {
+		acc := func(k int) []reg.VecPhysical {
+			a := make([]reg.VecPhysical, vectors)
+			for v := range a {
+				a[v] = s.v(k*vectors + v)
+			}
+			return a
+		}
+		at := GP64()
+		MOVQ(dw, at)
+		for k := range size {
+			for v, a := range acc(k) {
+				VMOVUPS(mem(at, v*s.size), a)
+			}
+			ADDQ(dwRow, at)
+		}
+		xr, dyr, r := GP64(), load("dy"), load("rows")
+		MOVQ(x, xr)
+		MOVQ(r, count)
+		Label(label("row", size))
+		xp, dyp, j := GP64(), GP64(), load("cols")
+		MOVQ(xr, xp)
+		MOVQ(dyr, dyp)
+		Label(label("col", size))
+		for v := range w {
+			VMOVUPS(mem(dyp, v*s.size), w[v])
+		}
+		for k := range size {
+			product(mem(xp, 4*k), acc(k), w, t0, t1)
+		}
+		ADDQ(xPix, xp)
+		ADDQ(dyPix, dyp)
+		DECQ(j)
+		JNZ(operand.LabelRef(label("col", size)))
+		ADDQ(xRow, xr)
+		ADDQ(dyRow, dyr)
+		DECQ(count)
+		JNZ(operand.LabelRef(label("row", size)))
+		for k := range size {
+			for v, a := range acc(k) {
+				VMOVUPS(a, mem(dw, v*s.size))
+			}
+			ADDQ(dwRow, dw)
+		}
+		ADDQ(operand.Imm(uint64(4*size)), x)
+	})
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// stream is an array that a flat kernel walks through.
+type stream struct {
+	base reg.Register
+	size int // bytes an element
+}
+
+// flat emits a loop over n elements, a multiple of 16, 16 at a time. body sees
+// vector h of the 16; wrap is emitted once per 16, after at the end.
+func (s isa) flat(streams []stream, body func(h int), wrap, after func()) {
+	n := load("n")
+	SHRQ(operand.U8(4), n)
+	JZ(operand.LabelRef("done"))
+	Label("loop")
+	for h := range s.parts() {
+		body(h)
+	}
+	for _, a := range streams {
+		ADDQ(operand.Imm(uint64(16*a.size)), a.base)
+	}
+	wrap()
+	DECQ(n)
+	JNZ(operand.LabelRef("loop"))
+	Label("done")
+	after()
+	VZEROUPPER()
+	RET()
+}
+
+func nothing() {}
+
+func floats(names ...string) (all []stream) {
+	for _, n := range names {
+		all = append(all, stream{load(n), 4})
+	}
+	return all
+}
+
+// part returns the memory of vector h of the 16 elements at a.
+func (s isa) part(a stream, h int) operand.Mem { return mem(a.base, h*s.size/4*a.size) }
+
+func (s isa) elementwise() {
+	v := s.v
+	s.text("reluRow", "func(y, x *float32, n int)", "for i < n: y[i] = x[i] > 0 ? x[i] : 0\n\nn is a multiple of 16.")
+	a := floats("y", "x")
+	s.zero(1)
+	s.flat(a, func(h int) {
+		VMOVUPS(s.part(a[1], h), v(0))
+		VMAXPS(v(1), v(0), v(0))
+		VMOVUPS(v(0), s.part(a[0], h))
+	}, nothing, nothing)
+
+	s.text("reluGradRow", "func(dx, y, dy *float32, n int)", "for i < n: dx[i] = y[i] > 0 ? dy[i] : 0\n\nn is a multiple of 16.")
+	b := floats("dx", "y", "dy")
+	s.zero(1)
+	s.flat(b, func(h int) {
+		if s.wide() {
+			VCMPPS(operand.U8(lessThan), s.part(b[1], h), v(1), reg.K1)
+			VMOVUPS_Z(s.part(b[2], h), reg.K1, v(0))
+		} else {
+			VCMPPS(operand.U8(lessThan), s.part(b[1], h), v(1), v(0))
+			VANDPS(s.part(b[2], h), v(0), v(0))
+		}
+		VMOVUPS(v(0), s.part(b[0], h))
+	}, nothing, nothing)
+
+	s.text("addRow", "func(y, a, b *float32, n int)", "for i < n: y[i] = a[i] + b[i]\n\nn is a multiple of 16.")
+	c := floats("y", "a", "b")
+	s.flat(c, func(h int) {
+		VMOVUPS(s.part(c[1], h), v(0))
+		VADDPS(s.part(c[2], h), v(0), v(0))
+		VMOVUPS(v(0), s.part(c[0], h))
+	}, nothing, nothing)
+}
+
+// Predicates of VCMPPS: ordered, and quiet where NaN is expected.
+const (
+	lessThan     = 0x11 // LT_OQ
+	lessEqual    = 0x12 // LE_OQ
+	greaterEqual = 0x1d // GE_OQ
+)
+
+// cyclic is flat for maps whose parameters depend on the channel: off is the
+// byte offset of the current 16 channels in an array of float32.
+func (s isa) cyclic(streams []stream, body func(h int, off reg.Register)) {
+	off, zero, end := GP64(), GP64(), loadScaled("channels", 2)
+	XORQ(off, off)
+	XORQ(zero, zero)
+	s.flat(streams, func(h int) { body(h, off) }, func() {
+		ADDQ(operand.Imm(64), off)
+		CMPQ(off, end)
+		CMOVQEQ(zero, off)
+	}, nothing)
+}
+
+func (s isa) channel(base, off reg.Register, h int) operand.Mem {
+	return operand.Mem{Base: base, Index: off, Scale: 1, Disp: h * s.size}
+}
+
+const cyclicNote = "\n\nc = i mod channels; n and channels are multiples of 16."
+
+func (s isa) perChannel() {
+	v := s.v
+	s.text("affineRow", "func(y, x, a, b *float32, n, channels int)", "for i < n: y[i] = fma(x[i], a[c], b[c])"+cyclicNote)
+	p, fa, fb := floats("y", "x"), load("a"), load("b")
+	s.cyclic(p, func(h int, off reg.Register) {
+		VMOVUPS(s.part(p[1], h), v(0))
+		VMOVUPS(s.channel(fa, off, h), v(1))
+		VFMADD213PS(s.channel(fb, off, h), v(1), v(0))
+		VMOVUPS(v(0), s.part(p[0], h))
+	})
+
+	s.text("affine2Row", "func(y, dy, x, a, b, d *float32, n, channels int)", "for i < n: y[i] = fma(dy[i], a[c], fma(x[i], b[c], d[c]))"+cyclicNote)
+	q, ga, gb, gd := floats("y", "dy", "x"), load("a"), load("b"), load("d")
+	s.cyclic(q, func(h int, off reg.Register) {
+		VMOVUPS(s.part(q[2], h), v(0))
+		VMOVUPS(s.channel(gb, off, h), v(1))
+		VFMADD213PS(s.channel(gd, off, h), v(1), v(0))
+		VMOVUPS(s.part(q[1], h), v(2))
+		VFMADD231PS(s.channel(ga, off, h), v(2), v(0))
+		VMOVUPS(v(0), s.part(q[0], h))
+	})
+
+	s.text("scaleInts", "func(y *float32, acc *int32, scale *float32, n, channels int)", "for i < n: y[i] = float32(acc[i]) * scale[c]"+cyclicNote)
+	r, f := floats("y", "acc"), load("scale")
+	s.cyclic(r, func(h int, off reg.Register) {
+		VCVTDQ2PS(s.part(r[1], h), v(0))
+		VMULPS(s.channel(f, off, h), v(0), v(0))
+		VMOVUPS(v(0), s.part(r[0], h))
+	})
+
+	s.text("requantizeRow", "func(codes *uint8, acc *int32, mult *float32, n, channels int, zeroPoint, lo, hi float32)",
+		"for i < n: codes[i] = min(max(round(float32(acc[i])*mult[c]) + zeroPoint, lo), hi)"+cyclicNote)
+	codes, acc, mult := stream{load("codes"), 1}, stream{load("acc"), 4}, load("mult")
+	s.broadcast("zeroPoint", v(4))
+	s.broadcast("lo", v(5))
+	s.broadcast("hi", v(6))
+	s.byteMask(v(7))
+	s.cyclic([]stream{codes, acc}, func(h int, off reg.Register) {
+		VCVTDQ2PS(s.part(acc, h), v(0))
+		VMULPS(s.channel(mult, off, h), v(0), v(0))
+		s.round(v(0), v(0))
+		VADDPS(v(4), v(0), v(0))
+		VMAXPS(v(5), v(0), v(0))
+		VMINPS(v(6), v(0), v(0))
+		VCVTPS2DQ(v(0), v(0))
+		s.storeBytes(0, v(7), s.part(codes, h))
+	})
+}
+
+// channelSums are reductions: one block of 16 channels at a time, its sums in
+// registers, over all pixels.
+func (s isa) channelSums() {
+	emit := func(first, second string, inputs []string, body func(in []operand.Mem, shift, a, b, t reg.VecPhysical)) {
+		pixels, channels := AllocLocal(8), load("channels")
+		stride := loadScaled("channels", 2)
+		t := load("pixels")
+		MOVQ(t, pixels)
+		TESTQ(t, t)
+		JZ(operand.LabelRef("done"))
+		SHRQ(operand.U8(4), channels)
+		pa, pb, shift := load(first), load(second), load("shift")
+		var base []reg.Register
+		for _, in := range inputs {
+			base = append(base, load(in))
+		}
+		Label("block")
+		for h := range s.parts() {
+			VMOVUPS(mem(pa, h*s.size), s.v(h))
+			VMOVUPS(mem(pb, h*s.size), s.v(2+h))
+			VMOVUPS(mem(shift, h*s.size), s.v(4+h))
+		}
+		var at []reg.Register
+		for _, b := range base {
+			r := GP64()
+			MOVQ(b, r)
+			at = append(at, r)
+		}
+		k := GP64()
+		MOVQ(pixels, k)
+		Label("pixel")
+		for h := range s.parts() {
+			var in []operand.Mem
+			for _, a := range at {
+				in = append(in, mem(a, h*s.size))
+			}
+			body(in, s.v(4+h), s.v(h), s.v(2+h), s.v(6+h))
+		}
+		for _, a := range at {
+			ADDQ(stride, a)
+		}
+		DECQ(k)
+		JNZ(operand.LabelRef("pixel"))
+		for h := range s.parts() {
+			VMOVUPS(s.v(h), mem(pa, h*s.size))
+			VMOVUPS(s.v(2+h), mem(pb, h*s.size))
+		}
+		for _, r := range append([]reg.Register{pa, pb, shift}, base...) {
+			ADDQ(operand.Imm(64), r)
+		}
+		DECQ(channels)
+		JNZ(operand.LabelRef("block"))
+		Label("done")
+		VZEROUPPER()
+		RET()
+	}
+	const note = "\n\nchannels is a multiple of 16."
+	s.text("momentsRow", "func(sum, squares, x, shift *float32, pixels, channels int)",
+		"for p < pixels, c < channels:\n\t  v = x[p*channels+c] - shift[c]\n\t  sum[c] += v; squares[c] = fma(v, v, squares[c])"+note)
+	emit("sum", "squares", []string{"x"}, func(in []operand.Mem, shift, a, b, t reg.VecPhysical) {
+		VMOVUPS(in[0], t)
+		VSUBPS(shift, t, t)
+		VADDPS(t, a, a)
+		VFMADD231PS(t, t, b)
+	})
+	s.text("gradSumsRow", "func(sum, dot, dy, x, shift *float32, pixels, channels int)",
+		"for p < pixels, c < channels:\n\t  sum[c] += dy[p*channels+c]\n\t  dot[c] = fma(dy[p*channels+c], x[p*channels+c] - shift[c], dot[c])"+note)
+	emit("sum", "dot", []string{"dy", "x"}, func(in []operand.Mem, shift, a, b, t reg.VecPhysical) {
+		VMOVUPS(in[1], t)
+		VSUBPS(shift, t, t)
+		VADDPS(in[0], a, a)
+		VFMADD231PS(in[0], t, b)
+	})
+}

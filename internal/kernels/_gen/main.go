@@ -1,0 +1,126 @@
+// Command _gen writes the assembly of package kernels. Run go generate in this
+// folder after a change.
+package main
+
+//go:generate go run . -out ../kernels_amd64.s -stubs ../kernels_stubs_amd64.go -pkg kernels
+
+import (
+	"strings"
+
+	"github.com/mmcloughlin/avo/attr"
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func main() {
+	ConstraintExpr("!noasm")
+	for _, s := range []isa{{"AVX512", 64}, {"AVX2", 32}} {
+		s.convFloats()
+		s.convInts()
+		s.weightGrad()
+		s.elementwise()
+		s.perChannel()
+		s.channelSums()
+		s.quantization()
+		s.peak()
+	}
+	Generate()
+}
+
+// isa is an instruction set with its vector size in bytes.
+type isa struct {
+	name string
+	size int
+}
+
+func (s isa) wide() bool { return s.size == 64 }
+
+// parts is how many vectors hold 16 lanes of 32 bits.
+func (s isa) parts() int { return 64 / s.size }
+
+// v returns vector register i.
+func (s isa) v(i int) reg.VecPhysical {
+	if s.wide() {
+		return zmm[i]
+	}
+	return ymm[i]
+}
+
+var (
+	zmm = []reg.VecPhysical{
+		reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15,
+		reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31,
+	}
+	ymm = []reg.VecPhysical{
+		reg.Y0, reg.Y1, reg.Y2, reg.Y3, reg.Y4, reg.Y5, reg.Y6, reg.Y7, reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15,
+	}
+)
+
+// zero clears vector register i.
+func (s isa) zero(i int) {
+	if s.wide() {
+		VPXORD(s.v(i), s.v(i), s.v(i))
+	} else {
+		VPXOR(s.v(i), s.v(i), s.v(i))
+	}
+}
+
+// text begins a function that neither calls nor grows the stack.
+func (s isa) text(name, signature, doc string) {
+	TEXT(name+s.name, attr.NOSPLIT, signature)
+	Pragma("noescape")
+	Doc(strings.Split(name+s.name+" computes\n\n\t"+doc, "\n")...)
+}
+
+func load(name string) reg.Register { return Load(Param(name), GP64()) }
+
+// loadScaled loads an integer parameter times 1<<shift.
+func loadScaled(name string, shift uint64) reg.Register {
+	r := load(name)
+	if shift > 0 {
+		SHLQ(operand.U8(shift), r)
+	}
+	return r
+}
+
+func mem(base operand.Op, disp int) operand.Mem {
+	return operand.Mem{Base: base.(reg.Register), Disp: disp}
+}
+
+func indexed(base, index reg.Register, scale uint8) operand.Mem {
+	return operand.Mem{Base: base, Index: index, Scale: scale}
+}
+
+// tiles emits a loop that cuts the count in n into tiles of at most most,
+// as even as the last two allow, and emits body for each size of tile.
+func tiles(n operand.Mem, most int, body func(size int)) {
+	t := GP64()
+	Label("next")
+	MOVQ(n, t)
+	TESTQ(t, t)
+	JZ(operand.LabelRef("done"))
+	CMPQ(t, operand.Imm(uint64(most)))
+	JBE(operand.LabelRef("sized"))
+	CMPQ(t, operand.Imm(uint64(2*most)))
+	JAE(operand.LabelRef("full"))
+	INCQ(t)
+	SHRQ(operand.U8(1), t)
+	JMP(operand.LabelRef("sized"))
+	Label("full")
+	MOVQ(operand.U32(most), t)
+	Label("sized")
+	SUBQ(t, n)
+	for size := most; size > 1; size-- {
+		CMPQ(t, operand.Imm(uint64(size)))
+		JEQ(operand.LabelRef(label("tile", size)))
+	}
+	for size := 1; size <= most; size++ {
+		Label(label("tile", size))
+		body(size)
+		JMP(operand.LabelRef("next"))
+	}
+	Label("done")
+	VZEROUPPER()
+	RET()
+}

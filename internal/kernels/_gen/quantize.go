@@ -1,0 +1,171 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// round emits to = the nearest integer to from, half to even.
+func (s isa) round(from, to operand.Op) {
+	if s.wide() {
+		VRNDSCALEPS(operand.U8(0), from, to)
+	} else {
+		VROUNDPS(operand.U8(0), from, to)
+	}
+}
+
+// broadcast loads a float32 parameter into all lanes.
+func (s isa) broadcast(name string, to reg.VecPhysical) {
+	addr, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VBROADCASTSS(addr.Addr, to)
+}
+
+// broadcastInt loads an int32 parameter into all lanes.
+func (s isa) broadcastInt(name string, to reg.VecPhysical) {
+	VMOVD(Load(Param(name), GP32()), xmm[0])
+	VPBROADCASTD(xmm[0], to)
+}
+
+// byteMask sets each lane to 255, for storeBytes.
+func (s isa) byteMask(to reg.VecPhysical) {
+	if s.wide() {
+		return
+	}
+	VPCMPEQD(to, to, to)
+	VPSRLD(operand.U8(24), to, to)
+}
+
+// storeBytes stores the low byte of each lane of vector register i.
+func (s isa) storeBytes(i int, mask reg.VecPhysical, to operand.Mem) {
+	if s.wide() {
+		VPMOVDB(s.v(i), to)
+		return
+	}
+	VPAND(mask, s.v(i), s.v(i))
+	low, high := xmm[i], xmm[i+1]
+	VEXTRACTI128(operand.U8(1), s.v(i), high)
+	VPACKUSDW(high, low, low)
+	VPACKUSWB(low, low, low)
+	VMOVQ(low, to)
+}
+
+var xmm = []reg.VecPhysical{reg.X0, reg.X1, reg.X2, reg.X3}
+
+const multiple = "\n\nn is a multiple of 16."
+
+func (s isa) quantization() {
+	v := s.v
+	s.text("quantizeRow", "func(codes *uint8, x *float32, n int, scale, qn, qp float32, zeroPoint int32)",
+		"for i < n: codes[i] = round(min(max(x[i]/scale, qn), qp)) + zeroPoint\n\nNaN gives qn. n is a multiple of 16.")
+	codes, x := stream{load("codes"), 1}, stream{load("x"), 4}
+	s.broadcast("scale", v(3))
+	s.broadcast("qn", v(4))
+	s.broadcast("qp", v(5))
+	s.broadcastInt("zeroPoint", v(6))
+	s.byteMask(v(7))
+	s.flat([]stream{codes, x}, func(h int) {
+		VMOVUPS(s.part(x, h), v(0))
+		VDIVPS(v(3), v(0), v(0))
+		VMAXPS(v(4), v(0), v(0))
+		VMINPS(v(5), v(0), v(0))
+		VCVTPS2DQ(v(0), v(0))
+		VPADDD(v(6), v(0), v(0))
+		s.storeBytes(0, v(7), s.part(codes, h))
+	}, nothing, nothing)
+
+	s.text("quantizeGradRow", "func(sum, dx, x, dy *float32, n int, scale, qn, qp float32)",
+		"for i < n: v = x[i]/scale; inside = qn <= v <= qp\n"+
+			"\t  sum[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), sum[i%16])\n"+
+			"\t  dx[i] = inside ? dy[i] : 0"+multiple)
+	p, sum := floats("dx", "x", "dy"), load("sum")
+	s.broadcast("scale", v(3))
+	s.broadcast("qn", v(4))
+	s.broadcast("qp", v(5))
+	for h := range s.parts() {
+		VMOVUPS(mem(sum, h*s.size), v(6+h))
+	}
+	s.flat(p, func(h int) {
+		VMOVUPS(s.part(p[1], h), v(0))
+		VDIVPS(v(3), v(0), v(0))
+		VMAXPS(v(4), v(0), v(1))
+		VMINPS(v(5), v(1), v(1))
+		s.round(v(0), v(2))
+		VMOVUPS(s.part(p[2], h), v(8))
+		if s.wide() {
+			VCMPPS(operand.U8(greaterEqual), v(4), v(0), reg.K1)
+			VCMPPS(operand.U8(lessEqual), v(5), v(0), reg.K1, reg.K1)
+			VSUBPS(v(0), v(2), reg.K1, v(1))
+			VFMADD231PS(v(1), v(8), v(6+h))
+			VMOVAPS_Z(v(8), reg.K1, v(8))
+		} else {
+			VSUBPS(v(0), v(2), v(2))
+			VCMPPS(operand.U8(greaterEqual), v(4), v(0), v(9))
+			VCMPPS(operand.U8(lessEqual), v(5), v(0), v(10))
+			VANDPS(v(9), v(10), v(9))
+			VBLENDVPS(v(9), v(2), v(1), v(1))
+			VFMADD231PS(v(1), v(8), v(6+h))
+			VANDPS(v(9), v(8), v(8))
+		}
+		VMOVUPS(v(8), s.part(p[0], h))
+	}, nothing, func() {
+		for h := range s.parts() {
+			VMOVUPS(v(6+h), mem(sum, h*s.size))
+		}
+	})
+
+	s.text("codesToFloat", "func(y *float32, codes *uint8, n int, zeroPoint int32)", "for i < n: y[i] = float32(codes[i] - zeroPoint)"+multiple)
+	y, in := stream{load("y"), 4}, stream{load("codes"), 1}
+	s.broadcastInt("zeroPoint", v(3))
+	s.flat([]stream{y, in}, func(h int) {
+		VPMOVZXBD(s.part(in, h), v(0))
+		VPSUBD(v(3), v(0), v(0))
+		VCVTDQ2PS(v(0), v(0))
+		VMOVUPS(v(0), s.part(y, h))
+	}, nothing, nothing)
+
+	s.text("dequantizeRow", "func(y *float32, codes *uint8, n int, zeroPoint int32, scale float32)",
+		"for i < n: y[i] = float32(codes[i] - zeroPoint) * scale"+multiple)
+	y, in = stream{load("y"), 4}, stream{load("codes"), 1}
+	s.broadcastInt("zeroPoint", v(3))
+	s.broadcast("scale", v(4))
+	s.flat([]stream{y, in}, func(h int) {
+		VPMOVZXBD(s.part(in, h), v(0))
+		VPSUBD(v(3), v(0), v(0))
+		VCVTDQ2PS(v(0), v(0))
+		VMULPS(v(4), v(0), v(0))
+		VMOVUPS(v(0), s.part(y, h))
+	}, nothing, nothing)
+
+	if !s.wide() {
+		s.text("widenCodes", "func(words *int16, codes *uint8, n int)", "for i < n: words[i] = codes[i]"+multiple)
+		words, from := load("words"), stream{load("codes"), 1}
+		s.flat([]stream{{words, 2}, from}, func(h int) {
+			if h == 0 {
+				VPMOVZXBW(mem(from.base, 0), v(0))
+				VMOVUPS(v(0), mem(words, 0))
+			}
+		}, nothing, nothing)
+	}
+}
+
+// peak emits the loop behind PeakGFLOPS.
+func (s isa) peak() {
+	const chains = 12
+	s.text("fmaPeak", "func(n int)", "n times 12 independent fused multiply-adds of a vector, for timing.")
+	n := load("n")
+	for i := range chains + 1 {
+		s.zero(i)
+	}
+	Label("loop")
+	for i := range chains {
+		VFMADD231PS(s.v(chains), s.v(chains), s.v(i))
+	}
+	DECQ(n)
+	JNZ(operand.LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}

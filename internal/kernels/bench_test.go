@@ -1,0 +1,113 @@
+package kernels
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+)
+
+var peakOnce = sync.OnceValue(func() float64 { return PeakGFLOPS(0.2) })
+
+func TestPeak(t *testing.T) {
+	if v := PeakGFLOPS(0.01); v < 0.01 || v > 1000 {
+		t.Errorf("%g GFLOP/s a thread", v)
+	}
+}
+
+// shapes are ResNet-20's layers, then ResNet-18's.
+var shapes = []Conv{
+	{H: 32, W: 32, Cin: 16, Cout: 16, K: 3, Stride: 1, Pad: 1},
+	{H: 16, W: 16, Cin: 32, Cout: 32, K: 3, Stride: 1, Pad: 1},
+	{H: 8, W: 8, Cin: 64, Cout: 64, K: 3, Stride: 1, Pad: 1},
+	{H: 32, W: 32, Cin: 3, Cout: 16, K: 3, Stride: 1, Pad: 1},
+	{H: 32, W: 32, Cin: 16, Cout: 32, K: 3, Stride: 2, Pad: 1},
+	{H: 32, W: 32, Cin: 16, Cout: 32, K: 1, Stride: 2, Pad: 0},
+	{H: 56, W: 56, Cin: 64, Cout: 64, K: 3, Stride: 1, Pad: 1},
+	{H: 28, W: 28, Cin: 128, Cout: 128, K: 3, Stride: 1, Pad: 1},
+	{H: 14, W: 14, Cin: 256, Cout: 256, K: 3, Stride: 1, Pad: 1},
+	{H: 7, W: 7, Cin: 512, Cout: 512, K: 3, Stride: 1, Pad: 1},
+}
+
+// BenchmarkConv runs each pass of a convolution on one thread: GFLOP/s counts
+// two operations a multiply-accumulate, padding included, and peak is its share
+// of PeakGFLOPS.
+func BenchmarkConv(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	p := NewPool(1)
+	defer p.Close()
+	for _, g := range shapes {
+		g.N = 32
+		x, w, dy := normal(rng, g.InLen()), normal(rng, g.WeightLen()), normal(rng, g.OutLen())
+		y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
+		codes, w8, scale := make([]uint8, len(x)), make([]int8, len(w)), make([]float32, g.Cout)
+		for i := range codes {
+			codes[i] = uint8(rng.UintN(16))
+		}
+		packed := PackIntWeights(nil, g, w8)
+		name := fmt.Sprintf("%dx%dx%d-%d/k%ds%d", g.H, g.W, g.Cin, g.Cout, g.K, g.Stride)
+		for _, pass := range []struct {
+			name string
+			run  func()
+		}{
+			{"forward", func() { ConvForward(p, g, y, x, w) }},
+			{"dx", func() { ConvInputGrad(p, g, dx, dy, w) }},
+			{"dw", func() { ConvWeightGrad(p, g, dw, x, dy) }},
+			{"dwCodes", func() { ConvWeightGradCodes(p, g, dw, codes, 0, 1, dy) }},
+			{"int", func() { ConvForwardCodes(p, packed, g.N, y, codes, 0, scale) }},
+		} {
+			b.Run(name+"/"+pass.name, func(b *testing.B) {
+				for b.Loop() {
+					pass.run()
+				}
+				rate := 2 * float64(g.MACs()) * float64(b.N) / float64(b.Elapsed().Nanoseconds())
+				b.ReportMetric(rate, "GFLOP/s")
+				b.ReportMetric(100*rate/peakOnce(), "%peak")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
+// BenchmarkMap runs the element-wise passes and reductions on one thread, over
+// a batch that exceeds the caches (large) and one that does not (small).
+func BenchmarkMap(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	p := NewPool(1)
+	defer p.Close()
+	for _, size := range []struct {
+		name string
+		n    int
+	}{{"small", 1}, {"large", 256}} {
+		for _, c := range []int{16, 64} {
+			length := size.n * 32 * 32 * 16
+			x, g, y := normal(rng, length), normal(rng, length), make([]float32, length)
+			codes, acc, q := make([]uint8, length), make([]int32, length), Step{Scale: 0.3, Qp: 15}
+			ch, s, s2 := normal(rng, c), make([]float64, c), make([]float64, c)
+			for _, pass := range []struct {
+				name  string
+				bytes int // an element
+				run   func()
+			}{
+				{"relu", 8, func() { ReLU(p, y, x) }},
+				{"reluGrad", 12, func() { ReLUGrad(p, y, x, g) }},
+				{"add", 12, func() { Add(p, y, x, g) }},
+				{"affine", 8, func() { Affine(p, y, x, ch, ch) }},
+				{"affine2", 12, func() { Affine2(p, y, g, x, ch, ch, ch) }},
+				{"moments", 4, func() { ChannelMoments(p, size.n, s, s2, x, ch) }},
+				{"gradSums", 8, func() { ChannelGradSums(p, size.n, s, s2, g, x, ch) }},
+				{"quantize", 5, func() { Quantize(p, codes, x, q) }},
+				{"dequantize", 5, func() { Dequantize(p, y, codes, q) }},
+				{"quantizeGrad", 12, func() { QuantizeGrad(p, size.n, y, x, g, q) }},
+				{"requantize", 5, func() { Requantize(codes, acc, ch, 0, 0, 15) }},
+			} {
+				b.Run(fmt.Sprintf("%s/c%d/%s", size.name, c, pass.name), func(b *testing.B) {
+					b.SetBytes(int64(length * pass.bytes))
+					for b.Loop() {
+						pass.run()
+					}
+				})
+			}
+		}
+	}
+}

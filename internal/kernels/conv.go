@@ -1,0 +1,114 @@
+package kernels
+
+import "fmt"
+
+// lanes is the number of output channels that kernels work on together: one
+// 512-bit vector of float32 or int32. Packed weights are padded to it.
+const lanes = 16
+
+// Conv is the geometry of a 2-D convolution: input (N, H, W, Cin), kernel
+// (K, K, Cin, Cout), zero padding Pad on each side, output
+// (N, OutH, OutW, Cout) with OutH = (H + 2 Pad - K)/Stride + 1, rounded down.
+type Conv struct {
+	N, H, W, Cin, Cout, K, Stride, Pad int
+}
+
+// OutH returns the output height in pixels.
+func (g Conv) OutH() int { return (g.H+2*g.Pad-g.K)/g.Stride + 1 }
+
+// OutW returns the output width in pixels.
+func (g Conv) OutW() int { return (g.W+2*g.Pad-g.K)/g.Stride + 1 }
+
+// InLen, OutLen and WeightLen are the element counts of input, output, kernel.
+func (g Conv) InLen() int     { return g.N * g.H * g.W * g.Cin }
+func (g Conv) OutLen() int    { return g.N * g.OutH() * g.OutW() * g.Cout }
+func (g Conv) WeightLen() int { return g.K * g.K * g.Cin * g.Cout }
+
+// MACs returns the multiply-accumulates of one forward pass over the batch.
+func (g Conv) MACs() int64 {
+	return int64(g.N) * int64(g.OutH()*g.OutW()) * int64(g.WeightLen())
+}
+
+// Check reports a geometry that no kernel accepts.
+func (g Conv) Check() error {
+	if g.N < 0 || g.H < 1 || g.W < 1 || g.Cin < 1 || g.Cout < 1 || g.K < 1 || g.Stride < 1 || g.Pad < 0 || g.Pad >= g.K ||
+		g.H+2*g.Pad < g.K || g.W+2*g.Pad < g.K {
+		return fmt.Errorf("convolution %+v: sizes must be positive, 0 <= Pad < K, and the kernel must fit the padded input", g)
+	}
+	return nil
+}
+
+// Derived sizes: one picture, and the padded picture that kernels walk over.
+func (g Conv) padH() int     { return g.H + 2*g.Pad }
+func (g Conv) padW() int     { return g.W + 2*g.Pad }
+func (g Conv) inImage() int  { return g.H * g.W * g.Cin }
+func (g Conv) outImage() int { return g.OutH() * g.OutW() * g.Cout }
+
+// blocksOf returns channels in blocks of 16 lanes, rounded up.
+func blocksOf(channels int) int { return (channels + lanes - 1) / lanes }
+
+type packArgs struct {
+	g      Conv
+	packed []float32
+	w      []float32
+}
+
+// packWeights returns w (K, K, Cin, Cout) as [block of Cout][K, K, Cin][16],
+// zero padded, in the pool's shared memory.
+func packWeights(p *Pool, g *Conv, w []float32) []float32 {
+	packed := p.shared(g.K * g.K * g.Cin * blocksOf(g.Cout) * lanes)
+	loop(p, blocksOf(g.Cout), packArgs{*g, packed, w[:g.WeightLen()]}, func(_ *Scratch, b int, a *packArgs) {
+		rows, channels := a.g.K*a.g.K*a.g.Cin, a.g.Cout
+		n := min(lanes, channels-b*lanes)
+		for r := range rows {
+			d := a.packed[(b*rows+r)*lanes:][:lanes]
+			copy(d, a.w[r*channels+b*lanes:][:n])
+			clear(d[n:])
+		}
+	})
+	return packed
+}
+
+// border is the width in pixels of the zeros around a picture.
+type border struct{ top, left, bottom, right int }
+
+// padImage copies one picture (h, w, c) into dst (top+h+bottom,
+// left+w+right, c) and surrounds it with zeros.
+func padImage(dst, src []float32, h, w, c int, b border) {
+	rowLen := (b.left + w + b.right) * c
+	clear(dst[:b.top*rowLen])
+	for y := 0; y < h; y++ {
+		d := dst[(y+b.top)*rowLen:][:rowLen]
+		clear(d[:b.left*c])
+		copy(d[b.left*c:], src[y*w*c:][:w*c])
+		clear(d[(b.left+w)*c:])
+	}
+	clear(dst[(b.top+h)*rowLen : (b.top+h+b.bottom)*rowLen])
+}
+
+type convArgs struct {
+	g            Conv
+	y, x, packed []float32
+}
+
+// ConvForward computes y = x * w for y (N, OutH, OutW, Cout), x (N, H, W, Cin)
+// and w (K, K, Cin, Cout).
+func ConvForward(p *Pool, g Conv, y, x, w []float32) {
+	packed := packWeights(p, &g, w)
+	loop(p, g.N, convArgs{g, y[:g.OutLen()], x[:g.InLen()], packed}, func(s *Scratch, n int, a *convArgs) {
+		g := &a.g
+		m := plane[float32, float32, float32]{
+			y: a.y[n*g.outImage():][:g.outImage()], x: a.x[n*g.inImage():][:g.inImage()], w: a.packed,
+			tail: s.float32s(1, g.OutW()*2*lanes),
+			outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.K, kRun: g.K * g.Cin, group: 1,
+			xRow: g.padW() * g.Cin, xPix: g.Stride * g.Cin, xStep: g.Stride * g.padW() * g.Cin,
+			yRow: g.OutW() * g.Cout, yPix: g.Cout,
+		}
+		if g.Pad > 0 {
+			xp := s.float32s(0, g.padH()*g.padW()*g.Cin)
+			padImage(xp, m.x, g.H, g.W, g.Cin, border{g.Pad, g.Pad, g.Pad, g.Pad})
+			m.x = xp
+		}
+		m.run()
+	})
+}

@@ -1,0 +1,82 @@
+package kernels
+
+// row describes one output row of one or two blocks of output channels to a
+// kernel. Strides count elements:
+//
+//	for p < pixels, l < 16*blocks:
+//	  acc = init[l] (0 for floats)
+//	  for r < kRows, k < kRun: acc += x[r*xRow + p*xPix + k] * w[block(l)][r*kRun+k][l%16]
+//	  y[p*yPix + l] = acc
+//
+// where block b of w starts at b*wBlock. Integer kernels take groups of
+// inputs for k: 4 bytes or 2 words that one 32-bit lane multiplies and adds.
+type row[X, W, Y any] struct {
+	y, init      *Y
+	x            *X
+	w            *W
+	pixels       int
+	blocks       int // 1 or 2
+	kRows, kRun  int
+	xRow, xPix   int
+	yPix, wBlock int
+}
+
+// run calls the kernel for the row's element types.
+func (a *row[X, W, Y]) run() {
+	switch a := any(a).(type) {
+	case *row[float32, float32, float32]:
+		convRow(a)
+	case *row[uint8, int8, int32]:
+		convRowBytes(a)
+	case *row[int16, int16, int32]:
+		convRowWords(a)
+	}
+}
+
+// plane is the convolution of one padded picture x with packed weights w, row
+// by row. Strides count elements; group is 1, 2 or 4 inputs a lane.
+type plane[X, W, Y any] struct {
+	y, init              []Y
+	x                    []X
+	w                    []W
+	tail                 []Y // scratch, outW*2*16: channels beyond the last full block
+	outH, outW, channels int
+	kRows, kRun, group   int
+	xRow, xPix           int // from a kernel row or output column to the next
+	xStep                int // from an output row to the next
+	yRow, yPix           int
+}
+
+func (m *plane[X, W, Y]) run() {
+	nb := blocksOf(m.channels)
+	a := row[X, W, Y]{
+		pixels: m.outW, kRows: m.kRows, kRun: m.kRun, xRow: m.xRow, xPix: m.xPix,
+		wBlock: m.kRows * m.kRun * m.group * lanes,
+	}
+	reach := (m.kRows-1)*m.xRow + (m.outW-1)*m.xPix + m.kRun*m.group
+	for b := 0; b < nb; b += 2 {
+		a.blocks = min(2, nb-b)
+		width := min(a.blocks*lanes, m.channels-b*lanes)
+		full := width == a.blocks*lanes
+		a.w = &m.w[b*a.wBlock:][:a.blocks*a.wBlock][0]
+		if m.init != nil {
+			a.init = &m.init[b*lanes:][:a.blocks*lanes][0]
+		}
+		for i := 0; i < m.outH; i++ {
+			// The slices are cut to what the kernel touches, so that a wrong
+			// size panics here.
+			a.x = &m.x[i*m.xStep:][:reach][0]
+			out := m.y[i*m.yRow+b*lanes:][:(m.outW-1)*m.yPix+width]
+			if full {
+				a.y, a.yPix = &out[0], m.yPix
+				a.run()
+				continue
+			}
+			a.y, a.yPix = &m.tail[:m.outW*a.blocks*lanes][0], a.blocks*lanes
+			a.run()
+			for p := 0; p < m.outW; p++ {
+				copy(out[p*m.yPix:][:width], m.tail[p*a.blocks*lanes:])
+			}
+		}
+	}
+}

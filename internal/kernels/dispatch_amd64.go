@@ -1,0 +1,105 @@
+//go:build !noasm
+
+package kernels
+
+import "golang.org/x/sys/cpu"
+
+// hasVNNI is whether the CPU multiplies and adds bytes in one instruction.
+var hasVNNI = cpu.X86.HasAVX512VNNI
+
+func bestPath() path {
+	c := &cpu.X86
+	switch {
+	case !c.HasAVX2 || !c.HasFMA:
+		return generic
+	case c.HasAVX512F && c.HasAVX512BW && c.HasAVX512DQ && c.HasAVX512VL:
+		return avx512
+	}
+	return avx2
+}
+
+// intGroup returns how many inputs integer kernels take at a time: bytes in
+// fours or words in twos.
+func intGroup() int {
+	if level == avx2 || level == avx512 && !hasVNNI {
+		return 2
+	}
+	return 4
+}
+
+// Kernels do whole vectors in assembly and leave the rest to the portable form,
+// whose bits are the same. Switches, rather than variables, let the compiler see
+// that arguments do not escape.
+
+func convRow(a *row[float32, float32, float32]) {
+	switch {
+	case level == avx512 && a.blocks == 2:
+		convRowPairAVX512(a.y, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.wBlock)
+	case level == avx512:
+		convRowAVX512(a.y, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix)
+	case level == avx2:
+		for b := range a.blocks {
+			convRowAVX2(at(a.y, b*lanes), a.x, at(a.w, b*a.wBlock), a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix)
+		}
+	default:
+		convRowGeneric(a)
+	}
+}
+
+func convRowBytes(a *row[uint8, int8, int32]) {
+	switch {
+	case level != avx512 || !hasVNNI:
+		convRowBytesGeneric(a)
+	case a.blocks == 2:
+		convRowBytesPairAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.wBlock)
+	default:
+		convRowBytesAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix)
+	}
+}
+
+func convRowWords(a *row[int16, int16, int32]) {
+	if level == generic {
+		convRowWordsGeneric(a)
+		return
+	}
+	for b := range a.blocks {
+		convRowWordsAVX2(at(a.y, b*lanes), at(a.init, b*lanes), a.x, at(a.w, b*a.wBlock),
+			a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix)
+	}
+}
+
+func wgradRow(a *wgrad) {
+	switch {
+	case level == avx512 && a.blocks == 2:
+		wgradRowPairAVX512(a.dw, a.x, a.dy, a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow)
+	case level == avx512:
+		wgradRowAVX512(a.dw, a.x, a.dy, a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow)
+	case level == avx2:
+		for b := range a.blocks {
+			wgradRowAVX2(at(a.dw, b*lanes), a.x, at(a.dy, b*lanes), a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow)
+		}
+	default:
+		wgradRowGeneric(a)
+	}
+}
+
+func widenCodes(words []int16, codes []uint8) {
+	n := 0
+	if level != generic && len(codes) >= lanes {
+		n = len(codes) &^ (lanes - 1)
+		widenCodesAVX2(&words[:n][0], &codes[0], n)
+	}
+	widenCodesGeneric(words[n:], codes[n:])
+}
+
+func fmaPeak(n int) (flops int) {
+	switch level {
+	case avx512:
+		fmaPeakAVX512(n)
+		return n * 12 * 16 * 2
+	case avx2:
+		fmaPeakAVX2(n)
+		return n * 12 * 8 * 2
+	}
+	return fmaPeakGeneric(n)
+}

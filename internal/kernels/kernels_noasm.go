@@ -1,0 +1,38 @@
+//go:build !amd64 || noasm
+
+package kernels
+
+func bestPath() path { return generic }
+
+func intGroup() int { return 4 }
+
+func convRow(a *row[float32, float32, float32])           { convRowGeneric(a) }
+func convRowBytes(a *row[uint8, int8, int32])             { convRowBytesGeneric(a) }
+func convRowWords(a *row[int16, int16, int32])            { convRowWordsGeneric(a) }
+func wgradRow(a *wgrad)                                   { wgradRowGeneric(a) }
+func reluRow(y, x []float32)                              { reluRowGeneric(y, x) }
+func reluGradRow(dx, y, dy []float32)                     { reluGradRowGeneric(dx, y, dy) }
+func addRow(y, a, b []float32)                            { addRowGeneric(y, a, b) }
+func affineRow(y, x, a, b []float32)                      { affineRowGeneric(y, x, a, b) }
+func affine2Row(y, g, x, a, b, d []float32)               { affine2RowGeneric(y, g, x, a, b, d) }
+func momentsRow(sum, squares, x, shift []float32)         { momentsRowGeneric(sum, squares, x, shift) }
+func gradSumsRow(sum, dot, dy, x, shift []float32)        { gradSumsRowGeneric(sum, dot, dy, x, shift) }
+func quantizeRow(codes []uint8, x []float32, q *Step)     { quantizeRowGeneric(codes, x, q) }
+func codesToFloat(y []float32, codes []uint8, zp uint8)   { codesToFloatGeneric(y, codes, zp) }
+func scaleInts(y []float32, acc []int32, scale []float32) { scaleIntsGeneric(y, acc, scale) }
+
+func fmaPeak(n int) (flops int) { return fmaPeakGeneric(n) }
+
+func widenCodes(words []int16, codes []uint8) { widenCodesGeneric(words, codes) }
+
+func quantizeGradRow(sum *[lanes]float32, dx, x, dy []float32, q *Step) {
+	quantizeGradRowGeneric(sum, dx, x, dy, q)
+}
+
+func dequantizeRow(y []float32, codes []uint8, zeroPoint uint8, scale float32) {
+	dequantizeRowGeneric(y, codes, zeroPoint, scale)
+}
+
+func requantizeRow(codes []uint8, acc []int32, mult []float32, zeroPoint, lo, hi float32) {
+	requantizeRowGeneric(codes, acc, mult, zeroPoint, lo, hi)
+}

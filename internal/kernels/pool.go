@@ -1,0 +1,165 @@
+package kernels
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Pool runs loops over independent pieces of work on a fixed set of workers
+// and owns the scratch memory of each worker. Pieces are handed out in any
+// order, so a loop body must not depend on which worker runs it or when.
+//
+// A Pool serves one caller at a time: For must not be called from inside For.
+type Pool struct {
+	scratch []Scratch
+	body    runner
+	pieces  int64
+	next    atomic.Int64
+	wake    []chan struct{}
+	done    sync.WaitGroup
+	fault   atomic.Pointer[any]
+	common  Scratch     // shared by the pieces of one loop: packed weights, partial sums
+	jobs    map[any]any // arguments of running loops, kept from call to call
+}
+
+// runner does one piece of a loop.
+type runner interface{ run(worker, piece int) }
+
+type runnerFunc func(worker, piece int)
+
+func (f runnerFunc) run(worker, piece int) { f(worker, piece) }
+
+// NewPool returns a pool of the given number of threads; 0 or less means one a
+// CPU that the process may use. Close releases its goroutines.
+func NewPool(threads int) *Pool {
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	p := &Pool{scratch: make([]Scratch, threads), jobs: map[any]any{}}
+	for w := 1; w < threads; w++ {
+		p.scratch[w].worker = w
+		wake := make(chan struct{}, 1)
+		p.wake = append(p.wake, wake)
+		go func() {
+			for range wake {
+				p.work(w)
+				p.done.Done()
+			}
+		}()
+	}
+	return p
+}
+
+// Threads returns the number of workers, the caller included.
+func (p *Pool) Threads() int { return len(p.scratch) }
+
+// Close ends the workers. The pool must not be used afterwards.
+func (p *Pool) Close() {
+	for _, c := range p.wake {
+		close(c)
+	}
+	p.wake = nil
+}
+
+// For calls body(worker, piece) once for each piece in [0, pieces). A panic in
+// body reaches the caller, whichever worker it happened on.
+func (p *Pool) For(pieces int, body func(worker, piece int)) {
+	p.run(pieces, runnerFunc(body))
+}
+
+func (p *Pool) run(pieces int, body runner) {
+	if pieces <= 0 {
+		return
+	}
+	p.body, p.pieces = body, int64(pieces)
+	p.next.Store(0)
+	helpers := min(len(p.wake), pieces-1)
+	p.done.Add(helpers)
+	for _, c := range p.wake[:helpers] {
+		c <- struct{}{}
+	}
+	p.work(0)
+	p.done.Wait()
+	p.body = nil
+	if f := p.fault.Swap(nil); f != nil {
+		panic(*f)
+	}
+}
+
+func (p *Pool) work(worker int) {
+	defer func() {
+		if r := recover(); r != nil {
+			fault := r // a variable of its own: only a panic allocates
+			p.fault.Store(&fault)
+			p.next.Store(p.pieces)
+		}
+	}()
+	for {
+		i := p.next.Add(1) - 1
+		if i >= p.pieces {
+			return
+		}
+		p.body.run(worker, int(i))
+	}
+}
+
+// loop is For for the kernels' own loops: it keeps the arguments in the pool
+// and takes a body that captures nothing, so a call allocates nothing.
+func loop[A any](p *Pool, pieces int, args A, body func(s *Scratch, piece int, a *A)) {
+	key := any((*A)(nil))
+	j, ok := p.jobs[key].(*job[A])
+	if !ok {
+		j = &job[A]{pool: p}
+		p.jobs[key] = j
+	}
+	j.args, j.body = args, body
+	p.run(pieces, j)
+	*j = job[A]{pool: p} // let go of the slices
+}
+
+type job[A any] struct {
+	pool *Pool
+	args A
+	body func(s *Scratch, piece int, a *A)
+}
+
+func (j *job[A]) run(worker, piece int) { j.body(&j.pool.scratch[worker], piece, &j.args) }
+
+// Scratch is memory that one worker reuses from call to call. Its contents
+// are undefined at the start of a piece.
+type Scratch struct {
+	worker int
+	slots  [3][]byte
+}
+
+func (s *Scratch) bytes(slot, n int) []byte {
+	if cap(s.slots[slot]) < n {
+		s.slots[slot] = alignedBytes(n)
+	}
+	return s.slots[slot][:n]
+}
+
+func (s *Scratch) float32s(slot, n int) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(s.bytes(slot, 4*n)))), n)
+}
+
+func (s *Scratch) int32s(slot, n int) []int32 {
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(s.bytes(slot, 4*n)))), n)
+}
+
+func (s *Scratch) int16s(slot, n int) []int16 {
+	return unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(s.bytes(slot, 2*n)))), n)
+}
+
+// shared returns n float32 that the pieces of one loop share.
+func (p *Pool) shared(n int) []float32 { return p.common.float32s(0, n) }
+
+// alignedBytes returns n bytes that start on a 64-byte boundary, so that a
+// vector never straddles two cache lines.
+func alignedBytes(n int) []byte {
+	b := make([]byte, n+64)
+	off := int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) & 63)
+	return b[off : off+n : off+n]
+}

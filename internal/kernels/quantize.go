@@ -1,0 +1,72 @@
+package kernels
+
+// Step is a uniform quantizer with one scale for a whole array:
+//
+//	q = roundHalfEven(clip(x/Scale, Qn, Qp))    code = q + ZeroPoint
+//
+// in float32, by division. Codes are stored as uint8, so a signed range is
+// shifted: ZeroPoint = -Qn. Qn and Qp are integers in float32. NaN gives Qn
+// and infinities saturate.
+type Step struct {
+	Scale     float32
+	Qn, Qp    float32
+	ZeroPoint uint8
+}
+
+type codeArgs struct {
+	codes  []uint8
+	x, dy  []float32
+	y      []float32
+	q      Step
+	part   []float32 // QuantizeGrad: [picture][16]
+	length int       // elements a piece of work has
+}
+
+// Quantize writes the codes of x.
+func Quantize(p *Pool, codes []uint8, x []float32, q Step) {
+	loop(p, (len(x)+chunk-1)/chunk, codeArgs{codes: codes[:len(x)], x: x, q: q}, func(_ *Scratch, i int, a *codeArgs) {
+		lo, hi := i*chunk, min((i+1)*chunk, len(a.x))
+		quantizeRow(a.codes[lo:hi], a.x[lo:hi], &a.q)
+	})
+}
+
+// Dequantize writes y = Scale * (code - ZeroPoint).
+func Dequantize(p *Pool, y []float32, codes []uint8, q Step) {
+	loop(p, (len(y)+chunk-1)/chunk, codeArgs{codes: codes[:len(y)], y: y, q: q}, func(_ *Scratch, i int, a *codeArgs) {
+		lo, hi := i*chunk, min((i+1)*chunk, len(a.y))
+		dequantizeRow(a.y[lo:hi], a.codes[lo:hi], a.q.ZeroPoint, a.q.Scale)
+	})
+}
+
+// QuantizeGrad passes dy through the quantizer by the clipped straight-through
+// estimator, dx = dy where Qn <= x/Scale <= Qp, else 0, and returns the sum of
+//
+//	dy * (round(v) - v inside; Qn below; Qp above),  v = x/Scale
+//
+// Esser et al. 2020, section 2.1 (https://arxiv.org/abs/1902.08153), without
+// the gradient scale. n is the number of pictures: the sum runs in 16 float32
+// lanes within a picture (element i in lane i mod 16) and in float64 over lanes
+// and pictures. dx may be dy.
+func QuantizeGrad(p *Pool, n int, dx, x, dy []float32, q Step) float64 {
+	part := p.shared(n * lanes)
+	clear(part)
+	a := codeArgs{y: dx[:len(x)], x: x, dy: dy[:len(x)], q: q, part: part, length: len(x) / max(n, 1)}
+	loop(p, n, a, func(_ *Scratch, i int, a *codeArgs) {
+		lo, hi := i*a.length, (i+1)*a.length
+		quantizeGradRow((*[lanes]float32)(a.part[i*lanes:]), a.y[lo:hi], a.x[lo:hi], a.dy[lo:hi], &a.q)
+	})
+	sum := 0.0
+	for _, v := range part {
+		sum += float64(v)
+	}
+	return sum
+}
+
+// Requantize writes codes = clip(roundHalfEven(acc*mult[c]) + zeroPoint, lo, hi)
+// in float32, c = i mod len(mult): the step from ConvInt's sums to the next
+// layer's codes. zeroPoint, lo and hi are integers in [0, 255]. It runs on the
+// calling goroutine, so that ConvInt's callback can use it.
+func Requantize(codes []uint8, acc []int32, mult []float32, zeroPoint, lo, hi float32) {
+	n := len(acc) / len(mult) * len(mult)
+	requantizeRow(codes[:n], acc[:n], mult, zeroPoint, lo, hi)
+}

@@ -1,0 +1,89 @@
+package kernels
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+var (
+	nan  = float32(math.NaN())
+	infp = float32(math.Inf(1))
+)
+
+func TestQuantizeGolden(t *testing.T) {
+	p := NewPool(1)
+	defer p.Close()
+	for _, c := range []struct {
+		name string
+		q    Step
+		x    []float32
+		want []uint8
+	}{
+		// Ties go to the even integer; worked by hand.
+		{"unsigned 2 bits", Step{Scale: 0.5, Qp: 3}, []float32{-1, 0.25, 0.75, 1.25, 1.24, 0.26, 1.5, 9, nan, infp, -infp},
+			[]uint8{0, 0, 2, 2, 2, 1, 3, 3, 0, 3, 0}},
+		{"signed 4 bits", Step{Scale: 2, Qn: -8, Qp: 7, ZeroPoint: 8}, []float32{-1, -3, -5, 1, 3, -15, -17, -99, 13, 14, nan, infp, -infp},
+			[]uint8{8, 6, 6, 8, 10, 0, 0, 0, 14, 15, 0, 15, 0}},
+		// 1.55/0.1 and 2.35/0.1 are below the tie in float32; times 1/0.1 they would be on it.
+		{"8 bits", Step{Scale: 0.1, Qn: -128, Qp: 127, ZeroPoint: 128}, []float32{0.05, 0.15, 1.55, 2.35, -12.85, 12.75, 1e30},
+			[]uint8{128, 130, 143, 151, 0, 255, 255}},
+	} {
+		got := make([]uint8, len(c.x))
+		Quantize(p, got, c.x, c.q)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+	// acc*mult + 10: 2.5 and 3.5 to even, then clipped to [0, 15].
+	codes := make([]uint8, 6)
+	Requantize(codes, []int32{5, 7, 1000, -5, -7, -1000}, []float32{0.5}, 10, 0, 15)
+	if want := []uint8{12, 14, 15, 8, 6, 0}; !slices.Equal(codes, want) {
+		t.Errorf("requantized: %v, want %v", codes, want)
+	}
+	y := make([]float32, 3)
+	Dequantize(p, y, []uint8{0, 8, 15}, Step{Scale: 0.5, ZeroPoint: 8})
+	if !slices.Equal(y, []float32{-4, 0, 3.5}) {
+		t.Errorf("dequantized: %v", y)
+	}
+}
+
+func TestQuantizeGradGolden(t *testing.T) {
+	p := NewPool(1)
+	defer p.Close()
+	// v = x/s = 0.25, 1.5, 2.75, 3, 5, -1, NaN; by hand from equation 3 of the paper.
+	x, dy := []float32{0.5, 3, 5.5, 6, 10, -2, nan}, []float32{1, 2, 4, 8, 16, 32, 64}
+	dx := make([]float32, len(x))
+	sum := QuantizeGrad(p, 1, dx, x, dy, Step{Scale: 2, Qn: 0, Qp: 3})
+	if want := -0.25*1 + 0.5*2 + 0.25*4 + 0*8 + 3*16 + 0*32 + 0*64; sum != want {
+		t.Errorf("sum %g, want %g", sum, want)
+	}
+	if want := []float32{1, 2, 4, 8, 0, 0, 0}; !slices.Equal(dx, want) {
+		t.Errorf("dx %v, want %v", dx, want)
+	}
+}
+
+// Against the formula in float64, over several pictures.
+func TestQuantizeGradSum(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	rng := rand.New(rand.NewPCG(11, 12))
+	x, dy, q := normal(rng, 5*777), normal(rng, 5*777), Step{Scale: 0.25, Qn: -4, Qp: 3}
+	want, mag := 0.0, 0.0
+	for i := range x {
+		v := float64(x[i]) / 0.25
+		d := math.RoundToEven(v) - v
+		if v < -4 {
+			d = -4
+		} else if v > 3 {
+			d = 3
+		}
+		want += float64(dy[i]) * d
+		mag += math.Abs(float64(dy[i]) * d)
+	}
+	got := QuantizeGrad(p, 5, make([]float32, len(x)), x, dy, q)
+	if math.Abs(got-want) > mag*0x1p-22 {
+		t.Errorf("%g, want %g", got, want)
+	}
+}
