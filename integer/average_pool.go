@@ -1,0 +1,75 @@
+package integer
+
+import (
+	"fmt"
+	"math"
+)
+
+// AveragePool averages each channel over all pixels:
+//
+//	code = clamp(roundHalfEven(float32(sum (code - ZeroPoint))*Multiplier) + ZeroPointOut, Lo, Hi)
+//
+// with the exact int32 sum, Multiplier = float32(Scale/float32(ScaleOut*H*W))
+// and the output's whole range Lo..Hi.
+type AveragePool struct {
+	Name       string
+	In, Out    int
+	Multiplier float32
+}
+
+// NewAveragePool returns the pool with the multiplier for its tensors.
+func NewAveragePool(n *Network, name string, in, out int) *AveragePool {
+	return &AveragePool{Name: name, In: in, Out: out, Multiplier: poolMultiplier(n.Tensors[in], n.Tensors[out])}
+}
+
+func poolMultiplier(in, out Tensor) float32 { return in.Scale / (out.Scale * float32(in.H*in.W)) }
+
+// LayerName implements Layer.
+func (a *AveragePool) LayerName() string { return a.Name }
+
+// Kind implements Layer.
+func (a *AveragePool) Kind() string { return "average_pool" }
+
+// Output implements Layer.
+func (a *AveragePool) Output() int { return a.Out }
+
+// Inputs implements Layer.
+func (a *AveragePool) Inputs() []int { return []int{a.In} }
+
+// maxPixels keeps the sum of a channel's codes within int32.
+const maxPixels = math.MaxInt32 / 255
+
+func (a *AveragePool) check(n *Network) error {
+	in, out := n.Tensors[a.In], n.Tensors[a.Out]
+	if out.H != 1 || out.W != 1 || out.C != in.C {
+		return fmt.Errorf("the output is (%d,%d,%d), want (1,1,%d)", out.H, out.W, out.C, in.C)
+	}
+	if in.H*in.W > maxPixels {
+		return fmt.Errorf("%d pixels, want at most %d", in.H*in.W, maxPixels)
+	}
+	if m := poolMultiplier(in, out); !finite(m) || m != a.Multiplier {
+		return fmt.Errorf("multiplier %g, the scales and %d pixels give %g", a.Multiplier, in.H*in.W, m)
+	}
+	return nil
+}
+
+func (a *AveragePool) prepare(r *Runner) func(n int) {
+	in, out := r.net.Tensors[a.In], r.net.Tensors[a.Out]
+	src, dst := r.codes[a.In], r.codes[a.Out]
+	lo, hi := out.Range()
+	offset := int32(in.H*in.W) * int32(in.ZeroPoint)
+	sums := make([]int32, r.pool.Threads()*in.C) // one row a worker
+	return r.each(func(worker, i int) {
+		acc := sums[worker*in.C:][:in.C]
+		clear(acc)
+		for s := src[i*in.Len():][:in.Len()]; len(s) > 0; s = s[in.C:] {
+			for c, v := range s[:in.C] {
+				acc[c] += int32(v)
+			}
+		}
+		for c, v := range acc {
+			m := float32(v-offset) * a.Multiplier
+			dst[i*out.C+c] = clamp(math.RoundToEven(float64(m))+float64(out.ZeroPoint), lo, hi)
+		}
+	})
+}

@@ -1,0 +1,111 @@
+package integer
+
+import (
+	"fmt"
+
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// Conv is a convolution with its batch norm and ReLU:
+//
+//	acc  = Bias[c] + sum (code - ZeroPoint) * Weights
+//	code = clamp(roundHalfEven(float32(acc)*Multiplier[c]) + ZeroPointOut, Lo, Hi)
+//
+// ReLU is the lower bound Lo = ZeroPointOut. Weights are (K, K, Cin, Cout);
+// padding is real zero, the input's zero point. Multiplier[c] is
+// float32(Scale[c]/ScaleOut), and negative where the batch norm's gamma is.
+type Conv struct {
+	Name           string
+	In, Out        int
+	K, Stride, Pad int
+	Weights        []int8
+	WeightBits     int
+	Scale          []float32 // of the int32 sum, per channel: s_x*s_w'
+	Bias           []int32
+	Multiplier     []float32
+	Lo, Hi         uint8
+}
+
+// LayerName implements Layer.
+func (c *Conv) LayerName() string { return c.Name }
+
+// Kind implements Layer.
+func (c *Conv) Kind() string { return "conv" }
+
+// Output implements Layer.
+func (c *Conv) Output() int { return c.Out }
+
+// Inputs implements Layer.
+func (c *Conv) Inputs() []int { return []int{c.In} }
+
+func (c *Conv) weights() ([]int8, int, []int32, []float32) {
+	return c.Weights, c.WeightBits, c.Bias, c.Scale
+}
+
+// NewConv returns the convolution with multipliers for its output tensor. It
+// keeps w, unless a channel is dead.
+func NewConv(n *Network, name string, in, out, k, stride, pad int, w []int8, bits int, f Folded, relu bool) *Conv {
+	to := n.Tensors[out]
+	c := &Conv{Name: name, In: in, Out: out, K: k, Stride: stride, Pad: pad, Weights: f.Weights(w), WeightBits: bits,
+		Scale: f.Scale, Bias: f.Bias, Multiplier: make([]float32, len(f.Scale))}
+	for i, s := range f.Scale {
+		c.Multiplier[i] = s / to.Scale
+	}
+	c.Lo, c.Hi = to.Range()
+	if relu {
+		c.Lo = max(c.Lo, to.ZeroPoint)
+	}
+	return c
+}
+
+func (c *Conv) geometry(n *Network) kernels.Conv {
+	in, out := n.Tensors[c.In], n.Tensors[c.Out]
+	return kernels.Conv{N: 1, H: in.H, W: in.W, Cin: in.C, Cout: out.C, K: c.K, Stride: c.Stride, Pad: c.Pad}
+}
+
+func (c *Conv) check(n *Network) error {
+	in, out := n.Tensors[c.In], n.Tensors[c.Out]
+	if c.K < 1 || c.K > maxKernel || c.Pad < 0 || c.Pad >= c.K || c.Stride < 1 || c.Stride > maxElements {
+		return fmt.Errorf("kernel %d, stride %d and padding %d; want a kernel of 1 to %d, a positive stride and less padding than kernel",
+			c.K, c.Stride, c.Pad, maxKernel)
+	}
+	if _, ok := product(maxElements, in.H+2*c.Pad, in.W+2*c.Pad, in.C); !ok {
+		return fmt.Errorf("the padded input has more than %d elements", maxElements)
+	}
+	g := c.geometry(n)
+	if err := g.Check(); err != nil {
+		return err
+	}
+	if g.OutH() != out.H || g.OutW() != out.W {
+		return fmt.Errorf("output is (%d,%d), tensor %d is (%d,%d)", g.OutH(), g.OutW(), c.Out, out.H, out.W)
+	}
+	size, ok := product(maxElements, c.K, c.K, in.C, out.C)
+	if !ok {
+		return fmt.Errorf("the kernel has more than %d weights", maxElements)
+	}
+	if err := checkWeights(c.Weights, size, c.WeightBits); err != nil {
+		return err
+	}
+	if len(c.Bias) != out.C || len(c.Multiplier) != out.C || len(c.Scale) != out.C {
+		return fmt.Errorf("%d biases, %d multipliers and %d scales for %d channels", len(c.Bias), len(c.Multiplier), len(c.Scale), out.C)
+	}
+	for i, s := range c.Scale {
+		if m := s / out.Scale; !finite(s) || !finite(m) || m != c.Multiplier[i] {
+			return fmt.Errorf("channel %d: scale %g over output scale %g does not give a finite multiplier of %g", i, s, out.Scale, c.Multiplier[i])
+		}
+	}
+	if err := checkClamp(c.Lo, c.Hi, out); err != nil {
+		return err
+	}
+	return checkSums(in, c.Weights, c.Bias)
+}
+
+func (c *Conv) prepare(r *Runner) func(n int) {
+	in, out := r.net.Tensors[c.In], r.net.Tensors[c.Out]
+	packed := kernels.PackIntWeights(nil, c.geometry(r.net), c.Weights)
+	src, dst, size := r.codes[c.In], r.codes[c.Out], out.Len()
+	requantize := func(_, i int, acc []int32) {
+		kernels.Requantize(dst[i*size:][:size], acc, c.Multiplier, float32(out.ZeroPoint), float32(c.Lo), float32(c.Hi))
+	}
+	return func(n int) { kernels.ConvInt(r.pool, packed, n, src, in.ZeroPoint, c.Bias, requantize) }
+}

@@ -1,0 +1,273 @@
+package integer_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/integer/integertest"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// reference computes one layer of one picture from its definition in
+// docs/arithmetic.md, one output at a time. codes has the tensors of the
+// picture; the result are the output's codes, or the logits.
+func reference(n *integer.Network, l integer.Layer, codes [][]uint8) (out []uint8, logits []float32) {
+	clamp := func(v float32, zeroPoint, lo, hi uint8) uint8 {
+		r := math.RoundToEven(float64(v)) + float64(zeroPoint)
+		return uint8(math.Min(math.Max(r, float64(lo)), float64(hi)))
+	}
+	value := func(t, i int) int64 { return int64(codes[t][i]) - int64(n.Tensors[t].ZeroPoint) }
+	if t := l.Output(); t >= 0 {
+		out = make([]uint8, n.Tensors[t].Len())
+	}
+	in := n.Tensors[l.Inputs()[0]]
+	switch l := l.(type) {
+	case *integer.Conv:
+		to := n.Tensors[l.Out]
+		for y := range to.H {
+			for x := range to.W {
+				for c := range to.C {
+					acc := int64(l.Bias[c])
+					for ky := range l.K {
+						for kx := range l.K {
+							for ci := range in.C {
+								py, px := y*l.Stride+ky-l.Pad, x*l.Stride+kx-l.Pad
+								if py >= 0 && py < in.H && px >= 0 && px < in.W {
+									acc += value(l.In, (py*in.W+px)*in.C+ci) * int64(l.Weights[((ky*l.K+kx)*in.C+ci)*to.C+c])
+								}
+							}
+						}
+					}
+					out[(y*to.W+x)*to.C+c] = clamp(float32(acc)*l.Multiplier[c], to.ZeroPoint, l.Lo, l.Hi)
+				}
+			}
+		}
+	case *integer.Requantize:
+		to := n.Tensors[l.Out]
+		for i := range out {
+			real := float32(value(l.In, i)) * in.Scale
+			out[i] = clamp(real/to.Scale, to.ZeroPoint, l.Lo, l.Hi)
+		}
+	case *integer.Add:
+		to := n.Tensors[l.Out]
+		for i := range out {
+			a := float32(value(l.A, i)) * float32(n.Tensors[l.A].Scale/to.Scale)
+			b := float32(value(l.B, i)) * float32(n.Tensors[l.B].Scale/to.Scale)
+			out[i] = clamp(float32(a)+float32(b), to.ZeroPoint, l.Lo, l.Hi)
+		}
+	case *integer.Shortcut:
+		to := n.Tensors[l.Out]
+		for i := range out {
+			c, x, y := i%to.C-(to.C-in.C)/2, i/to.C%to.W*l.Stride, i/to.C/to.W*l.Stride
+			out[i] = to.ZeroPoint
+			if c >= 0 && c < in.C {
+				out[i] = codes[l.In][(y*in.W+x)*in.C+c]
+			}
+		}
+	case *integer.AveragePool:
+		to := n.Tensors[l.Out]
+		lo, hi := to.Range()
+		for c := range out {
+			sum := int64(0)
+			for p := range in.H * in.W {
+				sum += value(l.In, p*in.C+c)
+			}
+			out[c] = clamp(float32(sum)*(in.Scale/(to.Scale*float32(in.H*in.W))), to.ZeroPoint, lo, hi)
+		}
+	case *integer.Linear:
+		for o := range l.Out {
+			acc := int64(l.Bias[o])
+			for i := range in.Len() {
+				acc += value(l.In, i) * int64(l.Weights[i*l.Out+o])
+			}
+			logits = append(logits, float32(acc)*l.Scale[o])
+		}
+	}
+	return out, logits
+}
+
+func newRunner(t testing.TB, net *integer.Network, threads, batch int) *integer.Runner {
+	t.Helper()
+	pool := kernels.NewPool(threads)
+	t.Cleanup(pool.Close)
+	r, err := integer.NewRunner(net, pool, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func run(t testing.TB, r *integer.Runner, x []float32, n int) []float32 {
+	t.Helper()
+	logits, err := r.Run(x, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Clone(logits)
+}
+
+// Every layer of random networks gives the codes of the reference, bit for bit.
+func TestLayersAgainstReference(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	layers, spread := map[string]int{}, map[string]int{}
+	for trial := range 60 {
+		net := integertest.Random(rng)
+		const batch, n = 4, 3
+		r := newRunner(t, net, 2, batch)
+		x := integertest.Pictures(rng, net, n)
+		logits := run(t, r, x, n)
+		for i := range n {
+			codes := make([][]uint8, len(net.Tensors))
+			for j, tensor := range net.Tensors {
+				codes[j] = r.Codes(j, n)[i*tensor.Len():][:tensor.Len()]
+			}
+			in := net.Tensors[0]
+			lo, hi := in.Range()
+			for j, c := range codes[0] {
+				q := math.RoundToEven(float64(x[i*in.Len()+j]/in.Scale)) + float64(in.ZeroPoint)
+				if want := math.Min(math.Max(q, float64(lo)), float64(hi)); float64(c) != want {
+					t.Fatalf("network %d: input %g has code %d, want %g", trial, x[i*in.Len()+j], c, want)
+				}
+			}
+			for _, l := range net.Layers {
+				out, want := reference(net, l, codes)
+				layers[l.Kind()]++
+				if out != nil {
+					if got := codes[l.Output()]; !slices.Equal(got, out) {
+						t.Fatalf("network %d, %s (%s): got codes %v, want %v", trial, l.LayerName(), l.Kind(), got, out)
+					}
+					if slices.Min(out) != slices.Max(out) {
+						spread[l.Kind()]++
+					}
+					continue
+				}
+				if got := logits[i*len(want):][:len(want)]; !slices.Equal(got, want) {
+					t.Fatalf("network %d: logits %v, want %v", trial, got, want)
+				}
+			}
+		}
+	}
+	// The comparison says little about layers whose codes are all the same.
+	for kind, n := range layers {
+		if kind != "linear" && spread[kind] < n/2 {
+			t.Errorf("%d of %d layers of kind %s have more than one code", spread[kind], n, kind)
+		}
+	}
+	if len(layers) != 6 {
+		t.Errorf("layers %v, want six kinds", layers)
+	}
+}
+
+func TestThreadsAndBatchesGiveTheSameBits(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 20 {
+		net := integertest.Random(rng)
+		const n = 9
+		x := integertest.Pictures(rng, net, n)
+		want := run(t, newRunner(t, net, 1, n), x, n)
+		for _, threads := range []int{2, 7} {
+			if got := run(t, newRunner(t, net, threads, n+2), x, n); !slices.Equal(got, want) {
+				t.Fatalf("%d threads: logits %v, 1 thread %v", threads, got, want)
+			}
+		}
+		one := newRunner(t, net, 2, 1)
+		size, classes := net.Tensors[0].Len(), len(want)/n
+		for i := range n {
+			if got := run(t, one, x[i*size:], 1); !slices.Equal(got, want[i*classes:][:classes]) {
+				t.Fatalf("picture %d alone: logits %v, in a batch %v", i, got, want[i*classes:][:classes])
+			}
+		}
+	}
+}
+
+func TestRunDoesNotAllocate(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 5 {
+		net := integertest.Random(rng)
+		r := newRunner(t, net, 2, 8)
+		x := integertest.Pictures(rng, net, 8)
+		run(t, r, x, 8)
+		if n := testing.AllocsPerRun(10, func() { r.Run(x, 8) }); n > 0 {
+			t.Errorf("a run allocates %g times", n)
+		}
+	}
+}
+
+func TestRunnerRejects(t *testing.T) {
+	net := integertest.Random(rand.New(rand.NewPCG(7, 8)))
+	pool := kernels.NewPool(1)
+	defer pool.Close()
+	for _, batch := range []int{0, -1, math.MaxInt, math.MaxInt32} {
+		if _, err := integer.NewRunner(net, pool, batch); err == nil {
+			t.Errorf("batch %d: no error", batch)
+		}
+	}
+	r := newRunner(t, net, 1, 2)
+	x := integertest.Pictures(rand.New(rand.NewPCG(1, 1)), net, 2)
+	for n, x := range map[int][]float32{-1: x, 3: append(x, x...), 2: x[1:]} {
+		if _, err := r.Run(x, n); err == nil {
+			t.Errorf("%d pictures in %d values: no error", n, len(x))
+		}
+	}
+	if logits, err := r.Run(nil, 0); err != nil || len(logits) != 0 {
+		t.Errorf("no pictures: logits %v, error %v", logits, err)
+	}
+	nan := make([]float32, len(x))
+	for i := range nan {
+		nan[i] = float32(math.NaN())
+	}
+	for i, v := range run(t, r, nan, 2) {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			t.Errorf("a picture of NaN: logit %d is %g", i, v)
+		}
+	}
+}
+
+func TestRange(t *testing.T) {
+	for _, tt := range []struct {
+		tensor integer.Tensor
+		lo, hi uint8
+	}{
+		{integer.Tensor{Bits: 1}, 0, 1},
+		{integer.Tensor{Bits: 4, ZeroPoint: 7}, 0, 15},
+		{integer.Tensor{Bits: 8}, 0, 255},
+		{integer.Tensor{Bits: 1, Signed: true, ZeroPoint: 1}, 0, 1},
+		{integer.Tensor{Bits: 4, Signed: true, ZeroPoint: 8}, 0, 15},
+		{integer.Tensor{Bits: 4, Signed: true, Narrow: true, ZeroPoint: 8}, 1, 15},
+		{integer.Tensor{Bits: 8, Signed: true, ZeroPoint: 128}, 0, 255},
+		{integer.Tensor{Bits: 4, Signed: true, ZeroPoint: 128}, 120, 135},
+	} {
+		if lo, hi := tt.tensor.Range(); lo != tt.lo || hi != tt.hi {
+			t.Errorf("%+v: range %d..%d, want %d..%d", tt.tensor, lo, hi, tt.lo, tt.hi)
+		}
+	}
+}
+
+func ExampleNetwork_Describe() {
+	net := &integer.Network{Tensors: []integer.Tensor{
+		{H: 32, W: 32, C: 3, Bits: 8, Scale: 0.02, ZeroPoint: 114},
+		{H: 16, W: 16, C: 16, Bits: 4, Scale: 0.1},
+		{H: 1, W: 1, C: 16, Bits: 4, Scale: 0.05},
+	}}
+	f := integer.FoldBias(0.02, []float32{0.01}, make([]float32, 16))
+	net.Layers = append(net.Layers,
+		integer.NewConv(net, "conv1", 0, 1, 3, 2, 1, make([]int8, 432), 4, f, true),
+		integer.NewAveragePool(net, "pool", 1, 2),
+		&integer.Linear{Name: "linear", In: 2, Out: 2, Weights: make([]int8, 32), WeightBits: 2, Scale: []float32{1, -1}, Bias: make([]int32, 2)},
+	)
+	fmt.Println(net.Check())
+	for _, r := range net.Describe() {
+		fmt.Println(r.Name, r.Kind, r.Input, r.Output, r.InputBits, r.OutputBits, r.WeightBits, r.Scales, r.MACs, r.BitOps, r.SizeBytes)
+	}
+	fmt.Println(net.SizeBytes())
+	// Output:
+	// <nil>
+	// conv1 conv [32 32 3] [16 16 16] 8 4 4 16 110592 3538944 344
+	// pool average_pool [16 16 16] [1 1 16] 4 4 0 0 0 0 0
+	// linear linear [1 1 16] [1 1 2] 4 32 2 2 32 256 24
+	// 368
+}

@@ -1,0 +1,85 @@
+package integer
+
+import (
+	"fmt"
+	"math"
+)
+
+// Linear gives the logits as real numbers:
+//
+//	acc      = Bias[o] + sum (code - ZeroPoint)*Weights      exactly, in int32
+//	logit[o] = float32(float32(acc)*Scale[o])
+//
+// Weights are (H, W, C, Out) for an input tensor of shape (H, W, C).
+type Linear struct {
+	Name       string
+	In         int
+	Out        int // number of classes
+	Weights    []int8
+	WeightBits int
+	Scale      []float32 // of the int32 sum, per output: s_x*s_w
+	Bias       []int32
+}
+
+// LayerName implements Layer.
+func (l *Linear) LayerName() string { return l.Name }
+
+// Kind implements Layer.
+func (l *Linear) Kind() string { return "linear" }
+
+// Output implements Layer.
+func (l *Linear) Output() int { return -1 }
+
+// Inputs implements Layer.
+func (l *Linear) Inputs() []int { return []int{l.In} }
+
+func (l *Linear) weights() ([]int8, int, []int32, []float32) {
+	return l.Weights, l.WeightBits, l.Bias, l.Scale
+}
+
+func (l *Linear) check(n *Network) error {
+	in := n.Tensors[l.In]
+	size, ok := product(maxElements, in.H, in.W, in.C, l.Out)
+	if !ok {
+		return fmt.Errorf("%d outputs, want 1 or more and at most %d weights", l.Out, maxElements)
+	}
+	if len(l.Scale) != l.Out || len(l.Bias) != l.Out {
+		return fmt.Errorf("%d scales and %d biases for %d outputs", len(l.Scale), len(l.Bias), l.Out)
+	}
+	for o, s := range l.Scale {
+		if !finite(s * math.MaxInt32) {
+			return fmt.Errorf("output %d: scale %g, want a number that keeps logits finite", o, s)
+		}
+	}
+	if err := checkWeights(l.Weights, size, l.WeightBits); err != nil {
+		return err
+	}
+	return checkSums(in, l.Weights, l.Bias)
+}
+
+func (l *Linear) prepare(r *Runner) func(n int) {
+	in := r.net.Tensors[l.In]
+	r.logits = make([]float32, r.batch*l.Out)
+	sums := make([]int32, r.pool.Threads()*l.Out) // one row a worker
+	return r.each(func(worker, i int) {
+		acc := sums[worker*l.Out:][:l.Out]
+		l.sums(acc, r.codes[l.In][i*in.Len():][:in.Len()], in.ZeroPoint)
+		for o, v := range acc {
+			r.logits[i*l.Out+o] = float32(v) * l.Scale[o]
+		}
+	})
+}
+
+// sums computes the int32 sums of one picture.
+func (l *Linear) sums(acc []int32, codes []uint8, zeroPoint uint8) {
+	copy(acc, l.Bias)
+	for c, v := range codes {
+		x := int32(v) - int32(zeroPoint)
+		if x == 0 {
+			continue
+		}
+		for o, w := range l.Weights[c*l.Out:][:l.Out] {
+			acc[o] += x * int32(w)
+		}
+	}
+}

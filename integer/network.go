@@ -1,0 +1,74 @@
+// Package integer is the network that is deployed: codes of at most 8 bits in,
+// int32 sums inside, no batch norm and no floating-point tensor between the
+// input quantizer and the logits.
+//
+// # The arithmetic (target "float32")
+//
+// A tensor's real value is Scale*(code - ZeroPoint). A convolution computes
+//
+//	acc  = bias[c] + sum (code - ZeroPoint) * weight       exactly, in int32
+//	code = clamp(roundHalfEven(float32(acc)*Multiplier[c]) + ZeroPointOut, Lo, Hi)
+//
+// Multiplier[c] = float32(float32(s_x*s_w[c])/s_y), where s_w holds the batch
+// norm's factor. This is the arithmetic of onnxruntime's QLinearConv.
+// docs/arithmetic.md has every layer and an example worked by hand.
+package integer
+
+// Tensor describes an activation: shape (H, W, C) and how codes map to reals,
+// real = Scale*(code - ZeroPoint). Codes are stored as uint8; a signed range
+// of b bits is shifted by ZeroPoint = 2^(b-1).
+type Tensor struct {
+	Name      string
+	H, W, C   int
+	Bits      int
+	Signed    bool
+	Narrow    bool // signed only: without the lowest code, as in -7..7
+	Scale     float32
+	ZeroPoint uint8
+}
+
+// Range returns the smallest and the largest code.
+func (t Tensor) Range() (lo, hi uint8) {
+	if !t.Signed {
+		return 0, uint8(1<<t.Bits - 1)
+	}
+	lo, hi = t.ZeroPoint-uint8(1<<(t.Bits-1)), t.ZeroPoint+uint8(1<<(t.Bits-1)-1)
+	if t.Narrow {
+		lo++
+	}
+	return lo, hi
+}
+
+// Len returns the number of elements of one picture.
+func (t Tensor) Len() int { return t.H * t.W * t.C }
+
+// Shape returns H, W and C.
+func (t Tensor) Shape() [3]int { return [3]int{t.H, t.W, t.C} }
+
+// Network is a list of layers in execution order. Tensor 0 is the input.
+type Network struct {
+	Name      string
+	Classes   []string   // of the logits; may be empty
+	Mean, Std [3]float32 // input = (pixel/255 - Mean)/Std, before quantization
+	Tensors   []Tensor
+	Layers    []Layer
+}
+
+// Layer is one step: it reads tensors by index and writes one, or the logits.
+// Its types are *Conv, *Requantize, *Add, *Shortcut, *AveragePool and *Linear.
+type Layer interface {
+	// LayerName is the name of the layer in the trained network.
+	LayerName() string
+	// Kind is the word for the layer's type in files and tables.
+	Kind() string
+	// Output is the tensor that the layer writes, -1 for the logits.
+	Output() int
+	// Inputs are the tensors that the layer reads.
+	Inputs() []int
+	// check reports what keeps the layer from running; inputs and output are
+	// known to be tensors of n.
+	check(n *Network) error
+	// prepare returns the step that runs the layer on the first n pictures of
+	// the runner's batch, without allocating.
+	prepare(r *Runner) func(n int)
+}

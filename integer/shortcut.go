@@ -1,0 +1,53 @@
+package integer
+
+import "fmt"
+
+// Shortcut is the parameter-free projection of ResNets on CIFAR (He et al.
+// 2015, arXiv 1512.03385, section 4.2, option A): every Stride-th pixel, and
+// new channels of real zero, (C_out - C_in)/2 of them, rounded down, before the
+// old ones and the rest after. Codes stay as they are.
+type Shortcut struct {
+	Name    string
+	In, Out int
+	Stride  int
+}
+
+// LayerName implements Layer.
+func (s *Shortcut) LayerName() string { return s.Name }
+
+// Kind implements Layer.
+func (s *Shortcut) Kind() string { return "shortcut" }
+
+// Output implements Layer.
+func (s *Shortcut) Output() int { return s.Out }
+
+// Inputs implements Layer.
+func (s *Shortcut) Inputs() []int { return []int{s.In} }
+
+func (s *Shortcut) check(n *Network) error {
+	in, out := n.Tensors[s.In], n.Tensors[s.Out]
+	if s.Stride < 1 || out.H != (in.H-1)/s.Stride+1 || out.W != (in.W-1)/s.Stride+1 || out.C < in.C {
+		return fmt.Errorf("stride %d does not take (%d,%d,%d) to (%d,%d,%d)", s.Stride, in.H, in.W, in.C, out.H, out.W, out.C)
+	}
+	if in.Scale != out.Scale || in.ZeroPoint != out.ZeroPoint || in.Bits != out.Bits || in.Signed != out.Signed || in.Narrow != out.Narrow {
+		return fmt.Errorf("input and output must have the same bits, sign, scale and zero point")
+	}
+	return nil
+}
+
+func (s *Shortcut) prepare(r *Runner) func(n int) {
+	in, out := r.net.Tensors[s.In], r.net.Tensors[s.Out]
+	src, dst := r.codes[s.In], r.codes[s.Out]
+	left := (out.C - in.C) / 2
+	return r.each(func(_, i int) {
+		from, to := src[i*in.Len():][:in.Len()], dst[i*out.Len():][:out.Len()]
+		for j := range to {
+			to[j] = out.ZeroPoint
+		}
+		for y := range out.H {
+			for x := range out.W {
+				copy(to[(y*out.W+x)*out.C+left:], from[(y*in.W+x)*s.Stride*in.C:][:in.C])
+			}
+		}
+	})
+}
