@@ -1,0 +1,79 @@
+package layers
+
+import (
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// Context is what layers need to build themselves into a graph.
+type Context struct {
+	B    *graph.Builder
+	Pool *kernels.Pool
+	// Train selects batch statistics in batch norm, and lets quantizers without
+	// a scale calibrate themselves on the first batch. Evaluation uses running
+	// statistics and the arithmetic of the integer network, biases rounded.
+	Train bool
+
+	nodes map[*Param]*G.Node
+}
+
+// NewContext returns a context over a new graph.
+func NewContext(pool *kernels.Pool, train bool) *Context {
+	return &Context{B: graph.New(), Pool: pool, Train: train, nodes: map[*Param]*G.Node{}}
+}
+
+// node returns the parameter's node in the graph.
+func (c *Context) node(p *Param) *G.Node {
+	if n, ok := c.nodes[p]; ok {
+		return n
+	}
+	n := c.B.Param(p.Name, p.Value)
+	c.nodes[p] = n
+	return n
+}
+
+// Value is an activation in the graph: floating point, codes, or both. ReLU is
+// left pending, since an unsigned quantizer is one already.
+type Value struct {
+	float *G.Node
+	codes *G.Node    // uint8
+	quant *Quantizer // what the codes mean
+	relu  bool       // ReLU is still to be applied to float
+}
+
+// shape returns (N, H, W, C), or (N, C) after pooling.
+func (v *Value) shape() tensor.Shape {
+	if v.codes != nil {
+		return v.codes.Shape()
+	}
+	return v.float.Shape()
+}
+
+// Float returns the activation as a float32 node.
+func (v *Value) Float(c *Context) *G.Node {
+	switch {
+	case v.float == nil:
+		v.float = dequantize(c, v.quant, v.codes)
+	case v.relu:
+		v.float, v.relu = relu(c, v.float), false
+	}
+	return v.float
+}
+
+// f32, u8 and i8 are operand types of the given rank.
+func f32(rank int) graph.Arg { return graph.Arg{Dtype: tensor.Float32, Rank: rank} }
+func u8(rank int) graph.Arg  { return graph.Arg{Dtype: tensor.Uint8, Rank: rank} }
+func i8(rank int) graph.Arg  { return graph.Arg{Dtype: tensor.Int8, Rank: rank} }
+
+// sameShape is the shape rule of an operation whose output is like input i.
+func sameShape(i int) func([]tensor.Shape) (tensor.Shape, error) {
+	return func(in []tensor.Shape) (tensor.Shape, error) { return in[i], nil }
+}
+
+// fixedShape is the shape rule of an operation whose output shape is known.
+func fixedShape(s ...int) func([]tensor.Shape) (tensor.Shape, error) {
+	return func([]tensor.Shape) (tensor.Shape, error) { return s, nil }
+}

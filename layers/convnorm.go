@@ -1,0 +1,128 @@
+package layers
+
+import (
+	G "gorgonia.org/gorgonia"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// BatchNorm normalizes each channel (Ioffe and Szegedy 2015).
+type BatchNorm struct {
+	Name        string
+	Gamma, Beta *Param
+	Mean, Var   *Buffer
+	Momentum    float64
+	Eps         float64
+}
+
+func newBatchNorm(name string, channels int) *BatchNorm {
+	n := &BatchNorm{
+		Name:  name,
+		Gamma: newParam(name+".weight", BatchNormGroup, channels), Beta: newParam(name+".bias", BatchNormGroup, channels),
+		Mean: &Buffer{name + ".running_mean", make([]float32, channels)}, Var: &Buffer{name + ".running_var", make([]float32, channels)},
+		Momentum: 0.1, Eps: 1e-5,
+	}
+	for i := range n.Var.Data {
+		n.Var.Data[i] = 1
+		n.Gamma.Data()[i] = 1
+	}
+	return n
+}
+
+// ConvNorm is a convolution without bias followed by batch norm. Weights and
+// input are quantized unless their quantizer is nil.
+type ConvNorm struct {
+	Name           string
+	Cin, Cout      int
+	K, Stride, Pad int
+	Weight         *Param
+	Weights, Input *Quantizer // nil: floating point
+	Norm           *BatchNorm
+}
+
+// newConvNorm returns a K x K convolution that keeps the size at stride 1.
+// signed says whether the input can be negative.
+func newConvNorm(name, norm string, cin, cout, k, stride int, weights, input configs.TensorSpec, signed bool) *ConvNorm {
+	c := &ConvNorm{
+		Name: name, Cin: cin, Cout: cout, K: k, Stride: stride, Pad: k / 2,
+		Weight: newParam(name+".weight", Weights, k, k, cin, cout), Norm: newBatchNorm(norm, cout),
+	}
+	if weights.Bits != configs.FP {
+		c.Weights = newWeightQuantizer(c.Weight, weights)
+	}
+	if input.Bits != configs.FP {
+		c.Input = newActivationQuantizer(name+".input", input, signedness(input, signed))
+	}
+	return c
+}
+
+// newWeightQuantizer returns a quantizer with one scale, or one an output
+// channel.
+func newWeightQuantizer(w *Param, spec configs.TensorSpec) *Quantizer {
+	channels := 1
+	if spec.Granularity == configs.PerChannel {
+		s := w.Value.Shape()
+		channels = s[len(s)-1]
+	}
+	return newQuantizer(w.Name, spec, true, channels)
+}
+
+// signedness is the config's choice, or what the graph says.
+func signedness(spec configs.TensorSpec, signed bool) bool {
+	if spec.Signed == configs.SignedAuto {
+		return signed && spec.Estimator != configs.Affine
+	}
+	return spec.Signed == configs.SignedTrue
+}
+
+func (c *ConvNorm) geometry(v Value) kernels.Conv {
+	s := v.shape()
+	return kernels.Conv{N: s[0], H: s[1], W: s[2], Cin: c.Cin, Cout: c.Cout, K: c.K, Stride: c.Stride, Pad: c.Pad}
+}
+
+// Build adds convolution and batch norm to the graph. If both operands are
+// quantized, the convolution runs on integers.
+func (c *ConvNorm) Build(ctx *Context, v Value) Value {
+	g := c.geometry(v)
+	if c.Input != nil {
+		v = c.Input.Quantize(ctx, v)
+	}
+	if c.Weights == nil {
+		return Value{float: c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), ctx.node(c.Weight)))}
+	}
+	w := c.Weights.QuantizeWeights(ctx, c.Weight)
+	switch {
+	case c.Input == nil:
+		return Value{float: c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), dequantizeKernel(ctx, c.Weights, w)))}
+	case ctx.Train:
+		return Value{float: c.norm(ctx, conv2dCodes(ctx, c.Name, g, c.Input, c.Weights, v.codes, w))}
+	}
+	return Value{float: c.Norm.foldedConv(ctx, c.Name, g, c.Input, c.Weights, v.codes, w)}
+}
+
+func (c *ConvNorm) norm(ctx *Context, x *G.Node) *G.Node {
+	if ctx.Train {
+		return c.Norm.batchNorm(ctx, x)
+	}
+	return c.Norm.batchNormEval(ctx, x)
+}
+
+// Lower adds the integer convolution that reads tensor in, already quantized
+// by c.Input, and writes tensor out.
+func (c *ConvNorm) Lower(l *lowering, in, out int, relu bool) error {
+	if err := l.integral(c.Name, c.Weights, c.Input); err != nil {
+		return err
+	}
+	f := c.Norm.Fold(c.Input, c.Weights)
+	if err := f.Check(); err != nil {
+		return l.fail(c.Name, err)
+	}
+	codes := make([]int8, len(c.Weight.Data()))
+	if err := c.Weights.weightCodes(codes, make([]int32, len(codes)), c.Weight.Data()); err != nil {
+		return l.fail(c.Name, err)
+	}
+	l.net.Layers = append(l.net.Layers, integer.NewConv(l.net, c.Name, in, out, c.K, c.Stride, c.Pad, codes, c.Weights.Bits, f, relu))
+	return nil
+}

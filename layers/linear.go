@@ -1,0 +1,81 @@
+package layers
+
+import (
+	G "gorgonia.org/gorgonia"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/graph"
+)
+
+// Linear is y = x*w + b: x (N, Cin), w (Cin, Cout). In evaluation a quantized
+// layer rounds its bias to the grid of the integer sums.
+type Linear struct {
+	Name           string
+	Weight, Bias   *Param
+	Weights, Input *Quantizer // nil: floating point
+}
+
+func newLinear(name string, in, out int, weights, input configs.TensorSpec, signed bool) *Linear {
+	l := &Linear{Name: name, Weight: newParam(name+".weight", Weights, in, out), Bias: newParam(name+".bias", Bias, out)}
+	if weights.Bits != configs.FP {
+		l.Weights = newWeightQuantizer(l.Weight, weights)
+	}
+	if input.Bits != configs.FP {
+		l.Input = newActivationQuantizer(name+".input", input, signedness(input, signed))
+	}
+	return l
+}
+
+// Build adds the layer to the graph.
+func (l *Linear) Build(c *Context, v Value) *G.Node {
+	if l.Input != nil {
+		v = l.Input.Quantize(c, v)
+	}
+	x, w, b := v.Float(c), c.node(l.Weight), c.node(l.Bias)
+	if l.Weights != nil {
+		w = dequantizeKernel(c, l.Weights, l.Weights.QuantizeWeights(c, l.Weight))
+	}
+	if !c.Train && l.Input != nil && l.Weights != nil {
+		b = l.roundedBias(c, b)
+	}
+	return matmul(c, l.Name, x, w, b)
+}
+
+// Fold returns the bias in integer form.
+func (l *Linear) Fold() integer.Folded {
+	return integer.FoldBias(l.Input.Scale.Data()[0], l.Weights.Scale.Data(), l.Bias.Data())
+}
+
+// Lower adds the integer layer that reads tensor in and gives the logits.
+func (l *Linear) Lower(low *lowering, in int) error {
+	if err := low.integral(l.Name, l.Weights, l.Input); err != nil {
+		return err
+	}
+	f := l.Fold()
+	if err := f.Check(); err != nil {
+		return low.fail(l.Name, err)
+	}
+	codes := make([]int8, len(l.Weight.Data()))
+	if err := l.Weights.weightCodes(codes, make([]int32, len(codes)), l.Weight.Data()); err != nil {
+		return low.fail(l.Name, err)
+	}
+	low.net.Layers = append(low.net.Layers, &integer.Linear{
+		Name: l.Name, In: in, Out: len(f.Bias), Weights: f.Weights(codes), WeightBits: l.Weights.Bits, Scale: f.Scale, Bias: f.Bias,
+	})
+	return nil
+}
+
+// roundedBias is the bias on the grid of the integer sums.
+func (l *Linear) roundedBias(c *Context, b *G.Node) *G.Node {
+	return c.B.Apply(graph.Op{
+		Name: "round bias", Layer: l.Name, In: []graph.Arg{f32(1)}, Out: f32(1), Shape: sameShape(0),
+		Forward: func(k *graph.Call) error {
+			f := l.Fold()
+			for o, q := range f.Bias {
+				k.OutF32()[o] = float32(q) * f.Scale[o]
+			}
+			return f.Check()
+		},
+	}, b)
+}

@@ -1,0 +1,161 @@
+package layers
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/internal/machine"
+)
+
+// The simulation and the integer network must agree: same classes, logits
+// within rounding of the float sums.
+func TestIntegerNetworkAgreesWithSimulation(t *testing.T) {
+	for _, overrides := range [][]string{
+		{"quant.weights.bits=8", "quant.activations.bits=8"},
+		{},
+		{"quant.weights.bits=2", "quant.activations.bits=2"},
+		{"quant.weights.granularity=per_channel"},
+		{"quant.weights.narrow=true", "quant.activations.narrow=false"},
+		{"quant.activations.estimator=affine", "quant.activations.calibration=min_max"},
+		{"quant.first_last=same", "quant.residual=4"},
+	} {
+		const n = 20
+		net := testNetwork(t, "resnet20_w4a4", overrides...)
+		// A negative, a zero and a tiny gamma take the special paths of folding.
+		gamma := net.net.Blocks[0].Conv1.Norm.Gamma.Data()
+		gamma[0], gamma[1], gamma[2] = -1, 0, 1e-30
+		net.net.Blocks[0].Conv1.Norm.Beta.Data()[1] = 0.5
+		_, loss, _ := trainGraph(t, net, n)
+		pool := kernels.NewPool(2)
+		defer pool.Close()
+		c := NewContext(pool, true)
+		x, _ := batch(n)
+		logits, err := net.Build(c, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = loss
+		m, err := machine.New(pool, machine.Options{}, logits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 30 { // calibrates, and lets running statistics settle
+			if err := m.RunAll(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e := NewContext(pool, false)
+		if logits, err = net.Build(e, x); err != nil {
+			t.Fatal(err)
+		}
+		if m, err = machine.New(pool, machine.Options{Poison: true}, logits); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.RunAll(); err != nil {
+			t.Fatal(err)
+		}
+		lowered, err := net.Lower("test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := integer.NewRunner(lowered, pool, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.Run(x.Float32s(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := logits.Value().(*tensor.Dense).Float32s()
+		same, spread := 0, 0.0
+		for i, v := range want {
+			spread = max(spread, math.Abs(float64(v)))
+			if math.Abs(float64(v-got[i])) < 1e-4*(1+math.Abs(float64(v))) {
+				same++
+			}
+		}
+		if same < len(want)-10 || spread < 0.01 {
+			t.Errorf("%v: %d of %d logits agree, largest %g\nsimulated %v\ninteger   %v", overrides, same, len(want), spread, want[:10], got[:10])
+		}
+	}
+}
+
+func TestLowerRefusesFloatLayers(t *testing.T) {
+	for override, layer := range map[string]string{
+		"quant.first_last=fp": "conv1", "quant.residual=fp": "conv1", `quant.layers[layer2.1.conv2].weights.bits=fp`: "layer2.1.conv2",
+	} {
+		net := testNetwork(t, "resnet20_w4a4", override)
+		for _, q := range net.Quantizers {
+			q.Scale.Data()[0] = 0.1
+		}
+		_, err := net.Lower("test")
+		var e *NotIntegerError
+		if !errors.As(err, &e) || e.Layer != layer {
+			t.Errorf("%s: %v, want a NotIntegerError of %s", override, err, layer)
+		}
+	}
+	var e *NotIntegerError
+	if _, err := testNetwork(t, "resnet20_w4a4").Lower("test"); !errors.As(err, &e) {
+		t.Errorf("before calibration: %v, want a NotIntegerError", err)
+	}
+}
+
+func TestNetworkDescription(t *testing.T) {
+	net := testNetwork(t, "resnet20_w4a4")
+	// He et al. 2015, table 6: 0.27 M parameters; the exact count is that of
+	// the PyTorch model in ../shared.
+	if got := net.ParamCount(); got != 269_722 {
+		t.Errorf("%d parameters, want 269722", got)
+	}
+	rows := net.Table()
+	if len(rows) != 20 || rows[0].WeightBits != 8 || rows[0].InputBits != 8 || rows[1].WeightBits != 4 || rows[19].Kind != "linear" || rows[19].WeightBits != 8 {
+		t.Errorf("unexpected table: %+v", rows)
+	}
+	// 16 channels at 32 x 32 with 3 x 3 kernels: 2,359,296 MACs by hand.
+	if r := rows[1]; r.MACs != 2_359_296 || r.BitOps != 16*2_359_296 {
+		t.Errorf("%s: %d MACs, %d BitOps", r.Name, r.MACs, r.BitOps)
+	}
+	var quant configs.Quant
+	if _, err := New("resnet18", &quant, testInput, 0); err == nil {
+		t.Error("an unknown network is accepted")
+	}
+	cfg, err := configs.Load("resnet20_w4a4", []string{"quant.layers[layer9.*].weights.bits=2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list configs.ErrorList
+	if _, err := New(cfg.Model.Arch, &cfg.Quant, testInput, 0); !errors.As(err, &list) {
+		t.Errorf("a rule that matches no layer: %v, want an ErrorList", err)
+	}
+}
+
+// Files hold OIHW, memory HWIO.
+func TestFileOrder(t *testing.T) {
+	p := newParam("w", Weights, 2, 2, 3, 5) // H W I O
+	for i := range p.Data() {
+		p.Data()[i] = float32(i)
+	}
+	file := p.ToFile(p.Data())
+	// Element (o=4, i=2, h=1, w=0) by hand.
+	if got, want := file[((4*3+2)*2+1)*2+0], p.Data()[((1*2+0)*3+2)*5+4]; got != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+	back := make([]float32, len(file))
+	if err := p.FromFile(back, file); err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range back {
+		if v != p.Data()[i] {
+			t.Fatalf("element %d comes back as %v", i, v)
+		}
+	}
+	if err := p.FromFile(back, file[1:]); err == nil {
+		t.Error("a short array is accepted")
+	}
+}

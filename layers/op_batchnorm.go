@@ -1,0 +1,175 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// batchNorm is y = gamma*(x - mean)/sqrt(variance + eps) + beta per channel
+// (Ioffe and Szegedy 2015, arXiv 1502.03167) with the statistics of the batch;
+// it moves the running statistics:
+//
+//	running = (1 - momentum)*running + momentum*batch   (variance unbiased)
+func (n *BatchNorm) batchNorm(c *Context, x *G.Node) *G.Node {
+	s := x.Shape()
+	ch, count := s[3], float64(s[0]*s[1]*s[2])
+	stats := n.statistics(c, x)
+	gamma, beta := c.node(n.Gamma), c.node(n.Beta)
+	a, b := make([]float32, ch), make([]float32, ch)
+	return c.B.Apply(graph.Op{
+		Name: "batch norm", Layer: n.Name, Attrs: fmt.Sprint(n.Eps),
+		In: []graph.Arg{f32(4), f32(1), f32(1), f32(2)}, Out: f32(4), Shape: sameShape(0),
+		Forward: func(k *graph.Call) error {
+			gamma, beta, mean, inv := k.F32(1), k.F32(2), k.F32(3)[:ch], k.F32(3)[ch:]
+			for j := range a {
+				a[j] = gamma[j] * inv[j]
+				b[j] = beta[j] - float32(mean[j]*a[j])
+			}
+			kernels.Affine(c.Pool, k.OutF32(), k.F32(0), a, b)
+			return nil
+		},
+		Wrt: []bool{true, true, true, false},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			sums := n.gradientSums(c, in[0], stats, dout)
+			p, q, r := make([]float32, ch), make([]float32, ch), make([]float32, ch)
+			dx := c.B.Apply(graph.Op{
+				Name: "batch norm input gradient", Layer: n.Name,
+				In: []graph.Arg{f32(4), f32(1), f32(2), f32(2), f32(4)}, Out: f32(4), Shape: sameShape(0), InPlace: 5,
+				Forward: func(k *graph.Call) error {
+					// dx = gamma*inv*(dy - mean(dy) - xhat*mean(dy*xhat))
+					gamma, mean, inv := k.F32(1), k.F32(2)[:ch], k.F32(2)[ch:]
+					dbeta, dgamma := k.F32(3)[:ch], k.F32(3)[ch:]
+					for j := range p {
+						p[j] = gamma[j] * inv[j]
+						slope := float64(p[j]) * float64(dgamma[j]) * float64(inv[j]) / count
+						q[j] = float32(-slope)
+						r[j] = float32(slope*float64(mean[j]) - float64(p[j])*float64(dbeta[j])/count)
+					}
+					kernels.Affine2(c.Pool, k.OutF32(), k.F32(4), k.F32(0), p, q, r)
+					return nil
+				},
+			}, in[0], in[1], stats, sums, dout)
+			return []*G.Node{dx, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil}
+		},
+	}, x, gamma, beta, stats)
+}
+
+// statistics gives (2, C): the batch's mean and 1/sqrt(variance + eps), and
+// moves the running statistics. A sum that is not finite stops the run here,
+// where the layer's name is known.
+func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
+	s := x.Shape()
+	ch, count := s[3], float64(s[0]*s[1]*s[2])
+	sum, squares := make([]float64, ch), make([]float64, ch)
+	shift := make([]float32, ch)
+	return c.B.Apply(graph.Op{
+		Name: "batch norm statistics", Layer: n.Name, Attrs: fmt.Sprint(n.Eps),
+		In: []graph.Arg{f32(4)}, Out: f32(2), Shape: fixedShape(2, ch),
+		Forward: func(k *graph.Call) error {
+			// The first pixel is near enough to the mean to avoid cancellation.
+			copy(shift, k.F32(0)[:ch])
+			kernels.ChannelMoments(c.Pool, s[0], sum, squares, k.F32(0), shift)
+			mean, inv := k.OutF32()[:ch], k.OutF32()[ch:]
+			for j := range mean {
+				d := sum[j] / count
+				m := float64(shift[j]) + d
+				v := max(squares[j]/count-d*d, 0)
+				if math.IsNaN(m) || math.IsInf(m, 0) || math.IsNaN(squares[j]) || math.IsInf(squares[j], 0) {
+					return fmt.Errorf("channel %d of the input has a value that is not finite", j)
+				}
+				mean[j], inv[j] = float32(m), float32(1/math.Sqrt(v+n.Eps))
+				unbiased := v * count / max(count-1, 1)
+				n.Mean.Data[j] = float32((1-n.Momentum)*float64(n.Mean.Data[j]) + n.Momentum*m)
+				n.Var.Data[j] = float32((1-n.Momentum)*float64(n.Var.Data[j]) + n.Momentum*unbiased)
+			}
+			return nil
+		},
+	}, x)
+}
+
+// gradientSums gives (2, C): dbeta = sum dy and dgamma = sum dy*xhat.
+func (n *BatchNorm) gradientSums(c *Context, x, stats, dy *G.Node) *G.Node {
+	s := x.Shape()
+	ch := s[3]
+	sum, dot := make([]float64, ch), make([]float64, ch)
+	return c.B.Apply(graph.Op{
+		Name: "batch norm gradient sums", Layer: n.Name,
+		In: []graph.Arg{f32(4), f32(2), f32(4)}, Out: f32(2), Shape: fixedShape(2, ch),
+		Forward: func(k *graph.Call) error {
+			mean, inv := k.F32(1)[:ch], k.F32(1)[ch:]
+			kernels.ChannelGradSums(c.Pool, s[0], sum, dot, k.F32(2), k.F32(0), mean)
+			dbeta, dgamma := k.OutF32()[:ch], k.OutF32()[ch:]
+			for j := range dbeta {
+				dbeta[j], dgamma[j] = float32(sum[j]), float32(dot[j]*float64(inv[j]))
+			}
+			return nil
+		},
+	}, x, stats, dy)
+}
+
+// rowOf copies row r of a (2, C) node.
+func rowOf(c *Context, layer string, x *G.Node, r int) *G.Node {
+	ch := x.Shape()[1]
+	return c.B.Apply(graph.Op{
+		Name: "row", Layer: layer, Attrs: fmt.Sprint(r), In: []graph.Arg{f32(2)}, Out: f32(1), Shape: fixedShape(ch),
+		Forward: func(k *graph.Call) error { copy(k.OutF32(), k.F32(0)[r*ch:][:ch]); return nil },
+	}, x)
+}
+
+// batchNormEval is batch norm with running statistics, on floats.
+func (n *BatchNorm) batchNormEval(c *Context, x *G.Node) *G.Node {
+	ch := x.Shape()[3]
+	a, b := make([]float32, ch), make([]float32, ch)
+	return c.B.Apply(graph.Op{
+		Name: "batch norm", Layer: n.Name, Attrs: fmt.Sprint("eval", n.Eps),
+		In: []graph.Arg{f32(4), f32(1), f32(1)}, Out: f32(4), Shape: sameShape(0), InPlace: 1,
+		Forward: func(k *graph.Call) error {
+			gamma, beta := k.F32(1), k.F32(2)
+			for j := range a {
+				factor := float64(gamma[j]) / math.Sqrt(float64(n.Var.Data[j])+n.Eps)
+				a[j] = float32(factor)
+				b[j] = float32(float64(beta[j]) - float64(n.Mean.Data[j])*factor)
+			}
+			kernels.Affine(c.Pool, k.OutF32(), k.F32(0), a, b)
+			return nil
+		},
+	}, x, c.node(n.Gamma), c.node(n.Beta))
+}
+
+// foldedConv is a quantized convolution with its batch norm in evaluation, in
+// the arithmetic of the integer network (docs/arithmetic.md): batch norm folded
+// into the sum's scale, the bias rounded to the sum's grid,
+//
+//	y = float32(acc + bias) * scale
+func (n *BatchNorm) foldedConv(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x, w *G.Node) *G.Node {
+	var packed *kernels.IntWeights
+	out := g.OutH() * g.OutW() * g.Cout
+	return c.B.Apply(graph.Op{
+		Name: "conv2d int8 folded", Layer: layer, Attrs: fmt.Sprint(g),
+		In: []graph.Arg{u8(4), i8(4)}, Out: f32(4), Shape: convShape(g),
+		Forward: func(k *graph.Call) error {
+			f := n.Fold(qx, qw)
+			if err := f.Check(); err != nil {
+				return err
+			}
+			packed = kernels.PackIntWeights(packed, g, f.Weights(k.I8(1)))
+			y := k.OutF32()
+			kernels.ConvInt(c.Pool, packed, g.N, k.U8(0), qx.zeroPoint(), f.Bias, func(_, i int, acc []int32) {
+				kernels.ScaleInts(y[i*out:][:out], acc, f.Scale)
+			})
+			return nil
+		},
+	}, x, w)
+}
+
+// Fold returns the batch norm folded into a convolution with the given
+// quantizers.
+func (n *BatchNorm) Fold(qx, qw *Quantizer) integer.Folded {
+	return integer.FoldBatchNorm(qx.Scale.Data()[0], qw.Scale.Data(), n.Gamma.Data(), n.Beta.Data(), n.Mean.Data, n.Var.Data, n.Eps)
+}

@@ -1,0 +1,117 @@
+package layers
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// conv2d is y = x * w: x (N, H, W, Cin), w (K, K, Cin, Cout), zero padding.
+func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
+	return c.B.Apply(graph.Op{
+		Name: "conv2d", Layer: layer, Attrs: fmt.Sprint(g),
+		In: []graph.Arg{f32(4), f32(4)}, Out: f32(4), Shape: convShape(g),
+		Forward: func(k *graph.Call) error {
+			kernels.ConvForward(c.Pool, g, k.OutF32(), k.F32(0), k.F32(1))
+			return nil
+		},
+		Wrt: []bool{true, true},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			dx := c.B.Apply(graph.Op{
+				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
+				In: []graph.Arg{f32(4), f32(4)}, Out: f32(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin),
+				Forward: func(k *graph.Call) error {
+					kernels.ConvInputGrad(c.Pool, g, k.OutF32(), k.F32(1), k.F32(0))
+					return nil
+				},
+			}, in[1], dout)
+			dw := c.B.Apply(graph.Op{
+				Name: "conv2d weight gradient", Layer: layer, Attrs: fmt.Sprint(g),
+				In: []graph.Arg{f32(4), f32(4)}, Out: f32(4), Shape: fixedShape(g.K, g.K, g.Cin, g.Cout),
+				Forward: func(k *graph.Call) error {
+					kernels.ConvWeightGrad(c.Pool, g, k.OutF32(), k.F32(0), k.F32(1))
+					return nil
+				},
+			}, in[0], dout)
+			return []*G.Node{dx, dw}
+		},
+	}, x, w)
+}
+
+func convShape(g kernels.Conv) func([]tensor.Shape) (tensor.Shape, error) {
+	return func(in []tensor.Shape) (tensor.Shape, error) {
+		if err := g.Check(); err != nil {
+			return nil, err
+		}
+		if x := (tensor.Shape{g.N, g.H, g.W, g.Cin}); !in[0].Eq(x) {
+			return nil, fmt.Errorf("input is %v, want %v", in[0], x)
+		}
+		if w := (tensor.Shape{g.K, g.K, g.Cin, g.Cout}); !in[1].Eq(w) {
+			return nil, fmt.Errorf("weights are %v, want %v", in[1], w)
+		}
+		return tensor.Shape{g.N, g.OutH(), g.OutW(), g.Cout}, nil
+	}
+}
+
+// conv2dCodes is conv2d on integers: x holds codes of the quantizer qx, w those
+// of qw, and
+//
+//	y = float32(sum (x - zero_point)*w) * float32(s_x*s_w[c])
+//
+// with the sum exact in int32. Gradients are those with respect to the
+// dequantized operands, which the quantizers pass on.
+func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x, w *G.Node) *G.Node {
+	sx, sw := c.node(qx.Scale), c.node(qw.Scale)
+	var packed *kernels.IntWeights
+	scale := make([]float32, g.Cout)
+	return c.B.Apply(graph.Op{
+		Name: "conv2d int8", Layer: layer, Attrs: fmt.Sprint(g),
+		In: []graph.Arg{u8(4), i8(4), f32(1), f32(1)}, Out: f32(4), Shape: convShape(g),
+		Forward: func(k *graph.Call) error {
+			packed = kernels.PackIntWeights(packed, g, k.I8(1))
+			productScale(scale, k.F32(2)[0], k.F32(3))
+			kernels.ConvForwardCodes(c.Pool, packed, g.N, k.OutF32(), k.U8(0), qx.zeroPoint(), scale)
+			return nil
+		},
+		Wrt: []bool{true, true, false, false},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			dequantized := make([]float32, g.WeightLen())
+			dx := c.B.Apply(graph.Op{
+				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
+				In: []graph.Arg{i8(4), f32(1), f32(4)}, Out: f32(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin),
+				Forward: func(k *graph.Call) error {
+					dequantizeWeights(dequantized, k.I8(0), k.F32(1))
+					kernels.ConvInputGrad(c.Pool, g, k.OutF32(), k.F32(2), dequantized)
+					return nil
+				},
+			}, in[1], sw, dout)
+			dw := c.B.Apply(graph.Op{
+				Name: "conv2d weight gradient", Layer: layer, Attrs: fmt.Sprint(g),
+				In: []graph.Arg{u8(4), f32(1), f32(4)}, Out: f32(4), Shape: fixedShape(g.K, g.K, g.Cin, g.Cout),
+				Forward: func(k *graph.Call) error {
+					kernels.ConvWeightGradCodes(c.Pool, g, k.OutF32(), k.U8(0), qx.zeroPoint(), k.F32(1)[0], k.F32(2))
+					return nil
+				},
+			}, in[0], sx, dout)
+			return []*G.Node{dx, dw, nil, nil}
+		},
+	}, x, w, sx, sw)
+}
+
+// productScale writes s_x*s_w[c], in float32, for each output channel.
+func productScale(dst []float32, sx float32, sw []float32) {
+	for c := range dst {
+		dst[c] = sx * sw[c%len(sw)]
+	}
+}
+
+// dequantizeWeights writes w = s_w[c]*code for weights (..., C).
+func dequantizeWeights(dst []float32, codes []int8, sw []float32) {
+	for i, q := range codes {
+		dst[i] = float32(q) * sw[i%len(sw)]
+	}
+}

@@ -1,0 +1,160 @@
+package layers
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// Quantize puts the quantizer on an activation. Forward gives codes,
+//
+//	q = roundHalfEven(clip(x/s, Qn, Qp)),  code = q + zero_point
+//
+// and backward passes the gradient g of the dequantized value through the
+// clipped straight-through estimator (Esser et al. 2020, section 2.1):
+//
+//	dx = g inside [Qn*s, Qp*s], 0 outside
+//	ds = 1/sqrt(N*Qp) * sum g*(round(v) - v inside; Qn below; Qp above), v = x/s
+//
+// A quantizer without a scale takes one from the first training batch.
+func (q *Quantizer) Quantize(c *Context, v Value) Value {
+	relu := v.relu
+	if relu && !q.absorbsReLU() {
+		v.Float(c)
+		relu = false
+	}
+	x := v.float
+	if x == nil {
+		x = v.Float(c)
+	}
+	rank, shape := x.Dims(), x.Shape()
+	s := c.node(q.Scale)
+	codes := c.B.Apply(graph.Op{
+		Name: "quantize", Layer: q.Name, Attrs: fmt.Sprint(q.Range),
+		In: []graph.Arg{f32(rank), f32(1)}, Out: u8(rank), Shape: sameShape(0),
+		Forward: func(k *graph.Call) error {
+			if !q.Calibrated() {
+				if !c.Train {
+					return fmt.Errorf("the quantizer has no scale; train or calibrate the network first")
+				}
+				if err := q.calibrateActivation(k.F32(0), relu); err != nil {
+					return err
+				}
+			}
+			kernels.Quantize(c.Pool, k.OutU8(), k.F32(0), q.step(k.F32(1)[0]))
+			return nil
+		},
+		Wrt: []bool{true, true},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			n := q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
+			gs := q.lsq(n).GradientScale(0)
+			dx := c.B.Apply(graph.Op{
+				Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, gs),
+				In: []graph.Arg{f32(rank), f32(1), f32(rank)}, Out: f32(rank), Shape: sameShape(0), InPlace: 3,
+				Aux: func([]tensor.Shape) []graph.Buffer {
+					return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{1}}}
+				},
+				Forward: func(k *graph.Call) error {
+					if q.Estimator == configs.Affine {
+						k.Aux[0].Float32s()[0] = 0
+						return q.affine().Backward(k.OutF32(), nil, k.F32(0), k.F32(2), nil)
+					}
+					ds := kernels.QuantizeGrad(c.Pool, shape[0], k.OutF32(), k.F32(0), k.F32(2), q.step(k.F32(1)[0]))
+					k.Aux[0].Float32s()[0] = float32(ds * gs)
+					return nil
+				},
+			}, in[0], in[1], dout)
+			return []*G.Node{dx, c.B.Aux(dx, 0)}
+		},
+	}, x, s)
+	return Value{codes: codes, quant: q}
+}
+
+// dequantize is y = s*(code - zero_point); the gradient passes unchanged.
+func dequantize(c *Context, q *Quantizer, codes *G.Node) *G.Node {
+	rank := codes.Dims()
+	return c.B.Apply(graph.Op{
+		Name: "dequantize", Layer: q.Name, In: []graph.Arg{u8(rank), f32(1)}, Out: f32(rank), Shape: sameShape(0),
+		Forward: func(k *graph.Call) error {
+			kernels.Dequantize(c.Pool, k.OutF32(), k.U8(0), q.step(k.F32(1)[0]))
+			return nil
+		},
+		Wrt:      []bool{true, false},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node { return []*G.Node{dout, nil} },
+	}, codes, c.node(q.Scale))
+}
+
+// QuantizeWeights puts the quantizer on weights (..., C): codes are int8. An
+// affine quantizer takes the scale from the weights at every training step.
+func (q *Quantizer) QuantizeWeights(c *Context, w *Param) *G.Node {
+	rank, size := w.Value.Dims(), w.Value.Shape().TotalSize()
+	channels := w.Value.Shape()[rank-1]
+	n := q.elements(size, 0, channels)
+	scratch := make([]int32, size)
+	return c.B.Apply(graph.Op{
+		Name: "quantize weights", Layer: q.Name, Attrs: fmt.Sprint(q.Range),
+		In: []graph.Arg{f32(rank), f32(1)}, Out: i8(rank), Shape: sameShape(0),
+		Forward: func(k *graph.Call) error {
+			if !q.Calibrated() || c.Train && !q.Learned() {
+				if err := q.CalibrateWeights(k.F32(0)); err != nil {
+					return err
+				}
+			}
+			return q.weightCodes(k.OutI8(), scratch, k.F32(0))
+		},
+		Wrt: []bool{true, true},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			scales := len(q.Scale.Data())
+			dw := c.B.Apply(graph.Op{
+				Name: "quantize weights gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, n),
+				In: []graph.Arg{f32(rank), f32(1), f32(rank)}, Out: f32(rank), Shape: sameShape(0), InPlace: 3,
+				Aux: func([]tensor.Shape) []graph.Buffer {
+					return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{scales}}}
+				},
+				Forward: func(k *graph.Call) error {
+					u, p := q.uniform(n)
+					ds := k.Aux[0].Float32s()
+					if p == nil {
+						clear(ds)
+						return u.Backward(k.OutF32(), nil, k.F32(0), k.F32(2), nil)
+					}
+					return u.Backward(k.OutF32(), estimators.Params{ds}, k.F32(0), k.F32(2), p)
+				},
+			}, in[0], in[1], dout)
+			return []*G.Node{dw, c.B.Aux(dw, 0)}
+		},
+	}, c.node(w), c.node(q.Scale))
+}
+
+// weightCodes writes the integer weights of w; scratch has the length of w.
+func (q *Quantizer) weightCodes(codes []int8, scratch []int32, w []float32) error {
+	u, p := q.uniform(0)
+	if err := u.Quantize(scratch, nil, w, p); err != nil {
+		return err
+	}
+	for i, v := range scratch {
+		codes[i] = int8(v)
+	}
+	return nil
+}
+
+// dequantizeKernel gives quantized weights back as floats, for layers whose
+// input is not quantized; the gradient passes unchanged.
+func dequantizeKernel(c *Context, q *Quantizer, codes *G.Node) *G.Node {
+	rank := codes.Dims()
+	return c.B.Apply(graph.Op{
+		Name: "dequantize weights", Layer: q.Name, In: []graph.Arg{i8(rank), f32(1)}, Out: f32(rank), Shape: sameShape(0),
+		Forward: func(k *graph.Call) error {
+			dequantizeWeights(k.OutF32(), k.I8(0), k.F32(1))
+			return nil
+		},
+		Wrt:      []bool{true, false},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node { return []*G.Node{dout, nil} },
+	}, codes, c.node(q.Scale))
+}

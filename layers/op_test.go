@@ -1,0 +1,243 @@
+package layers
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/internal/machine"
+)
+
+// weighted reduces x to the scalar sum(x*g), whose gradient is g.
+func weighted(c *Context, x, g *G.Node) *G.Node {
+	rank := x.Dims()
+	return c.B.Apply(graph.Op{
+		Name: "weighted sum", In: []graph.Arg{f32(rank), f32(rank)}, Out: f32(0),
+		Shape: func([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil },
+		Forward: func(k *graph.Call) error {
+			s := 0.0
+			for i, v := range k.F32(0) {
+				s += float64(v) * float64(k.F32(1)[i])
+			}
+			k.SetScalar(float32(s))
+			return nil
+		},
+		Wrt:      []bool{true, false},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node { return []*G.Node{in[1], nil} },
+	}, x, g)
+}
+
+func random(seed uint64, shape ...int) *tensor.Dense {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	t := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...))
+	for i := range t.Float32s() {
+		t.Float32s()[i] = float32(rng.NormFloat64())
+	}
+	return t
+}
+
+func testContext(t testing.TB, train bool) *Context {
+	pool := kernels.NewPool(2)
+	t.Cleanup(pool.Close)
+	return NewContext(pool, train)
+}
+
+// gradients runs sum(y*g) and returns y and the gradients of the nodes.
+func gradients(t testing.TB, c *Context, y, g *G.Node, wrt ...*G.Node) (out []float32, grads [][]float32) {
+	t.Helper()
+	loss := weighted(c, y, g)
+	nodes, err := c.B.Grad(loss, wrt...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := machine.New(c.Pool, machine.Options{Poison: true}, append(append([]*G.Node{}, nodes...), loss, y)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.RunAll(); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range nodes {
+		grads = append(grads, n.Value().(*tensor.Dense).Float32s())
+	}
+	return y.Value().(*tensor.Dense).Float32s(), grads
+}
+
+// Smooth operations against central differences of a float64 sum.
+func TestSmoothGradients(t *testing.T) {
+	for _, o := range []struct {
+		name   string
+		inputs [][]int
+		build  func(c *Context, in []*G.Node) *G.Node
+	}{
+		{"conv2d stride 1", [][]int{{2, 5, 6, 3}, {3, 3, 3, 4}}, func(c *Context, in []*G.Node) *G.Node {
+			return conv2d(c, "", kernels.Conv{N: 2, H: 5, W: 6, Cin: 3, Cout: 4, K: 3, Stride: 1, Pad: 1}, in[0], in[1])
+		}},
+		{"conv2d stride 2", [][]int{{2, 6, 6, 3}, {3, 3, 3, 4}}, func(c *Context, in []*G.Node) *G.Node {
+			return conv2d(c, "", kernels.Conv{N: 2, H: 6, W: 6, Cin: 3, Cout: 4, K: 3, Stride: 2, Pad: 1}, in[0], in[1])
+		}},
+		{"batch norm", [][]int{{3, 4, 4, 5}, {5}, {5}}, func(c *Context, in []*G.Node) *G.Node {
+			n := newBatchNorm("bn", 5)
+			c.nodes[n.Gamma], c.nodes[n.Beta] = in[1], in[2]
+			return n.batchNorm(c, in[0])
+		}},
+		{"add", [][]int{{2, 3, 3, 4}, {2, 3, 3, 4}}, func(c *Context, in []*G.Node) *G.Node { return add(c, "", in[0], in[1]) }},
+		{"shortcut", [][]int{{2, 6, 6, 3}}, func(c *Context, in []*G.Node) *G.Node { return shortcut(c, "", in[0], 2, 7) }},
+		{"average pool", [][]int{{2, 3, 3, 4}}, func(c *Context, in []*G.Node) *G.Node { return averagePool(c, in[0]) }},
+		{"linear", [][]int{{3, 6}, {6, 4}, {4}}, func(c *Context, in []*G.Node) *G.Node { return matmul(c, "", in[0], in[1], in[2]) }},
+	} {
+		t.Run(o.name, func(t *testing.T) {
+			var values []*tensor.Dense
+			for i, s := range o.inputs {
+				values = append(values, random(uint64(i), s...))
+			}
+			// run computes the output, and its gradients for output gradient g.
+			run := func(g *tensor.Dense) ([]float32, [][]float32, tensor.Shape) {
+				c := testContext(t, true)
+				var in []*G.Node
+				for i, v := range values {
+					in = append(in, c.B.Param(string(rune('a'+i)), v))
+				}
+				y := o.build(c, in)
+				if err := c.B.Err(); err != nil {
+					t.Fatal(err)
+				}
+				shape := y.Shape()
+				if g == nil {
+					g = random(99, shape...)
+				}
+				out, grads := gradients(t, c, y, c.B.Input("g", g), in...)
+				return append([]float32(nil), out...), grads, shape
+			}
+			_, _, shape := run(nil)
+			g := random(99, shape...)
+			_, grads, _ := run(g)
+			rng := rand.New(rand.NewPCG(3, 4))
+			for i, v := range values {
+				for range 8 {
+					k := rng.IntN(len(v.Float32s()))
+					const h = 1e-2
+					old := v.Float32s()[k]
+					sum := func(x float32) float64 {
+						v.Float32s()[k] = x
+						y, _, _ := run(g)
+						s := 0.0
+						for j, w := range y {
+							s += float64(w) * float64(g.Float32s()[j])
+						}
+						return s
+					}
+					want := (sum(old+h) - sum(old-h)) / (2 * h)
+					v.Float32s()[k] = old
+					if got := float64(grads[i][k]); math.Abs(got-want) > 2e-3*(1+math.Abs(want)) {
+						t.Errorf("input %d[%d]: gradient %g, difference quotient %g", i, k, got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func spec(bits int, e configs.Estimator) configs.TensorSpec {
+	s := configs.TensorSpec{Bits: configs.Bits(bits), Estimator: e, N: configs.NAuto, Signed: configs.SignedAuto, Calibration: configs.CalibrateLSQ}
+	if e == configs.Affine {
+		s.Calibration = configs.CalibrateMinMax
+	}
+	return s
+}
+
+// The graph's quantizer against package estimators, which golden values test.
+func TestQuantizeAgreesWithEstimators(t *testing.T) {
+	for _, e := range []configs.Estimator{configs.LSQ, configs.Affine} {
+		for _, signed := range []bool{true, false} {
+			for _, bits := range []int{2, 4, 8} {
+				c := testContext(t, true)
+				q := newActivationQuantizer("x", spec(bits, e), signed)
+				x, g := random(1, 2, 5, 5, 16), random(2, 2, 5, 5, 16)
+				if err := q.calibrateActivation(x.Float32s(), false); err != nil {
+					t.Fatal(err)
+				}
+				q.Scale.Data()[0] *= 0.1 // so that some values are clipped
+				in := c.B.Param("x", x)
+				v := q.Quantize(c, Value{float: in})
+				out, grads := gradients(t, c, v.Float(c), c.B.Input("g", g), in, c.node(q.Scale))
+				u, p := q.uniform(5 * 5 * 16)
+				y, dx, ds := make([]float32, len(out)), make([]float32, len(out)), []float32{0}
+				if err := u.Forward(y, x.Float32s(), p); err != nil {
+					t.Fatal(err)
+				}
+				var dp [][]float32
+				if p != nil {
+					dp = [][]float32{ds}
+				}
+				if err := u.Backward(dx, dp, x.Float32s(), g.Float32s(), p); err != nil {
+					t.Fatal(err)
+				}
+				clipped := 0
+				for i := range y {
+					if out[i] != y[i] || grads[0][i] != dx[i] {
+						t.Fatalf("%s %d bits signed %v: element %d (%g) gives %g with gradient %g, want %g and %g", e, bits, signed, i, x.Float32s()[i], out[i], grads[0][i], y[i], dx[i])
+					}
+					if dx[i] == 0 {
+						clipped++
+					}
+				}
+				if clipped == 0 {
+					t.Errorf("%s %d bits: nothing is clipped", e, bits)
+				}
+				if got, want := float64(grads[1][0]), float64(ds[0]); math.Abs(got-want) > 1e-5*(1+math.Abs(want)) {
+					t.Errorf("%s %d bits signed %v: scale gradient %g, want %g", e, bits, signed, got, want)
+				}
+			}
+		}
+	}
+}
+
+// The integer convolution and its gradients against the float convolution of
+// the dequantized operands.
+func TestIntegerConvAgreesWithFloatConv(t *testing.T) {
+	g := kernels.Conv{N: 2, H: 6, W: 6, Cin: 16, Cout: 20, K: 3, Stride: 1, Pad: 1}
+	for _, perChannel := range []bool{false, true} {
+		x, w, dy := random(1, 2, 6, 6, 16), &Param{Name: "w", Group: Weights, Value: random(2, 3, 3, 16, 20)}, random(3, 2, 6, 6, 20)
+		s := spec(4, configs.LSQ)
+		if perChannel {
+			s.Granularity = configs.PerChannel
+		}
+		run := func(integer bool) ([]float32, [][]float32) {
+			c := testContext(t, true)
+			qx, qw := newActivationQuantizer("x", spec(4, configs.LSQ), true), newWeightQuantizer(w, s)
+			xn := c.B.Param("input", x)
+			xq := qx.Quantize(c, Value{float: xn})
+			codes := qw.QuantizeWeights(c, w)
+			if err := qw.CalibrateWeights(w.Data()); err != nil {
+				t.Fatal(err)
+			}
+			var y *G.Node
+			if integer {
+				y = conv2dCodes(c, "", g, qx, qw, xq.codes, codes)
+			} else {
+				y = conv2d(c, "", g, xq.Float(c), dequantizeKernel(c, qw, codes))
+			}
+			return gradients(t, c, y, c.B.Input("dy", dy), xn, c.node(w), c.node(qx.Scale), c.node(qw.Scale))
+		}
+		yi, gi := run(true)
+		yf, gf := run(false)
+		close := func(what string, a, b []float32) {
+			for i := range a {
+				if d := math.Abs(float64(a[i] - b[i])); d > 1e-4*(1+math.Abs(float64(b[i]))) {
+					t.Fatalf("per-channel %v: %s[%d] is %g on integers, %g on floats", perChannel, what, i, a[i], b[i])
+				}
+			}
+		}
+		close("y", yi, yf)
+		for i, name := range []string{"dx", "dw", "ds_x", "ds_w"} {
+			close(name, gi[i], gf[i])
+		}
+	}
+}

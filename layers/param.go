@@ -1,0 +1,95 @@
+package layers
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
+
+// Group is a parameter group: the optimizer has a learning rate multiplier and
+// a weight decay for each.
+type Group int
+
+// The parameter groups.
+const (
+	Weights        Group = iota // kernels of convolutions and linear layers
+	Bias                        // biases of linear layers
+	BatchNormGroup              // gamma and beta
+	Scales                      // what quantizers learn
+)
+
+var groupNames = [...]string{"weights", "bias", "batch_norm", "scales"}
+
+// String returns the group's name in configs.
+func (g Group) String() string { return groupNames[g] }
+
+// Param is a learnable array of a network, float32.
+type Param struct {
+	Name  string
+	Group Group
+	Value *tensor.Dense
+	// Floor is the smallest value that an element may take; 0 for none. It
+	// keeps the scales of quantizers positive.
+	Floor float32
+}
+
+// Buffer is an array that training updates but does not learn: the running
+// statistics of batch norm.
+type Buffer struct {
+	Name string
+	Data []float32
+}
+
+func newParam(name string, g Group, shape ...int) *Param {
+	return &Param{Name: name, Group: g, Value: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...))}
+}
+
+// Data returns the parameter's elements.
+func (p *Param) Data() []float32 { return p.Value.Float32s() }
+
+// FileShape returns the shape in files: OIHW for convolutions, (out, in) for
+// linear layers.
+func (p *Param) FileShape() []int {
+	s := p.Value.Shape()
+	switch {
+	case p.Group == Weights && len(s) == 4:
+		return []int{s[3], s[2], s[0], s[1]}
+	case p.Group == Weights && len(s) == 2:
+		return []int{s[1], s[0]}
+	}
+	return append([]int(nil), s...)
+}
+
+// ToFile returns v, an array shaped like the parameter, in file order.
+func (p *Param) ToFile(v []float32) []float32 {
+	out := make([]float32, len(v))
+	p.permute(func(mem, file int) { out[file] = v[mem] })
+	return out
+}
+
+// FromFile copies v, in file order, into dst, shaped like the parameter.
+func (p *Param) FromFile(dst, v []float32) error {
+	if len(v) != len(dst) || len(dst) != p.Value.Shape().TotalSize() {
+		return fmt.Errorf("%s: %d values, want %d", p.Name, len(v), p.Value.Shape().TotalSize())
+	}
+	p.permute(func(mem, file int) { dst[mem] = v[file] })
+	return nil
+}
+
+// permute calls each with the two positions of every element.
+func (p *Param) permute(each func(mem, file int)) {
+	s := p.Value.Shape()
+	taps, in, out := 1, s.TotalSize(), 1
+	if p.Group == Weights {
+		out = s[len(s)-1]
+		in = s[len(s)-2]
+		taps = s.TotalSize() / (in * out)
+	}
+	for t := 0; t < taps; t++ {
+		for i := 0; i < in; i++ {
+			for o := 0; o < out; o++ {
+				each((t*in+i)*out+o, (o*in+i)*taps+t)
+			}
+		}
+	}
+}

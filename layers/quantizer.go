@@ -1,0 +1,170 @@
+package layers
+
+import (
+	"fmt"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// Quantizer turns one tensor of a network into codes of a few bits. The math
+// is that of package estimators; LSQ on activations runs on the kernels, which
+// compute the same.
+//
+// Scales are per tensor, or per output channel for weights. Activations are
+// stored as uint8, so a signed range is shifted by ZeroPoint.
+type Quantizer struct {
+	Name      string // of the tensor, for instance "layer1.0.conv1.weight"
+	Estimator configs.Estimator
+	estimators.Range
+	Scale *Param // (1), or (C) per output channel; 0 before calibration
+	// ZeroPoint is the code of real zero, an array of one for checkpoints; nil
+	// for weights, which are symmetric.
+	ZeroPoint *Buffer
+
+	n      configs.GradN
+	minMax bool // calibrate from the range of values, not from their mean
+	fixed  bool // the input picture, whose range is known without data
+}
+
+// newQuantizer returns a quantizer without a scale: the first batch, or a
+// checkpoint, sets it.
+func newQuantizer(name string, spec configs.TensorSpec, signed bool, scales int) *Quantizer {
+	q := &Quantizer{
+		Name: name, Estimator: spec.Estimator, Range: estimators.Range{Bits: int(spec.Bits), Signed: signed, Narrow: spec.Narrow},
+		Scale: newParam(name+"_quantizer.scale", Scales, scales), n: spec.N, minMax: spec.Calibration == configs.CalibrateMinMax,
+	}
+	q.Scale.Floor = estimators.MinScale
+	return q
+}
+
+func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool) *Quantizer {
+	q := newQuantizer(name, spec, signed, 1)
+	q.ZeroPoint = &Buffer{Name: name + "_quantizer.zero_point", Data: []float32{0}}
+	if signed {
+		q.ZeroPoint.Data[0] = float32(int(1) << (q.Bits - 1))
+	}
+	return q
+}
+
+// zeroPoint is the code of real zero.
+func (q *Quantizer) zeroPoint() uint8 { return uint8(q.ZeroPoint.Data[0]) }
+
+// Calibrated tells that the quantizer has a scale.
+func (q *Quantizer) Calibrated() bool { return q.Scale.Data()[0] != 0 }
+
+// Learned tells that training learns the scale.
+func (q *Quantizer) Learned() bool { return q.Estimator == configs.LSQ && !q.fixed }
+
+// absorbsReLU tells that quantizing x or max(x, 0) is the same: what follows a
+// ReLU gets the zero point 0.
+func (q *Quantizer) absorbsReLU() bool { return !q.Signed }
+
+// step returns the quantizer of activations as the kernels take it: levels
+// relative to real zero.
+func (q *Quantizer) step(scale float32) kernels.Step {
+	s := kernels.Step{Scale: scale, ZeroPoint: q.zeroPoint()}
+	shift := float32(0)
+	if !q.Signed {
+		shift = q.ZeroPoint.Data[0]
+	}
+	s.Qn, s.Qp = float32(q.Qn())-shift, float32(q.Qp())-shift
+	return s
+}
+
+// lsq and affine return the quantizer as package estimators takes it; n is
+// LSQ's number of elements.
+func (q *Quantizer) lsq(n int) estimators.LSQ { return estimators.LSQ{Range: q.Range, N: n} }
+
+func (q *Quantizer) affine() estimators.Affine {
+	a := estimators.Affine{Range: q.Range, Scale: q.Scale.Data(), ZeroPoint: make([]int32, len(q.Scale.Data()))}
+	if q.ZeroPoint != nil && !q.Signed {
+		a.ZeroPoint[0] = int32(q.zeroPoint())
+	}
+	return a
+}
+
+// uniform returns the estimator with its learned parameters.
+func (q *Quantizer) uniform(n int) (estimators.Uniform, estimators.Params) {
+	if q.Estimator == configs.Affine {
+		return q.affine(), nil
+	}
+	return q.lsq(n), estimators.Params{q.Scale.Data()}
+}
+
+// setRange fixes scale and zero point for reals in [lo, hi]; a signed range is
+// symmetric.
+func (q *Quantizer) setRange(lo, hi float32) error {
+	if q.Signed {
+		q.Scale.Data()[0] = max(max(-lo, hi)/float32(q.Qp()), estimators.MinScale)
+		return nil
+	}
+	a, err := estimators.NewAffine(q.Range, []float32{lo}, []float32{hi})
+	if err != nil {
+		return err
+	}
+	q.Scale.Data()[0], q.ZeroPoint.Data[0] = a.Scale[0], float32(a.ZeroPoint[0])
+	return nil
+}
+
+// calibrateActivation sets the scale from one batch. relu tells that x stands
+// for max(x, 0).
+func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
+	if relu {
+		y := make([]float32, len(x))
+		for i, v := range x {
+			y[i] = v
+			if v < 0 {
+				y[i] = 0
+			}
+		}
+		x = y
+	}
+	var err error
+	if q.minMax {
+		lo, hi := []float32{0}, []float32{0}
+		if err = estimators.MinMax(lo, hi, x); err == nil {
+			err = q.setRange(lo[0], hi[0])
+		}
+	} else {
+		err = q.lsq(0).InitialScale(q.Scale.Data(), x)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot calibrate %s: %w", q.Name, err)
+	}
+	return nil
+}
+
+// CalibrateWeights sets the scale, or the scale of each output channel, from
+// the weights w (..., C).
+func (q *Quantizer) CalibrateWeights(w []float32) error {
+	s := q.Scale.Data()
+	if !q.minMax {
+		return q.lsq(0).InitialScale(s, w)
+	}
+	lo, hi := make([]float32, len(s)), make([]float32, len(s))
+	if err := estimators.MinMax(lo, hi, w); err != nil {
+		return err
+	}
+	for c := range s {
+		s[c] = max(max(-lo[c], hi[c])/float32(q.Qp()), estimators.MinScale)
+	}
+	return nil
+}
+
+// elements returns the count N of LSQ's gradient scale 1/sqrt(N*Qp) by the key
+// n: elements of the whole tensor, of one picture, or of one channel; by
+// default all that share the scale, for activations in one picture. pictures
+// is 0 for weights.
+func (q *Quantizer) elements(size, pictures, channels int) int {
+	switch {
+	case q.n == configs.NPerTensor:
+		return size
+	case q.n == configs.NPerSample || q.n == configs.NAuto && pictures > 0:
+		return size / pictures
+	case q.n == configs.NPerChannel:
+		return size / channels
+	}
+	return size / len(q.Scale.Data())
+}

@@ -1,0 +1,118 @@
+package layers
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+)
+
+// ResNet is a residual network for 32 x 32 pictures (He et al. 2015, section
+// 4.2): a stem of 16 channels, three stages of blocks with 16, 32 and 64
+// channels, average pooling and a linear layer. ResNet-20 has three blocks a
+// stage and 269,722 parameters, quantizers not counted.
+type ResNet struct {
+	Stem       *ConvNorm
+	StemOutput *Quantizer // of the residual stream; nil: floating point
+	Blocks     []*Block
+	Head       *Linear
+}
+
+// newResNet names layers as PyTorch implementations do.
+func newResNet(q *configs.Quant, blocks, classes int) *ResNet {
+	residual := func(name string, signed bool) *Quantizer {
+		if q.Residual == configs.FP {
+			return nil
+		}
+		spec := q.Activations
+		spec.Bits, spec.Signed = q.Residual, configs.SignedAuto
+		return newActivationQuantizer(name, spec, signedness(spec, signed))
+	}
+	conv := func(name, norm string, cin, cout, stride int) *ConvNorm {
+		w, a := q.Resolve(name, false, false)
+		return newConvNorm(name, norm, cin, cout, 3, stride, w, a, false)
+	}
+	w, a := q.Resolve("conv1", true, false)
+	a.Estimator, a.Calibration, a.Signed = configs.Affine, configs.CalibrateMinMax, configs.SignedFalse
+	r := &ResNet{Stem: newConvNorm("conv1", "bn1", 3, 16, 3, 1, w, a, false), StemOutput: residual("conv1.output", false)}
+	if r.Stem.Input != nil {
+		r.Stem.Input.fixed = true
+	}
+	cin := 16
+	for stage, cout := range []int{16, 32, 64} {
+		for i := range blocks {
+			stride := 1
+			if stage > 0 && i == 0 {
+				stride = 2
+			}
+			name := fmt.Sprintf("layer%d.%d", stage+1, i)
+			r.Blocks = append(r.Blocks, &Block{
+				Name:  name,
+				Conv1: conv(name+".conv1", name+".bn1", cin, cout, stride), Conv2: conv(name+".conv2", name+".bn2", cout, cout, 1),
+				Branch: residual(name+".branch", true), Output: residual(name+".output", false),
+			})
+			cin = cout
+		}
+	}
+	w, a = q.Resolve("linear", false, true)
+	r.Head = newLinear("linear", cin, classes, w, a, false)
+	return r
+}
+
+// build adds the network to the graph: x is (N, 32, 32, 3).
+func (r *ResNet) build(c *Context, x *G.Node) *G.Node {
+	v := r.Stem.Build(c, Value{float: x})
+	v.relu = true
+	if r.StemOutput != nil {
+		v = r.StemOutput.Quantize(c, v)
+	}
+	v.Float(c)
+	for _, b := range r.Blocks {
+		v = b.Build(c, v)
+	}
+	return r.Head.Build(c, Value{float: averagePool(c, v.Float(c))})
+}
+
+// lower adds the network to the integer network.
+func (r *ResNet) lower(l *lowering, h, w int) error {
+	if err := l.integral(r.Stem.Name, r.Stem.Input, r.StemOutput); err != nil {
+		return err
+	}
+	if err := l.integral(r.Head.Name, r.Head.Input); err != nil {
+		return err
+	}
+	in := l.tensor(r.Stem.Input, h, w, r.Stem.Cin)
+	x := l.tensor(r.StemOutput, h, w, r.Stem.Cout)
+	err := r.Stem.Lower(l, in, x, true)
+	for _, b := range r.Blocks {
+		if err == nil {
+			x, err = b.Lower(l, x)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	pooled := l.tensor(r.Head.Input, 1, 1, l.net.Tensors[x].C)
+	l.net.Layers = append(l.net.Layers, integer.NewAveragePool(l.net, "average_pool", x, pooled))
+	return r.Head.Lower(l, pooled)
+}
+
+// convs returns the convolutions in order.
+func (r *ResNet) convs() []*ConvNorm {
+	cs := []*ConvNorm{r.Stem}
+	for _, b := range r.Blocks {
+		cs = append(cs, b.Conv1, b.Conv2)
+	}
+	return cs
+}
+
+// quantizers returns what is quantized, in order of execution.
+func (r *ResNet) quantizers() []*Quantizer {
+	qs := []*Quantizer{r.Stem.Input, r.Stem.Weights, r.StemOutput}
+	for _, b := range r.Blocks {
+		qs = append(qs, b.Conv1.Input, b.Conv1.Weights, b.Conv2.Input, b.Conv2.Weights, b.Branch, b.Output)
+	}
+	return append(qs, r.Head.Input, r.Head.Weights)
+}

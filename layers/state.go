@@ -1,0 +1,48 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+)
+
+// CheckState verifies values that come from a file: everything finite,
+// variances not negative, scales not negative, zero points within uint8.
+func (n *Network) CheckState() error {
+	finite := func(name string, data []float32, lo, hi float64) error {
+		for i, v := range data {
+			if x := float64(v); !(x >= lo && x <= hi) {
+				return fmt.Errorf("%s[%d] is %g, want a value from %g to %g", name, i, v, lo, hi)
+			}
+		}
+		return nil
+	}
+	scale, zero := map[*Param]bool{}, map[*Buffer]bool{}
+	for _, q := range n.Quantizers {
+		scale[q.Scale], zero[q.ZeroPoint] = true, true
+	}
+	for _, p := range n.Params {
+		lo := -math.MaxFloat32
+		if scale[p] {
+			lo = 0 // not calibrated yet
+		}
+		if err := finite(p.Name, p.Data(), lo, math.MaxFloat32); err != nil {
+			return err
+		}
+	}
+	for _, c := range n.net.convs() {
+		if err := finite(c.Norm.Mean.Name, c.Norm.Mean.Data, -math.MaxFloat32, math.MaxFloat32); err != nil {
+			return err
+		}
+		if err := finite(c.Norm.Var.Name, c.Norm.Var.Data, 0, math.MaxFloat32); err != nil {
+			return err
+		}
+	}
+	for _, b := range n.Buffers {
+		if zero[b] {
+			if err := finite(b.Name, b.Data, 0, 255); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
