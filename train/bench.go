@@ -1,0 +1,253 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/layers"
+)
+
+// BenchOptions say how long and on how many threads to measure.
+type BenchOptions struct {
+	Threads int // 0: all cores
+	Steps   int // training steps measured, after 3 that are not; 20 if 0
+	Profile bool
+}
+
+// BenchResult is what a machine does. Rates of training and evaluation are
+// medians.
+type BenchResult struct {
+	Config        string         `json:"config"`
+	Batch         int            `json:"batch"`
+	Train         float64        `json:"train_images_per_second"`
+	Eval          float64        `json:"eval_images_per_second,omitempty"` // integer network
+	Simulate      float64        `json:"simulate_images_per_second"`
+	PeakRSSMiB    float64        `json:"peak_rss_mib"` // of the process after training steps
+	AllocsPerStep float64        `json:"allocs_per_step"`
+	BytesPerStep  float64        `json:"bytes_per_step"`
+	Threads       int            `json:"threads"`
+	CPU           string         `json:"cpu"`
+	KernelPath    string         `json:"kernel_path"`
+	PeakGFLOPS    float64        `json:"fma_peak_gflops"` // of one thread
+	Kernels       []KernelRate   `json:"kernels"`
+	Operations    []OperationRow `json:"operations,omitempty"`
+}
+
+// KernelRate is the speed of one convolution pass on one thread; operations
+// count two a multiply-accumulate.
+type KernelRate struct {
+	Name   string  `json:"name"`
+	Shape  string  `json:"shape"`
+	GFLOPS float64 `json:"gflops"`
+	Share  float64 `json:"share_of_peak"`
+}
+
+// OperationRow is the time that one kind of operation takes in a step.
+type OperationRow struct {
+	Kind         string  `json:"kind"`
+	Milliseconds float64 `json:"milliseconds"`
+	Share        float64 `json:"share"`
+}
+
+// Bench measures training and evaluation of a config's network on random
+// pictures; it reads no data.
+func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchResult, error) {
+	if opt.Steps <= 0 {
+		opt.Steps = 20
+	}
+	m, err := synthetic(cfg, opt.Threads)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	if err := m.Net.CalibrateWeights(); err != nil {
+		return nil, err
+	}
+	r := &BenchResult{Config: cfg.Name, Batch: cfg.Train.Batch, Threads: m.pool.Threads(), CPU: cpuName(), KernelPath: kernels.Path()}
+	if err := m.benchTraining(ctx, r, opt); err != nil {
+		return nil, err
+	}
+	r.PeakRSSMiB = peakRSS()
+	if err := m.benchEvaluation(ctx, r); err != nil {
+		return nil, err
+	}
+	r.PeakGFLOPS = kernels.PeakGFLOPS(0.2)
+	r.Kernels = benchKernels(r.PeakGFLOPS)
+	return r, ctx.Err()
+}
+
+// synthetic returns a model on random pictures, one training batch of them.
+func synthetic(cfg *configs.Config, threads int) (*Model, error) {
+	if err := kernels.Check(); err != nil {
+		return nil, err
+	}
+	d := &datasets.Dataset{Name: "random", Height: 32, Width: 32, Channels: 3, Std: [3]float32{1, 1, 1}, Classes: make([]string, 10)}
+	split := func(name string, n int) datasets.Split {
+		s := datasets.Split{Name: name, Pixels: make([]uint8, n*32*32*3), Labels: make([]uint8, n)}
+		rng := rand.New(rand.NewPCG(1, 1))
+		for i := range s.Pixels {
+			s.Pixels[i] = uint8(rng.UintN(256))
+		}
+		for i := range s.Labels {
+			s.Labels[i] = uint8(rng.UintN(10))
+		}
+		return s
+	}
+	d.Train, d.Test = split("train", cfg.Train.Batch), split("test", 10*evalBatch)
+	net, err := layers.New(cfg.Model.Arch, &cfg.Quant, InputOf(d), cfg.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{Config: cfg, Net: net, Data: d, pool: kernels.NewPool(threads)}, nil
+}
+
+func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOptions) error {
+	s, err := m.newStepper(true, machine.Options{Profile: opt.Profile})
+	if err != nil {
+		return err
+	}
+	l, err := m.loader()
+	if err != nil {
+		return err
+	}
+	it := l.Epoch(0, 0)
+	defer it.Close()
+	b, _ := it.Next()
+	sgd := NewSGD(&m.Config.Train, m.Net.Learnable())
+	sgd.LR = 1e-4
+	const warm = 3
+	var times []float64
+	var before, after runtime.MemStats
+	for i := range warm + opt.Steps {
+		if i == warm {
+			runtime.ReadMemStats(&before)
+			s.vm.ResetTimings()
+		}
+		start := time.Now()
+		if _, _, err := s.forwardBackward(b); err != nil {
+			return err
+		}
+		if err := sgd.Step(s.values); err != nil {
+			return err
+		}
+		if i >= warm {
+			times = append(times, time.Since(start).Seconds())
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	runtime.ReadMemStats(&after)
+	r.AllocsPerStep = float64(after.Mallocs-before.Mallocs) / float64(opt.Steps)
+	r.BytesPerStep = float64(after.TotalAlloc-before.TotalAlloc) / float64(opt.Steps)
+	r.Train = float64(m.Config.Train.Batch) / median(times)
+	if opt.Profile {
+		r.Operations = operations(s.vm.Timings())
+	}
+	return nil
+}
+
+// operations adds up timings by kind, the longest first.
+func operations(ts []machine.Timing) []OperationRow {
+	at := map[string]int{}
+	var rows []OperationRow
+	total := 0.0
+	for _, t := range ts {
+		i, ok := at[t.Kind]
+		if !ok {
+			i = len(rows)
+			at[t.Kind] = i
+			rows = append(rows, OperationRow{Kind: t.Kind})
+		}
+		ms := t.Total.Seconds() * 1e3 / float64(max(t.Runs, 1))
+		rows[i].Milliseconds += ms
+		total += ms
+	}
+	for i := range rows {
+		rows[i].Share = rows[i].Milliseconds / total
+	}
+	slices.SortStableFunc(rows, func(a, b OperationRow) int {
+		switch {
+		case a.Milliseconds > b.Milliseconds:
+			return -1
+		case a.Milliseconds < b.Milliseconds:
+			return 1
+		}
+		return 0
+	})
+	return rows
+}
+
+func (m *Model) benchEvaluation(ctx context.Context, r *BenchResult) error {
+	rates := func(eval func() (*Accuracy, error)) (float64, error) {
+		var times []float64
+		for range 4 {
+			a, err := eval()
+			if err != nil {
+				return 0, err
+			}
+			times = append(times, a.Seconds/float64(a.Images))
+		}
+		return 1 / median(times[1:]), nil
+	}
+	var err error
+	if r.Simulate, err = rates(func() (*Accuracy, error) { return m.Simulate(ctx, m.Data.Test) }); err != nil {
+		return err
+	}
+	net, err := m.Lower()
+	if _, ok := notInteger(err); ok {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	r.Eval, err = rates(func() (*Accuracy, error) { return m.EvaluateInteger(ctx, net, m.Data.Test) })
+	return err
+}
+
+func median(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	return s[len(s)/2]
+}
+
+// benchKernels measures the convolution passes of ResNet-20 on one thread.
+func benchKernels(peak float64) []KernelRate {
+	p := kernels.NewPool(1)
+	defer p.Close()
+	var rates []KernelRate
+	for _, g := range []kernels.Conv{
+		{N: 16, H: 32, W: 32, Cin: 16, Cout: 16, K: 3, Stride: 1, Pad: 1},
+		{N: 32, H: 16, W: 16, Cin: 32, Cout: 32, K: 3, Stride: 1, Pad: 1},
+		{N: 64, H: 8, W: 8, Cin: 64, Cout: 64, K: 3, Stride: 1, Pad: 1},
+	} {
+		x, w, y := make([]float32, g.InLen()), make([]float32, g.WeightLen()), make([]float32, g.OutLen())
+		codes, scale := make([]uint8, g.InLen()), make([]float32, g.Cout)
+		packed := kernels.PackIntWeights(nil, g, make([]int8, g.WeightLen()))
+		for _, k := range []struct {
+			name string
+			run  func()
+		}{
+			{"conv2d", func() { kernels.ConvForward(p, g, y, x, w) }},
+			{"conv2d input gradient", func() { kernels.ConvInputGrad(p, g, x, y, w) }},
+			{"conv2d weight gradient", func() { kernels.ConvWeightGrad(p, g, w, x, y) }},
+			{"conv2d int8", func() { kernels.ConvForwardCodes(p, packed, g.N, y, codes, 0, scale) }},
+		} {
+			best := time.Duration(1<<63 - 1)
+			for start := time.Now(); time.Since(start) < 100*time.Millisecond; {
+				t := time.Now()
+				k.run()
+				best = min(best, time.Since(t))
+			}
+			rate := 2 * float64(g.MACs()) / float64(best.Nanoseconds())
+			rates = append(rates, KernelRate{k.name, fmt.Sprintf("%dx%dx%d-%d", g.H, g.W, g.Cin, g.Cout), rate, rate / peak})
+		}
+	}
+	return rates
+}

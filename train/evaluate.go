@@ -1,0 +1,150 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/layers"
+)
+
+// evalBatch is the batch of evaluations. It does not change results: every
+// picture is computed alone.
+const evalBatch = 100
+
+// Accuracy is the outcome of an evaluation; shares are of 1.
+type Accuracy struct {
+	Top1, Top5  float64
+	Images      int
+	Seconds     float64
+	Predictions []uint8 // the class of each picture, in the split's order
+}
+
+// evaluator gives the logits of a batch of n pictures.
+type evaluator func(x []float32, n int) ([]float32, error)
+
+// Simulate evaluates the floating-point simulation of the quantized network:
+// the evaluation graph, with running statistics and rounded biases.
+func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, error) {
+	c := layers.NewContext(m.pool, false)
+	in := m.Net.Input
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(evalBatch, in.Height, in.Width, in.Channels))
+	logits, err := m.Net.Build(c, x)
+	if err != nil {
+		return nil, err
+	}
+	vm, err := machine.New(m.pool, machine.Options{}, logits)
+	if err != nil {
+		return nil, err
+	}
+	return m.evaluate(ctx, split, func(batch []float32, n int) ([]float32, error) {
+		copy(x.Float32s(), batch)
+		if err := vm.RunAll(); err != nil {
+			return nil, err
+		}
+		out := logits.Value().(*tensor.Dense).Float32s()
+		return out[:n*len(out)/evalBatch], nil
+	})
+}
+
+// EvaluateInteger evaluates an integer network, usually that of Model.Lower.
+func (m *Model) EvaluateInteger(ctx context.Context, net *integer.Network, split datasets.Split) (*Accuracy, error) {
+	r, err := integer.NewRunner(net, m.pool, evalBatch)
+	if err != nil {
+		return nil, err
+	}
+	return m.evaluate(ctx, split, r.Run)
+}
+
+// Lower returns the integer network; a layer left in floating point is a
+// *layers.NotIntegerError.
+func (m *Model) Lower() (*integer.Network, error) { return m.Net.Lower(m.Config.Name) }
+
+func (m *Model) evaluate(ctx context.Context, split datasets.Split, eval evaluator) (*Accuracy, error) {
+	start := time.Now()
+	l, err := datasets.NewLoader(m.Data, split, datasets.LoaderOptions{Batch: evalBatch, Workers: 1})
+	if err != nil {
+		return nil, err
+	}
+	a := &Accuracy{Images: split.Len()}
+	it := l.Epoch(0, 0)
+	defer it.Close()
+	top1, top5 := 0, 0
+	for b, ok := it.Next(); ok; b, ok = it.Next() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		logits, err := eval(b.X, b.N)
+		if err != nil {
+			return nil, fmt.Errorf("evaluation: %w", err)
+		}
+		a.Predictions = predictions(a.Predictions, logits, b.N)
+		classes := len(logits) / b.N
+		for i, label := range b.Y[:b.N] {
+			row := logits[i*classes:][:classes]
+			better := 0 // logits that come before the label's
+			for c, v := range row {
+				if v > row[label] || v == row[label] && c < int(label) {
+					better++
+				}
+			}
+			if better == 0 {
+				top1++
+			}
+			if better < 5 {
+				top5++
+			}
+		}
+		it.Release(b)
+	}
+	a.Top1, a.Top5 = float64(top1)/float64(a.Images), float64(top5)/float64(a.Images)
+	a.Seconds = time.Since(start).Seconds()
+	return a, nil
+}
+
+// Disagreements counts the pictures that two evaluations classify differently.
+func Disagreements(a, b *Accuracy) int {
+	n := 0
+	for i, p := range a.Predictions {
+		if p != b.Predictions[i] {
+			n++
+		}
+	}
+	return n
+}
+
+// validation returns the split that epochs are judged by: the held-out
+// pictures, or the test set if none are held out.
+func (m *Model) validation() datasets.Split {
+	if m.Data.Validation.Len() > 0 {
+		return m.Data.Validation
+	}
+	return m.Data.Test
+}
+
+// notInteger returns the reason why a network has no integer form, if that is
+// what err says.
+func notInteger(err error) (string, bool) {
+	var e *layers.NotIntegerError
+	if errors.As(err, &e) {
+		return e.Error(), true
+	}
+	return "", false
+}
+
+// sortedKeys returns a map's keys in order.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

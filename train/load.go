@@ -1,0 +1,52 @@
+package train
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/qat-go/qat/configs"
+)
+
+// Load opens a trained model: a run's directory, which means its last
+// checkpoint, or a checkpoint file. The config comes from the checkpoint. dir
+// is where data sets are, as in Open.
+func Load(path, dir string, threads int) (*Model, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		path = filepath.Join(path, CheckpointFile)
+	}
+	cfg, err := CheckpointConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Open(cfg, dir, threads)
+	if err != nil {
+		return nil, err
+	}
+	f, _, err := readCheckpoint(path)
+	if err == nil {
+		err = m.restore(path, f, nil)
+	}
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// CheckpointConfig returns the config that a checkpoint was trained with.
+func CheckpointConfig(path string) (*configs.Config, error) {
+	f, _, err := readCheckpoint(path)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := configs.Parse(path, []byte(f.Metadata["config"]))
+	if err != nil {
+		return nil, fmt.Errorf("%s: the config inside is not valid for this version: %w", path, err)
+	}
+	return cfg, nil
+}

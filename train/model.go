@@ -1,0 +1,79 @@
+// Package train runs experiments: it trains a network as a config says,
+// keeps checkpoints and metrics, evaluates the integer network and exports it.
+//
+// Most callers want [Run].
+package train
+
+import (
+	"fmt"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/layers"
+)
+
+// Model is a network with the data that it is trained and tested on.
+type Model struct {
+	Config *configs.Config
+	Net    *layers.Network
+	Data   *datasets.Dataset
+	pool   *kernels.Pool
+}
+
+// Open reads the config's data set from dir (the config's data.root if dir is
+// empty) and builds its network with random weights. threads is the number of
+// threads, 0 for all cores. Close the model after use.
+func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
+	if err := kernels.Check(); err != nil {
+		return nil, err
+	}
+	if dir == "" {
+		dir = cfg.Data.Root
+	}
+	data, err := datasets.Open(string(cfg.Data.Dataset), datasets.Options{Dir: dir, Validation: cfg.Data.Validation, Seed: cfg.Train.Seed})
+	if err != nil {
+		return nil, err
+	}
+	net, err := layers.New(cfg.Model.Arch, &cfg.Quant, InputOf(data), cfg.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{Config: cfg, Net: net, Data: data, pool: kernels.NewPool(threads)}, nil
+}
+
+// with returns a model of another config on the same data and threads. Only the
+// original is to be closed.
+func (m *Model) with(cfg *configs.Config) (*Model, error) {
+	net, err := layers.New(cfg.Model.Arch, &cfg.Quant, m.Net.Input, cfg.Train.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{Config: cfg, Net: net, Data: m.Data, pool: m.pool}, nil
+}
+
+// Close ends the model's threads.
+func (m *Model) Close() { m.pool.Close() }
+
+// InputOf describes a data set's pictures to a network.
+func InputOf(d *datasets.Dataset) layers.Input {
+	lo, hi := d.InputRange()
+	return layers.Input{Height: d.Height, Width: d.Width, Channels: d.Channels, Mean: d.Mean, Std: d.Std, Lo: lo, Hi: hi, Classes: d.Classes}
+}
+
+// loader returns the loader of training batches.
+func (m *Model) loader() (*datasets.Loader, error) {
+	d := &m.Config.Data
+	workers := d.Workers
+	if workers == 0 {
+		workers = m.pool.Threads()
+	}
+	l, err := datasets.NewLoader(m.Data, m.Data.Train, datasets.LoaderOptions{
+		Batch: m.Config.Train.Batch, Seed: m.Config.Train.Seed, Shuffle: true, DropLast: true,
+		Augment: datasets.Augment{Crop: d.Augment.Crop, Flip: d.Augment.Flip}, Workers: workers,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("train.batch: %w", err)
+	}
+	return l, nil
+}

@@ -1,0 +1,185 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/export"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// Result is the outcome of a run. Accuracies are shares of 1 on the test set.
+type Result struct {
+	Run    string `json:"run"`
+	Epochs int    `json:"epochs"`
+	// Test is the integer network's accuracy, or the simulation's if the network
+	// has no integer form; Mode says which ("integer" or "simulate").
+	Test      float64 `json:"test_top1"`
+	TestTop5  float64 `json:"test_top5"`
+	Mode      string  `json:"mode"`
+	Simulated float64 `json:"simulated_top1"`
+	// Disagreements counts the test pictures on which both differ.
+	Disagreements *int   `json:"disagreements,omitempty"`
+	NotInteger    string `json:"not_integer,omitempty"`
+	// Initial and Calibrated are the float network that the run began with and
+	// its quantized form before training; absent if it began with random weights.
+	Initial         *float64       `json:"float_top1,omitempty"`
+	Calibrated      *float64       `json:"calibrated_top1,omitempty"`
+	TrainLoss       float64        `json:"train_loss"`
+	ImagesPerSecond float64        `json:"images_per_second"`
+	SizeBytes       int64          `json:"size_bytes"`
+	BitOps          int64          `json:"bitops"`
+	Images          int            `json:"test_images"`
+	Exports         []string       `json:"exports"`
+	BestTop1        float64        `json:"best_top1,omitempty"`
+	BestEpoch       int            `json:"best_epoch,omitempty"`
+	FloorHits       map[string]int `json:"floor_hits,omitempty"`
+}
+
+// finish evaluates the trained network, exports it and closes the manifest.
+func (r *run) finish(ctx context.Context) (*Result, error) {
+	res := &Result{Run: r.dir, Epochs: r.Config.Train.Epochs, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
+		FloorHits: r.st.FloorHits, Exports: []string{}}
+	res.SizeBytes, res.BitOps = r.Net.Cost()
+	if r.st.Seconds > 0 {
+		res.ImagesPerSecond = float64(r.st.Step*r.Config.Train.Batch) / r.st.Seconds
+	}
+	simulated, err := r.Simulate(ctx, r.Data.Test)
+	if err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	res.Simulated, res.Test, res.TestTop5, res.Images, res.Mode = simulated.Top1, simulated.Top1, simulated.Top5, simulated.Images, "simulate"
+	net, err := r.Lower()
+	if reason, ok := notInteger(err); ok {
+		res.NotInteger = reason
+	} else if err != nil {
+		return nil, err
+	} else {
+		a, err := r.EvaluateInteger(ctx, net, r.Data.Test)
+		if err != nil {
+			return nil, interrupted(ctx, err)
+		}
+		d := Disagreements(simulated, a)
+		res.Test, res.TestTop5, res.Mode, res.Disagreements = a.Top1, a.Top5, "integer", &d
+		for _, format := range r.Config.Export.Formats {
+			path := r.path("model." + export.Extension(format))
+			if err := export.Write(path, format, net); err != nil {
+				return nil, err
+			}
+			res.Exports = append(res.Exports, path)
+		}
+	}
+	if err := r.baselines(ctx, res); err != nil {
+		return nil, interrupted(ctx, err)
+	}
+	return res, r.writeManifest(res)
+}
+
+// interrupted turns an error that a cancelled context caused into
+// ErrInterrupted.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ErrInterrupted
+	}
+	return err
+}
+
+// baselines measures what the run began with: the float network, and the
+// quantized one before any training.
+func (r *run) baselines(ctx context.Context, res *Result) error {
+	if r.Config.Model.Init == configs.RandomInit || !r.Net.Quantized() {
+		return nil
+	}
+	float := *r.Config
+	float.Quant = configs.Quant{}
+	for _, b := range []struct {
+		cfg *configs.Config
+		to  **float64
+	}{{&float, &res.Initial}, {r.Config, &res.Calibrated}} {
+		if b.cfg == r.Config && r.Config.Train.Epochs == 0 {
+			v := res.Test
+			*b.to = &v
+			continue
+		}
+		m, err := r.Model.with(b.cfg)
+		if err != nil {
+			return err
+		}
+		if _, err := m.initial(); err != nil {
+			r.opt.Progress.Message("baseline not measured: %v", err)
+			return nil
+		}
+		if m.Net.Quantized() {
+			if err := m.calibrate(); err != nil {
+				return err
+			}
+		}
+		a, err := m.Simulate(ctx, m.Data.Test)
+		if err != nil {
+			return err
+		}
+		*b.to = &a.Top1
+	}
+	return nil
+}
+
+// manifest is the provenance of a run.
+type manifest struct {
+	Version    string            `json:"version"`
+	Seed       uint64            `json:"seed"`
+	Go         string            `json:"go"`
+	Platform   string            `json:"platform"`
+	CPU        string            `json:"cpu"`
+	KernelPath string            `json:"kernel_path"`
+	Threads    int               `json:"threads"`
+	Dataset    string            `json:"dataset"`
+	SHA256     map[string]string `json:"sha256"`
+	Init       string            `json:"init"`
+	Started    time.Time         `json:"started"`
+	Finished   *time.Time        `json:"finished,omitempty"`
+	Result     *Result           `json:"result,omitempty"`
+}
+
+// writeManifest writes manifest.json; res is nil while the run goes on.
+func (r *run) writeManifest(res *Result) error {
+	m := manifest{
+		Version: r.opt.Version, Seed: r.Config.Train.Seed, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuName(),
+		KernelPath: kernels.Path(), Threads: r.pool.Threads(), Dataset: r.Data.Name, Init: r.init, Started: r.started, Result: res,
+		SHA256: map[string]string{"train": r.Data.Train.Checksum(), "test": r.Data.Test.Checksum()},
+	}
+	if res != nil {
+		now := time.Now()
+		m.Finished = &now
+	}
+	js, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(r.path(ManifestFile), append(js, '\n'))
+}
+
+// writeFile replaces a file at once: readers see the old or the new one.
+func writeFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if _, err := f.Write(data); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,134 @@
+package train
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/layers"
+)
+
+// stepper runs training steps on one graph of fixed batch size.
+type stepper struct {
+	x, y   *tensor.Dense
+	loss   *G.Node
+	logits *tensor.Dense
+	params []*G.Node
+	values []G.ValueGrad
+	vm     *machine.Machine
+}
+
+// newStepper builds the training graph; without gradients it only runs
+// forward, to calibrate.
+func (m *Model) newStepper(gradients bool, opt machine.Options) (*stepper, error) {
+	c := layers.NewContext(m.pool, true)
+	b, in := m.Config.Train.Batch, m.Net.Input
+	s := &stepper{
+		x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.Height, in.Width, in.Channels)),
+		y: tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(b)),
+	}
+	logits, err := m.Net.Build(c, s.x)
+	if err != nil {
+		return nil, err
+	}
+	s.loss = layers.CrossEntropy(c, logits, c.B.Input("y", s.y))
+	outputs := []*G.Node{logits, s.loss}
+	if gradients {
+		for _, p := range m.Net.Learnable() {
+			s.params = append(s.params, c.Node(p))
+		}
+		grads, err := c.B.Grad(s.loss, s.params...)
+		if err != nil {
+			return nil, err
+		}
+		outputs = append(outputs, grads...)
+		s.values = G.NodesToValueGrads(s.params)
+	}
+	if err := c.B.Err(); err != nil {
+		return nil, err
+	}
+	if s.vm, err = machine.New(m.pool, opt, outputs...); err != nil {
+		return nil, err
+	}
+	s.logits = logits.Value().(*tensor.Dense)
+	return s, nil
+}
+
+// forwardBackward runs one batch and returns the mean loss and the number of
+// pictures classified correctly.
+func (s *stepper) forwardBackward(b *datasets.Batch) (loss float64, correct int, err error) {
+	copy(s.x.Float32s(), b.X)
+	copy(s.y.Int32s(), b.Y)
+	if err := s.vm.RunAll(); err != nil {
+		return 0, 0, err
+	}
+	return float64(*s.loss.Value().(*G.F32)), countCorrect(s.logits.Float32s(), b.Y[:b.N]), nil
+}
+
+// countCorrect counts the rows of logits whose largest value is at the label.
+func countCorrect(logits []float32, labels []int32) int {
+	n := 0
+	for i, p := range predictions(nil, logits, len(labels)) {
+		if int32(p) == labels[i] {
+			n++
+		}
+	}
+	return n
+}
+
+// predictions appends the class of the largest logit of each of n rows; of
+// equal logits the first wins.
+func predictions(dst []uint8, logits []float32, n int) []uint8 {
+	classes := len(logits) / max(n, 1)
+	for i := range n {
+		best := 0
+		row := logits[i*classes:][:classes]
+		for c, v := range row {
+			if v > row[best] {
+				best = c
+			}
+		}
+		dst = append(dst, uint8(best))
+	}
+	return dst
+}
+
+// calibrate runs the first training batch forward, which gives every quantizer
+// without a scale one. Running statistics stay as they are.
+func (m *Model) calibrate() error {
+	if err := m.Net.CalibrateWeights(); err != nil {
+		return err
+	}
+	l, err := m.loader()
+	if err != nil {
+		return err
+	}
+	s, err := m.newStepper(false, machine.Options{})
+	if err != nil {
+		return err
+	}
+	zeroPoints := map[*layers.Buffer]bool{}
+	for _, q := range m.Net.Quantizers {
+		zeroPoints[q.ZeroPoint] = true
+	}
+	saved := map[*layers.Buffer][]float32{}
+	for _, b := range m.Net.Buffers {
+		if !zeroPoints[b] {
+			saved[b] = append([]float32(nil), b.Data...)
+		}
+	}
+	it := l.Epoch(0, 0)
+	defer it.Close()
+	b, ok := it.Next()
+	if !ok {
+		return fmt.Errorf("train: the training split has no full batch of %d pictures", m.Config.Train.Batch)
+	}
+	_, _, err = s.forwardBackward(b)
+	for buf, data := range saved {
+		copy(buf.Data, data)
+	}
+	return err
+}
