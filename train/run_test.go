@@ -1,0 +1,281 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/safetensors"
+)
+
+// quiet is a Progress that can act after a step.
+type quiet struct {
+	after func(step int)
+	lines []string
+	steps []StepInfo
+}
+
+func (q *quiet) Message(format string, args ...any) { q.lines = append(q.lines, format) }
+func (q *quiet) Start(int, int, int)                {}
+func (q *quiet) Epoch(EpochInfo)                    {}
+func (q *quiet) Step(s StepInfo) {
+	q.steps = append(q.steps, s)
+	if q.after != nil {
+		q.after(s.Step)
+	}
+}
+
+func load(t *testing.T, overrides ...string) *configs.Config {
+	t.Helper()
+	cfg, err := configs.Load("quickstart", append([]string{"train.batch=8", "train.max_steps=6", "train.checkpoint_every=2it", "train.log_every=1"}, overrides...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// trainOnly runs the training part of a run, without the final evaluations.
+func trainOnly(ctx context.Context, cfg *configs.Config, opt Options) error {
+	r := &run{opt: opt, dir: opt.Out}
+	err := r.claim(cfg)
+	if err != nil {
+		return err
+	}
+	if r.Model, err = Open(cfg, "", opt.Threads); err != nil {
+		return err
+	}
+	defer r.Close()
+	// A few pictures are enough to judge an epoch by here.
+	r.Data.Test = r.Data.Test.Head(20)
+	return r.train(ctx)
+}
+
+// tensors returns a checkpoint's bytes but for the measured seconds.
+func tensors(t *testing.T, dir string) []byte {
+	t.Helper()
+	f, st, err := readCheckpoint(filepath.Join(dir, CheckpointFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.Seconds = 0
+	js, _ := json.Marshal(st)
+	f.Metadata["state"] = string(js)
+	var b bytes.Buffer
+	if err := safetensors.Write(&b, f); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// losses returns the loss of each logged step in metrics.jsonl.
+func losses(t *testing.T, dir string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, MetricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for line := range bytes.Lines(data) {
+		var l struct {
+			Kind string
+			Step int
+			Loss json.Number
+		}
+		if err := json.Unmarshal(line, &l); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, l.Kind+" "+string(rune('0'+l.Step))+" "+l.Loss.String())
+	}
+	return strings.Join(out, "\n")
+}
+
+// A run that is killed, or interrupted, and resumed ends with the bits of one
+// that was not; so does a run on another number of threads.
+func TestResumeAndThreadsGiveTheSameBits(t *testing.T) {
+	ctx := context.Background()
+	whole := t.TempDir()
+	if err := trainOnly(ctx, load(t), Options{Out: whole, Threads: 2, Progress: &quiet{}}); err != nil {
+		t.Fatal(err)
+	}
+	want := tensors(t, whole)
+	compare := func(t *testing.T, dir string) {
+		if !bytes.Equal(tensors(t, dir), want) {
+			t.Error("the checkpoint differs from that of an uninterrupted run")
+		}
+		if got, want := losses(t, dir), losses(t, whole); got != want {
+			t.Errorf("metrics:\n%s\nwant:\n%s", got, want)
+		}
+	}
+	t.Run("killed", func(t *testing.T) {
+		dir := t.TempDir()
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the run was not killed")
+				}
+			}()
+			// A panic in the middle leaves what SIGKILL leaves: the files.
+			_ = trainOnly(ctx, load(t), Options{Out: dir, Progress: &quiet{after: func(step int) {
+				if step == 5 {
+					panic("killed")
+				}
+			}}})
+		}()
+		if err := trainOnly(ctx, load(t), Options{Out: dir, Resume: true, Threads: 2, Progress: &quiet{}}); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, dir)
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		dir := t.TempDir()
+		cancelled, cancel := context.WithCancel(ctx)
+		err := trainOnly(cancelled, load(t), Options{Out: dir, Progress: &quiet{after: func(step int) {
+			if step == 3 {
+				cancel()
+			}
+		}}})
+		if !errors.Is(err, ErrInterrupted) {
+			t.Fatalf("error %v, want ErrInterrupted", err)
+		}
+		p := &quiet{}
+		if err := trainOnly(ctx, load(t), Options{Out: dir, Resume: true, Progress: p}); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.steps) != 3 || p.steps[0].Step != 4 {
+			t.Errorf("resumed with %d steps", len(p.steps))
+		}
+		compare(t, dir)
+	})
+	for _, threads := range []int{1, 7} {
+		dir := t.TempDir()
+		if err := trainOnly(ctx, load(t), Options{Out: dir, Threads: threads, Progress: &quiet{}}); err != nil {
+			t.Fatal(err)
+		}
+		compare(t, dir)
+	}
+}
+
+func TestRunsAreNotOverwritten(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	run := func(opt Options, overrides ...string) error {
+		opt.Out, opt.Progress = dir, &quiet{}
+		return trainOnly(ctx, load(t, append([]string{"train.max_steps=1"}, overrides...)...), opt)
+	}
+	if err := run(Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(Options{}); !errors.Is(err, ErrExists) {
+		t.Errorf("a second run: %v, want ErrExists", err)
+	}
+	err := run(Options{Resume: true}, "train.lr=0.5")
+	if !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), "lr: 0.5") {
+		t.Errorf("resumed with another config: %v", err)
+	}
+	stray := t.TempDir()
+	if err := os.WriteFile(filepath.Join(stray, "thesis.tex"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := trainOnly(ctx, load(t), Options{Out: stray, Progress: &quiet{}}); !errors.Is(err, ErrExists) {
+		t.Errorf("into a folder of other files: %v, want ErrExists", err)
+	}
+	// A damaged checkpoint is an error that names the file, and stays.
+	path := filepath.Join(dir, CheckpointFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data[:len(data)/2], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(Options{Resume: true}); err == nil || !strings.Contains(err.Error(), CheckpointFile) {
+		t.Errorf("a damaged checkpoint: %v", err)
+	}
+}
+
+// What is not finite stops the run and names the layer.
+func TestNonFiniteStopsTheRun(t *testing.T) {
+	dir := t.TempDir()
+	err := trainOnly(context.Background(), load(t, "train.lr=1e30"), Options{Out: dir, Progress: &quiet{}})
+	if err == nil || !strings.HasPrefix(err.Error(), "step ") {
+		t.Fatalf("error %v, want one that names the step", err)
+	}
+	named := false
+	for _, layer := range []string{"bn", "conv", "linear", "loss", "_quantizer"} {
+		named = named || strings.Contains(err.Error(), layer)
+	}
+	if !named {
+		t.Errorf("error %v names no layer", err)
+	}
+}
+
+func TestInit(t *testing.T) {
+	dir := t.TempDir()
+	m, err := Open(load(t), "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.initial(); err != nil {
+		t.Fatal(err)
+	}
+	saved := filepath.Join(dir, "w.qat")
+	if err := m.save(saved, nil, state{}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := safetensors.ReadFile(saved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, change func(f *safetensors.File)) string {
+		g := &safetensors.File{Tensors: append([]safetensors.Tensor(nil), f.Tensors...)}
+		change(g)
+		path := filepath.Join(dir, name)
+		if err := safetensors.WriteFile(path, g); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	rename := func(f *safetensors.File, from, to string) {
+		for i := range f.Tensors {
+			if f.Tensors[i].Name == from {
+				f.Tensors[i].Name = to
+			}
+		}
+	}
+	all := func(f *safetensors.File) {
+		for i := range f.Tensors {
+			f.Tensors[i].Name = "module." + f.Tensors[i].Name
+		}
+	}
+	for name, c := range map[string]struct{ path, message, err string }{
+		"checkpoint":     {saved, "97 tensors from", ""},
+		"module. prefix": {write("module.safetensors", all), "97 tensors from", ""},
+		"left over": {write("left.safetensors", func(f *safetensors.File) {
+			f.Tensors = append(f.Tensors, safetensors.NewTensor("extra.bias", []int{1}, []float32{1}))
+		}), "not used: extra.bias", ""},
+		"missing": {write("missing.safetensors", func(f *safetensors.File) { rename(f, "bn1.weight", "bnX.weight") }), "", `no tensor "bn1.weight"`},
+		"wrong shape": {write("shape.safetensors", func(f *safetensors.File) {
+			rename(f, "bn1.weight", "x")
+			f.Tensors = append(f.Tensors, safetensors.NewTensor("bn1.weight", []int{2}, []float32{1, 1}))
+		}), "", "bn1.weight has shape [2], the network wants [16]"},
+		"no such file":    {filepath.Join(dir, "none.pth"), "", "none.pth"},
+		"unknown kind":    {write("weights.bin", func(*safetensors.File) {}), "", "unknown kind of file"},
+		"a folder":        {dir, "", "is a folder"},
+		"unknown network": {"embedded:nosuch", "", "no embedded network"},
+	} {
+		m.Config.Model.Init = c.path
+		line, err := m.initial()
+		if c.err == "" && (err != nil || !strings.Contains(line, c.message)) {
+			t.Errorf("%s: %q, error %v; want %q", name, line, err, c.message)
+		}
+		if c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+			t.Errorf("%s: error %v, want one with %q", name, err, c.err)
+		}
+	}
+}
