@@ -44,23 +44,35 @@ func (a *Add) check(n *Network) error {
 	return checkClamp(a.Lo, a.Hi, n.Tensors[a.Out])
 }
 
-// terms returns the real value of each code of t in units of the scale s.
-func terms(t Tensor, s float32) *[256]float32 {
-	f := new([256]float32)
-	for c := range f {
-		f[c] = float32(c-int(t.ZeroPoint)) * (t.Scale / s)
+// tableSize is the memory of an Add's table in bytes: every pair of codes.
+const tableSize = 1 << 16
+
+// table returns the output code of each pair of codes, at a<<8 + b. It is two
+// to three times as fast as the arithmetic.
+func (a *Add) table(n *Network) *[tableSize]uint8 {
+	ta, tb, to := n.Tensors[a.A], n.Tensors[a.B], n.Tensors[a.Out]
+	t := new([tableSize]uint8)
+	loA, hiA := ta.Range()
+	loB, hiB := tb.Range()
+	for ca := int(loA); ca <= int(hiA); ca++ {
+		va := float32(ca-int(ta.ZeroPoint)) * (ta.Scale / to.Scale)
+		for cb := int(loB); cb <= int(hiB); cb++ {
+			vb := float32(cb-int(tb.ZeroPoint)) * (tb.Scale / to.Scale)
+			// The conversions keep va and vb from being fused into the sum.
+			sum := float32(va) + float32(vb)
+			t[ca<<8+cb] = clamp(math.RoundToEven(float64(sum))+float64(to.ZeroPoint), a.Lo, a.Hi)
+		}
 	}
-	return f
+	return t
 }
 
 func (a *Add) prepare(r *Runner) func(n int) {
-	to := r.net.Tensors[a.Out]
-	fa, fb := terms(r.net.Tensors[a.A], to.Scale), terms(r.net.Tensors[a.B], to.Scale)
-	sa, sb, dst, size := r.codes[a.A], r.codes[a.B], r.codes[a.Out], to.Len()
+	table := a.table(r.net)
+	sa, sb, dst, size := r.codes[a.A], r.codes[a.B], r.codes[a.Out], r.net.Tensors[a.Out].Len()
 	return r.each(func(_, i int) {
 		x, y, d := sa[i*size:][:size], sb[i*size:][:size], dst[i*size:][:size]
 		for j := range d {
-			d[j] = clamp(math.RoundToEven(float64(fa[x[j]]+fb[y[j]]))+float64(to.ZeroPoint), a.Lo, a.Hi)
+			d[j] = table[int(x[j])<<8+int(y[j])]
 		}
 	})
 }

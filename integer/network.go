@@ -69,6 +69,6 @@ type Layer interface {
 	// known to be tensors of n.
 	check(n *Network) error
 	// prepare returns the step that runs the layer on the first n pictures of
-	// the runner's batch, without allocating.
+	// the runner's batch.
 	prepare(r *Runner) func(n int)
 }

@@ -12,7 +12,7 @@ import (
 func BenchmarkTrainingStep(b *testing.B) {
 	for _, config := range []string{"resnet20_fp32", "resnet20_w4a4"} {
 		b.Run(config, func(b *testing.B) {
-			n := testNetwork(b, config)
+			n := calibrated(b, config)
 			c, loss, grads := trainGraph(b, n, 128)
 			m, err := machine.New(c.Pool, machine.Options{Profile: testing.Verbose()}, append(grads, loss)...)
 			if err != nil {

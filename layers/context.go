@@ -63,10 +63,29 @@ func (v *Value) Float(c *Context) *G.Node {
 	return v.float
 }
 
-// f32, u8 and i8 are operand types of the given rank.
+// f32 and i8 are operand types of the given rank that an operation sees whole.
 func f32(rank int) graph.Arg { return graph.Arg{Dtype: tensor.Float32, Rank: rank} }
-func u8(rank int) graph.Arg  { return graph.Arg{Dtype: tensor.Uint8, Rank: rank} }
 func i8(rank int) graph.Arg  { return graph.Arg{Dtype: tensor.Int8, Rank: rank} }
+
+// pictures and codes are operands that a loop sees one picture at a time.
+func pictures(rank int) graph.Arg { return graph.Arg{Dtype: tensor.Float32, Rank: rank, Picture: true} }
+func codes(rank int) graph.Arg    { return graph.Arg{Dtype: tensor.Uint8, Rank: rank, Picture: true} }
+
+// each is a loop that maps pictures x (and g, if there are two inputs) to y.
+func each(k *graph.Call, do func(y, x, g []float32)) graph.Loop {
+	var y, x, g kernels.Pictures[float32]
+	return graph.Loop{
+		Before: func() error {
+			y, x = k.OutPictures(), k.Pictures(0)
+			g = x
+			if len(k.In) > 1 {
+				g = k.Pictures(1)
+			}
+			return nil
+		},
+		Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) { do(y.At(s, n), x.At(s, n), g.At(s, n)) }},
+	}
+}
 
 // sameShape is the shape rule of an operation whose output is like input i.
 func sameShape(i int) func([]tensor.Shape) (tensor.Shape, error) {

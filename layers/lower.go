@@ -41,7 +41,7 @@ func (l *lowering) integral(layer string, qs ...*Quantizer) error {
 // tensor adds the tensor that q describes.
 func (l *lowering) tensor(q *Quantizer, h, w, c int) int {
 	l.net.Tensors = append(l.net.Tensors, integer.Tensor{
-		Name: q.Name, H: h, W: w, C: c, Bits: q.Bits, Signed: q.Signed, Scale: q.Scale.Data()[0], ZeroPoint: q.zeroPoint(),
+		Name: q.Name, H: h, W: w, C: c, Bits: q.Bits, Signed: q.Signed, Narrow: q.Narrow, Scale: q.Scale.Data()[0], ZeroPoint: q.zeroPoint(),
 	})
 	return len(l.net.Tensors) - 1
 }

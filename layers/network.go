@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -122,25 +121,6 @@ func (n *Network) Learnable() []*Param {
 
 // Quantized tells that at least one tensor is quantized.
 func (n *Network) Quantized() bool { return len(n.Quantizers) > 0 }
-
-// CalibrateWeights gives every weight quantizer without a scale one from its
-// weights.
-func (n *Network) CalibrateWeights() error {
-	calibrate := func(q *Quantizer, w *Param) error {
-		if q == nil || q.Calibrated() {
-			return nil
-		}
-		if err := q.CalibrateWeights(w.Data()); err != nil {
-			return fmt.Errorf("cannot calibrate %s: %w", q.Name, err)
-		}
-		return nil
-	}
-	err := calibrate(n.net.Head.Weights, n.net.Head.Weight)
-	for _, c := range n.net.convs() {
-		err = errors.Join(err, calibrate(c.Weights, c.Weight))
-	}
-	return err
-}
 
 // Build adds the network to a graph; x is (N, H, W, C), normalized, and the
 // result the logits (N, classes).

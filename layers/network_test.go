@@ -24,7 +24,17 @@ func testNetwork(t testing.TB, config string, overrides ...string) *Network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.CalibrateWeights(); err != nil {
+	return n
+}
+
+// calibrated is testNetwork with scales from a random batch.
+func calibrated(t testing.TB, config string, overrides ...string) *Network {
+	t.Helper()
+	n := testNetwork(t, config, overrides...)
+	pool := kernels.NewPool(2)
+	defer pool.Close()
+	x, _ := batch(8)
+	if err := n.Calibrate(pool, x); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -70,7 +80,7 @@ func trainGraph(t testing.TB, n *Network, size int) (c *Context, loss *G.Node, g
 func TestMachineAgreesWithTapeMachine(t *testing.T) {
 	for _, config := range []string{"resnet20_fp32", "resnet20_w4a4"} {
 		t.Run(config, func(t *testing.T) {
-			a, b := testNetwork(t, config), testNetwork(t, config)
+			a, b := calibrated(t, config), calibrated(t, config)
 			ca, lossA, gradsA := trainGraph(t, a, 3)
 			m, err := machine.New(ca.Pool, machine.Options{Poison: true}, append(gradsA, lossA)...)
 			if err != nil {

@@ -24,15 +24,15 @@ func (n *BatchNorm) batchNorm(c *Context, x *G.Node) *G.Node {
 	a, b := make([]float32, ch), make([]float32, ch)
 	return c.B.Apply(graph.Op{
 		Name: "batch norm", Layer: n.Name, Attrs: fmt.Sprint(n.Eps),
-		In: []graph.Arg{f32(4), f32(1), f32(1), f32(2)}, Out: f32(4), Shape: sameShape(0),
-		Forward: func(k *graph.Call) error {
-			gamma, beta, mean, inv := k.F32(1), k.F32(2), k.F32(3)[:ch], k.F32(3)[ch:]
-			for j := range a {
-				a[j] = gamma[j] * inv[j]
-				b[j] = beta[j] - float32(mean[j]*a[j])
-			}
-			kernels.Affine(c.Pool, k.OutF32(), k.F32(0), a, b)
-			return nil
+		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2)}, Out: pictures(4), Shape: sameShape(0), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			return affine(k, a, b, func() {
+				gamma, beta, mean, inv := k.F32(1), k.F32(2), k.F32(3)[:ch], k.F32(3)[ch:]
+				for j := range a {
+					a[j] = gamma[j] * inv[j]
+					b[j] = beta[j] - float32(mean[j]*a[j])
+				}
+			})
 		},
 		Wrt: []bool{true, true, true, false},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
@@ -40,24 +40,41 @@ func (n *BatchNorm) batchNorm(c *Context, x *G.Node) *G.Node {
 			p, q, r := make([]float32, ch), make([]float32, ch), make([]float32, ch)
 			dx := c.B.Apply(graph.Op{
 				Name: "batch norm input gradient", Layer: n.Name,
-				In: []graph.Arg{f32(4), f32(1), f32(2), f32(2), f32(4)}, Out: f32(4), Shape: sameShape(0), InPlace: 5,
-				Forward: func(k *graph.Call) error {
-					// dx = gamma*inv*(dy - mean(dy) - xhat*mean(dy*xhat))
-					gamma, mean, inv := k.F32(1), k.F32(2)[:ch], k.F32(2)[ch:]
-					dbeta, dgamma := k.F32(3)[:ch], k.F32(3)[ch:]
-					for j := range p {
-						p[j] = gamma[j] * inv[j]
-						slope := float64(p[j]) * float64(dgamma[j]) * float64(inv[j]) / count
-						q[j] = float32(-slope)
-						r[j] = float32(slope*float64(mean[j]) - float64(p[j])*float64(dbeta[j])/count)
+				In: []graph.Arg{pictures(4), f32(1), f32(2), f32(2), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 5, Pool: c.Pool,
+				Loop: func(k *graph.Call) graph.Loop {
+					var dx, x, dy kernels.Pictures[float32]
+					return graph.Loop{
+						Before: func() error {
+							// dx = gamma*inv*(dy - mean(dy) - xhat*mean(dy*xhat))
+							dx, x, dy = k.OutPictures(), k.Pictures(0), k.Pictures(4)
+							gamma, mean, inv := k.F32(1), k.F32(2)[:ch], k.F32(2)[ch:]
+							dbeta, dgamma := k.F32(3)[:ch], k.F32(3)[ch:]
+							for j := range p {
+								p[j] = gamma[j] * inv[j]
+								slope := float64(p[j]) * float64(dgamma[j]) * float64(inv[j]) / count
+								q[j] = float32(-slope)
+								r[j] = float32(slope*float64(mean[j]) - float64(p[j])*float64(dbeta[j])/count)
+							}
+							return nil
+						},
+						Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
+							kernels.Affine2Row(dx.At(s, n), dy.At(s, n), x.At(s, n), p, q, r)
+						}},
 					}
-					kernels.Affine2(c.Pool, k.OutF32(), k.F32(4), k.F32(0), p, q, r)
-					return nil
 				},
 			}, in[0], in[1], stats, sums, dout)
 			return []*G.Node{dx, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil}
 		},
 	}, x, gamma, beta, stats)
+}
+
+// affine is the loop y = x*a[c] + b[c], with factors that set fills in.
+func affine(k *graph.Call, a, b []float32, set func()) graph.Loop {
+	var y, x kernels.Pictures[float32]
+	return graph.Loop{
+		Before: func() error { y, x = k.OutPictures(), k.Pictures(0); set(); return nil },
+		Body:   &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.AffineRow(y.At(s, n), x.At(s, n), a, b) }},
+	}
 }
 
 // statistics gives (2, C): the batch's mean and 1/sqrt(variance + eps), and
@@ -70,25 +87,30 @@ func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 	shift := make([]float32, ch)
 	return c.B.Apply(graph.Op{
 		Name: "batch norm statistics", Layer: n.Name, Attrs: fmt.Sprint(n.Eps),
-		In: []graph.Arg{f32(4)}, Out: f32(2), Shape: fixedShape(2, ch),
-		Forward: func(k *graph.Call) error {
-			// The first pixel is near enough to the mean to avoid cancellation.
-			copy(shift, k.F32(0)[:ch])
-			kernels.ChannelMoments(c.Pool, s[0], sum, squares, k.F32(0), shift)
-			mean, inv := k.OutF32()[:ch], k.OutF32()[ch:]
-			for j := range mean {
-				d := sum[j] / count
-				m := float64(shift[j]) + d
-				v := max(squares[j]/count-d*d, 0)
-				if math.IsNaN(m) || math.IsInf(m, 0) || math.IsNaN(squares[j]) || math.IsInf(squares[j], 0) {
-					return fmt.Errorf("channel %d of the input has a value that is not finite", j)
-				}
-				mean[j], inv[j] = float32(m), float32(1/math.Sqrt(v+n.Eps))
-				unbiased := v * count / max(count-1, 1)
-				n.Mean.Data[j] = float32((1-n.Momentum)*float64(n.Mean.Data[j]) + n.Momentum*m)
-				n.Var.Data[j] = float32((1-n.Momentum)*float64(n.Var.Data[j]) + n.Momentum*unbiased)
+		In: []graph.Arg{pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			l := &kernels.Moments{Sum: sum, Second: squares, Shift: shift, N: s[0]}
+			return graph.Loop{
+				Body: l,
+				// The running mean is near enough to the mean to avoid cancellation.
+				Before: func() error { copy(shift, n.Mean.Data); l.X = k.Pictures(0); return nil },
+				After: func() error {
+					mean, inv := k.OutF32()[:ch], k.OutF32()[ch:]
+					for j := range mean {
+						d := sum[j] / count
+						m := float64(shift[j]) + d
+						v := max(squares[j]/count-d*d, 0)
+						if math.IsNaN(m) || math.IsInf(m, 0) || math.IsNaN(squares[j]) || math.IsInf(squares[j], 0) {
+							return fmt.Errorf("channel %d of the input has a value that is not finite", j)
+						}
+						mean[j], inv[j] = float32(m), float32(1/math.Sqrt(v+n.Eps))
+						unbiased := v * count / max(count-1, 1)
+						n.Mean.Data[j] = float32((1-n.Momentum)*float64(n.Mean.Data[j]) + n.Momentum*m)
+						n.Var.Data[j] = float32((1-n.Momentum)*float64(n.Var.Data[j]) + n.Momentum*unbiased)
+					}
+					return nil
+				},
 			}
-			return nil
 		},
 	}, x)
 }
@@ -100,15 +122,20 @@ func (n *BatchNorm) gradientSums(c *Context, x, stats, dy *G.Node) *G.Node {
 	sum, dot := make([]float64, ch), make([]float64, ch)
 	return c.B.Apply(graph.Op{
 		Name: "batch norm gradient sums", Layer: n.Name,
-		In: []graph.Arg{f32(4), f32(2), f32(4)}, Out: f32(2), Shape: fixedShape(2, ch),
-		Forward: func(k *graph.Call) error {
-			mean, inv := k.F32(1)[:ch], k.F32(1)[ch:]
-			kernels.ChannelGradSums(c.Pool, s[0], sum, dot, k.F32(2), k.F32(0), mean)
-			dbeta, dgamma := k.OutF32()[:ch], k.OutF32()[ch:]
-			for j := range dbeta {
-				dbeta[j], dgamma[j] = float32(sum[j]), float32(dot[j]*float64(inv[j]))
+		In: []graph.Arg{pictures(4), f32(2), pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			l := &kernels.Moments{Sum: sum, Second: dot, N: s[0]}
+			return graph.Loop{
+				Body:   l,
+				Before: func() error { l.Shift, l.X, l.DY = k.F32(1)[:ch], k.Pictures(0), k.Pictures(2); return nil },
+				After: func() error {
+					inv, dbeta, dgamma := k.F32(1)[ch:], k.OutF32()[:ch], k.OutF32()[ch:]
+					for j := range dbeta {
+						dbeta[j], dgamma[j] = float32(sum[j]), float32(dot[j]*float64(inv[j]))
+					}
+					return nil
+				},
 			}
-			return nil
 		},
 	}, x, stats, dy)
 }
@@ -128,16 +155,16 @@ func (n *BatchNorm) batchNormEval(c *Context, x *G.Node) *G.Node {
 	a, b := make([]float32, ch), make([]float32, ch)
 	return c.B.Apply(graph.Op{
 		Name: "batch norm", Layer: n.Name, Attrs: fmt.Sprint("eval", n.Eps),
-		In: []graph.Arg{f32(4), f32(1), f32(1)}, Out: f32(4), Shape: sameShape(0), InPlace: 1,
-		Forward: func(k *graph.Call) error {
-			gamma, beta := k.F32(1), k.F32(2)
-			for j := range a {
-				factor := float64(gamma[j]) / math.Sqrt(float64(n.Var.Data[j])+n.Eps)
-				a[j] = float32(factor)
-				b[j] = float32(float64(beta[j]) - float64(n.Mean.Data[j])*factor)
-			}
-			kernels.Affine(c.Pool, k.OutF32(), k.F32(0), a, b)
-			return nil
+		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: pictures(4), Shape: sameShape(0), InPlace: 1, Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			return affine(k, a, b, func() {
+				gamma, beta := k.F32(1), k.F32(2)
+				for j := range a {
+					factor := float64(gamma[j]) / math.Sqrt(float64(n.Var.Data[j])+n.Eps)
+					a[j] = float32(factor)
+					b[j] = float32(float64(beta[j]) - float64(n.Mean.Data[j])*factor)
+				}
+			})
 		},
 	}, x, c.node(n.Gamma), c.node(n.Beta))
 }
@@ -149,21 +176,18 @@ func (n *BatchNorm) batchNormEval(c *Context, x *G.Node) *G.Node {
 //	y = float32(acc + bias) * scale
 func (n *BatchNorm) foldedConv(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x, w *G.Node) *G.Node {
 	var packed *kernels.IntWeights
-	out := g.OutH() * g.OutW() * g.Cout
 	return c.B.Apply(graph.Op{
 		Name: "conv2d int8 folded", Layer: layer, Attrs: fmt.Sprint(g),
-		In: []graph.Arg{u8(4), i8(4)}, Out: f32(4), Shape: convShape(g),
-		Forward: func(k *graph.Call) error {
-			f := n.Fold(qx, qw)
-			if err := f.Check(); err != nil {
-				return err
-			}
-			packed = kernels.PackIntWeights(packed, g, f.Weights(k.I8(1)))
-			y := k.OutF32()
-			kernels.ConvInt(c.Pool, packed, g.N, k.U8(0), qx.zeroPoint(), f.Bias, func(_, i int, acc []int32) {
-				kernels.ScaleInts(y[i*out:][:out], acc, f.Scale)
-			})
-			return nil
+		In: []graph.Arg{codes(4), i8(4)}, Out: pictures(4), Shape: convShape(g), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			l := &kernels.IntForward{}
+			return graph.Loop{Body: l, Before: func() error {
+				f := n.Fold(qx, qw)
+				packed = kernels.PackIntWeights(packed, g, f.Weights(k.I8(1)))
+				l.Weights, l.Codes, l.ZeroPoint, l.Y = packed, k.Codes(0), qx.zeroPoint(), k.OutPictures()
+				l.Bias, l.Scale = f.Bias, f.Scale
+				return f.Check()
+			}}
 		},
 	}, x, w)
 }

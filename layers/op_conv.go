@@ -14,32 +14,43 @@ import (
 func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 	return c.B.Apply(graph.Op{
 		Name: "conv2d", Layer: layer, Attrs: fmt.Sprint(g),
-		In: []graph.Arg{f32(4), f32(4)}, Out: f32(4), Shape: convShape(g),
-		Forward: func(k *graph.Call) error {
-			kernels.ConvForward(c.Pool, g, k.OutF32(), k.F32(0), k.F32(1))
-			return nil
+		In: []graph.Arg{pictures(4), f32(4)}, Out: pictures(4), Shape: convShape(g), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			l := &kernels.Forward{G: g}
+			return graph.Loop{Body: l, Before: func() error { l.Y, l.X, l.W = k.OutPictures(), k.Pictures(0), k.F32(1); return nil }}
 		},
 		Wrt: []bool{true, true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			dx := c.B.Apply(graph.Op{
 				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
-				In: []graph.Arg{f32(4), f32(4)}, Out: f32(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin),
-				Forward: func(k *graph.Call) error {
-					kernels.ConvInputGrad(c.Pool, g, k.OutF32(), k.F32(1), k.F32(0))
-					return nil
+				In: []graph.Arg{f32(4), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.Pool,
+				Loop: func(k *graph.Call) graph.Loop {
+					l := &kernels.InputGrad{G: g}
+					return graph.Loop{Body: l, Before: func() error { l.DX, l.DY, l.W = k.OutPictures(), k.Pictures(1), k.F32(0); return nil }}
 				},
 			}, in[1], dout)
-			dw := c.B.Apply(graph.Op{
-				Name: "conv2d weight gradient", Layer: layer, Attrs: fmt.Sprint(g),
-				In: []graph.Arg{f32(4), f32(4)}, Out: f32(4), Shape: fixedShape(g.K, g.K, g.Cin, g.Cout),
-				Forward: func(k *graph.Call) error {
-					kernels.ConvWeightGrad(c.Pool, g, k.OutF32(), k.F32(0), k.F32(1))
-					return nil
-				},
+			dw := weightGrad(c, layer, g, graph.Op{In: []graph.Arg{pictures(4), pictures(4)}}, func(k *graph.Call, l *kernels.WeightGrad) {
+				l.DW, l.X, l.DY, l.Scale = k.OutF32(), k.Pictures(0), k.Pictures(1), 1
 			}, in[0], dout)
 			return []*G.Node{dx, dw}
 		},
 	}, x, w)
+}
+
+// weightGrad completes the operation op, whose inputs set binds to the loop. The
+// widest layers have too few partial sums for a shared loop and run alone.
+func weightGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(*graph.Call, *kernels.WeightGrad), in ...*G.Node) *G.Node {
+	op.Name, op.Layer, op.Attrs, op.Pool = "conv2d weight gradient", layer, fmt.Sprint(g), c.Pool
+	op.Out, op.Shape = f32(4), fixedShape(g.K, g.K, g.Cin, g.Cout)
+	l := &kernels.WeightGrad{G: g}
+	if l.Sums() == kernels.Pieces(g.N) {
+		op.Loop = func(k *graph.Call) graph.Loop {
+			return graph.Loop{Body: l, Before: func() error { set(k, l); return nil }}
+		}
+	} else {
+		op.Forward = func(k *graph.Call) error { set(k, l); l.Run(c.Pool); return nil }
+	}
+	return c.B.Apply(op, in...)
 }
 
 func convShape(g kernels.Conv) func([]tensor.Shape) (tensor.Shape, error) {
@@ -70,32 +81,33 @@ func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x,
 	scale := make([]float32, g.Cout)
 	return c.B.Apply(graph.Op{
 		Name: "conv2d int8", Layer: layer, Attrs: fmt.Sprint(g),
-		In: []graph.Arg{u8(4), i8(4), f32(1), f32(1)}, Out: f32(4), Shape: convShape(g),
-		Forward: func(k *graph.Call) error {
-			packed = kernels.PackIntWeights(packed, g, k.I8(1))
-			productScale(scale, k.F32(2)[0], k.F32(3))
-			kernels.ConvForwardCodes(c.Pool, packed, g.N, k.OutF32(), k.U8(0), qx.zeroPoint(), scale)
-			return nil
+		In: []graph.Arg{codes(4), i8(4), f32(1), f32(1)}, Out: pictures(4), Shape: convShape(g), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			l := &kernels.IntForward{Scale: scale}
+			return graph.Loop{Body: l, Before: func() error {
+				productScale(scale, k.F32(2)[0], k.F32(3))
+				packed = kernels.PackIntWeights(packed, g, k.I8(1))
+				l.Weights, l.Codes, l.ZeroPoint, l.Y = packed, k.Codes(0), qx.zeroPoint(), k.OutPictures()
+				return nil
+			}}
 		},
 		Wrt: []bool{true, true, false, false},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			dequantized := make([]float32, g.WeightLen())
 			dx := c.B.Apply(graph.Op{
 				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
-				In: []graph.Arg{i8(4), f32(1), f32(4)}, Out: f32(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin),
-				Forward: func(k *graph.Call) error {
-					dequantizeWeights(dequantized, k.I8(0), k.F32(1))
-					kernels.ConvInputGrad(c.Pool, g, k.OutF32(), k.F32(2), dequantized)
-					return nil
+				In: []graph.Arg{i8(4), f32(1), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.Pool,
+				Loop: func(k *graph.Call) graph.Loop {
+					l := &kernels.InputGrad{G: g, W: dequantized}
+					return graph.Loop{Body: l, Before: func() error {
+						dequantizeWeights(dequantized, k.I8(0), k.F32(1))
+						l.DX, l.DY = k.OutPictures(), k.Pictures(2)
+						return nil
+					}}
 				},
 			}, in[1], sw, dout)
-			dw := c.B.Apply(graph.Op{
-				Name: "conv2d weight gradient", Layer: layer, Attrs: fmt.Sprint(g),
-				In: []graph.Arg{u8(4), f32(1), f32(4)}, Out: f32(4), Shape: fixedShape(g.K, g.K, g.Cin, g.Cout),
-				Forward: func(k *graph.Call) error {
-					kernels.ConvWeightGradCodes(c.Pool, g, k.OutF32(), k.U8(0), qx.zeroPoint(), k.F32(1)[0], k.F32(2))
-					return nil
-				},
+			dw := weightGrad(c, layer, g, graph.Op{In: []graph.Arg{codes(4), f32(1), pictures(4)}}, func(k *graph.Call, l *kernels.WeightGrad) {
+				l.DW, l.Codes, l.ZeroPoint, l.Scale, l.DY = k.OutF32(), k.Codes(0), qx.zeroPoint(), k.F32(1)[0], k.Pictures(2)
 			}, in[0], sx, dout)
 			return []*G.Node{dx, dw, nil, nil}
 		},

@@ -35,20 +35,23 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 	}
 	rank, shape := x.Dims(), x.Shape()
 	s := c.node(q.Scale)
-	codes := c.B.Apply(graph.Op{
+	y := c.B.Apply(graph.Op{
 		Name: "quantize", Layer: q.Name, Attrs: fmt.Sprint(q.Range),
-		In: []graph.Arg{f32(rank), f32(1)}, Out: u8(rank), Shape: sameShape(0),
-		Forward: func(k *graph.Call) error {
-			if !q.Calibrated() {
-				if !c.Train {
-					return fmt.Errorf("the quantizer has no scale; train or calibrate the network first")
-				}
-				if err := q.calibrateActivation(k.F32(0), relu); err != nil {
-					return err
-				}
+		In: []graph.Arg{pictures(rank), f32(1)}, Out: codes(rank), Shape: sameShape(0), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			var x kernels.Pictures[float32]
+			var y kernels.Pictures[uint8]
+			var step kernels.Step
+			return graph.Loop{
+				Before: func() error {
+					if err := q.ready(c, k, relu); err != nil {
+						return err
+					}
+					x, y, step = k.Pictures(0), k.OutCodes(), q.step(k.F32(1)[0])
+					return nil
+				},
+				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.QuantizeRow(y.At(s, n), x.At(s, n), &step) }},
 			}
-			kernels.Quantize(c.Pool, k.OutU8(), k.F32(0), q.step(k.F32(1)[0]))
-			return nil
 		},
 		Wrt: []bool{true, true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
@@ -56,38 +59,77 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 			gs := q.lsq(n).GradientScale(0)
 			dx := c.B.Apply(graph.Op{
 				Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, gs),
-				In: []graph.Arg{f32(rank), f32(1), f32(rank)}, Out: f32(rank), Shape: sameShape(0), InPlace: 3,
+				In: []graph.Arg{pictures(rank), f32(1), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pool: c.Pool,
 				Aux: func([]tensor.Shape) []graph.Buffer {
 					return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{1}}}
 				},
-				Forward: func(k *graph.Call) error {
+				Loop: func(k *graph.Call) graph.Loop {
 					if q.Estimator == configs.Affine {
-						k.Aux[0].Float32s()[0] = 0
-						return q.affine().Backward(k.OutF32(), nil, k.F32(0), k.F32(2), nil)
+						return q.affineGradient(k)
 					}
-					ds := kernels.QuantizeGrad(c.Pool, shape[0], k.OutF32(), k.F32(0), k.F32(2), q.step(k.F32(1)[0]))
-					k.Aux[0].Float32s()[0] = float32(ds * gs)
-					return nil
+					l := &kernels.StepGrad{N: shape[0]}
+					return graph.Loop{
+						Body: l,
+						Before: func() error {
+							l.DX, l.X, l.DY, l.Q = k.OutPictures(), k.Pictures(0), k.Pictures(2), q.step(k.F32(1)[0])
+							return nil
+						},
+						After: func() error { k.Aux[0].Float32s()[0] = float32(l.Sum * gs); return nil },
+					}
 				},
 			}, in[0], in[1], dout)
 			return []*G.Node{dx, c.B.Aux(dx, 0)}
 		},
 	}, x, s)
-	return Value{codes: codes, quant: q}
+	return Value{codes: y, quant: q}
+}
+
+// ready calibrates a quantizer that has no scale yet, if its input is there.
+func (q *Quantizer) ready(c *Context, k *graph.Call, relu bool) error {
+	switch {
+	case q.Calibrated():
+		return nil
+	case !c.Train || k.Fused:
+		return fmt.Errorf("the quantizer has no scale; train or calibrate the network first")
+	}
+	return q.calibrateActivation(k.F32(0), relu)
+}
+
+// affineGradient is the gradient of a static quantizer, which learns nothing.
+func (q *Quantizer) affineGradient(k *graph.Call) graph.Loop {
+	var dx, x, dy kernels.Pictures[float32]
+	var a estimators.Affine
+	return graph.Loop{
+		Before: func() error {
+			a, dx, x, dy = q.affine(), k.OutPictures(), k.Pictures(0), k.Pictures(2)
+			k.Aux[0].Float32s()[0] = 0
+			return a.Validate()
+		},
+		Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
+			if err := a.Backward(dx.At(s, n), nil, x.At(s, n), dy.At(s, n), nil); err != nil {
+				panic(err) // validated before; lengths are equal by construction
+			}
+		}},
+	}
 }
 
 // dequantize is y = s*(code - zero_point); the gradient passes unchanged.
-func dequantize(c *Context, q *Quantizer, codes *G.Node) *G.Node {
-	rank := codes.Dims()
+func dequantize(c *Context, q *Quantizer, x *G.Node) *G.Node {
+	rank := x.Dims()
 	return c.B.Apply(graph.Op{
-		Name: "dequantize", Layer: q.Name, In: []graph.Arg{u8(rank), f32(1)}, Out: f32(rank), Shape: sameShape(0),
-		Forward: func(k *graph.Call) error {
-			kernels.Dequantize(c.Pool, k.OutF32(), k.U8(0), q.step(k.F32(1)[0]))
-			return nil
+		Name: "dequantize", Layer: q.Name, In: []graph.Arg{codes(rank), f32(1)}, Out: pictures(rank), Shape: sameShape(0), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			var x kernels.Pictures[uint8]
+			var y kernels.Pictures[float32]
+			var step kernels.Step
+			return graph.Loop{
+				Before: func() error { x, y, step = k.Codes(0), k.OutPictures(), q.step(k.F32(1)[0]); return nil },
+				Body:   &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.DequantizeRow(y.At(s, n), x.At(s, n), &step) }},
+			}
 		},
 		Wrt:      []bool{true, false},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node { return []*G.Node{dout, nil} },
-	}, codes, c.node(q.Scale))
+	}, x, c.node(q.Scale))
 }
 
 // QuantizeWeights puts the quantizer on weights (..., C): codes are int8. An

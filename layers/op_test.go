@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -215,7 +216,7 @@ func TestIntegerConvAgreesWithFloatConv(t *testing.T) {
 			xn := c.B.Param("input", x)
 			xq := qx.Quantize(c, Value{float: xn})
 			codes := qw.QuantizeWeights(c, w)
-			if err := qw.CalibrateWeights(w.Data()); err != nil {
+			if err := errors.Join(qw.CalibrateWeights(w.Data()), qx.calibrateActivation(x.Float32s(), false)); err != nil {
 				t.Fatal(err)
 			}
 			var y *G.Node

@@ -32,7 +32,7 @@ type Quantizer struct {
 // checkpoint, sets it.
 func newQuantizer(name string, spec configs.TensorSpec, signed bool, scales int) *Quantizer {
 	q := &Quantizer{
-		Name: name, Estimator: spec.Estimator, Range: estimators.Range{Bits: int(spec.Bits), Signed: signed, Narrow: spec.Narrow},
+		Name: name, Estimator: spec.Estimator, Range: estimators.Range{Bits: int(spec.Bits), Signed: signed, Narrow: signed && spec.Narrow},
 		Scale: newParam(name+"_quantizer.scale", Scales, scales), n: spec.N, minMax: spec.Calibration == configs.CalibrateMinMax,
 	}
 	q.Scale.Floor = estimators.MinScale

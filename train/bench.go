@@ -12,7 +12,6 @@ import (
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
-	"github.com/qat-go/qat/layers"
 )
 
 // BenchOptions say how long and on how many threads to measure.
@@ -68,7 +67,7 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 		return nil, err
 	}
 	defer m.Close()
-	if err := m.Net.CalibrateWeights(); err != nil {
+	if err := m.calibrate(); err != nil {
 		return nil, err
 	}
 	r := &BenchResult{Config: cfg.Name, Batch: cfg.Train.Batch, Threads: m.pool.Threads(), CPU: cpuName(), KernelPath: kernels.Path()}
@@ -102,15 +101,11 @@ func synthetic(cfg *configs.Config, threads int) (*Model, error) {
 		return s
 	}
 	d.Train, d.Test = split("train", cfg.Train.Batch), split("test", 10*evalBatch)
-	net, err := layers.New(cfg.Model.Arch, &cfg.Quant, InputOf(d), cfg.Train.Seed)
-	if err != nil {
-		return nil, err
-	}
-	return &Model{Config: cfg, Net: net, Data: d, pool: kernels.NewPool(threads)}, nil
+	return newModel(cfg, d, threads)
 }
 
 func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOptions) error {
-	s, err := m.newStepper(true, machine.Options{Profile: opt.Profile})
+	s, err := m.newStepper(machine.Options{Profile: opt.Profile})
 	if err != nil {
 		return err
 	}

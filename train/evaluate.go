@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"gorgonia.org/tensor"
@@ -56,6 +55,10 @@ func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, 
 
 // EvaluateInteger evaluates an integer network, usually that of Model.Lower.
 func (m *Model) EvaluateInteger(ctx context.Context, net *integer.Network, split datasets.Split) (*Accuracy, error) {
+	if in := m.Net.Input; len(net.Classes) != len(in.Classes) || net.Tensors[0].Len() != in.Height*in.Width*in.Channels {
+		return nil, fmt.Errorf("evaluation: the integer network takes %d values and knows %d classes; %s has %d and %d",
+			net.Tensors[0].Len(), len(net.Classes), m.Data.Name, in.Height*in.Width*in.Channels, len(in.Classes))
+	}
 	r, err := integer.NewRunner(net, m.pool, evalBatch)
 	if err != nil {
 		return nil, err
@@ -137,14 +140,4 @@ func notInteger(err error) (string, bool) {
 		return e.Error(), true
 	}
 	return "", false
-}
-
-// sortedKeys returns a map's keys in order.
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

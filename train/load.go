@@ -12,6 +12,14 @@ import (
 // checkpoint, or a checkpoint file. The config comes from the checkpoint. dir
 // is where data sets are, as in Open.
 func Load(path, dir string, threads int) (*Model, error) {
+	return load(path, func(cfg *configs.Config) (*Model, error) { return Open(cfg, dir, threads) })
+}
+
+// LoadNetwork is Load without the data set's pictures: enough to describe and
+// to export the network.
+func LoadNetwork(path string) (*Model, error) { return load(path, Describe) }
+
+func load(path string, open func(*configs.Config) (*Model, error)) (*Model, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -23,7 +31,7 @@ func Load(path, dir string, threads int) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := Open(cfg, dir, threads)
+	m, err := open(cfg)
 	if err != nil {
 		return nil, err
 	}

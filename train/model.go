@@ -35,7 +35,21 @@ func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	net, err := layers.New(cfg.Model.Arch, &cfg.Quant, InputOf(data), cfg.Train.Seed)
+	return newModel(cfg, data, threads)
+}
+
+// Describe builds a config's network without reading its data set: the model
+// has no pictures.
+func Describe(cfg *configs.Config) (*Model, error) {
+	data, err := datasets.Describe(string(cfg.Data.Dataset))
+	if err != nil {
+		return nil, err
+	}
+	return newModel(cfg, data, 1)
+}
+
+func newModel(cfg *configs.Config, data *datasets.Dataset, threads int) (*Model, error) {
+	net, err := layers.New(cfg.Model.Arch, &cfg.Quant, inputOf(data), cfg.Train.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -55,8 +69,8 @@ func (m *Model) with(cfg *configs.Config) (*Model, error) {
 // Close ends the model's threads.
 func (m *Model) Close() { m.pool.Close() }
 
-// InputOf describes a data set's pictures to a network.
-func InputOf(d *datasets.Dataset) layers.Input {
+// inputOf describes a data set's pictures to a network.
+func inputOf(d *datasets.Dataset) layers.Input {
 	lo, hi := d.InputRange()
 	return layers.Input{Height: d.Height, Width: d.Width, Channels: d.Channels, Mean: d.Mean, Std: d.Std, Lo: lo, Hi: hi, Classes: d.Classes}
 }

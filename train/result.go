@@ -49,6 +49,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	if r.st.Seconds > 0 {
 		res.ImagesPerSecond = float64(r.st.Step*r.Config.Train.Batch) / r.st.Seconds
 	}
+	r.opt.Progress.Message("evaluating on %d test pictures", r.Data.Test.Len())
 	simulated, err := r.Simulate(ctx, r.Data.Test)
 	if err != nil {
 		return nil, interrupted(ctx, err)

@@ -158,9 +158,6 @@ func (r *run) train(ctx context.Context) error {
 	if r.init, err = r.initial(); err != nil {
 		return err
 	}
-	if err := r.Net.CalibrateWeights(); err != nil {
-		return err
-	}
 	if r.loader, err = r.Model.loader(); err != nil {
 		return err
 	}
@@ -200,8 +197,11 @@ func (r *run) train(ctx context.Context) error {
 	} else {
 		r.opt.Progress.Message("model: %s, %d parameters; %s", r.Config.Model.Arch, r.Net.ParamCount(), r.init)
 	}
+	if err := r.calibrate(); err != nil {
+		return err
+	}
 	if r.Config.Train.Epochs == 0 {
-		return r.calibrate()
+		return r.checkpoint()
 	}
 	return r.loop(ctx)
 }
@@ -219,7 +219,7 @@ func (r *run) loop(ctx context.Context) error {
 	if r.st.Step >= total {
 		return nil
 	}
-	s, err := r.newStepper(true, machine.Options{Profile: os.Getenv("QAT_PROFILE") == "1"})
+	s, err := r.newStepper(machine.Options{Profile: os.Getenv("QAT_PROFILE") == "1"})
 	if err != nil {
 		return err
 	}
@@ -238,8 +238,8 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 	it := r.loader.Epoch(epoch, r.st.Step%perEpoch)
 	defer it.Close()
 	rate := newRate()
+	start := time.Now() // of the step, waiting for its batch included
 	for b, ok := it.Next(); ok && r.st.Step < total; b, ok = it.Next() {
-		start := time.Now()
 		r.sgd.LR = LearningRate(t, r.st.Step, perEpoch)
 		loss, correct, err := s.forwardBackward(b)
 		if err == nil {
@@ -251,14 +251,15 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		r.st.Step++
 		r.st.LossSum += loss
 		r.st.Correct += correct
-		r.st.Seen += b.N
+		images := b.N
+		r.st.Seen += images
 		it.Release(b)
 		took := time.Since(start)
 		r.st.Seconds += took.Seconds()
 		info := StepInfo{
-			Step: r.st.Step, Epoch: epoch + 1, Loss: loss, LR: r.sgd.LR, Images: b.N,
+			Step: r.st.Step, Epoch: epoch + 1, Loss: loss, LR: r.sgd.LR, Images: images,
 			MeanLoss: r.st.LossSum * float64(t.Batch) / float64(r.st.Seen), Accuracy: float64(r.st.Correct) / float64(r.st.Seen),
-			ImagesPerSecond: rate.add(b.N, took),
+			ImagesPerSecond: rate.add(images, took),
 			Logged:          r.st.Step == 1 || r.st.Step%t.LogEvery == 0 || r.st.Step == total,
 		}
 		if info.Logged {
@@ -283,6 +284,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 			}
 			return ErrInterrupted
 		}
+		start = time.Now()
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ func (q *quiet) Step(s StepInfo) {
 	}
 }
 
-func load(t *testing.T, overrides ...string) *configs.Config {
+func loadConfig(t *testing.T, overrides ...string) *configs.Config {
 	t.Helper()
 	cfg, err := configs.Load("quickstart", append([]string{"train.batch=8", "train.max_steps=6", "train.checkpoint_every=2it", "train.log_every=1"}, overrides...))
 	if err != nil {
@@ -100,7 +100,7 @@ func losses(t *testing.T, dir string) string {
 func TestResumeAndThreadsGiveTheSameBits(t *testing.T) {
 	ctx := context.Background()
 	whole := t.TempDir()
-	if err := trainOnly(ctx, load(t), Options{Out: whole, Threads: 2, Progress: &quiet{}}); err != nil {
+	if err := trainOnly(ctx, loadConfig(t), Options{Out: whole, Threads: 2, Progress: &quiet{}}); err != nil {
 		t.Fatal(err)
 	}
 	want := tensors(t, whole)
@@ -121,13 +121,13 @@ func TestResumeAndThreadsGiveTheSameBits(t *testing.T) {
 				}
 			}()
 			// A panic in the middle leaves what SIGKILL leaves: the files.
-			_ = trainOnly(ctx, load(t), Options{Out: dir, Progress: &quiet{after: func(step int) {
+			_ = trainOnly(ctx, loadConfig(t), Options{Out: dir, Progress: &quiet{after: func(step int) {
 				if step == 5 {
 					panic("killed")
 				}
 			}}})
 		}()
-		if err := trainOnly(ctx, load(t), Options{Out: dir, Resume: true, Threads: 2, Progress: &quiet{}}); err != nil {
+		if err := trainOnly(ctx, loadConfig(t), Options{Out: dir, Resume: true, Threads: 2, Progress: &quiet{}}); err != nil {
 			t.Fatal(err)
 		}
 		compare(t, dir)
@@ -135,7 +135,7 @@ func TestResumeAndThreadsGiveTheSameBits(t *testing.T) {
 	t.Run("interrupted", func(t *testing.T) {
 		dir := t.TempDir()
 		cancelled, cancel := context.WithCancel(ctx)
-		err := trainOnly(cancelled, load(t), Options{Out: dir, Progress: &quiet{after: func(step int) {
+		err := trainOnly(cancelled, loadConfig(t), Options{Out: dir, Progress: &quiet{after: func(step int) {
 			if step == 3 {
 				cancel()
 			}
@@ -144,7 +144,7 @@ func TestResumeAndThreadsGiveTheSameBits(t *testing.T) {
 			t.Fatalf("error %v, want ErrInterrupted", err)
 		}
 		p := &quiet{}
-		if err := trainOnly(ctx, load(t), Options{Out: dir, Resume: true, Progress: p}); err != nil {
+		if err := trainOnly(ctx, loadConfig(t), Options{Out: dir, Resume: true, Progress: p}); err != nil {
 			t.Fatal(err)
 		}
 		if len(p.steps) != 3 || p.steps[0].Step != 4 {
@@ -154,7 +154,7 @@ func TestResumeAndThreadsGiveTheSameBits(t *testing.T) {
 	})
 	for _, threads := range []int{1, 7} {
 		dir := t.TempDir()
-		if err := trainOnly(ctx, load(t), Options{Out: dir, Threads: threads, Progress: &quiet{}}); err != nil {
+		if err := trainOnly(ctx, loadConfig(t), Options{Out: dir, Threads: threads, Progress: &quiet{}}); err != nil {
 			t.Fatal(err)
 		}
 		compare(t, dir)
@@ -165,7 +165,7 @@ func TestRunsAreNotOverwritten(t *testing.T) {
 	ctx, dir := context.Background(), t.TempDir()
 	run := func(opt Options, overrides ...string) error {
 		opt.Out, opt.Progress = dir, &quiet{}
-		return trainOnly(ctx, load(t, append([]string{"train.max_steps=1"}, overrides...)...), opt)
+		return trainOnly(ctx, loadConfig(t, append([]string{"train.max_steps=1"}, overrides...)...), opt)
 	}
 	if err := run(Options{}); err != nil {
 		t.Fatal(err)
@@ -181,7 +181,7 @@ func TestRunsAreNotOverwritten(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(stray, "thesis.tex"), nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := trainOnly(ctx, load(t), Options{Out: stray, Progress: &quiet{}}); !errors.Is(err, ErrExists) {
+	if err := trainOnly(ctx, loadConfig(t), Options{Out: stray, Progress: &quiet{}}); !errors.Is(err, ErrExists) {
 		t.Errorf("into a folder of other files: %v, want ErrExists", err)
 	}
 	// A damaged checkpoint is an error that names the file, and stays.
@@ -201,7 +201,7 @@ func TestRunsAreNotOverwritten(t *testing.T) {
 // What is not finite stops the run and names the layer.
 func TestNonFiniteStopsTheRun(t *testing.T) {
 	dir := t.TempDir()
-	err := trainOnly(context.Background(), load(t, "train.lr=1e30"), Options{Out: dir, Progress: &quiet{}})
+	err := trainOnly(context.Background(), loadConfig(t, "train.lr=1e30"), Options{Out: dir, Progress: &quiet{}})
 	if err == nil || !strings.HasPrefix(err.Error(), "step ") {
 		t.Fatalf("error %v, want one that names the step", err)
 	}
@@ -216,7 +216,7 @@ func TestNonFiniteStopsTheRun(t *testing.T) {
 
 func TestInit(t *testing.T) {
 	dir := t.TempDir()
-	m, err := Open(load(t), "", 1)
+	m, err := Open(loadConfig(t), "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,9 +21,8 @@ type stepper struct {
 	vm     *machine.Machine
 }
 
-// newStepper builds the training graph; without gradients it only runs
-// forward, to calibrate.
-func (m *Model) newStepper(gradients bool, opt machine.Options) (*stepper, error) {
+// newStepper builds the training graph.
+func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 	c := layers.NewContext(m.pool, true)
 	b, in := m.Config.Train.Batch, m.Net.Input
 	s := &stepper{
@@ -36,21 +35,15 @@ func (m *Model) newStepper(gradients bool, opt machine.Options) (*stepper, error
 	}
 	s.loss = layers.CrossEntropy(c, logits, c.B.Input("y", s.y))
 	outputs := []*G.Node{logits, s.loss}
-	if gradients {
-		for _, p := range m.Net.Learnable() {
-			s.params = append(s.params, c.Node(p))
-		}
-		grads, err := c.B.Grad(s.loss, s.params...)
-		if err != nil {
-			return nil, err
-		}
-		outputs = append(outputs, grads...)
-		s.values = G.NodesToValueGrads(s.params)
+	for _, p := range m.Net.Learnable() {
+		s.params = append(s.params, c.Node(p))
 	}
-	if err := c.B.Err(); err != nil {
+	grads, err := c.B.Grad(s.loss, s.params...)
+	if err != nil {
 		return nil, err
 	}
-	if s.vm, err = machine.New(m.pool, opt, outputs...); err != nil {
+	s.values = G.NodesToValueGrads(s.params)
+	if s.vm, err = machine.New(m.pool, opt, append(outputs, grads...)...); err != nil {
 		return nil, err
 	}
 	s.logits = logits.Value().(*tensor.Dense)
@@ -96,29 +89,12 @@ func predictions(dst []uint8, logits []float32, n int) []uint8 {
 	return dst
 }
 
-// calibrate runs the first training batch forward, which gives every quantizer
-// without a scale one. Running statistics stay as they are.
+// calibrate gives quantizers without a scale one, from the first training
+// batch.
 func (m *Model) calibrate() error {
-	if err := m.Net.CalibrateWeights(); err != nil {
-		return err
-	}
 	l, err := m.loader()
 	if err != nil {
 		return err
-	}
-	s, err := m.newStepper(false, machine.Options{})
-	if err != nil {
-		return err
-	}
-	zeroPoints := map[*layers.Buffer]bool{}
-	for _, q := range m.Net.Quantizers {
-		zeroPoints[q.ZeroPoint] = true
-	}
-	saved := map[*layers.Buffer][]float32{}
-	for _, b := range m.Net.Buffers {
-		if !zeroPoints[b] {
-			saved[b] = append([]float32(nil), b.Data...)
-		}
 	}
 	it := l.Epoch(0, 0)
 	defer it.Close()
@@ -126,9 +102,7 @@ func (m *Model) calibrate() error {
 	if !ok {
 		return fmt.Errorf("train: the training split has no full batch of %d pictures", m.Config.Train.Batch)
 	}
-	_, _, err = s.forwardBackward(b)
-	for buf, data := range saved {
-		copy(buf.Data, data)
-	}
-	return err
+	in := m.Net.Input
+	x := tensor.New(tensor.WithShape(b.N, in.Height, in.Width, in.Channels), tensor.WithBacking(b.X))
+	return m.Net.Calibrate(m.pool, x)
 }

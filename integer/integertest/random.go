@@ -18,9 +18,13 @@ func Random(rng *rand.Rand) *integer.Network {
 		Name: fmt.Sprintf("random %d", rng.IntN(1000)), Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225},
 	}}
 	x := b.tensor(2+rng.IntN(8), 2+rng.IntN(8), 1+rng.IntN(4))
-	x = b.conv("stem", x, 1+rng.IntN(20), 1, rng.IntN(2) == 0)
+	x = b.conv("stem", x, 1+rng.IntN(20), 1+2*rng.IntN(2), 1, rng.IntN(2) == 0)
 	for i := range 1 + rng.IntN(3) {
-		x = b.block(fmt.Sprintf("block%d", i), x, 1+rng.IntN(2))
+		s := block{1 + rng.IntN(20), b.net.Tensors[x].C, 1 + 2*rng.IntN(2), 1 + rng.IntN(2), 0}
+		if s.stride > 1 {
+			s.channels += rng.IntN(2 * s.channels)
+		}
+		x = b.block(fmt.Sprintf("block%d", i), x, s)
 	}
 	if rng.IntN(4) > 0 {
 		pooled := b.tensor(1, 1, b.net.Tensors[x].C)
@@ -31,11 +35,37 @@ func Random(rng *rand.Rand) *integer.Network {
 	return b.net
 }
 
+// ResNet20 returns a network of ResNet-20's shape (He et al. 2015, arXiv
+// 1512.03385, section 4.2) with random weights; weights and convolution inputs
+// have the given bits, picture, residual stream, first and last layer 8.
+func ResNet20(rng *rand.Rand, bits int) *integer.Network {
+	b := &builder{rng: rng, bits: 8, net: &integer.Network{Name: "resnet20", Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}}}
+	x := b.conv("conv1", b.tensor(32, 32, 3), 16, 3, 1, true)
+	for stage, channels := range []int{16, 32, 64} {
+		for i := range 3 {
+			stride := 1
+			if stage > 0 && i == 0 {
+				stride = 2
+			}
+			x = b.block(fmt.Sprintf("layer%d.%d", stage+1, i), x, block{channels, channels, 3, stride, bits})
+		}
+	}
+	pooled := b.tensor(1, 1, 64)
+	b.add(integer.NewAveragePool(b.net, "average_pool", x, pooled))
+	b.linear("linear", pooled, 10)
+	return b.net
+}
+
 type builder struct {
 	rng    *rand.Rand
 	dyadic bool
+	bits   int // of tensors and weights; 0: random bits, signs and zero points
 	net    *integer.Network
 }
+
+// block is the shape of a residual block; bits is that of the builder within
+// the block, not on its input and output.
+type block struct{ middle, channels, kernel, stride, bits int }
 
 func (b *builder) add(l integer.Layer) { b.net.Layers = append(b.net.Layers, l) }
 
@@ -49,21 +79,28 @@ func (b *builder) scale(exponent int) float32 {
 }
 
 func (b *builder) tensor(h, w, c int) int {
-	t := integer.Tensor{Name: fmt.Sprintf("tensor %d", len(b.net.Tensors)), H: h, W: w, C: c, Bits: 1 + b.rng.IntN(8), Signed: b.rng.IntN(2) == 0}
-	t.Scale = b.scale(2 - t.Bits)
-	if t.Signed {
-		t.ZeroPoint = 1 << (t.Bits - 1)
-		t.Narrow = t.Bits > 1 && b.rng.IntN(2) == 0
-	} else if b.rng.IntN(2) == 0 {
-		t.ZeroPoint = uint8(b.rng.IntN(1 << t.Bits))
+	t := integer.Tensor{Name: fmt.Sprintf("tensor %d", len(b.net.Tensors)), H: h, W: w, C: c, Bits: b.bits}
+	if b.bits == 0 {
+		t.Bits, t.Signed = 1+b.rng.IntN(8), b.rng.IntN(2) == 0
+		switch {
+		case t.Signed:
+			t.ZeroPoint = 1 << (t.Bits - 1)
+			t.Narrow = t.Bits > 1 && b.rng.IntN(2) == 0
+		case b.rng.IntN(2) == 0:
+			t.ZeroPoint = uint8(b.rng.IntN(1 << t.Bits))
+		}
 	}
+	t.Scale = b.scale(2 - t.Bits)
 	b.net.Tensors = append(b.net.Tensors, t)
 	return len(b.net.Tensors) - 1
 }
 
 // weights returns n weights and their bits.
 func (b *builder) weights(n int) (w []int8, bits int) {
-	w, bits = make([]int8, n), 1+b.rng.IntN(8)
+	w, bits = make([]int8, n), b.bits
+	if bits == 0 {
+		bits = 1 + b.rng.IntN(8)
+	}
 	for i := range w {
 		w[i] = int8(b.rng.IntN(1<<bits) - 1<<(bits-1))
 	}
@@ -78,9 +115,8 @@ func (b *builder) floats(n int, f func() float64) []float32 {
 	return x
 }
 
-func (b *builder) conv(name string, in, channels, stride int, relu bool) int {
+func (b *builder) conv(name string, in, channels, k, stride int, relu bool) int {
 	from := b.net.Tensors[in]
-	k := 1 + 2*b.rng.IntN(2)
 	out := b.tensor((from.H-1)/stride+1, (from.W-1)/stride+1, channels)
 	w, bits := b.weights(k * k * from.C * channels)
 	// The weights' scale brings sums to about the range of the output.
@@ -98,22 +134,21 @@ func (b *builder) conv(name string, in, channels, stride int, relu bool) int {
 }
 
 // block adds relu(conv(conv(x)) + shortcut(x)) and returns its tensor.
-func (b *builder) block(name string, x, stride int) int {
-	from := b.net.Tensors[x]
+func (b *builder) block(name string, x int, s block) int {
+	from, bits := b.net.Tensors[x], b.bits
+	b.bits = s.bits
 	in := b.tensor(from.H, from.W, from.C)
 	lo, hi := b.net.Tensors[in].Range()
 	b.add(&integer.Requantize{Name: name + ".input", In: x, Out: in, Lo: lo, Hi: hi})
-	channels := from.C
-	if stride > 1 {
-		channels += b.rng.IntN(2 * from.C)
-	}
-	branch := b.conv(name+".conv2", b.conv(name+".conv1", in, 1+b.rng.IntN(20), stride, true), channels, 1, false)
+	middle := b.conv(name+".conv1", in, s.middle, s.kernel, s.stride, true)
+	branch := b.conv(name+".conv2", middle, s.channels, s.kernel, 1, false)
+	b.bits = bits
 	to := b.net.Tensors[branch]
-	if stride > 1 {
-		s := from
-		s.Name, s.H, s.W, s.C = name+".shortcut", to.H, to.W, to.C
-		b.net.Tensors = append(b.net.Tensors, s)
-		b.add(&integer.Shortcut{Name: s.Name, In: x, Out: len(b.net.Tensors) - 1, Stride: stride})
+	if to.Shape() != from.Shape() {
+		projected := from
+		projected.Name, projected.H, projected.W, projected.C = name+".shortcut", to.H, to.W, to.C
+		b.net.Tensors = append(b.net.Tensors, projected)
+		b.add(&integer.Shortcut{Name: projected.Name, In: x, Out: len(b.net.Tensors) - 1, Stride: s.stride})
 		x = len(b.net.Tensors) - 1
 	}
 	out := b.tensor(to.H, to.W, to.C)

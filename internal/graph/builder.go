@@ -115,8 +115,8 @@ func (b *Builder) Aux(of *G.Node, k int) *G.Node {
 	spec := src.auxSpec[k]
 	n := b.Apply(Op{
 		Name: "aux", Layer: src.Layer, Attrs: fmt.Sprint(k),
-		In:    []Arg{{of.Dtype(), len(of.Shape())}},
-		Out:   Arg{spec.Dtype, len(spec.Shape)},
+		In:    []Arg{{Dtype: of.Dtype(), Rank: len(of.Shape())}},
+		Out:   Arg{Dtype: spec.Dtype, Rank: len(spec.Shape)},
 		Shape: func([]tensor.Shape) (tensor.Shape, error) { return spec.Shape, nil },
 		Forward: func(c *Call) error {
 			return tensor.Copy(c.Out.(*tensor.Dense), src.aux[k])

@@ -13,7 +13,7 @@ func vector(v ...float32) *tensor.Dense {
 	return tensor.New(tensor.WithBacking(v), tensor.WithShape(len(v)))
 }
 
-var f32x1 = Arg{tensor.Float32, 1}
+var f32x1 = Arg{Dtype: tensor.Float32, Rank: 1}
 
 // double is y = 2x with the gradient dx = 2dy.
 func double(b *Builder, x *G.Node) *G.Node {
@@ -33,7 +33,7 @@ func double(b *Builder, x *G.Node) *G.Node {
 
 func sum(b *Builder, x *G.Node) *G.Node {
 	return b.Apply(Op{
-		Name: "sum", Layer: "head", In: []Arg{f32x1}, Out: Arg{tensor.Float32, 0},
+		Name: "sum", Layer: "head", In: []Arg{f32x1}, Out: Arg{Dtype: tensor.Float32},
 		Shape: func([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil },
 		Forward: func(c *Call) error {
 			var s float32
@@ -46,7 +46,7 @@ func sum(b *Builder, x *G.Node) *G.Node {
 		Wrt: []bool{true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			return []*G.Node{b.Apply(Op{
-				Name: "sum gradient", In: []Arg{f32x1, {tensor.Float32, 0}}, Out: f32x1,
+				Name: "sum gradient", In: []Arg{f32x1, {Dtype: tensor.Float32}}, Out: f32x1,
 				Shape: func(in []tensor.Shape) (tensor.Shape, error) { return in[0], nil },
 				Forward: func(c *Call) error {
 					for i := range c.OutF32() {

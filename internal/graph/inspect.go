@@ -44,5 +44,17 @@ func (n Node) InPlace() int { return n.op.InPlace - 1 }
 // OrderOnly tells that input i is not read.
 func (n Node) OrderOnly(i int) bool { return i < len(n.op.OrderOnly) && n.op.OrderOnly[i] }
 
-// Forward computes one call.
-func (n Node) Forward(c *Call) error { return n.op.Forward(c) }
+// Forward computes one call of the operation alone.
+func (n Node) Forward(c *Call) error { return n.op.forward(c) }
+
+// In is the type of input i.
+func (n Node) In(i int) Arg { return n.op.In[i] }
+
+// Loops tells that the operation is a loop over pictures.
+func (n Node) Loops() bool { return n.op.Loop != nil }
+
+// Loop returns the operation's loop for a call.
+func (n Node) Loop(c *Call) Loop { return n.op.Loop(c) }
+
+// Pictures returns the size of the batch that the operation's loop runs over.
+func (n Node) Pictures(c *Call) int { return n.op.pictures(c) }

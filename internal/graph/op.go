@@ -9,13 +9,17 @@ import (
 	"github.com/chewxy/hm"
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/internal/kernels"
 )
 
 // Arg is the element type and rank of an operand; rank 0 is a scalar, whose
-// value is a *gorgonia.F32.
+// value is a *gorgonia.F32. Picture says that the first axis counts pictures,
+// and that a Loop reads or writes them one at a time.
 type Arg struct {
-	Dtype tensor.Dtype
-	Rank  int
+	Dtype   tensor.Dtype
+	Rank    int
+	Picture bool
 }
 
 // Buffer is the element type and shape of an auxiliary output.
@@ -39,6 +43,12 @@ type Op struct {
 	Aux func(in []tensor.Shape) []Buffer
 	// Forward computes outputs from inputs, which it must not modify.
 	Forward func(c *Call) error
+	// Loop, instead of Forward, returns the computation as a loop over pictures.
+	// A machine may fuse it with others: operands marked Picture are then to be
+	// touched in the loop's Picture only, the others in Before or Begin.
+	Loop func(c *Call) Loop
+	// Pool runs the loop.
+	Pool *kernels.Pool
 	// InPlace is 1 + the index of an input whose buffer the output may take,
 	// if nothing else needs that input; 0 for none.
 	InPlace int
@@ -52,12 +62,50 @@ type Op struct {
 	Gradient func(in []*G.Node, out, dout *G.Node) []*G.Node
 }
 
+// Loop is an operation as a loop over the pictures of a batch. Before runs ahead
+// of Body's Begin, After follows its End; both may be nil.
+type Loop struct {
+	Body   kernels.Loop
+	Before func() error
+	After  func() error
+}
+
 // Call holds the values of one execution. Slices are in the memory order of
 // the tensors.
 type Call struct {
 	Out G.Value
 	Aux []*tensor.Dense
 	In  []G.Value
+
+	// Fused says that Picture operands are complete in the loop only. Local ones
+	// exist for the picture in work of each worker.
+	Fused    bool
+	LocalOut bool
+	LocalIn  []bool
+	Workers  int
+}
+
+// Pictures returns input i, a Picture operand.
+func (c *Call) Pictures(i int) kernels.Pictures[float32] {
+	return pictures(c, c.In[i], c.F32(i), c.LocalIn != nil && c.LocalIn[i])
+}
+
+// Codes returns input i, a Picture operand of type uint8.
+func (c *Call) Codes(i int) kernels.Pictures[uint8] {
+	return pictures(c, c.In[i], c.U8(i), c.LocalIn != nil && c.LocalIn[i])
+}
+
+// OutPictures and OutCodes return the output, a Picture operand.
+func (c *Call) OutPictures() kernels.Pictures[float32] {
+	return pictures(c, c.Out, c.OutF32(), c.LocalOut)
+}
+func (c *Call) OutCodes() kernels.Pictures[uint8] { return pictures(c, c.Out, c.OutU8(), c.LocalOut) }
+
+func pictures[T any](c *Call, v G.Value, data []T, local bool) kernels.Pictures[T] {
+	if local {
+		return kernels.Pictures[T]{Data: data, Each: len(data) / c.Workers, Local: true}
+	}
+	return kernels.Batch(data, v.Shape()[0])
 }
 
 // F32, U8, I8 and I32 return the elements of input i.
@@ -212,12 +260,63 @@ func (o *opNode) UsePreallocDo(out G.Value, in ...G.Value) (G.Value, error) {
 	if len(o.aux) != len(o.auxSpec) {
 		return nil, errors.New(o.String() + ": auxiliary outputs are not bound")
 	}
-	c := Call{Out: out, Aux: o.aux, In: in}
-	if err := o.Forward(&c); err != nil {
+	if err := o.forward(&Call{Out: out, Aux: o.aux, In: in}); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
+
+// forward computes one call of an operation that stands alone.
+func (o *opNode) forward(c *Call) error {
+	if o.Loop == nil {
+		return o.Forward(c)
+	}
+	l := o.Loop(c)
+	return RunLoops(o.Pool, o.pictures(c), []Loop{l}, []kernels.Loop{l.Body})
+}
+
+// pictures returns the size of the batch that the operation's loop runs over.
+func (o *opNode) pictures(c *Call) int {
+	for i, a := range o.In {
+		if a.Picture {
+			return c.In[i].Shape()[0]
+		}
+	}
+	return c.Out.Shape()[0]
+}
+
+// RunLoops runs the loops, fused, over n pictures; bodies are the loops' bodies.
+// The error of a loop comes with its index.
+func RunLoops(p *kernels.Pool, n int, loops []Loop, bodies []kernels.Loop) error {
+	for i := range loops {
+		if f := loops[i].Before; f != nil {
+			if err := f(); err != nil {
+				return &LoopError{i, err}
+			}
+		}
+	}
+	p.Run(n, bodies...)
+	for i := range loops {
+		if f := loops[i].After; f != nil {
+			if err := f(); err != nil {
+				return &LoopError{i, err}
+			}
+		}
+	}
+	return nil
+}
+
+// LoopError is the error of one of several fused loops.
+type LoopError struct {
+	Index int
+	Err   error
+}
+
+// Error implements error.
+func (e *LoopError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the loop's error.
+func (e *LoopError) Unwrap() error { return e.Err }
 
 // NewValue returns a zero value of an operand's type.
 func NewValue(a Arg, shape tensor.Shape) G.Value {

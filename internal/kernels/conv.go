@@ -47,26 +47,20 @@ func (g Conv) outImage() int { return g.OutH() * g.OutW() * g.Cout }
 // blocksOf returns channels in blocks of 16 lanes, rounded up.
 func blocksOf(channels int) int { return (channels + lanes - 1) / lanes }
 
-type packArgs struct {
-	g      Conv
-	packed []float32
-	w      []float32
-}
-
-// packWeights returns w (K, K, Cin, Cout) as [block of Cout][K, K, Cin][16],
-// zero padded, in the pool's shared memory.
-func packWeights(p *Pool, g *Conv, w []float32) []float32 {
-	packed := p.shared(g.K * g.K * g.Cin * blocksOf(g.Cout) * lanes)
-	loop(p, blocksOf(g.Cout), packArgs{*g, packed, w[:g.WeightLen()]}, func(_ *Scratch, b int, a *packArgs) {
-		rows, channels := a.g.K*a.g.K*a.g.Cin, a.g.Cout
-		n := min(lanes, channels-b*lanes)
+// packWeights writes w (K, K, Cin, Cout) as [block of Cout][K, K, Cin][16], zero
+// padded, into dst, whose memory it reuses.
+func packWeights(dst []float32, g *Conv, w []float32) []float32 {
+	rows := g.K * g.K * g.Cin
+	dst, w = grow(dst, rows*blocksOf(g.Cout)*lanes), w[:g.WeightLen()]
+	for b := range blocksOf(g.Cout) {
+		n := min(lanes, g.Cout-b*lanes)
 		for r := range rows {
-			d := a.packed[(b*rows+r)*lanes:][:lanes]
-			copy(d, a.w[r*channels+b*lanes:][:n])
+			d := dst[(b*rows+r)*lanes:][:lanes]
+			copy(d, w[r*g.Cout+b*lanes:][:n])
 			clear(d[n:])
 		}
-	})
-	return packed
+	}
+	return dst
 }
 
 // border is the width in pixels of the zeros around a picture.
@@ -86,29 +80,40 @@ func padImage(dst, src []float32, h, w, c int, b border) {
 	clear(dst[(b.top+h)*rowLen : (b.top+h+b.bottom)*rowLen])
 }
 
-type convArgs struct {
-	g            Conv
-	y, x, packed []float32
+// Forward is the Loop of ConvForward.
+type Forward struct {
+	G      Conv
+	Y, X   Pictures[float32]
+	W      []float32
+	packed []float32
+}
+
+// Begin implements Loop.
+func (l *Forward) Begin(*Pool) { l.packed = packWeights(l.packed, &l.G, l.W) }
+
+// End implements Loop.
+func (l *Forward) End(*Pool) {}
+
+// Picture implements Loop.
+func (l *Forward) Picture(s *Scratch, _, n int) {
+	g := &l.G
+	m := plane[float32, float32, float32]{
+		y: l.Y.At(s, n), x: l.X.At(s, n), w: l.packed,
+		tail: s.float32s(1, g.OutW()*2*lanes),
+		outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.K, kRun: g.K * g.Cin, group: 1,
+		xRow: g.padW() * g.Cin, xPix: g.Stride * g.Cin, xStep: g.Stride * g.padW() * g.Cin,
+		yRow: g.OutW() * g.Cout, yPix: g.Cout,
+	}
+	if g.Pad > 0 {
+		xp := s.float32s(0, g.padH()*g.padW()*g.Cin)
+		padImage(xp, m.x, g.H, g.W, g.Cin, border{g.Pad, g.Pad, g.Pad, g.Pad})
+		m.x = xp
+	}
+	m.run()
 }
 
 // ConvForward computes y = x * w for y (N, OutH, OutW, Cout), x (N, H, W, Cin)
 // and w (K, K, Cin, Cout).
 func ConvForward(p *Pool, g Conv, y, x, w []float32) {
-	packed := packWeights(p, &g, w)
-	loop(p, g.N, convArgs{g, y[:g.OutLen()], x[:g.InLen()], packed}, func(s *Scratch, n int, a *convArgs) {
-		g := &a.g
-		m := plane[float32, float32, float32]{
-			y: a.y[n*g.outImage():][:g.outImage()], x: a.x[n*g.inImage():][:g.inImage()], w: a.packed,
-			tail: s.float32s(1, g.OutW()*2*lanes),
-			outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.K, kRun: g.K * g.Cin, group: 1,
-			xRow: g.padW() * g.Cin, xPix: g.Stride * g.Cin, xStep: g.Stride * g.padW() * g.Cin,
-			yRow: g.OutW() * g.Cout, yPix: g.Cout,
-		}
-		if g.Pad > 0 {
-			xp := s.float32s(0, g.padH()*g.padW()*g.Cin)
-			padImage(xp, m.x, g.H, g.W, g.Cin, border{g.Pad, g.Pad, g.Pad, g.Pad})
-			m.x = xp
-		}
-		m.run()
-	})
+	p.Run(g.N, &Forward{G: g, Y: Batch(y[:g.OutLen()], g.N), X: Batch(x[:g.InLen()], g.N), W: w})
 }

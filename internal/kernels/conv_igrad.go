@@ -33,67 +33,83 @@ func (g *Conv) dyBorder(size, out int) (before, after int) {
 	return before, after
 }
 
+// InputGrad is the Loop of ConvInputGrad.
+type InputGrad struct {
+	G      Conv
+	DX, DY Pictures[float32]
+	W      []float32
+	packed []float32
+}
+
+// Begin implements Loop.
+func (l *InputGrad) Begin(*Pool) { l.packed = packPhases(l.packed, &l.G, l.W) }
+
+// End implements Loop.
+func (l *InputGrad) End(*Pool) {}
+
+// Picture implements Loop.
+func (l *InputGrad) Picture(s *Scratch, _, n int) {
+	g, dx, dy := &l.G, l.DX.At(s, n), l.DY.At(s, n)
+	top, bottom := g.dyBorder(g.H, g.OutH())
+	left, right := g.dyBorder(g.W, g.OutW())
+	rowLen := (left + g.OutW() + right) * g.Cout
+	dp := dy
+	if top|bottom|left|right != 0 {
+		dp = s.float32s(0, (top+g.OutH()+bottom)*rowLen)
+		padImage(dp, dy, g.OutH(), g.OutW(), g.Cout, border{top, left, bottom, right})
+	}
+	if g.Stride > g.K {
+		clear(dx) // positions between the taps
+	}
+	packed := l.packed
+	for i := 0; i < g.Stride; i++ {
+		for j := 0; j < g.Stride; j++ {
+			v, h := g.phase(i, g.H), g.phase(j, g.W)
+			size := v.count * h.count * g.Cout * blocksOf(g.Cin) * lanes
+			if size > 0 && v.length > 0 && h.length > 0 {
+				m := plane[float32, float32, float32]{
+					y: dx[(i*g.W+j)*g.Cin:], x: dp[(v.start+top)*rowLen+(h.start+left)*g.Cout:], w: packed[:size],
+					tail: s.float32s(1, g.W*2*lanes),
+					outH: v.length, outW: h.length, channels: g.Cin, kRows: v.count, kRun: h.count * g.Cout, group: 1,
+					xRow: rowLen, xPix: g.Cout, xStep: rowLen, yRow: g.Stride * g.W * g.Cin, yPix: g.Stride * g.Cin,
+				}
+				m.run()
+			}
+			packed = packed[size:]
+		}
+	}
+}
+
 // ConvInputGrad computes dx (N, H, W, Cin) from dy (N, OutH, OutW, Cout): a
 // convolution of dy with the flipped kernel whose input and output channels are
 // exchanged. With a stride, dx falls into Stride*Stride interleaved pictures,
 // each the convolution of dy with its own part of the kernel.
 func ConvInputGrad(p *Pool, g Conv, dx, dy, w []float32) {
-	packed := packPhases(p, &g, w)
-	loop(p, g.N, convArgs{g, dy[:g.OutLen()], dx[:g.InLen()], packed}, func(s *Scratch, n int, a *convArgs) {
-		g := &a.g
-		dx, dy := a.x[n*g.inImage():][:g.inImage()], a.y[n*g.outImage():][:g.outImage()]
-		top, bottom := g.dyBorder(g.H, g.OutH())
-		left, right := g.dyBorder(g.W, g.OutW())
-		rowLen := (left + g.OutW() + right) * g.Cout
-		dp := dy
-		if top|bottom|left|right != 0 {
-			dp = s.float32s(0, (top+g.OutH()+bottom)*rowLen)
-			padImage(dp, dy, g.OutH(), g.OutW(), g.Cout, border{top, left, bottom, right})
-		}
-		if g.Stride > g.K {
-			clear(dx) // positions between the taps
-		}
-		packed := a.packed
-		for i := 0; i < g.Stride; i++ {
-			for j := 0; j < g.Stride; j++ {
-				v, h := g.phase(i, g.H), g.phase(j, g.W)
-				size := v.count * h.count * g.Cout * blocksOf(g.Cin) * lanes
-				if size > 0 && v.length > 0 && h.length > 0 {
-					m := plane[float32, float32, float32]{
-						y: dx[(i*g.W+j)*g.Cin:], x: dp[(v.start+top)*rowLen+(h.start+left)*g.Cout:], w: packed[:size],
-						tail: s.float32s(1, g.W*2*lanes),
-						outH: v.length, outW: h.length, channels: g.Cin, kRows: v.count, kRun: h.count * g.Cout, group: 1,
-						xRow: rowLen, xPix: g.Cout, xStep: rowLen, yRow: g.Stride * g.W * g.Cin, yPix: g.Stride * g.Cin,
-					}
-					m.run()
-				}
-				packed = packed[size:]
-			}
-		}
-	})
+	p.Run(g.N, &InputGrad{G: g, DX: Batch(dx[:g.InLen()], g.N), DY: Batch(dy[:g.OutLen()], g.N), W: w})
 }
 
-// packPhases returns w (K, K, Cin, Cout) packed for ConvInputGrad, one part a
-// pair of phases: [block of Cin][taps, last first][Cout][16], zero padded, in the
-// pool's shared memory.
-func packPhases(p *Pool, g *Conv, w []float32) []float32 {
-	packed := p.shared(g.K * g.K * g.Cout * blocksOf(g.Cin) * lanes)
-	loop(p, blocksOf(g.Cin), packArgs{*g, packed, w[:g.WeightLen()]}, func(_ *Scratch, b int, a *packArgs) {
-		g, dst := &a.g, a.packed
-		for i := range g.Stride {
-			for j := range g.Stride {
-				v, h := g.phase(i, g.H), g.phase(j, g.W)
-				taps := v.count * h.count
+// packPhases writes w (K, K, Cin, Cout) for ConvInputGrad, one part a pair of
+// phases, [block of Cin][taps, last first][Cout][16], zero padded, into dst,
+// whose memory it reuses.
+func packPhases(dst []float32, g *Conv, w []float32) []float32 {
+	blocks := blocksOf(g.Cin)
+	dst, w = grow(dst, g.K*g.K*g.Cout*blocks*lanes), w[:g.WeightLen()]
+	part := dst
+	for i := range g.Stride {
+		for j := range g.Stride {
+			v, h := g.phase(i, g.H), g.phase(j, g.W)
+			taps := v.count * h.count
+			for b := range blocks {
 				for t := range taps {
 					r, s := v.first-t/h.count*g.Stride, h.first-t%h.count*g.Stride
-					d := dst[(b*taps+t)*g.Cout*lanes:][:g.Cout*lanes]
-					transpose(d, a.w[((r*g.K+s)*g.Cin+b*lanes)*g.Cout:], min(lanes, g.Cin-b*lanes), g.Cout)
+					d := part[(b*taps+t)*g.Cout*lanes:][:g.Cout*lanes]
+					transpose(d, w[((r*g.K+s)*g.Cin+b*lanes)*g.Cout:], min(lanes, g.Cin-b*lanes), g.Cout)
 				}
-				dst = dst[taps*g.Cout*blocksOf(g.Cin)*lanes:]
 			}
+			part = part[taps*g.Cout*blocks*lanes:]
 		}
-	})
-	return packed
+	}
+	return dst
 }
 
 // transpose writes src (rows, cols) to dst (cols, 16), zero padded.

@@ -57,13 +57,55 @@ func grow[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-type intArgs struct {
-	w         *IntWeights
-	codes     []uint8
-	zeroPoint uint8
+// IntForward is the Loop of ConvInt and ConvForwardCodes.
+type IntForward struct {
+	Weights   *IntWeights
+	Codes     Pictures[uint8]
+	ZeroPoint uint8
+	Bias      []int32 // may be nil
+	Y         Pictures[float32]
+	Scale     []float32                            // Y = Scale*acc, unless Sums is set
+	Sums      func(s *Scratch, n int, acc []int32) // takes the sums instead
 	init      []int32
-	each      func(worker, n int, acc []int32)
-	y, scale  []float32 // instead of each: y = scale*acc
+}
+
+// Begin implements Loop.
+func (l *IntForward) Begin(*Pool) {
+	l.init = grow(l.init, len(l.Weights.sum))
+	for c := range l.init {
+		l.init[c] = -int32(l.ZeroPoint) * l.Weights.sum[c]
+		if c < len(l.Bias) {
+			l.init[c] += l.Bias[c]
+		}
+	}
+}
+
+// End implements Loop.
+func (l *IntForward) End(*Pool) {}
+
+// Picture implements Loop.
+func (l *IntForward) Picture(s *Scratch, _, n int) {
+	w := l.Weights
+	g := &w.g
+	acc, codes := s.int32s(1, g.outImage()), l.Codes.At(s, n)
+	size := g.padH() * g.padW() * w.cin
+	if w.group == 4 {
+		x := codes
+		if g.Pad > 0 || w.cin != g.Cin {
+			x = s.bytes(0, size)
+			padCodes(x, codes, g, w.cin, l.ZeroPoint)
+		}
+		runInts(s, w, acc, l.init, x, w.bytes)
+	} else {
+		x := s.int16s(0, size)
+		padCodes(x, codes, g, w.cin, l.ZeroPoint)
+		runInts(s, w, acc, l.init, x, w.words)
+	}
+	if l.Sums != nil {
+		l.Sums(s, n, acc)
+	} else {
+		scaleInts(l.Y.At(s, n), acc, l.Scale)
+	}
 }
 
 // ConvInt computes, exactly in int32,
@@ -75,50 +117,16 @@ type intArgs struct {
 // in cache. acc may be overwritten; it is valid until each returns. bias may be
 // nil. The caller guarantees K*K*Cin*255*max|w| < 2^31.
 func ConvInt(p *Pool, w *IntWeights, n int, codes []uint8, zeroPoint uint8, bias []int32, each func(worker, n int, acc []int32)) {
-	convInt(p, n, bias, intArgs{w: w, codes: codes, zeroPoint: zeroPoint, each: each})
+	p.Run(n, &IntForward{Weights: w, Codes: Batch(codes[:n*w.g.inImage()], n), ZeroPoint: zeroPoint, Bias: bias,
+		Sums: func(s *Scratch, n int, acc []int32) { each(s.worker, n, acc) }})
 }
 
 // ConvForwardCodes computes y = scale[c] * acc as float32 for y (N, OutH, OutW,
 // Cout), where acc is the exact integer sum of ConvInt. scale has Cout entries:
 // input scale times weight scale, in float32.
 func ConvForwardCodes(p *Pool, w *IntWeights, n int, y []float32, codes []uint8, zeroPoint uint8, scale []float32) {
-	convInt(p, n, nil, intArgs{w: w, codes: codes, zeroPoint: zeroPoint, y: y[:n*w.g.outImage()], scale: scale[:w.g.Cout]})
-}
-
-func convInt(p *Pool, n int, bias []int32, a intArgs) {
-	g := &a.w.g
-	a.codes = a.codes[:n*g.inImage()]
-	a.init = p.common.int32s(0, len(a.w.sum))
-	for c := range a.init {
-		a.init[c] = -int32(a.zeroPoint) * a.w.sum[c]
-		if c < len(bias) {
-			a.init[c] += bias[c]
-		}
-	}
-	loop(p, n, a, func(s *Scratch, n int, a *intArgs) {
-		w := a.w
-		g := &w.g
-		acc := s.int32s(1, g.outImage())
-		codes := a.codes[n*g.inImage():][:g.inImage()]
-		size := g.padH() * g.padW() * w.cin
-		if w.group == 4 {
-			x := codes
-			if g.Pad > 0 || w.cin != g.Cin {
-				x = s.bytes(0, size)
-				padCodes(x, codes, g, w.cin, a.zeroPoint)
-			}
-			runInts(s, w, acc, a.init, x, w.bytes)
-		} else {
-			x := s.int16s(0, size)
-			padCodes(x, codes, g, w.cin, a.zeroPoint)
-			runInts(s, w, acc, a.init, x, w.words)
-		}
-		if a.each != nil {
-			a.each(s.worker, n, acc)
-		} else {
-			scaleInts(a.y[n*len(acc):][:len(acc)], acc, a.scale)
-		}
-	})
+	p.Run(n, &IntForward{Weights: w, Codes: Batch(codes[:n*w.g.inImage()], n), ZeroPoint: zeroPoint,
+		Y: Batch(y[:n*w.g.outImage()], n), Scale: scale[:w.g.Cout]})
 }
 
 func runInts[X, W any](s *Scratch, w *IntWeights, acc, init []int32, x []X, packed []W) {

@@ -17,26 +17,33 @@ type wgrad struct {
 	dwRow        int
 }
 
-// A batch is cut into at most gradPieces partial sums of together at most
-// gradFloats numbers. The cut depends on the geometry only, because the order
-// of a sum must not depend on the number of threads.
-const (
-	gradPieces = 16
-	gradFloats = 1 << 21
-)
+// gradFloats bounds the partial sums of a batch, one a piece unless that would
+// take more. The cut depends on the geometry only, because the order of a sum
+// must not depend on the number of threads.
+const gradFloats = 1 << 21
 
-type wgradArgs struct {
-	g         Conv
-	dw, x, dy []float32
-	codes     []uint8 // instead of x, which is scale*(codes - zeroPoint)
-	zeroPoint uint8
-	scale     float32
-	partial   []float32 // [pieces][pair of blocks of Cout][K*K*Cin][32, or 16 in an odd last]
+// WeightGrad is the Loop of ConvWeightGrad and ConvWeightGradCodes.
+type WeightGrad struct {
+	G         Conv
+	DW        []float32
+	DY        Pictures[float32]
+	X         Pictures[float32]
+	Codes     Pictures[uint8] // instead of X, which is Scale*(code - ZeroPoint)
+	ZeroPoint uint8
+	Scale     float32
+	partial   []float32 // [sum][pair of blocks of Cout][K*K*Cin][32, or 16 in an odd last]
 	size      int       // length of a partial sum
-	pieces    int
+	sums      int
 	rows      int // K*K*Cin
 	pairs     int
-	together  bool // one piece of work does all pairs of a partial sum
+}
+
+// Sums returns the number of partial sums. If it is less than Pieces(G.N), the
+// pictures of several pieces share a sum, and the loop must run alone, through
+// ConvWeightGrad.
+func (l *WeightGrad) Sums() int {
+	size := l.G.K * l.G.K * l.G.Cin * blocksOf(l.G.Cout) * lanes
+	return min(Pieces(l.G.N), max(1, gradFloats/size))
 }
 
 // pair is two neighbouring blocks of output channels, or an odd last one.
@@ -46,77 +53,96 @@ type pair struct {
 	from, to int // output channels; fewer than width in a last, partly filled block
 }
 
-func (a *wgradArgs) pair(i int) pair {
+func (l *WeightGrad) pair(i int) pair {
 	from := 2 * i * lanes
-	blocks := min(2, blocksOf(a.g.Cout)-2*i)
-	return pair{blocks, blocks * lanes, from, min(from+blocks*lanes, a.g.Cout)}
+	blocks := min(2, blocksOf(l.G.Cout)-2*i)
+	return pair{blocks, blocks * lanes, from, min(from+blocks*lanes, l.G.Cout)}
+}
+
+// Begin implements Loop.
+func (l *WeightGrad) Begin(p *Pool) {
+	g := &l.G
+	nb := blocksOf(g.Cout)
+	l.rows, l.pairs = g.K*g.K*g.Cin, (nb+1)/2
+	l.size, l.sums = l.rows*nb*lanes, l.Sums()
+	l.partial = grow(l.partial, l.sums*l.size)
+}
+
+// Picture implements Loop.
+func (l *WeightGrad) Picture(s *Scratch, piece, n int) {
+	if n == piece*l.G.N/l.sums { // the first of its piece
+		clear(l.partial[piece*l.size:][:l.size])
+	}
+	l.add(s, piece, n, 0, l.pairs)
+}
+
+// End implements Loop.
+func (l *WeightGrad) End(p *Pool) {
+	loop(p, l.pairs*l.G.K*l.G.K, l, func(_ *Scratch, i int, l **WeightGrad) { (*l).total(i/((*l).G.K*(*l).G.K), i%((*l).G.K*(*l).G.K)) })
 }
 
 // ConvWeightGrad computes dw (K, K, Cin, Cout) = sum over the batch of
 // x (N, H, W, Cin) against dy (N, OutH, OutW, Cout).
 func ConvWeightGrad(p *Pool, g Conv, dw, x, dy []float32) {
-	weightGrad(p, wgradArgs{g: g, dw: dw, x: x[:g.InLen()], dy: dy, scale: 1})
+	l := &WeightGrad{G: g, DW: dw[:g.WeightLen()], X: Batch(x[:g.InLen()], g.N), DY: Batch(dy[:g.OutLen()], g.N), Scale: 1}
+	l.Run(p)
 }
 
 // ConvWeightGradCodes is ConvWeightGrad for an input that is quantized:
 // x = scale*(codes - zeroPoint), padded with real zeros.
 func ConvWeightGradCodes(p *Pool, g Conv, dw []float32, codes []uint8, zeroPoint uint8, scale float32, dy []float32) {
-	weightGrad(p, wgradArgs{g: g, dw: dw, codes: codes[:g.InLen()], zeroPoint: zeroPoint, dy: dy, scale: scale})
+	l := &WeightGrad{G: g, DW: dw[:g.WeightLen()], Codes: Batch(codes[:g.InLen()], g.N), ZeroPoint: zeroPoint, DY: Batch(dy[:g.OutLen()], g.N), Scale: scale}
+	l.Run(p)
 }
 
-func weightGrad(p *Pool, a wgradArgs) {
-	g := &a.g
-	a.dw, a.dy = a.dw[:g.WeightLen()], a.dy[:g.OutLen()]
-	if g.N == 0 {
-		clear(a.dw)
+// Run runs the loop alone. Wide layers have fewer partial sums than pieces;
+// they are spread over workers by pairs of channel blocks instead.
+func (l *WeightGrad) Run(p *Pool) {
+	if l.G.N == 0 {
+		clear(l.DW)
 		return
 	}
-	nb := blocksOf(g.Cout)
-	a.rows, a.pairs = g.K*g.K*g.Cin, (nb+1)/2
-	a.size = a.rows * nb * lanes
-	a.pieces = min(gradPieces, g.N, max(1, gradFloats/a.size))
-	a.together = a.pieces == min(gradPieces, g.N)
-	a.partial = p.shared(a.pieces * a.size)
-	if a.together {
-		loop(p, a.pieces, a, func(s *Scratch, i int, a *wgradArgs) { a.partialSum(s, i, 0, a.pairs) })
-	} else {
-		loop(p, a.pieces*a.pairs, a, func(s *Scratch, i int, a *wgradArgs) {
-			a.partialSum(s, i/a.pairs, i%a.pairs, i%a.pairs+1)
-		})
+	if l.Sums() == Pieces(l.G.N) {
+		p.Run(l.G.N, l)
+		return
 	}
-	loop(p, a.pairs*g.K*g.K, a, func(_ *Scratch, i int, a *wgradArgs) { a.total(i/(a.g.K*a.g.K), i%(a.g.K*a.g.K)) })
+	l.Begin(p)
+	loop(p, l.sums*l.pairs, l, func(s *Scratch, i int, l **WeightGrad) {
+		a, piece, pair := *l, i/(*l).pairs, i%(*l).pairs
+		first, last := a.pair(pair), a.pair(pair)
+		clear(a.partial[piece*a.size:][first.from*a.rows : (last.from+last.width)*a.rows])
+		for n := piece * a.G.N / a.sums; n < (piece+1)*a.G.N/a.sums; n++ {
+			a.add(s, piece, n, pair, pair+1)
+		}
+	})
+	l.End(p)
 }
 
-// partialSum adds up the weight gradient over the pictures of a piece, for the
-// given pairs.
-func (a *wgradArgs) partialSum(s *Scratch, piece, first, last int) {
-	g := &a.g
+// add adds picture n to a partial sum, for the given pairs.
+func (l *WeightGrad) add(s *Scratch, piece, n, first, last int) {
+	g := &l.G
 	oh, ow := g.OutH(), g.OutW()
 	rowLen, run := g.padW()*g.Cin, g.K*g.Cin
-	sum := a.partial[piece*a.size:][:a.size]
-	end := a.pair(last - 1)
-	clear(sum[a.pair(first).from*a.rows : (end.from+end.width)*a.rows])
-	for n := piece * g.N / a.pieces; n < (piece+1)*g.N/a.pieces; n++ {
-		xp := a.padded(s, n)
-		for i := first; i < last; i++ {
-			q := a.pair(i)
-			part := sum[q.from*a.rows:][:a.rows*q.width]
-			dy := a.dy[n*g.outImage():][:g.outImage()]
-			if q.width != g.Cout {
-				dy = gather(s.float32s(1, oh*ow*q.width), dy, g.Cout, q)
-			}
-			// Few rows at a time, so that x and dy stay in the first-level cache
-			// while all of dw passes over them.
-			step := max(1, wgradCache/(g.Stride*rowLen+ow*q.width))
-			for i := 0; i < oh; i += step {
-				for r := range g.K {
-					wgradRow(&wgrad{
-						dw: &part[r*run*q.width], x: &xp[(i*g.Stride+r)*rowLen], dy: &dy[i*ow*q.width],
-						rows: min(step, oh-i), cols: ow, blocks: q.blocks, kRun: run,
-						xRow: g.Stride * rowLen, xPix: g.Stride * g.Cin,
-						dyRow: ow * q.width, dyPix: q.width, dwRow: q.width,
-					})
-				}
+	sum := l.partial[piece*l.size:][:l.size]
+	xp := l.padded(s, n)
+	for i := first; i < last; i++ {
+		q := l.pair(i)
+		part := sum[q.from*l.rows:][:l.rows*q.width]
+		dy := l.DY.At(s, n)
+		if q.width != g.Cout {
+			dy = gather(s.float32s(1, oh*ow*q.width), dy, g.Cout, q)
+		}
+		// Few rows at a time, so that x and dy stay in the first-level cache
+		// while all of dw passes over them.
+		step := max(1, wgradCache/(g.Stride*rowLen+ow*q.width))
+		for i := 0; i < oh; i += step {
+			for r := range g.K {
+				wgradRow(&wgrad{
+					dw: &part[r*run*q.width], x: &xp[(i*g.Stride+r)*rowLen], dy: &dy[i*ow*q.width],
+					rows: min(step, oh-i), cols: ow, blocks: q.blocks, kRun: run,
+					xRow: g.Stride * rowLen, xPix: g.Stride * g.Cin,
+					dyRow: ow * q.width, dyPix: q.width, dwRow: q.width,
+				})
 			}
 		}
 	}
@@ -126,19 +152,19 @@ func (a *wgradArgs) partialSum(s *Scratch, piece, first, last int) {
 const wgradCache = 5 << 10
 
 // padded returns picture n in float32 with its border.
-func (a *wgradArgs) padded(s *Scratch, n int) []float32 {
-	g := &a.g
+func (l *WeightGrad) padded(s *Scratch, n int) []float32 {
+	g := &l.G
 	xp := s.float32s(0, g.padH()*g.padW()*g.Cin)
-	if a.codes == nil {
-		padImage(xp, a.x[n*g.inImage():], g.H, g.W, g.Cin, border{g.Pad, g.Pad, g.Pad, g.Pad})
+	if l.Codes.Data == nil {
+		padImage(xp, l.X.At(s, n), g.H, g.W, g.Cin, border{g.Pad, g.Pad, g.Pad, g.Pad})
 		return xp
 	}
-	rowLen := g.padW() * g.Cin
+	codes, rowLen := l.Codes.At(s, n), g.padW()*g.Cin
 	clear(xp[:g.Pad*rowLen])
 	for i := 0; i < g.H; i++ {
 		d := xp[(i+g.Pad)*rowLen:][:rowLen]
 		clear(d[:g.Pad*g.Cin])
-		codesToFloat(d[g.Pad*g.Cin:][:g.W*g.Cin], a.codes[n*g.inImage()+i*g.W*g.Cin:][:g.W*g.Cin], a.zeroPoint)
+		codesToFloat(d[g.Pad*g.Cin:][:g.W*g.Cin], codes[i*g.W*g.Cin:][:g.W*g.Cin], l.ZeroPoint)
 		clear(d[(g.Pad+g.W)*g.Cin:])
 	}
 	clear(xp[(g.H+g.Pad)*rowLen:])
@@ -147,21 +173,21 @@ func (a *wgradArgs) padded(s *Scratch, n int) []float32 {
 
 // total adds a pair's partial sums of one kernel tap, in piece order whatever
 // the threads did, into the first and writes them to dw.
-func (a *wgradArgs) total(i, tap int) {
-	q, cin := a.pair(i), a.g.Cin
-	lo := q.from*a.rows + tap*cin*q.width
+func (l *WeightGrad) total(i, tap int) {
+	q, cin := l.pair(i), l.G.Cin
+	lo := q.from*l.rows + tap*cin*q.width
 	hi := lo + cin*q.width
-	sum := a.partial[lo:hi]
-	for piece := 1; piece < a.pieces; piece++ {
-		addRow(sum, sum, a.partial[piece*a.size:][lo:hi])
+	sum := l.partial[lo:hi]
+	for piece := 1; piece < l.sums; piece++ {
+		addRow(sum, sum, l.partial[piece*l.size:][lo:hi])
 	}
-	if a.scale != 1 {
+	if l.Scale != 1 {
 		for i := range sum {
-			sum[i] *= a.scale
+			sum[i] *= l.Scale
 		}
 	}
 	for ci := range cin {
-		copy(a.dw[(tap*cin+ci)*a.g.Cout:][q.from:q.to], sum[ci*q.width:])
+		copy(l.DW[(tap*cin+ci)*l.G.Cout:][q.from:q.to], sum[ci*q.width:])
 	}
 }
 

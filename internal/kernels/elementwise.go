@@ -57,45 +57,56 @@ func Affine2(p *Pool, y, g, x, a, b, d []float32) {
 	}})
 }
 
+// Moments is the Loop of ChannelMoments and, if DY is set, of ChannelGradSums.
+// Sum and Second have the length of Shift.
+type Moments struct {
+	Sum, Second []float64
+	X, DY       Pictures[float32]
+	Shift       []float32
+	N           int
+	part        []float32 // [picture][2][channel]
+}
+
+// Begin implements Loop.
+func (l *Moments) Begin(*Pool) {
+	l.part = grow(l.part, 2*l.N*len(l.Shift))
+	clear(l.part)
+}
+
+// Picture implements Loop.
+func (l *Moments) Picture(s *Scratch, _, n int) {
+	c := len(l.Shift)
+	part := l.part[2*n*c:][:2*c]
+	if l.DY.Data == nil {
+		momentsRow(part[:c], part[c:], l.X.At(s, n), l.Shift)
+	} else {
+		gradSumsRow(part[:c], part[c:], l.DY.At(s, n), l.X.At(s, n), l.Shift)
+	}
+}
+
+// End implements Loop.
+func (l *Moments) End(*Pool) {
+	c := len(l.Shift)
+	clear(l.Sum)
+	clear(l.Second)
+	for i := 0; i < l.N; i++ {
+		part := l.part[2*i*c:][:2*c]
+		for j := range l.Sum {
+			l.Sum[j] += float64(part[j])
+			l.Second[j] += float64(part[c+j])
+		}
+	}
+}
+
 // ChannelMoments adds up, over all pixels of a batch of n pictures, each
 // channel's x - shift[c] and its square. Sums run in float32 within a picture
 // and in float64 over pictures.
 func ChannelMoments(p *Pool, n int, sum, squares []float64, x, shift []float32) {
-	channelSums(p, n, sum, squares, sums{x: x, shift: shift})
+	p.Run(n, &Moments{Sum: sum, Second: squares, X: Batch(x, n), Shift: shift, N: n})
 }
 
 // ChannelGradSums adds up, over all pixels of a batch of n pictures, each
 // channel's dy and dy*(x - shift[c]).
 func ChannelGradSums(p *Pool, n int, sum, dot []float64, dy, x, shift []float32) {
-	channelSums(p, n, sum, dot, sums{x: x, dy: dy[:len(x)], shift: shift})
-}
-
-type sums struct {
-	x, dy, shift []float32
-	part         []float32 // [picture][2][channel]
-	each         int
-}
-
-func channelSums(p *Pool, n int, first, second []float64, a sums) {
-	c := len(a.shift)
-	a.part, a.each = p.shared(2*n*c), len(a.x)/max(n, 1)
-	clear(a.part)
-	loop(p, n, a, func(_ *Scratch, i int, a *sums) {
-		c, lo, hi := len(a.shift), i*a.each, (i+1)*a.each
-		s := a.part[2*i*c:][:2*c]
-		if a.dy == nil {
-			momentsRow(s[:c], s[c:], a.x[lo:hi], a.shift)
-		} else {
-			gradSumsRow(s[:c], s[c:], a.dy[lo:hi], a.x[lo:hi], a.shift)
-		}
-	})
-	clear(first)
-	clear(second)
-	for i := 0; i < n; i++ {
-		s := a.part[2*i*c:][:2*c]
-		for j := range first {
-			first[j] += float64(s[j])
-			second[j] += float64(s[c+j])
-		}
-	}
+	p.Run(n, &Moments{Sum: sum, Second: dot, X: Batch(x, n), DY: Batch(dy[:len(x)], n), Shift: shift, N: n})
 }

@@ -20,7 +20,7 @@ type Pool struct {
 	wake    []chan struct{}
 	done    sync.WaitGroup
 	fault   atomic.Pointer[any]
-	common  Scratch     // shared by the pieces of one loop: packed weights, partial sums
+	fused   fusedLoops
 	jobs    map[any]any // arguments of running loops, kept from call to call
 }
 
@@ -38,6 +38,7 @@ func NewPool(threads int) *Pool {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	p := &Pool{scratch: make([]Scratch, threads), jobs: map[any]any{}}
+	p.fused.pool = p
 	for w := 1; w < threads; w++ {
 		p.scratch[w].worker = w
 		wake := make(chan struct{}, 1)
@@ -152,9 +153,6 @@ func (s *Scratch) int32s(slot, n int) []int32 {
 func (s *Scratch) int16s(slot, n int) []int16 {
 	return unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(s.bytes(slot, 2*n)))), n)
 }
-
-// shared returns n float32 that the pieces of one loop share.
-func (p *Pool) shared(n int) []float32 { return p.common.float32s(0, n) }
 
 // alignedBytes returns n bytes that start on a 64-byte boundary, so that a
 // vector never straddles two cache lines.

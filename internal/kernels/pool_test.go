@@ -46,25 +46,23 @@ func TestAllocations(t *testing.T) {
 	x, y, w, c := make([]float32, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.WeightLen()), make([]float32, 20)
 	codes, iw, f := make([]uint8, g.InLen()), PackIntWeights(nil, g, make([]int8, g.WeightLen())), make([]float64, 20)
 	iw8, q := make([]int8, g.WeightLen()), Step{Scale: 1, Qp: 7}
-	each := func(_, _ int, _ []int32) {}
+	run := func(l ...Loop) func() { return func() { p.Run(g.N, l...) } }
+	X, Y, C := Batch(x, g.N), Batch(y, g.N), Batch(codes, g.N)
 	for name, f := range map[string]func(){
-		"ConvForward":         func() { ConvForward(p, g, y, x, w) },
-		"ConvInputGrad":       func() { ConvInputGrad(p, g, x, y, w) },
-		"ConvWeightGrad":      func() { ConvWeightGrad(p, g, w, x, y) },
-		"ConvWeightGradCodes": func() { ConvWeightGradCodes(p, g, w, codes, 3, 0.5, y) },
-		"PackIntWeights":      func() { PackIntWeights(iw, g, iw8) },
-		"ConvInt":             func() { ConvInt(p, iw, g.N, codes, 0, nil, each) },
-		"ConvForwardCodes":    func() { ConvForwardCodes(p, iw, g.N, y, codes, 0, c) },
-		"ReLU":                func() { ReLU(p, x, x) },
-		"ReLUGrad":            func() { ReLUGrad(p, x, x, x) },
-		"Add":                 func() { Add(p, x, x, x) },
-		"Affine":              func() { Affine(p, y, y, c, c) },
-		"Affine2":             func() { Affine2(p, y, y, y, c, c, c) },
-		"ChannelMoments":      func() { ChannelMoments(p, g.N, f, f, y, c) },
-		"ChannelGradSums":     func() { ChannelGradSums(p, g.N, f, f, y, y, c) },
-		"Quantize":            func() { Quantize(p, codes, x, q) },
-		"Dequantize":          func() { Dequantize(p, x, codes, q) },
-		"QuantizeGrad":        func() { QuantizeGrad(p, g.N, x, x, x, q) },
+		"Forward":        run(&Forward{G: g, Y: Y, X: X, W: w}),
+		"InputGrad":      run(&InputGrad{G: g, DX: X, DY: Y, W: w}),
+		"WeightGrad":     run(&WeightGrad{G: g, DW: w, X: X, DY: Y, Scale: 1}, &WeightGrad{G: g, DW: w, Codes: C, DY: Y, Scale: 0.5}),
+		"PackIntWeights": func() { PackIntWeights(iw, g, iw8) },
+		"IntForward":     run(&IntForward{Weights: iw, Codes: C, Y: Y, Scale: c}),
+		"Moments":        run(&Moments{Sum: f, Second: f, X: Y, Shift: c, N: g.N}, &Moments{Sum: f, Second: f, X: Y, DY: Y, Shift: c, N: g.N}),
+		"StepGrad":       run(&StepGrad{DX: X, X: X, DY: X, Q: q, N: g.N}),
+		"ReLU":           func() { ReLU(p, x, x) },
+		"ReLUGrad":       func() { ReLUGrad(p, x, x, x) },
+		"Add":            func() { Add(p, x, x, x) },
+		"Affine":         func() { Affine(p, y, y, c, c) },
+		"Affine2":        func() { Affine2(p, y, y, y, c, c, c) },
+		"Quantize":       func() { Quantize(p, codes, x, q) },
+		"Dequantize":     func() { Dequantize(p, x, codes, q) },
 	} {
 		f()
 		if n := testing.AllocsPerRun(20, f); n > 0 {

@@ -14,12 +14,9 @@ type Step struct {
 }
 
 type codeArgs struct {
-	codes  []uint8
-	x, dy  []float32
-	y      []float32
-	q      Step
-	part   []float32 // QuantizeGrad: [picture][16]
-	length int       // elements a piece of work has
+	codes []uint8
+	x, y  []float32
+	q     Step
 }
 
 // Quantize writes the codes of x.
@@ -38,6 +35,34 @@ func Dequantize(p *Pool, y []float32, codes []uint8, q Step) {
 	})
 }
 
+// StepGrad is the Loop of QuantizeGrad; Sum is its result after End.
+type StepGrad struct {
+	DX, X, DY Pictures[float32]
+	Q         Step
+	N         int
+	Sum       float64
+	part      []float32 // [picture][16]
+}
+
+// Begin implements Loop.
+func (l *StepGrad) Begin(*Pool) {
+	l.part = grow(l.part, l.N*lanes)
+	clear(l.part)
+}
+
+// Picture implements Loop.
+func (l *StepGrad) Picture(s *Scratch, _, n int) {
+	quantizeGradRow((*[lanes]float32)(l.part[n*lanes:]), l.DX.At(s, n), l.X.At(s, n), l.DY.At(s, n), &l.Q)
+}
+
+// End implements Loop.
+func (l *StepGrad) End(*Pool) {
+	l.Sum = 0
+	for _, v := range l.part {
+		l.Sum += float64(v)
+	}
+}
+
 // QuantizeGrad passes dy through the quantizer by the clipped straight-through
 // estimator, dx = dy where Qn <= x/Scale <= Qp, else 0, and returns the sum of
 //
@@ -48,18 +73,9 @@ func Dequantize(p *Pool, y []float32, codes []uint8, q Step) {
 // lanes within a picture (element i in lane i mod 16) and in float64 over lanes
 // and pictures. dx may be dy.
 func QuantizeGrad(p *Pool, n int, dx, x, dy []float32, q Step) float64 {
-	part := p.shared(n * lanes)
-	clear(part)
-	a := codeArgs{y: dx[:len(x)], x: x, dy: dy[:len(x)], q: q, part: part, length: len(x) / max(n, 1)}
-	loop(p, n, a, func(_ *Scratch, i int, a *codeArgs) {
-		lo, hi := i*a.length, (i+1)*a.length
-		quantizeGradRow((*[lanes]float32)(a.part[i*lanes:]), a.y[lo:hi], a.x[lo:hi], a.dy[lo:hi], &a.q)
-	})
-	sum := 0.0
-	for _, v := range part {
-		sum += float64(v)
-	}
-	return sum
+	l := &StepGrad{DX: Batch(dx[:len(x)], n), X: Batch(x, n), DY: Batch(dy[:len(x)], n), Q: q, N: n}
+	p.Run(n, l)
+	return l.Sum
 }
 
 // Requantize writes codes = clip(roundHalfEven(acc*mult[c]) + zeroPoint, lo, hi)

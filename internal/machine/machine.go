@@ -1,9 +1,10 @@
 // Package machine runs a Gorgonia graph of our operations: it prunes what no
-// output needs, plans all memory once in one arena by liveness, and then runs
-// without allocating.
+// output needs, fuses loops over the pictures of a batch, plans all memory once
+// in one arena by liveness, and then runs without allocating.
 package machine
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -16,31 +17,36 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 )
 
-// Options are the switches of a machine.
+// Options are the switches of a machine. None changes results.
 type Options struct {
-	// Keep lists nodes whose values must survive the run although no output
-	// needs them any more.
-	Keep []*G.Node
+	// Unfused runs every operation alone, so that each sees its inputs whole.
+	Unfused bool
 	// Poison fills a buffer with 0xFF (NaN) after its last use, which makes a
 	// mistake in the plan visible. For tests.
 	Poison bool
-	// Profile measures the time of each step.
+	// Profile measures the time of each operation; implies Unfused.
 	Profile bool
 }
 
 // Machine executes one graph. It implements gorgonia.VM. It is not safe for
 // concurrent use.
 type Machine struct {
+	pool  *kernels.Pool
 	opt   Options
 	steps []step
 	arena []byte
 	plan  *plan
 }
 
+// step is one group: an operation alone, or fused loops.
 type step struct {
 	label, kind string
 	run         func(*graph.Call) error
-	call        graph.Call
+	calls       []*graph.Call
+	labels      []string
+	loops       []graph.Loop // empty for an operation alone
+	bodies      []kernels.Loop
+	batch       int
 	inputs      []input  // operands that gorgonia.Let may rebind between runs
 	dead        [][]byte // buffers to poison after this step
 	spent       time.Duration
@@ -48,20 +54,19 @@ type step struct {
 }
 
 type input struct {
-	k int
-	n *G.Node
+	call *graph.Call
+	k    int
+	n    *G.Node
 }
 
 // New plans the computation of the outputs, which keep their values until the
 // next run. Pass every node whose Value will be read, gradients included.
 func New(pool *kernels.Pool, opt Options, outputs ...*G.Node) (*Machine, error) {
-	m := &Machine{opt: opt}
-	p, err := newPlan(pool, append(append([]*G.Node{}, outputs...), opt.Keep...))
+	p, err := newPlan(pool, !opt.Unfused && !opt.Profile, outputs)
 	if err != nil {
 		return nil, err
 	}
-	m.plan = p
-	m.arena = alignedArena(p.size)
+	m := &Machine{pool: pool, opt: opt, plan: p, arena: alignedArena(p.size)}
 	if err := m.bind(p); err != nil {
 		return nil, err
 	}
@@ -78,12 +83,17 @@ func alignedArena(n int) []byte {
 // ArenaBytes returns the size of the planned memory.
 func (m *Machine) ArenaBytes() int { return m.plan.size }
 
+// Steps returns the number of groups that a run goes through.
+func (m *Machine) Steps() int { return len(m.steps) }
+
 // bind gives every operation its buffers.
 func (m *Machine) bind(p *plan) error {
 	values := map[*G.Node]G.Value{}
 	for _, n := range p.order {
 		values[n] = n.Value()
 	}
+	local := map[*G.Node]bool{}
+	var group []*planned
 	for i, o := range p.ops {
 		if o.reads {
 			src, _ := graph.Inspect(o.children[0])
@@ -93,41 +103,71 @@ func (m *Machine) bind(p *plan) error {
 			}
 			continue
 		}
-		s := step{label: o.label, kind: o.kind, run: o.run}
-		if o.out.Rank == 0 {
-			s.call.Out = G.NewF32(0)
-		} else {
-			s.call.Out = m.view(o.storage, o.out.Dtype, o.n.Shape())
+		group = append(group, o)
+		if i+1 < len(p.ops) && p.ops[i+1].group == o.group {
+			continue
 		}
-		values[o.n] = s.call.Out
-		if err := G.UnsafeLet(o.n, s.call.Out); err != nil {
-			return fmt.Errorf("machine: %s: %w", o.label, err)
+		if err := m.addStep(p, group, values, local); err != nil {
+			return err
+		}
+		group = group[:0]
+	}
+	return nil
+}
+
+func (m *Machine) addStep(p *plan, group []*planned, values map[*G.Node]G.Value, local map[*G.Node]bool) error {
+	first := group[0]
+	s := step{label: first.label, kind: first.kind, batch: first.batch}
+	fused := first.loops && !m.opt.Unfused && !m.opt.Profile
+	for _, o := range group {
+		c := &graph.Call{Fused: fused, Workers: m.pool.Threads()}
+		if o.out.Rank == 0 {
+			c.Out = G.NewF32(0)
+		} else if c.LocalOut = o.storage.local; c.LocalOut {
+			shape := o.n.Shape().Clone()
+			shape[0] = m.pool.Threads()
+			c.Out, local[o.n] = m.view(o.storage, o.out.Dtype, shape), true
+		} else {
+			c.Out = m.view(o.storage, o.out.Dtype, o.n.Shape())
+		}
+		values[o.n] = c.Out
+		if !c.LocalOut { // a local value is never whole
+			if err := G.UnsafeLet(o.n, c.Out); err != nil {
+				return fmt.Errorf("machine: %s: %w", o.label, err)
+			}
 		}
 		for k, b := range o.auxSpec {
-			s.call.Aux = append(s.call.Aux, m.view(o.aux[k], b.Dtype, b.Shape))
+			c.Aux = append(c.Aux, m.view(o.aux[k], b.Dtype, b.Shape))
 		}
 		if len(o.auxSpec) > 0 {
-			o.info.BindAux(s.call.Aux)
-			p.auxValues[o.info] = s.call.Aux
+			o.info.BindAux(c.Aux)
+			p.auxValues[o.info] = c.Aux
 		}
-		for k, c := range o.children {
-			if values[c] == nil {
-				return fmt.Errorf("machine: %s: input %v has no value", o.label, c)
+		for k, ch := range o.children {
+			if values[ch] == nil {
+				return fmt.Errorf("machine: %s: input %v has no value", o.label, ch)
 			}
-			s.call.In = append(s.call.In, values[c])
-			if c.Op() == nil {
-				s.inputs = append(s.inputs, input{k, c})
-			}
-		}
-		if m.opt.Poison {
-			for _, st := range p.storages {
-				if st.last == i && !st.pinned {
-					s.dead = append(s.dead, m.arena[st.offset:st.offset+st.size])
-				}
+			c.In, c.LocalIn = append(c.In, values[ch]), append(c.LocalIn, local[ch])
+			if ch.Op() == nil {
+				s.inputs = append(s.inputs, input{c, k, ch})
 			}
 		}
-		m.steps = append(m.steps, s)
+		s.calls, s.labels = append(s.calls, c), append(s.labels, o.label)
+		if fused {
+			l := o.loop(c)
+			s.loops, s.bodies = append(s.loops, l), append(s.bodies, l.Body)
+		} else {
+			s.run = func(c *graph.Call) error { return p.run(o, c) }
+		}
 	}
+	if m.opt.Poison {
+		for _, st := range p.storages {
+			if st.last == first.group && !st.pinned {
+				s.dead = append(s.dead, m.arena[st.offset:st.offset+st.size])
+			}
+		}
+	}
+	m.steps = append(m.steps, s)
 	return nil
 }
 
@@ -147,7 +187,7 @@ func (m *Machine) view(s *storage, dt tensor.Dtype, shape tensor.Shape) *tensor.
 	case tensor.Int32:
 		data = unsafe.Slice((*int32)(p), n)
 	default:
-		panic(fmt.Sprintf("machine: no buffers of type %v", dt)) // newPlan has refused it
+		panic(fmt.Sprintf("machine: no buffers of type %v", dt)) // our operations have no other
 	}
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
 }
@@ -158,13 +198,13 @@ func (m *Machine) RunAll() error {
 	for i := range m.steps {
 		s := &m.steps[i]
 		for _, in := range s.inputs {
-			s.call.In[in.k] = in.n.Value()
+			in.call.In[in.k] = in.n.Value()
 		}
 		var t time.Time
 		if m.opt.Profile {
 			t = time.Now()
 		}
-		if err := s.do(); err != nil {
+		if err := s.do(m.pool); err != nil {
 			return err
 		}
 		if m.opt.Profile {
@@ -180,16 +220,34 @@ func (m *Machine) RunAll() error {
 	return nil
 }
 
-func (s *step) do() (err error) {
+func (s *step) do(pool *kernels.Pool) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%s: panic: %v\n%s", s.label, r, debug.Stack())
+			err = fmt.Errorf("%s: panic: %v\n%s", s.name(), r, debug.Stack())
 		}
 	}()
-	if err := s.run(&s.call); err != nil {
-		return fmt.Errorf("%s: %w", s.label, err)
+	if s.run != nil {
+		if err := s.run(s.calls[0]); err != nil {
+			return fmt.Errorf("%s: %w", s.label, err)
+		}
+		return nil
+	}
+	if err := graph.RunLoops(pool, s.batch, s.loops, s.bodies); err != nil {
+		var l *graph.LoopError
+		if errors.As(err, &l) {
+			return fmt.Errorf("%s: %w", s.labels[l.Index], l.Err)
+		}
+		return err
 	}
 	return nil
+}
+
+// name lists the operations of a step.
+func (s *step) name() string {
+	if len(s.labels) == 1 {
+		return s.label
+	}
+	return fmt.Sprintf("one of %q", s.labels)
 }
 
 // Reset does nothing: buffers are reused as they are.

@@ -16,19 +16,21 @@ import (
 type plan struct {
 	pool      *kernels.Pool
 	order     []*G.Node // all nodes that outputs need, children first
-	ops       []*planned
+	isOp      map[*G.Node]bool
+	byNode    map[*G.Node]*planned
+	ops       []*planned // in order of execution
+	groups    int
 	storages  []*storage
 	auxValues map[graph.Node][]*tensor.Dense
 	size      int // of the arena in bytes
 }
 
-// planned is one operation; its index in plan.ops is its time.
+// planned is one operation.
 type planned struct {
 	n           *G.Node
 	info        graph.Node
 	label, kind string
 	children    []*G.Node
-	run         func(*graph.Call) error
 	out         graph.Arg
 	auxSpec     []graph.Buffer
 	storage     *storage
@@ -36,24 +38,30 @@ type planned struct {
 	reads       bool // the node is the k-th auxiliary output of its child
 	k           int
 	inPlace     int
-	orderOnly   func(int) bool
+	foreign     bool // the sum of two gradients, Gorgonia's own
+	loops       bool // a loop over pictures
+	batch       int  // pictures of the loop
+	group       int  // groups run one after the other
 }
 
-// storage is one buffer: it is written at time first and read until last.
+// storage is one buffer: groups from first to last need it.
 type storage struct {
 	first, last  int
+	lastOp       int // index of the last operation that reads it
 	size, offset int
 	pinned       bool // keeps its contents after the run
+	local        bool // holds one picture a worker
 }
 
-func newPlan(pool *kernels.Pool, outputs []*G.Node) (*plan, error) {
-	p := &plan{pool: pool, auxValues: map[graph.Node][]*tensor.Dense{}}
+func newPlan(pool *kernels.Pool, fuse bool, outputs []*G.Node) (*plan, error) {
+	p := &plan{pool: pool, auxValues: map[graph.Node][]*tensor.Dense{}, isOp: map[*G.Node]bool{}, byNode: map[*G.Node]*planned{}}
 	if len(outputs) == 0 {
 		return nil, fmt.Errorf("machine: no outputs asked for")
 	}
 	if err := p.collect(outputs); err != nil {
 		return nil, err
 	}
+	p.schedule(fuse)
 	p.lifetimes(outputs)
 	p.place()
 	return p, nil
@@ -109,52 +117,77 @@ func (p *plan) collect(outputs []*G.Node) error {
 			}
 			continue
 		}
-		o := &planned{n: n, children: children[n], inPlace: -1, orderOnly: func(int) bool { return false }}
+		o := &planned{n: n, children: children[n], inPlace: -1}
 		if info, ok := graph.Inspect(n); ok {
-			o.info, o.label, o.kind, o.run = info, info.Label(), info.Kind(), info.Forward
-			o.out, o.auxSpec, o.inPlace, o.orderOnly = info.Out(), info.Aux(), info.InPlace(), info.OrderOnly
+			o.info, o.label, o.kind = info, info.Label(), info.Kind()
+			o.out, o.auxSpec, o.inPlace, o.loops = info.Out(), info.Aux(), info.InPlace(), info.Loops()
 			o.k, o.reads = info.Reads()
-		} else if err := p.foreign(o); err != nil {
+		} else if err := o.adopt(); err != nil {
 			return err
 		}
+		o.batch = batchOf(o)
 		p.ops = append(p.ops, o)
+		p.isOp[n], p.byNode[n] = true, o
 	}
 	return nil
 }
 
-// foreign accepts the one operation of Gorgonia's that Grad inserts: the sum
-// of the gradients that reach one node on several paths.
-func (p *plan) foreign(o *planned) error {
+// adopt accepts the one operation of Gorgonia's that Grad inserts: the sum of
+// the gradients that reach one node on several paths.
+func (o *planned) adopt() error {
 	n := o.n
-	if n.Op().String() != "+ false" || len(o.children) != 2 || n.Dtype() != tensor.Float32 ||
+	if n.Op().String() != "+ false" || len(o.children) != 2 || n.Dtype() != tensor.Float32 || n.Dims() == 0 ||
 		!o.children[0].Shape().Eq(n.Shape()) || !o.children[1].Shape().Eq(n.Shape()) {
 		return fmt.Errorf("machine: operation %v of Gorgonia is not supported", n)
 	}
-	o.label, o.kind = "gradient sum", "add"
+	o.label, o.kind, o.foreign, o.inPlace = "gradient sum", "gradient sum", true, 0
 	o.out = graph.Arg{Dtype: tensor.Float32, Rank: n.Dims()}
-	o.inPlace = 0
-	if o.out.Rank == 0 {
-		o.run = func(c *graph.Call) error { c.SetScalar(c.Scalar(0) + c.Scalar(1)); return nil }
-	} else {
-		o.run = func(c *graph.Call) error { kernels.Add(p.pool, c.OutF32(), c.F32(0), c.F32(1)); return nil }
-	}
+	o.loops = n.Dims() == 4 // activations; parameters have several users rarely
 	return nil
+}
+
+// loop returns the operation's loop for a call.
+func (o *planned) loop(c *graph.Call) graph.Loop {
+	if !o.foreign {
+		return o.info.Loop(c)
+	}
+	var y, a, b kernels.Pictures[float32]
+	return graph.Loop{
+		Before: func() error { y, a, b = c.OutPictures(), c.Pictures(0), c.Pictures(1); return nil },
+		Body:   &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.AddRow(y.At(s, n), a.At(s, n), b.At(s, n)) }},
+	}
+}
+
+// run computes the operation alone.
+func (p *plan) run(o *planned, c *graph.Call) error {
+	if o.foreign {
+		kernels.Add(p.pool, c.OutF32(), c.F32(0), c.F32(1))
+		return nil
+	}
+	return o.info.Forward(c)
 }
 
 // lifetimes gives every output a storage and finds when it is needed last.
 func (p *plan) lifetimes(outputs []*G.Node) {
-	last := map[*G.Node]int{}
+	end := p.groups
+	last := map[*G.Node]int{}    // group
+	lastOp := map[*G.Node]int{}  // operation
+	shared := map[*G.Node]bool{} // read by another group, or whole
 	auxLast := map[graph.Node][]int{}
-	for t, o := range p.ops {
-		last[o.n] = max(last[o.n], t)
-		for i, c := range o.children {
-			if !o.orderOnly(i) && !o.reads {
-				last[c] = t
+	for i, o := range p.ops {
+		last[o.n], lastOp[o.n] = max(last[o.n], o.group), max(lastOp[o.n], i)
+		for k, c := range o.children {
+			if o.reads || !o.foreign && o.info.OrderOnly(k) {
+				continue
+			}
+			last[c], lastOp[c] = max(last[c], o.group), i
+			if from := p.byNode[c]; from != nil && (from.group != o.group || !o.picture(k)) {
+				shared[c] = true
 			}
 		}
 	}
 	for _, n := range outputs {
-		last[n] = len(p.ops)
+		last[n], lastOp[n], shared[n] = end, len(p.ops), true
 	}
 	for _, o := range p.ops {
 		if o.reads {
@@ -167,40 +200,44 @@ func (p *plan) lifetimes(outputs []*G.Node) {
 	}
 	of := map[*G.Node]*storage{}
 	add := func(first, last, size int) *storage {
-		s := &storage{first: first, last: max(first, last), size: (size + 63) &^ 63, pinned: last == len(p.ops)}
+		s := &storage{first: first, last: max(first, last), size: (size + 63) &^ 63, pinned: last == end}
 		p.storages = append(p.storages, s)
 		return s
 	}
-	for t, o := range p.ops {
+	for i, o := range p.ops {
 		if o.reads {
 			continue
 		}
 		for k, b := range o.auxSpec {
-			end := t
+			until := o.group
 			if k < len(auxLast[o.info]) {
-				end = max(t, auxLast[o.info][k])
+				until = max(until, auxLast[o.info][k])
 			}
-			o.aux = append(o.aux, add(t, end, b.Shape.TotalSize()*int(b.Dtype.Size())))
+			o.aux = append(o.aux, add(o.group, until, b.Shape.TotalSize()*int(b.Dtype.Size())))
 		}
 		if o.out.Rank == 0 {
 			continue
 		}
 		size := o.n.Shape().TotalSize() * int(o.out.Dtype.Size())
+		local := o.outPicture() && !shared[o.n]
+		if local {
+			size = size / o.batch * p.pool.Threads()
+		}
 		if k := o.inPlace; k >= 0 {
 			s := of[o.children[k]]
 			// Another operand in the same buffer would be overwritten too.
-			shared := false
-			for i, c := range o.children {
-				shared = shared || i != k && of[c] == s && s != nil
+			taken := false
+			for j, c := range o.children {
+				taken = taken || j != k && of[c] == s && s != nil
 			}
-			if s != nil && !shared && s.last == t && s.size == (size+63)&^63 {
-				s.last = max(t, last[o.n])
-				s.pinned = last[o.n] == len(p.ops)
+			if s != nil && !taken && s.lastOp == i && s.local == local && s.size == (size+63)&^63 {
+				s.last, s.lastOp, s.pinned = max(s.last, last[o.n]), lastOp[o.n], last[o.n] == end
 				o.storage, of[o.n] = s, s
 			}
 		}
 		if o.storage == nil {
-			o.storage = add(t, last[o.n], size)
+			o.storage = add(o.group, last[o.n], size)
+			o.storage.lastOp, o.storage.local = lastOp[o.n], local
 			of[o.n] = o.storage
 		}
 	}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/train"
+)
+
+type benchOptions struct {
+	config  string
+	batch   int
+	steps   int
+	threads int
+	profile bool
+	json    bool
+}
+
+func newBenchCommand() *cobra.Command {
+	var o benchOptions
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure the speed of training and evaluation",
+		Long: `Measure how many pictures a second this machine trains and evaluates, peak
+memory, and the speed of the convolution kernels next to the measured peak of
+fused multiply-adds of one thread. The pictures are random; no data is read.
+Rates are medians.
+
+EXIT STATUS
+  0    done
+  1    failed
+  2    the command line or the config is wrong
+  130  interrupted`,
+		Example: `  qat bench
+  qat bench --config resnet20_w8a8 --batch 64 --threads 1 --profile`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			err := checkThreads(c, o.threads)
+			if c.Flags().Changed("batch") && o.batch < 1 {
+				err = errors.Join(err, usagef(c, "--batch wants a number of 1 or more, found %d", o.batch))
+			}
+			if o.steps < 1 {
+				err = errors.Join(err, usagef(c, "--steps wants a number of 1 or more, found %d", o.steps))
+			}
+			if err != nil {
+				return err
+			}
+			return runBench(c.Context(), o, c.OutOrStdout())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.config, "config", "resnet20_w4a4", "`CONFIG` whose network is measured")
+	f.IntVar(&o.batch, "batch", 0, "pictures of a training step, `N` (default the config's train.batch)")
+	f.IntVar(&o.steps, "steps", 20, "training steps to measure, `N`")
+	addThreads(c, &o.threads)
+	f.BoolVar(&o.profile, "profile", false, "measure the time of each kind of operation of a training step")
+	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	return c
+}
+
+func runBench(ctx context.Context, o benchOptions, stdout io.Writer) error {
+	var overrides []string
+	if o.batch > 0 {
+		overrides = append(overrides, fmt.Sprintf("train.batch=%d", o.batch))
+	}
+	cfg, err := configs.Load(o.config, overrides)
+	if err != nil {
+		return err
+	}
+	r, err := train.Bench(ctx, cfg, train.BenchOptions{Threads: o.threads, Steps: o.steps, Profile: o.profile})
+	if err != nil {
+		return err
+	}
+	if err := printBench(stdout, r); err != nil || !o.json {
+		return err
+	}
+	return printJSON(stdout, r)
+}
+
+func printBench(w io.Writer, r *train.BenchResult) error {
+	fmt.Fprintf(w, "%s, batch %d, on %s, %s kernels, threads: %d\n", r.Config, r.Batch, r.CPU, r.KernelPath, r.Threads)
+	t := newTable(w)
+	t.row("training", fmt.Sprintf("%.0f pictures/s", r.Train))
+	if r.Eval > 0 {
+		t.row("evaluation, integer network", fmt.Sprintf("%.0f pictures/s", r.Eval))
+	}
+	t.row("evaluation, simulated", fmt.Sprintf("%.0f pictures/s", r.Simulate))
+	if r.PeakRSSMiB > 0 {
+		t.row("peak memory", fmt.Sprintf("%.0f MiB", r.PeakRSSMiB))
+	}
+	t.row("allocated in a training step", fmt.Sprintf("%.0f B, %.0f times", r.BytesPerStep, r.AllocsPerStep))
+	t.row("peak of fused multiply-adds", fmt.Sprintf("%.1f GFLOP/s on one thread", r.PeakGFLOPS))
+	t.row()
+	t.row("KERNEL", "SHAPE", "GOP/S", "OF PEAK")
+	for _, k := range r.Kernels {
+		t.row(k.Name, k.Shape, fmt.Sprintf("%.1f", k.GFLOPS), fmt.Sprintf("%.0f %%", 100*k.Share))
+	}
+	if len(r.Operations) > 0 {
+		t.row()
+		t.row("OPERATION", "MS A STEP", "SHARE")
+		for _, o := range r.Operations {
+			t.row(o.Kind, fmt.Sprintf("%.2f", o.Milliseconds), fmt.Sprintf("%.1f %%", 100*o.Share))
+		}
+	}
+	return t.flush()
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/train"
+)
+
+func newConfigCommand() *cobra.Command {
+	c := newGroup(&cobra.Command{
+		Use:   "config",
+		Short: "Check, print and list configs",
+	})
+	c.AddCommand(newConfigCheckCommand(), newConfigPrintCommand(), newConfigSchemaCommand(), newConfigListCommand())
+	return c
+}
+
+const configStatus = `
+
+EXIT STATUS
+  0  done
+  2  the command line or the config is wrong`
+
+func newConfigCheckCommand() *cobra.Command {
+	var js bool
+	c := &cobra.Command{
+		Use:   "check CONFIG [KEY=VALUE...]",
+		Short: "Validate a config and print the resolved per-layer table",
+		Long: `Validate a config and print what it makes of each layer: shapes, bits, sign,
+granularity, parameters, multiplications and additions (MACs), BitOps and
+deployed size, and whether the network can be exported. It needs no data.
+
+All mistakes are reported at once, each with file, line and column.` + configStatus,
+		Example: `  qat config check my.yaml
+  qat config check quickstart quant.weights.bits=3`,
+		Args: wantConfig,
+		RunE: func(c *cobra.Command, args []string) error {
+			return runConfigCheck(args[0], args[1:], js, c.OutOrStdout())
+		},
+	}
+	c.Flags().BoolVar(&js, "json", false, "end stdout with one JSON object")
+	return c
+}
+
+func newConfigPrintCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "print CONFIG [KEY=VALUE...]",
+		Short: "Print the resolved config with the origin of each value",
+		Long: `Print the config as YAML with every key, no inheritance left, and the origin of
+each value as a comment: file and line, argument, or default.` + configStatus,
+		Example: `  qat config print resnet20_w4a4 train.lr=0.02`,
+		Args:    wantConfig,
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := configs.Load(args[0], args[1:])
+			if err == nil {
+				_, err = c.OutOrStdout().Write(cfg.AnnotatedYAML())
+			}
+			return err
+		},
+	}
+}
+
+func newConfigSchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of configs, for editors",
+		Long:  `Print the JSON Schema (draft 2020-12) of config files.` + configStatus,
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := c.OutOrStdout().Write(configs.Schema())
+			return err
+		},
+	}
+}
+
+func newConfigListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the embedded configs",
+		Long:  `List the embedded configs, which every command takes by name.` + configStatus,
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			t := newTable(c.OutOrStdout())
+			for _, e := range configs.Names() {
+				t.row(e.Name, e.Description)
+			}
+			return t.flush()
+		},
+	}
+}
+
+func wantConfig(c *cobra.Command, args []string) error {
+	return wantArgs(1, -1, "CONFIG, a file or a name of \"qat config list\"")(c, args)
+}
+
+type configReport struct {
+	Config     string       `json:"config"`
+	Layers     []layers.Row `json:"layers"`
+	Params     int          `json:"params"`
+	MACs       int64        `json:"macs"`
+	BitOps     int64        `json:"bitops"`
+	SizeBytes  int64        `json:"size_bytes"`
+	NotInteger string       `json:"not_integer,omitempty"`
+}
+
+func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer) error {
+	cfg, err := configs.Load(config, overrides)
+	if err != nil {
+		return err
+	}
+	m, err := train.Describe(cfg)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	net := m.Net
+	r := configReport{Config: cfg.Name, Layers: net.Table(), Params: net.ParamCount()}
+	r.SizeBytes, r.BitOps = net.Cost()
+	var reason *layers.NotIntegerError
+	if err := integerForm(net); errors.As(err, &reason) {
+		r.NotInteger = reason.Error()
+	} else if err != nil {
+		return err
+	}
+	t := newTable(stdout)
+	t.row("LAYER", "KIND", "INPUT", "OUTPUT", "WEIGHTS", "ACTIVATIONS", "PARAMETERS", "MACS", "BITOPS", "SIZE")
+	for _, l := range r.Layers {
+		r.MACs += l.MACs
+		t.row(l.Name, kindOf(l), shape(l.Input), shape(l.Output), weightsOf(l), inputOf(l), l.Params, count(l.MACs), count(l.BitOps), size((l.SizeBits+7)/8))
+	}
+	t.row("total", "", "", "", "", "", r.Params, count(r.MACs), count(r.BitOps), size(r.SizeBytes))
+	if err := t.flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "residual stream: %s\n", bitsOf(int(cfg.Quant.Residual)))
+	if r.NotInteger == "" {
+		fmt.Fprintln(stdout, "integer network: yes, it can be exported")
+	} else {
+		fmt.Fprintf(stdout, "integer network: no, %s\n", r.NotInteger)
+	}
+	if js {
+		return printJSON(stdout, r)
+	}
+	return nil
+}
+
+// kindOf is "conv 3x3/2": the kind with kernel and stride.
+func kindOf(r layers.Row) string {
+	if r.Kind != "conv" {
+		return r.Kind
+	}
+	return fmt.Sprintf("%s %dx%d/%d", r.Kind, r.Kernel, r.Kernel, r.Stride)
+}
+
+func shape(s [3]int) string { return fmt.Sprintf("%dx%dx%d", s[0], s[1], s[2]) }
+
+func weightsOf(r layers.Row) string {
+	if r.WeightBits == floatBits {
+		return bitsOf(0)
+	}
+	return fmt.Sprintf("%s %s %s", bitsOf(r.WeightBits), r.WeightMethod, r.Granularity)
+}
+
+func inputOf(r layers.Row) string {
+	if r.InputBits == floatBits {
+		return bitsOf(0)
+	}
+	sign := "unsigned"
+	if r.InputSigned {
+		sign = "signed"
+	}
+	return fmt.Sprintf("%s %s %s", bitsOf(r.InputBits), sign, r.InputMethod)
+}
+
+// floatBits is the width of what is left in floating point.
+const floatBits = 32
+
+// bitsOf is a bit width for people; 0 is floating point.
+func bitsOf(bits int) string {
+	if bits == 0 {
+		return "fp"
+	}
+	return fmt.Sprintf("%d-bit", bits)
+}

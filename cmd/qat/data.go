@@ -1,0 +1,142 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/datasets"
+)
+
+// datasetNames are what DATASET may be.
+var datasetNames = []string{string(configs.CIFAR10), string(configs.CIFAR10Mini)}
+
+func newDataCommand() *cobra.Command {
+	c := newGroup(&cobra.Command{
+		Use:   "data",
+		Short: "Download data sets, and describe what is there",
+	})
+	c.AddCommand(newDataGetCommand(), newDataInfoCommand())
+	return c
+}
+
+type dataOptions struct {
+	data string
+	json bool
+}
+
+func newDataGetCommand() *cobra.Command {
+	var o dataOptions
+	c := &cobra.Command{
+		Use:   "get DATASET",
+		Short: "Download and verify a data set",
+		Long: `Download a data set, verify its SHA-256 and unpack it. DATASET is ` + strings.Join(datasetNames, " or\n") + `, which is built in.
+
+An interrupted download continues where it stopped. What is there already stays
+as it is, and an archive that was put into the directory by hand is verified and
+unpacked.
+
+EXIT STATUS
+  0    done
+  1    the download failed; the message says where to put which file
+  2    the command line is wrong
+  130  interrupted; run it again to continue`,
+		Example: `  qat data get cifar10 --data data`,
+		Args:    wantDataset,
+		RunE: func(c *cobra.Command, args []string) error {
+			return runDataGet(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	o.addFlags(c)
+	return c
+}
+
+func newDataInfoCommand() *cobra.Command {
+	var o dataOptions
+	c := &cobra.Command{
+		Use:   "info DATASET",
+		Short: "Describe the files of a data set",
+		Long: `List the files of a data set with pictures, sizes and SHA-256. DATASET is
+` + strings.Join(datasetNames, " or ") + `.
+
+EXIT STATUS
+  0  done
+  1  a file is missing or damaged
+  2  the command line is wrong`,
+		Example: `  qat data info cifar10-mini`,
+		Args:    wantDataset,
+		RunE:    func(c *cobra.Command, args []string) error { return runDataInfo(o, args[0], c.OutOrStdout()) },
+	}
+	o.addFlags(c)
+	return c
+}
+
+func (o *dataOptions) addFlags(c *cobra.Command) {
+	addData(c, &o.data)
+	c.Flags().BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+}
+
+// addData adds --data, whose default is the environment's.
+func addData(c *cobra.Command, dir *string) {
+	c.Flags().StringVar(dir, "data", os.Getenv("QAT_DATA"), "directory of the data sets, `DIR` (default $QAT_DATA, else the config's data.root)")
+	c.Flags().Lookup("data").DefValue = "" // the environment is not for help texts
+}
+
+func wantDataset(c *cobra.Command, args []string) error {
+	what := "DATASET: " + strings.Join(datasetNames, " or ")
+	if err := wantArgs(1, 1, what)(c, args); err != nil {
+		return err
+	}
+	return checkDataset(c, args[0])
+}
+
+func checkDataset(c *cobra.Command, name string) error {
+	if !slices.Contains(datasetNames, name) {
+		return usagef(c, "unknown data set %q; want %s", name, strings.Join(datasetNames, " or "))
+	}
+	return nil
+}
+
+func runDataGet(ctx context.Context, o dataOptions, name string, stdout, stderr io.Writer) error {
+	dir := cmp.Or(o.data, "data")
+	if err := download(ctx, name, dir, newProgress(stderr, false)); err != nil {
+		return err
+	}
+	return runDataInfo(o, name, stdout)
+}
+
+func runDataInfo(o dataOptions, name string, stdout io.Writer) error {
+	d, err := datasets.Info(name, cmp.Or(o.data, "data"))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: pictures of %dx%dx%d; %d classes: %s\n", d.Name, d.Height, d.Width, d.Channels, len(d.Classes), strings.Join(d.Classes, ", "))
+	t := newTable(stdout)
+	t.row("FILE", "SPLIT", "PICTURES", "BYTES", "SHA-256")
+	for _, f := range d.Files {
+		t.row(cmp.Or(f.Path, "(built in)"), f.Split, f.Images, f.Bytes, f.SHA256)
+	}
+	if err := t.flush(); err != nil || !o.json {
+		return err
+	}
+	return printJSON(stdout, d)
+}
+
+// fetch makes sure that the config's data set is there. dir is what --data says.
+func fetch(ctx context.Context, cfg *configs.Config, dir string, p *progress) error {
+	return download(ctx, string(cfg.Data.Dataset), cmp.Or(dir, cfg.Data.Root), p)
+}
+
+func download(ctx context.Context, name, dir string, p *progress) error {
+	defer p.close()
+	return datasets.Download(ctx, name, dir, datasets.DownloadOptions{
+		Progress: func(done, total int64) { p.download(name, done, total) },
+	})
+}

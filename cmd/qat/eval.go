@@ -1,0 +1,143 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/train"
+)
+
+type evalOptions struct {
+	simulate bool
+	dataset  string
+	data     string
+	limit    int
+	threads  int
+	json     bool
+	plain    bool
+	expected expectation
+}
+
+func newEvalCommand() *cobra.Command {
+	var o evalOptions
+	c := &cobra.Command{
+		Use:   "eval RUN|CHECKPOINT|EXPORT",
+		Short: "Measure the test accuracy of the integer network",
+		Long: `Measure the accuracy on the test set. The argument is a run's directory (its
+last checkpoint counts), a checkpoint (.qat) or an exported network
+(.safetensors).
+
+What runs is the integer network, exactly as exported. --simulate runs the
+floating-point simulation that training uses instead; a network with layers left
+in floating point has no other form.
+
+A run knows its data set; an exported network is tested on --dataset.
+
+EXIT STATUS
+  0    done
+  1    failed, for instance because the network has no integer form
+  2    the command line is wrong
+  3    the accuracy is below --expect
+  130  interrupted`,
+		Example: `  qat eval runs/quickstart
+  qat eval runs/quickstart/best.qat --simulate --limit 500
+  qat eval runs/quickstart/model.safetensors --dataset cifar10-mini --expect 0.87`,
+		Args: wantArgs(1, 1, "a RUN, a CHECKPOINT or an EXPORT"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.check(c, args[0]); err != nil {
+				return err
+			}
+			return runEval(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&o.simulate, "simulate", false, "run the floating-point simulation")
+	f.StringVar(&o.dataset, "dataset", "", "data set of an exported network, `NAME` (default cifar10)")
+	addData(c, &o.data)
+	f.IntVar(&o.limit, "limit", 0, "take the first `N` test pictures only; 0 takes all")
+	addThreads(c, &o.threads)
+	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
+	o.expected.addFlag(c)
+	return c
+}
+
+func (o *evalOptions) check(c *cobra.Command, path string) error {
+	switch {
+	case o.limit < 0:
+		return usagef(c, "--limit wants a number of 0 or more, found %d", o.limit)
+	case isExport(path) && o.simulate:
+		return usagef(c, "--simulate needs a run or a checkpoint; an exported network has integers only")
+	case !isExport(path) && o.dataset != "":
+		return usagef(c, "--dataset goes with an exported network; a run knows its data set")
+	}
+	o.dataset = cmp.Or(o.dataset, string(configs.CIFAR10))
+	return errors.Join(checkDataset(c, o.dataset), checkThreads(c, o.threads), o.expected.check(c))
+}
+
+type evalResult struct {
+	Top1            float64 `json:"test_top1"`
+	Top5            float64 `json:"test_top5"`
+	Images          int     `json:"images"`
+	ImagesPerSecond float64 `json:"images_per_second"`
+	Mode            string  `json:"mode"` // integer or simulate
+}
+
+func runEval(ctx context.Context, o evalOptions, path string, stdout, stderr io.Writer) error {
+	p := newProgress(stderr, o.plain)
+	var m *train.Model
+	var net *integer.Network
+	var err error
+	if isExport(path) {
+		m, net, err = openExport(ctx, path, o.dataset, o.data, o.threads, p)
+	} else {
+		m, err = openModel(ctx, path, o.data, o.threads, p)
+	}
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	split := m.Data.Test
+	if o.limit > 0 {
+		split = split.Head(o.limit)
+	}
+	r := evalResult{Mode: "integer"}
+	var a *train.Accuracy
+	if o.simulate {
+		r.Mode = "simulate"
+		a, err = m.Simulate(ctx, split)
+	} else {
+		if net == nil {
+			net, err = m.Lower()
+		}
+		if err == nil {
+			a, err = m.EvaluateInteger(ctx, net, split)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	r.Top1, r.Top5, r.Images, r.ImagesPerSecond = a.Top1, a.Top5, a.Images, float64(a.Images)/max(a.Seconds, 1e-9)
+
+	t := newTable(stdout)
+	t.row("network", map[string]string{"integer": "integer", "simulate": "floating-point simulation"}[r.Mode])
+	t.row("top-1", percent(r.Top1))
+	t.row("top-5", percent(r.Top5))
+	t.row("test pictures", r.Images)
+	t.row("pictures a second", count(int64(r.ImagesPerSecond)))
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if o.json {
+		if err := printJSON(stdout, r); err != nil {
+			return err
+		}
+	}
+	return o.expected.met(r.Top1)
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/export"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/train"
+)
+
+type inspectOptions struct {
+	json bool
+}
+
+func newInspectCommand() *cobra.Command {
+	var o inspectOptions
+	c := &cobra.Command{
+		Use:   "inspect RUN|CHECKPOINT|EXPORT",
+		Short: "Print shapes, bits, scales, size and BitOps of each layer",
+		Long: `Print a table of the layers that hold weights, with shapes, bits, the smallest
+and largest scale, size and BitOps, and a table of the quantized activations.
+The argument is a run's directory, a checkpoint (.qat) or an exported network
+(.safetensors), whose weight scales contain the batch norm's factor.
+
+EXIT STATUS
+  0  done
+  1  failed
+  2  the command line is wrong`,
+		Example: `  qat inspect runs/quickstart
+  qat inspect runs/quickstart/model.safetensors --json`,
+		Args: wantArgs(1, 1, "a RUN, a CHECKPOINT or an EXPORT"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return runInspect(o, args[0], c.OutOrStdout())
+		},
+	}
+	c.Flags().BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	return c
+}
+
+// inspection describes a network, trained or exported.
+type inspection struct {
+	Layers      []inspectedLayer `json:"layers"`
+	Activations []activation     `json:"activations"`
+	Params      int              `json:"params"`
+	MACs        int64            `json:"macs"`
+	BitOps      int64            `json:"bitops"`
+	SizeBytes   int64            `json:"size_bytes"`
+}
+
+type inspectedLayer struct {
+	layers.Row
+	WeightScale *span `json:"weight_scale,omitempty"` // absent in floating point
+}
+
+// span is the smallest and the largest of some values.
+type span struct {
+	Min float32 `json:"min"`
+	Max float32 `json:"max"`
+}
+
+func spanOf(values []float32) *span { return &span{slices.Min(values), slices.Max(values)} }
+
+func (s *span) String() string {
+	switch {
+	case s == nil:
+		return "-"
+	case s.Min == s.Max:
+		return fmt.Sprintf("%.3g", s.Min)
+	}
+	return fmt.Sprintf("%.3g..%.3g", s.Min, s.Max)
+}
+
+type activation struct {
+	Name      string  `json:"name"`
+	Bits      int     `json:"bits"`
+	Signed    bool    `json:"signed"`
+	Scale     float32 `json:"scale"`
+	ZeroPoint int     `json:"zero_point"`
+}
+
+func runInspect(o inspectOptions, path string, stdout io.Writer) error {
+	var i inspection
+	if isExport(path) {
+		net, err := export.Read(path)
+		if err != nil {
+			return err
+		}
+		i = inspectExport(net)
+	} else {
+		m, err := train.LoadNetwork(path)
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		i = inspectModel(m.Net)
+	}
+	for _, l := range i.Layers {
+		i.Params += l.Params
+		i.MACs += l.MACs
+		i.BitOps += l.BitOps
+		i.SizeBytes += l.SizeBits
+	}
+	i.SizeBytes = (i.SizeBytes + 7) / 8
+	if err := i.print(stdout); err != nil || !o.json {
+		return err
+	}
+	return printJSON(stdout, i)
+}
+
+func inspectModel(n *layers.Network) inspection {
+	var i inspection
+	scales := map[string]*span{}
+	for _, q := range n.Quantizers {
+		s := q.Scale.Data()
+		scales[q.Name] = spanOf(s)
+		if q.ZeroPoint != nil {
+			i.Activations = append(i.Activations, activation{q.Name, q.Bits, q.Signed, s[0], int(q.ZeroPoint.Data[0])})
+		}
+	}
+	for _, r := range n.Table() {
+		i.Layers = append(i.Layers, inspectedLayer{r, scales[r.Name+".weight"]})
+	}
+	return i
+}
+
+func inspectExport(n *integer.Network) inspection {
+	var i inspection
+	for _, t := range n.Tensors {
+		i.Activations = append(i.Activations, activation{t.Name, t.Bits, t.Signed, t.Scale, int(t.ZeroPoint)})
+	}
+	for _, l := range n.Layers {
+		switch l := l.(type) {
+		case *integer.Conv:
+			in, out := n.Tensors[l.In], n.Tensors[l.Out]
+			r := layers.Row{Kernel: l.K, Stride: l.Stride, Output: [3]int{out.H, out.W, out.C}, WeightBits: l.WeightBits,
+				MACs: int64(out.H*out.W) * int64(len(l.Weights))}
+			i.Layers = append(i.Layers, exportedLayer(l, in, r, len(l.Weights), l.Scale))
+		case *integer.Linear:
+			r := layers.Row{Kernel: 1, Stride: 1, Output: [3]int{1, 1, l.Out}, WeightBits: l.WeightBits, MACs: int64(len(l.Weights))}
+			i.Layers = append(i.Layers, exportedLayer(l, n.Tensors[l.In], r, len(l.Weights), l.Scale))
+		}
+	}
+	return i
+}
+
+// exportedLayer completes the row of a layer with integer weights and, for each
+// channel, a bias and the scale of the sums.
+func exportedLayer(l integer.Layer, in integer.Tensor, r layers.Row, weights int, sums []float32) inspectedLayer {
+	r.Name, r.Kind, r.Input, r.InputBits, r.InputSigned = l.LayerName(), l.Kind(), [3]int{in.H, in.W, in.C}, in.Bits, in.Signed
+	r.WeightMethod, r.InputMethod, r.Granularity = "integer", "integer", "per_channel"
+	r.Params = weights + len(sums)
+	r.BitOps = r.MACs * int64(r.WeightBits) * int64(r.InputBits)
+	r.SizeBits = int64(weights)*int64(r.WeightBits) + 64*int64(len(sums))
+	scale := make([]float32, len(sums))
+	for c, s := range sums {
+		scale[c] = s / in.Scale
+	}
+	return inspectedLayer{r, spanOf(scale)}
+}
+
+func (i *inspection) print(w io.Writer) error {
+	t := newTable(w)
+	t.row("LAYER", "KIND", "INPUT", "OUTPUT", "WEIGHTS", "WEIGHT SCALE", "ACTIVATIONS", "PARAMETERS", "SIZE", "BITOPS")
+	for _, l := range i.Layers {
+		t.row(l.Name, kindOf(l.Row), shape(l.Input), shape(l.Output), weightsOf(l.Row), l.WeightScale, inputOf(l.Row),
+			l.Params, size((l.SizeBits+7)/8), count(l.BitOps))
+	}
+	t.row("total", "", "", "", "", "", "", i.Params, size(i.SizeBytes), count(i.BitOps))
+	if len(i.Activations) > 0 {
+		t.row()
+		t.row("ACTIVATION", "BITS", "SIGNED", "SCALE", "ZERO POINT")
+		for _, a := range i.Activations {
+			t.row(a.Name, a.Bits, a.Signed, fmt.Sprintf("%.4g", a.Scale), a.ZeroPoint)
+		}
+	}
+	return t.flush()
+}

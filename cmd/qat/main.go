@@ -1,0 +1,89 @@
+// Qat trains quantized networks and evaluates, exports and describes them. Run
+// "qat help" for its commands.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/train"
+)
+
+// The exit status, which scripts rely on.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2 // the command line or the config is wrong
+	exitMissed      = 3 // a check missed its target
+	exitInterrupted = 130
+)
+
+func main() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// Main runs the command line and returns the exit status. The first interrupt
+// ends a run in order, a second one at once.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	printError(stderr, err)
+	return exitCode(err)
+}
+
+// exitCode is the one place where errors become exit statuses.
+func exitCode(err error) int {
+	var usage *usageError
+	var config configs.ErrorList
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, train.ErrInterrupted), errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.Is(err, errMissed):
+		return exitMissed
+	case errors.As(err, &usage), errors.As(err, &config), errors.Is(err, train.ErrExists):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRootCommand() *cobra.Command {
+	root := newGroup(&cobra.Command{
+		Use:   "qat",
+		Short: "Train quantized networks, and deploy exactly what was trained",
+		Long: `qat trains quantized networks. The accuracy it prints is that of the integer
+network it exports.
+
+EXIT STATUS
+  0    done
+  1    the run failed
+  2    the command line or the config is wrong
+  3    a check missed its target (--expect)
+  130  interrupted; a run has saved a checkpoint and continues with --resume`,
+		Example: `  qat train quickstart
+  qat eval runs/quickstart
+  qat config list`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	})
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef(c, "%v", err) })
+	root.SetHelpCommand(newHelpCommand())
+	root.AddCommand(newTrainCommand(), newEvalCommand(), newExportCommand(), newInspectCommand(),
+		newConfigCommand(), newDataCommand(), newBenchCommand(), newVersionCommand())
+	return root
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/train"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"qat": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Condition: func(cond string) (bool, error) {
+			if cond != "portable" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return portable(), nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":    exits,
+			"lastjson": lastJSON,
+		},
+	})
+}
+
+// portable tells that there are no kernels for this CPU: training takes minutes
+// then.
+func portable() bool { return kernels.Path() == "generic" }
+
+// exits runs "exits STATUS PROGRAM ARG..." and wants that exit status.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS PROGRAM ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	err = ts.Exec(args[1], args[2:]...)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// lastJSON runs "lastjson FIELD...": the last line of stdout is a JSON object
+// with these fields.
+func lastJSON(ts *testscript.TestScript, neg bool, fields []string) {
+	lines := strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\n"), "\n")
+	var object map[string]any
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &object); err != nil {
+		ts.Fatalf("the last line of stdout is no JSON object: %v", err)
+	}
+	for _, f := range fields {
+		if _, ok := object[f]; !ok {
+			ts.Fatalf("no field %q in %s", f, lines[len(lines)-1])
+		}
+	}
+}
+
+// interrupter interrupts the process when a text appears in what is written.
+type interrupter struct {
+	bytes.Buffer
+	at   string
+	sent bool
+}
+
+func (w *interrupter) Write(b []byte) (int, error) {
+	n, err := w.Buffer.Write(b)
+	if !w.sent && strings.Contains(w.String(), w.at) {
+		w.sent = true
+		self, findErr := os.FindProcess(os.Getpid())
+		err = errors.Join(err, findErr, self.Signal(os.Interrupt))
+	}
+	return n, err
+}
+
+func TestInterruptAndResume(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot send itself an interrupt on Windows")
+	}
+	if portable() {
+		t.Skip("training takes minutes on the portable kernels")
+	}
+	run := filepath.Join(t.TempDir(), "run")
+	args := []string{"train", "quickstart", "train.max_steps=12", "train.batch=8", "export.formats=[]", "--out", run}
+	stderr := &interrupter{at: "step 1/12"}
+	if got := Main(args, nil, &bytes.Buffer{}, stderr); got != exitInterrupted {
+		t.Fatalf("exit status %d, want %d; stderr:\n%s", got, exitInterrupted, stderr)
+	}
+	if !strings.Contains(stderr.String(), "--resume") {
+		t.Errorf("stderr does not say how to go on:\n%s", stderr)
+	}
+	if _, err := os.Stat(filepath.Join(run, train.CheckpointFile)); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, resumed bytes.Buffer
+	if got := Main(append(args, "--resume", "--json"), nil, &stdout, &resumed); got != exitDone {
+		t.Fatalf("exit status %d on resuming; stderr:\n%s", got, &resumed)
+	}
+	if !strings.Contains(resumed.String(), "resuming") || strings.Contains(resumed.String(), "step 1/12") {
+		t.Errorf("the run began anew:\n%s", &resumed)
+	}
+	if !strings.Contains(stdout.String(), `"test_top1":`) {
+		t.Errorf("no result:\n%s", &stdout)
+	}
+}

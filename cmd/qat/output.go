@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/train"
+)
+
+// What is printed where: results on stdout, everything else on stderr. Errors
+// are one sentence that begins with "qat: error:", followed by a "qat: hint:"
+// where there is something to do that the error does not say. The findings of a
+// config stand a line each, as compilers write them.
+
+func printError(w io.Writer, err error) {
+	if err == nil {
+		return
+	}
+	var findings configs.ErrorList
+	switch {
+	case errors.As(err, &findings):
+		for _, f := range findings {
+			fmt.Fprintf(w, "qat: error: %v\n", f)
+		}
+	case errors.Is(err, train.ErrInterrupted):
+		fmt.Fprintf(w, "qat: %v\n", err)
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "qat: interrupted")
+	default:
+		fmt.Fprintf(w, "qat: error: %v\n", err)
+	}
+	if h := hint(err); h != "" {
+		fmt.Fprintf(w, "qat: hint: %s\n", h)
+	}
+}
+
+func hint(err error) string {
+	var usage *usageError
+	var notInteger *layers.NotIntegerError
+	switch {
+	case errors.As(err, &usage):
+		return fmt.Sprintf("%q shows what is possible", usage.command+" --help")
+	case errors.As(err, &notInteger):
+		return "eval --simulate measures the floating-point simulation of such a network"
+	}
+	return ""
+}
+
+// printJSON writes v in one line.
+func printJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+
+// table lays out rows of cells in columns.
+type table struct{ w *tabwriter.Writer }
+
+func newTable(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
+
+func (t table) row(cells ...any) {
+	texts := make([]string, len(cells))
+	for i, c := range cells {
+		texts[i] = fmt.Sprint(c)
+	}
+	fmt.Fprintln(t.w, strings.Join(texts, "\t"))
+}
+
+func (t table) flush() error { return t.w.Flush() }
+
+func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
+
+// size is a number of bytes for people.
+func size(bytes int64) string {
+	switch {
+	case bytes < 1<<10:
+		return fmt.Sprintf("%d B", bytes)
+	case bytes < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(bytes)/(1<<10))
+	}
+	return fmt.Sprintf("%.2f MiB", float64(bytes)/(1<<20))
+}
+
+// count is a number of operations or parameters for people.
+func count(n int64) string {
+	switch {
+	case n < 1e4:
+		return fmt.Sprint(n)
+	case n < 1e6:
+		return fmt.Sprintf("%.1f k", float64(n)/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.2f M", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f G", float64(n)/1e9)
+}
+
+// duration is a time in whole seconds: 45s, 2m10s.
+func duration(seconds float64) string {
+	return time.Duration(seconds * float64(time.Second)).Round(time.Second).String()
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/qat-go/qat/train"
+)
+
+// progress tells on stderr how work goes on. On a terminal a bar shows every
+// step; elsewhere there is a line for every logged one.
+type progress struct {
+	w     io.Writer
+	width int // of the terminal; 0: not one, so no bar
+	bar   *progressbar.ProgressBar
+
+	total, stepsPerEpoch int
+	heard                bool // of a step
+	lastStep             time.Time
+	evaluation           time.Duration // of an epoch's end
+	tenths               int64         // of a download, printed
+}
+
+var _ train.Progress = (*progress)(nil)
+
+func newProgress(stderr io.Writer, plain bool) *progress {
+	p := &progress{w: stderr}
+	if f, ok := stderr.(*os.File); ok && !plain && term.IsTerminal(int(f.Fd())) {
+		p.width = 80
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			p.width = w
+		}
+	}
+	return p
+}
+
+// textWidth is room for the longest text beside a bar.
+const textWidth = 72
+
+// newBar replaces the bar. Nothing happens if stderr is not a terminal.
+func (p *progress) newBar(total int64) {
+	p.close()
+	if p.width == 0 {
+		return
+	}
+	p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.w), progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetElapsedTime(false), progressbar.OptionShowDescriptionAtLineEnd(), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetWidth(min(max(p.width-textWidth, 5), 40)), progressbar.OptionClearOnFinish())
+}
+
+// close removes the bar.
+func (p *progress) close() {
+	if p.bar != nil {
+		p.bar.Clear()
+		p.bar = nil
+	}
+}
+
+// Message implements train.Progress.
+func (p *progress) Message(format string, args ...any) {
+	if p.bar != nil {
+		p.bar.Clear()
+	}
+	fmt.Fprintf(p.w, format+"\n", args...)
+}
+
+// Start implements train.Progress.
+func (p *progress) Start(step, total, stepsPerEpoch int) {
+	p.total, p.stepsPerEpoch = total, stepsPerEpoch
+	p.newBar(int64(total))
+	if p.bar != nil {
+		p.bar.Set(step)
+	}
+}
+
+// Step implements train.Progress.
+func (p *progress) Step(s train.StepInfo) {
+	first := !p.heard
+	p.heard, p.lastStep = true, time.Now()
+	at := fmt.Sprintf("step %d/%d epoch %d/%d", s.Step, p.total, s.Epoch, p.epochs(p.total))
+	now := fmt.Sprintf("loss %.4f acc %.1f%%", s.MeanLoss, 100*s.Accuracy)
+	pace := fmt.Sprintf("%.0f img/s eta %s", s.ImagesPerSecond, duration(p.left(s)))
+	switch {
+	case p.bar != nil:
+		p.bar.Describe(at + " " + now + " " + pace)
+		p.bar.Set(s.Step)
+	case first || s.Logged:
+		p.Message("%s %s lr %.3g %s", at, now, s.LR, pace)
+	}
+}
+
+// left is the time in seconds that the rest of the training takes, evaluations
+// between epochs included.
+func (p *progress) left(s train.StepInfo) float64 {
+	steps := float64(p.total-s.Step) * float64(s.Images) / max(s.ImagesPerSecond, 1e-9)
+	return steps + float64(p.epochs(p.total)-s.Epoch)*p.evaluation.Seconds()
+}
+
+// epochs is the number of epochs that steps begin.
+func (p *progress) epochs(steps int) int {
+	return (steps + p.stepsPerEpoch - 1) / max(p.stepsPerEpoch, 1)
+}
+
+// Epoch implements train.Progress.
+func (p *progress) Epoch(e train.EpochInfo) {
+	p.evaluation = time.Since(p.lastStep)
+	p.Message("epoch %d/%d: training loss %.4f, accuracy %.1f%%; %s accuracy %.2f%%; %s of training",
+		e.Epoch, p.epochs(p.total), e.TrainLoss, 100*e.TrainTop1, e.Split, 100*e.Top1, duration(e.Seconds))
+}
+
+// download tells how a transfer goes on.
+func (p *progress) download(what string, done, total int64) {
+	if p.lastStep.IsZero() {
+		p.lastStep = time.Now()
+		p.Message("downloading %s, %s", what, size(total))
+		p.newBar(total)
+	}
+	if p.bar != nil {
+		p.bar.Describe(size(done) + " of " + size(total))
+		p.bar.Set64(done)
+	} else if tenths := 10 * done / max(total, 1); tenths > p.tenths {
+		p.tenths = tenths
+		p.Message("%s: %d %%", what, 10*tenths)
+	}
+}

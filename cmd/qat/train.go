@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/train"
+)
+
+type trainOptions struct {
+	out      string
+	resume   bool
+	threads  int
+	data     string
+	json     bool
+	plain    bool
+	expected expectation
+}
+
+func newTrainCommand() *cobra.Command {
+	var o trainOptions
+	c := &cobra.Command{
+		Use:   "train CONFIG [KEY=VALUE...]",
+		Short: "Train a network, evaluate its integer form and export it",
+		Long: `Train a network as CONFIG says: a YAML file, or the name of an embedded config
+("qat config list"). KEY=VALUE overrides a key of the config.
+
+The run's directory receives config.yaml, manifest.json, metrics.jsonl,
+checkpoint.qat, best.qat and the exports. It is never overwritten: an existing
+run is continued with --resume, which gives the bits of an uninterrupted run.
+The first interrupt (Ctrl-C) saves a checkpoint, a second one ends at once.
+
+A missing CIFAR-10 is downloaded; the data set cifar10-mini is built in.
+
+EXIT STATUS
+  0    done
+  1    the run failed
+  2    the command line or the config is wrong, or the run exists
+  3    the accuracy is below --expect
+  130  interrupted; the checkpoint is saved`,
+		Example: `  qat train quickstart
+  qat train resnet20_w4a4 train.epochs=8 train.seed=1 --out runs/w4a4_seed1
+  qat train my.yaml --data ~/data --expect 0.91`,
+		Args: wantArgs(1, -1, "CONFIG, a file or a name of \"qat config list\""),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := errors.Join(checkThreads(c, o.threads), o.expected.check(c)); err != nil {
+				return err
+			}
+			return runTrain(c.Context(), o, args[0], args[1:], c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&o.out, "out", "o", "", "the run's directory, `DIR` (default runs/ and the config's name)")
+	f.BoolVar(&o.resume, "resume", false, "continue the run in its directory, or start it")
+	addThreads(c, &o.threads)
+	addData(c, &o.data)
+	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
+	o.expected.addFlag(c)
+	return c
+}
+
+func runTrain(ctx context.Context, o trainOptions, config string, overrides []string, stdout, stderr io.Writer) error {
+	cfg, err := configs.Load(config, overrides)
+	if err != nil {
+		return err
+	}
+	// What is wrong with the network shows before a download, not after it.
+	m, err := train.Describe(cfg)
+	if err != nil {
+		return err
+	}
+	m.Close()
+	p := newProgress(stderr, o.plain)
+	defer p.close()
+	if err := fetch(ctx, cfg, o.data, p); err != nil {
+		return err
+	}
+	res, err := train.Run(ctx, cfg, train.Options{Out: o.out, Resume: o.resume, Threads: o.threads, Data: o.data, Version: version(), Progress: p})
+	if err != nil {
+		return err
+	}
+	p.close()
+	if err := printResult(stdout, res); err != nil {
+		return err
+	}
+	if o.json {
+		if err := printJSON(stdout, res); err != nil {
+			return err
+		}
+	}
+	return o.expected.met(res.Test)
+}
+
+// printResult prints what was measured.
+func printResult(w io.Writer, r *train.Result) error {
+	fmt.Fprintf(w, "top-1 accuracy on %d test pictures\n", r.Images)
+	t := newTable(w)
+	trained := "trained"
+	if r.Epochs == 0 {
+		trained = "calibrated only"
+	}
+	if r.Initial != nil {
+		t.row("  float", percent(*r.Initial))
+	}
+	if r.Calibrated != nil && r.Epochs > 0 {
+		t.row("  calibrated only", percent(*r.Calibrated))
+	}
+	if r.Disagreements == nil {
+		t.row("  "+trained, percent(r.Simulated))
+		t.row("integer network", "none: "+r.NotInteger)
+	} else {
+		t.row("  "+trained+", simulated", percent(r.Simulated))
+		t.row("  "+trained+", integer network", percent(r.Test), fmt.Sprintf("differs from the simulation on %d", *r.Disagreements))
+	}
+	t.row("size", size(r.SizeBytes))
+	t.row("BitOps", count(r.BitOps))
+	for _, path := range r.Exports {
+		t.row("exported", path)
+	}
+	t.row("run", r.Run)
+	return t.flush()
+}

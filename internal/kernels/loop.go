@@ -1,0 +1,94 @@
+package kernels
+
+// Loop is a computation over the pictures of a batch that can share one walk
+// over the batch with others, so that what one writes for a picture is still in
+// cache when the next reads it.
+type Loop interface {
+	// Begin runs once before any picture.
+	Begin(p *Pool)
+	// Picture computes picture n. Pictures of one piece run in order on one
+	// worker, pieces in any order, on several workers at once.
+	Picture(s *Scratch, piece, n int)
+	// End runs once after all pictures, for sums over the batch.
+	End(p *Pool)
+}
+
+// maxPieces is how many pieces a batch is cut into at most: a constant, because
+// the order of a sum must not depend on the number of threads.
+const maxPieces = 16
+
+// Pieces returns the number of pieces that a batch of n pictures is cut into;
+// piece i holds the pictures from i*n/Pieces(n) on.
+func Pieces(n int) int { return min(maxPieces, n) }
+
+// Run runs the loops over n pictures: every Begin in order, then for each
+// picture every Picture in order, then every End in order. A loop may read what
+// an earlier one wrote for the same picture, and nothing that it writes in End.
+func (p *Pool) Run(n int, loops ...Loop) {
+	for _, l := range loops {
+		l.Begin(p)
+	}
+	p.fused.loops, p.fused.n = loops, n
+	p.run(Pieces(n), &p.fused)
+	p.fused.loops = nil
+	for _, l := range loops {
+		l.End(p)
+	}
+}
+
+// fusedLoops is the body of Run.
+type fusedLoops struct {
+	pool  *Pool
+	loops []Loop
+	n     int
+}
+
+func (f *fusedLoops) run(worker, piece int) {
+	s, pieces := &f.pool.scratch[worker], Pieces(f.n)
+	for n := piece * f.n / pieces; n < (piece+1)*f.n/pieces; n++ {
+		for _, l := range f.loops {
+			l.Picture(s, piece, n)
+		}
+	}
+}
+
+// Pictures is a batch of arrays of Each elements, one a picture. If Local, only
+// the picture in work exists: Data holds one array a worker.
+type Pictures[T any] struct {
+	Data  []T
+	Each  int
+	Local bool
+}
+
+// Batch returns n pictures that share data.
+func Batch[T any](data []T, n int) Pictures[T] {
+	return Pictures[T]{Data: data, Each: len(data) / max(n, 1)}
+}
+
+// At returns picture n.
+func (x *Pictures[T]) At(s *Scratch, n int) []T {
+	if x.Local {
+		n = s.worker
+	}
+	return x.Data[n*x.Each:][:x.Each]
+}
+
+// Each is a Loop without sums: a function of a picture, with an optional
+// preparation.
+type Each struct {
+	Before func()
+	Do     func(s *Scratch, n int)
+}
+
+// Begin implements Loop.
+func (e *Each) Begin(*Pool) {
+	if e.Before != nil {
+		e.Before()
+	}
+}
+
+// Picture implements Loop.
+func (e *Each) Picture(s *Scratch, _, n int) { e.Do(s, n) }
+
+// End implements Loop.
+func (e *Each) End(*Pool) {}

@@ -1,0 +1,31 @@
+package kernels
+
+// The passes over one picture or a part of it, on the calling goroutine. They
+// are what loops are made of.
+
+// ReLURow computes y = max(x, 0). NaN gives 0. y may be x.
+func ReLURow(y, x []float32) { reluRow(y, x) }
+
+// ReLUGradRow computes dx = dy where y > 0, else 0. dx may be dy.
+func ReLUGradRow(dx, y, dy []float32) { reluGradRow(dx, y, dy) }
+
+// AddRow computes y = a + b. y may be a or b.
+func AddRow(y, a, b []float32) { addRow(y, a, b) }
+
+// AffineRow computes y[i] = x[i]*a[c] + b[c] with one rounding, c = i mod len(a).
+func AffineRow(y, x, a, b []float32) { affineRow(y, x, a, b) }
+
+// Affine2Row computes y[i] = g[i]*a[c] + (x[i]*b[c] + d[c]), each step with one
+// rounding. y may be g.
+func Affine2Row(y, g, x, a, b, d []float32) { affine2Row(y, g, x, a, b, d) }
+
+// QuantizeRow writes the codes of x.
+func QuantizeRow(codes []uint8, x []float32, q *Step) { quantizeRow(codes, x, q) }
+
+// DequantizeRow writes y = Scale * (code - ZeroPoint).
+func DequantizeRow(y []float32, codes []uint8, q *Step) {
+	dequantizeRow(y, codes, q.ZeroPoint, q.Scale)
+}
+
+// ScaleInts turns sums acc (pixels, C) into y = acc * scale[c].
+func ScaleInts(y []float32, acc []int32, scale []float32) { scaleInts(y, acc, scale) }
