@@ -3,6 +3,8 @@ package integer
 import (
 	"fmt"
 	"math"
+
+	"github.com/qat-go/qat/internal/kernels"
 )
 
 // Add sums two tensors on the output's scale, in float32 and this order:
@@ -66,11 +68,11 @@ func (a *Add) table(n *Network) *[tableSize]uint8 {
 	return t
 }
 
-func (a *Add) prepare(r *Runner) func(n int) {
+func (a *Add) prepare(r *Runner) kernels.Loop {
 	table := a.table(r.net)
-	sa, sb, dst, size := r.codes[a.A], r.codes[a.B], r.codes[a.Out], r.net.Tensors[a.Out].Len()
-	return r.each(func(_, i int) {
-		x, y, d := sa[i*size:][:size], sb[i*size:][:size], dst[i*size:][:size]
+	sa, sb, dst := r.codes[a.A], r.codes[a.B], r.codes[a.Out]
+	return each(func(s *kernels.Scratch, i int) {
+		x, y, d := sa.At(s, i), sb.At(s, i), dst.At(s, i)
 		for j := range d {
 			d[j] = table[int(x[j])<<8+int(y[j])]
 		}

@@ -3,6 +3,8 @@ package integer
 import (
 	"fmt"
 	"math"
+
+	"github.com/qat-go/qat/internal/kernels"
 )
 
 // AveragePool averages each channel over all pixels:
@@ -53,23 +55,23 @@ func (a *AveragePool) check(n *Network) error {
 	return nil
 }
 
-func (a *AveragePool) prepare(r *Runner) func(n int) {
+func (a *AveragePool) prepare(r *Runner) kernels.Loop {
 	in, out := r.net.Tensors[a.In], r.net.Tensors[a.Out]
 	src, dst := r.codes[a.In], r.codes[a.Out]
 	lo, hi := out.Range()
 	offset := int32(in.H*in.W) * int32(in.ZeroPoint)
-	sums := make([]int32, r.pool.Threads()*in.C) // one row a worker
-	return r.each(func(worker, i int) {
-		acc := sums[worker*in.C:][:in.C]
+	sums := kernels.Pictures[int32]{Data: make([]int32, r.pool.Threads()*in.C), Each: in.C, Local: true}
+	return each(func(s *kernels.Scratch, i int) {
+		acc, d := sums.At(s, i), dst.At(s, i)
 		clear(acc)
-		for s := src[i*in.Len():][:in.Len()]; len(s) > 0; s = s[in.C:] {
-			for c, v := range s[:in.C] {
+		for x := src.At(s, i); len(x) > 0; x = x[in.C:] {
+			for c, v := range x[:in.C] {
 				acc[c] += int32(v)
 			}
 		}
 		for c, v := range acc {
 			m := float32(v-offset) * a.Multiplier
-			dst[i*out.C+c] = clamp(math.RoundToEven(float64(m))+float64(out.ZeroPoint), lo, hi)
+			d[c] = clamp(math.RoundToEven(float64(m))+float64(out.ZeroPoint), lo, hi)
 		}
 	})
 }

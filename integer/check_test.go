@@ -257,7 +257,7 @@ func TestHostileNetworks(t *testing.T) {
 			refused++
 			continue
 		}
-		r, err := integer.NewRunner(n, pool, 2)
+		r, err := integer.NewTracer(n, pool, 2)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -100,12 +100,13 @@ func (c *Conv) check(n *Network) error {
 	return checkSums(in, c.Weights, c.Bias)
 }
 
-func (c *Conv) prepare(r *Runner) func(n int) {
+func (c *Conv) prepare(r *Runner) kernels.Loop {
 	in, out := r.net.Tensors[c.In], r.net.Tensors[c.Out]
-	packed := kernels.PackIntWeights(nil, c.geometry(r.net), c.Weights)
-	src, dst, size := r.codes[c.In], r.codes[c.Out], out.Len()
-	requantize := func(_, i int, acc []int32) {
-		kernels.Requantize(dst[i*size:][:size], acc, c.Multiplier, float32(out.ZeroPoint), float32(c.Lo), float32(c.Hi))
+	dst := r.codes[c.Out]
+	return &kernels.IntForward{
+		Weights: kernels.PackIntWeights(nil, c.geometry(r.net), c.Weights), Codes: r.codes[c.In], ZeroPoint: in.ZeroPoint, Bias: c.Bias,
+		Sums: func(s *kernels.Scratch, i int, acc []int32) {
+			kernels.Requantize(dst.At(s, i), acc, c.Multiplier, float32(out.ZeroPoint), float32(c.Lo), float32(c.Hi))
+		},
 	}
-	return func(n int) { kernels.ConvInt(r.pool, packed, n, src, in.ZeroPoint, c.Bias, requantize) }
 }

@@ -94,7 +94,7 @@ func newRunner(t testing.TB, net *integer.Network, threads, batch int) *integer.
 	t.Helper()
 	pool := kernels.NewPool(threads)
 	t.Cleanup(pool.Close)
-	r, err := integer.NewRunner(net, pool, batch)
+	r, err := integer.NewTracer(net, pool, batch)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,8 @@ package integer
 import (
 	"fmt"
 	"math"
+
+	"github.com/qat-go/qat/internal/kernels"
 )
 
 // Linear gives the logits as real numbers:
@@ -57,15 +59,15 @@ func (l *Linear) check(n *Network) error {
 	return checkSums(in, l.Weights, l.Bias)
 }
 
-func (l *Linear) prepare(r *Runner) func(n int) {
-	in := r.net.Tensors[l.In]
-	r.logits = make([]float32, r.batch*l.Out)
-	sums := make([]int32, r.pool.Threads()*l.Out) // one row a worker
-	return r.each(func(worker, i int) {
-		acc := sums[worker*l.Out:][:l.Out]
-		l.sums(acc, r.codes[l.In][i*in.Len():][:in.Len()], in.ZeroPoint)
+func (l *Linear) prepare(r *Runner) kernels.Loop {
+	zeroPoint, src := r.net.Tensors[l.In].ZeroPoint, r.codes[l.In]
+	r.logits = kernels.Batch(make([]float32, r.batch*l.Out), r.batch)
+	sums := kernels.Pictures[int32]{Data: make([]int32, r.pool.Threads()*l.Out), Each: l.Out, Local: true}
+	return each(func(s *kernels.Scratch, i int) {
+		acc, logits := sums.At(s, i), r.logits.At(s, i)
+		l.sums(acc, src.At(s, i), zeroPoint)
 		for o, v := range acc {
-			r.logits[i*l.Out+o] = float32(v) * l.Scale[o]
+			logits[o] = float32(v) * l.Scale[o]
 		}
 	})
 }

@@ -14,6 +14,8 @@
 // docs/arithmetic.md has every layer and an example worked by hand.
 package integer
 
+import "github.com/qat-go/qat/internal/kernels"
+
 // Tensor describes an activation: shape (H, W, C) and how codes map to reals,
 // real = Scale*(code - ZeroPoint). Codes are stored as uint8; a signed range
 // of b bits is shifted by ZeroPoint = 2^(b-1).
@@ -68,7 +70,7 @@ type Layer interface {
 	// check reports what keeps the layer from running; inputs and output are
 	// known to be tensors of n.
 	check(n *Network) error
-	// prepare returns the step that runs the layer on the first n pictures of
-	// the runner's batch.
-	prepare(r *Runner) func(n int)
+	// prepare returns the loop that runs the layer on a picture of the runner's
+	// batch.
+	prepare(r *Runner) kernels.Loop
 }

@@ -1,6 +1,10 @@
 package integer
 
-import "math"
+import (
+	"math"
+
+	"github.com/qat-go/qat/internal/kernels"
+)
 
 // Requantize moves codes from one scale to another:
 //
@@ -43,12 +47,12 @@ func (q *Requantize) table(n *Network) *[256]uint8 {
 	return t
 }
 
-func (q *Requantize) prepare(r *Runner) func(n int) {
+func (q *Requantize) prepare(r *Runner) kernels.Loop {
 	table := q.table(r.net)
-	src, dst, size := r.codes[q.In], r.codes[q.Out], r.net.Tensors[q.In].Len()
-	return r.each(func(_, i int) {
-		s, d := src[i*size:][:size], dst[i*size:][:size]
-		for j, c := range s {
+	src, dst := r.codes[q.In], r.codes[q.Out]
+	return each(func(s *kernels.Scratch, i int) {
+		d := dst.At(s, i)
+		for j, c := range src.At(s, i) {
 			d[j] = table[c]
 		}
 	})

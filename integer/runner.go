@@ -7,21 +7,32 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 )
 
-// Runner executes a network on batches. It is not safe for concurrent use, but
+// Runner executes a network on batches. All layers run on one picture before the
+// next, so that its codes stay in cache. It is not safe for concurrent use, but
 // several runners may share a network, each with its own pool. The network
 // must not be changed while it has runners.
 type Runner struct {
 	net    *Network
 	pool   *kernels.Pool
 	batch  int
-	codes  [][]uint8 // of each tensor, (batch, H, W, C)
-	logits []float32 // (batch, classes)
-	steps  []func(n int)
+	x      kernels.Pictures[float32]
+	codes  []kernels.Pictures[uint8] // of each tensor
+	logits kernels.Pictures[float32]
+	loops  []kernels.Loop
 }
 
 // NewRunner checks the network and prepares to run batches of up to batch
 // pictures. Results do not depend on the batch or on the pool's threads.
 func NewRunner(n *Network, pool *kernels.Pool, batch int) (*Runner, error) {
+	return newRunner(n, pool, batch, true)
+}
+
+// NewTracer returns a runner that keeps the codes of every tensor, for Codes.
+func NewTracer(n *Network, pool *kernels.Pool, batch int) (*Runner, error) {
+	return newRunner(n, pool, batch, false)
+}
+
+func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, error) {
 	if err := n.Check(); err != nil {
 		return nil, fmt.Errorf("integer: %w", err)
 	}
@@ -33,10 +44,20 @@ func NewRunner(n *Network, pool *kernels.Pool, batch int) (*Runner, error) {
 		if !ok || !fits {
 			return nil, fmt.Errorf("integer: a batch of %d pictures, want 1 or more and tensors below 2 GiB", batch)
 		}
-		r.codes = append(r.codes, make([]uint8, size))
+		if local {
+			size = pool.Threads() * t.Len()
+		}
+		r.codes = append(r.codes, kernels.Pictures[uint8]{Data: make([]uint8, size), Each: t.Len(), Local: local})
 	}
+	in := n.Tensors[0]
+	lo, hi := in.Range()
+	step := kernels.Step{
+		Scale: in.Scale, ZeroPoint: in.ZeroPoint,
+		Qn: float32(int(lo) - int(in.ZeroPoint)), Qp: float32(int(hi) - int(in.ZeroPoint)),
+	}
+	r.loops = append(r.loops, each(func(s *kernels.Scratch, i int) { kernels.QuantizeRow(r.codes[0].At(s, i), r.x.At(s, i), &step) }))
 	for _, l := range n.Layers {
-		r.steps = append(r.steps, l.prepare(r))
+		r.loops = append(r.loops, l.prepare(r))
 	}
 	return r, nil
 }
@@ -48,22 +69,14 @@ func (r *Runner) Run(x []float32, n int) ([]float32, error) {
 	if n < 0 || n > r.batch || len(x) < n*in.Len() {
 		return nil, fmt.Errorf("integer: %d pictures in %d values; want 0 to %d pictures of %d values each", n, len(x), r.batch, in.Len())
 	}
-	lo, hi := in.Range()
-	kernels.Quantize(r.pool, r.codes[0][:n*in.Len()], x[:n*in.Len()], kernels.Step{
-		Scale: in.Scale, ZeroPoint: in.ZeroPoint,
-		Qn: float32(int(lo) - int(in.ZeroPoint)), Qp: float32(int(hi) - int(in.ZeroPoint)),
-	})
-	for _, step := range r.steps {
-		step(n)
-	}
-	return r.logits[:n*(len(r.logits)/r.batch)], nil
+	r.x = kernels.Batch(x[:n*in.Len()], n)
+	r.pool.Run(n, r.loops...)
+	return r.logits.Data[:n*r.logits.Each], nil
 }
 
-// Codes returns the codes of n pictures that the last run left in tensor t, for
-// tests and comparisons of layers.
-func (r *Runner) Codes(t, n int) []uint8 { return r.codes[t][:n*r.net.Tensors[t].Len()] }
+// Codes returns the codes of n pictures that the last run of a tracer left in
+// tensor t.
+func (r *Runner) Codes(t, n int) []uint8 { return r.codes[t].Data[:n*r.codes[t].Each] }
 
-// each returns a step that calls body for every picture, on some worker.
-func (r *Runner) each(body func(worker, i int)) func(n int) {
-	return func(n int) { r.pool.For(n, body) }
-}
+// each is a loop that calls body for every picture.
+func each(body func(s *kernels.Scratch, i int)) kernels.Loop { return &kernels.Each{Do: body} }

@@ -1,6 +1,10 @@
 package integer
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/qat-go/qat/internal/kernels"
+)
 
 // Shortcut is the parameter-free projection of ResNets on CIFAR (He et al.
 // 2015, arXiv 1512.03385, section 4.2, option A): every Stride-th pixel, and
@@ -35,12 +39,12 @@ func (s *Shortcut) check(n *Network) error {
 	return nil
 }
 
-func (s *Shortcut) prepare(r *Runner) func(n int) {
+func (s *Shortcut) prepare(r *Runner) kernels.Loop {
 	in, out := r.net.Tensors[s.In], r.net.Tensors[s.Out]
 	src, dst := r.codes[s.In], r.codes[s.Out]
 	left := (out.C - in.C) / 2
-	return r.each(func(_, i int) {
-		from, to := src[i*in.Len():][:in.Len()], dst[i*out.Len():][:out.Len()]
+	return each(func(w *kernels.Scratch, i int) {
+		from, to := src.At(w, i), dst.At(w, i)
 		for j := range to {
 			to[j] = out.ZeroPoint
 		}

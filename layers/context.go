@@ -18,6 +18,7 @@ type Context struct {
 	Train bool
 
 	nodes map[*Param]*G.Node
+	parts bool // use no fused operations; for tests
 }
 
 // NewContext returns a context over a new graph.
@@ -35,19 +36,29 @@ func (c *Context) node(p *Param) *G.Node {
 	return n
 }
 
-// Value is an activation in the graph: floating point, codes, or both. ReLU is
-// left pending, since an unsigned quantizer is one already.
+// Value is an activation in the graph: floating point, codes, or both. Batch
+// norm and ReLU are left pending, since a quantizer can do their work.
 type Value struct {
 	float *G.Node
 	codes *G.Node    // uint8
 	quant *Quantizer // what the codes mean
+	norm  *normed    // float is still to be computed by batch norm
 	relu  bool       // ReLU is still to be applied to float
+}
+
+// normed is a batch norm that is not applied yet: its input and statistics.
+type normed struct {
+	*BatchNorm
+	z, stats *G.Node
 }
 
 // shape returns (N, H, W, C), or (N, C) after pooling.
 func (v *Value) shape() tensor.Shape {
-	if v.codes != nil {
+	switch {
+	case v.codes != nil:
 		return v.codes.Shape()
+	case v.norm != nil:
+		return v.norm.z.Shape()
 	}
 	return v.float.Shape()
 }
@@ -55,9 +66,13 @@ func (v *Value) shape() tensor.Shape {
 // Float returns the activation as a float32 node.
 func (v *Value) Float(c *Context) *G.Node {
 	switch {
-	case v.float == nil:
+	case v.float != nil:
+	case v.norm != nil:
+		v.float = v.norm.apply(c)
+	default:
 		v.float = dequantize(c, v.quant, v.codes)
-	case v.relu:
+	}
+	if v.relu {
 		v.float, v.relu = relu(c, v.float), false
 	}
 	return v.float

@@ -90,23 +90,23 @@ func (c *ConvNorm) Build(ctx *Context, v Value) Value {
 		v = c.Input.Quantize(ctx, v)
 	}
 	if c.Weights == nil {
-		return Value{float: c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), ctx.node(c.Weight)))}
+		return c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), ctx.node(c.Weight)))
 	}
 	w := c.Weights.QuantizeWeights(ctx, c.Weight)
 	switch {
 	case c.Input == nil:
-		return Value{float: c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), dequantizeKernel(ctx, c.Weights, w)))}
+		return c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), dequantizeKernel(ctx, c.Weights, w)))
 	case ctx.Train:
-		return Value{float: c.norm(ctx, conv2dCodes(ctx, c.Name, g, c.Input, c.Weights, v.codes, w))}
+		return c.norm(ctx, conv2dCodes(ctx, c.Name, g, c.Input, c.Weights, v.codes, w))
 	}
 	return Value{float: c.Norm.foldedConv(ctx, c.Name, g, c.Input, c.Weights, v.codes, w)}
 }
 
-func (c *ConvNorm) norm(ctx *Context, x *G.Node) *G.Node {
+func (c *ConvNorm) norm(ctx *Context, x *G.Node) Value {
 	if ctx.Train {
-		return c.Norm.batchNorm(ctx, x)
+		return Value{norm: &normed{c.Norm, x, c.Norm.statistics(ctx, x)}}
 	}
-	return c.Norm.batchNormEval(ctx, x)
+	return Value{float: c.Norm.batchNormEval(ctx, x)}
 }
 
 // Lower adds the integer convolution that reads tensor in, already quantized

@@ -56,9 +56,13 @@ func batch(n int) (x, y *tensor.Dense) {
 
 func trainGraph(t testing.TB, n *Network, size int) (c *Context, loss *G.Node, grads []*G.Node) {
 	t.Helper()
-	pool := kernels.NewPool(2)
-	t.Cleanup(pool.Close)
-	c = NewContext(pool, true)
+	c = testContext(t, true)
+	loss, grads = buildTraining(t, c, n, size)
+	return c, loss, grads
+}
+
+func buildTraining(t testing.TB, c *Context, n *Network, size int) (loss *G.Node, grads []*G.Node) {
+	t.Helper()
 	x, y := batch(size)
 	logits, err := n.Build(c, x)
 	if err != nil {
@@ -73,7 +77,53 @@ func trainGraph(t testing.TB, n *Network, size int) (c *Context, loss *G.Node, g
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, loss, grads
+	return loss, grads
+}
+
+// results runs one training step and returns the loss, the gradients and the
+// running statistics.
+func results(t *testing.T, config string, parts bool, opt machine.Options, overrides ...string) []float32 {
+	t.Helper()
+	n := calibrated(t, config, overrides...)
+	c := testContext(t, true)
+	c.parts = parts
+	loss, grads := buildTraining(t, c, n, 5)
+	m, err := machine.New(c.Pool, opt, append(append([]*G.Node{}, grads...), loss)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.RunAll(); err != nil {
+		t.Fatal(err)
+	}
+	out := []float32{float32(*loss.Value().(*G.F32))}
+	for _, g := range grads {
+		out = append(out, g.Value().(*tensor.Dense).Float32s()...)
+	}
+	for _, b := range n.Buffers {
+		out = append(out, b.Data...)
+	}
+	return out
+}
+
+// Fused operations and fused loops change no bit.
+func TestFusionKeepsTheBits(t *testing.T) {
+	for _, overrides := range [][]string{
+		{}, {"quant.residual=fp", "quant.first_last=fp"}, {"quant.weights.granularity=per_channel", "quant.weights.bits=2", "quant.activations.bits=2"},
+		{"quant.activations.estimator=affine", "quant.activations.calibration=min_max"}, {"quant.residual=3"},
+		{"quant.weights.bits=fp"},
+	} {
+		want := results(t, "resnet20_w4a4", true, machine.Options{Unfused: true}, overrides...)
+		for _, parts := range []bool{false, true} {
+			for _, unfused := range []bool{false, true} {
+				got := results(t, "resnet20_w4a4", parts, machine.Options{Unfused: unfused, Poison: true}, overrides...)
+				for i, v := range got {
+					if v != want[i] {
+						t.Fatalf("%v, parts %v, unfused %v: value %d is %g, want %g", overrides, parts, unfused, i, v, want[i])
+					}
+				}
+			}
+		}
+	}
 }
 
 // The machine and Gorgonia's tape machine must give the same bits.

@@ -11,15 +11,14 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 )
 
-// batchNorm is y = gamma*(x - mean)/sqrt(variance + eps) + beta per channel
-// (Ioffe and Szegedy 2015, arXiv 1502.03167) with the statistics of the batch;
-// it moves the running statistics:
+// apply is y = gamma*(x - mean)/sqrt(variance + eps) + beta per channel
+// (Ioffe and Szegedy 2015, arXiv 1502.03167) with the statistics of the batch.
+// Computing those moves the running statistics:
 //
 //	running = (1 - momentum)*running + momentum*batch   (variance unbiased)
-func (n *BatchNorm) batchNorm(c *Context, x *G.Node) *G.Node {
-	s := x.Shape()
-	ch, count := s[3], float64(s[0]*s[1]*s[2])
-	stats := n.statistics(c, x)
+func (n *normed) apply(c *Context) *G.Node {
+	x, stats := n.z, n.stats
+	ch := x.Shape()[3]
 	gamma, beta := c.node(n.Gamma), c.node(n.Beta)
 	a, b := make([]float32, ch), make([]float32, ch)
 	return c.B.Apply(graph.Op{
@@ -27,11 +26,7 @@ func (n *BatchNorm) batchNorm(c *Context, x *G.Node) *G.Node {
 		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2)}, Out: pictures(4), Shape: sameShape(0), Pool: c.Pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return affine(k, a, b, func() {
-				gamma, beta, mean, inv := k.F32(1), k.F32(2), k.F32(3)[:ch], k.F32(3)[ch:]
-				for j := range a {
-					a[j] = gamma[j] * inv[j]
-					b[j] = beta[j] - float32(mean[j]*a[j])
-				}
+				normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
 			})
 		},
 		Wrt: []bool{true, true, true, false},
@@ -45,16 +40,8 @@ func (n *BatchNorm) batchNorm(c *Context, x *G.Node) *G.Node {
 					var dx, x, dy kernels.Pictures[float32]
 					return graph.Loop{
 						Before: func() error {
-							// dx = gamma*inv*(dy - mean(dy) - xhat*mean(dy*xhat))
 							dx, x, dy = k.OutPictures(), k.Pictures(0), k.Pictures(4)
-							gamma, mean, inv := k.F32(1), k.F32(2)[:ch], k.F32(2)[ch:]
-							dbeta, dgamma := k.F32(3)[:ch], k.F32(3)[ch:]
-							for j := range p {
-								p[j] = gamma[j] * inv[j]
-								slope := float64(p[j]) * float64(dgamma[j]) * float64(inv[j]) / count
-								q[j] = float32(-slope)
-								r[j] = float32(slope*float64(mean[j]) - float64(p[j])*float64(dbeta[j])/count)
-							}
+							normSlopes(p, q, r, k.F32(1), k.F32(2), k.F32(3), pixels(n.z))
 							return nil
 						},
 						Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
@@ -66,6 +53,39 @@ func (n *BatchNorm) batchNorm(c *Context, x *G.Node) *G.Node {
 			return []*G.Node{dx, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil}
 		},
 	}, x, gamma, beta, stats)
+}
+
+// pixels is the number of values that a channel has in a batch.
+func pixels(x *G.Node) float64 {
+	s := x.Shape()
+	return float64(s[0] * s[1] * s[2])
+}
+
+// normFactors writes batch norm as y = x*a + b; stats are (2, C): mean and
+// 1/sqrt(variance + eps).
+func normFactors(a, b, gamma, beta, stats []float32) {
+	mean, inv := stats[:len(a)], stats[len(a):]
+	for j := range a {
+		a[j] = gamma[j] * inv[j]
+		b[j] = beta[j] - float32(mean[j]*a[j])
+	}
+}
+
+// normSlopes writes batch norm's input gradient
+//
+//	dx = gamma*inv*(dy - mean(dy) - xhat*mean(dy*xhat))
+//
+// as dx = dy*p + (x*q + r). sums are (2, C): dbeta = sum dy, dgamma = sum
+// dy*xhat; count is the number of values of a channel.
+func normSlopes(p, q, r, gamma, stats, sums []float32, count float64) {
+	c := len(p)
+	mean, inv, dbeta, dgamma := stats[:c], stats[c:], sums[:c], sums[c:]
+	for j := range p {
+		p[j] = gamma[j] * inv[j]
+		slope := float64(p[j]) * float64(dgamma[j]) * float64(inv[j]) / count
+		q[j] = float32(-slope)
+		r[j] = float32(slope*float64(mean[j]) - float64(p[j])*float64(dbeta[j])/count)
+	}
 }
 
 // affine is the loop y = x*a[c] + b[c], with factors that set fills in.

@@ -29,8 +29,17 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 		v.Float(c)
 		relu = false
 	}
+	switch {
+	case c.parts:
+	case c.Train && v.norm != nil && v.float == nil && q.Learned():
+		return q.normQuantize(c, v.norm, relu)
+	case v.codes != nil && v.float == nil && q.Learned():
+		return q.requantize(c, v)
+	}
 	x := v.float
 	if x == nil {
+		relu = relu && v.norm != nil
+		v.relu = false
 		x = v.Float(c)
 	}
 	rank, shape := x.Dims(), x.Shape()
@@ -44,7 +53,7 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 			var step kernels.Step
 			return graph.Loop{
 				Before: func() error {
-					if err := q.ready(c, k, relu); err != nil {
+					if err := q.ready(c, k, relu, func() []float32 { return k.F32(0) }); err != nil {
 						return err
 					}
 					x, y, step = k.Pictures(0), k.OutCodes(), q.step(k.F32(1)[0])
@@ -84,15 +93,16 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 	return Value{codes: y, quant: q}
 }
 
-// ready calibrates a quantizer that has no scale yet, if its input is there.
-func (q *Quantizer) ready(c *Context, k *graph.Call, relu bool) error {
+// ready calibrates a quantizer that has no scale yet on its whole input, which
+// is there unless the operation is fused with others.
+func (q *Quantizer) ready(c *Context, k *graph.Call, relu bool, whole func() []float32) error {
 	switch {
 	case q.Calibrated():
 		return nil
 	case !c.Train || k.Fused:
 		return fmt.Errorf("the quantizer has no scale; train or calibrate the network first")
 	}
-	return q.calibrateActivation(k.F32(0), relu)
+	return q.calibrateActivation(whole(), relu)
 }
 
 // affineGradient is the gradient of a static quantizer, which learns nothing.

@@ -45,45 +45,83 @@ func add(c *Context, layer string, a, b *G.Node) *G.Node {
 	}, a, b)
 }
 
-// shortcut is the parameter-free projection of ResNets on CIFAR (He et al.
-// 2015, section 4.2, option A): every stride-th pixel, and zeros for new
-// channels, half before and half after. x is (N, H, W, C), y (N, H/stride,
-// W/stride, channels).
-func shortcut(c *Context, layer string, x *G.Node, stride, channels int) *G.Node {
-	s := x.Shape()
-	n, h, w, from := s[0], s[1], s[2], s[3]
-	oh, ow, left := (h+stride-1)/stride, (w+stride-1)/stride, (channels-from)/2
-	// move calls f for each output pixel with the pixel it comes from.
-	move := func(f func(y, x int)) {
-		for a := 0; a < oh; a++ {
-			for b := 0; b < ow; b++ {
-				f((a*ow+b)*channels, (a*stride*w+b*stride)*from)
-			}
+// optionA is the parameter-free projection of ResNets on CIFAR (He et al. 2015,
+// section 4.2, option A): every stride-th pixel, and zeros for new channels, half
+// before and half after. The input is (N, h, w, from), the output (N, h/stride,
+// w/stride, to).
+type optionA struct{ n, h, w, from, stride, to int }
+
+func newOptionA(s tensor.Shape, stride, to int) optionA {
+	return optionA{s[0], s[1], s[2], s[3], stride, to}
+}
+
+func (o optionA) outShape() []int {
+	return []int{o.n, (o.h + o.stride - 1) / o.stride, (o.w + o.stride - 1) / o.stride, o.to}
+}
+
+// each calls f for the pixels of one picture: the output's position of the
+// input's channels, and the input's.
+func (o optionA) each(f func(y, x int)) {
+	s := o.outShape()
+	for a := range s[1] {
+		for b := range s[2] {
+			f((a*s[2]+b)*o.to+(o.to-o.from)/2, (a*o.stride*o.w+b*o.stride)*o.from)
 		}
 	}
+}
+
+// shortcut is option A on floats.
+func shortcut(c *Context, layer string, x *G.Node, stride, channels int) *G.Node {
+	o := newOptionA(x.Shape(), stride, channels)
 	return c.B.Apply(graph.Op{
-		Name: "shortcut", Layer: layer, Attrs: fmt.Sprint(stride, channels), Pool: c.Pool,
-		In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(n, oh, ow, channels),
+		Name: "shortcut", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.Pool,
+		In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(o.outShape()...),
 		Loop: func(k *graph.Call) graph.Loop {
 			return each(k, func(y, x, _ []float32) {
 				clear(y)
-				move(func(i, j int) { copy(y[i+left:][:from], x[j:]) })
+				o.each(func(i, j int) { copy(y[i:][:o.from], x[j:]) })
 			})
 		},
-		Wrt: []bool{true},
-		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
-			return []*G.Node{c.B.Apply(graph.Op{
-				Name: "shortcut gradient", Layer: layer, Attrs: fmt.Sprint(stride, h, w, from), Pool: c.Pool,
-				In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(n, h, w, from),
-				Loop: func(k *graph.Call) graph.Loop {
-					return each(k, func(dx, dy, _ []float32) {
-						clear(dx)
-						move(func(i, j int) { copy(dx[j:][:from], dy[i+left:]) })
-					})
-				},
-			}, dout)}
-		},
+		Wrt:      []bool{true},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node { return []*G.Node{o.gradient(c, layer, dout)} },
 	}, x)
+}
+
+// shortcutCodes is option A on codes; new channels get the code of zero.
+func shortcutCodes(c *Context, layer string, v Value, stride, channels int) *G.Node {
+	o := newOptionA(v.codes.Shape(), stride, channels)
+	return c.B.Apply(graph.Op{
+		Name: "shortcut", Layer: layer, Attrs: fmt.Sprint("codes", o), Pool: c.Pool,
+		In: []graph.Arg{codes(4)}, Out: codes(4), Shape: fixedShape(o.outShape()...),
+		Loop: func(k *graph.Call) graph.Loop {
+			var x, y kernels.Pictures[uint8]
+			return graph.Loop{
+				Before: func() error { x, y = k.Codes(0), k.OutCodes(); return nil },
+				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
+					from, to, zero := x.At(s, n), y.At(s, n), v.quant.zeroPoint()
+					for i := range to {
+						to[i] = zero
+					}
+					o.each(func(i, j int) { copy(to[i:][:o.from], from[j:]) })
+				}},
+			}
+		},
+		Wrt:      []bool{true},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node { return []*G.Node{o.gradient(c, layer, dout)} },
+	}, v.codes)
+}
+
+func (o optionA) gradient(c *Context, layer string, dout *G.Node) *G.Node {
+	return c.B.Apply(graph.Op{
+		Name: "shortcut gradient", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.Pool,
+		In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(o.n, o.h, o.w, o.from),
+		Loop: func(k *graph.Call) graph.Loop {
+			return each(k, func(dx, dy, _ []float32) {
+				clear(dx)
+				o.each(func(i, j int) { copy(dx[j:][:o.from], dy[i:]) })
+			})
+		},
+	}, dout)
 }
 
 // averagePool averages each channel over all pixels: x (N, H, W, C), y (N, C).

@@ -57,6 +57,9 @@ func (q *Quantizer) Calibrated() bool { return q.Scale.Data()[0] != 0 }
 // Learned tells that training learns the scale.
 func (q *Quantizer) Learned() bool { return q.Estimator == configs.LSQ && !q.fixed }
 
+// learned is Learned for a quantizer that may be nil.
+func (q *Quantizer) learned() bool { return q != nil && q.Learned() }
+
 // absorbsReLU tells that quantizing x or max(x, 0) is the same: what follows a
 // ReLU gets the zero point 0.
 func (q *Quantizer) absorbsReLU() bool { return !q.Signed }

@@ -67,8 +67,9 @@ func (r *ResNet) build(c *Context, x *G.Node) *G.Node {
 	v.relu = true
 	if r.StemOutput != nil {
 		v = r.StemOutput.Quantize(c, v)
+	} else {
+		v.Float(c) // both readers need it
 	}
-	v.Float(c)
 	for _, b := range r.Blocks {
 		v = b.Build(c, v)
 	}

@@ -111,3 +111,37 @@ func BenchmarkMap(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkFused runs each fused pass over one picture.
+func BenchmarkFused(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 3))
+	const n = 32 * 32 * 16
+	for _, c := range []int{16, 32, 64} {
+		z, dy, dx, stream, codes := normal(rng, n), normal(rng, n), make([]float32, n), make([]uint8, n), make([]uint8, n)
+		for i := range stream {
+			stream[i] = uint8(rng.UintN(16))
+		}
+		ch, sum, dot := normal(rng, c), make([]float32, c), make([]float32, c)
+		var ds, ds2 [lanes]float32
+		branch, q := Step{Scale: 0.02, Qn: -128, Qp: 127, ZeroPoint: 128}, Step{Scale: 0.3, Qp: 15}
+		for _, pass := range []struct {
+			name string
+			run  func()
+		}{
+			{"affineQuantize", func() { affineQuantizeRow(codes, z, ch, ch, &q) }},
+			{"affineStepSums", func() { affineStepSumsRow(sum, dot, &ds, dy, z, ch, ch, ch, &q) }},
+			{"affineStepGrad", func() { affineStepGradRow(dx, dy, z, ch, ch, ch, ch, ch, &q) }},
+			{"residualQuantize", func() { residualQuantizeRow(codes, z, ch, ch, stream, &branch, &q, &q) }},
+			{"residualSums", func() { residualSumsRow(dx, sum, dot, &ds, &ds2, dy, z, ch, ch, ch, stream, &branch, &q, &q) }},
+			{"requantizeCodes", func() { requantizeCodesRow(codes, stream, &q, &branch) }},
+			{"requantizeGrad", func() { requantizeGradRow(&ds, dx, stream, dy, &q, &branch) }},
+		} {
+			b.Run(fmt.Sprintf("c%d/%s", c, pass.name), func(b *testing.B) {
+				b.SetBytes(n)
+				for b.Loop() {
+					pass.run()
+				}
+			})
+		}
+	}
+}

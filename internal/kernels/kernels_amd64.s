@@ -5927,6 +5927,390 @@ done:
 	VZEROUPPER
 	RET
 
+// func affineQuantizeRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, zeroPoint int32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·affineQuantizeRowAVX512(SB), NOSPLIT, $0-64
+	MOVQ         codes+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VBROADCASTSS scale+48(FP), Z30
+	VBROADCASTSS qn+52(FP), Z29
+	VBROADCASTSS qp+56(FP), Z28
+	MOVL         zeroPoint+60(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z27
+	MOVQ         channels+40(FP), R8
+	SHLQ         $0x02, R8
+	XORQ         SI, SI
+	XORQ         DI, DI
+	MOVQ         n+32(FP), R9
+	SHRQ         $0x04, R9
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Z0
+	VMOVUPS     (DX)(SI*1), Z1
+	VFMADD213PS (BX)(SI*1), Z1, Z0
+	VDIVPS      Z30, Z0, Z0
+	VMAXPS      Z29, Z0, Z0
+	VMINPS      Z28, Z0, Z0
+	VCVTPS2DQ   Z0, Z0
+	VPADDD      Z27, Z0, Z0
+	VPMOVDB     Z0, (AX)
+	ADDQ        $0x10, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, SI
+	CMPQ        SI, R8
+	CMOVQEQ     DI, SI
+	DECQ        R9
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func affineStepSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·affineStepSumsRowAVX512(SB), NOSPLIT, $0-92
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         sum+0(FP), SI
+	MOVQ         dot+8(FP), DI
+	MOVQ         shift+56(FP), R8
+	VBROADCASTSS scale+80(FP), Z31
+	VBROADCASTSS qn+84(FP), Z30
+	VBROADCASTSS qp+88(FP), Z29
+	MOVQ         ds+16(FP), R9
+	VMOVUPS      (R9), Z0
+	MOVQ         channels+72(FP), R11
+	SHLQ         $0x02, R11
+	XORQ         R9, R9
+	XORQ         R10, R10
+	MOVQ         n+64(FP), R12
+	SHRQ         $0x04, R12
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Z4
+	VMOVUPS     (DX)(R9*1), Z5
+	VFMADD213PS (BX)(R9*1), Z5, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VMOVUPS     (AX), Z6
+	VRNDSCALEPS $0x00, Z4, Z7
+	VCMPPS      $0x00, Z5, Z4, K1
+	VSUBPS      Z4, Z7, K1, Z5
+	VFMADD231PS Z5, Z6, Z0
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVUPS     (CX), Z4
+	VSUBPS      (R8)(R9*1), Z4, Z4
+	VFMADD213PS (DI)(R9*1), Z6, Z4
+	VADDPS      (SI)(R9*1), Z6, Z6
+	VMOVUPS     Z4, (DI)(R9*1)
+	VMOVUPS     Z6, (SI)(R9*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, R9
+	CMPQ        R9, R11
+	CMOVQEQ     R10, R9
+	DECQ        R12
+	JNZ         loop
+
+done:
+	MOVQ    ds+16(FP), AX
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET
+
+// func affineStepGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·affineStepGradRowAVX512(SB), NOSPLIT, $0-92
+	MOVQ         dz+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVQ         a+24(FP), BX
+	MOVQ         b+32(FP), SI
+	MOVQ         p+40(FP), DI
+	MOVQ         q+48(FP), R8
+	MOVQ         r+56(FP), R9
+	VBROADCASTSS scale+80(FP), Z31
+	VBROADCASTSS qn+84(FP), Z30
+	VBROADCASTSS qp+88(FP), Z29
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX)(R10*1), Z1
+	VFMADD213PS (SI)(R10*1), Z1, Z0
+	VDIVPS      Z31, Z0, Z0
+	VMAXPS      Z30, Z0, Z1
+	VMINPS      Z29, Z1, Z1
+	VCMPPS      $0x00, Z1, Z0, K1
+	VMOVUPS.Z   (CX), K1, Z2
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (R8)(R10*1), Z1
+	VFMADD213PS (R9)(R10*1), Z1, Z0
+	VFMADD231PS (DI)(R10*1), Z2, Z0
+	VMOVUPS     Z0, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, R10
+	CMPQ        R10, R12
+	CMOVQEQ     R11, R10
+	DECQ        R13
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func residualQuantizeRowAVX512(codes *uint8, z *float32, a *float32, b *float32, stream *uint8, n int, channels int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·residualQuantizeRowAVX512(SB), NOSPLIT, $0-92
+	MOVQ         codes+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         stream+32(FP), DX
+	MOVQ         a+16(FP), BX
+	MOVQ         b+24(FP), SI
+	VBROADCASTSS branchScale+56(FP), Z30
+	VBROADCASTSS branchQn+60(FP), Z29
+	VBROADCASTSS branchQp+64(FP), Z28
+	VBROADCASTSS scale+76(FP), Z27
+	VBROADCASTSS qn+80(FP), Z26
+	VBROADCASTSS qp+84(FP), Z25
+	VBROADCASTSS fromScale+68(FP), Z24
+	MOVL         fromZeroPoint+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z23
+	MOVL         zeroPoint+88(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z22
+	MOVQ         channels+48(FP), R9
+	SHLQ         $0x02, R9
+	XORQ         DI, DI
+	XORQ         R8, R8
+	MOVQ         n+40(FP), R10
+	SHRQ         $0x04, R10
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Z1
+	VMOVUPS     (BX)(DI*1), Z2
+	VFMADD213PS (SI)(DI*1), Z2, Z1
+	VDIVPS      Z30, Z1, Z1
+	VMAXPS      Z29, Z1, Z2
+	VMINPS      Z28, Z2, Z2
+	VCVTPS2DQ   Z2, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      Z30, Z0, Z0
+	VPMOVZXBD   (DX), Z3
+	VPSUBD      Z23, Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      Z24, Z3, Z3
+	VADDPS      Z3, Z0, Z0
+	VDIVPS      Z27, Z0, Z0
+	VMAXPS      Z26, Z0, Z0
+	VMINPS      Z25, Z0, Z0
+	VCVTPS2DQ   Z0, Z0
+	VPADDD      Z22, Z0, Z0
+	VPMOVDB     Z0, (AX)
+	ADDQ        $0x10, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x10, DX
+	ADDQ        $0x40, DI
+	CMPQ        DI, R9
+	CMOVQEQ     R8, DI
+	DECQ        R10
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func residualSumsRowAVX512(dx *float32, sum *float32, dot *float32, dsTo *float32, dsBranch *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, stream *uint8, n int, channels int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·residualSumsRowAVX512(SB), NOSPLIT, $0-136
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+40(FP), CX
+	MOVQ         z+48(FP), DX
+	MOVQ         stream+80(FP), BX
+	MOVQ         a+56(FP), SI
+	MOVQ         b+64(FP), DI
+	MOVQ         sum+8(FP), R8
+	MOVQ         dot+16(FP), R9
+	MOVQ         shift+72(FP), R10
+	VBROADCASTSS branchScale+104(FP), Z31
+	VBROADCASTSS branchQn+108(FP), Z30
+	VBROADCASTSS branchQp+112(FP), Z29
+	VBROADCASTSS scale+124(FP), Z28
+	VBROADCASTSS qn+128(FP), Z27
+	VBROADCASTSS qp+132(FP), Z26
+	VBROADCASTSS fromScale+116(FP), Z25
+	MOVL         fromZeroPoint+120(FP), R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Z24
+	MOVQ         dsTo+24(FP), R11
+	VMOVUPS      (R11), Z0
+	MOVQ         dsBranch+32(FP), R11
+	VMOVUPS      (R11), Z2
+	MOVQ         channels+96(FP), R13
+	SHLQ         $0x02, R13
+	XORQ         R11, R11
+	XORQ         R12, R12
+	MOVQ         n+88(FP), R14
+	SHRQ         $0x04, R14
+	JZ           done
+
+loop:
+	VMOVUPS     (DX), Z4
+	VMOVUPS     (SI)(R11*1), Z5
+	VFMADD213PS (DI)(R11*1), Z5, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VCVTPS2DQ   Z5, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      Z31, Z6, Z6
+	VPMOVZXBD   (BX), Z7
+	VPSUBD      Z24, Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VMULPS      Z25, Z7, Z7
+	VADDPS      Z7, Z6, Z6
+	VDIVPS      Z28, Z6, Z6
+	VMAXPS      Z27, Z6, Z7
+	VMINPS      Z26, Z7, Z7
+	VMOVUPS     (CX), Z8
+	VRNDSCALEPS $0x00, Z6, Z9
+	VCMPPS      $0x00, Z7, Z6, K1
+	VSUBPS      Z6, Z9, K1, Z7
+	VFMADD231PS Z7, Z8, Z0
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     (DX), Z6
+	VMOVUPS     Z8, (AX)
+	VRNDSCALEPS $0x00, Z4, Z9
+	VCMPPS      $0x00, Z5, Z4, K1
+	VSUBPS      Z4, Z9, K1, Z5
+	VFMADD231PS Z5, Z8, Z2
+	VMOVAPS.Z   Z8, K1, Z8
+	VSUBPS      (R10)(R11*1), Z6, Z6
+	VFMADD213PS (R9)(R11*1), Z8, Z6
+	VADDPS      (R8)(R11*1), Z8, Z8
+	VMOVUPS     Z6, (R9)(R11*1)
+	VMOVUPS     Z8, (R8)(R11*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x10, BX
+	ADDQ        $0x40, R11
+	CMPQ        R11, R13
+	CMOVQEQ     R12, R11
+	DECQ        R14
+	JNZ         loop
+
+done:
+	MOVQ    dsTo+24(FP), AX
+	VMOVUPS Z0, (AX)
+	MOVQ    dsBranch+32(FP), AX
+	VMOVUPS Z2, (AX)
+	VZEROUPPER
+	RET
+
+// func requantizeCodesRowAVX512(codes *uint8, stream *uint8, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
+// Requires: AVX, AVX512F
+TEXT ·requantizeCodesRowAVX512(SB), NOSPLIT, $0-48
+	MOVQ         codes+0(FP), AX
+	MOVQ         stream+8(FP), CX
+	VBROADCASTSS fromScale+24(FP), Z30
+	MOVL         fromZeroPoint+28(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z29
+	VBROADCASTSS scale+32(FP), Z28
+	VBROADCASTSS qn+36(FP), Z27
+	VBROADCASTSS qp+40(FP), Z26
+	MOVL         zeroPoint+44(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z25
+	MOVQ         n+16(FP), DX
+	SHRQ         $0x04, DX
+	JZ           done
+
+loop:
+	VPMOVZXBD (CX), Z0
+	VPSUBD    Z29, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z30, Z0, Z0
+	VDIVPS    Z28, Z0, Z0
+	VMAXPS    Z27, Z0, Z0
+	VMINPS    Z26, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VPADDD    Z25, Z0, Z0
+	VPMOVDB   Z0, (AX)
+	ADDQ      $0x10, AX
+	ADDQ      $0x10, CX
+	DECQ      DX
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func requantizeGradRowAVX512(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+// Requires: AVX, AVX512F
+TEXT ·requantizeGradRowAVX512(SB), NOSPLIT, $0-60
+	MOVQ         dx+8(FP), AX
+	MOVQ         dy+24(FP), CX
+	MOVQ         stream+16(FP), DX
+	VBROADCASTSS fromScale+40(FP), Z31
+	MOVL         fromZeroPoint+44(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z30
+	VBROADCASTSS scale+48(FP), Z29
+	VBROADCASTSS qn+52(FP), Z28
+	VBROADCASTSS qp+56(FP), Z27
+	MOVQ         ds+0(FP), BX
+	VMOVUPS      (BX), Z0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VPMOVZXBD   (DX), Z4
+	VPSUBD      Z30, Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      Z31, Z4, Z4
+	VDIVPS      Z29, Z4, Z4
+	VMAXPS      Z28, Z4, Z5
+	VMINPS      Z27, Z5, Z5
+	VMOVUPS     (CX), Z6
+	VRNDSCALEPS $0x00, Z4, Z7
+	VCMPPS      $0x00, Z5, Z4, K1
+	VSUBPS      Z4, Z7, K1, Z5
+	VFMADD231PS Z5, Z6, Z0
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVUPS     Z6, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x10, DX
+	DECQ        BX
+	JNZ         loop
+
+done:
+	MOVQ    ds+0(FP), AX
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET
+
 // func fmaPeakAVX512(n int)
 // Requires: AVX, AVX512F
 TEXT ·fmaPeakAVX512(SB), NOSPLIT, $0-8
@@ -7692,6 +8076,562 @@ loop:
 	JNZ       loop
 
 done:
+	VZEROUPPER
+	RET
+
+// func affineQuantizeRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, zeroPoint int32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·affineQuantizeRowAVX2(SB), NOSPLIT, $0-64
+	MOVQ         codes+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VPCMPEQD     Y15, Y15, Y15
+	VPSRLD       $0x18, Y15, Y15
+	VBROADCASTSS scale+48(FP), Y14
+	VBROADCASTSS qn+52(FP), Y13
+	VBROADCASTSS qp+56(FP), Y12
+	MOVL         zeroPoint+60(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y11
+	MOVQ         channels+40(FP), R8
+	SHLQ         $0x02, R8
+	XORQ         SI, SI
+	XORQ         DI, DI
+	MOVQ         n+32(FP), R9
+	SHRQ         $0x04, R9
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VFMADD213PS  (BX)(SI*1), Y1, Y0
+	VDIVPS       Y14, Y0, Y0
+	VMAXPS       Y13, Y0, Y0
+	VMINPS       Y12, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y11, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (AX)
+	VMOVUPS      32(CX), Y0
+	VMOVUPS      32(DX)(SI*1), Y1
+	VFMADD213PS  32(BX)(SI*1), Y1, Y0
+	VDIVPS       Y14, Y0, Y0
+	VMAXPS       Y13, Y0, Y0
+	VMINPS       Y12, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       Y11, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, 8(AX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, SI
+	CMPQ         SI, R8
+	CMOVQEQ      DI, SI
+	DECQ         R9
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func affineStepSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·affineStepSumsRowAVX2(SB), NOSPLIT, $0-92
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         sum+0(FP), SI
+	MOVQ         dot+8(FP), DI
+	MOVQ         shift+56(FP), R8
+	VBROADCASTSS scale+80(FP), Y15
+	VBROADCASTSS qn+84(FP), Y14
+	VBROADCASTSS qp+88(FP), Y13
+	MOVQ         ds+16(FP), R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      32(R9), Y1
+	MOVQ         channels+72(FP), R11
+	SHLQ         $0x02, R11
+	XORQ         R9, R9
+	XORQ         R10, R10
+	MOVQ         n+64(FP), R12
+	SHRQ         $0x04, R12
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Y4
+	VMOVUPS     (DX)(R9*1), Y5
+	VFMADD213PS (BX)(R9*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VMOVUPS     (AX), Y6
+	VROUNDPS    $0x00, Y4, Y7
+	VSUBPS      Y4, Y7, Y7
+	VCMPPS      $0x00, Y5, Y4, Y4
+	VBLENDVPS   Y4, Y7, Y5, Y5
+	VFMADD231PS Y5, Y6, Y0
+	VANDPS      Y4, Y6, Y6
+	VMOVUPS     (CX), Y4
+	VSUBPS      (R8)(R9*1), Y4, Y4
+	VFMADD213PS (DI)(R9*1), Y6, Y4
+	VADDPS      (SI)(R9*1), Y6, Y6
+	VMOVUPS     Y4, (DI)(R9*1)
+	VMOVUPS     Y6, (SI)(R9*1)
+	VMOVUPS     32(CX), Y4
+	VMOVUPS     32(DX)(R9*1), Y5
+	VFMADD213PS 32(BX)(R9*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VMOVUPS     32(AX), Y6
+	VROUNDPS    $0x00, Y4, Y7
+	VSUBPS      Y4, Y7, Y7
+	VCMPPS      $0x00, Y5, Y4, Y4
+	VBLENDVPS   Y4, Y7, Y5, Y5
+	VFMADD231PS Y5, Y6, Y1
+	VANDPS      Y4, Y6, Y6
+	VMOVUPS     32(CX), Y4
+	VSUBPS      32(R8)(R9*1), Y4, Y4
+	VFMADD213PS 32(DI)(R9*1), Y6, Y4
+	VADDPS      32(SI)(R9*1), Y6, Y6
+	VMOVUPS     Y4, 32(DI)(R9*1)
+	VMOVUPS     Y6, 32(SI)(R9*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, R9
+	CMPQ        R9, R11
+	CMOVQEQ     R10, R9
+	DECQ        R12
+	JNZ         loop
+
+done:
+	MOVQ    ds+16(FP), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	VZEROUPPER
+	RET
+
+// func affineStepGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·affineStepGradRowAVX2(SB), NOSPLIT, $0-92
+	MOVQ         dz+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVQ         a+24(FP), BX
+	MOVQ         b+32(FP), SI
+	MOVQ         p+40(FP), DI
+	MOVQ         q+48(FP), R8
+	MOVQ         r+56(FP), R9
+	VBROADCASTSS scale+80(FP), Y15
+	VBROADCASTSS qn+84(FP), Y14
+	VBROADCASTSS qp+88(FP), Y13
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS     (DX), Y0
+	VMOVUPS     (BX)(R10*1), Y1
+	VFMADD213PS (SI)(R10*1), Y1, Y0
+	VDIVPS      Y15, Y0, Y0
+	VMAXPS      Y14, Y0, Y1
+	VMINPS      Y13, Y1, Y1
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VANDPS      (CX), Y0, Y2
+	VMOVUPS     (DX), Y0
+	VMOVUPS     (R8)(R10*1), Y1
+	VFMADD213PS (R9)(R10*1), Y1, Y0
+	VFMADD231PS (DI)(R10*1), Y2, Y0
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     32(DX), Y0
+	VMOVUPS     32(BX)(R10*1), Y1
+	VFMADD213PS 32(SI)(R10*1), Y1, Y0
+	VDIVPS      Y15, Y0, Y0
+	VMAXPS      Y14, Y0, Y1
+	VMINPS      Y13, Y1, Y1
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VANDPS      32(CX), Y0, Y2
+	VMOVUPS     32(DX), Y0
+	VMOVUPS     32(R8)(R10*1), Y1
+	VFMADD213PS 32(R9)(R10*1), Y1, Y0
+	VFMADD231PS 32(DI)(R10*1), Y2, Y0
+	VMOVUPS     Y0, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, R10
+	CMPQ        R10, R12
+	CMOVQEQ     R11, R10
+	DECQ        R13
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func residualQuantizeRowAVX2(codes *uint8, z *float32, a *float32, b *float32, stream *uint8, n int, channels int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·residualQuantizeRowAVX2(SB), NOSPLIT, $128-92
+	MOVQ         codes+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         stream+32(FP), DX
+	MOVQ         a+16(FP), BX
+	MOVQ         b+24(FP), SI
+	VPCMPEQD     Y15, Y15, Y15
+	VPSRLD       $0x18, Y15, Y15
+	VBROADCASTSS branchScale+56(FP), Y14
+	VBROADCASTSS branchQn+60(FP), Y13
+	VBROADCASTSS branchQp+64(FP), Y12
+	VBROADCASTSS scale+76(FP), Y11
+	VBROADCASTSS qn+80(FP), Y10
+	VBROADCASTSS qp+84(FP), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS fromScale+68(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	MOVL         fromZeroPoint+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 64(SP)
+	MOVL         zeroPoint+88(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 96(SP)
+	MOVQ         channels+48(FP), R9
+	SHLQ         $0x02, R9
+	XORQ         DI, DI
+	XORQ         R8, R8
+	MOVQ         n+40(FP), R10
+	SHRQ         $0x04, R10
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (BX)(DI*1), Y2
+	VFMADD213PS  (SI)(DI*1), Y2, Y1
+	VDIVPS       Y14, Y1, Y1
+	VMAXPS       Y13, Y1, Y2
+	VMINPS       Y12, Y2, Y2
+	VCVTPS2DQ    Y2, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VPMOVZXBD    (DX), Y3
+	VPSUBD       64(SP), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(SP), Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y10, Y0, Y0
+	VMINPS       (SP), Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       96(SP), Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (AX)
+	VMOVUPS      32(CX), Y1
+	VMOVUPS      32(BX)(DI*1), Y2
+	VFMADD213PS  32(SI)(DI*1), Y2, Y1
+	VDIVPS       Y14, Y1, Y1
+	VMAXPS       Y13, Y1, Y2
+	VMINPS       Y12, Y2, Y2
+	VCVTPS2DQ    Y2, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VPMOVZXBD    8(DX), Y3
+	VPSUBD       64(SP), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(SP), Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VDIVPS       Y11, Y0, Y0
+	VMAXPS       Y10, Y0, Y0
+	VMINPS       (SP), Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       96(SP), Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, 8(AX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x10, DX
+	ADDQ         $0x40, DI
+	CMPQ         DI, R9
+	CMOVQEQ      R8, DI
+	DECQ         R10
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func residualSumsRowAVX2(dx *float32, sum *float32, dot *float32, dsTo *float32, dsBranch *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, stream *uint8, n int, channels int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·residualSumsRowAVX2(SB), NOSPLIT, $64-136
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+40(FP), CX
+	MOVQ         z+48(FP), DX
+	MOVQ         stream+80(FP), BX
+	MOVQ         a+56(FP), SI
+	MOVQ         b+64(FP), DI
+	MOVQ         sum+8(FP), R8
+	MOVQ         dot+16(FP), R9
+	MOVQ         shift+72(FP), R10
+	VBROADCASTSS branchScale+104(FP), Y15
+	VBROADCASTSS branchQn+108(FP), Y14
+	VBROADCASTSS branchQp+112(FP), Y13
+	VBROADCASTSS scale+124(FP), Y12
+	VBROADCASTSS qn+128(FP), Y11
+	VBROADCASTSS qp+132(FP), Y10
+	VBROADCASTSS fromScale+116(FP), Y0
+	VMOVUPS      Y0, (SP)
+	MOVL         fromZeroPoint+120(FP), R11
+	VMOVD        R11, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 32(SP)
+	MOVQ         dsTo+24(FP), R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      32(R11), Y1
+	MOVQ         dsBranch+32(FP), R11
+	VMOVUPS      (R11), Y2
+	VMOVUPS      32(R11), Y3
+	MOVQ         channels+96(FP), R13
+	SHLQ         $0x02, R13
+	XORQ         R11, R11
+	XORQ         R12, R12
+	MOVQ         n+88(FP), R14
+	SHRQ         $0x04, R14
+	JZ           done
+
+loop:
+	VMOVUPS     (DX), Y4
+	VMOVUPS     (SI)(R11*1), Y5
+	VFMADD213PS (DI)(R11*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VCVTPS2DQ   Y5, Y6
+	VCVTDQ2PS   Y6, Y6
+	VMULPS      Y15, Y6, Y6
+	VPMOVZXBD   (BX), Y7
+	VPSUBD      32(SP), Y7, Y7
+	VCVTDQ2PS   Y7, Y7
+	VMULPS      (SP), Y7, Y7
+	VADDPS      Y7, Y6, Y6
+	VDIVPS      Y12, Y6, Y6
+	VMAXPS      Y11, Y6, Y7
+	VMINPS      Y10, Y7, Y7
+	VMOVUPS     (CX), Y8
+	VROUNDPS    $0x00, Y6, Y9
+	VSUBPS      Y6, Y9, Y9
+	VCMPPS      $0x00, Y7, Y6, Y6
+	VBLENDVPS   Y6, Y9, Y7, Y7
+	VFMADD231PS Y7, Y8, Y0
+	VANDPS      Y6, Y8, Y8
+	VMOVUPS     (DX), Y6
+	VMOVUPS     Y8, (AX)
+	VROUNDPS    $0x00, Y4, Y9
+	VSUBPS      Y4, Y9, Y9
+	VCMPPS      $0x00, Y5, Y4, Y4
+	VBLENDVPS   Y4, Y9, Y5, Y5
+	VFMADD231PS Y5, Y8, Y2
+	VANDPS      Y4, Y8, Y8
+	VSUBPS      (R10)(R11*1), Y6, Y6
+	VFMADD213PS (R9)(R11*1), Y8, Y6
+	VADDPS      (R8)(R11*1), Y8, Y8
+	VMOVUPS     Y6, (R9)(R11*1)
+	VMOVUPS     Y8, (R8)(R11*1)
+	VMOVUPS     32(DX), Y4
+	VMOVUPS     32(SI)(R11*1), Y5
+	VFMADD213PS 32(DI)(R11*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VCVTPS2DQ   Y5, Y6
+	VCVTDQ2PS   Y6, Y6
+	VMULPS      Y15, Y6, Y6
+	VPMOVZXBD   8(BX), Y7
+	VPSUBD      32(SP), Y7, Y7
+	VCVTDQ2PS   Y7, Y7
+	VMULPS      (SP), Y7, Y7
+	VADDPS      Y7, Y6, Y6
+	VDIVPS      Y12, Y6, Y6
+	VMAXPS      Y11, Y6, Y7
+	VMINPS      Y10, Y7, Y7
+	VMOVUPS     32(CX), Y8
+	VROUNDPS    $0x00, Y6, Y9
+	VSUBPS      Y6, Y9, Y9
+	VCMPPS      $0x00, Y7, Y6, Y6
+	VBLENDVPS   Y6, Y9, Y7, Y7
+	VFMADD231PS Y7, Y8, Y1
+	VANDPS      Y6, Y8, Y8
+	VMOVUPS     32(DX), Y6
+	VMOVUPS     Y8, 32(AX)
+	VROUNDPS    $0x00, Y4, Y9
+	VSUBPS      Y4, Y9, Y9
+	VCMPPS      $0x00, Y5, Y4, Y4
+	VBLENDVPS   Y4, Y9, Y5, Y5
+	VFMADD231PS Y5, Y8, Y3
+	VANDPS      Y4, Y8, Y8
+	VSUBPS      32(R10)(R11*1), Y6, Y6
+	VFMADD213PS 32(R9)(R11*1), Y8, Y6
+	VADDPS      32(R8)(R11*1), Y8, Y8
+	VMOVUPS     Y6, 32(R9)(R11*1)
+	VMOVUPS     Y8, 32(R8)(R11*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x10, BX
+	ADDQ        $0x40, R11
+	CMPQ        R11, R13
+	CMOVQEQ     R12, R11
+	DECQ        R14
+	JNZ         loop
+
+done:
+	MOVQ    dsTo+24(FP), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	MOVQ    dsBranch+32(FP), AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	VZEROUPPER
+	RET
+
+// func requantizeCodesRowAVX2(codes *uint8, stream *uint8, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
+// Requires: AVX, AVX2
+TEXT ·requantizeCodesRowAVX2(SB), NOSPLIT, $32-48
+	MOVQ         codes+0(FP), AX
+	MOVQ         stream+8(FP), CX
+	VPCMPEQD     Y15, Y15, Y15
+	VPSRLD       $0x18, Y15, Y15
+	VBROADCASTSS fromScale+24(FP), Y14
+	MOVL         fromZeroPoint+28(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y13
+	VBROADCASTSS scale+32(FP), Y12
+	VBROADCASTSS qn+36(FP), Y11
+	VBROADCASTSS qp+40(FP), Y10
+	MOVL         zeroPoint+44(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, (SP)
+	MOVQ         n+16(FP), DX
+	SHRQ         $0x04, DX
+	JZ           done
+
+loop:
+	VPMOVZXBD    (CX), Y0
+	VPSUBD       Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VMAXPS       Y11, Y0, Y0
+	VMINPS       Y10, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       (SP), Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (AX)
+	VPMOVZXBD    8(CX), Y0
+	VPSUBD       Y13, Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VDIVPS       Y12, Y0, Y0
+	VMAXPS       Y11, Y0, Y0
+	VMINPS       Y10, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPADDD       (SP), Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, 8(AX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, CX
+	DECQ         DX
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func requantizeGradRowAVX2(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·requantizeGradRowAVX2(SB), NOSPLIT, $0-60
+	MOVQ         dx+8(FP), AX
+	MOVQ         dy+24(FP), CX
+	MOVQ         stream+16(FP), DX
+	VBROADCASTSS fromScale+40(FP), Y15
+	MOVL         fromZeroPoint+44(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y14
+	VBROADCASTSS scale+48(FP), Y13
+	VBROADCASTSS qn+52(FP), Y12
+	VBROADCASTSS qp+56(FP), Y11
+	MOVQ         ds+0(FP), BX
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y1
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VPMOVZXBD   (DX), Y4
+	VPSUBD      Y14, Y4, Y4
+	VCVTDQ2PS   Y4, Y4
+	VMULPS      Y15, Y4, Y4
+	VDIVPS      Y13, Y4, Y4
+	VMAXPS      Y12, Y4, Y5
+	VMINPS      Y11, Y5, Y5
+	VMOVUPS     (CX), Y6
+	VROUNDPS    $0x00, Y4, Y7
+	VSUBPS      Y4, Y7, Y7
+	VCMPPS      $0x00, Y5, Y4, Y4
+	VBLENDVPS   Y4, Y7, Y5, Y5
+	VFMADD231PS Y5, Y6, Y0
+	VANDPS      Y4, Y6, Y6
+	VMOVUPS     Y6, (AX)
+	VPMOVZXBD   8(DX), Y4
+	VPSUBD      Y14, Y4, Y4
+	VCVTDQ2PS   Y4, Y4
+	VMULPS      Y15, Y4, Y4
+	VDIVPS      Y13, Y4, Y4
+	VMAXPS      Y12, Y4, Y5
+	VMINPS      Y11, Y5, Y5
+	VMOVUPS     32(CX), Y6
+	VROUNDPS    $0x00, Y4, Y7
+	VSUBPS      Y4, Y7, Y7
+	VCMPPS      $0x00, Y5, Y4, Y4
+	VBLENDVPS   Y4, Y7, Y5, Y5
+	VFMADD231PS Y5, Y6, Y1
+	VANDPS      Y4, Y6, Y6
+	VMOVUPS     Y6, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x10, DX
+	DECQ        BX
+	JNZ         loop
+
+done:
+	MOVQ    ds+0(FP), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 

@@ -36,3 +36,31 @@ func dequantizeRow(y []float32, codes []uint8, zeroPoint uint8, scale float32) {
 func requantizeRow(codes []uint8, acc []int32, mult []float32, zeroPoint, lo, hi float32) {
 	requantizeRowGeneric(codes, acc, mult, zeroPoint, lo, hi)
 }
+
+func affineQuantizeRow(codes []uint8, z, a, b []float32, q *Step) {
+	affineQuantizeRowGeneric(codes, z, a, b, q)
+}
+
+func affineStepSumsRow(sum, dot []float32, ds *[lanes]float32, dy, z, a, b, shift []float32, q *Step) {
+	affineStepSumsRowGeneric(sum, dot, ds, dy, z, a, b, shift, q)
+}
+
+func affineStepGradRow(dz, dy, z, a, b, p, q, r []float32, step *Step) {
+	affineStepGradRowGeneric(dz, dy, z, a, b, p, q, r, step)
+}
+
+func residualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branch, from, to *Step) {
+	residualQuantizeRowGeneric(codes, z, a, b, stream, branch, from, to)
+}
+
+func residualSumsRow(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float32, dy, z, a, b, shift []float32, stream []uint8, branch, from, to *Step) {
+	residualSumsRowGeneric(dx, sum, dot, dsTo, dsBranch, dy, z, a, b, shift, stream, branch, from, to)
+}
+
+func requantizeCodesRow(codes, stream []uint8, from, to *Step) {
+	requantizeCodesRowGeneric(codes, stream, from, to)
+}
+
+func requantizeGradRow(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Step) {
+	requantizeGradRowGeneric(ds, dx, stream, dy, from, to)
+}

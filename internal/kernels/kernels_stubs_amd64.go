@@ -200,6 +200,88 @@ func codesToFloatAVX512(y *float32, codes *uint8, n int, zeroPoint int32)
 //go:noescape
 func dequantizeRowAVX512(y *float32, codes *uint8, n int, zeroPoint int32, scale float32)
 
+// affineQuantizeRowAVX512 computes
+//
+//	for i < n: v = fma(z[i], a[c], b[c])/scale
+//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func affineQuantizeRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, zeroPoint int32)
+
+// affineStepSumsRowAVX512 computes
+//
+//	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
+//	  ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])
+//	  dx = inside ? dy[i] : 0
+//	  sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func affineStepSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32)
+
+// affineStepGradRowAVX512 computes
+//
+//	for i < n: v = fma(z[i], a[c], b[c])/scale
+//	  dx = qn <= v <= qp ? dy[i] : 0
+//	  dz[i] = fma(dx, p[c], fma(z[i], q[c], r[c]))
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func affineStepGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
+
+// residualQuantizeRowAVX512 computes
+//
+//	for i < n:
+//	  x = round(min(max(fma(z[i], a[c], b[c])/branchScale, branchQn), branchQp)) * branchScale
+//	  x += float32(stream[i] - fromZeroPoint) * fromScale
+//	  v = x/scale
+//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func residualQuantizeRowAVX512(codes *uint8, z *float32, a *float32, b *float32, stream *uint8, n int, channels int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
+
+// residualSumsRowAVX512 computes
+//
+//	for i < n:
+//	  x = round(min(max(fma(z[i], a[c], b[c])/branchScale, branchQn), branchQp)) * branchScale
+//	  x += float32(stream[i] - fromZeroPoint) * fromScale
+//	  v = x/scale; inside = qn <= v <= qp
+//	  dsTo[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), dsTo[i%16])
+//	  dx[i] = inside ? dy[i] : 0
+//	  sum[c], dot[c] and dsBranch[i%16] as affineStepSumsRow, with dx for dy and branch's quantizer
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func residualSumsRowAVX512(dx *float32, sum *float32, dot *float32, dsTo *float32, dsBranch *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, stream *uint8, n int, channels int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+
+// requantizeCodesRowAVX512 computes
+//
+//	for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale
+//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func requantizeCodesRowAVX512(codes *uint8, stream *uint8, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
+
+// requantizeGradRowAVX512 computes
+//
+//	for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale; inside = qn <= v <= qp
+//	  ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])
+//	  dx[i] = inside ? dy[i] : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func requantizeGradRowAVX512(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+
 // fmaPeakAVX512 computes
 //
 //	n times 12 independent fused multiply-adds of a vector, for timing.
@@ -374,6 +456,88 @@ func dequantizeRowAVX2(y *float32, codes *uint8, n int, zeroPoint int32, scale f
 //
 //go:noescape
 func widenCodesAVX2(words *int16, codes *uint8, n int)
+
+// affineQuantizeRowAVX2 computes
+//
+//	for i < n: v = fma(z[i], a[c], b[c])/scale
+//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func affineQuantizeRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, zeroPoint int32)
+
+// affineStepSumsRowAVX2 computes
+//
+//	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
+//	  ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])
+//	  dx = inside ? dy[i] : 0
+//	  sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func affineStepSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32)
+
+// affineStepGradRowAVX2 computes
+//
+//	for i < n: v = fma(z[i], a[c], b[c])/scale
+//	  dx = qn <= v <= qp ? dy[i] : 0
+//	  dz[i] = fma(dx, p[c], fma(z[i], q[c], r[c]))
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func affineStepGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
+
+// residualQuantizeRowAVX2 computes
+//
+//	for i < n:
+//	  x = round(min(max(fma(z[i], a[c], b[c])/branchScale, branchQn), branchQp)) * branchScale
+//	  x += float32(stream[i] - fromZeroPoint) * fromScale
+//	  v = x/scale
+//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func residualQuantizeRowAVX2(codes *uint8, z *float32, a *float32, b *float32, stream *uint8, n int, channels int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
+
+// residualSumsRowAVX2 computes
+//
+//	for i < n:
+//	  x = round(min(max(fma(z[i], a[c], b[c])/branchScale, branchQn), branchQp)) * branchScale
+//	  x += float32(stream[i] - fromZeroPoint) * fromScale
+//	  v = x/scale; inside = qn <= v <= qp
+//	  dsTo[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), dsTo[i%16])
+//	  dx[i] = inside ? dy[i] : 0
+//	  sum[c], dot[c] and dsBranch[i%16] as affineStepSumsRow, with dx for dy and branch's quantizer
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func residualSumsRowAVX2(dx *float32, sum *float32, dot *float32, dsTo *float32, dsBranch *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, stream *uint8, n int, channels int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+
+// requantizeCodesRowAVX2 computes
+//
+//	for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale
+//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func requantizeCodesRowAVX2(codes *uint8, stream *uint8, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
+
+// requantizeGradRowAVX2 computes
+//
+//	for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale; inside = qn <= v <= qp
+//	  ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])
+//	  dx[i] = inside ? dy[i] : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func requantizeGradRowAVX2(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
 
 // fmaPeakAVX2 computes
 //

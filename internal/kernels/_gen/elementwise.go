@@ -89,7 +89,7 @@ const (
 
 // cyclic is flat for maps whose parameters depend on the channel: off is the
 // byte offset of the current 16 channels in an array of float32.
-func (s isa) cyclic(streams []stream, body func(h int, off reg.Register)) {
+func (s isa) cyclic(streams []stream, body func(h int, off reg.Register), after func()) {
 	off, zero, end := GP64(), GP64(), loadScaled("channels", 2)
 	XORQ(off, off)
 	XORQ(zero, zero)
@@ -97,7 +97,7 @@ func (s isa) cyclic(streams []stream, body func(h int, off reg.Register)) {
 		ADDQ(operand.Imm(64), off)
 		CMPQ(off, end)
 		CMOVQEQ(zero, off)
-	}, nothing)
+	}, after)
 }
 
 func (s isa) channel(base, off reg.Register, h int) operand.Mem {
@@ -115,7 +115,7 @@ func (s isa) perChannel() {
 		VMOVUPS(s.channel(fa, off, h), v(1))
 		VFMADD213PS(s.channel(fb, off, h), v(1), v(0))
 		VMOVUPS(v(0), s.part(p[0], h))
-	})
+	}, nothing)
 
 	s.text("affine2Row", "func(y, dy, x, a, b, d *float32, n, channels int)", "for i < n: y[i] = fma(dy[i], a[c], fma(x[i], b[c], d[c]))"+cyclicNote)
 	q, ga, gb, gd := floats("y", "dy", "x"), load("a"), load("b"), load("d")
@@ -126,7 +126,7 @@ func (s isa) perChannel() {
 		VMOVUPS(s.part(q[1], h), v(2))
 		VFMADD231PS(s.channel(ga, off, h), v(2), v(0))
 		VMOVUPS(v(0), s.part(q[0], h))
-	})
+	}, nothing)
 
 	s.text("scaleInts", "func(y *float32, acc *int32, scale *float32, n, channels int)", "for i < n: y[i] = float32(acc[i]) * scale[c]"+cyclicNote)
 	r, f := floats("y", "acc"), load("scale")
@@ -134,7 +134,7 @@ func (s isa) perChannel() {
 		VCVTDQ2PS(s.part(r[1], h), v(0))
 		VMULPS(s.channel(f, off, h), v(0), v(0))
 		VMOVUPS(v(0), s.part(r[0], h))
-	})
+	}, nothing)
 
 	s.text("requantizeRow", "func(codes *uint8, acc *int32, mult *float32, n, channels int, zeroPoint, lo, hi float32)",
 		"for i < n: codes[i] = min(max(round(float32(acc[i])*mult[c]) + zeroPoint, lo), hi)"+cyclicNote)
@@ -152,7 +152,7 @@ func (s isa) perChannel() {
 		VMINPS(v(6), v(0), v(0))
 		VCVTPS2DQ(v(0), v(0))
 		s.storeBytes(0, v(7), s.part(codes, h))
-	})
+	}, nothing)
 }
 
 // channelSums are reductions: one block of 16 channels at a time, its sums in

@@ -23,6 +23,7 @@ func main() {
 		s.perChannel()
 		s.channelSums()
 		s.quantization()
+		s.fused()
 		s.peak()
 	}
 	Generate()

@@ -40,7 +40,7 @@ func (s isa) byteMask(to reg.VecPhysical) {
 }
 
 // storeBytes stores the low byte of each lane of vector register i.
-func (s isa) storeBytes(i int, mask reg.VecPhysical, to operand.Mem) {
+func (s isa) storeBytes(i int, mask operand.Op, to operand.Mem) {
 	if s.wide() {
 		VPMOVDB(s.v(i), to)
 		return

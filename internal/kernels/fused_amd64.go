@@ -1,0 +1,93 @@
+//go:build !noasm
+
+package kernels
+
+func affineQuantizeRow(codes []uint8, z, a, b []float32, q *Step) {
+	n, c := len(z), len(a)
+	switch {
+	case !blocked(n, c):
+		affineQuantizeRowGeneric(codes, z, a, b, q)
+	case level == avx512:
+		affineQuantizeRowAVX512(&codes[:n][0], &z[0], &a[0], &b[:c][0], n, c, q.Scale, q.Qn, q.Qp, int32(q.ZeroPoint))
+	default:
+		affineQuantizeRowAVX2(&codes[:n][0], &z[0], &a[0], &b[:c][0], n, c, q.Scale, q.Qn, q.Qp, int32(q.ZeroPoint))
+	}
+}
+
+func affineStepSumsRow(sum, dot []float32, ds *[lanes]float32, dy, z, a, b, shift []float32, q *Step) {
+	n, c := len(z), len(a)
+	switch {
+	case !blocked(n, c):
+		affineStepSumsRowGeneric(sum, dot, ds, dy, z, a, b, shift, q)
+	case level == avx512:
+		affineStepSumsRowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp)
+	default:
+		affineStepSumsRowAVX2(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp)
+	}
+}
+
+func affineStepGradRow(dz, dy, z, a, b, p, q, r []float32, step *Step) {
+	n, c := len(z), len(a)
+	switch {
+	case !blocked(n, c):
+		affineStepGradRowGeneric(dz, dy, z, a, b, p, q, r, step)
+	case level == avx512:
+		affineStepGradRowAVX512(&dz[:n][0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &p[:c][0], &q[:c][0], &r[:c][0], n, c, step.Scale, step.Qn, step.Qp)
+	default:
+		affineStepGradRowAVX2(&dz[:n][0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &p[:c][0], &q[:c][0], &r[:c][0], n, c, step.Scale, step.Qn, step.Qp)
+	}
+}
+
+func residualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branch, from, to *Step) {
+	n, c := len(z), len(a)
+	switch {
+	case !blocked(n, c):
+		residualQuantizeRowGeneric(codes, z, a, b, stream, branch, from, to)
+	case level == avx512:
+		residualQuantizeRowAVX512(&codes[:n][0], &z[0], &a[0], &b[:c][0], &stream[:n][0], n, c, branch.Scale, branch.Qn, branch.Qp,
+			from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp, int32(to.ZeroPoint))
+	default:
+		residualQuantizeRowAVX2(&codes[:n][0], &z[0], &a[0], &b[:c][0], &stream[:n][0], n, c, branch.Scale, branch.Qn, branch.Qp,
+			from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp, int32(to.ZeroPoint))
+	}
+}
+
+func residualSumsRow(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float32, dy, z, a, b, shift []float32, stream []uint8, branch, from, to *Step) {
+	n, c := len(z), len(a)
+	switch {
+	case !blocked(n, c):
+		residualSumsRowGeneric(dx, sum, dot, dsTo, dsBranch, dy, z, a, b, shift, stream, branch, from, to)
+	case level == avx512:
+		residualSumsRowAVX512(&dx[:n][0], &sum[:c][0], &dot[:c][0], &dsTo[0], &dsBranch[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0],
+			&stream[:n][0], n, c, branch.Scale, branch.Qn, branch.Qp, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp)
+	default:
+		residualSumsRowAVX2(&dx[:n][0], &sum[:c][0], &dot[:c][0], &dsTo[0], &dsBranch[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0],
+			&stream[:n][0], n, c, branch.Scale, branch.Qn, branch.Qp, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp)
+	}
+}
+
+func requantizeCodesRow(codes, stream []uint8, from, to *Step) {
+	n := whole(len(stream))
+	if n > 0 {
+		switch level {
+		case avx512:
+			requantizeCodesRowAVX512(&codes[:n][0], &stream[0], n, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp, int32(to.ZeroPoint))
+		default:
+			requantizeCodesRowAVX2(&codes[:n][0], &stream[0], n, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp, int32(to.ZeroPoint))
+		}
+	}
+	requantizeCodesRowGeneric(codes[n:], stream[n:], from, to)
+}
+
+func requantizeGradRow(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Step) {
+	n := whole(len(stream))
+	if n > 0 {
+		switch level {
+		case avx512:
+			requantizeGradRowAVX512(&ds[0], &dx[:n][0], &stream[0], &dy[:n][0], n, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp)
+		default:
+			requantizeGradRowAVX2(&ds[0], &dx[:n][0], &stream[0], &dy[:n][0], n, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp)
+		}
+	}
+	requantizeGradRowGeneric(ds, dx[n:], stream[n:], dy[n:], from, to)
+}
