@@ -43,6 +43,14 @@ func weightGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(
 	op.Name, op.Layer, op.Attrs, op.Pool = "conv2d weight gradient", layer, fmt.Sprint(g), c.Pool
 	op.Out, op.Shape = f32(4), fixedShape(g.K, g.K, g.Cin, g.Cout)
 	l := &kernels.WeightGrad{G: g}
+	op.Aux = func([]tensor.Shape) []graph.Buffer {
+		return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{l.PartialLen()}}}
+	}
+	bind := set
+	set = func(k *graph.Call, l *kernels.WeightGrad) {
+		bind(k, l)
+		l.Partial = k.Aux[0].Float32s()
+	}
 	if l.Sums() == kernels.Pieces(g.N) {
 		op.Loop = func(k *graph.Call) graph.Loop {
 			return graph.Loop{Body: l, Before: func() error { set(k, l); return nil }}

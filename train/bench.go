@@ -105,49 +105,70 @@ func synthetic(cfg *configs.Config, threads int) (*Model, error) {
 }
 
 func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOptions) error {
-	s, err := m.newStepper(machine.Options{Profile: opt.Profile})
+	if opt.Profile { // on a machine of its own, since measuring takes time
+		s, err := m.newStepper(machine.Options{Profile: true})
+		if err != nil {
+			return err
+		}
+		if _, err := m.steps(ctx, s, opt.Steps); err != nil {
+			return err
+		}
+		r.Operations = operations(s.vm.Timings())
+	}
+	s, err := m.newStepper(machine.Options{})
 	if err != nil {
 		return err
 	}
-	l, err := m.loader()
+	var before, after runtime.MemStats
+	if _, err := m.steps(ctx, s, 0); err != nil { // so that buffers have their size
+		return err
+	}
+	runtime.ReadMemStats(&before)
+	times, err := m.steps(ctx, s, opt.Steps)
 	if err != nil {
 		return err
+	}
+	runtime.ReadMemStats(&after)
+	r.AllocsPerStep = float64(after.Mallocs-before.Mallocs) / float64(opt.Steps+warmUp)
+	r.BytesPerStep = float64(after.TotalAlloc-before.TotalAlloc) / float64(opt.Steps+warmUp)
+	r.Train = float64(m.Config.Train.Batch) / median(times)
+	return nil
+}
+
+// warmUp steps come before the measured ones.
+const warmUp = 3
+
+// steps trains and returns the seconds of each measured step.
+func (m *Model) steps(ctx context.Context, s *stepper, n int) (times []float64, err error) {
+	l, err := m.loader()
+	if err != nil {
+		return nil, err
 	}
 	it := l.Epoch(0, 0)
 	defer it.Close()
 	b, _ := it.Next()
 	sgd := NewSGD(&m.Config.Train, m.Net.Learnable())
 	sgd.LR = 1e-4
-	const warm = 3
-	var times []float64
-	var before, after runtime.MemStats
-	for i := range warm + opt.Steps {
-		if i == warm {
-			runtime.ReadMemStats(&before)
+	times = make([]float64, 0, n)
+	for i := range warmUp + n {
+		if i == warmUp {
 			s.vm.ResetTimings()
 		}
 		start := time.Now()
 		if _, _, err := s.forwardBackward(b); err != nil {
-			return err
+			return nil, err
 		}
 		if err := sgd.Step(s.values); err != nil {
-			return err
+			return nil, err
 		}
-		if i >= warm {
+		if i >= warmUp {
 			times = append(times, time.Since(start).Seconds())
 		}
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	runtime.ReadMemStats(&after)
-	r.AllocsPerStep = float64(after.Mallocs-before.Mallocs) / float64(opt.Steps)
-	r.BytesPerStep = float64(after.TotalAlloc-before.TotalAlloc) / float64(opt.Steps)
-	r.Train = float64(m.Config.Train.Batch) / median(times)
-	if opt.Profile {
-		r.Operations = operations(s.vm.Timings())
-	}
-	return nil
+	return times, nil
 }
 
 // operations adds up timings by kind, the longest first.

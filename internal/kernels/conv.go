@@ -82,6 +82,7 @@ func padImage(dst, src []float32, h, w, c int, b border) {
 
 // Forward is the Loop of ConvForward.
 type Forward struct {
+	anyCut
 	G      Conv
 	Y, X   Pictures[float32]
 	W      []float32

@@ -35,6 +35,7 @@ func (g *Conv) dyBorder(size, out int) (before, after int) {
 
 // InputGrad is the Loop of ConvInputGrad.
 type InputGrad struct {
+	anyCut
 	G      Conv
 	DX, DY Pictures[float32]
 	W      []float32

@@ -59,6 +59,7 @@ func grow[T any](s []T, n int) []T {
 
 // IntForward is the Loop of ConvInt and ConvForwardCodes.
 type IntForward struct {
+	anyCut
 	Weights   *IntWeights
 	Codes     Pictures[uint8]
 	ZeroPoint uint8

@@ -31,6 +31,7 @@ type WeightGrad struct {
 	Codes     Pictures[uint8] // instead of X, which is Scale*(code - ZeroPoint)
 	ZeroPoint uint8
 	Scale     float32
+	Partial   []float32 // memory for PartialLen values, which the loop overwrites; its own if nil
 	partial   []float32 // [sum][pair of blocks of Cout][K*K*Cin][32, or 16 in an odd last]
 	size      int       // length of a partial sum
 	sums      int
@@ -42,9 +43,17 @@ type WeightGrad struct {
 // pictures of several pieces share a sum, and the loop must run alone, through
 // ConvWeightGrad.
 func (l *WeightGrad) Sums() int {
-	size := l.G.K * l.G.K * l.G.Cin * blocksOf(l.G.Cout) * lanes
-	return min(Pieces(l.G.N), max(1, gradFloats/size))
+	return min(Pieces(l.G.N), max(1, gradFloats/l.sumLen()))
 }
+
+// PartialLen returns the length of all partial sums.
+func (l *WeightGrad) PartialLen() int { return l.Sums() * l.sumLen() }
+
+// sumLen is the length of a partial sum.
+func (l *WeightGrad) sumLen() int { return l.G.K * l.G.K * l.G.Cin * blocksOf(l.G.Cout) * lanes }
+
+// Cut implements Loop: each piece has a sum of its own.
+func (l *WeightGrad) Cut(n int) int { return Pieces(n) }
 
 // pair is two neighbouring blocks of output channels, or an odd last one.
 type pair struct {
@@ -62,10 +71,13 @@ func (l *WeightGrad) pair(i int) pair {
 // Begin implements Loop.
 func (l *WeightGrad) Begin(p *Pool) {
 	g := &l.G
-	nb := blocksOf(g.Cout)
-	l.rows, l.pairs = g.K*g.K*g.Cin, (nb+1)/2
-	l.size, l.sums = l.rows*nb*lanes, l.Sums()
-	l.partial = grow(l.partial, l.sums*l.size)
+	l.rows, l.pairs = g.K*g.K*g.Cin, (blocksOf(g.Cout)+1)/2
+	l.size, l.sums = l.sumLen(), l.Sums()
+	if l.Partial != nil {
+		l.partial = l.Partial[:l.PartialLen()]
+	} else {
+		l.partial = grow(l.partial, l.PartialLen())
+	}
 }
 
 // Picture implements Loop.

@@ -60,6 +60,7 @@ func Affine2(p *Pool, y, g, x, a, b, d []float32) {
 // Moments is the Loop of ChannelMoments and, if DY is set, of ChannelGradSums.
 // Sum and Second have the length of Shift.
 type Moments struct {
+	anyCut
 	Sum, Second []float64
 	X, DY       Pictures[float32]
 	Shift       []float32

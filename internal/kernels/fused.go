@@ -11,6 +11,7 @@ func AffineQuantizeRow(codes []uint8, z, a, b []float32, q *Step) {
 // Dot[c] dx*(z - Shift[c]), and Scale the quantizer's gradient in its scale, as
 // QuantizeGrad does.
 type StepSums struct {
+	anyCut
 	Sum, Dot    []float64
 	Scale       float64
 	Z, DY       Pictures[float32]
@@ -78,6 +79,7 @@ func ResidualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branc
 // passes the output's quantizer, which both the branch and the stream get; Sum,
 // Dot and BranchScale follow what of it passes the branch's quantizer.
 type ResidualSums struct {
+	anyCut
 	Sum, Dot           []float64
 	Scale, BranchScale float64
 	DX, Z, DY          Pictures[float32]
@@ -116,6 +118,7 @@ func RequantizeCodesRow(codes, stream []uint8, from, to *Step) {
 // RequantizeGrad is the Loop of the backward pass over RequantizeCodesRow, like
 // StepGrad.
 type RequantizeGrad struct {
+	anyCut
 	DX, DY   Pictures[float32]
 	Stream   Pictures[uint8]
 	From, To Step

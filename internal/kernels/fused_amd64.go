@@ -19,6 +19,8 @@ func affineStepSumsRow(sum, dot []float32, ds *[lanes]float32, dy, z, a, b, shif
 	switch {
 	case !blocked(n, c):
 		affineStepSumsRowGeneric(sum, dot, ds, dy, z, a, b, shift, q)
+	case level == avx512 && c == lanes:
+		affineStepSums16RowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, q.Scale, q.Qn, q.Qp)
 	case level == avx512:
 		affineStepSumsRowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp)
 	default:
@@ -57,6 +59,9 @@ func residualSumsRow(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float32, dy,
 	switch {
 	case !blocked(n, c):
 		residualSumsRowGeneric(dx, sum, dot, dsTo, dsBranch, dy, z, a, b, shift, stream, branch, from, to)
+	case level == avx512 && c == lanes:
+		residualSums16RowAVX512(&dx[:n][0], &sum[:c][0], &dot[:c][0], &dsTo[0], &dsBranch[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0],
+			&stream[:n][0], n, branch.Scale, branch.Qn, branch.Qp, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp)
 	case level == avx512:
 		residualSumsRowAVX512(&dx[:n][0], &sum[:c][0], &dot[:c][0], &dsTo[0], &dsBranch[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0],
 			&stream[:n][0], n, c, branch.Scale, branch.Qn, branch.Qp, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp)

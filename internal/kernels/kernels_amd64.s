@@ -5977,14 +5977,14 @@ TEXT ·affineStepSumsRowAVX512(SB), NOSPLIT, $0-92
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
 	MOVQ         b+48(FP), BX
-	MOVQ         sum+0(FP), SI
-	MOVQ         dot+8(FP), DI
-	MOVQ         shift+56(FP), R8
 	VBROADCASTSS scale+80(FP), Z31
 	VBROADCASTSS qn+84(FP), Z30
 	VBROADCASTSS qp+88(FP), Z29
-	MOVQ         ds+16(FP), R9
-	VMOVUPS      (R9), Z0
+	MOVQ         ds+16(FP), SI
+	VMOVUPS      (SI), Z0
+	MOVQ         sum+0(FP), SI
+	MOVQ         dot+8(FP), DI
+	MOVQ         shift+56(FP), R8
 	MOVQ         channels+72(FP), R11
 	SHLQ         $0x02, R11
 	XORQ         R9, R9
@@ -6147,9 +6147,6 @@ TEXT ·residualSumsRowAVX512(SB), NOSPLIT, $0-136
 	MOVQ         stream+80(FP), BX
 	MOVQ         a+56(FP), SI
 	MOVQ         b+64(FP), DI
-	MOVQ         sum+8(FP), R8
-	MOVQ         dot+16(FP), R9
-	MOVQ         shift+72(FP), R10
 	VBROADCASTSS branchScale+104(FP), Z31
 	VBROADCASTSS branchQn+108(FP), Z30
 	VBROADCASTSS branchQp+112(FP), Z29
@@ -6157,13 +6154,16 @@ TEXT ·residualSumsRowAVX512(SB), NOSPLIT, $0-136
 	VBROADCASTSS qn+128(FP), Z27
 	VBROADCASTSS qp+132(FP), Z26
 	VBROADCASTSS fromScale+116(FP), Z25
-	MOVL         fromZeroPoint+120(FP), R11
-	VMOVD        R11, X0
+	MOVL         fromZeroPoint+120(FP), R8
+	VMOVD        R8, X0
 	VPBROADCASTD X0, Z24
-	MOVQ         dsTo+24(FP), R11
-	VMOVUPS      (R11), Z0
-	MOVQ         dsBranch+32(FP), R11
-	VMOVUPS      (R11), Z2
+	MOVQ         dsTo+24(FP), R8
+	VMOVUPS      (R8), Z0
+	MOVQ         dsBranch+32(FP), R8
+	VMOVUPS      (R8), Z2
+	MOVQ         sum+8(FP), R8
+	MOVQ         dot+16(FP), R9
+	MOVQ         shift+72(FP), R10
 	MOVQ         channels+96(FP), R13
 	SHLQ         $0x02, R13
 	XORQ         R11, R11
@@ -6223,6 +6223,140 @@ done:
 	VMOVUPS Z0, (AX)
 	MOVQ    dsBranch+32(FP), AX
 	VMOVUPS Z2, (AX)
+	VZEROUPPER
+	RET
+
+// func affineStepSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32)
+// Requires: AVX, AVX512F
+TEXT ·affineStepSums16RowAVX512(SB), NOSPLIT, $0-84
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	VBROADCASTSS scale+72(FP), Z31
+	VBROADCASTSS qn+76(FP), Z30
+	VBROADCASTSS qp+80(FP), Z29
+	MOVQ         ds+16(FP), SI
+	VMOVUPS      (SI), Z0
+	MOVQ         sum+0(FP), SI
+	MOVQ         dot+8(FP), DI
+	MOVQ         shift+56(FP), R8
+	VMOVUPS      (SI), Z10
+	VMOVUPS      (DI), Z11
+	MOVQ         n+64(FP), R9
+	SHRQ         $0x04, R9
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Z4
+	VMOVUPS     (DX), Z5
+	VFMADD213PS (BX), Z5, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VMOVUPS     (AX), Z6
+	VRNDSCALEPS $0x00, Z4, Z7
+	VCMPPS      $0x00, Z5, Z4, K1
+	VSUBPS      Z4, Z7, K1, Z5
+	VFMADD231PS Z5, Z6, Z0
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVUPS     (CX), Z4
+	VSUBPS      (R8), Z4, Z4
+	VADDPS      Z6, Z10, Z10
+	VFMADD231PS Z4, Z6, Z11
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        R9
+	JNZ         loop
+
+done:
+	MOVQ    ds+16(FP), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z10, (SI)
+	VMOVUPS Z11, (DI)
+	VZEROUPPER
+	RET
+
+// func residualSums16RowAVX512(dx *float32, sum *float32, dot *float32, dsTo *float32, dsBranch *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, stream *uint8, n int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+// Requires: AVX, AVX512F
+TEXT ·residualSums16RowAVX512(SB), NOSPLIT, $0-128
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+40(FP), CX
+	MOVQ         z+48(FP), DX
+	MOVQ         stream+80(FP), BX
+	MOVQ         a+56(FP), SI
+	MOVQ         b+64(FP), DI
+	VBROADCASTSS branchScale+96(FP), Z31
+	VBROADCASTSS branchQn+100(FP), Z30
+	VBROADCASTSS branchQp+104(FP), Z29
+	VBROADCASTSS scale+116(FP), Z28
+	VBROADCASTSS qn+120(FP), Z27
+	VBROADCASTSS qp+124(FP), Z26
+	VBROADCASTSS fromScale+108(FP), Z25
+	MOVL         fromZeroPoint+112(FP), R8
+	VMOVD        R8, X0
+	VPBROADCASTD X0, Z24
+	MOVQ         dsTo+24(FP), R8
+	VMOVUPS      (R8), Z0
+	MOVQ         dsBranch+32(FP), R8
+	VMOVUPS      (R8), Z2
+	MOVQ         sum+8(FP), R8
+	MOVQ         dot+16(FP), R9
+	MOVQ         shift+72(FP), R10
+	VMOVUPS      (R8), Z10
+	VMOVUPS      (R9), Z11
+	MOVQ         n+88(FP), R11
+	SHRQ         $0x04, R11
+	JZ           done
+
+loop:
+	VMOVUPS     (DX), Z4
+	VMOVUPS     (SI), Z5
+	VFMADD213PS (DI), Z5, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VCVTPS2DQ   Z5, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      Z31, Z6, Z6
+	VPMOVZXBD   (BX), Z7
+	VPSUBD      Z24, Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VMULPS      Z25, Z7, Z7
+	VADDPS      Z7, Z6, Z6
+	VDIVPS      Z28, Z6, Z6
+	VMAXPS      Z27, Z6, Z7
+	VMINPS      Z26, Z7, Z7
+	VMOVUPS     (CX), Z8
+	VRNDSCALEPS $0x00, Z6, Z9
+	VCMPPS      $0x00, Z7, Z6, K1
+	VSUBPS      Z6, Z9, K1, Z7
+	VFMADD231PS Z7, Z8, Z0
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     (DX), Z6
+	VMOVUPS     Z8, (AX)
+	VRNDSCALEPS $0x00, Z4, Z9
+	VCMPPS      $0x00, Z5, Z4, K1
+	VSUBPS      Z4, Z9, K1, Z5
+	VFMADD231PS Z5, Z8, Z2
+	VMOVAPS.Z   Z8, K1, Z8
+	VSUBPS      (R10), Z6, Z6
+	VADDPS      Z8, Z10, Z10
+	VFMADD231PS Z6, Z8, Z11
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x10, BX
+	DECQ        R11
+	JNZ         loop
+
+done:
+	MOVQ    dsTo+24(FP), AX
+	VMOVUPS Z0, (AX)
+	MOVQ    dsBranch+32(FP), AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z10, (R8)
+	VMOVUPS Z11, (R9)
 	VZEROUPPER
 	RET
 
@@ -8148,15 +8282,15 @@ TEXT ·affineStepSumsRowAVX2(SB), NOSPLIT, $0-92
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
 	MOVQ         b+48(FP), BX
-	MOVQ         sum+0(FP), SI
-	MOVQ         dot+8(FP), DI
-	MOVQ         shift+56(FP), R8
 	VBROADCASTSS scale+80(FP), Y15
 	VBROADCASTSS qn+84(FP), Y14
 	VBROADCASTSS qp+88(FP), Y13
-	MOVQ         ds+16(FP), R9
-	VMOVUPS      (R9), Y0
-	VMOVUPS      32(R9), Y1
+	MOVQ         ds+16(FP), SI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	MOVQ         sum+0(FP), SI
+	MOVQ         dot+8(FP), DI
+	MOVQ         shift+56(FP), R8
 	MOVQ         channels+72(FP), R11
 	SHLQ         $0x02, R11
 	XORQ         R9, R9
@@ -8387,9 +8521,6 @@ TEXT ·residualSumsRowAVX2(SB), NOSPLIT, $64-136
 	MOVQ         stream+80(FP), BX
 	MOVQ         a+56(FP), SI
 	MOVQ         b+64(FP), DI
-	MOVQ         sum+8(FP), R8
-	MOVQ         dot+16(FP), R9
-	MOVQ         shift+72(FP), R10
 	VBROADCASTSS branchScale+104(FP), Y15
 	VBROADCASTSS branchQn+108(FP), Y14
 	VBROADCASTSS branchQp+112(FP), Y13
@@ -8398,16 +8529,19 @@ TEXT ·residualSumsRowAVX2(SB), NOSPLIT, $64-136
 	VBROADCASTSS qp+132(FP), Y10
 	VBROADCASTSS fromScale+116(FP), Y0
 	VMOVUPS      Y0, (SP)
-	MOVL         fromZeroPoint+120(FP), R11
-	VMOVD        R11, X0
+	MOVL         fromZeroPoint+120(FP), R8
+	VMOVD        R8, X0
 	VPBROADCASTD X0, Y0
 	VMOVUPS      Y0, 32(SP)
-	MOVQ         dsTo+24(FP), R11
-	VMOVUPS      (R11), Y0
-	VMOVUPS      32(R11), Y1
-	MOVQ         dsBranch+32(FP), R11
-	VMOVUPS      (R11), Y2
-	VMOVUPS      32(R11), Y3
+	MOVQ         dsTo+24(FP), R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	MOVQ         dsBranch+32(FP), R8
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y3
+	MOVQ         sum+8(FP), R8
+	MOVQ         dot+16(FP), R9
+	MOVQ         shift+72(FP), R10
 	MOVQ         channels+96(FP), R13
 	SHLQ         $0x02, R13
 	XORQ         R11, R11

@@ -261,6 +261,33 @@ func residualQuantizeRowAVX512(codes *uint8, z *float32, a *float32, b *float32,
 //go:noescape
 func residualSumsRowAVX512(dx *float32, sum *float32, dot *float32, dsTo *float32, dsBranch *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, stream *uint8, n int, channels int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
 
+// affineStepSums16RowAVX512 computes
+//
+//	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
+//	  ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])
+//	  dx = inside ? dy[i] : 0
+//	  sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod 16; n is a multiple of 16.
+//
+//go:noescape
+func affineStepSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32)
+
+// residualSums16RowAVX512 computes
+//
+//	for i < n:
+//	  x = round(min(max(fma(z[i], a[c], b[c])/branchScale, branchQn), branchQp)) * branchScale
+//	  x += float32(stream[i] - fromZeroPoint) * fromScale
+//	  v = x/scale; inside = qn <= v <= qp
+//	  dsTo[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), dsTo[i%16])
+//	  dx[i] = inside ? dy[i] : 0
+//	  sum[c], dot[c] and dsBranch[i%16] as affineStepSumsRow, with dx for dy and branch's quantizer
+//
+// c = i mod 16; n is a multiple of 16.
+//
+//go:noescape
+func residualSums16RowAVX512(dx *float32, sum *float32, dot *float32, dsTo *float32, dsBranch *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, stream *uint8, n int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+
 // requantizeCodesRowAVX512 computes
 //
 //	for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale

@@ -11,14 +11,24 @@ type Loop interface {
 	Picture(s *Scratch, piece, n int)
 	// End runs once after all pictures, for sums over the batch.
 	End(p *Pool)
+	// Cut returns the number of pieces that n pictures must be cut into, or n if
+	// it makes no difference to the loop's results.
+	Cut(n int) int
 }
 
-// maxPieces is how many pieces a batch is cut into at most: a constant, because
-// the order of a sum must not depend on the number of threads.
+// anyCut is embedded by loops that may be cut at every picture.
+type anyCut struct{}
+
+// Cut implements Loop.
+func (anyCut) Cut(n int) int { return n }
+
+// maxPieces is how many pieces a batch is cut into at most by loops with a sum for
+// each piece: a constant, because the order of a sum must not depend on the
+// number of threads.
 const maxPieces = 16
 
-// Pieces returns the number of pieces that a batch of n pictures is cut into;
-// piece i holds the pictures from i*n/Pieces(n) on.
+// Pieces returns the number of pieces that loops with a sum for each cut a batch
+// of n pictures into; piece i holds the pictures from i*n/Pieces(n) on.
 func Pieces(n int) int { return min(maxPieces, n) }
 
 // Run runs the loops over n pictures: every Begin in order, then for each
@@ -28,24 +38,32 @@ func (p *Pool) Run(n int, loops ...Loop) {
 	for _, l := range loops {
 		l.Begin(p)
 	}
-	p.fused.loops, p.fused.n = loops, n
-	p.run(Pieces(n), &p.fused)
+	pieces := n
+	for _, l := range loops {
+		pieces = min(pieces, l.Cut(n))
+	}
+	p.fused.loops, p.fused.n, p.fused.pieces = loops, n, pieces
+	p.run(pieces, &p.fused)
 	p.fused.loops = nil
 	for _, l := range loops {
 		l.End(p)
 	}
 }
 
+// Worker returns the number of the worker that the scratch belongs to.
+func (s *Scratch) Worker() int { return s.worker }
+
 // fusedLoops is the body of Run.
 type fusedLoops struct {
-	pool  *Pool
-	loops []Loop
-	n     int
+	pool   *Pool
+	loops  []Loop
+	n      int
+	pieces int
 }
 
 func (f *fusedLoops) run(worker, piece int) {
-	s, pieces := &f.pool.scratch[worker], Pieces(f.n)
-	for n := piece * f.n / pieces; n < (piece+1)*f.n/pieces; n++ {
+	s := &f.pool.scratch[worker]
+	for n := piece * f.n / f.pieces; n < (piece+1)*f.n/f.pieces; n++ {
 		for _, l := range f.loops {
 			l.Picture(s, piece, n)
 		}
@@ -76,6 +94,7 @@ func (x *Pictures[T]) At(s *Scratch, n int) []T {
 // Each is a Loop without sums: a function of a picture, with an optional
 // preparation.
 type Each struct {
+	anyCut
 	Before func()
 	Do     func(s *Scratch, n int)
 }

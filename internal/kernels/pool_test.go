@@ -48,6 +48,7 @@ func TestAllocations(t *testing.T) {
 	iw8, q := make([]int8, g.WeightLen()), Step{Scale: 1, Qp: 7}
 	run := func(l ...Loop) func() { return func() { p.Run(g.N, l...) } }
 	X, Y, C := Batch(x, g.N), Batch(y, g.N), Batch(codes, g.N)
+	Y16, C16, c16, f16 := Batch(y[:g.N*9*16], g.N), Batch(make([]uint8, g.N*9*16), g.N), c[:16], f[:16]
 	for name, f := range map[string]func(){
 		"Forward":        run(&Forward{G: g, Y: Y, X: X, W: w}),
 		"InputGrad":      run(&InputGrad{G: g, DX: X, DY: Y, W: w}),
@@ -56,6 +57,10 @@ func TestAllocations(t *testing.T) {
 		"IntForward":     run(&IntForward{Weights: iw, Codes: C, Y: Y, Scale: c}),
 		"Moments":        run(&Moments{Sum: f, Second: f, X: Y, Shift: c, N: g.N}, &Moments{Sum: f, Second: f, X: Y, DY: Y, Shift: c, N: g.N}),
 		"StepGrad":       run(&StepGrad{DX: X, X: X, DY: X, Q: q, N: g.N}),
+		"StepSums":       run(&StepSums{Sum: f16, Dot: f16, Z: Y16, DY: Y16, A: c16, B: c16, Shift: c16, Q: q, N: g.N}),
+		"ResidualSums": run(&ResidualSums{Sum: f16, Dot: f16, DX: Y16, Z: Y16, DY: Y16, Stream: C16, A: c16, B: c16, Shift: c16,
+			Branch: q, From: q, To: q, N: g.N}),
+		"RequantizeGrad": run(&RequantizeGrad{DX: X, DY: X, Stream: C, From: q, To: q, N: g.N}),
 		"ReLU":           func() { ReLU(p, x, x) },
 		"ReLUGrad":       func() { ReLUGrad(p, x, x, x) },
 		"Add":            func() { Add(p, x, x, x) },

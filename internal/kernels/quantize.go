@@ -37,6 +37,7 @@ func Dequantize(p *Pool, y []float32, codes []uint8, q Step) {
 
 // StepGrad is the Loop of QuantizeGrad; Sum is its result after End.
 type StepGrad struct {
+	anyCut
 	DX, X, DY Pictures[float32]
 	Q         Step
 	N         int

@@ -111,31 +111,67 @@ func (s isa) lanesIn(name string, first int) (sums []reg.VecPhysical, store func
 	}
 }
 
-type sums struct{ sum, dot, shift reg.Register }
+// sums are the running sums of each channel, in memory or, of 16 channels, in
+// registers: a chain through memory is slower than the rest of a pixel's work,
+// more channels hide that.
+type sums struct {
+	sum, dot, shift reg.Register
+	held            []reg.VecPhysical
+}
 
-func loadSums() sums { return sums{load("sum"), load("dot"), load("shift")} }
+func (s isa) loadSums(hold bool) (sums, func()) {
+	c := sums{sum: load("sum"), dot: load("dot"), shift: load("shift")}
+	if !hold {
+		return c, nothing
+	}
+	c.held = []reg.VecPhysical{s.v(10), s.v(11)}
+	VMOVUPS(mem(c.sum, 0), c.held[0])
+	VMOVUPS(mem(c.dot, 0), c.held[1])
+	return c, func() {
+		VMOVUPS(c.held[0], mem(c.sum, 0))
+		VMOVUPS(c.held[1], mem(c.dot, 0))
+	}
+}
 
 // add emits sum += dx, dot = fma(dx, z - shift, dot); z and dx are lost.
 func (s isa) add(c sums, h int, off reg.Register, z, dx reg.VecPhysical) {
 	VSUBPS(s.channel(c.shift, off, h), z, z)
+	if c.held != nil {
+		VADDPS(dx, c.held[0], c.held[0])
+		VFMADD231PS(z, dx, c.held[1])
+		return
+	}
 	VFMADD213PS(s.channel(c.dot, off, h), dx, z)
 	VADDPS(s.channel(c.sum, off, h), dx, dx)
 	VMOVUPS(z, s.channel(c.dot, off, h))
 	VMOVUPS(dx, s.channel(c.sum, off, h))
 }
 
+// one is cyclic for 16 channels, where there is no offset.
+func (s isa) one(streams []stream, body func(h int, off reg.Register), after func()) {
+	s.flat(streams, func(h int) { body(h, nil) }, nothing, after)
+}
+
 const (
 	codesDoc = " = round(min(max(v, qn), qp)) + zeroPoint"
 	passDoc  = "ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])\n\t  "
+	oneNote  = "\n\nc = i mod 16; n is a multiple of 16."
 	sumsDoc  = "sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])"
 )
 
+// walk emits a loop over rows of channels.
+type walk func(streams []stream, body func(h int, off reg.Register), after func())
+
 func (s isa) fused() {
 	s.affineQuantize()
-	s.affineStepSums()
+	s.affineStepSums("affineStepSumsRow", ", channels", cyclicNote, false, s.cyclic)
 	s.affineStepGrad()
 	s.residualQuantize()
-	s.residualSums()
+	s.residualSums("residualSumsRow", ", channels", cyclicNote, false, s.cyclic)
+	if s.wide() {
+		s.affineStepSums("affineStepSums16Row", "", oneNote, true, s.one)
+		s.residualSums("residualSums16Row", "", oneNote, true, s.one)
+	}
 	s.requantizeCodes()
 	s.requantizeGrad()
 }
@@ -154,22 +190,23 @@ func (s isa) affineQuantize() {
 	}, nothing)
 }
 
-func (s isa) affineStepSums() {
+func (s isa) affineStepSums(name, channels, note string, hold bool, walk walk) {
 	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
-	s.text("affineStepSumsRow", "func(sum, dot, ds, dy, z, a, b, shift *float32, n, channels int, scale, qn, qp float32)",
+	s.text(name, "func(sum, dot, ds, dy, z, a, b, shift *float32, n"+channels+" int, scale, qn, qp float32)",
 		"for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp\n\t  "+passDoc+
-			"dx = inside ? dy[i] : 0\n\t  "+sumsDoc+cyclicNote)
-	in, a, b, c := floats("dy", "z"), load("a"), load("b"), loadSums()
+			"dx = inside ? dy[i] : 0\n\t  "+sumsDoc+note)
+	in, a, b := floats("dy", "z"), load("a"), load("b")
 	q := s.constants().quantizer("scale", "qn", "qp")
-	ds, store := s.lanesIn("ds", 0)
-	s.cyclic(in, func(h int, off reg.Register) {
+	ds, storeLanes := s.lanesIn("ds", 0)
+	c, storeSums := s.loadSums(hold)
+	walk(in, func(h int, off reg.Register) {
 		affine(s.part(in[1], h), s.channel(a, off, h), s.channel(b, off, h), t(0), t(1))
 		q.clip(t(0), t(1))
 		VMOVUPS(s.part(in[0], h), t(2))
 		s.pass(t(0), t(1), t(3), t(2), ds[h])
 		VMOVUPS(s.part(in[1], h), t(0))
 		s.add(c, h, off, t(0), t(2))
-	}, store)
+	}, func() { storeLanes(); storeSums() })
 }
 
 func (s isa) affineStepGrad() {
@@ -225,19 +262,20 @@ func (s isa) residualQuantize() {
 	}, nothing)
 }
 
-func (s isa) residualSums() {
+func (s isa) residualSums(name, channels, note string, hold bool, walk walk) {
 	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
-	s.text("residualSumsRow", "func(dx, sum, dot, dsTo, dsBranch, dy, z, a, b, shift *float32, stream *uint8, n, channels int, branchScale, branchQn, branchQp, fromScale float32, fromZeroPoint int32, scale, qn, qp float32)",
+	s.text(name, "func(dx, sum, dot, dsTo, dsBranch, dy, z, a, b, shift *float32, stream *uint8, n"+channels+" int, branchScale, branchQn, branchQp, fromScale float32, fromZeroPoint int32, scale, qn, qp float32)",
 		"for i < n:\n\t  "+residualDoc+"; inside = qn <= v <= qp\n\t  dsTo[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), dsTo[i%16])\n"+
 			"\t  dx[i] = inside ? dy[i] : 0\n"+
-			"\t  sum[c], dot[c] and dsBranch[i%16] as affineStepSumsRow, with dx for dy and branch's quantizer"+cyclicNote)
-	io, in, a, b, c := floats("dx", "dy", "z"), stream{load("stream"), 1}, load("a"), load("b"), loadSums()
+			"\t  sum[c], dot[c] and dsBranch[i%16] as affineStepSumsRow, with dx for dy and branch's quantizer"+note)
+	io, in, a, b := floats("dx", "dy", "z"), stream{load("stream"), 1}, load("a"), load("b")
 	k := s.constants()
 	branch, to := k.quantizer("branchScale", "branchQn", "branchQp"), k.quantizer("scale", "qn", "qp")
 	from := dequantizer{k.float("fromScale"), k.int("fromZeroPoint")}
 	dsTo, storeTo := s.lanesIn("dsTo", 0)
 	dsBranch, storeBranch := s.lanesIn("dsBranch", 2)
-	s.cyclic(append(io, in), func(h int, off reg.Register) {
+	c, storeSums := s.loadSums(hold)
+	walk(append(io, in), func(h int, off reg.Register) {
 		s.residual(branch, from, s.part(io[2], h), s.channel(a, off, h), s.channel(b, off, h), s.part(in, h), t(0), t(1), t(2), t(3))
 		to.clip(t(2), t(3))
 		VMOVUPS(s.part(io[1], h), t(4))
@@ -246,7 +284,7 @@ func (s isa) residualSums() {
 		VMOVUPS(t(4), s.part(io[0], h))
 		s.pass(t(0), t(1), t(5), t(4), dsBranch[h])
 		s.add(c, h, off, t(2), t(4))
-	}, func() { storeTo(); storeBranch() })
+	}, func() { storeTo(); storeBranch(); storeSums() })
 }
 
 const requantizeDoc = "for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale"
