@@ -131,7 +131,15 @@ func productScale(dst []float32, sx float32, sw []float32) {
 
 // dequantizeWeights writes w = s_w[c]*code for weights (..., C).
 func dequantizeWeights(dst []float32, codes []int8, sw []float32) {
-	for i, q := range codes {
-		dst[i] = float32(q) * sw[i%len(sw)]
+	if len(sw) == 1 {
+		for i, q := range codes {
+			dst[i] = float32(q) * sw[0]
+		}
+		return
+	}
+	for i := 0; i < len(codes); i += len(sw) {
+		for c, s := range sw {
+			dst[i+c] = float32(codes[i+c]) * s
+		}
 	}
 }

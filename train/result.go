@@ -32,6 +32,7 @@ type Result struct {
 	Calibrated      *float64       `json:"calibrated_top1,omitempty"`
 	TrainLoss       float64        `json:"train_loss"`
 	ImagesPerSecond float64        `json:"images_per_second"`
+	PeakRSSMiB      float64        `json:"peak_rss_mib"` // of the process until the end of training
 	SizeBytes       int64          `json:"size_bytes"`
 	BitOps          int64          `json:"bitops"`
 	Images          int            `json:"test_images"`
@@ -45,6 +46,7 @@ type Result struct {
 func (r *run) finish(ctx context.Context) (*Result, error) {
 	res := &Result{Run: r.dir, Epochs: r.Config.Train.Epochs, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
 		FloorHits: r.st.FloorHits, Exports: []string{}}
+	res.PeakRSSMiB = peakRSS()
 	res.SizeBytes, res.BitOps = r.Net.Cost()
 	if r.st.Seconds > 0 {
 		res.ImagesPerSecond = float64(r.st.Step*r.Config.Train.Batch) / r.st.Seconds

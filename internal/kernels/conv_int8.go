@@ -24,30 +24,34 @@ func PackIntWeights(dst *IntWeights, g Conv, w []int8) *IntWeights {
 	n := nb * lanes * taps * dst.cin
 	dst.sum = grow(dst.sum, nb*lanes)
 	clear(dst.sum)
-	group := dst.group
-	at := func(tap, ci, co int) int {
-		return ((co/lanes*taps+tap)*dst.cin/group+ci/group)*lanes*group + co%lanes*group + ci%group
-	}
-	if group == 4 {
+	if dst.group == 4 {
 		dst.bytes = grow(dst.bytes, n)
-		clear(dst.bytes)
+		packInts(dst, dst.bytes, w)
 	} else {
 		dst.words = grow(dst.words, n)
-		clear(dst.words)
+		packInts(dst, dst.words, w)
 	}
-	for tap := 0; tap < taps; tap++ {
-		for ci := 0; ci < g.Cin; ci++ {
-			for co, v := range w[(tap*g.Cin+ci)*g.Cout:][:g.Cout] {
-				dst.sum[co] += int32(v)
-				if group == 4 {
-					dst.bytes[at(tap, ci, co)] = v
-				} else {
-					dst.words[at(tap, ci, co)] = int16(v)
+	return dst
+}
+
+// packInts fills to, in the order of IntWeights, and the sums.
+func packInts[T int8 | int16](dst *IntWeights, to []T, w []int8) {
+	g, group := &dst.g, dst.group
+	clear(to)
+	run := lanes * group // of the inputs that a lane takes at a time
+	for tap := range g.K * g.K {
+		for ci := range g.Cin {
+			from := w[(tap*g.Cin+ci)*g.Cout:][:g.Cout]
+			sums := dst.sum[:len(from)]
+			for b := 0; b*lanes < g.Cout; b++ {
+				d := to[((b*g.K*g.K+tap)*dst.cin/group+ci/group)*run:][:run]
+				for l, v := range from[b*lanes : min((b+1)*lanes, g.Cout)] {
+					sums[b*lanes+l] += int32(v)
+					d[l*group+ci%group] = T(v)
 				}
 			}
 		}
 	}
-	return dst
 }
 
 func grow[T any](s []T, n int) []T {
@@ -146,14 +150,15 @@ func runInts[X, W any](s *Scratch, w *IntWeights, acc, init []int32, x []X, pack
 // because their weights are 0.
 func padCodes[T uint8 | int16](dst []T, src []uint8, g *Conv, cin int, zeroPoint uint8) {
 	rowLen, left := g.padW()*cin, g.Pad*cin
-	fill(dst[:g.Pad*rowLen], T(zeroPoint))
+	border := dst[:g.Pad*rowLen]
+	fill(border, T(zeroPoint))
 	for i := 0; i < g.H; i++ {
 		d := dst[(i+g.Pad)*rowLen:][:rowLen]
-		fill(d[:left], T(zeroPoint))
+		copy(d[:left], border)
 		copyCodes(d[left:rowLen-left], src[i*g.W*g.Cin:][:g.W*g.Cin], g.Cin, cin)
-		fill(d[rowLen-left:], T(zeroPoint))
+		copy(d[rowLen-left:], border)
 	}
-	fill(dst[(g.Pad+g.H)*rowLen:(g.Pad+g.H+g.Pad)*rowLen], T(zeroPoint))
+	copy(dst[(g.Pad+g.H)*rowLen:], border)
 }
 
 // copyCodes copies src (pixels, from) into dst (pixels, to), to >= from.
@@ -176,8 +181,13 @@ func copyCodes[T uint8 | int16](dst []T, src []uint8, from, to int) {
 	}
 }
 
+// fill sets s to v by copies, which move more than a byte at a time.
 func fill[T any](s []T, v T) {
-	for i := range s {
-		s[i] = v
+	if len(s) == 0 {
+		return
+	}
+	s[0] = v
+	for n := 1; n < len(s); n *= 2 {
+		copy(s[n:], s[:n])
 	}
 }

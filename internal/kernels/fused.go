@@ -115,6 +115,31 @@ func RequantizeCodesRow(codes, stream []uint8, from, to *Step) {
 	requantizeCodesRow(codes[:len(stream)], stream, from, to)
 }
 
+// CodeSum is the sum of two tensors' codes, in a third one's:
+//
+//	sum  = float32(a - ZeroA)*RatioA + float32(b - ZeroB)*RatioB
+//	code = clamp(roundHalfEven(sum) + ZeroPoint, Lo, Hi)
+//
+// in float32, each product rounded by itself. A ratio is the summand's scale
+// over the sum's, at most 1e30, so that sums are finite; Lo <= Hi.
+type CodeSum struct {
+	RatioA, RatioB    float32
+	ZeroA, ZeroB      uint8
+	ZeroPoint, Lo, Hi uint8
+}
+
+// bounds are Lo and Hi before the zero point is added. They are integers, so
+// that clipping before rounding gives the same.
+func (q *CodeSum) bounds() (qn, qp float32) {
+	z := int(q.ZeroPoint)
+	return float32(int(q.Lo) - z), float32(int(q.Hi) - z)
+}
+
+// AddCodesRow writes the codes of the sums of a and b.
+func AddCodesRow(codes, a, b []uint8, q *CodeSum) {
+	addCodesRow(codes[:len(a)], a, b[:len(a)], q)
+}
+
 // RequantizeGrad is the Loop of the backward pass over RequantizeCodesRow, like
 // StepGrad.
 type RequantizeGrad struct {

@@ -84,6 +84,20 @@ func requantizeCodesRow(codes, stream []uint8, from, to *Step) {
 	requantizeCodesRowGeneric(codes[n:], stream[n:], from, to)
 }
 
+func addCodesRow(codes, a, b []uint8, q *CodeSum) {
+	n := whole(len(a))
+	if n > 0 {
+		qn, qp := q.bounds()
+		switch level {
+		case avx512:
+			addCodesRowAVX512(&codes[:n][0], &a[0], &b[:n][0], n, q.RatioA, int32(q.ZeroA), q.RatioB, int32(q.ZeroB), qn, qp, int32(q.ZeroPoint))
+		default:
+			addCodesRowAVX2(&codes[:n][0], &a[0], &b[:n][0], n, q.RatioA, int32(q.ZeroA), q.RatioB, int32(q.ZeroB), qn, qp, int32(q.ZeroPoint))
+		}
+	}
+	addCodesRowGeneric(codes[n:], a[n:], b[n:], q)
+}
+
 func requantizeGradRow(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Step) {
 	n := whole(len(stream))
 	if n > 0 {

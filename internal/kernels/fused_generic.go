@@ -95,6 +95,14 @@ func requantizeCodesRowGeneric(codes, stream []uint8, from, to *Step) {
 	}
 }
 
+func addCodesRowGeneric(codes, a, b []uint8, q *CodeSum) {
+	qn, qp := q.bounds()
+	for i, c := range a {
+		v := float32(float32(int32(c)-int32(q.ZeroA))*q.RatioA) + float32(float32(int32(b[i])-int32(q.ZeroB))*q.RatioB)
+		codes[i] = uint8(int32(roundEven(min(max(v, qn), qp))) + int32(q.ZeroPoint))
+	}
+}
+
 func requantizeGradRowGeneric(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Step) {
 	for i, c := range stream {
 		d, slope := to.grad(float32(int32(c)-int32(from.ZeroPoint))*from.Scale, dy[i])

@@ -3,6 +3,7 @@ package kernels
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -91,5 +92,40 @@ func TestFusedPassesEqualTheirParts(t *testing.T) {
 		quantizeGradRow(&ds2, dz2, x, dy, &to)
 		same("requantize dx", dz, dz2)
 		same("requantize ds", ds[:], ds2[:])
+	}
+}
+
+// Every pair of codes, against the definition with the clamp last, in float64.
+func TestAddCodes(t *testing.T) {
+	pairs := 1 << 16
+	a, b, codes := make([]uint8, pairs), make([]uint8, pairs), make([]uint8, pairs)
+	for i := range pairs {
+		a[i], b[i] = uint8(i>>8), uint8(i)
+	}
+	for _, q := range []CodeSum{
+		{RatioA: 0.5, RatioB: 0.25, Hi: 255},
+		{RatioA: 0.5, RatioB: 1, ZeroA: 100, ZeroB: 7, ZeroPoint: 128, Lo: 120, Hi: 135},
+		{RatioA: 0.7, RatioB: 1.3, ZeroA: 8, ZeroB: 128, ZeroPoint: 3, Lo: 5, Hi: 15},
+		{RatioA: 0.1, RatioB: 0.3, ZeroA: 255, ZeroB: 255, ZeroPoint: 200, Hi: 199},
+		{RatioA: 1e30, RatioB: 1e30, ZeroA: 128, ZeroB: 127, ZeroPoint: 255, Hi: 255},
+		{RatioA: 1e10, RatioB: 1e-45, ZeroA: 1, Hi: 255},
+		{RatioB: 0x1p-126, Lo: 9, Hi: 9},
+	} {
+		AddCodesRow(codes, a, b, &q)
+		for i, got := range codes {
+			va := float32(int(a[i])-int(q.ZeroA)) * q.RatioA
+			vb := float32(int(b[i])-int(q.ZeroB)) * q.RatioB
+			sum := float32(va) + float32(vb)
+			v := math.RoundToEven(float64(sum)) + float64(q.ZeroPoint)
+			if want := uint8(math.Min(math.Max(v, float64(q.Lo)), float64(q.Hi))); got != want {
+				t.Fatalf("%+v: the sum of codes %d and %d is %d, want %d", q, a[i], b[i], got, want)
+			}
+		}
+	}
+	// By hand: 3*0.5 - 1, 5*0.5 - 1, 1*0.5 - 1 and 0 - 5, the halves to even.
+	got := make([]uint8, 4)
+	AddCodesRow(got, []uint8{3, 5, 1, 0}, []uint8{9, 9, 9, 5}, &CodeSum{RatioA: 0.5, RatioB: 1, ZeroB: 10, ZeroPoint: 4, Lo: 1, Hi: 5})
+	if want := []uint8{4, 5, 4, 1}; !slices.Equal(got, want) {
+		t.Errorf("sums %v, want %v", got, want)
 	}
 }

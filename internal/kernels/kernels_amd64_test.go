@@ -93,6 +93,9 @@ func (a *arena) special(n int) []float32 {
 // step's scale has ties at 0.5, 1.5, ... steps that hold in float32.
 var step = Step{Scale: 0.3, Qn: -8, Qp: 7, ZeroPoint: 8}
 
+// ratios give sums with ties, without any, too large for int32 and near zero.
+var ratios = []float32{0.5, 0.25, 0.7, 1.3, 0, 1e-38, 1e7, 1e30}
+
 func (a *arena) codes(n int) []uint8 {
 	s := alloc[uint8](a, n, 0xa5)
 	for i := range s {
@@ -179,6 +182,9 @@ func TestFlatKernels(t *testing.T) {
 				test("requantizeGradRow", func(y, s, _ []float32, _ []uint8, _ []int16) {
 					requantizeGradRow((*[lanes]float32)(s), y, codes, g, &from, &step)
 				})
+				sum := CodeSum{RatioA: ratios[a.rng.IntN(len(ratios))], RatioB: ratios[a.rng.IntN(len(ratios))], ZeroA: 131, ZeroB: 7, ZeroPoint: 8, Lo: 3, Hi: 250}
+				other := a.codes(n)
+				test("addCodesRow", func(_, _, _ []float32, u []uint8, _ []int16) { addCodesRow(u, codes, other, &sum) })
 				test("widenCodes", func(_, _, _ []float32, _ []uint8, w []int16) { widenCodes(w, codes) })
 			}
 		}

@@ -61,6 +61,8 @@ func requantizeCodesRow(codes, stream []uint8, from, to *Step) {
 	requantizeCodesRowGeneric(codes, stream, from, to)
 }
 
+func addCodesRow(codes, a, b []uint8, q *CodeSum) { addCodesRowGeneric(codes, a, b, q) }
+
 func requantizeGradRow(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Step) {
 	requantizeGradRowGeneric(ds, dx, stream, dy, from, to)
 }

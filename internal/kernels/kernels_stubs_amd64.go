@@ -309,6 +309,16 @@ func requantizeCodesRowAVX512(codes *uint8, stream *uint8, n int, fromScale floa
 //go:noescape
 func requantizeGradRowAVX512(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
 
+// addCodesRowAVX512 computes
+//
+//	for i < n: v = float32(a[i] - zeroA)*ratioA + float32(b[i] - zeroB)*ratioB
+//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func addCodesRowAVX512(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, zeroA int32, ratioB float32, zeroB int32, qn float32, qp float32, zeroPoint int32)
+
 // fmaPeakAVX512 computes
 //
 //	n times 12 independent fused multiply-adds of a vector, for timing.
@@ -565,6 +575,16 @@ func requantizeCodesRowAVX2(codes *uint8, stream *uint8, n int, fromScale float3
 //
 //go:noescape
 func requantizeGradRowAVX2(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+
+// addCodesRowAVX2 computes
+//
+//	for i < n: v = float32(a[i] - zeroA)*ratioA + float32(b[i] - zeroB)*ratioB
+//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func addCodesRowAVX2(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, zeroA int32, ratioB float32, zeroB int32, qn float32, qp float32, zeroPoint int32)
 
 // fmaPeakAVX2 computes
 //

@@ -174,6 +174,7 @@ func (s isa) fused() {
 	}
 	s.requantizeCodes()
 	s.requantizeGrad()
+	s.addCodes()
 }
 
 func (s isa) affineQuantize() {
@@ -318,4 +319,25 @@ func (s isa) requantizeGrad() {
 		s.pass(t(0), t(1), t(3), t(2), ds[h])
 		VMOVUPS(t(2), s.part(io[0], h))
 	}, nothing, store)
+}
+
+func (s isa) addCodes() {
+	v := s.v
+	s.text("addCodesRow", "func(codes, a, b *uint8, n int, ratioA float32, zeroA int32, ratioB float32, zeroB int32, qn, qp float32, zeroPoint int32)",
+		"for i < n: v = float32(a[i] - zeroA)*ratioA + float32(b[i] - zeroB)*ratioB\n\t  codes[i]"+codesDoc+multiple)
+	codes, a, b := stream{load("codes"), 1}, stream{load("a"), 1}, stream{load("b"), 1}
+	k := s.constants()
+	mask := k.byteMask()
+	fromA, fromB := dequantizer{k.float("ratioA"), k.int("zeroA")}, dequantizer{k.float("ratioB"), k.int("zeroB")}
+	qn, qp, zeroPoint := k.float("qn"), k.float("qp"), k.int("zeroPoint")
+	s.flat([]stream{codes, a, b}, func(h int) {
+		s.dequantize(fromA, s.part(a, h), v(0))
+		s.dequantize(fromB, s.part(b, h), v(1))
+		VADDPS(v(1), v(0), v(0))
+		VMAXPS(qn, v(0), v(0))
+		VMINPS(qp, v(0), v(0))
+		VCVTPS2DQ(v(0), v(0))
+		VPADDD(zeroPoint, v(0), v(0))
+		s.storeBytes(0, mask, s.part(codes, h))
+	}, nothing, nothing)
 }
