@@ -75,3 +75,8 @@ func (a *AveragePool) prepare(r *Runner) kernels.Loop {
 		}
 	})
 }
+
+// clamp brings a rounded value, which is not NaN, into [lo, hi].
+func clamp(v float64, lo, hi uint8) uint8 {
+	return uint8(min(max(v, float64(lo)), float64(hi)))
+}

@@ -5,10 +5,10 @@ import (
 	"math"
 )
 
-// maxElements bounds the bytes of one picture's codes, over all tensors, with
-// the tables of additions, and the padded input of a convolution: several times
-// what ResNet-50 needs at 224 x 224. It keeps a damaged or hostile file from
-// asking for memory that its size gives no right to.
+// maxElements bounds the bytes of one picture's codes, over all tensors, and
+// the padded input of a convolution: several times what ResNet-50 needs at
+// 224 x 224. It keeps a damaged or hostile file from asking for memory that its
+// size gives no right to.
 const maxElements = 1 << 26
 
 // maxKernel is the largest kernel of a convolution.
@@ -43,12 +43,6 @@ func (n *Network) Check() error {
 			return fmt.Errorf("two layers are called %q", name)
 		}
 		names[name] = true
-		if _, ok := l.(*Add); ok {
-			total += tableSize
-		}
-		if total > maxElements {
-			return fmt.Errorf("%s: a picture's codes and the tables of additions take more than %d bytes", name, maxElements)
-		}
 		if err := n.checkOrder(l, i == len(n.Layers)-1, written); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

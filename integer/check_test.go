@@ -1,11 +1,9 @@
 package integer_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -142,26 +140,6 @@ func TestCheckRejects(t *testing.T) {
 		if err := n.Check(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tt.want)
 		}
-	}
-}
-
-// A table of 64 KiB for each addition counts as memory, however small the
-// tensors are.
-func TestManyAdditions(t *testing.T) {
-	n := &integer.Network{Tensors: []integer.Tensor{{H: 1, W: 1, C: 1, Bits: 1, Scale: 1}}}
-	add := func(upTo int) error {
-		for i := len(n.Tensors); i <= upTo; i++ {
-			n.Tensors = append(n.Tensors, n.Tensors[0])
-			n.Layers = append(n.Layers, &integer.Add{Name: fmt.Sprint(i), A: i - 1, B: 0, Out: i})
-		}
-		last := &integer.Linear{Name: "linear", In: upTo, Out: 1, Weights: []int8{0}, WeightBits: 1, Scale: []float32{1}, Bias: []int32{0}}
-		return (&integer.Network{Tensors: n.Tensors, Layers: append(slices.Clone(n.Layers), last)}).Check()
-	}
-	if err := add(1023); err != nil {
-		t.Error(err)
-	}
-	if err := add(1024); err == nil || !strings.Contains(err.Error(), "tables of additions") {
-		t.Errorf("1024 additions: error %v", err)
 	}
 }
 

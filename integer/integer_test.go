@@ -279,3 +279,56 @@ func ExampleNetwork_Describe() {
 	// linear linear [1 1 16] [1 1 2] 4 32 2 2 32 256 24
 	// 368
 }
+
+// Bounds within the tensor's range, and scales far apart.
+func TestElementwiseLayers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	pick := func(of ...float32) float32 { return of[rng.IntN(len(of))] }
+	spread, trials := 0, 200
+	for range trials {
+		tensor := func(scale float32) integer.Tensor {
+			return integer.Tensor{H: 1, W: 16, C: 17, Bits: 8, Scale: scale, ZeroPoint: uint8(rng.UintN(256))}
+		}
+		bounds := func() (lo, hi uint8) {
+			lo, hi = uint8(rng.UintN(256)), uint8(rng.UintN(256))
+			return min(lo, hi), max(lo, hi)
+		}
+		in := tensor(pick(1, 0.3, 1e-30, 3e38))
+		codes := tensor(in.Scale * pick(1, 0.5, 1, 2))
+		if rng.IntN(4) == 0 {
+			codes.Scale = pick(1e-37, 3e38)
+		}
+		sum := tensor(in.Scale * pick(1, 0.5, 1, 2))
+		if rng.IntN(4) == 0 {
+			sum.Scale = max(in.Scale, codes.Scale) * pick(1e-29, 1)
+		}
+		net := &integer.Network{Tensors: []integer.Tensor{in, codes, sum}}
+		requantize, add := &integer.Requantize{Name: "requantize", Out: 1}, &integer.Add{Name: "add", A: 1, Out: 2}
+		requantize.Lo, requantize.Hi = bounds()
+		add.Lo, add.Hi = bounds()
+		last := &integer.Linear{Name: "linear", In: 2, Out: 1, Weights: make([]int8, in.Len()), WeightBits: 1, Scale: []float32{1}, Bias: []int32{0}}
+		net.Layers = []integer.Layer{requantize, add, last}
+		if net.Check() != nil {
+			trials--
+			continue
+		}
+		r := newRunner(t, net, 1, 1)
+		x := make([]float32, in.Len())
+		for i := range x {
+			x[i] = float32(i-int(in.ZeroPoint)) * in.Scale
+		}
+		run(t, r, x, 1)
+		all := [][]uint8{r.Codes(0, 1), r.Codes(1, 1), r.Codes(2, 1)}
+		for _, l := range net.Layers[:2] {
+			want, _ := reference(net, l, all)
+			if got := all[l.Output()]; !slices.Equal(got, want) {
+				t.Fatalf("%+v of %+v: got codes %v, want %v", l, net.Tensors, got, want)
+			} else if slices.Min(got) != slices.Max(got) {
+				spread++
+			}
+		}
+	}
+	if trials < 100 || spread < trials {
+		t.Errorf("%d networks, %d layers with more than one code; want more of both", trials, spread)
+	}
+}

@@ -1,10 +1,6 @@
 package integer
 
-import (
-	"math"
-
-	"github.com/qat-go/qat/internal/kernels"
-)
+import "github.com/qat-go/qat/internal/kernels"
 
 // Requantize moves codes from one scale to another:
 //
@@ -36,29 +32,16 @@ func (q *Requantize) check(n *Network) error {
 	return checkClamp(q.Lo, q.Hi, n.Tensors[q.Out])
 }
 
-// table returns the output code of each input code.
-func (q *Requantize) table(n *Network) *[256]uint8 {
-	from, to := n.Tensors[q.In], n.Tensors[q.Out]
-	t := new([256]uint8)
-	for c := range t {
-		x := float32(c-int(from.ZeroPoint)) * from.Scale
-		t[c] = clamp(math.RoundToEven(float64(x/to.Scale))+float64(to.ZeroPoint), q.Lo, q.Hi)
-	}
-	return t
-}
-
 func (q *Requantize) prepare(r *Runner) kernels.Loop {
-	table := q.table(r.net)
+	in := r.net.Tensors[q.In]
+	from, to := kernels.Step{Scale: in.Scale, ZeroPoint: in.ZeroPoint}, r.net.Tensors[q.Out].step(q.Lo, q.Hi)
 	src, dst := r.codes[q.In], r.codes[q.Out]
-	return each(func(s *kernels.Scratch, i int) {
-		d := dst.At(s, i)
-		for j, c := range src.At(s, i) {
-			d[j] = table[c]
-		}
-	})
+	return each(func(s *kernels.Scratch, i int) { kernels.RequantizeCodesRow(dst.At(s, i), src.At(s, i), &from, &to) })
 }
 
-// clamp brings a rounded value, which is not NaN, into [lo, hi].
-func clamp(v float64, lo, hi uint8) uint8 {
-	return uint8(min(max(v, float64(lo)), float64(hi)))
+// step is the quantizer with the codes lo..hi of the tensor. The bounds of a
+// kernels.Step are integers, so clipping before rounding gives the same.
+func (t Tensor) step(lo, hi uint8) kernels.Step {
+	z := int(t.ZeroPoint)
+	return kernels.Step{Scale: t.Scale, Qn: float32(int(lo) - z), Qp: float32(int(hi) - z), ZeroPoint: t.ZeroPoint}
 }

@@ -50,11 +50,7 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 		r.codes = append(r.codes, kernels.Pictures[uint8]{Data: make([]uint8, size), Each: t.Len(), Local: local})
 	}
 	in := n.Tensors[0]
-	lo, hi := in.Range()
-	step := kernels.Step{
-		Scale: in.Scale, ZeroPoint: in.ZeroPoint,
-		Qn: float32(int(lo) - int(in.ZeroPoint)), Qp: float32(int(hi) - int(in.ZeroPoint)),
-	}
+	step := in.step(in.Range())
 	r.loops = append(r.loops, each(func(s *kernels.Scratch, i int) { kernels.QuantizeRow(r.codes[0].At(s, i), r.x.At(s, i), &step) }))
 	for _, l := range n.Layers {
 		r.loops = append(r.loops, l.prepare(r))

@@ -1,6 +1,7 @@
 package integer
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/qat-go/qat/internal/kernels"
@@ -43,12 +44,11 @@ func (s *Shortcut) prepare(r *Runner) kernels.Loop {
 	in, out := r.net.Tensors[s.In], r.net.Tensors[s.Out]
 	src, dst := r.codes[s.In], r.codes[s.Out]
 	left := (out.C - in.C) / 2
+	blank := bytes.Repeat([]byte{out.ZeroPoint}, out.W*out.C)
 	return each(func(w *kernels.Scratch, i int) {
 		from, to := src.At(w, i), dst.At(w, i)
-		for j := range to {
-			to[j] = out.ZeroPoint
-		}
 		for y := range out.H {
+			copy(to[y*out.W*out.C:], blank)
 			for x := range out.W {
 				copy(to[(y*out.W+x)*out.C+left:], from[(y*in.W+x)*s.Stride*in.C:][:in.C])
 			}
