@@ -119,8 +119,8 @@ func (c *ConvNorm) Lower(l *lowering, in, out int, relu bool) error {
 	if err := f.Check(); err != nil {
 		return l.fail(c.Name, err)
 	}
-	codes := make([]int8, len(c.Weight.Data()))
-	if err := c.Weights.weightCodes(codes, make([]int32, len(codes)), c.Weight.Data()); err != nil {
+	codes, err := c.Weights.codesOf(c.Weight.Data())
+	if err != nil {
 		return l.fail(c.Name, err)
 	}
 	l.net.Layers = append(l.net.Layers, integer.NewConv(l.net, c.Name, in, out, c.K, c.Stride, c.Pad, codes, c.Weights.Bits, f, relu))

@@ -56,8 +56,8 @@ func (l *Linear) Lower(low *lowering, in int) error {
 	if err := f.Check(); err != nil {
 		return low.fail(l.Name, err)
 	}
-	codes := make([]int8, len(l.Weight.Data()))
-	if err := l.Weights.weightCodes(codes, make([]int32, len(codes)), l.Weight.Data()); err != nil {
+	codes, err := l.Weights.codesOf(l.Weight.Data())
+	if err != nil {
 		return low.fail(l.Name, err)
 	}
 	low.net.Layers = append(low.net.Layers, &integer.Linear{

@@ -147,7 +147,7 @@ func dequantize(c *Context, q *Quantizer, x *G.Node) *G.Node {
 func (q *Quantizer) QuantizeWeights(c *Context, w *Param) *G.Node {
 	rank, size := w.Value.Dims(), w.Value.Shape().TotalSize()
 	channels := w.Value.Shape()[rank-1]
-	n := q.elements(size, 0, channels)
+	u, p := q.uniform(q.elements(size, 0, channels))
 	scratch := make([]int32, size)
 	return c.B.Apply(graph.Op{
 		Name: "quantize weights", Layer: q.Name, Attrs: fmt.Sprint(q.Range),
@@ -158,25 +158,25 @@ func (q *Quantizer) QuantizeWeights(c *Context, w *Param) *G.Node {
 					return err
 				}
 			}
-			return q.weightCodes(k.OutI8(), scratch, k.F32(0))
+			return weightCodes(k.OutI8(), scratch, k.F32(0), u, p)
 		},
 		Wrt: []bool{true, true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			scales := len(q.Scale.Data())
+			dp := make(estimators.Params, len(p))
 			dw := c.B.Apply(graph.Op{
-				Name: "quantize weights gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, n),
+				Name: "quantize weights gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, u),
 				In: []graph.Arg{f32(rank), f32(1), f32(rank)}, Out: f32(rank), Shape: sameShape(0), InPlace: 3,
 				Aux: func([]tensor.Shape) []graph.Buffer {
 					return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{scales}}}
 				},
 				Forward: func(k *graph.Call) error {
-					u, p := q.uniform(n)
 					ds := k.Aux[0].Float32s()
-					if p == nil {
-						clear(ds)
-						return u.Backward(k.OutF32(), nil, k.F32(0), k.F32(2), nil)
+					clear(ds) // a static quantizer learns nothing
+					for i := range dp {
+						dp[i] = ds
 					}
-					return u.Backward(k.OutF32(), estimators.Params{ds}, k.F32(0), k.F32(2), p)
+					return u.Backward(k.OutF32(), dp, k.F32(0), k.F32(2), p)
 				},
 			}, in[0], in[1], dout)
 			return []*G.Node{dw, c.B.Aux(dw, 0)}
@@ -184,9 +184,15 @@ func (q *Quantizer) QuantizeWeights(c *Context, w *Param) *G.Node {
 	}, c.node(w), c.node(q.Scale))
 }
 
-// weightCodes writes the integer weights of w; scratch has the length of w.
-func (q *Quantizer) weightCodes(codes []int8, scratch []int32, w []float32) error {
+// codesOf returns the integer weights of w.
+func (q *Quantizer) codesOf(w []float32) ([]int8, error) {
+	codes := make([]int8, len(w))
 	u, p := q.uniform(0)
+	return codes, weightCodes(codes, make([]int32, len(w)), w, u, p)
+}
+
+// weightCodes writes the integer weights of w; scratch has the length of w.
+func weightCodes(codes []int8, scratch []int32, w []float32, u estimators.Uniform, p estimators.Params) error {
 	if err := u.Quantize(scratch, nil, w, p); err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOpti
 		if err != nil {
 			return err
 		}
-		if _, err := m.steps(ctx, s, opt.Steps); err != nil {
+		if _, err := m.benchSteps(ctx, s, opt.Steps, nil); err != nil {
 			return err
 		}
 		r.Operations = operations(s.vm.Timings())
@@ -120,17 +120,13 @@ func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOpti
 		return err
 	}
 	var before, after runtime.MemStats
-	if _, err := m.steps(ctx, s, 0); err != nil { // so that buffers have their size
-		return err
-	}
-	runtime.ReadMemStats(&before)
-	times, err := m.steps(ctx, s, opt.Steps)
+	times, err := m.benchSteps(ctx, s, opt.Steps, &before)
 	if err != nil {
 		return err
 	}
 	runtime.ReadMemStats(&after)
-	r.AllocsPerStep = float64(after.Mallocs-before.Mallocs) / float64(opt.Steps+warmUp)
-	r.BytesPerStep = float64(after.TotalAlloc-before.TotalAlloc) / float64(opt.Steps+warmUp)
+	r.AllocsPerStep = float64(after.Mallocs-before.Mallocs) / float64(opt.Steps)
+	r.BytesPerStep = float64(after.TotalAlloc-before.TotalAlloc) / float64(opt.Steps)
 	r.Train = float64(m.Config.Train.Batch) / median(times)
 	return nil
 }
@@ -138,8 +134,9 @@ func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOpti
 // warmUp steps come before the measured ones.
 const warmUp = 3
 
-// steps trains and returns the seconds of each measured step.
-func (m *Model) steps(ctx context.Context, s *stepper, n int) (times []float64, err error) {
+// benchSteps trains and returns the seconds of each measured step; before gets
+// the memory's state ahead of the first of them.
+func (m *Model) benchSteps(ctx context.Context, s *stepper, n int, before *runtime.MemStats) (times []float64, err error) {
 	l, err := m.loader()
 	if err != nil {
 		return nil, err
@@ -153,6 +150,9 @@ func (m *Model) steps(ctx context.Context, s *stepper, n int) (times []float64, 
 	for i := range warmUp + n {
 		if i == warmUp {
 			s.vm.ResetTimings()
+			if before != nil {
+				runtime.ReadMemStats(before)
+			}
 		}
 		start := time.Now()
 		if _, _, err := s.forwardBackward(b); err != nil {
