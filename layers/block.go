@@ -29,6 +29,9 @@ func (b *Block) Build(c *Context, x Value) Value {
 	if b.Branch != nil {
 		y = b.Branch.Quantize(c, y)
 	}
+	if !c.Train && y.codes != nil && x.codes != nil && b.Output != nil {
+		return b.sumCodes(c, y, x)
+	}
 	s := x.Float(c)
 	if b.Conv1.Stride != 1 || b.Conv1.Cin != b.Conv1.Cout {
 		s = shortcut(c, b.Name, s, b.Conv1.Stride, b.Conv1.Cout)

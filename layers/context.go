@@ -40,10 +40,11 @@ func (c *Context) node(p *Param) *G.Node {
 // norm and ReLU are left pending, since a quantizer can do their work.
 type Value struct {
 	float *G.Node
-	codes *G.Node    // uint8
-	quant *Quantizer // what the codes mean
-	norm  *normed    // float is still to be computed by batch norm
-	relu  bool       // ReLU is still to be applied to float
+	codes *G.Node     // uint8
+	quant *Quantizer  // what the codes mean
+	norm  *normed     // float is still to be computed by batch norm
+	sum   *integerSum // float is still to be computed by an integer convolution
+	relu  bool        // ReLU is still to be applied to float
 }
 
 // normed is a batch norm that is not applied yet: its input and statistics.
@@ -59,6 +60,8 @@ func (v *Value) shape() tensor.Shape {
 		return v.codes.Shape()
 	case v.norm != nil:
 		return v.norm.z.Shape()
+	case v.sum != nil:
+		return tensor.Shape{v.sum.g.N, v.sum.g.OutH(), v.sum.g.OutW(), v.sum.g.Cout}
 	}
 	return v.float.Shape()
 }
@@ -69,6 +72,8 @@ func (v *Value) Float(c *Context) *G.Node {
 	case v.float != nil:
 	case v.norm != nil:
 		v.float = v.norm.apply(c)
+	case v.sum != nil:
+		v.float = v.sum.norm.foldedConv(c, v.sum)
 	default:
 		v.float = dequantize(c, v.quant, v.codes)
 	}

@@ -99,7 +99,7 @@ func (c *ConvNorm) Build(ctx *Context, v Value) Value {
 	case ctx.Train:
 		return c.norm(ctx, conv2dCodes(ctx, c.Name, g, c.Input, c.Weights, v.codes, w))
 	}
-	return Value{float: c.Norm.foldedConv(ctx, c.Name, g, c.Input, c.Weights, v.codes, w)}
+	return Value{sum: &integerSum{c.Norm, c.Name, g, c.Input, c.Weights, v.codes, w}}
 }
 
 func (c *ConvNorm) norm(ctx *Context, x *G.Node) Value {

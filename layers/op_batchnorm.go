@@ -194,22 +194,23 @@ func (n *BatchNorm) batchNormEval(c *Context, x *G.Node) *G.Node {
 // into the sum's scale, the bias rounded to the sum's grid,
 //
 //	y = float32(acc + bias) * scale
-func (n *BatchNorm) foldedConv(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x, w *G.Node) *G.Node {
+func (n *BatchNorm) foldedConv(c *Context, i *integerSum) *G.Node {
+	g, qx := i.g, i.qx
 	var packed *kernels.IntWeights
 	return c.B.Apply(graph.Op{
-		Name: "conv2d int8 folded", Layer: layer, Attrs: fmt.Sprint(g),
+		Name: "conv2d int8 folded", Layer: i.layer, Attrs: fmt.Sprint(g),
 		In: []graph.Arg{codes(4), i8(4)}, Out: pictures(4), Shape: convShape(g), Pool: c.Pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.IntForward{}
 			return graph.Loop{Body: l, Before: func() error {
-				f := n.Fold(qx, qw)
+				f := n.Fold(qx, i.qw)
 				packed = kernels.PackIntWeights(packed, g, f.Weights(k.I8(1)))
 				l.Weights, l.Codes, l.ZeroPoint, l.Y = packed, k.Codes(0), qx.zeroPoint(), k.OutPictures()
 				l.Bias, l.Scale = f.Bias, f.Scale
 				return f.Check()
 			}}
 		},
-	}, x, w)
+	}, i.x, i.w)
 }
 
 // Fold returns the batch norm folded into a convolution with the given

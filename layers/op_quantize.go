@@ -25,6 +25,9 @@ import (
 // A quantizer without a scale takes one from the first training batch.
 func (q *Quantizer) Quantize(c *Context, v Value) Value {
 	relu := v.relu
+	if v.sum != nil && v.float == nil {
+		return v.sum.codes(c, q, relu)
+	}
 	if relu && !q.absorbsReLU() {
 		v.Float(c)
 		relu = false

@@ -26,6 +26,7 @@ type Result struct {
 	// Disagreements counts the test pictures on which both differ.
 	Disagreements *int   `json:"disagreements,omitempty"`
 	NotInteger    string `json:"not_integer,omitempty"`
+	Quantized     bool   `json:"quantized"` // some tensor is
 	// Initial and Calibrated are the float network that the run began with and
 	// its quantized form before training; absent if it began with random weights.
 	Initial         *float64       `json:"float_top1,omitempty"`
@@ -46,7 +47,7 @@ type Result struct {
 func (r *run) finish(ctx context.Context) (*Result, error) {
 	res := &Result{Run: r.dir, Epochs: r.Config.Train.Epochs, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
 		FloorHits: r.st.FloorHits, Exports: []string{}}
-	res.PeakRSSMiB = peakRSS()
+	res.PeakRSSMiB, res.Quantized = peakRSS(), r.Net.Quantized()
 	res.SizeBytes, res.BitOps = r.Net.Cost()
 	if r.st.Seconds > 0 {
 		res.ImagesPerSecond = float64(r.st.Step*r.Config.Train.Batch) / r.st.Seconds

@@ -102,8 +102,11 @@ func printResult(w io.Writer, r *train.Result) error {
 	fmt.Fprintf(w, "top-1 accuracy on %d test pictures\n", r.Images)
 	t := newTable(w)
 	trained := "trained"
-	if r.Epochs == 0 {
+	switch {
+	case r.Epochs == 0 && r.Quantized:
 		trained = "calibrated only"
+	case r.Epochs == 0:
+		trained = "float"
 	}
 	if r.Initial != nil {
 		t.row("  float", percent(*r.Initial))
