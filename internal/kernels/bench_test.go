@@ -89,15 +89,15 @@ func BenchmarkMap(b *testing.B) {
 				bytes int // an element
 				run   func()
 			}{
-				{"relu", 8, func() { ReLU(p, y, x) }},
-				{"reluGrad", 12, func() { ReLUGrad(p, y, x, g) }},
-				{"add", 12, func() { Add(p, y, x, g) }},
-				{"affine", 8, func() { Affine(p, y, x, ch, ch) }},
-				{"affine2", 12, func() { Affine2(p, y, g, x, ch, ch, ch) }},
+				{"relu", 8, func() { ReLURow(y, x) }},
+				{"reluGrad", 12, func() { ReLUGradRow(y, x, g) }},
+				{"add", 12, func() { AddRow(y, x, g) }},
+				{"affine", 8, func() { AffineRow(y, x, ch, ch) }},
+				{"affine2", 12, func() { Affine2Row(y, g, x, ch, ch, ch) }},
 				{"moments", 4, func() { ChannelMoments(p, size.n, s, s2, x, ch) }},
 				{"gradSums", 8, func() { ChannelGradSums(p, size.n, s, s2, g, x, ch) }},
-				{"quantize", 5, func() { Quantize(p, codes, x, q) }},
-				{"dequantize", 5, func() { Dequantize(p, y, codes, q) }},
+				{"quantize", 5, func() { QuantizeRow(codes, x, &q) }},
+				{"dequantize", 5, func() { DequantizeRow(y, codes, &q) }},
 				{"quantizeGrad", 12, func() { QuantizeGrad(p, size.n, y, x, g, q) }},
 				{"requantize", 5, func() { Requantize(codes, acc, ch, 0, 0, 15) }},
 			} {

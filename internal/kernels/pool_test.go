@@ -61,13 +61,13 @@ func TestAllocations(t *testing.T) {
 		"ResidualSums": run(&ResidualSums{Sum: f16, Dot: f16, DX: Y16, Z: Y16, DY: Y16, Stream: C16, A: c16, B: c16, Shift: c16,
 			Branch: q, From: q, To: q, N: g.N}),
 		"RequantizeGrad": run(&RequantizeGrad{DX: X, DY: X, Stream: C, From: q, To: q, N: g.N}),
-		"ReLU":           func() { ReLU(p, x, x) },
-		"ReLUGrad":       func() { ReLUGrad(p, x, x, x) },
-		"Add":            func() { Add(p, x, x, x) },
-		"Affine":         func() { Affine(p, y, y, c, c) },
-		"Affine2":        func() { Affine2(p, y, y, y, c, c, c) },
-		"Quantize":       func() { Quantize(p, codes, x, q) },
-		"Dequantize":     func() { Dequantize(p, x, codes, q) },
+		"ReLU":           func() { ReLURow(x, x) },
+		"ReLUGrad":       func() { ReLUGradRow(x, x, x) },
+		"Add":            func() { AddRow(x, x, x) },
+		"Affine":         func() { AffineRow(y, y, c, c) },
+		"Affine2":        func() { Affine2Row(y, y, y, c, c, c) },
+		"Quantize":       func() { QuantizeRow(codes, x, &q) },
+		"Dequantize":     func() { DequantizeRow(x, codes, &q) },
 	} {
 		f()
 		if n := testing.AllocsPerRun(20, f); n > 0 {

@@ -13,28 +13,6 @@ type Step struct {
 	ZeroPoint uint8
 }
 
-type codeArgs struct {
-	codes []uint8
-	x, y  []float32
-	q     Step
-}
-
-// Quantize writes the codes of x.
-func Quantize(p *Pool, codes []uint8, x []float32, q Step) {
-	loop(p, (len(x)+chunk-1)/chunk, codeArgs{codes: codes[:len(x)], x: x, q: q}, func(_ *Scratch, i int, a *codeArgs) {
-		lo, hi := i*chunk, min((i+1)*chunk, len(a.x))
-		quantizeRow(a.codes[lo:hi], a.x[lo:hi], &a.q)
-	})
-}
-
-// Dequantize writes y = Scale * (code - ZeroPoint).
-func Dequantize(p *Pool, y []float32, codes []uint8, q Step) {
-	loop(p, (len(y)+chunk-1)/chunk, codeArgs{codes: codes[:len(y)], y: y, q: q}, func(_ *Scratch, i int, a *codeArgs) {
-		lo, hi := i*chunk, min((i+1)*chunk, len(a.y))
-		dequantizeRow(a.y[lo:hi], a.codes[lo:hi], a.q.ZeroPoint, a.q.Scale)
-	})
-}
-
 // StepGrad is the Loop of QuantizeGrad; Sum is its result after End.
 type StepGrad struct {
 	anyCut

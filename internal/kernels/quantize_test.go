@@ -13,8 +13,6 @@ var (
 )
 
 func TestQuantizeGolden(t *testing.T) {
-	p := NewPool(1)
-	defer p.Close()
 	for _, c := range []struct {
 		name string
 		q    Step
@@ -31,7 +29,7 @@ func TestQuantizeGolden(t *testing.T) {
 			[]uint8{128, 130, 143, 151, 0, 255, 255}},
 	} {
 		got := make([]uint8, len(c.x))
-		Quantize(p, got, c.x, c.q)
+		QuantizeRow(got, c.x, &c.q)
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
@@ -43,7 +41,7 @@ func TestQuantizeGolden(t *testing.T) {
 		t.Errorf("requantized: %v, want %v", codes, want)
 	}
 	y := make([]float32, 3)
-	Dequantize(p, y, []uint8{0, 8, 15}, Step{Scale: 0.5, ZeroPoint: 8})
+	DequantizeRow(y, []uint8{0, 8, 15}, &Step{Scale: 0.5, ZeroPoint: 8})
 	if !slices.Equal(y, []float32{-4, 0, 3.5}) {
 		t.Errorf("dequantized: %v", y)
 	}
