@@ -93,7 +93,7 @@ type tensorRule struct {
 
 var tensorRules = []tensorRule{
 	{[]string{"bits", "estimator"}, oneBitNeedsBinary},
-	{[]string{"ste", "estimator"}, lsqNeedsClipped},
+	{[]string{"calibration_batches"}, calibrationBatchesUnbuilt},
 	{[]string{"calibration", "estimator"}, affineNeedsMinMax},
 }
 
@@ -105,9 +105,9 @@ func oneBitNeedsBinary(s TensorSpec, weights bool) string {
 	return ""
 }
 
-func lsqNeedsClipped(s TensorSpec, _ bool) string {
-	if s.Bits != FP && s.Estimator == LSQ && s.STE != Clipped {
-		return fmt.Sprintf("ste: %s with estimator lsq: LSQ defines its gradient as clipped; set ste: clipped", s.STE)
+func calibrationBatchesUnbuilt(s TensorSpec, _ bool) string {
+	if s.CalibrationBatches > 1 {
+		return fmt.Sprintf("calibration_batches: %d is not built yet; available today: 1", s.CalibrationBatches)
 	}
 	return ""
 }

@@ -8,7 +8,7 @@ var (
 		"bnn", "binary_connect", "bwn", "xnor", "twn", "ttq", "irnet", "reactnet",
 		"kmeans", "lq_nets", "pot", "inq", "apot", "hwgq",
 	}
-	unbuiltSTEs         = []STE{"dsq", "ewgs", "ede", "approx_sign", "swish_sign", "reste", "stochastic"}
+	unbuiltSTEs         = []STE{"identity", "dsq", "ewgs", "ede", "approx_sign", "swish_sign", "reste", "stochastic"}
 	unbuiltCalibrations = []Calibration{"moving_average_min_max", "percentile", "mse", "entropy", "lsq_plus", "batch_norm"}
 )
 
@@ -63,7 +63,7 @@ func activationFields() []field {
 		enum[Signed]{values: []Signed{SignedTrue, SignedFalse, SignedAuto}},
 		SignedAuto,
 		enum[GradN]{values: []GradN{NAuto, NPerTensor, NPerSample, NPerChannel}},
-	), field{key: "calibration_batches", doc: "Batches that calibration looks at.", kind: integer{1, maxInt}, def: 1, tensor: func(s *TensorSpec) any { return &s.CalibrationBatches }})
+	), field{key: "calibration_batches", doc: "Batches that calibration looks at. Other values than 1 are not built yet.", kind: integer{1, maxInt}, def: 1, tensor: func(s *TensorSpec) any { return &s.CalibrationBatches }})
 }
 
 func tensorFields(granularity enum[Granularity], signed enum[Signed], signedDefault Signed, n enum[GradN]) []field {
@@ -74,7 +74,7 @@ func tensorFields(granularity enum[Granularity], signed enum[Signed], signedDefa
 		{key: "signed", doc: "Whether the integers are signed; `auto` is unsigned where the graph cannot produce negative values.", kind: signed, def: signedDefault, tensor: func(s *TensorSpec) any { return &s.Signed }},
 		{key: "narrow", doc: "Leave out the lowest level, as in -7..7 instead of -8..7.", kind: boolean{}, def: false, tensor: func(s *TensorSpec) any { return &s.Narrow }},
 		{key: "n", doc: "N in LSQ's gradient scale `1/sqrt(N*Qp)`: `per_tensor` counts all elements, for activations the whole batch; `per_sample` those of one sample; `per_channel` divides by the channels; `auto` counts the elements that share a step, for activations in one sample, as the paper does.", kind: n, def: NAuto, tensor: func(s *TensorSpec) any { return &s.N }},
-		{key: "ste", doc: "How the gradient passes the rounding: `clipped` is 0 outside the range, `identity` is 1 everywhere.", kind: enum[STE]{values: []STE{Identity, Clipped}, unbuilt: unbuiltSTEs}, def: Clipped, tensor: func(s *TensorSpec) any { return &s.STE }},
+		{key: "ste", doc: "How the gradient passes the rounding: `clipped` is 1 inside the range, 0 outside.", kind: enum[STE]{values: []STE{Clipped}, unbuilt: unbuiltSTEs}, def: Clipped, tensor: func(s *TensorSpec) any { return &s.STE }},
 		{key: "calibration", doc: "How the first scale is found: `lsq` is `2*mean|x|/sqrt(Qp)`, `min_max` the range of the data.", kind: enum[Calibration]{values: []Calibration{CalibrateLSQ, CalibrateMinMax}, unbuilt: unbuiltCalibrations}, def: CalibrateLSQ, tensor: func(s *TensorSpec) any { return &s.Calibration }},
 	}
 }

@@ -52,8 +52,7 @@ const (
 	NPerSample  GradN = "per_sample"  // elements of one sample
 	NPerChannel GradN = "per_channel" // elements of the tensor divided by its channels
 
-	Identity STE = "identity"
-	Clipped  STE = "clipped"
+	Clipped STE = "clipped"
 
 	CalibrateLSQ    Calibration = "lsq" // s = 2*mean|x|/sqrt(Qp), Esser et al. 2020, section 2.1
 	CalibrateMinMax Calibration = "min_max"
