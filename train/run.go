@@ -219,7 +219,7 @@ func (r *run) loop(ctx context.Context) error {
 	if r.st.Step >= total {
 		return nil
 	}
-	s, err := r.newStepper(machine.Options{Profile: os.Getenv("QAT_PROFILE") == "1"})
+	s, err := r.newStepper(machine.Options{})
 	if err != nil {
 		return err
 	}
