@@ -33,7 +33,7 @@ func (b *Block) Build(c *Context, x Value) Value {
 		return b.sumCodes(c, y, x)
 	}
 	s := x.Float(c)
-	if b.Conv1.Stride != 1 || b.Conv1.Cin != b.Conv1.Cout {
+	if b.projects() {
 		s = shortcut(c, b.Name, s, b.Conv1.Stride, b.Conv1.Cout)
 	}
 	sum := Value{float: add(c, b.Name, y.Float(c), s), relu: true}
@@ -42,6 +42,17 @@ func (b *Block) Build(c *Context, x Value) Value {
 	}
 	sum.Float(c) // both readers need it
 	return sum
+}
+
+// projects tells that the shortcut is not the identity.
+func (b *Block) projects() bool { return b.Conv1.Stride != 1 || b.Conv1.Cin != b.Conv1.Cout }
+
+// shortcutCodes is the shortcut of a stream x of codes.
+func (b *Block) shortcutCodes(c *Context, x Value) Value {
+	if !b.projects() {
+		return x
+	}
+	return Value{codes: shortcutCodes(c, b.Name, x, b.Conv1.Stride, b.Conv1.Cout), quant: x.quant}
 }
 
 // Lower adds the integer block that reads tensor x and returns the tensor of
@@ -64,7 +75,7 @@ func (b *Block) Lower(l *lowering, x int) (int, error) {
 	if err := b.Conv2.Lower(l, mid, branch, false); err != nil {
 		return 0, err
 	}
-	if b.Conv1.Stride != 1 || b.Conv1.Cin != b.Conv1.Cout {
+	if b.projects() {
 		s := from
 		s.Name, s.H, s.W, s.C = b.Name+".shortcut", h, w, b.Conv1.Cout
 		l.net.Tensors = append(l.net.Tensors, s)

@@ -116,9 +116,7 @@ func affineOf(x, a, b []float32) []float32 {
 // residual is the end of a block on codes: the batch norm y, quantized by
 // Branch, plus the stream x, through ReLU and Output.
 func (b *Block) residual(c *Context, y, x Value) Value {
-	if b.Conv1.Stride != 1 || b.Conv1.Cin != b.Conv1.Cout {
-		x = Value{codes: shortcutCodes(c, b.Name, x, b.Conv1.Stride, b.Conv1.Cout), quant: x.quant}
-	}
+	x = b.shortcutCodes(c, x)
 	n, from, shape := y.norm, x.quant, y.norm.z.Shape()
 	ch := shape[3]
 	size := shape.TotalSize()

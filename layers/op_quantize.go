@@ -39,12 +39,8 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 	case v.codes != nil && v.float == nil && q.Learned():
 		return q.requantize(c, v)
 	}
-	x := v.float
-	if x == nil {
-		relu = relu && v.norm != nil
-		v.relu = false
-		x = v.Float(c)
-	}
+	v.relu = false // the quantizer does its work
+	x := v.Float(c)
 	rank, shape := x.Dims(), x.Shape()
 	s := c.node(q.Scale)
 	y := c.B.Apply(graph.Op{
@@ -73,7 +69,7 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 				Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, gs),
 				In: []graph.Arg{pictures(rank), f32(1), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pool: c.Pool,
 				Aux: func([]tensor.Shape) []graph.Buffer {
-					return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{1}}}
+					return []graph.Buffer{scalar}
 				},
 				Loop: func(k *graph.Call) graph.Loop {
 					if q.Estimator == configs.Affine {

@@ -72,9 +72,7 @@ func (i *integerSum) codes(c *Context, q *Quantizer, relu bool) Value {
 // sumCodes is the end of a block in evaluation: the branch's codes plus the
 // stream's, through ReLU, in codes of Output.
 func (b *Block) sumCodes(c *Context, branch, stream Value) Value {
-	if b.Conv1.Stride != 1 || b.Conv1.Cin != b.Conv1.Cout {
-		stream = Value{codes: shortcutCodes(c, b.Name, stream, b.Conv1.Stride, b.Conv1.Cout), quant: stream.quant}
-	}
+	stream = b.shortcutCodes(c, stream)
 	y := c.B.Apply(graph.Op{
 		Name: "add, quantize", Layer: b.Name, Attrs: fmt.Sprint(b.Output.Range),
 		In: []graph.Arg{codes(4), codes(4), f32(1), f32(1), f32(1)}, Out: codes(4), Shape: sameShape(0), Pool: c.Pool,

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/safetensors"
 )
 
 // Load opens a trained model: a run's directory, which means its last
@@ -27,7 +28,11 @@ func load(path string, open func(*configs.Config) (*Model, error)) (*Model, erro
 	if info.IsDir() {
 		path = filepath.Join(path, CheckpointFile)
 	}
-	cfg, err := CheckpointConfig(path)
+	f, _, err := readCheckpoint(path)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := configOf(path, f)
 	if err != nil {
 		return nil, err
 	}
@@ -35,11 +40,7 @@ func load(path string, open func(*configs.Config) (*Model, error)) (*Model, erro
 	if err != nil {
 		return nil, err
 	}
-	f, _, err := readCheckpoint(path)
-	if err == nil {
-		err = m.restore(path, f, nil)
-	}
-	if err != nil {
+	if err := m.restore(path, f, nil); err != nil {
 		m.Close()
 		return nil, err
 	}
@@ -52,6 +53,10 @@ func CheckpointConfig(path string) (*configs.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return configOf(path, f)
+}
+
+func configOf(path string, f *safetensors.File) (*configs.Config, error) {
 	cfg, err := configs.Parse(path, []byte(f.Metadata["config"]))
 	if err != nil {
 		return nil, fmt.Errorf("%s: the config inside is not valid for this version: %w", path, err)

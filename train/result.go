@@ -3,14 +3,14 @@ package train
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"path/filepath"
+	"io"
 	"runtime"
 	"time"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/internal/safetensors"
 )
 
 // Result is the outcome of a run. Accuracies are shares of 1 on the test set.
@@ -154,7 +154,7 @@ func (r *run) writeManifest(res *Result) error {
 	m := manifest{
 		Version: r.opt.Version, Seed: r.Config.Train.Seed, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuName(),
 		KernelPath: kernels.Path(), Threads: r.pool.Threads(), Dataset: r.Data.Name, Init: r.init, Started: r.started, Result: res,
-		SHA256: map[string]string{"train": r.Data.Train.Checksum(), "test": r.Data.Test.Checksum()},
+		SHA256: r.sums,
 	}
 	if res != nil {
 		now := time.Now()
@@ -169,21 +169,8 @@ func (r *run) writeManifest(res *Result) error {
 
 // writeFile replaces a file at once: readers see the old or the new one.
 func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
+	return safetensors.WriteAtomic(path, func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
-	}
-	defer os.Remove(f.Name())
-	if _, err := f.Write(data); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	})
 }

@@ -107,6 +107,7 @@ type run struct {
 	metrics *metrics
 	loader  *datasets.Loader
 	init    string
+	sums    map[string]string // SHA-256 of the splits
 }
 
 func (r *run) path(file string) string { return filepath.Join(r.dir, file) }
@@ -189,6 +190,7 @@ func (r *run) train(ctx context.Context) error {
 		return err
 	}
 	defer r.metrics.close()
+	r.sums = map[string]string{"train": r.Data.Train.Checksum(), "test": r.Data.Test.Checksum()}
 	if err := r.writeManifest(nil); err != nil {
 		return err
 	}
@@ -237,7 +239,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 	epoch := r.st.Step / perEpoch
 	it := r.loader.Epoch(epoch, r.st.Step%perEpoch)
 	defer it.Close()
-	rate := newRate()
+	var rate rate
 	start := time.Now() // of the step, waiting for its batch included
 	for b, ok := it.Next(); ok && r.st.Step < total; b, ok = it.Next() {
 		r.sgd.LR = LearningRate(t, r.st.Step, perEpoch)
@@ -326,8 +328,6 @@ type rate struct {
 	images  []int
 	seconds []float64
 }
-
-func newRate() *rate { return &rate{} }
 
 func (r *rate) add(n int, d time.Duration) float64 {
 	r.images, r.seconds = append(r.images, n), append(r.seconds, d.Seconds())

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// writeAtomic replaces the file at path by what write produces, or leaves everything as it was.
-func writeAtomic(path string, write func(io.Writer) error) (err error) {
+// WriteAtomic replaces the file at path by what write produces, or leaves everything as it was.
+func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 	temporary := fmt.Sprintf("%s.tmp-%016x", path, rand.Uint64())
 	// Not os.CreateTemp: it ignores the umask, and the result would be readable by its owner only.
 	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)

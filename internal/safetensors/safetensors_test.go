@@ -331,7 +331,7 @@ func TestWriteFileIsAtomic(t *testing.T) {
 		failures := map[string]func() error{
 			"bad tensor": func() error { return WriteFile(path, bad) },
 			"disk full": func() error {
-				return writeAtomic(path, func(w io.Writer) error {
+				return WriteAtomic(path, func(w io.Writer) error {
 					_, err := w.Write([]byte("half a fi"))
 					return errors.Join(err, errors.New("no space left"))
 				})

@@ -16,7 +16,7 @@ import (
 // WriteFile writes f to path, whole or not at all: the bytes go to a temporary file in the same folder, which is synced
 // and then renamed. After an error nothing is left behind and a file that was at path before is as it was.
 func WriteFile(path string, f *File) error {
-	return writeAtomic(path, func(w io.Writer) error { return Write(w, f) })
+	return WriteAtomic(path, func(w io.Writer) error { return Write(w, f) })
 }
 
 // Write writes f to w in the order that the package comment defines; f is not modified. Nothing is written if a name is
