@@ -156,16 +156,10 @@ func firstDifference(saved, now string) string {
 // last checkpoint.
 func (r *run) train(ctx context.Context) error {
 	var err error
-	if r.init, err = r.initial(); err != nil {
-		return err
-	}
 	if r.loader, err = r.Model.loader(); err != nil {
 		return err
 	}
 	r.sgd = NewSGD(&r.Config.Train, r.Net.Learnable())
-	if err := os.MkdirAll(r.dir, 0o777); err != nil {
-		return err
-	}
 	resumed := false
 	if r.opt.Resume {
 		f, st, err := readCheckpoint(r.path(CheckpointFile))
@@ -177,11 +171,19 @@ func (r *run) train(ctx context.Context) error {
 			if err := r.restore(r.path(CheckpointFile), f, r.sgd); err != nil {
 				return err
 			}
-			r.st, resumed = st, true
+			r.st, resumed, r.init = st, true, r.Config.Model.Init
 			if st.FloorHits != nil {
 				r.sgd.FloorHits = st.FloorHits
 			}
 		}
+	}
+	if !resumed { // a resumed run has its weights, and model.init may be gone
+		if r.init, err = r.initial(); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(r.dir, 0o777); err != nil {
+		return err
 	}
 	if err := writeFile(r.path(ConfigFile), r.Config.YAML()); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/safetensors"
+	"github.com/qat-go/qat/layers/pretrained"
 )
 
 // quiet is a Progress that can act after a step.
@@ -195,6 +196,39 @@ func TestRunsAreNotOverwritten(t *testing.T) {
 	}
 	if err := run(Options{Resume: true}); err == nil || !strings.Contains(err.Error(), CheckpointFile) {
 		t.Errorf("a damaged checkpoint: %v", err)
+	}
+}
+
+// A checkpoint is enough to go on: model.init may be gone by then.
+func TestResumeWithoutInit(t *testing.T) {
+	dir := t.TempDir()
+	data, err := pretrained.Read("resnet20_cifar10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := filepath.Join(dir, "float.safetensors")
+	if err := os.WriteFile(weights, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "run")
+	train := func(resume bool) error {
+		cfg := loadConfig(t, "model.init="+weights, "train.max_steps=4")
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		return trainOnly(ctx, cfg, Options{Out: out, Resume: resume, Progress: &quiet{after: func(step int) {
+			if step == 2 {
+				cancel()
+			}
+		}}})
+	}
+	if err := train(false); !errors.Is(err, ErrInterrupted) {
+		t.Fatalf("error %v, want ErrInterrupted", err)
+	}
+	if err := os.Remove(weights); err != nil {
+		t.Fatal(err)
+	}
+	if err := train(true); err != nil {
+		t.Error(err)
 	}
 }
 
