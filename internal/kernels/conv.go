@@ -87,10 +87,17 @@ type Forward struct {
 	Y, X   Pictures[float32]
 	W      []float32
 	packed []float32
+	kernel winogradKernel // instead of packed
 }
 
 // Begin implements Loop.
-func (l *Forward) Begin(*Pool) { l.packed = packWeights(l.packed, &l.G, l.W) }
+func (l *Forward) Begin(p *Pool) {
+	if l.G.winograd() {
+		l.kernel.pack(p, &l.G, l.W, false)
+		return
+	}
+	l.packed = packWeights(l.packed, &l.G, l.W)
+}
 
 // End implements Loop.
 func (l *Forward) End(*Pool) {}
@@ -98,6 +105,10 @@ func (l *Forward) End(*Pool) {}
 // Picture implements Loop.
 func (l *Forward) Picture(s *Scratch, _, n int) {
 	g := &l.G
+	if g.winograd() {
+		winogradPicture(s, l.Y.At(s, n), l.X.At(s, n), l.kernel.weights, g.H, g.W, g.Cin, g.Cout)
+		return
+	}
 	m := plane[float32, float32, float32]{
 		y: l.Y.At(s, n), x: l.X.At(s, n), w: l.packed,
 		tail: s.float32s(1, g.OutW()*2*lanes),

@@ -40,10 +40,17 @@ type InputGrad struct {
 	DX, DY Pictures[float32]
 	W      []float32
 	packed []float32
+	kernel winogradKernel // instead of packed
 }
 
 // Begin implements Loop.
-func (l *InputGrad) Begin(*Pool) { l.packed = packPhases(l.packed, &l.G, l.W) }
+func (l *InputGrad) Begin(p *Pool) {
+	if l.G.winograd() {
+		l.kernel.pack(p, &l.G, l.W, true)
+		return
+	}
+	l.packed = packPhases(l.packed, &l.G, l.W)
+}
 
 // End implements Loop.
 func (l *InputGrad) End(*Pool) {}
@@ -51,6 +58,10 @@ func (l *InputGrad) End(*Pool) {}
 // Picture implements Loop.
 func (l *InputGrad) Picture(s *Scratch, _, n int) {
 	g, dx, dy := &l.G, l.DX.At(s, n), l.DY.At(s, n)
+	if g.winograd() {
+		winogradPicture(s, dx, dy, l.kernel.weights, g.H, g.W, g.Cout, g.Cin)
+		return
+	}
 	top, bottom := g.dyBorder(g.H, g.OutH())
 	left, right := g.dyBorder(g.W, g.OutW())
 	rowLen := (left + g.OutW() + right) * g.Cout

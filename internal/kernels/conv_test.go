@@ -20,7 +20,11 @@ func geometries(rng *rand.Rand, n int) []Conv {
 			gs = append(gs, g)
 		}
 	}
-	return append(gs, Conv{N: 18, H: 4, W: 5, Cin: 3, Cout: 33, K: 3, Stride: 1, Pad: 1})
+	gs = append(gs, Conv{N: 18, H: 4, W: 5, Cin: 3, Cout: 33, K: 3, Stride: 1, Pad: 1})
+	for range n / 8 { // those that are computed by Winograd's filtering
+		gs = append(gs, Conv{N: 1 + rng.IntN(3), H: 4 + rng.IntN(6), W: 4 + rng.IntN(16), Cin: pick(16, 32), Cout: pick(16, 32, 48, 80), K: 3, Stride: 1, Pad: 1})
+	}
+	return gs
 }
 
 func normal(rng *rand.Rand, n int) []float32 {
@@ -155,7 +159,15 @@ func TestConvInt(t *testing.T) {
 
 // The bits must not depend on the number of threads.
 func TestThreads(t *testing.T) {
-	g := Conv{N: 21, H: 7, W: 6, Cin: 3, Cout: 20, K: 3, Stride: 2, Pad: 1}
+	for _, g := range []Conv{
+		{N: 21, H: 7, W: 6, Cin: 3, Cout: 20, K: 3, Stride: 2, Pad: 1},
+		{N: 21, H: 7, W: 6, Cin: 16, Cout: 48, K: 3, Stride: 1, Pad: 1},
+	} {
+		testThreads(t, g)
+	}
+}
+
+func testThreads(t *testing.T, g Conv) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	x, w, dy, shift := normal(rng, g.InLen()), normal(rng, g.WeightLen()), normal(rng, g.OutLen()), make([]float32, g.Cin)
 	var want []uint32

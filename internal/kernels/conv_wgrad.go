@@ -32,10 +32,10 @@ type WeightGrad struct {
 	ZeroPoint uint8
 	Scale     float32
 	Partial   []float32 // memory for PartialLen values, which the loop overwrites; its own if nil
-	partial   []float32 // [sum][pair of blocks of Cout][K*K*Cin][32, or 16 in an odd last]
+	partial   []float32 // [sum][pair of blocks of Cout][taps*Cin][32, or 16 in an odd last]
 	size      int       // length of a partial sum
 	sums      int
-	rows      int // K*K*Cin
+	rows      int // taps*Cin
 	pairs     int
 }
 
@@ -49,8 +49,16 @@ func (l *WeightGrad) Sums() int {
 // PartialLen returns the length of all partial sums.
 func (l *WeightGrad) PartialLen() int { return l.Sums() * l.sumLen() }
 
+// taps is the number of matrices (Cin, Cout) that are summed: the taps of the kernel, or Winograd's 16 elements.
+func (l *WeightGrad) taps() int {
+	if l.G.winograd() {
+		return 16
+	}
+	return l.G.K * l.G.K
+}
+
 // sumLen is the length of a partial sum.
-func (l *WeightGrad) sumLen() int { return l.G.K * l.G.K * l.G.Cin * blocksOf(l.G.Cout) * lanes }
+func (l *WeightGrad) sumLen() int { return l.taps() * l.G.Cin * blocksOf(l.G.Cout) * lanes }
 
 // Cut implements Loop: each piece has a sum of its own.
 func (l *WeightGrad) Cut(n int) int { return Pieces(n) }
@@ -70,8 +78,7 @@ func (l *WeightGrad) pair(i int) pair {
 
 // Begin implements Loop.
 func (l *WeightGrad) Begin(p *Pool) {
-	g := &l.G
-	l.rows, l.pairs = g.K*g.K*g.Cin, (blocksOf(g.Cout)+1)/2
+	l.rows, l.pairs = l.taps()*l.G.Cin, (blocksOf(l.G.Cout)+1)/2
 	l.size, l.sums = l.sumLen(), l.Sums()
 	if l.Partial != nil {
 		l.partial = l.Partial[:l.PartialLen()]
@@ -90,7 +97,10 @@ func (l *WeightGrad) Picture(s *Scratch, piece, n int) {
 
 // End implements Loop.
 func (l *WeightGrad) End(p *Pool) {
-	loop(p, l.pairs*l.G.K*l.G.K, l, func(_ *Scratch, i int, l **WeightGrad) { (*l).total(i/((*l).G.K*(*l).G.K), i%((*l).G.K*(*l).G.K)) })
+	loop(p, l.pairs*l.taps(), l, func(_ *Scratch, i int, l **WeightGrad) { (*l).total(i/(*l).taps(), i%(*l).taps()) })
+	if l.G.winograd() {
+		loop(p, l.pairs, l, func(_ *Scratch, i int, l **WeightGrad) { (*l).winogradTotal((*l).pair(i)) })
+	}
 }
 
 // ConvWeightGrad computes dw (K, K, Cin, Cout) = sum over the batch of
@@ -133,9 +143,13 @@ func (l *WeightGrad) Run(p *Pool) {
 // add adds picture n to a partial sum, for the given pairs.
 func (l *WeightGrad) add(s *Scratch, piece, n, first, last int) {
 	g := &l.G
+	sum := l.partial[piece*l.size:][:l.size]
+	if g.winograd() {
+		l.winogradGrad(s, n, first, last, sum)
+		return
+	}
 	oh, ow := g.OutH(), g.OutW()
 	rowLen, run := g.padW()*g.Cin, g.K*g.Cin
-	sum := l.partial[piece*l.size:][:l.size]
 	xp := l.padded(s, n)
 	for i := first; i < last; i++ {
 		q := l.pair(i)
@@ -168,20 +182,25 @@ const wgradCache = 12 << 10
 // padded returns picture n in float32 with its border.
 func (l *WeightGrad) padded(s *Scratch, n int) []float32 {
 	g := &l.G
-	xp := s.float32s(0, g.padH()*g.padW()*g.Cin)
+	b := border{g.Pad, g.Pad, g.Pad, g.Pad}
+	if g.winograd() {
+		b = winogradBorder(g.H, g.W)
+	}
+	rowLen := (b.left + g.W + b.right) * g.Cin
+	xp := s.float32s(0, (b.top+g.H+b.bottom)*rowLen)
 	if l.Codes.Data == nil {
-		padImage(xp, l.X.At(s, n), g.H, g.W, g.Cin, border{g.Pad, g.Pad, g.Pad, g.Pad})
+		padImage(xp, l.X.At(s, n), g.H, g.W, g.Cin, b)
 		return xp
 	}
-	codes, rowLen := l.Codes.At(s, n), g.padW()*g.Cin
-	clear(xp[:g.Pad*rowLen])
+	codes := l.Codes.At(s, n)
+	clear(xp[:b.top*rowLen])
 	for i := 0; i < g.H; i++ {
-		d := xp[(i+g.Pad)*rowLen:][:rowLen]
-		clear(d[:g.Pad*g.Cin])
-		codesToFloat(d[g.Pad*g.Cin:][:g.W*g.Cin], codes[i*g.W*g.Cin:][:g.W*g.Cin], l.ZeroPoint)
-		clear(d[(g.Pad+g.W)*g.Cin:])
+		d := xp[(i+b.top)*rowLen:][:rowLen]
+		clear(d[:b.left*g.Cin])
+		codesToFloat(d[b.left*g.Cin:][:g.W*g.Cin], codes[i*g.W*g.Cin:][:g.W*g.Cin], l.ZeroPoint)
+		clear(d[(b.left+g.W)*g.Cin:])
 	}
-	clear(xp[(g.H+g.Pad)*rowLen:])
+	clear(xp[(g.H+b.top)*rowLen:])
 	return xp
 }
 
@@ -194,6 +213,9 @@ func (l *WeightGrad) total(i, tap int) {
 	sum := l.partial[lo:hi]
 	for piece := 1; piece < l.sums; piece++ {
 		addRow(sum, sum, l.partial[piece*l.size:][lo:hi])
+	}
+	if l.G.winograd() {
+		return
 	}
 	if l.Scale != 1 {
 		for i := range sum {

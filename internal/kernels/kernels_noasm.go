@@ -10,6 +10,7 @@ func convRow(a *row[float32, float32, float32])           { convRowGeneric(a) }
 func convRowBytes(a *row[uint8, int8, int32])             { convRowBytesGeneric(a) }
 func convRowWords(a *row[int16, int16, int32])            { convRowWordsGeneric(a) }
 func wgradRow(a *wgrad)                                   { wgradRowGeneric(a) }
+func mapSquares(m squareMap, a *squares)                  { mapSquaresGeneric(m, a) }
 func reluRow(y, x []float32)                              { reluRowGeneric(y, x) }
 func reluGradRow(dx, y, dy []float32)                     { reluGradRowGeneric(dx, y, dy) }
 func addRow(y, a, b []float32)                            { addRowGeneric(y, a, b) }

@@ -319,6 +319,56 @@ func requantizeGradRowAVX512(ds *float32, dx *float32, stream *uint8, dy *float3
 //go:noescape
 func addCodesRowAVX512(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, zeroA int32, ratioB float32, zeroB int32, qn float32, qp float32, zeroPoint int32)
 
+// winogradInputAVX512 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(d) = d0-d2, d1+d2, d2-d1, d3-d1.
+//
+//go:noescape
+func winogradInputAVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradOutputAVX512 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(m) = (m0+m1)+m2, (m1-m2)+m3.
+//
+//go:noescape
+func winogradOutputAVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradWeightsAVX512 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(g) = g0, ((g0+g2)+g1)/2, ((g0+g2)-g1)/2, g2.
+//
+//go:noescape
+func winogradWeightsAVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradOutputGradAVX512 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(y) = y0, y0+y1, y0-y1, y1.
+//
+//go:noescape
+func winogradOutputGradAVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradWeightsGradAVX512 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(m) = (m1+m2)/2+m0, (m1-m2)/2, (m1+m2)/2+m3.
+//
+//go:noescape
+func winogradWeightsGradAVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
 // fmaPeakAVX512 computes
 //
 //	n times 12 independent fused multiply-adds of a vector, for timing.
@@ -585,6 +635,56 @@ func requantizeGradRowAVX2(ds *float32, dx *float32, stream *uint8, dy *float32,
 //
 //go:noescape
 func addCodesRowAVX2(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, zeroA int32, ratioB float32, zeroB int32, qn float32, qp float32, zeroPoint int32)
+
+// winogradInputAVX2 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(d) = d0-d2, d1+d2, d2-d1, d3-d1.
+//
+//go:noescape
+func winogradInputAVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradOutputAVX2 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(m) = (m0+m1)+m2, (m1-m2)+m3.
+//
+//go:noescape
+func winogradOutputAVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradWeightsAVX2 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(g) = g0, ((g0+g2)+g1)/2, ((g0+g2)-g1)/2, g2.
+//
+//go:noescape
+func winogradWeightsAVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradOutputGradAVX2 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(y) = y0, y0+y1, y0-y1, y1.
+//
+//go:noescape
+func winogradOutputGradAVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradWeightsGradAVX2 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(m) = (m1+m2)/2+m0, (m1-m2)/2, (m1+m2)/2+m3.
+//
+//go:noescape
+func winogradWeightsGradAVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
 
 // fmaPeakAVX2 computes
 //

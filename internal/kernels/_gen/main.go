@@ -24,6 +24,7 @@ func main() {
 		s.channelSums()
 		s.quantization()
 		s.fused()
+		s.winograd()
 		s.peak()
 	}
 	Generate()

@@ -1,0 +1,276 @@
+package kernels
+
+// Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray 2015, arXiv 1509.09308, section 4.1): a 3x3 convolution with
+// stride 1 in squares of 2x2 outputs, each from 4x4 inputs d and the kernel g,
+//
+//	y = A'[(G g G') * (B' d B)]A
+//
+// where * multiplies element by element: 16 products instead of 36. Over channels, each of the 16 elements is a matrix
+// product. The gradient of the input is such a convolution, and that of the weights is the transposed map,
+//
+//	dg = G'[sum of (B' d B) * (A dy A')]G
+//
+// The maps B', A', G add and halve only, so they round about as the direct sums do.
+
+// squares describes to a kernel a linear map of small squares of 16*blocks channels, for tiles of them. Strides count
+// float32: element (i, j) of square t is at t*Tile + i*Row + j*Col.
+type squares struct {
+	dst, src                []float32
+	tiles, blocks           int
+	dstRow, dstCol, dstTile int
+	srcRow, srcCol, srcTile int
+}
+
+// squareMap is one of the maps, applied to the columns of a square and then to the rows.
+type squareMap int
+
+const (
+	inputSquare      squareMap = iota // B' d B: 4x4 to 4x4
+	outputSquare                      // A' m A: 4x4 to 2x2
+	weightSquare                      // G g G': 3x3 to 4x4
+	outputGradSquare                  // A y A': 2x2 to 4x4
+	weightGradSquare                  // G' m G: 4x4 to 3x3
+)
+
+// sizes are the sides of the squares that a map takes and gives.
+var sizes = [...]struct{ in, out int }{{4, 4}, {4, 2}, {3, 4}, {2, 4}, {4, 3}}
+
+// run applies a map. The slices are cut to what the kernel touches, so that a wrong size panics here.
+func (a squares) run(m squareMap) {
+	if a.tiles == 0 {
+		return
+	}
+	reach := func(n, row, col, tile int) int {
+		return (a.tiles-1)*tile + (n-1)*(row+col) + a.blocks*lanes
+	}
+	a.src = a.src[:reach(sizes[m].in, a.srcRow, a.srcCol, a.srcTile)]
+	a.dst = a.dst[:reach(sizes[m].out, a.dstRow, a.dstCol, a.dstTile)]
+	mapSquares(m, &a)
+}
+
+func mapSquaresGeneric(m squareMap, a *squares) {
+	for t := range a.tiles {
+		src, dst := a.src[t*a.srcTile:], a.dst[t*a.dstTile:]
+		for l := range a.blocks * lanes {
+			var z [4][4]float32 // [row of the result][column of the input]
+			for j := range sizes[m].in {
+				var x [4]float32
+				for k := range sizes[m].in {
+					x[k] = src[k*a.srcRow+j*a.srcCol+l]
+				}
+				for i, v := range mapLine(m, x) {
+					z[i][j] = v
+				}
+			}
+			for i := range sizes[m].out {
+				for o, v := range mapLine(m, z[i]) {
+					if o < sizes[m].out {
+						dst[i*a.dstRow+o*a.dstCol+l] = v
+					}
+				}
+			}
+		}
+	}
+}
+
+// mapLine applies a map to a row or a column; what it has not is 0.
+func mapLine(m squareMap, x [4]float32) [4]float32 {
+	switch m {
+	case inputSquare:
+		return [4]float32{x[0] - x[2], x[1] + x[2], x[2] - x[1], x[3] - x[1]}
+	case outputSquare:
+		return [4]float32{(x[0] + x[1]) + x[2], (x[1] - x[2]) + x[3]}
+	case weightSquare:
+		ends := x[0] + x[2]
+		return [4]float32{x[0], 0.5 * (ends + x[1]), 0.5 * (ends - x[1]), x[2]}
+	case outputGradSquare:
+		return [4]float32{x[0], x[0] + x[1], x[0] - x[1], x[1]}
+	default:
+		// The conversion keeps compilers from fusing the product with the sum.
+		half := float32(0.5 * (x[1] + x[2]))
+		return [4]float32{half + x[0], 0.5 * (x[1] - x[2]), half + x[3]}
+	}
+}
+
+// winograd tells that the geometry is computed this way, in all passes and on all paths.
+func (g *Conv) winograd() bool {
+	return g.K == 3 && g.Stride == 1 && g.Pad == 1 && g.Cin%lanes == 0 && g.Cout%lanes == 0 && g.H >= 4 && g.W >= 4
+}
+
+// winogradFloats bounds the transformed squares that are in work together: half of a small second-level cache. It
+// changes no bit.
+const winogradFloats = 32 << 10
+
+// winogradGap is what lies between the 16 elements of the tiles in work, so that they do not all fall into the same few
+// sets of the first-level cache.
+const winogradGap = lanes
+
+// winogradRows is how many rows of tiles are in work together.
+func winogradRows(tilesW, channels int) int { return max(1, winogradFloats/(16*tilesW*channels)) }
+
+// winogradBorder is the border of a picture that is cut into 4x4 squares, 2 apart.
+func winogradBorder(h, w int) border { return border{1, 1, 1 + h%2, 1 + w%2} }
+
+// winogradKernel holds the transformed weights of a convolution, [4][4][block of outputs][inputs][16].
+type winogradKernel struct {
+	weights []float32
+	taps    []float32 // [3][3][block of outputs][inputs][16]
+}
+
+// pack transforms w (3, 3, Cin, Cout); for the input gradient flipped, with inputs and outputs exchanged.
+func (k *winogradKernel) pack(p *Pool, g *Conv, w []float32, flip bool) {
+	size := g.Cin * g.Cout
+	k.weights, k.taps = grow(k.weights, 16*size), grow(k.taps, 9*size)
+	a := winogradPack{k.weights, k.taps, w[:9*size], g.Cin, g.Cout, flip}
+	to := g.Cout
+	if flip {
+		to = g.Cin
+	}
+	loop(p, to/lanes, a, func(_ *Scratch, block int, a *winogradPack) { a.run(block) })
+}
+
+type winogradPack struct {
+	weights, taps, w []float32
+	cin, cout        int
+	flip             bool
+}
+
+// run packs and transforms one block of outputs.
+func (a *winogradPack) run(block int) {
+	size, n := a.cin*a.cout, a.cin*lanes
+	if a.flip {
+		n = a.cout * lanes
+	}
+	at := block * n
+	for tap := range 9 {
+		d := a.taps[tap*size+at:][:n]
+		if a.flip {
+			transpose(d, a.w[(8-tap)*size+block*lanes*a.cout:], lanes, a.cout)
+			continue
+		}
+		for ci := range a.cin {
+			copy(d[ci*lanes:][:lanes], a.w[tap*size+ci*a.cout+block*lanes:])
+		}
+	}
+	squares{dst: a.weights[at:], src: a.taps[at:], tiles: 1, blocks: n / lanes,
+		dstRow: 4 * size, dstCol: size, srcRow: 3 * size, srcCol: size}.run(weightSquare)
+}
+
+// winogradPicture convolves the picture x (h, w, from) with transformed weights and writes y (h, w, to).
+func winogradPicture(s *Scratch, y, x, weights []float32, h, w, from, to int) {
+	th, tw := (h+1)/2, (w+1)/2
+	rowLen := (2*tw + 2) * from
+	xp := s.float32s(0, (2*th+2)*rowLen)
+	padImage(xp, x, h, w, from, winogradBorder(h, w))
+	step := winogradRows(tw, from+to)
+	v := s.float32s(1, 16*(step*tw*(from+to)+2*winogradGap))
+	for i := 0; i < th; i += step {
+		rows := min(step, th-i)
+		tiles := rows * tw
+		ve, me := tiles*from+winogradGap, tiles*to+winogradGap // from one of the 16 elements to the next
+		v, m := v[:16*ve], v[16*ve:]
+		for r := range rows {
+			squares{dst: v[r*tw*from:], src: xp[2*(i+r)*rowLen:], tiles: tw, blocks: from / lanes,
+				dstRow: 4 * ve, dstCol: ve, dstTile: from,
+				srcRow: rowLen, srcCol: from, srcTile: 2 * from}.run(inputSquare)
+		}
+		winogradProducts(m, v, weights, tiles, me, ve, from, to)
+		for r := range rows {
+			winogradOutput(s, y[2*(i+r)*w*to:], m[r*tw*to:], me, min(2, h-2*(i+r)), w, to)
+		}
+	}
+}
+
+// winogradProducts computes m = v*weights for each of the 16 elements: (tiles, from) times (from, to).
+func winogradProducts(m, v, weights []float32, tiles, me, ve, from, to int) {
+	a := row[float32, float32, float32]{pixels: tiles, kRows: 1, kRun: from, xPix: from, yPix: to, wBlock: from * lanes}
+	for e := range 16 {
+		w := weights[e*from*to:][:from*to]
+		a.x = &v[e*ve:][:tiles*from][0]
+		for b := 0; b < to/lanes; b += 2 {
+			a.blocks = min(2, to/lanes-b)
+			a.w, a.y = &w[b*a.wBlock:][:a.blocks*a.wBlock][0], &m[e*me:][:tiles*to][b*lanes]
+			convRow(&a)
+		}
+	}
+}
+
+// winogradOutput writes up to two rows of w pixels from a row of tiles. element is the distance of the 16 elements.
+func winogradOutput(s *Scratch, y, m []float32, element, rows, w, channels int) {
+	tw := (w + 1) / 2
+	out, rowLen := y, w*channels
+	if rows < 2 || w%2 != 0 {
+		rowLen = 2 * tw * channels
+		out = s.float32s(2, 2*rowLen)
+	}
+	squares{dst: out, src: m, tiles: tw, blocks: channels / lanes,
+		dstRow: rowLen, dstCol: channels, dstTile: 2 * channels,
+		srcRow: 4 * element, srcCol: element, srcTile: channels}.run(outputSquare)
+	if rows < 2 || w%2 != 0 {
+		for r := range rows {
+			copy(y[r*w*channels:][:w*channels], out[r*rowLen:])
+		}
+	}
+}
+
+// winogradGrad adds a picture to the sums of the weight gradient, for the given pairs of blocks: sum (4, 4, Cin, width) a
+// pair.
+func (l *WeightGrad) winogradGrad(s *Scratch, n, first, last int, sum []float32) {
+	g := &l.G
+	th, tw := (g.H+1)/2, (g.W+1)/2
+	xp := l.padded(s, n)
+	rowLen := (2*tw + 2) * g.Cin
+	dy := l.DY.At(s, n)
+	if g.H%2 != 0 || g.W%2 != 0 {
+		even := s.float32s(2, 4*th*tw*g.Cout)
+		padImage(even, dy, g.H, g.W, g.Cout, border{bottom: g.H % 2, right: g.W % 2})
+		dy = even
+	}
+	dyRow := 2 * tw * g.Cout
+	step := winogradRows(tw, g.Cin+2*lanes)
+	v := s.float32s(1, 16*(step*tw*(g.Cin+2*lanes)+2*winogradGap))
+	for i := 0; i < th; i += step {
+		rows := min(step, th-i)
+		tiles := rows * tw
+		ve, de := tiles*g.Cin+winogradGap, 2*tiles*lanes+winogradGap
+		v, d := v[:16*ve], v[16*ve:]
+		for r := range rows {
+			squares{dst: v[r*tw*g.Cin:], src: xp[2*(i+r)*rowLen:], tiles: tw, blocks: g.Cin / lanes,
+				dstRow: 4 * ve, dstCol: ve, dstTile: g.Cin,
+				srcRow: rowLen, srcCol: g.Cin, srcTile: 2 * g.Cin}.run(inputSquare)
+		}
+		for pair := first; pair < last; pair++ {
+			q := l.pair(pair)
+			for r := range rows {
+				squares{dst: d[r*tw*q.width:], src: dy[2*(i+r)*dyRow+q.from:], tiles: tw, blocks: q.blocks,
+					dstRow: 4 * de, dstCol: de, dstTile: q.width,
+					srcRow: dyRow, srcCol: g.Cout, srcTile: 2 * g.Cout}.run(outputGradSquare)
+			}
+			part := sum[q.from*l.rows:][:l.rows*q.width]
+			for e := range 16 {
+				wgradRow(&wgrad{
+					dw: &part[e*g.Cin*q.width:][:g.Cin*q.width][0], x: &v[e*ve:][:tiles*g.Cin][0], dy: &d[e*de:][:tiles*q.width][0],
+					rows: 1, cols: tiles, blocks: q.blocks, kRun: g.Cin, xPix: g.Cin, dyPix: q.width, dwRow: q.width,
+				})
+			}
+		}
+	}
+}
+
+// winogradTotal turns a pair's sum over the batch into its channels of dw.
+func (l *WeightGrad) winogradTotal(q pair) {
+	g := &l.G
+	size, out := g.Cin*q.width, g.Cin*g.Cout
+	squares{dst: l.DW[q.from:], src: l.partial[q.from*l.rows:], tiles: g.Cin, blocks: q.blocks,
+		dstRow: 3 * out, dstCol: out, dstTile: g.Cout,
+		srcRow: 4 * size, srcCol: size, srcTile: q.width}.run(weightGradSquare)
+	if l.Scale == 1 {
+		return
+	}
+	for row := range 9 * g.Cin {
+		dw := l.DW[row*g.Cout:][q.from:q.to]
+		for c := range dw {
+			dw[c] *= l.Scale
+		}
+	}
+}
