@@ -17,7 +17,6 @@ var crossRules = []crossRule{
 	{[]string{"train.schedule.milestones"}, milestonesAscend},
 	{[]string{"train.schedule.factor", "train.schedule.kind"}, factorNeedsStep},
 	{[]string{"train.schedule.final", "train.schedule.kind"}, finalNeedsCosine},
-	{[]string{"train.clip_grad_norm"}, clipGradNormUnbuilt},
 	{[]string{"quant.first_last", "quant.weights.bits", "quant.activations.bits"}, firstLastFollowsFloat},
 	{[]string{"quant.residual", "quant.activations.bits"}, residualFollowsFloat},
 }
@@ -60,13 +59,6 @@ func factorNeedsStep(c *Config) string {
 func finalNeedsCosine(c *Config) string {
 	if s := c.Train.Schedule; s.Kind != Cosine && s.Final != 0 {
 		return fmt.Sprintf("train.schedule.final has no effect on kind %s; remove it or set kind: cosine", s.Kind)
-	}
-	return ""
-}
-
-func clipGradNormUnbuilt(c *Config) string {
-	if c.Train.ClipGradNorm != 0 {
-		return "train.clip_grad_norm is not built yet; available today: 0 (off)"
 	}
 	return ""
 }

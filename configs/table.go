@@ -76,7 +76,7 @@ var trainFields = []field{
 	{key: "max_steps", doc: "Stop after this many steps, for smoke runs; 0 is no limit.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Train.MaxSteps }},
 	{key: "log_every", doc: "Steps between log lines.", kind: integer{1, maxInt}, def: 20, at: func(c *Config) any { return &c.Train.LogEvery }},
 	{key: "checkpoint_every", doc: "Time between checkpoints.", kind: duration{positive: true}, def: Duration{1, Epochs}, at: func(c *Config) any { return &c.Train.CheckpointEvery }},
-	{key: "clip_grad_norm", doc: "Largest norm of the gradient; 0 is off. Other values are not built yet.", kind: real{zero: inclusive}, def: 0.0, at: func(c *Config) any { return &c.Train.ClipGradNorm }},
+	{key: "clip_grad_norm", doc: "Largest norm of the gradient of all parameters together; longer ones are scaled down to it. 0 is off.", kind: real{zero: inclusive}, def: 0.0, at: func(c *Config) any { return &c.Train.ClipGradNorm }},
 }
 
 func group(key, doc string, weightDecay Decay, of func(*Config) *Group) field {

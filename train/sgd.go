@@ -2,11 +2,13 @@ package train
 
 import (
 	"fmt"
+	"math"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/layers"
 )
 
@@ -15,11 +17,18 @@ import (
 //
 //	d = g + decay*w;  v = momentum*v + d;  w -= lr*v   (Nesterov: lr*(d + momentum*v))
 //
+// where g is scaled down so that the norm of all parameters' gradients together
+// is at most clip_grad_norm, if that is set (Pascanu et al. 2013, arXiv
+// 1211.5063, algorithm 1, with PyTorch's 1e-6 in the denominator):
+//
+//	g *= min(1, clip_grad_norm/(norm + 1e-6))
+//
 // Decay and a multiplier of lr are set per parameter group. It implements
 // gorgonia.Solver for the parameter nodes of a network; gradients are not
 // modified.
 type SGD struct {
 	LR       float64
+	clipNorm float64 // 0: none
 	momentum float32
 	nesterov bool
 	slots    map[string]*slot
@@ -37,7 +46,7 @@ type slot struct {
 
 // NewSGD returns the optimizer of a config for the parameters.
 func NewSGD(t *configs.Train, params []*layers.Param) *SGD {
-	o := &SGD{LR: t.LR, momentum: float32(t.Optimizer.Momentum), nesterov: t.Optimizer.Nesterov, slots: map[string]*slot{}, FloorHits: map[string]int{}}
+	o := &SGD{LR: t.LR, clipNorm: t.ClipGradNorm, momentum: float32(t.Optimizer.Momentum), nesterov: t.Optimizer.Nesterov, slots: map[string]*slot{}, FloorHits: map[string]int{}}
 	groups := map[layers.Group]configs.Group{
 		layers.Weights: t.Groups.Weights, layers.Bias: t.Groups.Bias, layers.BatchNormGroup: t.Groups.BatchNorm, layers.Scales: t.Groups.Scales,
 	}
@@ -50,47 +59,69 @@ func NewSGD(t *configs.Train, params []*layers.Param) *SGD {
 
 // Step implements gorgonia.Solver.
 func (o *SGD) Step(model []G.ValueGrad) error {
+	clip, err := o.clip(model)
+	if err != nil {
+		return err
+	}
 	for _, vg := range model {
-		n, ok := vg.(*G.Node)
-		if !ok {
-			return fmt.Errorf("train: the optimizer takes parameter nodes, found %T", vg)
-		}
-		s := o.slots[n.Name()]
-		if s == nil {
-			return fmt.Errorf("train: the optimizer does not know parameter %q", n.Name())
-		}
-		grad, err := n.Grad()
+		s, w, g, err := o.parameter(vg)
 		if err != nil {
-			return fmt.Errorf("train: gradient of %s: %w", n.Name(), err)
+			return err
 		}
-		g := grad.(*tensor.Dense).Float32s()
-		if bad := o.update(s, n.Value().(*tensor.Dense).Float32s(), g); bad >= 0 {
-			return fmt.Errorf("%s: the update of element %d is not finite (gradient %g); lower train.lr or look at the data", n.Name(), bad, g[bad])
+		if bad := o.update(s, w, g, clip); bad >= 0 {
+			return fmt.Errorf("%s: the update of element %d is not finite (gradient %g); lower train.lr or look at the data", s.param.Name, bad, g[bad])
 		}
 	}
 	return nil
 }
 
+// parameter returns what belongs to a node: its slot, value and gradient.
+func (o *SGD) parameter(vg G.ValueGrad) (s *slot, w, g []float32, err error) {
+	n, ok := vg.(*G.Node)
+	if !ok {
+		return nil, nil, nil, fmt.Errorf("train: the optimizer takes parameter nodes, found %T", vg)
+	}
+	if s = o.slots[n.Name()]; s == nil {
+		return nil, nil, nil, fmt.Errorf("train: the optimizer does not know parameter %q", n.Name())
+	}
+	grad, err := n.Grad()
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("train: gradient of %s: %w", n.Name(), err)
+	}
+	return s, n.Value().(*tensor.Dense).Float32s(), grad.(*tensor.Dense).Float32s(), nil
+}
+
+// clip returns the factor of the gradients. A norm that is not finite leaves them to update, which finds the element.
+func (o *SGD) clip(model []G.ValueGrad) (float32, error) {
+	if o.clipNorm == 0 {
+		return 1, nil
+	}
+	sum := 0.0
+	for _, vg := range model {
+		_, _, g, err := o.parameter(vg)
+		if err != nil {
+			return 0, err
+		}
+		sum += kernels.SumSquares(g)
+	}
+	if factor := o.clipNorm / (math.Sqrt(sum) + 1e-6); factor < 1 && sum <= math.MaxFloat64 {
+		return float32(factor), nil
+	}
+	return 1, nil
+}
+
 // update returns the index of an element that is not finite, or -1. The
 // element is left as it was.
-func (o *SGD) update(s *slot, w, g []float32) (bad int) {
-	lr, floor := float32(o.LR*s.lr), s.param.Floor
+func (o *SGD) update(s *slot, w, g []float32, clip float32) (bad int) {
+	q := kernels.SGD{LR: float32(o.LR * s.lr), Momentum: o.momentum, Decay: s.decay, Clip: clip, Nesterov: o.nesterov}
+	if bad = q.Row(w, s.velocity, g); s.param.Floor == 0 {
+		return bad
+	}
 	for i, v := range w {
-		d := g[i] + float32(s.decay*v)
-		u := float32(o.momentum*s.velocity[i]) + d
-		step := u
-		if o.nesterov {
-			step = d + float32(o.momentum*u)
-		}
-		next := v - float32(lr*step)
-		if next-next != 0 { // NaN or infinite
-			return i
-		}
-		if floor > 0 && next < floor {
-			next = floor
+		if v < s.param.Floor {
+			w[i] = s.param.Floor
 			o.FloorHits[s.param.Name]++
 		}
-		s.velocity[i], w[i] = u, next
 	}
-	return -1
+	return bad
 }

@@ -2,11 +2,14 @@ package train
 
 import (
 	"math"
+	"slices"
 	"testing"
 
+	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/layers"
 )
 
@@ -25,7 +28,7 @@ func TestSGDAgreesWithPyTorch(t *testing.T) {
 			Groups: configs.Groups{Weights: configs.Group{LRMultiplier: 1, WeightDecay: configs.Decay{Inherit: true}}}}
 		o := NewSGD(&cfg, []*layers.Param{w})
 		for i, g := range []float32{0.5, -0.25, 1} {
-			if bad := o.update(o.slots["w"], w.Data(), []float32{g}); bad >= 0 {
+			if bad := o.update(o.slots["w"], w.Data(), []float32{g}, 1); bad >= 0 {
 				t.Fatal("not finite")
 			}
 			if got := float64(w.Data()[0]); math.Abs(got-c.want[i]) > 1e-6 {
@@ -39,11 +42,51 @@ func TestSGDFloorAndNonFinite(t *testing.T) {
 	s := &layers.Param{Name: "s", Group: layers.Scales, Floor: 0.5, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
 	cfg := configs.Train{LR: 1, Groups: configs.Groups{Scales: configs.Group{LRMultiplier: 1}}}
 	o := NewSGD(&cfg, []*layers.Param{s})
-	o.update(o.slots["s"], s.Data(), []float32{3})
+	o.update(o.slots["s"], s.Data(), []float32{3}, 1)
 	if s.Data()[0] != 0.5 || o.FloorHits["s"] != 1 {
 		t.Errorf("scale %v with %d hits, want 0.5 and 1", s.Data()[0], o.FloorHits["s"])
 	}
-	if bad := o.update(o.slots["s"], s.Data(), []float32{float32(math.NaN())}); bad != 0 || s.Data()[0] != 0.5 {
+	if bad := o.update(o.slots["s"], s.Data(), []float32{float32(math.NaN())}, 1); bad != 0 || s.Data()[0] != 0.5 {
 		t.Errorf("NaN gradient: element %d, scale %v", bad, s.Data()[0])
+	}
+}
+
+// Values: torch 1.13, nn.utils.clip_grad_norm_([a, b], 1) on gradients (3, 0) and (-4).
+func TestClipGradNorm(t *testing.T) {
+	cfg := configs.Train{LR: 1, ClipGradNorm: 1, Groups: configs.Groups{Weights: configs.Group{LRMultiplier: 1}}}
+	b := graph.New()
+	var params []*layers.Param
+	var nodes []*G.Node
+	var terms []*G.Node
+	for _, c := range []struct {
+		name  string
+		value []float32
+		grad  []float32
+	}{{"a", []float32{0, 0}, []float32{3, 0}}, {"b", []float32{0}, []float32{-4}}} {
+		p := &layers.Param{Name: c.name, Group: layers.Weights, Value: tensor.New(tensor.WithBacking(c.value), tensor.WithShape(len(c.value)))}
+		params = append(params, p)
+		n := b.Param(p.Name, p.Value)
+		nodes = append(nodes, n)
+		k := G.NewConstant(tensor.New(tensor.WithBacking(c.grad), tensor.WithShape(len(c.grad))))
+		terms = append(terms, G.Must(G.Sum(G.Must(G.HadamardProd(n, k)))))
+	}
+	loss := G.Must(G.Add(terms[0], terms[1]))
+	if _, err := G.Grad(loss, nodes...); err != nil {
+		t.Fatal(err)
+	}
+	vm := G.NewTapeMachine(loss.Graph(), G.BindDualValues(nodes...))
+	defer vm.Close()
+	if err := vm.RunAll(); err != nil {
+		t.Fatal(err)
+	}
+	o := NewSGD(&cfg, params)
+	if err := o.Step(G.NodesToValueGrads(nodes)); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []float64{-0.6, 0, 0.8} {
+		got := append(slices.Clone(params[0].Data()), params[1].Data()...)[i]
+		if math.Abs(float64(got)-want) > 1e-6 {
+			t.Errorf("element %d is %v, want %v", i, got, want)
+		}
 	}
 }

@@ -69,15 +69,22 @@ type border struct{ top, left, bottom, right int }
 // padImage copies one picture (h, w, c) into dst (top+h+bottom,
 // left+w+right, c) and surrounds it with zeros.
 func padImage(dst, src []float32, h, w, c int, b border) {
+	padRows(dst, src, h, w, c, b, 0, b.top+h+b.bottom)
+}
+
+// padRows is padImage for some rows of the result.
+func padRows(dst, src []float32, h, w, c int, b border, from, rows int) {
 	rowLen := (b.left + w + b.right) * c
-	clear(dst[:b.top*rowLen])
-	for y := 0; y < h; y++ {
-		d := dst[(y+b.top)*rowLen:][:rowLen]
+	for i := range rows {
+		d, y := dst[i*rowLen:][:rowLen], from+i-b.top
+		if y < 0 || y >= h {
+			clear(d)
+			continue
+		}
 		clear(d[:b.left*c])
 		copy(d[b.left*c:], src[y*w*c:][:w*c])
 		clear(d[(b.left+w)*c:])
 	}
-	clear(dst[(b.top+h)*rowLen : (b.top+h+b.bottom)*rowLen])
 }
 
 // Forward is the Loop of ConvForward.

@@ -129,15 +129,25 @@ func (l *WeightGrad) Run(p *Pool) {
 		return
 	}
 	l.Begin(p)
-	loop(p, l.sums*l.pairs, l, func(s *Scratch, i int, l **WeightGrad) {
-		a, piece, pair := *l, i/(*l).pairs, i%(*l).pairs
-		first, last := a.pair(pair), a.pair(pair)
-		clear(a.partial[piece*a.size:][first.from*a.rows : (last.from+last.width)*a.rows])
-		for n := piece * a.G.N / a.sums; n < (piece+1)*a.G.N/a.sums; n++ {
-			a.add(s, piece, n, pair, pair+1)
-		}
-	})
+	// A few pairs a job share the work on x; how many makes no difference to a sum.
+	jobs := min(l.pairs, (2*p.Threads()+l.sums-1)/l.sums)
+	loop(p, l.sums*jobs, alone{l, jobs}, func(s *Scratch, i int, a *alone) { a.run(s, i/a.jobs, i%a.jobs) })
 	l.End(p)
+}
+
+// alone is a weight gradient cut into jobs a sum, of neighbouring pairs.
+type alone struct {
+	*WeightGrad
+	jobs int
+}
+
+func (a alone) run(s *Scratch, piece, job int) {
+	from, to := job*a.pairs/a.jobs, (job+1)*a.pairs/a.jobs
+	first, last := a.pair(from), a.pair(to-1)
+	clear(a.partial[piece*a.size:][first.from*a.rows : (last.from+last.width)*a.rows])
+	for n := piece * a.G.N / a.sums; n < (piece+1)*a.G.N/a.sums; n++ {
+		a.add(s, piece, n, from, to)
+	}
 }
 
 // add adds picture n to a partial sum, for the given pairs.
@@ -149,25 +159,24 @@ func (l *WeightGrad) add(s *Scratch, piece, n, first, last int) {
 		return
 	}
 	oh, ow := g.OutH(), g.OutW()
-	rowLen, run := g.padW()*g.Cin, g.K*g.Cin
-	xp := l.padded(s, n)
-	for i := first; i < last; i++ {
-		q := l.pair(i)
-		part := sum[q.from*l.rows:][:l.rows*q.width]
-		dy := l.DY.At(s, n)
-		if q.width != g.Cout {
-			dy = gather(s.float32s(1, oh*ow*q.width), dy, g.Cout, q)
-		}
-		// Some rows at a time, so that x and dy stay in a near cache while all of
-		// dw passes over them.
-		step := max(1, wgradCache/(g.Stride*rowLen+ow*q.width))
-		for i := 0; i < oh; i += step {
+	// Some rows at a time, so that x and dy stay in a near cache while all of dw passes over them.
+	step := max(1, wgradCache/(g.Stride*g.padW()*g.Cin+ow*min(g.Cout, 2*lanes)))
+	for i := 0; i < oh; i += step {
+		rows := min(step, oh-i)
+		x := l.window(s, n, i, rows)
+		dyRows := l.DY.At(s, n)[i*ow*g.Cout:][:rows*ow*g.Cout]
+		for j := first; j < last; j++ {
+			q := l.pair(j)
+			part := sum[q.from*l.rows:][:l.rows*q.width]
+			dy, dyPix := dyRows[q.from:], g.Cout
+			if q.to-q.from < q.width || g.Cout > wgradStride {
+				dy, dyPix = gather(s.float32s(1, rows*ow*q.width), dyRows, g.Cout, q), q.width
+			}
 			for r := range g.K {
 				wgradRow(&wgrad{
-					dw: &part[r*run*q.width], x: &xp[(i*g.Stride+r)*rowLen], dy: &dy[i*ow*q.width],
-					rows: min(step, oh-i), cols: ow, blocks: q.blocks, kRun: run,
-					xRow: g.Stride * rowLen, xPix: g.Stride * g.Cin,
-					dyRow: ow * q.width, dyPix: q.width, dwRow: q.width,
+					dw: &part[r*x.run*q.width], x: &x.data[r*x.row:][:(rows-1)*x.step+(ow-1)*x.pix+x.run][0], dy: &dy[:(rows*ow-1)*dyPix+q.width][0],
+					rows: rows, cols: ow, blocks: q.blocks, kRun: x.run,
+					xRow: x.step, xPix: x.pix, dyRow: ow * dyPix, dyPix: dyPix, dwRow: q.width,
 				})
 			}
 		}
@@ -179,28 +188,59 @@ func (l *WeightGrad) add(s *Scratch, piece, n, first, last int) {
 // larger still. It changes no bit.
 const wgradCache = 12 << 10
 
-// padded returns picture n in float32 with its border.
-func (l *WeightGrad) padded(s *Scratch, n int) []float32 {
+// wgradStride is the most channels of dy that are read in place, 32 at a time: the pixels of wider ones fall into few sets
+// of the cache.
+const wgradStride = 128
+
+// xWindow is a part of a padded picture in float32. Strides count elements.
+type xWindow struct {
+	data           []float32
+	row, step, pix int // from a row to the next, and from an output row or column to the next
+	run            int // K*Cin
+}
+
+// window returns the rows of picture n that the given output rows see.
+func (l *WeightGrad) window(s *Scratch, n, from, rows int) xWindow {
 	g := &l.G
-	b := border{g.Pad, g.Pad, g.Pad, g.Pad}
-	if g.winograd() {
-		b = winogradBorder(g.H, g.W)
+	w := xWindow{row: g.padW() * g.Cin, pix: g.Stride * g.Cin, run: g.K * g.Cin}
+	w.step = g.Stride * w.row
+	switch {
+	case g.Pad == 0 && l.Codes.Data == nil:
+		w.data = l.X.At(s, n)[from*w.step:]
+	case g.K == 1: // of codes, only the pixels that are used
+		ow := g.OutW()
+		w.row, w.step, w.pix = ow*g.Cin, ow*g.Cin, g.Cin
+		w.data = s.float32s(0, rows*w.row)
+		codes := l.Codes.At(s, n)
+		for p := range rows * ow {
+			at := ((from+p/ow)*g.W + p%ow) * g.Stride * g.Cin
+			codesToFloat(w.data[p*g.Cin:][:g.Cin], codes[at:][:g.Cin], l.ZeroPoint)
+		}
+	default:
+		w.data = l.padded(s, n, border{g.Pad, g.Pad, g.Pad, g.Pad}, from*g.Stride, (rows-1)*g.Stride+g.K)
 	}
-	rowLen := (b.left + g.W + b.right) * g.Cin
-	xp := s.float32s(0, (b.top+g.H+b.bottom)*rowLen)
+	return w
+}
+
+// padded returns rows of picture n in float32 with a border, counted in the picture with its border.
+func (l *WeightGrad) padded(s *Scratch, n int, b border, from, rows int) []float32 {
+	g := &l.G
+	xp := s.float32s(0, rows*(b.left+g.W+b.right)*g.Cin)
 	if l.Codes.Data == nil {
-		padImage(xp, l.X.At(s, n), g.H, g.W, g.Cin, b)
+		padRows(xp, l.X.At(s, n), g.H, g.W, g.Cin, b, from, rows)
 		return xp
 	}
-	codes := l.Codes.At(s, n)
-	clear(xp[:b.top*rowLen])
-	for i := 0; i < g.H; i++ {
-		d := xp[(i+b.top)*rowLen:][:rowLen]
+	codes, rowLen := l.Codes.At(s, n), (b.left+g.W+b.right)*g.Cin
+	for i := range rows {
+		d, y := xp[i*rowLen:][:rowLen], from+i-b.top
+		if y < 0 || y >= g.H {
+			clear(d)
+			continue
+		}
 		clear(d[:b.left*g.Cin])
-		codesToFloat(d[b.left*g.Cin:][:g.W*g.Cin], codes[i*g.W*g.Cin:][:g.W*g.Cin], l.ZeroPoint)
+		codesToFloat(d[b.left*g.Cin:][:g.W*g.Cin], codes[y*g.W*g.Cin:][:g.W*g.Cin], l.ZeroPoint)
 		clear(d[(b.left+g.W)*g.Cin:])
 	}
-	clear(xp[(g.H+b.top)*rowLen:])
 	return xp
 }
 

@@ -7091,6 +7091,93 @@ block:
 	VZEROUPPER
 	RET
 
+// func sgdRowAVX512(w *float32, v *float32, grad *float32, n int, lr float32, momentum float32, decay float32, clip float32) (done int)
+// Requires: AVX, AVX512F
+TEXT ·sgdRowAVX512(SB), NOSPLIT, $0-56
+	VBROADCASTSS lr+32(FP), Z11
+	VBROADCASTSS momentum+36(FP), Z12
+	VBROADCASTSS decay+40(FP), Z13
+	VBROADCASTSS clip+44(FP), Z14
+	VPXORD       Z15, Z15, Z15
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	XORQ         SI, SI
+
+loop:
+	CMPQ     SI, BX
+	JGE      done
+	VMULPS   (DX), Z14, Z1
+	VMOVUPS  (AX), Z0
+	VMULPS   Z0, Z13, Z2
+	VADDPS   Z2, Z1, Z1
+	VMULPS   (CX), Z12, Z2
+	VADDPS   Z1, Z2, Z1
+	VMULPS   Z1, Z11, Z2
+	VSUBPS   Z2, Z0, Z0
+	VSUBPS   Z0, Z0, Z2
+	VCMPPS   $0x04, Z15, Z2, K1
+	KORTESTW K1, K1
+	JNZ      done
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  Z1, (CX)
+	ADDQ     $0x40, AX
+	ADDQ     $0x40, CX
+	ADDQ     $0x40, DX
+	ADDQ     $0x10, SI
+	JMP      loop
+
+done:
+	VZEROUPPER
+	MOVQ SI, done+48(FP)
+	RET
+
+// func sgdNesterovRowAVX512(w *float32, v *float32, grad *float32, n int, lr float32, momentum float32, decay float32, clip float32) (done int)
+// Requires: AVX, AVX512F
+TEXT ·sgdNesterovRowAVX512(SB), NOSPLIT, $0-56
+	VBROADCASTSS lr+32(FP), Z11
+	VBROADCASTSS momentum+36(FP), Z12
+	VBROADCASTSS decay+40(FP), Z13
+	VBROADCASTSS clip+44(FP), Z14
+	VPXORD       Z15, Z15, Z15
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	XORQ         SI, SI
+
+loop:
+	CMPQ     SI, BX
+	JGE      done
+	VMULPS   (DX), Z14, Z1
+	VMOVUPS  (AX), Z0
+	VMULPS   Z0, Z13, Z2
+	VADDPS   Z2, Z1, Z1
+	VMULPS   (CX), Z12, Z2
+	VMOVAPS  Z1, Z3
+	VADDPS   Z1, Z2, Z1
+	VMULPS   Z1, Z12, Z2
+	VADDPS   Z2, Z3, Z2
+	VMULPS   Z2, Z11, Z2
+	VSUBPS   Z2, Z0, Z0
+	VSUBPS   Z0, Z0, Z2
+	VCMPPS   $0x04, Z15, Z2, K1
+	KORTESTW K1, K1
+	JNZ      done
+	VMOVUPS  Z0, (AX)
+	VMOVUPS  Z1, (CX)
+	ADDQ     $0x40, AX
+	ADDQ     $0x40, CX
+	ADDQ     $0x40, DX
+	ADDQ     $0x10, SI
+	JMP      loop
+
+done:
+	VZEROUPPER
+	MOVQ SI, done+48(FP)
+	RET
+
 // func fmaPeakAVX512(n int)
 // Requires: AVX, AVX512F
 TEXT ·fmaPeakAVX512(SB), NOSPLIT, $0-8
@@ -10430,6 +10517,130 @@ block:
 	DECQ    16(SP)
 	JNZ     tile
 	VZEROUPPER
+	RET
+
+// func sgdRowAVX2(w *float32, v *float32, grad *float32, n int, lr float32, momentum float32, decay float32, clip float32) (done int)
+// Requires: AVX, AVX2
+TEXT ·sgdRowAVX2(SB), NOSPLIT, $0-56
+	VBROADCASTSS lr+32(FP), Y11
+	VBROADCASTSS momentum+36(FP), Y12
+	VBROADCASTSS decay+40(FP), Y13
+	VBROADCASTSS clip+44(FP), Y14
+	VPXOR        Y15, Y15, Y15
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	XORQ         SI, SI
+
+loop:
+	CMPQ      SI, BX
+	JGE       done
+	XORL      DI, DI
+	VMULPS    (DX), Y14, Y1
+	VMOVUPS   (AX), Y0
+	VMULPS    Y0, Y13, Y2
+	VADDPS    Y2, Y1, Y1
+	VMULPS    (CX), Y12, Y2
+	VADDPS    Y1, Y2, Y1
+	VMULPS    Y1, Y11, Y2
+	VSUBPS    Y2, Y0, Y0
+	VSUBPS    Y0, Y0, Y2
+	VCMPPS    $0x04, Y15, Y2, Y2
+	VMOVMSKPS Y2, R8
+	ORL       R8, DI
+	VMULPS    32(DX), Y14, Y5
+	VMOVUPS   32(AX), Y4
+	VMULPS    Y4, Y13, Y6
+	VADDPS    Y6, Y5, Y5
+	VMULPS    32(CX), Y12, Y6
+	VADDPS    Y5, Y6, Y5
+	VMULPS    Y5, Y11, Y6
+	VSUBPS    Y6, Y4, Y4
+	VSUBPS    Y4, Y4, Y6
+	VCMPPS    $0x04, Y15, Y6, Y6
+	VMOVMSKPS Y6, R8
+	ORL       R8, DI
+	TESTL     DI, DI
+	JNZ       done
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   Y1, (CX)
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   Y5, 32(CX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $0x10, SI
+	JMP       loop
+
+done:
+	VZEROUPPER
+	MOVQ SI, done+48(FP)
+	RET
+
+// func sgdNesterovRowAVX2(w *float32, v *float32, grad *float32, n int, lr float32, momentum float32, decay float32, clip float32) (done int)
+// Requires: AVX, AVX2
+TEXT ·sgdNesterovRowAVX2(SB), NOSPLIT, $0-56
+	VBROADCASTSS lr+32(FP), Y11
+	VBROADCASTSS momentum+36(FP), Y12
+	VBROADCASTSS decay+40(FP), Y13
+	VBROADCASTSS clip+44(FP), Y14
+	VPXOR        Y15, Y15, Y15
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	MOVQ         n+24(FP), BX
+	XORQ         SI, SI
+
+loop:
+	CMPQ      SI, BX
+	JGE       done
+	XORL      DI, DI
+	VMULPS    (DX), Y14, Y1
+	VMOVUPS   (AX), Y0
+	VMULPS    Y0, Y13, Y2
+	VADDPS    Y2, Y1, Y1
+	VMULPS    (CX), Y12, Y2
+	VMOVAPS   Y1, Y3
+	VADDPS    Y1, Y2, Y1
+	VMULPS    Y1, Y12, Y2
+	VADDPS    Y2, Y3, Y2
+	VMULPS    Y2, Y11, Y2
+	VSUBPS    Y2, Y0, Y0
+	VSUBPS    Y0, Y0, Y2
+	VCMPPS    $0x04, Y15, Y2, Y2
+	VMOVMSKPS Y2, R8
+	ORL       R8, DI
+	VMULPS    32(DX), Y14, Y5
+	VMOVUPS   32(AX), Y4
+	VMULPS    Y4, Y13, Y6
+	VADDPS    Y6, Y5, Y5
+	VMULPS    32(CX), Y12, Y6
+	VMOVAPS   Y5, Y7
+	VADDPS    Y5, Y6, Y5
+	VMULPS    Y5, Y12, Y6
+	VADDPS    Y6, Y7, Y6
+	VMULPS    Y6, Y11, Y6
+	VSUBPS    Y6, Y4, Y4
+	VSUBPS    Y4, Y4, Y6
+	VCMPPS    $0x04, Y15, Y6, Y6
+	VMOVMSKPS Y6, R8
+	ORL       R8, DI
+	TESTL     DI, DI
+	JNZ       done
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   Y1, (CX)
+	VMOVUPS   Y4, 32(AX)
+	VMOVUPS   Y5, 32(CX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $0x10, SI
+	JMP       loop
+
+done:
+	VZEROUPPER
+	MOVQ SI, done+48(FP)
 	RET
 
 // func fmaPeakAVX2(n int)

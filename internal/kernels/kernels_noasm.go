@@ -11,6 +11,7 @@ func convRowBytes(a *row[uint8, int8, int32])             { convRowBytesGeneric(
 func convRowWords(a *row[int16, int16, int32])            { convRowWordsGeneric(a) }
 func wgradRow(a *wgrad)                                   { wgradRowGeneric(a) }
 func mapSquares(m squareMap, a *squares)                  { mapSquaresGeneric(m, a) }
+func sgdRow(q *SGD, w, v, g []float32) int                { return 0 }
 func reluRow(y, x []float32)                              { reluRowGeneric(y, x) }
 func reluGradRow(dx, y, dy []float32)                     { reluGradRowGeneric(dx, y, dy) }
 func addRow(y, a, b []float32)                            { addRowGeneric(y, a, b) }

@@ -369,6 +369,30 @@ func winogradOutputGradAVX512(dst *float32, src *float32, tiles int, blocks int,
 //go:noescape
 func winogradWeightsGradAVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
 
+// sgdRowAVX512 computes
+//
+//	for i < n:
+//	  d = grad[i]*clip + decay*w[i]; u = momentum*v[i] + d; next = w[i] - lr*u
+//	  v[i] = u; w[i] = next
+//
+// with every step rounded, 16 elements at a time, and stops before the first 16 of which a next is not finite.
+// n is a multiple of 16; it returns how many are done.
+//
+//go:noescape
+func sgdRowAVX512(w *float32, v *float32, grad *float32, n int, lr float32, momentum float32, decay float32, clip float32) (done int)
+
+// sgdNesterovRowAVX512 computes
+//
+//	for i < n:
+//	  d = grad[i]*clip + decay*w[i]; u = momentum*v[i] + d; next = w[i] - lr*(d + momentum*u)
+//	  v[i] = u; w[i] = next
+//
+// with every step rounded, 16 elements at a time, and stops before the first 16 of which a next is not finite.
+// n is a multiple of 16; it returns how many are done.
+//
+//go:noescape
+func sgdNesterovRowAVX512(w *float32, v *float32, grad *float32, n int, lr float32, momentum float32, decay float32, clip float32) (done int)
+
 // fmaPeakAVX512 computes
 //
 //	n times 12 independent fused multiply-adds of a vector, for timing.
@@ -685,6 +709,30 @@ func winogradOutputGradAVX2(dst *float32, src *float32, tiles int, blocks int, d
 //
 //go:noescape
 func winogradWeightsGradAVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// sgdRowAVX2 computes
+//
+//	for i < n:
+//	  d = grad[i]*clip + decay*w[i]; u = momentum*v[i] + d; next = w[i] - lr*u
+//	  v[i] = u; w[i] = next
+//
+// with every step rounded, 16 elements at a time, and stops before the first 16 of which a next is not finite.
+// n is a multiple of 16; it returns how many are done.
+//
+//go:noescape
+func sgdRowAVX2(w *float32, v *float32, grad *float32, n int, lr float32, momentum float32, decay float32, clip float32) (done int)
+
+// sgdNesterovRowAVX2 computes
+//
+//	for i < n:
+//	  d = grad[i]*clip + decay*w[i]; u = momentum*v[i] + d; next = w[i] - lr*(d + momentum*u)
+//	  v[i] = u; w[i] = next
+//
+// with every step rounded, 16 elements at a time, and stops before the first 16 of which a next is not finite.
+// n is a multiple of 16; it returns how many are done.
+//
+//go:noescape
+func sgdNesterovRowAVX2(w *float32, v *float32, grad *float32, n int, lr float32, momentum float32, decay float32, clip float32) (done int)
 
 // fmaPeakAVX2 computes
 //

@@ -160,17 +160,17 @@ func (a *winogradPack) run(block int) {
 func winogradPicture(s *Scratch, y, x, weights []float32, h, w, from, to int) {
 	th, tw := (h+1)/2, (w+1)/2
 	rowLen := (2*tw + 2) * from
-	xp := s.float32s(0, (2*th+2)*rowLen)
-	padImage(xp, x, h, w, from, winogradBorder(h, w))
 	step := winogradRows(tw, from+to)
 	v := s.float32s(1, 16*(step*tw*(from+to)+2*winogradGap))
 	for i := 0; i < th; i += step {
 		rows := min(step, th-i)
 		tiles := rows * tw
+		xp := s.float32s(0, (2*rows+2)*rowLen)
+		padRows(xp, x, h, w, from, winogradBorder(h, w), 2*i, 2*rows+2)
 		ve, me := tiles*from+winogradGap, tiles*to+winogradGap // from one of the 16 elements to the next
 		v, m := v[:16*ve], v[16*ve:]
 		for r := range rows {
-			squares{dst: v[r*tw*from:], src: xp[2*(i+r)*rowLen:], tiles: tw, blocks: from / lanes,
+			squares{dst: v[r*tw*from:], src: xp[2*r*rowLen:], tiles: tw, blocks: from / lanes,
 				dstRow: 4 * ve, dstCol: ve, dstTile: from,
 				srcRow: rowLen, srcCol: from, srcTile: 2 * from}.run(inputSquare)
 		}
@@ -218,7 +218,6 @@ func winogradOutput(s *Scratch, y, m []float32, element, rows, w, channels int) 
 func (l *WeightGrad) winogradGrad(s *Scratch, n, first, last int, sum []float32) {
 	g := &l.G
 	th, tw := (g.H+1)/2, (g.W+1)/2
-	xp := l.padded(s, n)
 	rowLen := (2*tw + 2) * g.Cin
 	dy := l.DY.At(s, n)
 	if g.H%2 != 0 || g.W%2 != 0 {
@@ -232,10 +231,11 @@ func (l *WeightGrad) winogradGrad(s *Scratch, n, first, last int, sum []float32)
 	for i := 0; i < th; i += step {
 		rows := min(step, th-i)
 		tiles := rows * tw
+		xp := l.padded(s, n, winogradBorder(g.H, g.W), 2*i, 2*rows+2)
 		ve, de := tiles*g.Cin+winogradGap, 2*tiles*lanes+winogradGap
 		v, d := v[:16*ve], v[16*ve:]
 		for r := range rows {
-			squares{dst: v[r*tw*g.Cin:], src: xp[2*(i+r)*rowLen:], tiles: tw, blocks: g.Cin / lanes,
+			squares{dst: v[r*tw*g.Cin:], src: xp[2*r*rowLen:], tiles: tw, blocks: g.Cin / lanes,
 				dstRow: 4 * ve, dstCol: ve, dstTile: g.Cin,
 				srcRow: rowLen, srcCol: g.Cin, srcTile: 2 * g.Cin}.run(inputSquare)
 		}

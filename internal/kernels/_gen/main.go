@@ -25,6 +25,7 @@ func main() {
 		s.quantization()
 		s.fused()
 		s.winograd()
+		s.sgd()
 		s.peak()
 	}
 	Generate()
