@@ -41,6 +41,7 @@ type Result struct {
 	BestTop1        float64        `json:"best_top1,omitempty"`
 	BestEpoch       int            `json:"best_epoch,omitempty"`
 	FloorHits       map[string]int `json:"floor_hits,omitempty"`
+	Operations      []OperationRow `json:"operations,omitempty"` // if profiled
 }
 
 // finish evaluates the trained network, exports it and closes the manifest.
@@ -49,6 +50,9 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		FloorHits: r.st.FloorHits, Exports: []string{}}
 	res.PeakRSSMiB, res.Quantized = peakRSS(), r.Net.Quantized()
 	res.SizeBytes, res.BitOps = r.Net.Cost()
+	if r.opt.Profile {
+		res.Operations = operations(r.timings)
+	}
 	if r.st.Seconds > 0 {
 		res.ImagesPerSecond = float64(r.st.Step*r.Config.Train.Batch) / r.st.Seconds
 	}

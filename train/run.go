@@ -31,6 +31,7 @@ type Options struct {
 	Threads  int    // 0: all cores
 	Data     string // where data sets are; the config's data.root if empty
 	Version  string // of the program, for the manifest
+	Profile  bool   // measure the time of each operation
 	Progress Progress
 }
 
@@ -108,6 +109,7 @@ type run struct {
 	loader  *datasets.Loader
 	init    string
 	sums    map[string]string // SHA-256 of the splits
+	timings []machine.Timing  // if profiled
 }
 
 func (r *run) path(file string) string { return filepath.Join(r.dir, file) }
@@ -223,10 +225,11 @@ func (r *run) loop(ctx context.Context) error {
 	if r.st.Step >= total {
 		return nil
 	}
-	s, err := r.newStepper(machine.Options{})
+	s, err := r.newStepper(machine.Options{Profile: r.opt.Profile})
 	if err != nil {
 		return err
 	}
+	defer func() { r.timings = s.vm.Timings() }()
 	for r.st.Step < total {
 		if err := r.epoch(ctx, s, total, every); err != nil {
 			return err

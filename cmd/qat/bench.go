@@ -35,7 +35,8 @@ EXIT STATUS
   0    done
   1    failed
   2    the command line or the config is wrong
-  130  interrupted`,
+  130  interrupted
+` + profileHelp,
 		Example: `  qat bench
   qat bench --config resnet20_w8a8 --batch 64 --threads 1 --profile`,
 		Args: noArgs,
@@ -72,8 +73,12 @@ func runBench(ctx context.Context, o benchOptions, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r, err := train.Bench(ctx, cfg, train.BenchOptions{Threads: o.threads, Steps: o.steps, Profile: o.profile})
+	prof, err := startProfile()
 	if err != nil {
+		return err
+	}
+	r, err := train.Bench(ctx, cfg, train.BenchOptions{Threads: o.threads, Steps: o.steps, Profile: o.profile || prof.on})
+	if err = errors.Join(err, prof.stop()); err != nil {
 		return err
 	}
 	if err := printBench(stdout, r); err != nil || !o.json {
@@ -100,12 +105,9 @@ func printBench(w io.Writer, r *train.BenchResult) error {
 	for _, k := range r.Kernels {
 		t.row(k.Name, k.Shape, fmt.Sprintf("%.1f", k.GFLOPS), fmt.Sprintf("%.0f %%", 100*k.Share))
 	}
-	if len(r.Operations) > 0 {
-		t.row()
-		t.row("OPERATION", "MS A STEP", "SHARE")
-		for _, o := range r.Operations {
-			t.row(o.Kind, fmt.Sprintf("%.2f", o.Milliseconds), fmt.Sprintf("%.1f %%", 100*o.Share))
-		}
+	if err := t.flush(); err != nil || len(r.Operations) == 0 {
+		return err
 	}
-	return t.flush()
+	fmt.Fprintln(w)
+	return printOperations(w, r.Operations)
 }

@@ -42,7 +42,8 @@ EXIT STATUS
   1    the run failed
   2    the command line or the config is wrong, or the run exists
   3    the accuracy is below --expect
-  130  interrupted; the checkpoint is saved`,
+  130  interrupted; the checkpoint is saved
+` + profileHelp,
 		Example: `  qat train quickstart
   qat train resnet20_w4a4 train.epochs=8 train.seed=1 --out runs/w4a4_seed1
   qat train my.yaml --data ~/data --expect 0.91`,
@@ -81,11 +82,20 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 	if err := fetch(ctx, cfg, o.data, p); err != nil {
 		return err
 	}
-	res, err := train.Run(ctx, cfg, train.Options{Out: o.out, Resume: o.resume, Threads: o.threads, Data: o.data, Version: version(), Progress: p})
+	prof, err := startProfile()
 	if err != nil {
 		return err
 	}
+	res, err := train.Run(ctx, cfg, train.Options{Out: o.out, Resume: o.resume, Threads: o.threads, Data: o.data, Version: version(), Profile: prof.on, Progress: p})
+	if err = errors.Join(err, prof.stop()); err != nil {
+		return err
+	}
 	p.close()
+	if len(res.Operations) > 0 {
+		if err := printOperations(stderr, res.Operations); err != nil {
+			return err
+		}
+	}
 	if err := printResult(stdout, res); err != nil {
 		return err
 	}

@@ -4,9 +4,11 @@
 package machine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"runtime/pprof"
 	"time"
 	"unsafe"
 
@@ -49,8 +51,9 @@ type step struct {
 	loops       []graph.Loop // empty for an operation alone
 	bodies      []kernels.Loop
 	batch       int
-	inputs      []input  // operands that gorgonia.Let may rebind between runs
-	dead        [][]byte // buffers to poison after this step
+	inputs      []input         // operands that gorgonia.Let may rebind between runs
+	dead        [][]byte        // buffers to poison after this step
+	profile     context.Context // labels of samples outside of loops
 	spent       time.Duration
 	runs        int
 }
@@ -119,7 +122,7 @@ func (m *Machine) bind(p *plan) error {
 
 func (m *Machine) addStep(p *plan, group []*planned, values map[*G.Node]G.Value, local map[*G.Node]bool) error {
 	first := group[0]
-	s := step{label: first.label, kind: first.kind, batch: first.batch}
+	s := step{label: first.label, kind: first.kind, batch: first.batch, profile: labelled(first.kind, first.label)}
 	fused := first.loops && !m.opt.Unfused
 	for _, o := range group {
 		c := &graph.Call{Fused: fused, Workers: m.pool.Threads()}
@@ -158,7 +161,7 @@ func (m *Machine) addStep(p *plan, group []*planned, values map[*G.Node]G.Value,
 		if fused {
 			l := o.loop(c)
 			if m.opt.Profile {
-				k := &clock{Loop: l.Body, kind: o.kind, spent: make([]time.Duration, m.pool.Threads())}
+				k := &clock{Loop: l.Body, kind: o.kind, labels: labelled(o.kind, o.label), spent: make([]time.Duration, m.pool.Threads())}
 				l = k.wrap(l)
 				s.clocks = append(s.clocks, k)
 			}
@@ -209,6 +212,7 @@ func (m *Machine) RunAll() error {
 		}
 		var t time.Time
 		if m.opt.Profile {
+			pprof.SetGoroutineLabels(s.profile)
 			t = time.Now()
 		}
 		if err := s.do(m.pool); err != nil {
@@ -223,6 +227,9 @@ func (m *Machine) RunAll() error {
 				b[j] = 0xFF
 			}
 		}
+	}
+	if m.opt.Profile {
+		pprof.SetGoroutineLabels(context.Background())
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package machine
 
 import (
+	"context"
+	"runtime/pprof"
+	"strings"
 	"time"
 
 	"github.com/qat-go/qat/internal/graph"
@@ -11,6 +14,7 @@ import (
 type clock struct {
 	kernels.Loop
 	kind   string
+	labels context.Context // of samples in CPU profiles
 	serial time.Duration
 	spent  []time.Duration // in pictures, of each worker
 	_      [64]byte
@@ -20,15 +24,23 @@ func (c *clock) Begin(p *kernels.Pool) { c.measure(func() { c.Loop.Begin(p) }) }
 func (c *clock) End(p *kernels.Pool)   { c.measure(func() { c.Loop.End(p) }) }
 
 func (c *clock) measure(f func()) {
+	pprof.SetGoroutineLabels(c.labels)
 	t := time.Now()
 	f()
 	c.serial += time.Since(t)
 }
 
 func (c *clock) Picture(s *kernels.Scratch, piece, n int) {
+	pprof.SetGoroutineLabels(c.labels)
 	t := time.Now()
 	c.Loop.Picture(s, piece, n)
 	c.spent[s.Worker()] += time.Since(t)
+	pprof.SetGoroutineLabels(context.Background()) // what else the worker does
+}
+
+// labelled returns the labels of an operation's samples.
+func labelled(kind, label string) context.Context {
+	return pprof.WithLabels(context.Background(), pprof.Labels("operation", kind, "layer", strings.TrimSuffix(label, ": "+kind)))
 }
 
 // wrap returns the loop with everything in it measured.
