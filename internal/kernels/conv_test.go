@@ -20,7 +20,8 @@ func geometries(rng *rand.Rand, n int) []Conv {
 			gs = append(gs, g)
 		}
 	}
-	gs = append(gs, Conv{N: 18, H: 4, W: 5, Cin: 3, Cout: 33, K: 3, Stride: 1, Pad: 1})
+	gs = append(gs, Conv{N: 18, H: 4, W: 5, Cin: 3, Cout: 33, K: 3, Stride: 1, Pad: 1},
+		Conv{N: 2, H: 4, W: 5, Cin: 256, Cout: 144, K: 1, Stride: 1}, Conv{N: 2, H: 5, W: 4, Cin: 128, Cout: 16, K: 3, Stride: 2, Pad: 1})
 	for range n / 8 { // those that are computed by Winograd's filtering
 		gs = append(gs, Conv{N: 1 + rng.IntN(3), H: 4 + rng.IntN(6), W: 4 + rng.IntN(16), Cin: pick(16, 32), Cout: pick(16, 32, 48, 80), K: 3, Stride: 1, Pad: 1})
 	}

@@ -231,7 +231,7 @@ func (l *WeightGrad) winogradGrad(s *Scratch, n, first, last int, sum []float32)
 	for i := 0; i < th; i += step {
 		rows := min(step, th-i)
 		tiles := rows * tw
-		xp := l.padded(s, n, winogradBorder(g.H, g.W), 2*i, 2*rows+2)
+		xp := l.padded(s, n, winogradBorder(g.H, g.W), 2*i, 2*rows+2, g.Cin)
 		ve, de := tiles*g.Cin+winogradGap, 2*tiles*lanes+winogradGap
 		v, d := v[:16*ve], v[16*ve:]
 		for r := range rows {
