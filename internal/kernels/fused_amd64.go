@@ -20,11 +20,11 @@ func affineStepSumsRow(sum, dot []float32, ds *[lanes]float32, dy, z, a, b, shif
 	case !blocked(n, c):
 		affineStepSumsRowGeneric(sum, dot, ds, dy, z, a, b, shift, q)
 	case level == avx512 && c == lanes:
-		affineStepSums16RowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, q.Scale, q.Qn, q.Qp)
+		affineStepSums16RowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, q.Scale, q.Qn, q.Qp, q.slope())
 	case level == avx512:
-		affineStepSumsRowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp)
+		affineStepSumsRowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp, q.slope())
 	default:
-		affineStepSumsRowAVX2(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp)
+		affineStepSumsRowAVX2(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp, q.slope())
 	}
 }
 
@@ -103,9 +103,9 @@ func requantizeGradRow(ds *[lanes]float32, dx []float32, stream []uint8, dy []fl
 	if n > 0 {
 		switch level {
 		case avx512:
-			requantizeGradRowAVX512(&ds[0], &dx[:n][0], &stream[0], &dy[:n][0], n, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp)
+			requantizeGradRowAVX512(&ds[0], &dx[:n][0], &stream[0], &dy[:n][0], n, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp, to.slope())
 		default:
-			requantizeGradRowAVX2(&ds[0], &dx[:n][0], &stream[0], &dy[:n][0], n, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp)
+			requantizeGradRowAVX2(&ds[0], &dx[:n][0], &stream[0], &dy[:n][0], n, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp, to.slope())
 		}
 	}
 	requantizeGradRowGeneric(ds, dx[n:], stream[n:], dy[n:], from, to)

@@ -41,6 +41,8 @@ func TestFusedKernels(t *testing.T) {
 					if round >= 2 {
 						step = to
 					}
+					flat := step
+					flat.Flat = true
 					test := func(name string, f func(y, sum, dot []float32, ds, ds2 *[lanes]float32, u []uint8)) {
 						t.Helper()
 						differ(t, ar, fmt.Sprintf("%s, %d pixels of %d, round %d", name, pixels, c, round), portable, n, c+lanes,
@@ -53,6 +55,9 @@ func TestFusedKernels(t *testing.T) {
 					})
 					test("affineStepSumsRow", func(_, sum, dot []float32, ds, _ *[lanes]float32, _ []uint8) {
 						affineStepSumsRow(sum, dot, ds, dy, z, a, b, shift, &step)
+					})
+					test("affineStepSumsRow, flat", func(_, sum, dot []float32, ds, _ *[lanes]float32, _ []uint8) {
+						affineStepSumsRow(sum, dot, ds, dy, z, a, b, shift, &flat)
 					})
 					test("affineStepGradRow", func(y, _, _ []float32, _, _ *[lanes]float32, _ []uint8) {
 						affineStepGradRow(y, dy, z, a, b, p, q, r, &step)

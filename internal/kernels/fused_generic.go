@@ -19,7 +19,7 @@ func affineQuantizeRowGeneric(codes []uint8, z, a, b []float32, q *Step) {
 func (q *Step) grad(x, dy float32) (dx, slope float32) {
 	v, c := q.clip(x)
 	if v >= q.Qn && v <= q.Qp {
-		return dy, roundEven(v) - v
+		return dy, float32((roundEven(v) - v) * q.slope())
 	}
 	return 0, c
 }

@@ -5834,42 +5834,44 @@ done:
 	VZEROUPPER
 	RET
 
-// func quantizeGradRowAVX512(sum *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32)
+// func quantizeGradRowAVX512(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, AVX512F
-TEXT ·quantizeGradRowAVX512(SB), NOSPLIT, $0-52
+TEXT ·quantizeGradRowAVX512(SB), NOSPLIT, $0-56
 	MOVQ         dx+8(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         dy+24(FP), DX
-	MOVQ         sum+0(FP), BX
-	VBROADCASTSS scale+40(FP), Z3
-	VBROADCASTSS qn+44(FP), Z4
-	VBROADCASTSS qp+48(FP), Z5
-	VMOVUPS      (BX), Z6
-	MOVQ         n+32(FP), SI
-	SHRQ         $0x04, SI
+	VBROADCASTSS scale+40(FP), Z31
+	VBROADCASTSS qn+44(FP), Z30
+	VBROADCASTSS qp+48(FP), Z29
+	VBROADCASTSS slope+52(FP), Z28
+	MOVQ         ds+0(FP), BX
+	VMOVUPS      (BX), Z0
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x04, BX
 	JZ           done
 
 loop:
-	VMOVUPS     (CX), Z0
-	VDIVPS      Z3, Z0, Z0
-	VMAXPS      Z4, Z0, Z1
-	VMINPS      Z5, Z1, Z1
-	VRNDSCALEPS $0x00, Z0, Z2
-	VMOVUPS     (DX), Z8
-	VCMPPS      $0x1d, Z4, Z0, K1
-	VCMPPS      $0x12, Z5, Z0, K1, K1
-	VSUBPS      Z0, Z2, K1, Z1
-	VFMADD231PS Z1, Z8, Z6
-	VMOVAPS.Z   Z8, K1, Z8
-	VMOVUPS     Z8, (AX)
+	VMOVUPS     (CX), Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VMOVUPS     (DX), Z6
+	VRNDSCALEPS $0x00, Z4, Z7
+	VCMPPS      $0x00, Z5, Z4, K1
+	VSUBPS      Z4, Z7, Z7
+	VMULPS      Z28, Z7, K1, Z5
+	VFMADD231PS Z5, Z6, Z0
+	VMOVAPS.Z   Z6, K1, Z6
+	VMOVUPS     Z6, (AX)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
-	DECQ        SI
+	DECQ        BX
 	JNZ         loop
 
 done:
-	VMOVUPS Z6, (BX)
+	MOVQ    ds+0(FP), AX
+	VMOVUPS Z0, (AX)
 	VZEROUPPER
 	RET
 
@@ -5970,9 +5972,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineStepSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32)
+// func affineStepSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·affineStepSumsRowAVX512(SB), NOSPLIT, $0-92
+TEXT ·affineStepSumsRowAVX512(SB), NOSPLIT, $0-96
 	MOVQ         dy+24(FP), AX
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
@@ -5980,6 +5982,7 @@ TEXT ·affineStepSumsRowAVX512(SB), NOSPLIT, $0-92
 	VBROADCASTSS scale+80(FP), Z31
 	VBROADCASTSS qn+84(FP), Z30
 	VBROADCASTSS qp+88(FP), Z29
+	VBROADCASTSS slope+92(FP), Z28
 	MOVQ         ds+16(FP), SI
 	VMOVUPS      (SI), Z0
 	MOVQ         sum+0(FP), SI
@@ -6003,7 +6006,8 @@ loop:
 	VMOVUPS     (AX), Z6
 	VRNDSCALEPS $0x00, Z4, Z7
 	VCMPPS      $0x00, Z5, Z4, K1
-	VSUBPS      Z4, Z7, K1, Z5
+	VSUBPS      Z4, Z7, Z7
+	VMULPS      Z28, Z7, K1, Z5
 	VFMADD231PS Z5, Z6, Z0
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVUPS     (CX), Z4
@@ -6226,9 +6230,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineStepSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32)
+// func affineStepSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, AVX512F
-TEXT ·affineStepSums16RowAVX512(SB), NOSPLIT, $0-84
+TEXT ·affineStepSums16RowAVX512(SB), NOSPLIT, $0-88
 	MOVQ         dy+24(FP), AX
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
@@ -6236,6 +6240,7 @@ TEXT ·affineStepSums16RowAVX512(SB), NOSPLIT, $0-84
 	VBROADCASTSS scale+72(FP), Z31
 	VBROADCASTSS qn+76(FP), Z30
 	VBROADCASTSS qp+80(FP), Z29
+	VBROADCASTSS slope+84(FP), Z28
 	MOVQ         ds+16(FP), SI
 	VMOVUPS      (SI), Z0
 	MOVQ         sum+0(FP), SI
@@ -6257,7 +6262,8 @@ loop:
 	VMOVUPS     (AX), Z6
 	VRNDSCALEPS $0x00, Z4, Z7
 	VCMPPS      $0x00, Z5, Z4, K1
-	VSUBPS      Z4, Z7, K1, Z5
+	VSUBPS      Z4, Z7, Z7
+	VMULPS      Z28, Z7, K1, Z5
 	VFMADD231PS Z5, Z6, Z0
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVUPS     (CX), Z4
@@ -6399,9 +6405,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func requantizeGradRowAVX512(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+// func requantizeGradRowAVX512(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, AVX512F
-TEXT ·requantizeGradRowAVX512(SB), NOSPLIT, $0-60
+TEXT ·requantizeGradRowAVX512(SB), NOSPLIT, $0-64
 	MOVQ         dx+8(FP), AX
 	MOVQ         dy+24(FP), CX
 	MOVQ         stream+16(FP), DX
@@ -6412,6 +6418,7 @@ TEXT ·requantizeGradRowAVX512(SB), NOSPLIT, $0-60
 	VBROADCASTSS scale+48(FP), Z29
 	VBROADCASTSS qn+52(FP), Z28
 	VBROADCASTSS qp+56(FP), Z27
+	VBROADCASTSS slope+60(FP), Z26
 	MOVQ         ds+0(FP), BX
 	VMOVUPS      (BX), Z0
 	MOVQ         n+32(FP), BX
@@ -6429,7 +6436,8 @@ loop:
 	VMOVUPS     (CX), Z6
 	VRNDSCALEPS $0x00, Z4, Z7
 	VCMPPS      $0x00, Z5, Z4, K1
-	VSUBPS      Z4, Z7, K1, Z5
+	VSUBPS      Z4, Z7, Z7
+	VMULPS      Z26, Z7, K1, Z5
 	VFMADD231PS Z5, Z6, Z0
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVUPS     Z6, (AX)
@@ -8805,60 +8813,60 @@ done:
 	VZEROUPPER
 	RET
 
-// func quantizeGradRowAVX2(sum *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32)
+// func quantizeGradRowAVX2(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, FMA3
-TEXT ·quantizeGradRowAVX2(SB), NOSPLIT, $0-52
+TEXT ·quantizeGradRowAVX2(SB), NOSPLIT, $0-56
 	MOVQ         dx+8(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         dy+24(FP), DX
-	MOVQ         sum+0(FP), BX
-	VBROADCASTSS scale+40(FP), Y3
-	VBROADCASTSS qn+44(FP), Y4
-	VBROADCASTSS qp+48(FP), Y5
-	VMOVUPS      (BX), Y6
-	VMOVUPS      32(BX), Y7
-	MOVQ         n+32(FP), SI
-	SHRQ         $0x04, SI
+	VBROADCASTSS scale+40(FP), Y15
+	VBROADCASTSS qn+44(FP), Y14
+	VBROADCASTSS qp+48(FP), Y13
+	VBROADCASTSS slope+52(FP), Y12
+	MOVQ         ds+0(FP), BX
+	VMOVUPS      (BX), Y0
+	VMOVUPS      32(BX), Y1
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x04, BX
 	JZ           done
 
 loop:
-	VMOVUPS     (CX), Y0
-	VDIVPS      Y3, Y0, Y0
-	VMAXPS      Y4, Y0, Y1
-	VMINPS      Y5, Y1, Y1
-	VROUNDPS    $0x00, Y0, Y2
-	VMOVUPS     (DX), Y8
-	VSUBPS      Y0, Y2, Y2
-	VCMPPS      $0x1d, Y4, Y0, Y9
-	VCMPPS      $0x12, Y5, Y0, Y10
-	VANDPS      Y9, Y10, Y9
-	VBLENDVPS   Y9, Y2, Y1, Y1
-	VFMADD231PS Y1, Y8, Y6
-	VANDPS      Y9, Y8, Y8
-	VMOVUPS     Y8, (AX)
-	VMOVUPS     32(CX), Y0
-	VDIVPS      Y3, Y0, Y0
-	VMAXPS      Y4, Y0, Y1
-	VMINPS      Y5, Y1, Y1
-	VROUNDPS    $0x00, Y0, Y2
-	VMOVUPS     32(DX), Y8
-	VSUBPS      Y0, Y2, Y2
-	VCMPPS      $0x1d, Y4, Y0, Y9
-	VCMPPS      $0x12, Y5, Y0, Y10
-	VANDPS      Y9, Y10, Y9
-	VBLENDVPS   Y9, Y2, Y1, Y1
-	VFMADD231PS Y1, Y8, Y7
-	VANDPS      Y9, Y8, Y8
-	VMOVUPS     Y8, 32(AX)
+	VMOVUPS     (CX), Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VMOVUPS     (DX), Y6
+	VROUNDPS    $0x00, Y4, Y7
+	VSUBPS      Y4, Y7, Y7
+	VMULPS      Y12, Y7, Y7
+	VCMPPS      $0x00, Y5, Y4, Y4
+	VBLENDVPS   Y4, Y7, Y5, Y5
+	VFMADD231PS Y5, Y6, Y0
+	VANDPS      Y4, Y6, Y6
+	VMOVUPS     Y6, (AX)
+	VMOVUPS     32(CX), Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VMOVUPS     32(DX), Y6
+	VROUNDPS    $0x00, Y4, Y7
+	VSUBPS      Y4, Y7, Y7
+	VMULPS      Y12, Y7, Y7
+	VCMPPS      $0x00, Y5, Y4, Y4
+	VBLENDVPS   Y4, Y7, Y5, Y5
+	VFMADD231PS Y5, Y6, Y1
+	VANDPS      Y4, Y6, Y6
+	VMOVUPS     Y6, 32(AX)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
 	ADDQ        $0x40, DX
-	DECQ        SI
+	DECQ        BX
 	JNZ         loop
 
 done:
-	VMOVUPS Y6, (BX)
-	VMOVUPS Y7, 32(BX)
+	MOVQ    ds+0(FP), AX
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
 	VZEROUPPER
 	RET
 
@@ -9008,9 +9016,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineStepSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32)
+// func affineStepSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, CMOV, FMA3
-TEXT ·affineStepSumsRowAVX2(SB), NOSPLIT, $0-92
+TEXT ·affineStepSumsRowAVX2(SB), NOSPLIT, $0-96
 	MOVQ         dy+24(FP), AX
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
@@ -9018,6 +9026,7 @@ TEXT ·affineStepSumsRowAVX2(SB), NOSPLIT, $0-92
 	VBROADCASTSS scale+80(FP), Y15
 	VBROADCASTSS qn+84(FP), Y14
 	VBROADCASTSS qp+88(FP), Y13
+	VBROADCASTSS slope+92(FP), Y12
 	MOVQ         ds+16(FP), SI
 	VMOVUPS      (SI), Y0
 	VMOVUPS      32(SI), Y1
@@ -9042,6 +9051,7 @@ loop:
 	VMOVUPS     (AX), Y6
 	VROUNDPS    $0x00, Y4, Y7
 	VSUBPS      Y4, Y7, Y7
+	VMULPS      Y12, Y7, Y7
 	VCMPPS      $0x00, Y5, Y4, Y4
 	VBLENDVPS   Y4, Y7, Y5, Y5
 	VFMADD231PS Y5, Y6, Y0
@@ -9061,6 +9071,7 @@ loop:
 	VMOVUPS     32(AX), Y6
 	VROUNDPS    $0x00, Y4, Y7
 	VSUBPS      Y4, Y7, Y7
+	VMULPS      Y12, Y7, Y7
 	VCMPPS      $0x00, Y5, Y4, Y4
 	VBLENDVPS   Y4, Y7, Y5, Y5
 	VFMADD231PS Y5, Y6, Y1
@@ -9438,9 +9449,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func requantizeGradRowAVX2(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+// func requantizeGradRowAVX2(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·requantizeGradRowAVX2(SB), NOSPLIT, $0-60
+TEXT ·requantizeGradRowAVX2(SB), NOSPLIT, $0-64
 	MOVQ         dx+8(FP), AX
 	MOVQ         dy+24(FP), CX
 	MOVQ         stream+16(FP), DX
@@ -9451,6 +9462,7 @@ TEXT ·requantizeGradRowAVX2(SB), NOSPLIT, $0-60
 	VBROADCASTSS scale+48(FP), Y13
 	VBROADCASTSS qn+52(FP), Y12
 	VBROADCASTSS qp+56(FP), Y11
+	VBROADCASTSS slope+60(FP), Y10
 	MOVQ         ds+0(FP), BX
 	VMOVUPS      (BX), Y0
 	VMOVUPS      32(BX), Y1
@@ -9469,6 +9481,7 @@ loop:
 	VMOVUPS     (CX), Y6
 	VROUNDPS    $0x00, Y4, Y7
 	VSUBPS      Y4, Y7, Y7
+	VMULPS      Y10, Y7, Y7
 	VCMPPS      $0x00, Y5, Y4, Y4
 	VBLENDVPS   Y4, Y7, Y5, Y5
 	VFMADD231PS Y5, Y6, Y0
@@ -9484,6 +9497,7 @@ loop:
 	VMOVUPS     32(CX), Y6
 	VROUNDPS    $0x00, Y4, Y7
 	VSUBPS      Y4, Y7, Y7
+	VMULPS      Y10, Y7, Y7
 	VCMPPS      $0x00, Y5, Y4, Y4
 	VBLENDVPS   Y4, Y7, Y5, Y5
 	VFMADD231PS Y5, Y6, Y1

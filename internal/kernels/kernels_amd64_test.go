@@ -176,6 +176,14 @@ func TestFlatKernels(t *testing.T) {
 				test("quantizeGradRow", func(y, s, _ []float32, _ []uint8, _ []int16) {
 					quantizeGradRow((*[lanes]float32)(s), y, x, g, &step)
 				})
+				flat := step
+				flat.Flat = true
+				test("quantizeGradRow, flat", func(y, s, _ []float32, _ []uint8, _ []int16) {
+					quantizeGradRow((*[lanes]float32)(s), y, x, g, &flat)
+				})
+				test("requantizeGradRow, flat", func(y, s, _ []float32, _ []uint8, _ []int16) {
+					requantizeGradRow((*[lanes]float32)(s), y, codes, g, &from, &flat)
+				})
 				test("codesToFloat", func(y, _, _ []float32, _ []uint8, _ []int16) { codesToFloat(y, codes, 131) })
 				test("dequantizeRow", func(y, _, _ []float32, _ []uint8, _ []int16) { dequantizeRow(y, codes, 131, 0.1) })
 				test("requantizeCodesRow", func(_, _, _ []float32, u []uint8, _ []int16) { requantizeCodesRow(u, codes, &from, &step) })

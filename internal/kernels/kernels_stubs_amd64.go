@@ -174,13 +174,13 @@ func quantizeRowAVX512(codes *uint8, x *float32, n int, scale float32, qn float3
 // quantizeGradRowAVX512 computes
 //
 //	for i < n: v = x[i]/scale; inside = qn <= v <= qp
-//	  sum[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), sum[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
 //	  dx[i] = inside ? dy[i] : 0
 //
 // n is a multiple of 16.
 //
 //go:noescape
-func quantizeGradRowAVX512(sum *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32)
+func quantizeGradRowAVX512(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32)
 
 // codesToFloatAVX512 computes
 //
@@ -213,14 +213,14 @@ func affineQuantizeRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n
 // affineStepSumsRowAVX512 computes
 //
 //	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
-//	  ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
 //	  dx = inside ? dy[i] : 0
 //	  sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
 //
 // c = i mod channels; n and channels are multiples of 16.
 //
 //go:noescape
-func affineStepSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32)
+func affineStepSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
 
 // affineStepGradRowAVX512 computes
 //
@@ -264,14 +264,14 @@ func residualSumsRowAVX512(dx *float32, sum *float32, dot *float32, dsTo *float3
 // affineStepSums16RowAVX512 computes
 //
 //	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
-//	  ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
 //	  dx = inside ? dy[i] : 0
 //	  sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
 //
 // c = i mod 16; n is a multiple of 16.
 //
 //go:noescape
-func affineStepSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32)
+func affineStepSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, slope float32)
 
 // residualSums16RowAVX512 computes
 //
@@ -301,13 +301,13 @@ func requantizeCodesRowAVX512(codes *uint8, stream *uint8, n int, fromScale floa
 // requantizeGradRowAVX512 computes
 //
 //	for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale; inside = qn <= v <= qp
-//	  ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
 //	  dx[i] = inside ? dy[i] : 0
 //
 // n is a multiple of 16.
 //
 //go:noescape
-func requantizeGradRowAVX512(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+func requantizeGradRowAVX512(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, slope float32)
 
 // addCodesRowAVX512 computes
 //
@@ -533,13 +533,13 @@ func quantizeRowAVX2(codes *uint8, x *float32, n int, scale float32, qn float32,
 // quantizeGradRowAVX2 computes
 //
 //	for i < n: v = x[i]/scale; inside = qn <= v <= qp
-//	  sum[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), sum[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
 //	  dx[i] = inside ? dy[i] : 0
 //
 // n is a multiple of 16.
 //
 //go:noescape
-func quantizeGradRowAVX2(sum *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32)
+func quantizeGradRowAVX2(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32)
 
 // codesToFloatAVX2 computes
 //
@@ -581,14 +581,14 @@ func affineQuantizeRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n i
 // affineStepSumsRowAVX2 computes
 //
 //	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
-//	  ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
 //	  dx = inside ? dy[i] : 0
 //	  sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
 //
 // c = i mod channels; n and channels are multiples of 16.
 //
 //go:noescape
-func affineStepSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32)
+func affineStepSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
 
 // affineStepGradRowAVX2 computes
 //
@@ -642,13 +642,13 @@ func requantizeCodesRowAVX2(codes *uint8, stream *uint8, n int, fromScale float3
 // requantizeGradRowAVX2 computes
 //
 //	for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale; inside = qn <= v <= qp
-//	  ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
 //	  dx[i] = inside ? dy[i] : 0
 //
 // n is a multiple of 16.
 //
 //go:noescape
-func requantizeGradRowAVX2(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
+func requantizeGradRowAVX2(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, slope float32)
 
 // addCodesRowAVX2 computes
 //

@@ -11,6 +11,16 @@ type Step struct {
 	Scale     float32
 	Qn, Qp    float32
 	ZeroPoint uint8
+	// Flat leaves what is inside the range out of the scale's gradient: only what is clipped moves the scale, as in PACT.
+	Flat bool
+}
+
+// slope is the factor of round(v) - v in the scale's gradient.
+func (q *Step) slope() float32 {
+	if q.Flat {
+		return 0
+	}
+	return 1
 }
 
 // StepGrad is the Loop of QuantizeGrad; Sum is its result after End.
@@ -45,7 +55,7 @@ func (l *StepGrad) End(*Pool) {
 // QuantizeGrad passes dy through the quantizer by the clipped straight-through
 // estimator, dx = dy where Qn <= x/Scale <= Qp, else 0, and returns the sum of
 //
-//	dy * (round(v) - v inside; Qn below; Qp above),  v = x/Scale
+//	dy * (round(v) - v inside, 0 if q is Flat; Qn below; Qp above),  v = x/Scale
 //
 // Esser et al. 2020, section 2.1 (https://arxiv.org/abs/1902.08153), without
 // the gradient scale. n is the number of pictures: the sum runs in 16 float32

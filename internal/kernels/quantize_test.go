@@ -62,6 +62,17 @@ func TestQuantizeGradGolden(t *testing.T) {
 	}
 }
 
+// A flat quantizer is PACT with alpha = Qp*s: dalpha = sum of dy where x >= alpha (Choi et al. 2018, equation 3).
+func TestFlatQuantizeGradIsPACT(t *testing.T) {
+	p := NewPool(1)
+	defer p.Close()
+	x, dy := []float32{0.5, 3, 5.5, 6.5, 10, -2}, []float32{1, 2, 4, 8, 16, 32}
+	sum := QuantizeGrad(p, 1, make([]float32, len(x)), x, dy, Step{Scale: 2, Qn: 0, Qp: 3, Flat: true})
+	if want := 8.0 + 16; sum/3 != want {
+		t.Errorf("dalpha %g, want %g", sum/3, want)
+	}
+}
+
 // Against the formula in float64, over several pictures.
 func TestQuantizeGradSum(t *testing.T) {
 	p := NewPool(2)

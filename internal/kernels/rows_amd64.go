@@ -97,9 +97,9 @@ func quantizeGradRow(sum *[lanes]float32, dx, x, dy []float32, q *Step) {
 	if n > 0 {
 		switch level {
 		case avx512:
-			quantizeGradRowAVX512(&sum[0], &dx[:n][0], &x[0], &dy[:n][0], n, q.Scale, q.Qn, q.Qp)
+			quantizeGradRowAVX512(&sum[0], &dx[:n][0], &x[0], &dy[:n][0], n, q.Scale, q.Qn, q.Qp, q.slope())
 		default:
-			quantizeGradRowAVX2(&sum[0], &dx[:n][0], &x[0], &dy[:n][0], n, q.Scale, q.Qn, q.Qp)
+			quantizeGradRowAVX2(&sum[0], &dx[:n][0], &x[0], &dy[:n][0], n, q.Scale, q.Qn, q.Qp, q.slope())
 		}
 	}
 	quantizeGradRowGeneric(sum, dx[n:], x[n:], dy[n:], q)

@@ -160,18 +160,11 @@ func quantizeRowGeneric(codes []uint8, x []float32, q *Step) {
 	}
 }
 
-func quantizeGradRowGeneric(sum *[lanes]float32, dx, x, dy []float32, q *Step) {
+func quantizeGradRowGeneric(ds *[lanes]float32, dx, x, dy []float32, q *Step) {
 	for i, xi := range x {
-		g := dy[i]
-		v, c := q.clip(xi)
-		l := i % lanes
-		if v >= q.Qn && v <= q.Qp {
-			sum[l] = fma32(g, roundEven(v)-v, sum[l])
-			dx[i] = g
-		} else {
-			sum[l] = fma32(g, c, sum[l])
-			dx[i] = 0
-		}
+		d, slope := q.grad(xi, dy[i])
+		ds[i%lanes] = fma32(dy[i], slope, ds[i%lanes])
+		dx[i] = d
 	}
 }
 

@@ -61,17 +61,26 @@ func (q quantizer) codes(zeroPoint operand.Op, x reg.VecPhysical) {
 const equal = 0x00 // EQ_OQ
 
 // pass emits the gradient at v, which clip clipped to c: ds += dy*slope and dy =
-// what passes, where clipping changed nothing. v, c and t are lost.
-func (s isa) pass(v, c, t, dy, ds reg.VecPhysical) {
+// what passes, where clipping changed nothing. The slope there is round(v) - v,
+// times the factor inside unless that is nil. v, c and t are lost.
+func (s isa) pass(v, c, t, dy, ds reg.VecPhysical, inside operand.Op) {
 	s.round(v, t)
 	if s.wide() {
 		VCMPPS(operand.U8(equal), c, v, reg.K1)
-		VSUBPS(v, t, reg.K1, c)
+		if inside == nil {
+			VSUBPS(v, t, reg.K1, c)
+		} else {
+			VSUBPS(v, t, t)
+			VMULPS(inside, t, reg.K1, c)
+		}
 		VFMADD231PS(c, dy, ds)
 		VMOVAPS_Z(dy, reg.K1, dy)
 		return
 	}
 	VSUBPS(v, t, t)
+	if inside != nil {
+		VMULPS(inside, t, t)
+	}
 	VCMPPS(operand.U8(equal), c, v, v)
 	VBLENDVPS(v, t, c, c)
 	VFMADD231PS(c, dy, ds)
@@ -154,7 +163,7 @@ func (s isa) one(streams []stream, body func(h int, off reg.Register), after fun
 
 const (
 	codesDoc = " = round(min(max(v, qn), qp)) + zeroPoint"
-	passDoc  = "ds[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), ds[i%16])\n\t  "
+	passDoc  = "ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])\n\t  "
 	oneNote  = "\n\nc = i mod 16; n is a multiple of 16."
 	sumsDoc  = "sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])"
 )
@@ -193,18 +202,19 @@ func (s isa) affineQuantize() {
 
 func (s isa) affineStepSums(name, channels, note string, hold bool, walk walk) {
 	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
-	s.text(name, "func(sum, dot, ds, dy, z, a, b, shift *float32, n"+channels+" int, scale, qn, qp float32)",
+	s.text(name, "func(sum, dot, ds, dy, z, a, b, shift *float32, n"+channels+" int, scale, qn, qp, slope float32)",
 		"for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp\n\t  "+passDoc+
 			"dx = inside ? dy[i] : 0\n\t  "+sumsDoc+note)
 	in, a, b := floats("dy", "z"), load("a"), load("b")
-	q := s.constants().quantizer("scale", "qn", "qp")
+	k := s.constants()
+	q, slope := k.quantizer("scale", "qn", "qp"), k.float("slope")
 	ds, storeLanes := s.lanesIn("ds", 0)
 	c, storeSums := s.loadSums(hold)
 	walk(in, func(h int, off reg.Register) {
 		affine(s.part(in[1], h), s.channel(a, off, h), s.channel(b, off, h), t(0), t(1))
 		q.clip(t(0), t(1))
 		VMOVUPS(s.part(in[0], h), t(2))
-		s.pass(t(0), t(1), t(3), t(2), ds[h])
+		s.pass(t(0), t(1), t(3), t(2), ds[h], slope)
 		VMOVUPS(s.part(in[1], h), t(0))
 		s.add(c, h, off, t(0), t(2))
 	}, func() { storeLanes(); storeSums() })
@@ -280,10 +290,10 @@ func (s isa) residualSums(name, channels, note string, hold bool, walk walk) {
 		s.residual(branch, from, s.part(io[2], h), s.channel(a, off, h), s.channel(b, off, h), s.part(in, h), t(0), t(1), t(2), t(3))
 		to.clip(t(2), t(3))
 		VMOVUPS(s.part(io[1], h), t(4))
-		s.pass(t(2), t(3), t(5), t(4), dsTo[h])
+		s.pass(t(2), t(3), t(5), t(4), dsTo[h], nil)
 		VMOVUPS(s.part(io[2], h), t(2))
 		VMOVUPS(t(4), s.part(io[0], h))
-		s.pass(t(0), t(1), t(5), t(4), dsBranch[h])
+		s.pass(t(0), t(1), t(5), t(4), dsBranch[h], nil)
 		s.add(c, h, off, t(2), t(4))
 	}, func() { storeTo(); storeBranch(); storeSums() })
 }
@@ -306,17 +316,17 @@ func (s isa) requantizeCodes() {
 
 func (s isa) requantizeGrad() {
 	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
-	s.text("requantizeGradRow", "func(ds, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale, qn, qp float32)",
+	s.text("requantizeGradRow", "func(ds, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale, qn, qp, slope float32)",
 		requantizeDoc+"; inside = qn <= v <= qp\n\t  "+passDoc+"dx[i] = inside ? dy[i] : 0"+multiple)
 	io, in := floats("dx", "dy"), stream{load("stream"), 1}
 	k := s.constants()
-	from, to := dequantizer{k.float("fromScale"), k.int("fromZeroPoint")}, k.quantizer("scale", "qn", "qp")
+	from, to, slope := dequantizer{k.float("fromScale"), k.int("fromZeroPoint")}, k.quantizer("scale", "qn", "qp"), k.float("slope")
 	ds, store := s.lanesIn("ds", 0)
 	s.flat(append(io, in), func(h int) {
 		s.dequantize(from, s.part(in, h), t(0))
 		to.clip(t(0), t(1))
 		VMOVUPS(s.part(io[1], h), t(2))
-		s.pass(t(0), t(1), t(3), t(2), ds[h])
+		s.pass(t(0), t(1), t(3), t(2), ds[h], slope)
 		VMOVUPS(t(2), s.part(io[0], h))
 	}, nothing, store)
 }

@@ -77,45 +77,20 @@ func (s isa) quantization() {
 		s.storeBytes(0, v(7), s.part(codes, h))
 	}, nothing, nothing)
 
-	s.text("quantizeGradRow", "func(sum, dx, x, dy *float32, n int, scale, qn, qp float32)",
-		"for i < n: v = x[i]/scale; inside = qn <= v <= qp\n"+
-			"\t  sum[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), sum[i%16])\n"+
-			"\t  dx[i] = inside ? dy[i] : 0"+multiple)
-	p, sum := floats("dx", "x", "dy"), load("sum")
-	s.broadcast("scale", v(3))
-	s.broadcast("qn", v(4))
-	s.broadcast("qp", v(5))
-	for h := range s.parts() {
-		VMOVUPS(mem(sum, h*s.size), v(6+h))
-	}
+	s.text("quantizeGradRow", "func(ds, dx, x, dy *float32, n int, scale, qn, qp, slope float32)",
+		"for i < n: v = x[i]/scale; inside = qn <= v <= qp\n\t  "+passDoc+"dx[i] = inside ? dy[i] : 0"+multiple)
+	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
+	p := floats("dx", "x", "dy")
+	k := s.constants()
+	q, slope := k.quantizer("scale", "qn", "qp"), k.float("slope")
+	ds, store := s.lanesIn("ds", 0)
 	s.flat(p, func(h int) {
-		VMOVUPS(s.part(p[1], h), v(0))
-		VDIVPS(v(3), v(0), v(0))
-		VMAXPS(v(4), v(0), v(1))
-		VMINPS(v(5), v(1), v(1))
-		s.round(v(0), v(2))
-		VMOVUPS(s.part(p[2], h), v(8))
-		if s.wide() {
-			VCMPPS(operand.U8(greaterEqual), v(4), v(0), reg.K1)
-			VCMPPS(operand.U8(lessEqual), v(5), v(0), reg.K1, reg.K1)
-			VSUBPS(v(0), v(2), reg.K1, v(1))
-			VFMADD231PS(v(1), v(8), v(6+h))
-			VMOVAPS_Z(v(8), reg.K1, v(8))
-		} else {
-			VSUBPS(v(0), v(2), v(2))
-			VCMPPS(operand.U8(greaterEqual), v(4), v(0), v(9))
-			VCMPPS(operand.U8(lessEqual), v(5), v(0), v(10))
-			VANDPS(v(9), v(10), v(9))
-			VBLENDVPS(v(9), v(2), v(1), v(1))
-			VFMADD231PS(v(1), v(8), v(6+h))
-			VANDPS(v(9), v(8), v(8))
-		}
-		VMOVUPS(v(8), s.part(p[0], h))
-	}, nothing, func() {
-		for h := range s.parts() {
-			VMOVUPS(v(6+h), mem(sum, h*s.size))
-		}
-	})
+		VMOVUPS(s.part(p[1], h), t(0))
+		q.clip(t(0), t(1))
+		VMOVUPS(s.part(p[2], h), t(2))
+		s.pass(t(0), t(1), t(3), t(2), ds[h], slope)
+		VMOVUPS(t(2), s.part(p[0], h))
+	}, nothing, store)
 
 	s.text("codesToFloat", "func(y *float32, codes *uint8, n int, zeroPoint int32)", "for i < n: y[i] = float32(codes[i] - zeroPoint)"+multiple)
 	y, in := stream{load("y"), 4}, stream{load("codes"), 1}
