@@ -18,14 +18,9 @@ func bestPath() path {
 	return avx2
 }
 
-// intGroup returns how many inputs integer kernels take at a time: bytes in
-// fours or words in twos.
-func intGroup() int {
-	if level == avx2 || level == avx512 && !hasVNNI {
-		return 2
-	}
-	return 4
-}
+// addsPairs tells that byte kernels add pairs of products in int16, which can
+// overflow.
+func addsPairs() bool { return level == avx2 || level == avx512 && !hasVNNI }
 
 // Kernels do whole vectors in assembly and leave the rest to the portable form,
 // whose bits are the same. Switches, rather than variables, let the compiler see
@@ -48,7 +43,12 @@ func convRow(a *row[float32, float32, float32]) {
 
 func convRowBytes(a *row[uint8, int8, int32]) {
 	switch {
-	case level != avx512 || !hasVNNI:
+	case addsPairs():
+		for b := range a.blocks {
+			convRowPairsAVX2(at(a.y, b*lanes), at(a.init, b*lanes), a.x, at(a.w, b*a.wBlock),
+				a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.steps)
+		}
+	case level == generic:
 		convRowBytesGeneric(a)
 	case a.blocks == 2:
 		convRowBytesPairAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.wBlock)

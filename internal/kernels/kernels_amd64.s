@@ -7319,6 +7319,709 @@ done:
 	VZEROUPPER
 	RET
 
+// func convRowPairsAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, steps int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·convRowPairsAVX2(SB), NOSPLIT, $32-88
+	MOVQ y+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ xPix+64(FP), DX
+	MOVQ yPix+72(FP), BX
+	SHLQ $0x02, BX
+	MOVQ pixels+32(FP), SI
+	MOVQ SI, (SP)
+
+next:
+	MOVQ  (SP), SI
+	TESTQ SI, SI
+	JZ    done
+	CMPQ  SI, $0x06
+	JBE   sized
+	CMPQ  SI, $0x0c
+	JAE   full
+	INCQ  SI
+	SHRQ  $0x01, SI
+	JMP   sized
+
+full:
+	MOVQ $0x00000006, SI
+
+sized:
+	SUBQ SI, (SP)
+	CMPQ SI, $0x06
+	JEQ  tile6
+	CMPQ SI, $0x05
+	JEQ  tile5
+	CMPQ SI, $0x04
+	JEQ  tile4
+	CMPQ SI, $0x03
+	JEQ  tile3
+	CMPQ SI, $0x02
+	JEQ  tile2
+	MOVQ init+8(FP), SI
+	XORQ DI, DI
+	MOVQ w+24(FP), R8
+	MOVQ CX, R9
+	MOVQ kRows+40(FP), R10
+	MOVQ R10, 8(SP)
+	MOVQ kRun+48(FP), R10
+	MOVQ R10, 16(SP)
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+clear1:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	MOVQ  steps+80(FP), R11
+	MOVQ  R11, 24(SP)
+
+part1:
+	MOVQ    16(SP), R11
+	MOVQ    24(SP), R12
+	CMPQ    R11, R12
+	CMOVQGT R12, R11
+	SUBQ    R11, 16(SP)
+	SUBQ    R11, 24(SP)
+
+k1:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VPBROADCASTD (R10), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	DECQ         R11
+	JNZ          k1
+	CMPQ         16(SP), $0x00
+	JNE          widen1
+	MOVQ         xRow+56(FP), R10
+	ADDQ         R10, R9
+	MOVQ         R9, R10
+	LEAQ         (R9)(DX*1), R11
+	MOVQ         kRun+48(FP), R11
+	MOVQ         R11, 16(SP)
+	DECQ         8(SP)
+	JZ           widen1
+	CMPQ         24(SP), $0x00
+	JNE          part1
+
+widen1:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R11
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (SI), Y0, Y0
+	VMOVUPS  Y0, (R11)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(SI), Y1, Y1
+	VMOVUPS  Y1, 32(R11)
+	ADDQ     DI, SI
+	ADDQ     BX, R11
+	MOVQ     AX, SI
+	MOVQ     BX, DI
+	CMPQ     8(SP), $0x00
+	JNE      clear1
+	MOVQ     R11, AX
+	IMUL3Q   $0x01, DX, SI
+	ADDQ     SI, CX
+	JMP      next
+
+tile2:
+	MOVQ init+8(FP), SI
+	XORQ DI, DI
+	MOVQ w+24(FP), R8
+	MOVQ CX, R9
+	MOVQ kRows+40(FP), R10
+	MOVQ R10, 8(SP)
+	MOVQ kRun+48(FP), R10
+	MOVQ R10, 16(SP)
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+clear2:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	MOVQ  steps+80(FP), R12
+	MOVQ  R12, 24(SP)
+
+part2:
+	MOVQ    16(SP), R12
+	MOVQ    24(SP), R13
+	CMPQ    R12, R13
+	CMOVQGT R13, R12
+	SUBQ    R12, 16(SP)
+	SUBQ    R12, 24(SP)
+
+k2:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VPBROADCASTD (R10), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k2
+	CMPQ         16(SP), $0x00
+	JNE          widen2
+	MOVQ         xRow+56(FP), R10
+	ADDQ         R10, R9
+	MOVQ         R9, R10
+	LEAQ         (R9)(DX*1), R11
+	MOVQ         kRun+48(FP), R12
+	MOVQ         R12, 16(SP)
+	DECQ         8(SP)
+	JZ           widen2
+	CMPQ         24(SP), $0x00
+	JNE          part2
+
+widen2:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R12
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (SI), Y0, Y0
+	VMOVUPS  Y0, (R12)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(SI), Y1, Y1
+	VMOVUPS  Y1, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (SI), Y2, Y2
+	VMOVUPS  Y2, (R12)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(SI), Y3, Y3
+	VMOVUPS  Y3, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	MOVQ     AX, SI
+	MOVQ     BX, DI
+	CMPQ     8(SP), $0x00
+	JNE      clear2
+	MOVQ     R12, AX
+	IMUL3Q   $0x02, DX, SI
+	ADDQ     SI, CX
+	JMP      next
+
+tile3:
+	MOVQ init+8(FP), SI
+	XORQ DI, DI
+	MOVQ w+24(FP), R8
+	MOVQ CX, R9
+	MOVQ kRows+40(FP), R10
+	MOVQ R10, 8(SP)
+	MOVQ kRun+48(FP), R10
+	MOVQ R10, 16(SP)
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+clear3:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	MOVQ  steps+80(FP), R12
+	MOVQ  R12, 24(SP)
+
+part3:
+	MOVQ    16(SP), R12
+	MOVQ    24(SP), R13
+	CMPQ    R12, R13
+	CMOVQGT R13, R12
+	SUBQ    R12, 16(SP)
+	SUBQ    R12, 24(SP)
+
+k3:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VPBROADCASTD (R10), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R10)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k3
+	CMPQ         16(SP), $0x00
+	JNE          widen3
+	MOVQ         xRow+56(FP), R10
+	ADDQ         R10, R9
+	MOVQ         R9, R10
+	LEAQ         (R9)(DX*1), R11
+	MOVQ         kRun+48(FP), R12
+	MOVQ         R12, 16(SP)
+	DECQ         8(SP)
+	JZ           widen3
+	CMPQ         24(SP), $0x00
+	JNE          part3
+
+widen3:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R12
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (SI), Y0, Y0
+	VMOVUPS  Y0, (R12)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(SI), Y1, Y1
+	VMOVUPS  Y1, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (SI), Y2, Y2
+	VMOVUPS  Y2, (R12)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(SI), Y3, Y3
+	VMOVUPS  Y3, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (SI), Y4, Y4
+	VMOVUPS  Y4, (R12)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(SI), Y5, Y5
+	VMOVUPS  Y5, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	MOVQ     AX, SI
+	MOVQ     BX, DI
+	CMPQ     8(SP), $0x00
+	JNE      clear3
+	MOVQ     R12, AX
+	IMUL3Q   $0x03, DX, SI
+	ADDQ     SI, CX
+	JMP      next
+
+tile4:
+	MOVQ init+8(FP), SI
+	XORQ DI, DI
+	MOVQ w+24(FP), R8
+	MOVQ CX, R9
+	MOVQ kRows+40(FP), R10
+	MOVQ R10, 8(SP)
+	MOVQ kRun+48(FP), R10
+	MOVQ R10, 16(SP)
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+clear4:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	MOVQ  steps+80(FP), R12
+	MOVQ  R12, 24(SP)
+
+part4:
+	MOVQ    16(SP), R12
+	MOVQ    24(SP), R13
+	CMPQ    R12, R13
+	CMOVQGT R13, R12
+	SUBQ    R12, 16(SP)
+	SUBQ    R12, 24(SP)
+
+k4:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VPBROADCASTD (R10), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R10)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y6, Y6
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y7, Y7
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k4
+	CMPQ         16(SP), $0x00
+	JNE          widen4
+	MOVQ         xRow+56(FP), R10
+	ADDQ         R10, R9
+	MOVQ         R9, R10
+	LEAQ         (R9)(DX*1), R11
+	MOVQ         kRun+48(FP), R12
+	MOVQ         R12, 16(SP)
+	DECQ         8(SP)
+	JZ           widen4
+	CMPQ         24(SP), $0x00
+	JNE          part4
+
+widen4:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R12
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (SI), Y0, Y0
+	VMOVUPS  Y0, (R12)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(SI), Y1, Y1
+	VMOVUPS  Y1, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (SI), Y2, Y2
+	VMOVUPS  Y2, (R12)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(SI), Y3, Y3
+	VMOVUPS  Y3, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (SI), Y4, Y4
+	VMOVUPS  Y4, (R12)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(SI), Y5, Y5
+	VMOVUPS  Y5, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y6, Y6
+	VPADDD   (SI), Y6, Y6
+	VMOVUPS  Y6, (R12)
+	VPMADDWD Y15, Y7, Y7
+	VPADDD   32(SI), Y7, Y7
+	VMOVUPS  Y7, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	MOVQ     AX, SI
+	MOVQ     BX, DI
+	CMPQ     8(SP), $0x00
+	JNE      clear4
+	MOVQ     R12, AX
+	IMUL3Q   $0x04, DX, SI
+	ADDQ     SI, CX
+	JMP      next
+
+tile5:
+	MOVQ init+8(FP), SI
+	XORQ DI, DI
+	MOVQ w+24(FP), R8
+	MOVQ CX, R9
+	MOVQ kRows+40(FP), R10
+	MOVQ R10, 8(SP)
+	MOVQ kRun+48(FP), R10
+	MOVQ R10, 16(SP)
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+clear5:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	MOVQ  steps+80(FP), R12
+	MOVQ  R12, 24(SP)
+
+part5:
+	MOVQ    16(SP), R12
+	MOVQ    24(SP), R13
+	CMPQ    R12, R13
+	CMOVQGT R13, R12
+	SUBQ    R12, 16(SP)
+	SUBQ    R12, 24(SP)
+
+k5:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VPBROADCASTD (R10), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R10)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y6, Y6
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y7, Y7
+	VPBROADCASTD (R10)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y8, Y8
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y9, Y9
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k5
+	CMPQ         16(SP), $0x00
+	JNE          widen5
+	MOVQ         xRow+56(FP), R10
+	ADDQ         R10, R9
+	MOVQ         R9, R10
+	LEAQ         (R9)(DX*1), R11
+	MOVQ         kRun+48(FP), R12
+	MOVQ         R12, 16(SP)
+	DECQ         8(SP)
+	JZ           widen5
+	CMPQ         24(SP), $0x00
+	JNE          part5
+
+widen5:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R12
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (SI), Y0, Y0
+	VMOVUPS  Y0, (R12)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(SI), Y1, Y1
+	VMOVUPS  Y1, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (SI), Y2, Y2
+	VMOVUPS  Y2, (R12)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(SI), Y3, Y3
+	VMOVUPS  Y3, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (SI), Y4, Y4
+	VMOVUPS  Y4, (R12)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(SI), Y5, Y5
+	VMOVUPS  Y5, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y6, Y6
+	VPADDD   (SI), Y6, Y6
+	VMOVUPS  Y6, (R12)
+	VPMADDWD Y15, Y7, Y7
+	VPADDD   32(SI), Y7, Y7
+	VMOVUPS  Y7, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y8, Y8
+	VPADDD   (SI), Y8, Y8
+	VMOVUPS  Y8, (R12)
+	VPMADDWD Y15, Y9, Y9
+	VPADDD   32(SI), Y9, Y9
+	VMOVUPS  Y9, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	MOVQ     AX, SI
+	MOVQ     BX, DI
+	CMPQ     8(SP), $0x00
+	JNE      clear5
+	MOVQ     R12, AX
+	IMUL3Q   $0x05, DX, SI
+	ADDQ     SI, CX
+	JMP      next
+
+tile6:
+	MOVQ init+8(FP), SI
+	XORQ DI, DI
+	MOVQ w+24(FP), R8
+	MOVQ CX, R9
+	MOVQ kRows+40(FP), R10
+	MOVQ R10, 8(SP)
+	MOVQ kRun+48(FP), R10
+	MOVQ R10, 16(SP)
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+clear6:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
+	MOVQ  steps+80(FP), R12
+	MOVQ  R12, 24(SP)
+
+part6:
+	MOVQ    16(SP), R12
+	MOVQ    24(SP), R13
+	CMPQ    R12, R13
+	CMOVQGT R13, R12
+	SUBQ    R12, 16(SP)
+	SUBQ    R12, 24(SP)
+
+k6:
+	VMOVUPS      (R8), Y12
+	VMOVUPS      32(R8), Y13
+	VPBROADCASTD (R10), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R10)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y6, Y6
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y7, Y7
+	VPBROADCASTD (R10)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y8, Y8
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y9, Y9
+	VPBROADCASTD (R11)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y10, Y10
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y11, Y11
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k6
+	CMPQ         16(SP), $0x00
+	JNE          widen6
+	MOVQ         xRow+56(FP), R10
+	ADDQ         R10, R9
+	MOVQ         R9, R10
+	LEAQ         (R9)(DX*1), R11
+	MOVQ         kRun+48(FP), R12
+	MOVQ         R12, 16(SP)
+	DECQ         8(SP)
+	JZ           widen6
+	CMPQ         24(SP), $0x00
+	JNE          part6
+
+widen6:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R12
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (SI), Y0, Y0
+	VMOVUPS  Y0, (R12)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(SI), Y1, Y1
+	VMOVUPS  Y1, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (SI), Y2, Y2
+	VMOVUPS  Y2, (R12)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(SI), Y3, Y3
+	VMOVUPS  Y3, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (SI), Y4, Y4
+	VMOVUPS  Y4, (R12)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(SI), Y5, Y5
+	VMOVUPS  Y5, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y6, Y6
+	VPADDD   (SI), Y6, Y6
+	VMOVUPS  Y6, (R12)
+	VPMADDWD Y15, Y7, Y7
+	VPADDD   32(SI), Y7, Y7
+	VMOVUPS  Y7, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y8, Y8
+	VPADDD   (SI), Y8, Y8
+	VMOVUPS  Y8, (R12)
+	VPMADDWD Y15, Y9, Y9
+	VPADDD   32(SI), Y9, Y9
+	VMOVUPS  Y9, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	VPMADDWD Y15, Y10, Y10
+	VPADDD   (SI), Y10, Y10
+	VMOVUPS  Y10, (R12)
+	VPMADDWD Y15, Y11, Y11
+	VPADDD   32(SI), Y11, Y11
+	VMOVUPS  Y11, 32(R12)
+	ADDQ     DI, SI
+	ADDQ     BX, R12
+	MOVQ     AX, SI
+	MOVQ     BX, DI
+	CMPQ     8(SP), $0x00
+	JNE      clear6
+	MOVQ     R12, AX
+	IMUL3Q   $0x06, DX, SI
+	ADDQ     SI, CX
+	JMP      next
+
+done:
+	VZEROUPPER
+	RET
+
 // func wgradRowAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int)
 // Requires: AVX, FMA3
 TEXT ·wgradRowAVX2(SB), NOSPLIT, $16-88

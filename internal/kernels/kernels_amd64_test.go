@@ -234,7 +234,7 @@ func TestConvRows(t *testing.T) {
 				if rng.IntN(2) == 0 { // without NaN, which hides much
 					x, w = normal(rng, nx), normal(rng, nw)
 				}
-				a := row[float32, float32, float32]{&y[0], nil, &x[0], &w[0], c.pixels, c.blocks, c.kRows, c.kRun, c.xRow, c.xPix, c.yPix, c.wBlock}
+				a := row[float32, float32, float32]{&y[0], nil, &x[0], &w[0], c.pixels, c.blocks, c.kRows, c.kRun, c.xRow, c.xPix, c.yPix, c.wBlock, 0}
 				convRow(&a)
 				a.y = &want[0]
 				portable(func() { convRow(&a) })
@@ -242,9 +242,14 @@ func TestConvRows(t *testing.T) {
 			}
 			{
 				a, nx, nw, ny := rowCase[uint8, int8](rng, 4)
+				a.steps = 1 + rng.IntN(25)
 				x, w, y, want, init := ar.codes(nx), alloc[int8](ar, nw, 5), ar.ints(ny), ar.ints(ny), ar.ints(a.blocks*lanes)
+				most := 128
+				if addsPairs() { // steps pairs of products must fit int16, and may fill it
+					most = 64 / a.steps
+				}
 				for i := range w {
-					w[i] = int8(rng.UintN(256))
+					w[i] = int8(rng.IntN(2*most) - most)
 				}
 				copy(want, y)
 				a.x, a.w, a.y, a.init = &x[0], &w[0], &y[0], &init[0]

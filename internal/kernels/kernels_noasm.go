@@ -4,7 +4,7 @@ package kernels
 
 func bestPath() path { return generic }
 
-func intGroup() int { return 4 }
+func addsPairs() bool { return false }
 
 func convRow(a *row[float32, float32, float32])           { convRowGeneric(a) }
 func convRowBytes(a *row[uint8, int8, int32])             { convRowBytesGeneric(a) }

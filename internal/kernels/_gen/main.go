@@ -18,6 +18,7 @@ func main() {
 	for _, s := range []isa{{"AVX512", 64}, {"AVX2", 32}} {
 		s.convFloats()
 		s.convInts()
+		s.convPairs()
 		s.weightGrad()
 		s.elementwise()
 		s.perChannel()
