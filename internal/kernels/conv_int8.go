@@ -10,11 +10,12 @@ import "math"
 type IntWeights struct {
 	g     Conv
 	cin   int // Cin rounded up to a multiple of 4
-	group int // inputs a lane takes at a time: 4 bytes or 2 words
+	group int // inputs a lane takes at a time: 4 bytes, 2 words or 32 bits
 	steps int // bytes without VNNI: how many sums of two products fit int16 together
 	bytes []int8
 	words []int16
-	sum   []int32 // sum of each output's weights, for the zero point
+	sum   []int32    // sum of each output's weights, for the zero point
+	bits  bitWeights // instead of all but g and group, where that is faster
 }
 
 // PackIntWeights packs w (K, K, Cin, Cout) for codes from 0 to largest into dst,
@@ -22,6 +23,10 @@ type IntWeights struct {
 func PackIntWeights(dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeights {
 	if dst == nil {
 		dst = &IntWeights{}
+	}
+	if bitsPay(&g, largest) && isBits(w) {
+		dst.packSigns(g, w, largest)
+		return dst
 	}
 	dst.g, dst.cin, dst.group, dst.steps = g, (g.Cin+3)&^3, 4, 0
 	if addsPairs() {
@@ -107,10 +112,15 @@ type IntForward struct {
 	Scale     []float32                            // Y = Scale*acc, unless Sums is set
 	Sums      func(s *Scratch, n int, acc []int32) // takes the sums instead
 	init      []int32
+	starts    [4][]int32 // init of bits: see bitWeights.start
 }
 
 // Begin implements Loop.
 func (l *IntForward) Begin(*Pool) {
+	if w := l.Weights; w.group == 32 {
+		w.bits.start(&l.starts, &w.g, l.ZeroPoint, l.Bias)
+		return
+	}
 	l.init = grow(l.init, len(l.Weights.sum))
 	for c := range l.init {
 		l.init[c] = -int32(l.ZeroPoint) * l.Weights.sum[c]
@@ -129,14 +139,17 @@ func (l *IntForward) Picture(s *Scratch, _, n int) {
 	g := &w.g
 	acc, codes := s.int32s(1, g.outImage()), l.Codes.At(s, n)
 	size := g.padH() * g.padW() * w.cin
-	if w.group == 4 {
+	switch w.group {
+	case 32:
+		w.bits.run(s, g, acc, &l.starts, codes)
+	case 4:
 		x := codes
 		if g.Pad > 0 || w.cin != g.Cin {
 			x = s.bytes(0, size)
 			padCodes(x, codes, g, w.cin, l.ZeroPoint)
 		}
 		runInts(s, w, acc, l.init, x, w.bytes)
-	} else {
+	default:
 		x := s.int16s(0, size)
 		padCodes(x, codes, g, w.cin, l.ZeroPoint)
 		runInts(s, w, acc, l.init, x, w.words)

@@ -2,10 +2,17 @@
 
 package kernels
 
-import "golang.org/x/sys/cpu"
+import (
+	"math"
+
+	"golang.org/x/sys/cpu"
+)
 
 // hasVNNI is whether the CPU multiplies and adds bytes in one instruction.
 var hasVNNI = cpu.X86.HasAVX512VNNI
+
+// hasPopcount is whether the CPU counts the bits of 16 lanes in one instruction.
+var hasPopcount = cpu.X86.HasAVX512VPOPCNTDQ
 
 func bestPath() path {
 	c := &cpu.X86
@@ -21,6 +28,18 @@ func bestPath() path {
 // addsPairs tells that byte kernels add pairs of products in int16, which can
 // overflow.
 func addsPairs() bool { return level == avx2 || level == avx512 && !hasVNNI }
+
+// bitsFrom returns the number of products in a sum from which counting bits in so
+// many planes is faster than multiplying bytes.
+func bitsFrom(planes int) int {
+	switch {
+	case level == generic || level == avx512 && hasPopcount:
+		return 256
+	case level == avx512 && hasVNNI:
+		return math.MaxInt
+	}
+	return 256 * planes
+}
 
 // Kernels do whole vectors in assembly and leave the rest to the portable form,
 // whose bits are the same. Switches, rather than variables, let the compiler see
@@ -66,6 +85,26 @@ func convRowWords(a *row[int16, int16, int32]) {
 		convRowWordsAVX2(at(a.y, b*lanes), at(a.init, b*lanes), a.x, at(a.w, b*a.wBlock),
 			a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix)
 	}
+}
+
+func convRowBits(a *bitRow) {
+	switch {
+	case level == avx512 && hasPopcount:
+		convRowBitsAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.initPix, a.shift)
+	case level == generic:
+		convRowBitsGeneric(a)
+	default:
+		convRowBitsAVX2(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.initPix, a.shift)
+	}
+}
+
+func packBits(dst []uint32, codes []uint8, plane int) {
+	if level == generic {
+		packBitsGeneric(dst, codes, plane)
+		return
+	}
+	codes = codes[:32*len(dst)]
+	packBitsAVX2(&dst[0], &codes[0], len(dst), plane)
 }
 
 func wgradRow(a *wgrad) {

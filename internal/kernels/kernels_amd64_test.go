@@ -14,8 +14,8 @@ import (
 // onPaths runs f on each path above generic that the CPU has, with a function
 // that evaluates its argument on the portable path.
 func onPaths(t *testing.T, f func(t *testing.T, portable func(func()))) {
-	saved, vnni := level, hasVNNI
-	defer func() { level, hasVNNI = saved, vnni }()
+	saved, vnni, popcount := level, hasVNNI, hasPopcount
+	defer func() { level, hasVNNI, hasPopcount = saved, vnni, popcount }()
 	ran := false
 	try := func(name string, p path) {
 		t.Run(name, func(t *testing.T) {
@@ -37,8 +37,8 @@ func onPaths(t *testing.T, f func(t *testing.T, portable func(func()))) {
 	if bestPath() >= avx512 {
 		try("avx512", avx512)
 		if hasVNNI {
-			hasVNNI = false
-			try("avx512 without VNNI", avx512)
+			hasVNNI, hasPopcount = false, false
+			try("avx512 without VNNI and VPOPCNTDQ", avx512)
 		}
 	}
 	if !ran && cpu.X86.HasAVX2 && cpu.X86.HasFMA {
@@ -122,7 +122,7 @@ func (a *arena) intact(t *testing.T, what string) {
 }
 
 // same compares bits; any NaN equals any NaN.
-func same[T float32 | uint8 | int16 | int32](t *testing.T, what string, got, want []T) {
+func same[T float32 | uint8 | int16 | int32 | uint32](t *testing.T, what string, got, want []T) {
 	t.Helper()
 	for i := range want {
 		g, w := any(got[i]), any(want[i])

@@ -19,10 +19,8 @@ func (s isa) convPairs() {
 		fmt.Sprintf(loopDoc, 16, "init[l]", "where each x*w is a sum of 4 products of bytes. It adds the even and the odd\n"+
 			"pairs of up to steps following k in int16."))
 	s.convNarrow(narrowKind{most: 6, product: pairProduct,
-		prepare: func() {
-			VPCMPEQW(ones, ones, ones)
-			VPSRLW(operand.U8(15), ones, ones)
-		},
+		steps:   func() reg.Register { return load("steps") },
+		prepare: func() { wordOnes(ones) },
 		widen: func(from operand.Mem, acc reg.VecPhysical) {
 			VPMADDWD(ones, acc, acc)
 			VPADDD(from, acc, acc)
@@ -38,21 +36,33 @@ func pairProduct(x operand.Mem, acc, w []reg.VecPhysical, t0, t1 reg.VecPhysical
 	}
 }
 
+// wordOnes sets each word to 1.
+func wordOnes(v reg.VecPhysical) {
+	VPCMPEQW(v, v, v)
+	VPSRLW(operand.U8(15), v, v)
+}
+
+// narrowKind is a convolution for convNarrow.
 type narrowKind struct {
-	most    int // pixels of the largest tile
+	shift   uint64 // log2 of the size of an element of x
+	most    int    // pixels of the largest tile
+	initPix bool   // each pixel has sums to start from, not all the same
 	product product
-	prepare func()                                      // sets the constants of widen, in t0 and t1
-	widen   func(from operand.Mem, acc reg.VecPhysical) // acc = from + the sums of acc in int32
+	steps   func() reg.Register
+	prepare func()                                      // sets the constants of widen, in t0, t1 or w
+	widen   func(from operand.Mem, acc reg.VecPhysical) // acc = from plus or minus the sums of acc in int32
 }
 
 // convNarrow is convRow with accumulators that hold the sums of steps products:
-// after that many, they are widened and added to y.
+// after that many, they are widened and go to y.
 func (s isa) convNarrow(c narrowKind) {
 	w := []reg.VecPhysical{s.v(s.last() - 3), s.v(s.last() - 2)}[:s.parts()]
 	t0, t1 := s.v(s.last()-1), s.v(s.last())
 
 	n, rows, left, budget := AllocLocal(8), AllocLocal(8), AllocLocal(8), AllocLocal(8)
-	y, x, s1, yPix := load("y"), load("x"), load("xPix"), loadScaled("yPix", 2)
+	y, x, s1, yPix, init := load("y"), load("x"), loadScaled("xPix", c.shift), loadScaled("yPix", 2), load("init")
+	s3 := GP64()
+	LEAQ(indexed(s1, s1, 2), s3)
 	t := load("pixels")
 	MOVQ(t, n)
 	tiles(n, c.most, func(size int) {
@@ -63,9 +73,17 @@ func (s isa) convNarrow(c narrowKind) {
 			}
 			return a
 		}
-		// Sums start at init, which all pixels share; then they continue at y.
-		from, fromPix := load("init"), GP64()
-		XORQ(fromPix, fromPix)
+		// Sums start at init; then they continue at y.
+		from, fromPix := GP64(), GP64()
+		MOVQ(init, from)
+		if c.initPix {
+			t := loadScaled("initPix", 2)
+			MOVQ(t, fromPix)
+			IMUL3Q(operand.Imm(uint64(size)), t, t)
+			ADDQ(t, init)
+		} else {
+			XORQ(fromPix, fromPix)
+		}
 		wp, xr := load("w"), GP64()
 		MOVQ(x, xr)
 		t := load("kRows")
@@ -80,7 +98,7 @@ func (s isa) convNarrow(c narrowKind) {
 		for i := range size * len(w) {
 			s.zero(i)
 		}
-		t = load("steps")
+		t = c.steps()
 		MOVQ(t, budget)
 		Label(label("part", size))
 		k, b := GP64(), GP64()
@@ -95,7 +113,7 @@ func (s isa) convNarrow(c narrowKind) {
 			VMOVUPS(mem(wp, v*s.size), w[v])
 		}
 		for p := range size {
-			c.product(pixel(base, p, s1), acc(p), w, t0, t1)
+			c.product(pixel(base, p, s1, s3), acc(p), w, t0, t1)
 		}
 		ADDQ(operand.Imm(64), wp)
 		ADDQ(operand.Imm(4), base[0])
@@ -106,7 +124,7 @@ func (s isa) convNarrow(c narrowKind) {
 		JNZ(operand.LabelRef(label("k", size)))
 		CMPQ(left, operand.Imm(0))
 		JNE(operand.LabelRef(label("widen", size)))
-		t = load("xRow")
+		t = loadScaled("xRow", c.shift)
 		ADDQ(t, xr)
 		MOVQ(xr, base[0])
 		LEAQ(indexed(xr, s1, 1), base[1])
@@ -141,11 +159,14 @@ func (s isa) convNarrow(c narrowKind) {
 	})
 }
 
-// pixel returns the address of pixel p < 6 of a tile at strides of s1: base has
+// pixel returns the address of pixel p < 8 of a tile at strides of s1: base has
 // the first two.
-func pixel(base [2]reg.Register, p int, s1 reg.Register) operand.Mem {
-	if p < 2 {
+func pixel(base [2]reg.Register, p int, s1, s3 reg.Register) operand.Mem {
+	switch {
+	case p < 2:
 		return mem(base[p], 0)
+	case p < 6:
+		return indexed(base[p&1], s1, uint8(p&^1))
 	}
-	return indexed(base[p&1], s1, uint8(p&^1))
+	return indexed(base[p&1], s3, 2)
 }

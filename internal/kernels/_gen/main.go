@@ -19,6 +19,7 @@ func main() {
 		s.convFloats()
 		s.convInts()
 		s.convPairs()
+		s.convBits()
 		s.weightGrad()
 		s.elementwise()
 		s.perChannel()
@@ -27,6 +28,7 @@ func main() {
 		s.fused()
 		s.peak()
 	}
+	packBits()
 	Generate()
 }
 
