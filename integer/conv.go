@@ -103,8 +103,9 @@ func (c *Conv) check(n *Network) error {
 func (c *Conv) prepare(r *Runner) kernels.Loop {
 	in, out := r.net.Tensors[c.In], r.net.Tensors[c.Out]
 	dst := r.codes[c.Out]
+	_, largest := in.Range()
 	return &kernels.IntForward{
-		Weights: kernels.PackIntWeights(nil, c.geometry(r.net), c.Weights), Codes: r.codes[c.In], ZeroPoint: in.ZeroPoint, Bias: c.Bias,
+		Weights: kernels.PackIntWeights(nil, c.geometry(r.net), c.Weights, largest), Codes: r.codes[c.In], ZeroPoint: in.ZeroPoint, Bias: c.Bias,
 		Sums: func(s *kernels.Scratch, i int, acc []int32) {
 			kernels.Requantize(dst.At(s, i), acc, c.Multiplier, float32(out.ZeroPoint), float32(c.Lo), float32(c.Hi))
 		},

@@ -204,7 +204,7 @@ func (n *BatchNorm) foldedConv(c *Context, i *integerSum) *G.Node {
 			l := &kernels.IntForward{}
 			return graph.Loop{Body: l, Before: func() error {
 				f := n.Fold(qx, i.qw)
-				packed = kernels.PackIntWeights(packed, g, f.Weights(k.I8(1)))
+				packed = kernels.PackIntWeights(packed, g, f.Weights(k.I8(1)), qx.largest())
 				l.Weights, l.Codes, l.ZeroPoint, l.Y = packed, k.Codes(0), qx.zeroPoint(), k.OutPictures()
 				l.Bias, l.Scale = f.Bias, f.Scale
 				return f.Check()

@@ -94,7 +94,7 @@ func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x,
 			l := &kernels.IntForward{Scale: scale}
 			return graph.Loop{Body: l, Before: func() error {
 				productScale(scale, k.F32(2)[0], k.F32(3))
-				packed = kernels.PackIntWeights(packed, g, k.I8(1))
+				packed = kernels.PackIntWeights(packed, g, k.I8(1), qx.largest())
 				l.Weights, l.Codes, l.ZeroPoint, l.Y = packed, k.Codes(0), qx.zeroPoint(), k.OutPictures()
 				return nil
 			}}

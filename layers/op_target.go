@@ -36,6 +36,12 @@ func (q *Quantizer) bounds(relu bool) (lo, hi uint8) {
 	return lo, hi
 }
 
+// largest returns the largest code.
+func (q *Quantizer) largest() uint8 {
+	_, hi := q.bounds(false)
+	return hi
+}
+
 // codes gives the convolution's output in codes of q:
 //
 //	code = clamp(roundHalfEven(float32(acc + bias)*float32(scale/s)) + zero_point, lo, hi)
@@ -55,7 +61,7 @@ func (i *integerSum) codes(c *Context, q *Quantizer, relu bool) Value {
 				for j, s := range f.Scale {
 					multiplier[j] = s / k.F32(2)[0]
 				}
-				packed = kernels.PackIntWeights(packed, i.g, f.Weights(k.I8(1)))
+				packed = kernels.PackIntWeights(packed, i.g, f.Weights(k.I8(1)), i.qx.largest())
 				y, z := k.OutCodes(), float32(q.zeroPoint())
 				lo, hi := q.bounds(relu)
 				l.Weights, l.Codes, l.ZeroPoint, l.Bias = packed, k.Codes(0), i.qx.zeroPoint(), f.Bias

@@ -245,7 +245,7 @@ func benchKernels(peak float64) []KernelRate {
 	} {
 		x, w, y := make([]float32, g.InLen()), make([]float32, g.WeightLen()), make([]float32, g.OutLen())
 		codes, scale := make([]uint8, g.InLen()), make([]float32, g.Cout)
-		packed := kernels.PackIntWeights(nil, g, make([]int8, g.WeightLen()))
+		packed := kernels.PackIntWeights(nil, g, make([]int8, g.WeightLen()), 15)
 		for _, k := range []struct {
 			name string
 			run  func()

@@ -50,14 +50,18 @@ func BenchmarkConv(b *testing.B) {
 		g.N = 32
 		x, w, dy := normal(rng, g.InLen()), normal(rng, g.WeightLen()), normal(rng, g.OutLen())
 		y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
-		codes, w8, scale := make([]uint8, len(x)), make([]int8, len(w)), make([]float32, g.Cout)
+		codes, scale := make([]uint8, len(x)), make([]float32, g.Cout)
 		for i := range codes {
 			codes[i] = uint8(rng.UintN(16))
 		}
-		for i := range w8 {
-			w8[i] = int8(rng.IntN(16) - 8)
+		packed := func(bits int) *IntWeights {
+			ints := make([]int8, len(w))
+			for i := range ints {
+				ints[i] = int8(rng.IntN(1<<bits) - 1<<(bits-1))
+			}
+			return PackIntWeights(nil, g, ints, uint8(1<<bits-1))
 		}
-		packed := PackIntWeights(nil, g, w8)
+		w4, w8 := packed(4), packed(8)
 		name := fmt.Sprintf("%dx%dx%d-%d/k%ds%d", g.H, g.W, g.Cin, g.Cout, g.K, g.Stride)
 		for _, pass := range []struct {
 			name string
@@ -67,7 +71,8 @@ func BenchmarkConv(b *testing.B) {
 			{"dx", func() { ConvInputGrad(p, g, dx, dy, w) }},
 			{"dw", func() { ConvWeightGrad(p, g, dw, x, dy) }},
 			{"dwCodes", func() { ConvWeightGradCodes(p, g, dw, codes, 0, 1, dy) }},
-			{"int", func() { ConvForwardCodes(p, packed, g.N, y, codes, 0, scale) }},
+			{"int4", func() { ConvForwardCodes(p, w4, g.N, y, codes, 0, scale) }},
+			{"int8", func() { ConvForwardCodes(p, w8, g.N, y, codes, 0, scale) }},
 		} {
 			b.Run(name+"/"+pass.name, func(b *testing.B) {
 				for b.Loop() {

@@ -1,25 +1,40 @@
 package kernels
 
+import "math"
+
 // IntWeights are a convolution's integer weights in the order that the integer
 // row kernels read: [block of 16 outputs][K][K*Cin in groups][16][group].
 // Byte kernels take groups of 4 inputs, word kernels groups of 2. Pictures
-// are padded to whole groups in the channels, so Cin is padded too.
+// are padded to whole groups in the channels, so Cin is padded too. Words are
+// for CPUs without VNNI, where products of large bytes overflow.
 type IntWeights struct {
 	g     Conv
 	cin   int // Cin rounded up to a multiple of 4
-	group int // inputs a lane takes at a time: 4 bytes or 2 words
+	group int // inputs a lane takes at a time: 4 bytes, 2 words or 32 bits
+	steps int // bytes without VNNI: how many sums of two products fit int16 together
 	bytes []int8
 	words []int16
-	sum   []int32 // sum of each output's weights, for the zero point
+	sum   []int32    // sum of each output's weights, for the zero point
+	bits  bitWeights // instead of all but g and group, where that is faster
 }
 
-// PackIntWeights packs w (K, K, Cin, Cout) into dst, whose memory it reuses,
-// and returns it; dst may be nil.
-func PackIntWeights(dst *IntWeights, g Conv, w []int8) *IntWeights {
+// PackIntWeights packs w (K, K, Cin, Cout) for codes from 0 to largest into dst,
+// whose memory it reuses, and returns it; dst may be nil.
+func PackIntWeights(dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeights {
 	if dst == nil {
 		dst = &IntWeights{}
 	}
-	dst.g, dst.cin, dst.group = g, (g.Cin+3)&^3, intGroup()
+	if bitsPay(&g, largest) && isBits(w) {
+		dst.packSigns(g, w, largest)
+		return dst
+	}
+	dst.g, dst.cin, dst.group, dst.steps = g, (g.Cin+3)&^3, 4, 0
+	if addsPairs() {
+		// Sums that must be widened after every step are slower than words.
+		if dst.steps = pairSteps(&g, w, largest); dst.steps < 2 {
+			dst.group = 2
+		}
+	}
 	nb, taps := blocksOf(g.Cout), g.K*g.K
 	n := nb * lanes * taps * dst.cin
 	dst.sum = grow(dst.sum, nb*lanes)
@@ -32,6 +47,31 @@ func PackIntWeights(dst *IntWeights, g Conv, w []int8) *IntWeights {
 		packInts(dst, dst.words, w)
 	}
 	return dst
+}
+
+// pairSteps returns how many sums of two products, of a code up to largest and a
+// weight each, fit int16 together whatever the codes are; 0 if not even one
+// does. A pair has the inputs 2i and 2i+1: its sum is largest with both codes at
+// their largest if the weights' signs agree, else with one of them at 0.
+func pairSteps(g *Conv, w []int8, largest uint8) int {
+	magnitude := 1
+	for tap := range g.K * g.K {
+		for ci := range g.Cin {
+			row := w[(tap*g.Cin+ci)*g.Cout:][:g.Cout]
+			other := row[:0]
+			if ci%2 == 1 {
+				other = w[(tap*g.Cin+ci-1)*g.Cout:][:g.Cout]
+			}
+			for _, v := range row {
+				magnitude = max(magnitude, int(v), -int(v))
+			}
+			for c, v := range other {
+				sum := int(v) + int(row[c])
+				magnitude = max(magnitude, sum, -sum)
+			}
+		}
+	}
+	return math.MaxInt16 / (magnitude * int(max(largest, 1)))
 }
 
 // packInts fills to, in the order of IntWeights, and the sums.
@@ -72,10 +112,15 @@ type IntForward struct {
 	Scale     []float32                            // Y = Scale*acc, unless Sums is set
 	Sums      func(s *Scratch, n int, acc []int32) // takes the sums instead
 	init      []int32
+	starts    [4][]int32 // init of bits: see bitWeights.start
 }
 
 // Begin implements Loop.
 func (l *IntForward) Begin(*Pool) {
+	if w := l.Weights; w.group == 32 {
+		w.bits.start(&l.starts, &w.g, l.ZeroPoint, l.Bias)
+		return
+	}
 	l.init = grow(l.init, len(l.Weights.sum))
 	for c := range l.init {
 		l.init[c] = -int32(l.ZeroPoint) * l.Weights.sum[c]
@@ -94,14 +139,17 @@ func (l *IntForward) Picture(s *Scratch, _, n int) {
 	g := &w.g
 	acc, codes := s.int32s(1, g.outImage()), l.Codes.At(s, n)
 	size := g.padH() * g.padW() * w.cin
-	if w.group == 4 {
+	switch w.group {
+	case 32:
+		w.bits.run(s, g, acc, &l.starts, codes)
+	case 4:
 		x := codes
 		if g.Pad > 0 || w.cin != g.Cin {
 			x = s.bytes(0, size)
 			padCodes(x, codes, g, w.cin, l.ZeroPoint)
 		}
 		runInts(s, w, acc, l.init, x, w.bytes)
-	} else {
+	default:
 		x := s.int16s(0, size)
 		padCodes(x, codes, g, w.cin, l.ZeroPoint)
 		runInts(s, w, acc, l.init, x, w.words)
@@ -120,7 +168,8 @@ func (l *IntForward) Picture(s *Scratch, _, n int) {
 // for codes (N, H, W, Cin) padded with the zero point, and calls each(n, acc)
 // with acc (OutH, OutW, Cout) of picture n, on some worker, while the sums are
 // in cache. acc may be overwritten; it is valid until each returns. bias may be
-// nil. The caller guarantees K*K*Cin*255*max|w| < 2^31.
+// nil. The caller guarantees K*K*Cin*255*max|w| < 2^31, and that no code nor
+// the zero point exceeds the largest code that w was packed for.
 func ConvInt(p *Pool, w *IntWeights, n int, codes []uint8, zeroPoint uint8, bias []int32, each func(worker, n int, acc []int32)) {
 	p.Run(n, &IntForward{Weights: w, Codes: Batch(codes[:n*w.g.inImage()], n), ZeroPoint: zeroPoint, Bias: bias,
 		Sums: func(s *Scratch, n int, acc []int32) { each(s.worker, n, acc) }})
@@ -138,7 +187,7 @@ func runInts[X, W any](s *Scratch, w *IntWeights, acc, init []int32, x []X, pack
 	g := &w.g
 	m := plane[X, W, int32]{
 		y: acc, init: init, x: x, w: packed, tail: s.int32s(2, g.OutW()*2*lanes),
-		outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.K, kRun: g.K * w.cin / w.group, group: w.group,
+		outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.K, kRun: g.K * w.cin / w.group, group: w.group, steps: w.steps,
 		xRow: g.padW() * w.cin, xPix: g.Stride * w.cin, xStep: g.Stride * g.padW() * w.cin,
 		yRow: g.OutW() * g.Cout, yPix: g.Cout,
 	}

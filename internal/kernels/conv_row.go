@@ -19,6 +19,7 @@ type row[X, W, Y any] struct {
 	kRows, kRun  int
 	xRow, xPix   int
 	yPix, wBlock int
+	steps        int // of byte kernels: see IntWeights
 }
 
 // run calls the kernel for the row's element types.
@@ -45,13 +46,14 @@ type plane[X, W, Y any] struct {
 	xRow, xPix           int // from a kernel row or output column to the next
 	xStep                int // from an output row to the next
 	yRow, yPix           int
+	steps                int // see IntWeights
 }
 
 func (m *plane[X, W, Y]) run() {
 	nb := blocksOf(m.channels)
 	a := row[X, W, Y]{
 		pixels: m.outW, kRows: m.kRows, kRun: m.kRun, xRow: m.xRow, xPix: m.xPix,
-		wBlock: m.kRows * m.kRun * m.group * lanes,
+		wBlock: m.kRows * m.kRun * m.group * lanes, steps: m.steps,
 	}
 	reach := (m.kRows-1)*m.xRow + (m.outW-1)*m.xPix + m.kRun*m.group
 	for b := 0; b < nb; b += 2 {

@@ -110,12 +110,20 @@ func TestConvInt(t *testing.T) {
 	defer p.Close()
 	var packed *IntWeights
 	for _, g := range geometries(rng, 80) {
-		codes, w, zp := make([]uint8, g.InLen()), make([]int8, g.WeightLen()), uint8(rng.UintN(256))
+		codes, w := make([]uint8, g.InLen()), make([]int8, g.WeightLen())
+		largest, most := 1<<(1+rng.IntN(8))-1, 1<<rng.IntN(8)
+		zp, extreme := uint8(rng.IntN(largest+1)), rng.IntN(2) == 0
 		for i := range codes {
-			codes[i] = uint8(rng.UintN(256))
+			codes[i] = uint8(rng.IntN(largest + 1))
+			if extreme {
+				codes[i] = uint8(largest)
+			}
 		}
 		for i := range w {
-			w[i] = int8(rng.IntN(256) - 128)
+			w[i] = int8(rng.IntN(2*most) - most)
+			if extreme { // of one sign in each channel, so that sums are as large as they get
+				w[i] = int8(-most + i%g.Cout%2*(2*most-1))
+			}
 		}
 		bias, scale := make([]int32, g.Cout), normal(rng, g.Cout)
 		for c := range bias {
@@ -132,7 +140,7 @@ func TestConvInt(t *testing.T) {
 				}
 			}
 		})
-		packed = PackIntWeights(packed, g, w)
+		packed = PackIntWeights(packed, g, w, uint8(largest))
 		size := g.OutH() * g.OutW() * g.Cout
 		ConvInt(p, packed, g.N, codes, zp, bias, func(_, n int, acc []int32) {
 			for i, v := range acc {

@@ -2,10 +2,17 @@
 
 package kernels
 
-import "golang.org/x/sys/cpu"
+import (
+	"math"
+
+	"golang.org/x/sys/cpu"
+)
 
 // hasVNNI is whether the CPU multiplies and adds bytes in one instruction.
 var hasVNNI = cpu.X86.HasAVX512VNNI
+
+// hasPopcount is whether the CPU counts the bits of 16 lanes in one instruction.
+var hasPopcount = cpu.X86.HasAVX512VPOPCNTDQ
 
 func bestPath() path {
 	c := &cpu.X86
@@ -18,13 +25,20 @@ func bestPath() path {
 	return avx2
 }
 
-// intGroup returns how many inputs integer kernels take at a time: bytes in
-// fours or words in twos.
-func intGroup() int {
-	if level == avx2 || level == avx512 && !hasVNNI {
-		return 2
+// addsPairs tells that byte kernels add pairs of products in int16, which can
+// overflow.
+func addsPairs() bool { return level == avx2 || level == avx512 && !hasVNNI }
+
+// bitsFrom returns the number of products in a sum from which counting bits in so
+// many planes is faster than multiplying bytes.
+func bitsFrom(planes int) int {
+	switch {
+	case level == generic || level == avx512 && hasPopcount:
+		return 256
+	case level == avx512 && hasVNNI:
+		return math.MaxInt
 	}
-	return 4
+	return 256 * planes
 }
 
 // Kernels do whole vectors in assembly and leave the rest to the portable form,
@@ -48,7 +62,12 @@ func convRow(a *row[float32, float32, float32]) {
 
 func convRowBytes(a *row[uint8, int8, int32]) {
 	switch {
-	case level != avx512 || !hasVNNI:
+	case addsPairs():
+		for b := range a.blocks {
+			convRowPairsAVX2(at(a.y, b*lanes), at(a.init, b*lanes), a.x, at(a.w, b*a.wBlock),
+				a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.steps)
+		}
+	case level == generic:
 		convRowBytesGeneric(a)
 	case a.blocks == 2:
 		convRowBytesPairAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.wBlock)
@@ -66,6 +85,26 @@ func convRowWords(a *row[int16, int16, int32]) {
 		convRowWordsAVX2(at(a.y, b*lanes), at(a.init, b*lanes), a.x, at(a.w, b*a.wBlock),
 			a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix)
 	}
+}
+
+func convRowBits(a *bitRow) {
+	switch {
+	case level == avx512 && hasPopcount:
+		convRowBitsAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.initPix, a.shift)
+	case level == generic:
+		convRowBitsGeneric(a)
+	default:
+		convRowBitsAVX2(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.initPix, a.shift)
+	}
+}
+
+func packBits(dst []uint32, codes []uint8, plane int) {
+	if level == generic {
+		packBitsGeneric(dst, codes, plane)
+		return
+	}
+	codes = codes[:32*len(dst)]
+	packBitsAVX2(&dst[0], &codes[0], len(dst), plane)
 }
 
 func wgradRow(a *wgrad) {

@@ -3279,6 +3279,895 @@ done:
 	VZEROUPPER
 	RET
 
+// func convRowBitsAVX512(y *int32, init *int32, x *uint32, w *uint32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, initPix int, shift int)
+// Requires: AVX, AVX512F, AVX512VPOPCNTDQ, CMOV
+TEXT ·convRowBitsAVX512(SB), NOSPLIT, $32-96
+	MOVQ  shift+88(FP), AX
+	VMOVQ AX, X11
+	MOVQ  y+0(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  xPix+64(FP), DX
+	SHLQ  $0x02, DX
+	MOVQ  yPix+72(FP), BX
+	SHLQ  $0x02, BX
+	MOVQ  init+8(FP), SI
+	LEAQ  (DX)(DX*2), DI
+	MOVQ  pixels+32(FP), R8
+	MOVQ  R8, (SP)
+
+next:
+	MOVQ  (SP), R8
+	TESTQ R8, R8
+	JZ    done
+	CMPQ  R8, $0x08
+	JBE   sized
+	CMPQ  R8, $0x10
+	JAE   full
+	INCQ  R8
+	SHRQ  $0x01, R8
+	JMP   sized
+
+full:
+	MOVQ $0x00000008, R8
+
+sized:
+	SUBQ   R8, (SP)
+	CMPQ   R8, $0x08
+	JEQ    tile8
+	CMPQ   R8, $0x07
+	JEQ    tile7
+	CMPQ   R8, $0x06
+	JEQ    tile6
+	CMPQ   R8, $0x05
+	JEQ    tile5
+	CMPQ   R8, $0x04
+	JEQ    tile4
+	CMPQ   R8, $0x03
+	JEQ    tile3
+	CMPQ   R8, $0x02
+	JEQ    tile2
+	MOVQ   SI, R8
+	MOVQ   initPix+80(FP), R10
+	SHLQ   $0x02, R10
+	MOVQ   R10, R9
+	IMUL3Q $0x01, R10, R10
+	ADDQ   R10, SI
+	MOVQ   w+24(FP), R10
+	MOVQ   CX, R11
+	MOVQ   kRows+40(FP), R12
+	MOVQ   R12, 8(SP)
+	MOVQ   kRun+48(FP), R12
+	MOVQ   R12, 16(SP)
+	MOVQ   R11, R12
+	LEAQ   (R11)(DX*1), R13
+
+clear1:
+	VPXORD Z0, Z0, Z0
+	MOVQ   $0x40000000, R13
+	MOVQ   R13, 24(SP)
+
+part1:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+
+k1:
+	VMOVUPS     (R10), Z28
+	VPXORD.BCST (R12), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z0, Z0
+	ADDQ        $0x40, R10
+	ADDQ        $0x04, R12
+	DECQ        R13
+	JNZ         k1
+	CMPQ        16(SP), $0x00
+	JNE         widen1
+	MOVQ        xRow+56(FP), R12
+	SHLQ        $0x02, R12
+	ADDQ        R12, R11
+	MOVQ        R11, R12
+	LEAQ        (R11)(DX*1), R13
+	MOVQ        kRun+48(FP), R13
+	MOVQ        R13, 16(SP)
+	DECQ        8(SP)
+	JZ          widen1
+	CMPQ        24(SP), $0x00
+	JNE         part1
+
+widen1:
+	MOVQ    AX, R13
+	VPSLLD  X11, Z0, Z0
+	VMOVUPS (R8), Z29
+	VPSUBD  Z0, Z29, Z0
+	VMOVUPS Z0, (R13)
+	ADDQ    R9, R8
+	ADDQ    BX, R13
+	MOVQ    AX, R8
+	MOVQ    BX, R9
+	CMPQ    8(SP), $0x00
+	JNE     clear1
+	MOVQ    R13, AX
+	IMUL3Q  $0x01, DX, R8
+	ADDQ    R8, CX
+	JMP     next
+
+tile2:
+	MOVQ   SI, R8
+	MOVQ   initPix+80(FP), R10
+	SHLQ   $0x02, R10
+	MOVQ   R10, R9
+	IMUL3Q $0x02, R10, R10
+	ADDQ   R10, SI
+	MOVQ   w+24(FP), R10
+	MOVQ   CX, R11
+	MOVQ   kRows+40(FP), R12
+	MOVQ   R12, 8(SP)
+	MOVQ   kRun+48(FP), R12
+	MOVQ   R12, 16(SP)
+	MOVQ   R11, R12
+	LEAQ   (R11)(DX*1), R13
+
+clear2:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   $0x40000000, R14
+	MOVQ   R14, 24(SP)
+
+part2:
+	MOVQ    16(SP), R14
+	MOVQ    24(SP), R15
+	CMPQ    R14, R15
+	CMOVQGT R15, R14
+	SUBQ    R14, 16(SP)
+	SUBQ    R14, 24(SP)
+
+k2:
+	VMOVUPS     (R10), Z28
+	VPXORD.BCST (R12), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z0, Z0
+	VPXORD.BCST (R13), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z1, Z1
+	ADDQ        $0x40, R10
+	ADDQ        $0x04, R12
+	ADDQ        $0x04, R13
+	DECQ        R14
+	JNZ         k2
+	CMPQ        16(SP), $0x00
+	JNE         widen2
+	MOVQ        xRow+56(FP), R12
+	SHLQ        $0x02, R12
+	ADDQ        R12, R11
+	MOVQ        R11, R12
+	LEAQ        (R11)(DX*1), R13
+	MOVQ        kRun+48(FP), R14
+	MOVQ        R14, 16(SP)
+	DECQ        8(SP)
+	JZ          widen2
+	CMPQ        24(SP), $0x00
+	JNE         part2
+
+widen2:
+	MOVQ    AX, R14
+	VPSLLD  X11, Z0, Z0
+	VMOVUPS (R8), Z29
+	VPSUBD  Z0, Z29, Z0
+	VMOVUPS Z0, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z1, Z1
+	VMOVUPS (R8), Z29
+	VPSUBD  Z1, Z29, Z1
+	VMOVUPS Z1, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	MOVQ    AX, R8
+	MOVQ    BX, R9
+	CMPQ    8(SP), $0x00
+	JNE     clear2
+	MOVQ    R14, AX
+	IMUL3Q  $0x02, DX, R8
+	ADDQ    R8, CX
+	JMP     next
+
+tile3:
+	MOVQ   SI, R8
+	MOVQ   initPix+80(FP), R10
+	SHLQ   $0x02, R10
+	MOVQ   R10, R9
+	IMUL3Q $0x03, R10, R10
+	ADDQ   R10, SI
+	MOVQ   w+24(FP), R10
+	MOVQ   CX, R11
+	MOVQ   kRows+40(FP), R12
+	MOVQ   R12, 8(SP)
+	MOVQ   kRun+48(FP), R12
+	MOVQ   R12, 16(SP)
+	MOVQ   R11, R12
+	LEAQ   (R11)(DX*1), R13
+
+clear3:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   $0x40000000, R14
+	MOVQ   R14, 24(SP)
+
+part3:
+	MOVQ    16(SP), R14
+	MOVQ    24(SP), R15
+	CMPQ    R14, R15
+	CMOVQGT R15, R14
+	SUBQ    R14, 16(SP)
+	SUBQ    R14, 24(SP)
+
+k3:
+	VMOVUPS     (R10), Z28
+	VPXORD.BCST (R12), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z0, Z0
+	VPXORD.BCST (R13), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z1, Z1
+	VPXORD.BCST (R12)(DX*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z2, Z2
+	ADDQ        $0x40, R10
+	ADDQ        $0x04, R12
+	ADDQ        $0x04, R13
+	DECQ        R14
+	JNZ         k3
+	CMPQ        16(SP), $0x00
+	JNE         widen3
+	MOVQ        xRow+56(FP), R12
+	SHLQ        $0x02, R12
+	ADDQ        R12, R11
+	MOVQ        R11, R12
+	LEAQ        (R11)(DX*1), R13
+	MOVQ        kRun+48(FP), R14
+	MOVQ        R14, 16(SP)
+	DECQ        8(SP)
+	JZ          widen3
+	CMPQ        24(SP), $0x00
+	JNE         part3
+
+widen3:
+	MOVQ    AX, R14
+	VPSLLD  X11, Z0, Z0
+	VMOVUPS (R8), Z29
+	VPSUBD  Z0, Z29, Z0
+	VMOVUPS Z0, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z1, Z1
+	VMOVUPS (R8), Z29
+	VPSUBD  Z1, Z29, Z1
+	VMOVUPS Z1, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z2, Z2
+	VMOVUPS (R8), Z29
+	VPSUBD  Z2, Z29, Z2
+	VMOVUPS Z2, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	MOVQ    AX, R8
+	MOVQ    BX, R9
+	CMPQ    8(SP), $0x00
+	JNE     clear3
+	MOVQ    R14, AX
+	IMUL3Q  $0x03, DX, R8
+	ADDQ    R8, CX
+	JMP     next
+
+tile4:
+	MOVQ   SI, R8
+	MOVQ   initPix+80(FP), R10
+	SHLQ   $0x02, R10
+	MOVQ   R10, R9
+	IMUL3Q $0x04, R10, R10
+	ADDQ   R10, SI
+	MOVQ   w+24(FP), R10
+	MOVQ   CX, R11
+	MOVQ   kRows+40(FP), R12
+	MOVQ   R12, 8(SP)
+	MOVQ   kRun+48(FP), R12
+	MOVQ   R12, 16(SP)
+	MOVQ   R11, R12
+	LEAQ   (R11)(DX*1), R13
+
+clear4:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   $0x40000000, R14
+	MOVQ   R14, 24(SP)
+
+part4:
+	MOVQ    16(SP), R14
+	MOVQ    24(SP), R15
+	CMPQ    R14, R15
+	CMOVQGT R15, R14
+	SUBQ    R14, 16(SP)
+	SUBQ    R14, 24(SP)
+
+k4:
+	VMOVUPS     (R10), Z28
+	VPXORD.BCST (R12), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z0, Z0
+	VPXORD.BCST (R13), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z1, Z1
+	VPXORD.BCST (R12)(DX*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z2, Z2
+	VPXORD.BCST (R13)(DX*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z3, Z3
+	ADDQ        $0x40, R10
+	ADDQ        $0x04, R12
+	ADDQ        $0x04, R13
+	DECQ        R14
+	JNZ         k4
+	CMPQ        16(SP), $0x00
+	JNE         widen4
+	MOVQ        xRow+56(FP), R12
+	SHLQ        $0x02, R12
+	ADDQ        R12, R11
+	MOVQ        R11, R12
+	LEAQ        (R11)(DX*1), R13
+	MOVQ        kRun+48(FP), R14
+	MOVQ        R14, 16(SP)
+	DECQ        8(SP)
+	JZ          widen4
+	CMPQ        24(SP), $0x00
+	JNE         part4
+
+widen4:
+	MOVQ    AX, R14
+	VPSLLD  X11, Z0, Z0
+	VMOVUPS (R8), Z29
+	VPSUBD  Z0, Z29, Z0
+	VMOVUPS Z0, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z1, Z1
+	VMOVUPS (R8), Z29
+	VPSUBD  Z1, Z29, Z1
+	VMOVUPS Z1, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z2, Z2
+	VMOVUPS (R8), Z29
+	VPSUBD  Z2, Z29, Z2
+	VMOVUPS Z2, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z3, Z3
+	VMOVUPS (R8), Z29
+	VPSUBD  Z3, Z29, Z3
+	VMOVUPS Z3, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	MOVQ    AX, R8
+	MOVQ    BX, R9
+	CMPQ    8(SP), $0x00
+	JNE     clear4
+	MOVQ    R14, AX
+	IMUL3Q  $0x04, DX, R8
+	ADDQ    R8, CX
+	JMP     next
+
+tile5:
+	MOVQ   SI, R8
+	MOVQ   initPix+80(FP), R10
+	SHLQ   $0x02, R10
+	MOVQ   R10, R9
+	IMUL3Q $0x05, R10, R10
+	ADDQ   R10, SI
+	MOVQ   w+24(FP), R10
+	MOVQ   CX, R11
+	MOVQ   kRows+40(FP), R12
+	MOVQ   R12, 8(SP)
+	MOVQ   kRun+48(FP), R12
+	MOVQ   R12, 16(SP)
+	MOVQ   R11, R12
+	LEAQ   (R11)(DX*1), R13
+
+clear5:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   $0x40000000, R14
+	MOVQ   R14, 24(SP)
+
+part5:
+	MOVQ    16(SP), R14
+	MOVQ    24(SP), R15
+	CMPQ    R14, R15
+	CMOVQGT R15, R14
+	SUBQ    R14, 16(SP)
+	SUBQ    R14, 24(SP)
+
+k5:
+	VMOVUPS     (R10), Z28
+	VPXORD.BCST (R12), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z0, Z0
+	VPXORD.BCST (R13), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z1, Z1
+	VPXORD.BCST (R12)(DX*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z2, Z2
+	VPXORD.BCST (R13)(DX*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z3, Z3
+	VPXORD.BCST (R12)(DX*4), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z4, Z4
+	ADDQ        $0x40, R10
+	ADDQ        $0x04, R12
+	ADDQ        $0x04, R13
+	DECQ        R14
+	JNZ         k5
+	CMPQ        16(SP), $0x00
+	JNE         widen5
+	MOVQ        xRow+56(FP), R12
+	SHLQ        $0x02, R12
+	ADDQ        R12, R11
+	MOVQ        R11, R12
+	LEAQ        (R11)(DX*1), R13
+	MOVQ        kRun+48(FP), R14
+	MOVQ        R14, 16(SP)
+	DECQ        8(SP)
+	JZ          widen5
+	CMPQ        24(SP), $0x00
+	JNE         part5
+
+widen5:
+	MOVQ    AX, R14
+	VPSLLD  X11, Z0, Z0
+	VMOVUPS (R8), Z29
+	VPSUBD  Z0, Z29, Z0
+	VMOVUPS Z0, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z1, Z1
+	VMOVUPS (R8), Z29
+	VPSUBD  Z1, Z29, Z1
+	VMOVUPS Z1, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z2, Z2
+	VMOVUPS (R8), Z29
+	VPSUBD  Z2, Z29, Z2
+	VMOVUPS Z2, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z3, Z3
+	VMOVUPS (R8), Z29
+	VPSUBD  Z3, Z29, Z3
+	VMOVUPS Z3, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z4, Z4
+	VMOVUPS (R8), Z29
+	VPSUBD  Z4, Z29, Z4
+	VMOVUPS Z4, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	MOVQ    AX, R8
+	MOVQ    BX, R9
+	CMPQ    8(SP), $0x00
+	JNE     clear5
+	MOVQ    R14, AX
+	IMUL3Q  $0x05, DX, R8
+	ADDQ    R8, CX
+	JMP     next
+
+tile6:
+	MOVQ   SI, R8
+	MOVQ   initPix+80(FP), R10
+	SHLQ   $0x02, R10
+	MOVQ   R10, R9
+	IMUL3Q $0x06, R10, R10
+	ADDQ   R10, SI
+	MOVQ   w+24(FP), R10
+	MOVQ   CX, R11
+	MOVQ   kRows+40(FP), R12
+	MOVQ   R12, 8(SP)
+	MOVQ   kRun+48(FP), R12
+	MOVQ   R12, 16(SP)
+	MOVQ   R11, R12
+	LEAQ   (R11)(DX*1), R13
+
+clear6:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   $0x40000000, R14
+	MOVQ   R14, 24(SP)
+
+part6:
+	MOVQ    16(SP), R14
+	MOVQ    24(SP), R15
+	CMPQ    R14, R15
+	CMOVQGT R15, R14
+	SUBQ    R14, 16(SP)
+	SUBQ    R14, 24(SP)
+
+k6:
+	VMOVUPS     (R10), Z28
+	VPXORD.BCST (R12), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z0, Z0
+	VPXORD.BCST (R13), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z1, Z1
+	VPXORD.BCST (R12)(DX*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z2, Z2
+	VPXORD.BCST (R13)(DX*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z3, Z3
+	VPXORD.BCST (R12)(DX*4), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z4, Z4
+	VPXORD.BCST (R13)(DX*4), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z5, Z5
+	ADDQ        $0x40, R10
+	ADDQ        $0x04, R12
+	ADDQ        $0x04, R13
+	DECQ        R14
+	JNZ         k6
+	CMPQ        16(SP), $0x00
+	JNE         widen6
+	MOVQ        xRow+56(FP), R12
+	SHLQ        $0x02, R12
+	ADDQ        R12, R11
+	MOVQ        R11, R12
+	LEAQ        (R11)(DX*1), R13
+	MOVQ        kRun+48(FP), R14
+	MOVQ        R14, 16(SP)
+	DECQ        8(SP)
+	JZ          widen6
+	CMPQ        24(SP), $0x00
+	JNE         part6
+
+widen6:
+	MOVQ    AX, R14
+	VPSLLD  X11, Z0, Z0
+	VMOVUPS (R8), Z29
+	VPSUBD  Z0, Z29, Z0
+	VMOVUPS Z0, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z1, Z1
+	VMOVUPS (R8), Z29
+	VPSUBD  Z1, Z29, Z1
+	VMOVUPS Z1, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z2, Z2
+	VMOVUPS (R8), Z29
+	VPSUBD  Z2, Z29, Z2
+	VMOVUPS Z2, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z3, Z3
+	VMOVUPS (R8), Z29
+	VPSUBD  Z3, Z29, Z3
+	VMOVUPS Z3, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z4, Z4
+	VMOVUPS (R8), Z29
+	VPSUBD  Z4, Z29, Z4
+	VMOVUPS Z4, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z5, Z5
+	VMOVUPS (R8), Z29
+	VPSUBD  Z5, Z29, Z5
+	VMOVUPS Z5, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	MOVQ    AX, R8
+	MOVQ    BX, R9
+	CMPQ    8(SP), $0x00
+	JNE     clear6
+	MOVQ    R14, AX
+	IMUL3Q  $0x06, DX, R8
+	ADDQ    R8, CX
+	JMP     next
+
+tile7:
+	MOVQ   SI, R8
+	MOVQ   initPix+80(FP), R10
+	SHLQ   $0x02, R10
+	MOVQ   R10, R9
+	IMUL3Q $0x07, R10, R10
+	ADDQ   R10, SI
+	MOVQ   w+24(FP), R10
+	MOVQ   CX, R11
+	MOVQ   kRows+40(FP), R12
+	MOVQ   R12, 8(SP)
+	MOVQ   kRun+48(FP), R12
+	MOVQ   R12, 16(SP)
+	MOVQ   R11, R12
+	LEAQ   (R11)(DX*1), R13
+
+clear7:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   $0x40000000, R14
+	MOVQ   R14, 24(SP)
+
+part7:
+	MOVQ    16(SP), R14
+	MOVQ    24(SP), R15
+	CMPQ    R14, R15
+	CMOVQGT R15, R14
+	SUBQ    R14, 16(SP)
+	SUBQ    R14, 24(SP)
+
+k7:
+	VMOVUPS     (R10), Z28
+	VPXORD.BCST (R12), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z0, Z0
+	VPXORD.BCST (R13), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z1, Z1
+	VPXORD.BCST (R12)(DX*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z2, Z2
+	VPXORD.BCST (R13)(DX*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z3, Z3
+	VPXORD.BCST (R12)(DX*4), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z4, Z4
+	VPXORD.BCST (R13)(DX*4), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z5, Z5
+	VPXORD.BCST (R12)(DI*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z6, Z6
+	ADDQ        $0x40, R10
+	ADDQ        $0x04, R12
+	ADDQ        $0x04, R13
+	DECQ        R14
+	JNZ         k7
+	CMPQ        16(SP), $0x00
+	JNE         widen7
+	MOVQ        xRow+56(FP), R12
+	SHLQ        $0x02, R12
+	ADDQ        R12, R11
+	MOVQ        R11, R12
+	LEAQ        (R11)(DX*1), R13
+	MOVQ        kRun+48(FP), R14
+	MOVQ        R14, 16(SP)
+	DECQ        8(SP)
+	JZ          widen7
+	CMPQ        24(SP), $0x00
+	JNE         part7
+
+widen7:
+	MOVQ    AX, R14
+	VPSLLD  X11, Z0, Z0
+	VMOVUPS (R8), Z29
+	VPSUBD  Z0, Z29, Z0
+	VMOVUPS Z0, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z1, Z1
+	VMOVUPS (R8), Z29
+	VPSUBD  Z1, Z29, Z1
+	VMOVUPS Z1, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z2, Z2
+	VMOVUPS (R8), Z29
+	VPSUBD  Z2, Z29, Z2
+	VMOVUPS Z2, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z3, Z3
+	VMOVUPS (R8), Z29
+	VPSUBD  Z3, Z29, Z3
+	VMOVUPS Z3, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z4, Z4
+	VMOVUPS (R8), Z29
+	VPSUBD  Z4, Z29, Z4
+	VMOVUPS Z4, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z5, Z5
+	VMOVUPS (R8), Z29
+	VPSUBD  Z5, Z29, Z5
+	VMOVUPS Z5, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z6, Z6
+	VMOVUPS (R8), Z29
+	VPSUBD  Z6, Z29, Z6
+	VMOVUPS Z6, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	MOVQ    AX, R8
+	MOVQ    BX, R9
+	CMPQ    8(SP), $0x00
+	JNE     clear7
+	MOVQ    R14, AX
+	IMUL3Q  $0x07, DX, R8
+	ADDQ    R8, CX
+	JMP     next
+
+tile8:
+	MOVQ   SI, R8
+	MOVQ   initPix+80(FP), R10
+	SHLQ   $0x02, R10
+	MOVQ   R10, R9
+	IMUL3Q $0x08, R10, R10
+	ADDQ   R10, SI
+	MOVQ   w+24(FP), R10
+	MOVQ   CX, R11
+	MOVQ   kRows+40(FP), R12
+	MOVQ   R12, 8(SP)
+	MOVQ   kRun+48(FP), R12
+	MOVQ   R12, 16(SP)
+	MOVQ   R11, R12
+	LEAQ   (R11)(DX*1), R13
+
+clear8:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   $0x40000000, R14
+	MOVQ   R14, 24(SP)
+
+part8:
+	MOVQ    16(SP), R14
+	MOVQ    24(SP), R15
+	CMPQ    R14, R15
+	CMOVQGT R15, R14
+	SUBQ    R14, 16(SP)
+	SUBQ    R14, 24(SP)
+
+k8:
+	VMOVUPS     (R10), Z28
+	VPXORD.BCST (R12), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z0, Z0
+	VPXORD.BCST (R13), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z1, Z1
+	VPXORD.BCST (R12)(DX*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z2, Z2
+	VPXORD.BCST (R13)(DX*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z3, Z3
+	VPXORD.BCST (R12)(DX*4), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z4, Z4
+	VPXORD.BCST (R13)(DX*4), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z5, Z5
+	VPXORD.BCST (R12)(DI*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z6, Z6
+	VPXORD.BCST (R13)(DI*2), Z28, Z30
+	VPOPCNTD    Z30, Z30
+	VPADDD      Z30, Z7, Z7
+	ADDQ        $0x40, R10
+	ADDQ        $0x04, R12
+	ADDQ        $0x04, R13
+	DECQ        R14
+	JNZ         k8
+	CMPQ        16(SP), $0x00
+	JNE         widen8
+	MOVQ        xRow+56(FP), R12
+	SHLQ        $0x02, R12
+	ADDQ        R12, R11
+	MOVQ        R11, R12
+	LEAQ        (R11)(DX*1), R13
+	MOVQ        kRun+48(FP), R14
+	MOVQ        R14, 16(SP)
+	DECQ        8(SP)
+	JZ          widen8
+	CMPQ        24(SP), $0x00
+	JNE         part8
+
+widen8:
+	MOVQ    AX, R14
+	VPSLLD  X11, Z0, Z0
+	VMOVUPS (R8), Z29
+	VPSUBD  Z0, Z29, Z0
+	VMOVUPS Z0, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z1, Z1
+	VMOVUPS (R8), Z29
+	VPSUBD  Z1, Z29, Z1
+	VMOVUPS Z1, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z2, Z2
+	VMOVUPS (R8), Z29
+	VPSUBD  Z2, Z29, Z2
+	VMOVUPS Z2, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z3, Z3
+	VMOVUPS (R8), Z29
+	VPSUBD  Z3, Z29, Z3
+	VMOVUPS Z3, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z4, Z4
+	VMOVUPS (R8), Z29
+	VPSUBD  Z4, Z29, Z4
+	VMOVUPS Z4, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z5, Z5
+	VMOVUPS (R8), Z29
+	VPSUBD  Z5, Z29, Z5
+	VMOVUPS Z5, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z6, Z6
+	VMOVUPS (R8), Z29
+	VPSUBD  Z6, Z29, Z6
+	VMOVUPS Z6, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	VPSLLD  X11, Z7, Z7
+	VMOVUPS (R8), Z29
+	VPSUBD  Z7, Z29, Z7
+	VMOVUPS Z7, (R14)
+	ADDQ    R9, R8
+	ADDQ    BX, R14
+	MOVQ    AX, R8
+	MOVQ    BX, R9
+	CMPQ    8(SP), $0x00
+	JNE     clear8
+	MOVQ    R14, AX
+	IMUL3Q  $0x08, DX, R8
+	ADDQ    R8, CX
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
 // func wgradRowAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int)
 // Requires: AVX, AVX512F
 TEXT ·wgradRowAVX512(SB), NOSPLIT, $16-88
@@ -8012,6 +8901,1346 @@ done:
 	VZEROUPPER
 	RET
 
+// func convRowPairsAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, steps int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·convRowPairsAVX2(SB), NOSPLIT, $32-88
+	MOVQ y+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ xPix+64(FP), DX
+	MOVQ yPix+72(FP), BX
+	SHLQ $0x02, BX
+	MOVQ init+8(FP), SI
+	LEAQ (DX)(DX*2), DI
+	MOVQ pixels+32(FP), DI
+	MOVQ DI, (SP)
+
+next:
+	MOVQ  (SP), DI
+	TESTQ DI, DI
+	JZ    done
+	CMPQ  DI, $0x06
+	JBE   sized
+	CMPQ  DI, $0x0c
+	JAE   full
+	INCQ  DI
+	SHRQ  $0x01, DI
+	JMP   sized
+
+full:
+	MOVQ $0x00000006, DI
+
+sized:
+	SUBQ DI, (SP)
+	CMPQ DI, $0x06
+	JEQ  tile6
+	CMPQ DI, $0x05
+	JEQ  tile5
+	CMPQ DI, $0x04
+	JEQ  tile4
+	CMPQ DI, $0x03
+	JEQ  tile3
+	CMPQ DI, $0x02
+	JEQ  tile2
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+24(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+40(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+48(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear1:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	MOVQ  steps+80(FP), R12
+	MOVQ  R12, 24(SP)
+
+part1:
+	MOVQ    16(SP), R12
+	MOVQ    24(SP), R13
+	CMPQ    R12, R13
+	CMOVQGT R13, R12
+	SUBQ    R12, 16(SP)
+	SUBQ    R12, 24(SP)
+
+k1:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k1
+	CMPQ         16(SP), $0x00
+	JNE          widen1
+	MOVQ         xRow+56(FP), R11
+	ADDQ         R11, R10
+	MOVQ         R10, R11
+	LEAQ         (R10)(DX*1), R12
+	MOVQ         kRun+48(FP), R12
+	MOVQ         R12, 16(SP)
+	DECQ         8(SP)
+	JZ           widen1
+	CMPQ         24(SP), $0x00
+	JNE          part1
+
+widen1:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R12
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R12)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R12)
+	ADDQ     R8, DI
+	ADDQ     BX, R12
+	MOVQ     AX, DI
+	MOVQ     BX, R8
+	CMPQ     8(SP), $0x00
+	JNE      clear1
+	MOVQ     R12, AX
+	IMUL3Q   $0x01, DX, DI
+	ADDQ     DI, CX
+	JMP      next
+
+tile2:
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+24(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+40(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+48(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear2:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	MOVQ  steps+80(FP), R13
+	MOVQ  R13, 24(SP)
+
+part2:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+
+k2:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k2
+	CMPQ         16(SP), $0x00
+	JNE          widen2
+	MOVQ         xRow+56(FP), R11
+	ADDQ         R11, R10
+	MOVQ         R10, R11
+	LEAQ         (R10)(DX*1), R12
+	MOVQ         kRun+48(FP), R13
+	MOVQ         R13, 16(SP)
+	DECQ         8(SP)
+	JZ           widen2
+	CMPQ         24(SP), $0x00
+	JNE          part2
+
+widen2:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R13
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R13)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (DI), Y2, Y2
+	VMOVUPS  Y2, (R13)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(DI), Y3, Y3
+	VMOVUPS  Y3, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	MOVQ     AX, DI
+	MOVQ     BX, R8
+	CMPQ     8(SP), $0x00
+	JNE      clear2
+	MOVQ     R13, AX
+	IMUL3Q   $0x02, DX, DI
+	ADDQ     DI, CX
+	JMP      next
+
+tile3:
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+24(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+40(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+48(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear3:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	MOVQ  steps+80(FP), R13
+	MOVQ  R13, 24(SP)
+
+part3:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+
+k3:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k3
+	CMPQ         16(SP), $0x00
+	JNE          widen3
+	MOVQ         xRow+56(FP), R11
+	ADDQ         R11, R10
+	MOVQ         R10, R11
+	LEAQ         (R10)(DX*1), R12
+	MOVQ         kRun+48(FP), R13
+	MOVQ         R13, 16(SP)
+	DECQ         8(SP)
+	JZ           widen3
+	CMPQ         24(SP), $0x00
+	JNE          part3
+
+widen3:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R13
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R13)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (DI), Y2, Y2
+	VMOVUPS  Y2, (R13)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(DI), Y3, Y3
+	VMOVUPS  Y3, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (DI), Y4, Y4
+	VMOVUPS  Y4, (R13)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(DI), Y5, Y5
+	VMOVUPS  Y5, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	MOVQ     AX, DI
+	MOVQ     BX, R8
+	CMPQ     8(SP), $0x00
+	JNE      clear3
+	MOVQ     R13, AX
+	IMUL3Q   $0x03, DX, DI
+	ADDQ     DI, CX
+	JMP      next
+
+tile4:
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+24(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+40(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+48(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear4:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	MOVQ  steps+80(FP), R13
+	MOVQ  R13, 24(SP)
+
+part4:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+
+k4:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y6, Y6
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y7, Y7
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k4
+	CMPQ         16(SP), $0x00
+	JNE          widen4
+	MOVQ         xRow+56(FP), R11
+	ADDQ         R11, R10
+	MOVQ         R10, R11
+	LEAQ         (R10)(DX*1), R12
+	MOVQ         kRun+48(FP), R13
+	MOVQ         R13, 16(SP)
+	DECQ         8(SP)
+	JZ           widen4
+	CMPQ         24(SP), $0x00
+	JNE          part4
+
+widen4:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R13
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R13)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (DI), Y2, Y2
+	VMOVUPS  Y2, (R13)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(DI), Y3, Y3
+	VMOVUPS  Y3, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (DI), Y4, Y4
+	VMOVUPS  Y4, (R13)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(DI), Y5, Y5
+	VMOVUPS  Y5, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y6, Y6
+	VPADDD   (DI), Y6, Y6
+	VMOVUPS  Y6, (R13)
+	VPMADDWD Y15, Y7, Y7
+	VPADDD   32(DI), Y7, Y7
+	VMOVUPS  Y7, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	MOVQ     AX, DI
+	MOVQ     BX, R8
+	CMPQ     8(SP), $0x00
+	JNE      clear4
+	MOVQ     R13, AX
+	IMUL3Q   $0x04, DX, DI
+	ADDQ     DI, CX
+	JMP      next
+
+tile5:
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+24(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+40(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+48(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear5:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	MOVQ  steps+80(FP), R13
+	MOVQ  R13, 24(SP)
+
+part5:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+
+k5:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y6, Y6
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y7, Y7
+	VPBROADCASTD (R11)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y8, Y8
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y9, Y9
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k5
+	CMPQ         16(SP), $0x00
+	JNE          widen5
+	MOVQ         xRow+56(FP), R11
+	ADDQ         R11, R10
+	MOVQ         R10, R11
+	LEAQ         (R10)(DX*1), R12
+	MOVQ         kRun+48(FP), R13
+	MOVQ         R13, 16(SP)
+	DECQ         8(SP)
+	JZ           widen5
+	CMPQ         24(SP), $0x00
+	JNE          part5
+
+widen5:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R13
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R13)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (DI), Y2, Y2
+	VMOVUPS  Y2, (R13)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(DI), Y3, Y3
+	VMOVUPS  Y3, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (DI), Y4, Y4
+	VMOVUPS  Y4, (R13)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(DI), Y5, Y5
+	VMOVUPS  Y5, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y6, Y6
+	VPADDD   (DI), Y6, Y6
+	VMOVUPS  Y6, (R13)
+	VPMADDWD Y15, Y7, Y7
+	VPADDD   32(DI), Y7, Y7
+	VMOVUPS  Y7, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y8, Y8
+	VPADDD   (DI), Y8, Y8
+	VMOVUPS  Y8, (R13)
+	VPMADDWD Y15, Y9, Y9
+	VPADDD   32(DI), Y9, Y9
+	VMOVUPS  Y9, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	MOVQ     AX, DI
+	MOVQ     BX, R8
+	CMPQ     8(SP), $0x00
+	JNE      clear5
+	MOVQ     R13, AX
+	IMUL3Q   $0x05, DX, DI
+	ADDQ     DI, CX
+	JMP      next
+
+tile6:
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+24(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+40(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+48(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear6:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
+	MOVQ  steps+80(FP), R13
+	MOVQ  R13, 24(SP)
+
+part6:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+
+k6:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y6, Y6
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y7, Y7
+	VPBROADCASTD (R11)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y8, Y8
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y9, Y9
+	VPBROADCASTD (R12)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y10, Y10
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y11, Y11
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k6
+	CMPQ         16(SP), $0x00
+	JNE          widen6
+	MOVQ         xRow+56(FP), R11
+	ADDQ         R11, R10
+	MOVQ         R10, R11
+	LEAQ         (R10)(DX*1), R12
+	MOVQ         kRun+48(FP), R13
+	MOVQ         R13, 16(SP)
+	DECQ         8(SP)
+	JZ           widen6
+	CMPQ         24(SP), $0x00
+	JNE          part6
+
+widen6:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	MOVQ     AX, R13
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R13)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (DI), Y2, Y2
+	VMOVUPS  Y2, (R13)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(DI), Y3, Y3
+	VMOVUPS  Y3, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (DI), Y4, Y4
+	VMOVUPS  Y4, (R13)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(DI), Y5, Y5
+	VMOVUPS  Y5, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y6, Y6
+	VPADDD   (DI), Y6, Y6
+	VMOVUPS  Y6, (R13)
+	VPMADDWD Y15, Y7, Y7
+	VPADDD   32(DI), Y7, Y7
+	VMOVUPS  Y7, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y8, Y8
+	VPADDD   (DI), Y8, Y8
+	VMOVUPS  Y8, (R13)
+	VPMADDWD Y15, Y9, Y9
+	VPADDD   32(DI), Y9, Y9
+	VMOVUPS  Y9, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	VPMADDWD Y15, Y10, Y10
+	VPADDD   (DI), Y10, Y10
+	VMOVUPS  Y10, (R13)
+	VPMADDWD Y15, Y11, Y11
+	VPADDD   32(DI), Y11, Y11
+	VMOVUPS  Y11, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     BX, R13
+	MOVQ     AX, DI
+	MOVQ     BX, R8
+	CMPQ     8(SP), $0x00
+	JNE      clear6
+	MOVQ     R13, AX
+	IMUL3Q   $0x06, DX, DI
+	ADDQ     DI, CX
+	JMP      next
+
+done:
+	VZEROUPPER
+	RET
+
+// func convRowBitsAVX2(y *int32, init *int32, x *uint32, w *uint32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, initPix int, shift int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·convRowBitsAVX2(SB), NOSPLIT, $32-96
+	MOVQ           shift+88(FP), AX
+	VMOVQ          AX, X11
+	VBROADCASTI128 halfBytes<>+0(SB), Y8
+	VBROADCASTI128 halfBytes<>+16(SB), Y9
+	MOVQ           y+0(FP), AX
+	MOVQ           x+16(FP), CX
+	MOVQ           xPix+64(FP), DX
+	SHLQ           $0x02, DX
+	MOVQ           yPix+72(FP), BX
+	SHLQ           $0x02, BX
+	MOVQ           init+8(FP), SI
+	LEAQ           (DX)(DX*2), DI
+	MOVQ           pixels+32(FP), DI
+	MOVQ           DI, (SP)
+
+next:
+	MOVQ  (SP), DI
+	TESTQ DI, DI
+	JZ    done
+	CMPQ  DI, $0x04
+	JBE   sized
+	CMPQ  DI, $0x08
+	JAE   full
+	INCQ  DI
+	SHRQ  $0x01, DI
+	JMP   sized
+
+full:
+	MOVQ $0x00000004, DI
+
+sized:
+	SUBQ   DI, (SP)
+	CMPQ   DI, $0x04
+	JEQ    tile4
+	CMPQ   DI, $0x03
+	JEQ    tile3
+	CMPQ   DI, $0x02
+	JEQ    tile2
+	MOVQ   SI, DI
+	MOVQ   initPix+80(FP), R9
+	SHLQ   $0x02, R9
+	MOVQ   R9, R8
+	IMUL3Q $0x01, R9, R9
+	ADDQ   R9, SI
+	MOVQ   w+24(FP), R9
+	MOVQ   CX, R10
+	MOVQ   kRows+40(FP), R11
+	MOVQ   R11, 8(SP)
+	MOVQ   kRun+48(FP), R11
+	MOVQ   R11, 16(SP)
+	MOVQ   R10, R11
+	LEAQ   (R10)(DX*1), R12
+
+clear1:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	MOVQ  $0x0000001f, R12
+	MOVQ  R12, 24(SP)
+
+part1:
+	MOVQ    16(SP), R12
+	MOVQ    24(SP), R13
+	CMPQ    R12, R13
+	CMOVQGT R13, R12
+	SUBQ    R12, 16(SP)
+	SUBQ    R12, 24(SP)
+
+k1:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPXOR        Y12, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y0, Y0
+	VPADDB       Y15, Y0, Y0
+	VPXOR        Y13, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y1, Y1
+	VPADDB       Y15, Y1, Y1
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k1
+	CMPQ         16(SP), $0x00
+	JNE          widen1
+	MOVQ         xRow+56(FP), R11
+	SHLQ         $0x02, R11
+	ADDQ         R11, R10
+	MOVQ         R10, R11
+	LEAQ         (R10)(DX*1), R12
+	MOVQ         kRun+48(FP), R12
+	MOVQ         R12, 16(SP)
+	DECQ         8(SP)
+	JZ           widen1
+	CMPQ         24(SP), $0x00
+	JNE          part1
+
+widen1:
+	VPCMPEQW   Y15, Y15, Y15
+	VPSRLW     $0x0f, Y15, Y15
+	VPACKUSWB  Y15, Y15, Y14
+	MOVQ       AX, R12
+	VPMADDUBSW Y14, Y0, Y0
+	VPMADDWD   Y15, Y0, Y0
+	VPSLLD     X11, Y0, Y0
+	VMOVUPS    (DI), Y13
+	VPSUBD     Y0, Y13, Y0
+	VMOVUPS    Y0, (R12)
+	VPMADDUBSW Y14, Y1, Y1
+	VPMADDWD   Y15, Y1, Y1
+	VPSLLD     X11, Y1, Y1
+	VMOVUPS    32(DI), Y13
+	VPSUBD     Y1, Y13, Y1
+	VMOVUPS    Y1, 32(R12)
+	ADDQ       R8, DI
+	ADDQ       BX, R12
+	MOVQ       AX, DI
+	MOVQ       BX, R8
+	CMPQ       8(SP), $0x00
+	JNE        clear1
+	MOVQ       R12, AX
+	IMUL3Q     $0x01, DX, DI
+	ADDQ       DI, CX
+	JMP        next
+
+tile2:
+	MOVQ   SI, DI
+	MOVQ   initPix+80(FP), R9
+	SHLQ   $0x02, R9
+	MOVQ   R9, R8
+	IMUL3Q $0x02, R9, R9
+	ADDQ   R9, SI
+	MOVQ   w+24(FP), R9
+	MOVQ   CX, R10
+	MOVQ   kRows+40(FP), R11
+	MOVQ   R11, 8(SP)
+	MOVQ   kRun+48(FP), R11
+	MOVQ   R11, 16(SP)
+	MOVQ   R10, R11
+	LEAQ   (R10)(DX*1), R12
+
+clear2:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	MOVQ  $0x0000001f, R13
+	MOVQ  R13, 24(SP)
+
+part2:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+
+k2:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPXOR        Y12, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y0, Y0
+	VPADDB       Y15, Y0, Y0
+	VPXOR        Y13, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y1, Y1
+	VPADDB       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPXOR        Y12, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y2, Y2
+	VPADDB       Y15, Y2, Y2
+	VPXOR        Y13, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y3, Y3
+	VPADDB       Y15, Y3, Y3
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k2
+	CMPQ         16(SP), $0x00
+	JNE          widen2
+	MOVQ         xRow+56(FP), R11
+	SHLQ         $0x02, R11
+	ADDQ         R11, R10
+	MOVQ         R10, R11
+	LEAQ         (R10)(DX*1), R12
+	MOVQ         kRun+48(FP), R13
+	MOVQ         R13, 16(SP)
+	DECQ         8(SP)
+	JZ           widen2
+	CMPQ         24(SP), $0x00
+	JNE          part2
+
+widen2:
+	VPCMPEQW   Y15, Y15, Y15
+	VPSRLW     $0x0f, Y15, Y15
+	VPACKUSWB  Y15, Y15, Y14
+	MOVQ       AX, R13
+	VPMADDUBSW Y14, Y0, Y0
+	VPMADDWD   Y15, Y0, Y0
+	VPSLLD     X11, Y0, Y0
+	VMOVUPS    (DI), Y13
+	VPSUBD     Y0, Y13, Y0
+	VMOVUPS    Y0, (R13)
+	VPMADDUBSW Y14, Y1, Y1
+	VPMADDWD   Y15, Y1, Y1
+	VPSLLD     X11, Y1, Y1
+	VMOVUPS    32(DI), Y13
+	VPSUBD     Y1, Y13, Y1
+	VMOVUPS    Y1, 32(R13)
+	ADDQ       R8, DI
+	ADDQ       BX, R13
+	VPMADDUBSW Y14, Y2, Y2
+	VPMADDWD   Y15, Y2, Y2
+	VPSLLD     X11, Y2, Y2
+	VMOVUPS    (DI), Y13
+	VPSUBD     Y2, Y13, Y2
+	VMOVUPS    Y2, (R13)
+	VPMADDUBSW Y14, Y3, Y3
+	VPMADDWD   Y15, Y3, Y3
+	VPSLLD     X11, Y3, Y3
+	VMOVUPS    32(DI), Y13
+	VPSUBD     Y3, Y13, Y3
+	VMOVUPS    Y3, 32(R13)
+	ADDQ       R8, DI
+	ADDQ       BX, R13
+	MOVQ       AX, DI
+	MOVQ       BX, R8
+	CMPQ       8(SP), $0x00
+	JNE        clear2
+	MOVQ       R13, AX
+	IMUL3Q     $0x02, DX, DI
+	ADDQ       DI, CX
+	JMP        next
+
+tile3:
+	MOVQ   SI, DI
+	MOVQ   initPix+80(FP), R9
+	SHLQ   $0x02, R9
+	MOVQ   R9, R8
+	IMUL3Q $0x03, R9, R9
+	ADDQ   R9, SI
+	MOVQ   w+24(FP), R9
+	MOVQ   CX, R10
+	MOVQ   kRows+40(FP), R11
+	MOVQ   R11, 8(SP)
+	MOVQ   kRun+48(FP), R11
+	MOVQ   R11, 16(SP)
+	MOVQ   R10, R11
+	LEAQ   (R10)(DX*1), R12
+
+clear3:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	MOVQ  $0x0000001f, R13
+	MOVQ  R13, 24(SP)
+
+part3:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+
+k3:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPXOR        Y12, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y0, Y0
+	VPADDB       Y15, Y0, Y0
+	VPXOR        Y13, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y1, Y1
+	VPADDB       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPXOR        Y12, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y2, Y2
+	VPADDB       Y15, Y2, Y2
+	VPXOR        Y13, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y3, Y3
+	VPADDB       Y15, Y3, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPXOR        Y12, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y4, Y4
+	VPADDB       Y15, Y4, Y4
+	VPXOR        Y13, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y5, Y5
+	VPADDB       Y15, Y5, Y5
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k3
+	CMPQ         16(SP), $0x00
+	JNE          widen3
+	MOVQ         xRow+56(FP), R11
+	SHLQ         $0x02, R11
+	ADDQ         R11, R10
+	MOVQ         R10, R11
+	LEAQ         (R10)(DX*1), R12
+	MOVQ         kRun+48(FP), R13
+	MOVQ         R13, 16(SP)
+	DECQ         8(SP)
+	JZ           widen3
+	CMPQ         24(SP), $0x00
+	JNE          part3
+
+widen3:
+	VPCMPEQW   Y15, Y15, Y15
+	VPSRLW     $0x0f, Y15, Y15
+	VPACKUSWB  Y15, Y15, Y14
+	MOVQ       AX, R13
+	VPMADDUBSW Y14, Y0, Y0
+	VPMADDWD   Y15, Y0, Y0
+	VPSLLD     X11, Y0, Y0
+	VMOVUPS    (DI), Y13
+	VPSUBD     Y0, Y13, Y0
+	VMOVUPS    Y0, (R13)
+	VPMADDUBSW Y14, Y1, Y1
+	VPMADDWD   Y15, Y1, Y1
+	VPSLLD     X11, Y1, Y1
+	VMOVUPS    32(DI), Y13
+	VPSUBD     Y1, Y13, Y1
+	VMOVUPS    Y1, 32(R13)
+	ADDQ       R8, DI
+	ADDQ       BX, R13
+	VPMADDUBSW Y14, Y2, Y2
+	VPMADDWD   Y15, Y2, Y2
+	VPSLLD     X11, Y2, Y2
+	VMOVUPS    (DI), Y13
+	VPSUBD     Y2, Y13, Y2
+	VMOVUPS    Y2, (R13)
+	VPMADDUBSW Y14, Y3, Y3
+	VPMADDWD   Y15, Y3, Y3
+	VPSLLD     X11, Y3, Y3
+	VMOVUPS    32(DI), Y13
+	VPSUBD     Y3, Y13, Y3
+	VMOVUPS    Y3, 32(R13)
+	ADDQ       R8, DI
+	ADDQ       BX, R13
+	VPMADDUBSW Y14, Y4, Y4
+	VPMADDWD   Y15, Y4, Y4
+	VPSLLD     X11, Y4, Y4
+	VMOVUPS    (DI), Y13
+	VPSUBD     Y4, Y13, Y4
+	VMOVUPS    Y4, (R13)
+	VPMADDUBSW Y14, Y5, Y5
+	VPMADDWD   Y15, Y5, Y5
+	VPSLLD     X11, Y5, Y5
+	VMOVUPS    32(DI), Y13
+	VPSUBD     Y5, Y13, Y5
+	VMOVUPS    Y5, 32(R13)
+	ADDQ       R8, DI
+	ADDQ       BX, R13
+	MOVQ       AX, DI
+	MOVQ       BX, R8
+	CMPQ       8(SP), $0x00
+	JNE        clear3
+	MOVQ       R13, AX
+	IMUL3Q     $0x03, DX, DI
+	ADDQ       DI, CX
+	JMP        next
+
+tile4:
+	MOVQ   SI, DI
+	MOVQ   initPix+80(FP), R9
+	SHLQ   $0x02, R9
+	MOVQ   R9, R8
+	IMUL3Q $0x04, R9, R9
+	ADDQ   R9, SI
+	MOVQ   w+24(FP), R9
+	MOVQ   CX, R10
+	MOVQ   kRows+40(FP), R11
+	MOVQ   R11, 8(SP)
+	MOVQ   kRun+48(FP), R11
+	MOVQ   R11, 16(SP)
+	MOVQ   R10, R11
+	LEAQ   (R10)(DX*1), R12
+
+clear4:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	MOVQ  $0x0000001f, R13
+	MOVQ  R13, 24(SP)
+
+part4:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+
+k4:
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPXOR        Y12, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y0, Y0
+	VPADDB       Y15, Y0, Y0
+	VPXOR        Y13, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y1, Y1
+	VPADDB       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPXOR        Y12, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y2, Y2
+	VPADDB       Y15, Y2, Y2
+	VPXOR        Y13, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y3, Y3
+	VPADDB       Y15, Y3, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPXOR        Y12, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y4, Y4
+	VPADDB       Y15, Y4, Y4
+	VPXOR        Y13, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y5, Y5
+	VPADDB       Y15, Y5, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPXOR        Y12, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y6, Y6
+	VPADDB       Y15, Y6, Y6
+	VPXOR        Y13, Y14, Y15
+	VPAND        Y9, Y15, Y10
+	VPSRLW       $0x04, Y15, Y15
+	VPAND        Y9, Y15, Y15
+	VPSHUFB      Y10, Y8, Y10
+	VPSHUFB      Y15, Y8, Y15
+	VPADDB       Y10, Y7, Y7
+	VPADDB       Y15, Y7, Y7
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k4
+	CMPQ         16(SP), $0x00
+	JNE          widen4
+	MOVQ         xRow+56(FP), R11
+	SHLQ         $0x02, R11
+	ADDQ         R11, R10
+	MOVQ         R10, R11
+	LEAQ         (R10)(DX*1), R12
+	MOVQ         kRun+48(FP), R13
+	MOVQ         R13, 16(SP)
+	DECQ         8(SP)
+	JZ           widen4
+	CMPQ         24(SP), $0x00
+	JNE          part4
+
+widen4:
+	VPCMPEQW   Y15, Y15, Y15
+	VPSRLW     $0x0f, Y15, Y15
+	VPACKUSWB  Y15, Y15, Y14
+	MOVQ       AX, R13
+	VPMADDUBSW Y14, Y0, Y0
+	VPMADDWD   Y15, Y0, Y0
+	VPSLLD     X11, Y0, Y0
+	VMOVUPS    (DI), Y13
+	VPSUBD     Y0, Y13, Y0
+	VMOVUPS    Y0, (R13)
+	VPMADDUBSW Y14, Y1, Y1
+	VPMADDWD   Y15, Y1, Y1
+	VPSLLD     X11, Y1, Y1
+	VMOVUPS    32(DI), Y13
+	VPSUBD     Y1, Y13, Y1
+	VMOVUPS    Y1, 32(R13)
+	ADDQ       R8, DI
+	ADDQ       BX, R13
+	VPMADDUBSW Y14, Y2, Y2
+	VPMADDWD   Y15, Y2, Y2
+	VPSLLD     X11, Y2, Y2
+	VMOVUPS    (DI), Y13
+	VPSUBD     Y2, Y13, Y2
+	VMOVUPS    Y2, (R13)
+	VPMADDUBSW Y14, Y3, Y3
+	VPMADDWD   Y15, Y3, Y3
+	VPSLLD     X11, Y3, Y3
+	VMOVUPS    32(DI), Y13
+	VPSUBD     Y3, Y13, Y3
+	VMOVUPS    Y3, 32(R13)
+	ADDQ       R8, DI
+	ADDQ       BX, R13
+	VPMADDUBSW Y14, Y4, Y4
+	VPMADDWD   Y15, Y4, Y4
+	VPSLLD     X11, Y4, Y4
+	VMOVUPS    (DI), Y13
+	VPSUBD     Y4, Y13, Y4
+	VMOVUPS    Y4, (R13)
+	VPMADDUBSW Y14, Y5, Y5
+	VPMADDWD   Y15, Y5, Y5
+	VPSLLD     X11, Y5, Y5
+	VMOVUPS    32(DI), Y13
+	VPSUBD     Y5, Y13, Y5
+	VMOVUPS    Y5, 32(R13)
+	ADDQ       R8, DI
+	ADDQ       BX, R13
+	VPMADDUBSW Y14, Y6, Y6
+	VPMADDWD   Y15, Y6, Y6
+	VPSLLD     X11, Y6, Y6
+	VMOVUPS    (DI), Y13
+	VPSUBD     Y6, Y13, Y6
+	VMOVUPS    Y6, (R13)
+	VPMADDUBSW Y14, Y7, Y7
+	VPMADDWD   Y15, Y7, Y7
+	VPSLLD     X11, Y7, Y7
+	VMOVUPS    32(DI), Y13
+	VPSUBD     Y7, Y13, Y7
+	VMOVUPS    Y7, 32(R13)
+	ADDQ       R8, DI
+	ADDQ       BX, R13
+	MOVQ       AX, DI
+	MOVQ       BX, R8
+	CMPQ       8(SP), $0x00
+	JNE        clear4
+	MOVQ       R13, AX
+	IMUL3Q     $0x04, DX, DI
+	ADDQ       DI, CX
+	JMP        next
+
+done:
+	VZEROUPPER
+	RET
+
+DATA halfBytes<>+0(SB)/8, $0x0302020102010100
+DATA halfBytes<>+8(SB)/8, $0x0403030203020201
+DATA halfBytes<>+16(SB)/8, $0x0f0f0f0f0f0f0f0f
+DATA halfBytes<>+24(SB)/8, $0x0f0f0f0f0f0f0f0f
+GLOBL halfBytes<>(SB), RODATA|NOPTR, $32
+
 // func wgradRowAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int)
 // Requires: AVX, FMA3
 TEXT ·wgradRowAVX2(SB), NOSPLIT, $16-88
@@ -10690,5 +12919,28 @@ loop:
 	VFMADD231PS Y12, Y12, Y11
 	DECQ        AX
 	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func packBitsAVX2(dst *uint32, codes *uint8, n int, plane int)
+// Requires: AVX, AVX2
+TEXT ·packBitsAVX2(SB), NOSPLIT, $0-32
+	MOVQ  dst+0(FP), AX
+	MOVQ  codes+8(FP), CX
+	MOVQ  n+16(FP), DX
+	MOVQ  $0x00000007, BX
+	MOVQ  plane+24(FP), SI
+	SUBQ  SI, BX
+	VMOVQ BX, X1
+
+loop:
+	VMOVUPS   (CX), Y0
+	VPSLLW    X1, Y0, Y0
+	VPMOVMSKB Y0, BX
+	MOVL      BX, (AX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x04, AX
+	DECQ      DX
+	JNZ       loop
 	VZEROUPPER
 	RET

@@ -14,8 +14,8 @@ import (
 // onPaths runs f on each path above generic that the CPU has, with a function
 // that evaluates its argument on the portable path.
 func onPaths(t *testing.T, f func(t *testing.T, portable func(func()))) {
-	saved, vnni := level, hasVNNI
-	defer func() { level, hasVNNI = saved, vnni }()
+	saved, vnni, popcount := level, hasVNNI, hasPopcount
+	defer func() { level, hasVNNI, hasPopcount = saved, vnni, popcount }()
 	ran := false
 	try := func(name string, p path) {
 		t.Run(name, func(t *testing.T) {
@@ -37,8 +37,8 @@ func onPaths(t *testing.T, f func(t *testing.T, portable func(func()))) {
 	if bestPath() >= avx512 {
 		try("avx512", avx512)
 		if hasVNNI {
-			hasVNNI = false
-			try("avx512 without VNNI", avx512)
+			hasVNNI, hasPopcount = false, false
+			try("avx512 without VNNI and VPOPCNTDQ", avx512)
 		}
 	}
 	if !ran && cpu.X86.HasAVX2 && cpu.X86.HasFMA {
@@ -122,7 +122,7 @@ func (a *arena) intact(t *testing.T, what string) {
 }
 
 // same compares bits; any NaN equals any NaN.
-func same[T float32 | uint8 | int16 | int32](t *testing.T, what string, got, want []T) {
+func same[T float32 | uint8 | int16 | int32 | uint32](t *testing.T, what string, got, want []T) {
 	t.Helper()
 	for i := range want {
 		g, w := any(got[i]), any(want[i])
@@ -242,7 +242,7 @@ func TestConvRows(t *testing.T) {
 				if rng.IntN(2) == 0 { // without NaN, which hides much
 					x, w = normal(rng, nx), normal(rng, nw)
 				}
-				a := row[float32, float32, float32]{&y[0], nil, &x[0], &w[0], c.pixels, c.blocks, c.kRows, c.kRun, c.xRow, c.xPix, c.yPix, c.wBlock}
+				a := row[float32, float32, float32]{&y[0], nil, &x[0], &w[0], c.pixels, c.blocks, c.kRows, c.kRun, c.xRow, c.xPix, c.yPix, c.wBlock, 0}
 				convRow(&a)
 				a.y = &want[0]
 				portable(func() { convRow(&a) })
@@ -250,9 +250,14 @@ func TestConvRows(t *testing.T) {
 			}
 			{
 				a, nx, nw, ny := rowCase[uint8, int8](rng, 4)
+				a.steps = 1 + rng.IntN(25)
 				x, w, y, want, init := ar.codes(nx), alloc[int8](ar, nw, 5), ar.ints(ny), ar.ints(ny), ar.ints(a.blocks*lanes)
+				most := 128
+				if addsPairs() { // steps pairs of products must fit int16, and may fill it
+					most = 64 / a.steps
+				}
 				for i := range w {
-					w[i] = int8(rng.UintN(256))
+					w[i] = int8(rng.IntN(2*most) - most)
 				}
 				copy(want, y)
 				a.x, a.w, a.y, a.init = &x[0], &w[0], &y[0], &init[0]

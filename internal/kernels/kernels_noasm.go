@@ -4,11 +4,13 @@ package kernels
 
 func bestPath() path { return generic }
 
-func intGroup() int { return 4 }
+func addsPairs() bool  { return false }
+func bitsFrom(int) int { return 256 }
 
 func convRow(a *row[float32, float32, float32])           { convRowGeneric(a) }
 func convRowBytes(a *row[uint8, int8, int32])             { convRowBytesGeneric(a) }
 func convRowWords(a *row[int16, int16, int32])            { convRowWordsGeneric(a) }
+func convRowBits(a *bitRow)                               { convRowBitsGeneric(a) }
 func wgradRow(a *wgrad)                                   { wgradRowGeneric(a) }
 func mapSquares(m squareMap, a *squares)                  { mapSquaresGeneric(m, a) }
 func sgdRow(q *SGD, w, v, g []float32) int                { return 0 }
@@ -24,6 +26,8 @@ func codesToFloat(y []float32, codes []uint8, zp uint8)   { codesToFloatGeneric(
 func scaleInts(y []float32, acc []int32, scale []float32) { scaleIntsGeneric(y, acc, scale) }
 
 func fmaPeak(n int) (flops int) { return fmaPeakGeneric(n) }
+
+func packBits(dst []uint32, codes []uint8, plane int) { packBitsGeneric(dst, codes, plane) }
 
 func widenCodes(words []int16, codes []uint8) { widenCodesGeneric(words, codes) }
 

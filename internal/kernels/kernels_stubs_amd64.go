@@ -53,6 +53,16 @@ func convRowBytesAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kR
 //go:noescape
 func convRowBytesPairAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int)
 
+// convRowBitsAVX512 computes
+//
+//	for p < pixels, l < 16:
+//	  count = 0
+//	  for r < kRows, k < kRun: count += popcount(x[r*xRow + p*xPix + k] ^ w[r*kRun+k][l])
+//	  y[p*yPix + l] = init[p*initPix + l] - count<<shift
+//
+//go:noescape
+func convRowBitsAVX512(y *int32, init *int32, x *uint32, w *uint32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, initPix int, shift int)
+
 // wgradRowAVX512 computes
 //
 //	for k < kRun, l < 16:
@@ -424,6 +434,29 @@ func convRowAVX2(y *float32, x *float32, w *float32, pixels int, kRows int, kRun
 //go:noescape
 func convRowWordsAVX2(y *int32, init *int32, x *int16, w *int16, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int)
 
+// convRowPairsAVX2 computes
+//
+//	for p < pixels, l < 16:
+//	  acc = init[l]
+//	  for r < kRows, k < kRun: acc += x[r*xRow + p*xPix + k] * w[r*kRun+k][l]
+//	  y[p*yPix + l] = acc
+//
+// where each x*w is a sum of 4 products of bytes. It adds the even and the odd
+// pairs of up to steps following k in int16.
+//
+//go:noescape
+func convRowPairsAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, steps int)
+
+// convRowBitsAVX2 computes
+//
+//	for p < pixels, l < 16:
+//	  count = 0
+//	  for r < kRows, k < kRun: count += popcount(x[r*xRow + p*xPix + k] ^ w[r*kRun+k][l])
+//	  y[p*yPix + l] = init[p*initPix + l] - count<<shift
+//
+//go:noescape
+func convRowBitsAVX2(y *int32, init *int32, x *uint32, w *uint32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, initPix int, shift int)
+
 // wgradRowAVX2 computes
 //
 //	for k < kRun, l < 16:
@@ -740,3 +773,12 @@ func sgdNesterovRowAVX2(w *float32, v *float32, grad *float32, n int, lr float32
 //
 //go:noescape
 func fmaPeakAVX2(n int)
+
+// packBitsAVX2 computes
+//
+//	for i < n, j < 32: bit j of dst[i] = bit plane of codes[32*i+j]
+//
+// n is not 0.
+//
+//go:noescape
+func packBitsAVX2(dst *uint32, codes *uint8, n int, plane int)

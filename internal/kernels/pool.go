@@ -150,6 +150,10 @@ func (s *Scratch) int32s(slot, n int) []int32 {
 	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(s.bytes(slot, 4*n)))), n)
 }
 
+func (s *Scratch) uint32s(slot, n int) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(s.bytes(slot, 4*n)))), n)
+}
+
 func (s *Scratch) int16s(slot, n int) []int16 {
 	return unsafe.Slice((*int16)(unsafe.Pointer(unsafe.SliceData(s.bytes(slot, 2*n)))), n)
 }

@@ -44,7 +44,7 @@ func TestAllocations(t *testing.T) {
 	defer p.Close()
 	g := Conv{N: 4, H: 5, W: 6, Cin: 3, Cout: 20, K: 3, Stride: 2, Pad: 1}
 	x, y, w, c := make([]float32, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.WeightLen()), make([]float32, 20)
-	codes, iw, f := make([]uint8, g.InLen()), PackIntWeights(nil, g, make([]int8, g.WeightLen())), make([]float64, 20)
+	codes, iw, f := make([]uint8, g.InLen()), PackIntWeights(nil, g, make([]int8, g.WeightLen()), 255), make([]float64, 20)
 	iw8, q := make([]int8, g.WeightLen()), Step{Scale: 1, Qp: 7}
 	run := func(l ...Loop) func() { return func() { p.Run(g.N, l...) } }
 	X, Y, C := Batch(x, g.N), Batch(y, g.N), Batch(codes, g.N)
@@ -53,7 +53,7 @@ func TestAllocations(t *testing.T) {
 		"Forward":        run(&Forward{G: g, Y: Y, X: X, W: w}),
 		"InputGrad":      run(&InputGrad{G: g, DX: X, DY: Y, W: w}),
 		"WeightGrad":     run(&WeightGrad{G: g, DW: w, X: X, DY: Y, Scale: 1}, &WeightGrad{G: g, DW: w, Codes: C, DY: Y, Scale: 0.5}),
-		"PackIntWeights": func() { PackIntWeights(iw, g, iw8) },
+		"PackIntWeights": func() { PackIntWeights(iw, g, iw8, 255) },
 		"IntForward":     run(&IntForward{Weights: iw, Codes: C, Y: Y, Scale: c}),
 		"Moments":        run(&Moments{Sum: f, Second: f, X: Y, Shift: c, N: g.N}, &Moments{Sum: f, Second: f, X: Y, DY: Y, Shift: c, N: g.N}),
 		"StepGrad":       run(&StepGrad{DX: X, X: X, DY: X, Q: q, N: g.N}),

@@ -18,6 +18,8 @@ func main() {
 	for _, s := range []isa{{"AVX512", 64}, {"AVX2", 32}} {
 		s.convFloats()
 		s.convInts()
+		s.convPairs()
+		s.convBits()
 		s.weightGrad()
 		s.elementwise()
 		s.perChannel()
@@ -28,6 +30,7 @@ func main() {
 		s.sgd()
 		s.peak()
 	}
+	packBits()
 	Generate()
 }
 
