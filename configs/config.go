@@ -94,6 +94,7 @@ type TensorSpec struct {
 	Narrow             bool // leave out the lowest level: -7..7 instead of -8..7
 	N                  GradN
 	STE                STE
+	Options            []Setting // of the estimator and its STE
 	Calibration        Calibration
 	CalibrationBatches int // 0 for weights, which need no data
 }

@@ -221,7 +221,7 @@ func TestOverrideErrors(t *testing.T) {
 		{`quant.layers["a[b].weights.bits=2`, `without "]`},
 		{"quant.layers[conv1].weights.bits=9", `quant.layers["conv1"].weights.bits: wanted an integer from 1 to 8, or fp, found 9`},
 		{"extends=quickstart", `"extends" belongs in a file`},
-		{"quant.weights.estimator=pact", `quant.weights.estimator: "pact" is not built yet; available today: lsq, affine`},
+		{"quant.weights.estimator=pact", `quant.weights.estimator: "pact" is not possible here: it quantizes activations only; allowed: additive_noise, affine`},
 		{"quant.activations.bits=fp", `quant.residual is 8 while quant.activations.bits is fp`},
 	} {
 		_, err := Load("resnet20_w4a4", []string{tt[0]})

@@ -85,14 +85,14 @@ type tensorRule struct {
 
 var tensorRules = []tensorRule{
 	{[]string{"bits", "estimator"}, oneBitNeedsBinary},
+	{[]string{"estimator", "bits", "ste", "options", "signed"}, estimatorFits},
 	{[]string{"calibration_batches"}, calibrationBatchesUnbuilt},
 	{[]string{"calibration", "estimator"}, affineNeedsMinMax},
 }
 
 func oneBitNeedsBinary(s TensorSpec, weights bool) string {
-	if s.Bits == 1 && (s.Estimator == LSQ || weights) {
-		return fmt.Sprintf("bits: 1 with estimator %s: the only signed levels are -1 and 0; "+
-			"1 bit needs a binary method (bnn, xnor, ...), not built yet; available today: 2 to 8, or fp", s.Estimator)
+	if s.Bits == 1 && (s.Estimator == LSQ || s.Estimator == Affine && weights) {
+		return fmt.Sprintf("bits: 1 with estimator %s: the only signed levels are -1 and 0; set a binary method such as bwn, xnor or bnn", s.Estimator)
 	}
 	return ""
 }

@@ -54,12 +54,16 @@ func jsonDefault(f field) any {
 		if v != SignedAuto {
 			return v == SignedTrue
 		}
-	case Duration, []Duration:
+	case Duration, []Duration, []Setting:
 	default:
 		return v
 	}
-	if text := f.kind.format(f.def); text != "[]" {
+	switch text := f.kind.format(f.def); text {
+	case "[]":
+		return []any{}
+	case "{}":
+		return map[string]any{}
+	default:
 		return text
 	}
-	return []any{}
 }

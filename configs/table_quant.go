@@ -1,16 +1,8 @@
 package configs
 
-// Methods with a published definition that are not built yet.
-var (
-	unbuiltEstimators = []Estimator{
-		"lsq@paper", "lsq@mqbench", "lsq_plus", "pact", "sawb", "dorefa", "qil", "dsq", "ewgs", "wrpn",
-		"stochastic", "quant_noise", "additive_noise",
-		"bnn", "binary_connect", "bwn", "xnor", "twn", "ttq", "irnet", "reactnet",
-		"kmeans", "lq_nets", "pot", "inq", "apot", "hwgq",
-	}
-	unbuiltSTEs         = []STE{"identity", "dsq", "ewgs", "ede", "approx_sign", "swish_sign", "reste", "stochastic"}
-	unbuiltCalibrations = []Calibration{"moving_average_min_max", "percentile", "mse", "entropy", "lsq_plus", "batch_norm"}
-)
+import "github.com/qat-go/qat/estimators"
+
+var unbuiltCalibrations = []Calibration{"moving_average_min_max", "percentile", "mse", "entropy", "lsq_plus", "batch_norm"}
 
 // The rows of one quantizer; those of activations include every key of weights.
 var weightTable, activationTable = weightFields(), activationFields()
@@ -44,6 +36,7 @@ func lift(tensor []field, of func(*Config) *TensorSpec) []field {
 
 func weightFields() []field {
 	return tensorFields(
+		func(m estimators.Method) bool { return m.Weights },
 		enum[Granularity]{values: []Granularity{PerTensor, PerChannel}, unbuilt: []Granularity{"per_group"}},
 		enum[Signed]{values: []Signed{SignedTrue}, refused: map[Signed]string{
 			SignedFalse: "weights have both signs", SignedAuto: "weights have both signs, there is nothing to infer"}},
@@ -59,6 +52,7 @@ func activationFields() []field {
 		perTensorOnly[g] = "an integer convolution sums over input channels, so they must share one scale"
 	}
 	return append(tensorFields(
+		func(m estimators.Method) bool { return m.Activations },
 		enum[Granularity]{values: []Granularity{PerTensor}, refused: perTensorOnly},
 		enum[Signed]{values: []Signed{SignedTrue, SignedFalse, SignedAuto}},
 		SignedAuto,
@@ -66,15 +60,16 @@ func activationFields() []field {
 	), field{key: "calibration_batches", doc: "Batches that calibration looks at. Other values than 1 are not built yet.", kind: integer{1, maxInt}, def: 1, tensor: func(s *TensorSpec) any { return &s.CalibrationBatches }})
 }
 
-func tensorFields(granularity enum[Granularity], signed enum[Signed], signedDefault Signed, n enum[GradN]) []field {
+func tensorFields(fits func(estimators.Method) bool, granularity enum[Granularity], signed enum[Signed], signedDefault Signed, n enum[GradN]) []field {
 	return []field{
 		{key: "bits", doc: "Bit width; `fp` leaves it in floating point.", kind: bits{1, []Bits{FP}}, tensor: func(s *TensorSpec) any { return &s.Bits }},
-		{key: "estimator", doc: "Quantizer: `lsq` learns its step (Esser et al. 2020), `affine` keeps the calibrated range (Jacob et al. 2018).", kind: enum[Estimator]{values: []Estimator{LSQ, Affine}, unbuilt: unbuiltEstimators}, def: LSQ, tensor: func(s *TensorSpec) any { return &s.Estimator }},
+		{key: "estimator", doc: "Quantizer, named after its paper's method; [docs/methods.md](methods.md) lists them with their bits, options and gradient estimators.", kind: enum[Estimator]{values: estimatorsFor(fits), refused: unfit(fits)}, def: LSQ, tensor: func(s *TensorSpec) any { return &s.Estimator }},
 		{key: "granularity", doc: "What shares one scale.", kind: granularity, def: PerTensor, tensor: func(s *TensorSpec) any { return &s.Granularity }},
 		{key: "signed", doc: "Whether the integers are signed; `auto` is unsigned where the graph cannot produce negative values.", kind: signed, def: signedDefault, tensor: func(s *TensorSpec) any { return &s.Signed }},
 		{key: "narrow", doc: "Leave out the lowest level, as in -7..7 instead of -8..7.", kind: boolean{}, def: false, tensor: func(s *TensorSpec) any { return &s.Narrow }},
 		{key: "n", doc: "N in LSQ's gradient scale `1/sqrt(N*Qp)`: `per_tensor` counts all elements, for activations the whole batch; `per_sample` those of one sample; `per_channel` divides by the channels; `auto` counts the elements that share a step, for activations in one sample, as the paper does.", kind: n, def: NAuto, tensor: func(s *TensorSpec) any { return &s.N }},
-		{key: "ste", doc: "How the gradient passes the rounding: `clipped` is 1 inside the range, 0 outside.", kind: enum[STE]{values: []STE{Clipped}, unbuilt: unbuiltSTEs}, def: Clipped, tensor: func(s *TensorSpec) any { return &s.STE }},
+		{key: "ste", doc: "How the gradient passes the rounding or the sign; `auto` is the method's own.", kind: enum[STE]{values: stes()}, def: STEAuto, tensor: func(s *TensorSpec) any { return &s.STE }},
+		{key: "options", doc: "Numbers of the estimator and of its STE, each constant or a schedule: `{delta: 0.02}`, `{t: {kind: exponential, from: 0.1, to: 10}}` over all of training; kinds are constant, linear, exponential, cosine and `steps` (`{kind: steps, from: 0, steps: {50%: 0.1}}`).", kind: settings{optionsFor(fits)}, def: []Setting{}, tensor: func(s *TensorSpec) any { return &s.Options }},
 		{key: "calibration", doc: "How the first scale is found: `lsq` is `2*mean|x|/sqrt(Qp)`, `min_max` the range of the data.", kind: enum[Calibration]{values: []Calibration{CalibrateLSQ, CalibrateMinMax}, unbuilt: unbuiltCalibrations}, def: CalibrateLSQ, tensor: func(s *TensorSpec) any { return &s.Calibration }},
 	}
 }

@@ -52,7 +52,7 @@ const (
 	NPerSample  GradN = "per_sample"  // elements of one sample
 	NPerChannel GradN = "per_channel" // elements of the tensor divided by its channels
 
-	Clipped STE = "clipped"
+	STEAuto STE = "auto" // the method's own
 
 	CalibrateLSQ    Calibration = "lsq" // s = 2*mean|x|/sqrt(Qp), Esser et al. 2020, section 2.1
 	CalibrateMinMax Calibration = "min_max"

@@ -21,7 +21,25 @@ type Affine struct {
 	ZeroPoint []int32   // z, in [Qn, Qp]: the code of the value 0
 }
 
-var _ Uniform = Affine{}
+var (
+	_ Integer  = Affine{}
+	_ Stateful = Affine{}
+)
+
+var _ = register(Method{
+	Name:    "affine",
+	Source:  "Jacob et al. 2018, arXiv 1712.05877, sections 2.1 and 3",
+	Doc:     "static scale and zero point, from the range of the data",
+	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
+	STEs: []string{"clipped"},
+	New: func(s Spec) (Estimator, error) {
+		a := Affine{Range: s.Range, Scale: make([]float32, max(s.Scales, 1)), ZeroPoint: make([]int32, max(s.Scales, 1))}
+		for c := range a.Scale {
+			a.Scale[c] = 1 // until WithState has a calibrated one
+		}
+		return a, a.Validate()
+	},
+})
 
 // NewAffine returns the quantizer whose levels cover [lo, hi], for the tensor or for each channel:
 //
@@ -76,7 +94,19 @@ func (a Affine) check() error {
 }
 
 // Params is empty.
-func (Affine) Params() []string { return nil }
+func (Affine) Params() []Learned { return nil }
+
+// Init implements [Estimator]; there is nothing to learn.
+func (a Affine) Init(p Params, _ []float32) error { return a.checkCall(p, 0) }
+
+// Step implements [Integer]: the step is the scale.
+func (a Affine) Step(step, _ []float32, _ Params) error {
+	if len(step) != len(a.Scale) {
+		return prefixed("affine", fmt.Errorf("a step of %d elements; expected %d", len(step), len(a.Scale)))
+	}
+	copy(step, a.Scale)
+	return nil
+}
 
 // Forward implements [Estimator].
 func (a Affine) Forward(y, x []float32, p Params) error {
@@ -86,7 +116,7 @@ func (a Affine) Forward(y, x []float32, p Params) error {
 	return a.Quantize(nil, y, x, p)
 }
 
-// Quantize implements [Uniform].
+// Quantize implements [Integer].
 func (a Affine) Quantize(codes []int32, y, x []float32, p Params) error {
 	err := a.checkCall(p, len(x))
 	if err == nil && codes != nil {

@@ -21,10 +21,21 @@ import (
 // Params are an estimator's learned parameters or the gradients of them, in the order of [Estimator.Params].
 type Params [][]float32
 
-// Estimator is a quantizer together with the gradient that training uses for it.
+// Learned describes a parameter that an estimator learns.
+type Learned struct {
+	Name     string
+	Len      int  // 1 for the tensor, or one for each channel, or as many as the method has
+	Positive bool // training keeps it at or above [MinScale]
+}
+
+// Estimator is a quantizer together with the gradient that training uses for it. It is a value: nothing in it changes
+// from call to call, and several goroutines may use it at once.
 type Estimator interface {
-	// Params names the learned parameters, in order; none for a static quantizer.
-	Params() []string
+	// Params describes the learned parameters, in order; none for a static quantizer.
+	Params() []Learned
+
+	// Init writes the values that the learned parameters start from, given the weights or the first training batch.
+	Init(p Params, x []float32) error
 
 	// Forward writes the quantized x, in the unit of x, to y, which has the length of x and may be x itself.
 	Forward(y, x []float32, p Params) error
@@ -34,17 +45,44 @@ type Estimator interface {
 	Backward(dx []float32, dp Params, x, dy []float32, p Params) error
 }
 
-// Uniform is an estimator whose outputs are integer levels times a step: y = s*(code - z).
-type Uniform interface {
+// Integer is an estimator whose outputs are integers times a step: y = step*(code - z).
+type Integer interface {
 	Estimator
 
-	// Qn and Qp are the smallest and the largest code.
+	// Qn and Qp are the smallest and the largest code; not every code between them need be a level.
 	Qn() int
 	Qp() int
+
+	// Step writes the step, for the tensor or for each channel. Methods that take it from the statistics of x need x.
+	Step(step, x []float32, p Params) error
 
 	// Quantize writes the integer level of each element of x to codes and its value to y; either may be nil. A code
 	// cannot be NaN: NaN in x gets the code of the value 0, and the caller who has codes only must check x.
 	Quantize(codes []int32, y, x []float32, p Params) error
+}
+
+// Random is an estimator that draws random numbers in training.
+type Random interface {
+	Estimator
+
+	// Seeded returns the estimator with a seed for the next Forward and Backward: the same seed gives the same numbers,
+	// whatever the threads do. Without a seed it does what evaluation does: rounds to nearest, adds no noise.
+	Seeded(seed uint64) Estimator
+}
+
+// Stateful is an estimator with arrays that training updates by other means than gradients, such as a codebook or the
+// share of weights that is frozen. Checkpoints keep them.
+type Stateful interface {
+	Estimator
+
+	// State describes the arrays for n elements of x.
+	State(n int) []Learned
+
+	// Update writes the arrays for x; step is how many updates went before, so 0 initialises them.
+	Update(state Params, x []float32, p Params, step int) error
+
+	// WithState returns the estimator that uses the arrays.
+	WithState(state Params) Estimator
 }
 
 // MinScale is the smallest scale that an initialisation or a calibration returns: the distance from 1 to the next

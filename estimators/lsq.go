@@ -19,18 +19,51 @@ import (
 // all in float32 but for the sums and gs. Its one parameter is the scale s, positive, in the unit of x, for the tensor
 // or for each channel. At v = Qn and v = Qp the gradient passes, as through PyTorch's clamp. Where x is NaN, y and the
 // gradient of the scale are NaN and dx is 0.
+//
+// That is the clipped STE. With another one, h = STE.Grad(dy, v, code, Qn, Qp), the chain rule gives
+//
+//	dx = h,  ds = gs * sum of (dy*code - h*v)
 type LSQ struct {
 	Range
 
 	// N is the number of elements in gs. 0 means those that share one scale: len(x)/len(scale). Implementations differ;
 	// for activations the paper's is the elements of one sample, len(x) divided by the batch size.
 	N int
+
+	Scales int // 1, or the number of channels; 0 is 1
+
+	STE STE // gradient of the rounding; nil is [Clipped], the paper's
+
+	random bool // rounds at random: [Stochastic]
+	draws  draws
 }
 
-var _ Uniform = LSQ{}
+var _ Integer = LSQ{}
 
-// Validate reports a range that LSQ cannot use: gs needs a positive level, so signed needs 2 bits.
-func (l LSQ) Validate() error { return prefixed("lsq", l.check()) }
+var lsqSTEs = []string{"clipped", "identity", "ewgs", "dsq"}
+
+var _ = register(Method{
+	Name:    "lsq",
+	Source:  "Esser et al. 2020, arXiv 1902.08153, section 2",
+	Doc:     "uniform levels with a learned step size",
+	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
+	STEs: lsqSTEs,
+	New: func(s Spec) (Estimator, error) {
+		l := newLSQ(s)
+		return l, l.Validate()
+	},
+})
+
+func newLSQ(s Spec) LSQ { return LSQ{Range: s.Range, N: s.N, Scales: s.Scales, STE: s.STE} }
+
+// Validate reports an STE or a range that LSQ cannot use: gs needs a positive level, so signed needs 2 bits.
+func (l LSQ) Validate() error {
+	err := l.check()
+	if err == nil {
+		err = checkSTE(l.STE, lsqSTEs...)
+	}
+	return prefixed("lsq", err)
+}
 
 func (l LSQ) check() error {
 	if err := l.Range.Validate(); err != nil {
@@ -45,63 +78,89 @@ func (l LSQ) check() error {
 	return nil
 }
 
-// Params is the scale.
-func (LSQ) Params() []string { return []string{"scale"} }
-
-// Forward implements [Estimator].
-func (l LSQ) Forward(y, x []float32, p Params) error {
-	if y == nil {
-		y = []float32{} // a y that is too short, not one that is not wanted
+// levels checks the parameters for n elements and returns the levels of each channel.
+func (l LSQ) levels(buf []levels, n int, p Params) ([]levels, error) {
+	scale, err := l.scale(p, n)
+	if err != nil {
+		return nil, err
 	}
-	return l.Quantize(nil, y, x, p)
+	ls := channels(buf, len(scale))
+	for c, s := range scale {
+		ls[c] = evenLevels(l.Qn(), l.Qp(), s)
+	}
+	return ls, nil
 }
 
-// Quantize implements [Uniform].
-func (l LSQ) Quantize(codes []int32, y, x []float32, p Params) error {
-	scale, err := l.scale(p, len(x))
-	if err == nil && codes != nil {
-		err = checkLength("codes", len(codes), len(x))
+func (l LSQ) rounding() rounding { return rounding{ste: l.STE, random: l.random, draws: l.draws} }
+
+// Params is the scale.
+func (l LSQ) Params() []Learned {
+	return []Learned{{Name: "scale", Len: max(l.Scales, 1), Positive: true}}
+}
+
+// Init implements [Estimator]: the scale is [LSQ.InitialScale].
+func (l LSQ) Init(p Params, x []float32) error {
+	if len(p) != 1 {
+		return prefixed("lsq", fmt.Errorf("%d parameters; expected one, the scale", len(p)))
 	}
-	if err == nil && y != nil {
-		err = checkLength("y", len(y), len(x))
+	return l.InitialScale(p[0], x)
+}
+
+// Step implements [Integer]: the step is the scale.
+func (l LSQ) Step(step, x []float32, p Params) error {
+	if len(p) != 1 || len(step) != len(p[0]) {
+		return prefixed("lsq", errors.New("the step has not the length of the scale"))
 	}
-	if err != nil {
-		return prefixed("lsq", err)
-	}
-	qn, qp := float64(l.Qn()), float64(l.Qp())
-	for i := 0; i < len(x); i += len(scale) {
-		for c, s := range scale {
-			level := clampRound(x[i+c]/s, qn, qp)
-			code, value := int32(0), float32(math.NaN())
-			if level == level {
-				code = int32(level)
-				value = float32(code) * s
-			}
-			if codes != nil {
-				codes[i+c] = code
-			}
-			if y != nil {
-				y[i+c] = value
-			}
-		}
-	}
+	copy(step, p[0])
 	return nil
+}
+
+// Forward implements [Estimator].
+func (l LSQ) Forward(y, x []float32, p Params) error { return l.Quantize(nil, wanted(y), x, p) }
+
+// Quantize implements [Integer].
+func (l LSQ) Quantize(codes []int32, y, x []float32, p Params) error {
+	var one [1]levels
+	ls, err := l.levels(one[:], len(x), p)
+	if err == nil {
+		r := l.rounding()
+		err = quantizeLevels(codes, y, x, ls, &r)
+	}
+	return prefixed("lsq", err)
 }
 
 // Backward implements [Estimator].
 func (l LSQ) Backward(dx []float32, dp Params, x, dy []float32, p Params) error {
-	scale, err := l.scale(p, len(x))
+	var one [1]levels
+	ls, err := l.levels(one[:], len(x), p)
 	if err == nil {
-		err = errors.Join(checkLength("dx", len(dx), len(x)), checkLength("dy", len(dy), len(x)))
-	}
-	if err == nil && (len(dp) != 1 || len(dp[0]) != len(scale)) {
-		err = errors.New("the gradients of the parameters have not the lengths of the parameters; expected one for each scale")
+		err = checkGradients(dx, dy, len(x), dp, len(ls))
 	}
 	if err != nil {
 		return prefixed("lsq", err)
 	}
+	r := l.rounding()
+	if r.passing() == passClipped && !r.random {
+		l.backwardClipped(dx, dp[0], x, dy, p[0])
+		return nil
+	}
+	var oneSum [1]sums
+	total := channels(oneSum[:], len(ls))
+	if err := backwardLevels(dx, total, x, dy, ls, &r); err != nil {
+		return prefixed("lsq", err)
+	}
+	gs := l.GradientScale(len(x) / len(ls))
+	for c, t := range total {
+		dp[0][c] = float32(gs * t.scale())
+	}
+	return nil
+}
+
+// backwardClipped is the paper's gradient.
+func (l LSQ) backwardClipped(dx, dscale, x, dy, scale []float32) {
 	qn, qp := float32(l.Qn()), float32(l.Qp())
-	sums := make([]float64, len(scale))
+	var one [1]float64
+	sums := channels(one[:], len(scale))
 	for i := 0; i < len(x); i += len(scale) {
 		for c, s := range scale {
 			v, g := x[i+c]/s, dy[i+c]
@@ -122,9 +181,8 @@ func (l LSQ) Backward(dx []float32, dp Params, x, dy []float32, p Params) error 
 	}
 	gs := l.GradientScale(len(x) / len(scale))
 	for c, sum := range sums {
-		dp[0][c] = float32(gs * sum)
+		dscale[c] = float32(gs * sum)
 	}
-	return nil
 }
 
 // GradientScale is gs = 1/sqrt(N*Qp) where n elements share one scale, in float64; it is 0 without any element.
@@ -142,8 +200,8 @@ func (l LSQ) GradientScale(n int) float64 {
 //
 //	s = 2 * mean|x| / sqrt(Qp)
 //
-// (section 2.1), with the sum in float64. It is at least [MinScale], which all-zero data gets. For activations, x is the
-// first training batch. It is an error if x is empty or not finite.
+// (section 2.1), with the sum in float64. It is at least [MinScale], which all-zero data gets. For activations, x is
+// the first training batch. It is an error if x is empty or not finite.
 func (l LSQ) InitialScale(scale, x []float32) error {
 	err := l.check()
 	if err == nil {

@@ -23,7 +23,7 @@ func (b *Block) Build(c *Context, x Value) Value {
 	y := b.Conv1.Build(c, x)
 	y.relu = true
 	y = b.Conv2.Build(c, y)
-	if c.Train && !c.parts && y.norm != nil && x.codes != nil && b.Branch.learned() && b.Output.learned() {
+	if c.Train && !c.parts && y.norm != nil && x.codes != nil && b.Branch.fused() && b.Output.fused() {
 		return b.residual(c, y, x)
 	}
 	if b.Branch != nil {

@@ -44,29 +44,45 @@ type ConvNorm struct {
 
 // newConvNorm returns a K x K convolution that keeps the size at stride 1.
 // signed says whether the input can be negative.
-func newConvNorm(name, norm string, cin, cout, k, stride int, weights, input configs.TensorSpec, signed bool) *ConvNorm {
+func newConvNorm(name, norm string, cin, cout, k, stride int, weights, input configs.TensorSpec, signed bool) (*ConvNorm, error) {
 	c := &ConvNorm{
 		Name: name, Cin: cin, Cout: cout, K: k, Stride: stride, Pad: k / 2,
 		Weight: newParam(name+".weight", Weights, k, k, cin, cout), Norm: newBatchNorm(norm, cout),
 	}
+	var err error
+	c.Weights, c.Input, err = newOperands(c.Weight, name, weights, input, signed)
+	return c, err
+}
+
+// newOperands returns the quantizers of a layer's weights and input; nil for fp.
+func newOperands(w *Param, layer string, weights, input configs.TensorSpec, signed bool) (qw, qx *Quantizer, err error) {
 	if weights.Bits != configs.FP {
-		c.Weights = newWeightQuantizer(c.Weight, weights)
+		if qw, err = newWeightQuantizer(w, weights); err != nil {
+			return nil, nil, err
+		}
 	}
 	if input.Bits != configs.FP {
-		c.Input = newActivationQuantizer(name+".input", input, signedness(input, signed))
+		qx, err = newActivationQuantizer(layer+".input", input, signedness(input, signed))
 	}
-	return c
+	return qw, qx, err
 }
 
 // newWeightQuantizer returns a quantizer with one scale, or one an output
 // channel.
-func newWeightQuantizer(w *Param, spec configs.TensorSpec) *Quantizer {
-	channels := 1
+func newWeightQuantizer(w *Param, spec configs.TensorSpec) (*Quantizer, error) {
+	channels, shape := 1, w.Value.Shape()
 	if spec.Granularity == configs.PerChannel {
-		s := w.Value.Shape()
-		channels = s[len(s)-1]
+		channels = shape[len(shape)-1]
 	}
-	return newQuantizer(w.Name, spec, true, channels)
+	q := newQuantizer(w.Name, spec, true, channels)
+	own := spec.STE == configs.STEAuto || spec.STE == "clipped"
+	if own && (spec.Estimator == configs.LSQ || spec.Estimator == configs.Affine) {
+		return q, nil
+	}
+	size := shape.TotalSize()
+	m, err := newMethod(w.Name, spec, configs.Place{Weights: true, Signed: true, Scales: channels, N: q.elements(size, 0, shape[len(shape)-1])}, size)
+	q.method, q.Scale.Name = m, w.Name+"_quantizer.step" // parameters may be called scale
+	return q, err
 }
 
 // signedness is the config's choice, or what the graph says.
@@ -94,7 +110,9 @@ func (c *ConvNorm) Build(ctx *Context, v Value) Value {
 	}
 	w := c.Weights.QuantizeWeights(ctx, c.Weight)
 	switch {
-	case c.Input == nil:
+	case !c.Weights.integral():
+		return c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), w))
+	case c.Input == nil || v.codes == nil:
 		return c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), dequantizeKernel(ctx, c.Weights, w)))
 	case ctx.Train:
 		return c.norm(ctx, conv2dCodes(ctx, c.Name, g, c.Input, c.Weights, v.codes, w))
@@ -115,6 +133,9 @@ func (c *ConvNorm) Lower(l *lowering, in, out int, relu bool) error {
 	if err := l.integral(c.Name, c.Weights, c.Input); err != nil {
 		return err
 	}
+	if err := c.Weights.refresh(c.Weight.Data()); err != nil {
+		return l.fail(c.Name, err)
+	}
 	f := c.Norm.Fold(c.Input, c.Weights)
 	if err := f.Check(); err != nil {
 		return l.fail(c.Name, err)
@@ -123,6 +144,6 @@ func (c *ConvNorm) Lower(l *lowering, in, out int, relu bool) error {
 	if err != nil {
 		return l.fail(c.Name, err)
 	}
-	l.net.Layers = append(l.net.Layers, integer.NewConv(l.net, c.Name, in, out, c.K, c.Stride, c.Pad, codes, c.Weights.Bits, f, relu))
+	l.net.Layers = append(l.net.Layers, integer.NewConv(l.net, c.Name, in, out, c.K, c.Stride, c.Pad, codes, c.Weights.codeBits(), f, relu))
 	return nil
 }

@@ -16,15 +16,11 @@ type Linear struct {
 	Weights, Input *Quantizer // nil: floating point
 }
 
-func newLinear(name string, in, out int, weights, input configs.TensorSpec, signed bool) *Linear {
+func newLinear(name string, in, out int, weights, input configs.TensorSpec, signed bool) (*Linear, error) {
 	l := &Linear{Name: name, Weight: newParam(name+".weight", Weights, in, out), Bias: newParam(name+".bias", Bias, out)}
-	if weights.Bits != configs.FP {
-		l.Weights = newWeightQuantizer(l.Weight, weights)
-	}
-	if input.Bits != configs.FP {
-		l.Input = newActivationQuantizer(name+".input", input, signedness(input, signed))
-	}
-	return l
+	var err error
+	l.Weights, l.Input, err = newOperands(l.Weight, name, weights, input, signed)
+	return l, err
 }
 
 // Build adds the layer to the graph.
@@ -34,9 +30,11 @@ func (l *Linear) Build(c *Context, v Value) *G.Node {
 	}
 	x, w, b := v.Float(c), c.node(l.Weight), c.node(l.Bias)
 	if l.Weights != nil {
-		w = dequantizeKernel(c, l.Weights, l.Weights.QuantizeWeights(c, l.Weight))
+		if w = l.Weights.QuantizeWeights(c, l.Weight); l.Weights.integral() {
+			w = dequantizeKernel(c, l.Weights, w)
+		}
 	}
-	if !c.Train && l.Input != nil && l.Weights != nil {
+	if !c.Train && l.Input != nil && v.codes != nil && l.Weights != nil && l.Weights.integral() {
 		b = l.roundedBias(c, b)
 	}
 	return matmul(c, l.Name, x, w, b)
@@ -52,6 +50,9 @@ func (l *Linear) Lower(low *lowering, in int) error {
 	if err := low.integral(l.Name, l.Weights, l.Input); err != nil {
 		return err
 	}
+	if err := l.Weights.refresh(l.Weight.Data()); err != nil {
+		return low.fail(l.Name, err)
+	}
 	f := l.Fold()
 	if err := f.Check(); err != nil {
 		return low.fail(l.Name, err)
@@ -61,7 +62,7 @@ func (l *Linear) Lower(low *lowering, in int) error {
 		return low.fail(l.Name, err)
 	}
 	low.net.Layers = append(low.net.Layers, &integer.Linear{
-		Name: l.Name, In: in, Out: len(f.Bias), Weights: f.Weights(codes), WeightBits: l.Weights.Bits, Scale: f.Scale, Bias: f.Bias,
+		Name: l.Name, In: in, Out: len(f.Bias), Weights: f.Weights(codes), WeightBits: l.Weights.codeBits(), Scale: f.Scale, Bias: f.Bias,
 	})
 	return nil
 }

@@ -31,6 +31,9 @@ func (l *lowering) integral(layer string, qs ...*Quantizer) error {
 		if q == nil {
 			return &NotIntegerError{layer, "a part of it is left in floating point (fp)"}
 		}
+		if q.method != nil && (q.ZeroPoint != nil || !q.integral()) {
+			return &NotIntegerError{layer, "the levels of " + q.Name + " (" + string(q.Estimator) + ") have no integer form yet"}
+		}
 		if !q.Calibrated() {
 			return &NotIntegerError{layer, "quantizer " + q.Name + " has no scale yet; train or calibrate first"}
 		}

@@ -29,6 +29,7 @@ type Network struct {
 	Buffers    []*Buffer
 	Quantizers []*Quantizer
 	net        *ResNet
+	clock      *clock
 }
 
 // New returns the network that the config describes, with random weights (He
@@ -41,7 +42,11 @@ func New(arch configs.Arch, quant *configs.Quant, in Input, seed uint64) (*Netwo
 	if in.Height != 32 || in.Width != 32 || in.Channels != 3 {
 		return nil, fmt.Errorf("layers: %s takes pictures of (32,32,3), the data has (%d,%d,%d)", arch, in.Height, in.Width, in.Channels)
 	}
-	n := &Network{Arch: arch, Input: in, net: newResNet(quant, 3, len(in.Classes))}
+	net, err := newResNet(quant, 3, len(in.Classes))
+	if err != nil {
+		return nil, fmt.Errorf("layers: %w", err)
+	}
+	n := &Network{Arch: arch, Input: in, net: net, clock: &clock{seed: seed}}
 	if errs := quant.UnmatchedRules(n.LayerNames()); len(errs) > 0 {
 		return nil, errs
 	}
@@ -58,6 +63,13 @@ func New(arch configs.Arch, quant *configs.Quant, in Input, seed uint64) (*Netwo
 		n.Params = append(n.Params, q.Scale)
 		if q.ZeroPoint != nil {
 			n.Buffers = append(n.Buffers, q.ZeroPoint)
+		}
+		if m := q.method; m != nil {
+			m.clock = n.clock
+			n.Params = append(n.Params, m.learned...)
+			if n.Buffers = append(n.Buffers, m.state...); m.updates != nil {
+				n.Buffers = append(n.Buffers, m.updates)
+			}
 		}
 		if q.fixed {
 			if err := q.setRange(in.Lo, in.Hi); err != nil {
@@ -117,6 +129,12 @@ func (n *Network) Learnable() []*Param {
 		}
 	}
 	return ps
+}
+
+// SetProgress tells where training stands: step counts from 0 of total. What
+// draws at random depends on it, and so do options with a schedule.
+func (n *Network) SetProgress(step, total int) {
+	n.clock.step, n.clock.progress = step, float64(step)/float64(max(total, 1))
 }
 
 // Quantized tells that at least one tensor is quantized.

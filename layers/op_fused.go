@@ -17,12 +17,12 @@ import (
 // scalar is the buffer of a scale's gradient.
 var scalar = graph.Buffer{Dtype: tensor.Float32, Shape: tensor.Shape{1}}
 
-// normQuantize is batch norm, ReLU if relu, and LSQ: codes of z*a + b.
+// normQuantize is batch norm, ReLU if relu, and a fused quantizer: codes of z*a + b.
 func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 	shape := n.z.Shape()
 	ch := shape[3]
 	a, b := make([]float32, ch), make([]float32, ch)
-	gs := q.lsq(q.elements(shape.TotalSize(), shape[0], ch)).GradientScale(0)
+	size := q.elements(shape.TotalSize(), shape[0], ch)
 	y := c.B.Apply(graph.Op{
 		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(q.Range, n.Eps), Pool: c.Pool,
 		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1)}, Out: codes(4), Shape: sameShape(0),
@@ -46,7 +46,7 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			l := &kernels.StepSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
 			sums := c.B.Apply(graph.Op{
-				Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.Range, gs), Pool: c.Pool,
+				Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.Range, size), Pool: c.Pool,
 				In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1), pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch),
 				Aux: func([]tensor.Shape) []graph.Buffer { return []graph.Buffer{scalar} },
 				Loop: func(k *graph.Call) graph.Loop {
@@ -59,7 +59,7 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 						},
 						After: func() error {
 							normSums(k.OutF32(), l.Sum, l.Dot, k.F32(3))
-							k.Aux[0].Float32s()[0] = float32(l.Scale * gs)
+							k.Aux[0].Float32s()[0] = q.scaleGradient(l.Scale, size)
 							return nil
 						},
 					}
@@ -146,11 +146,10 @@ func (b *Block) residual(c *Context, y, x Value) Value {
 		},
 		Wrt: []bool{true, true, true, false, true, true, false, true},
 		Gradient: func(nodes []*G.Node, out, dout *G.Node) []*G.Node {
-			gsTo := b.Output.lsq(b.Output.elements(size, shape[0], ch)).GradientScale(0)
-			gsBranch := b.Branch.lsq(b.Branch.elements(size, shape[0], ch)).GradientScale(0)
+			nTo, nBranch := b.Output.elements(size, shape[0], ch), b.Branch.elements(size, shape[0], ch)
 			l := &kernels.ResidualSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
 			dx := c.B.Apply(graph.Op{
-				Name: "batch norm, add, quantize: gradient", Layer: b.Name, Attrs: fmt.Sprint(gsTo, gsBranch), Pool: c.Pool,
+				Name: "batch norm, add, quantize: gradient", Layer: b.Name, Attrs: fmt.Sprint(nTo, nBranch), Pool: c.Pool,
 				In: append(append([]graph.Arg{}, in...), pictures(4)), Out: pictures(4), Shape: sameShape(0), InPlace: 9,
 				Aux: func([]tensor.Shape) []graph.Buffer {
 					return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{2, ch}}, scalar, scalar}
@@ -166,7 +165,7 @@ func (b *Block) residual(c *Context, y, x Value) Value {
 						},
 						After: func() error {
 							normSums(k.Aux[0].Float32s(), l.Sum, l.Dot, k.F32(3))
-							k.Aux[1].Float32s()[0], k.Aux[2].Float32s()[0] = float32(l.Scale*gsTo), float32(l.BranchScale*gsBranch)
+							k.Aux[1].Float32s()[0], k.Aux[2].Float32s()[0] = b.Output.scaleGradient(l.Scale, nTo), b.Branch.scaleGradient(l.BranchScale, nBranch)
 							return nil
 						},
 					}
@@ -226,10 +225,10 @@ func (q *Quantizer) requantize(c *Context, v Value) Value {
 		},
 		Wrt: []bool{true, false, true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
-			gs := q.lsq(q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])).GradientScale(0)
+			size := q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
 			l := &kernels.RequantizeGrad{N: shape[0]}
 			dx := c.B.Apply(graph.Op{
-				Name: "requantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, gs), Pool: c.Pool,
+				Name: "requantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, size), Pool: c.Pool,
 				In: []graph.Arg{codes(rank), f32(1), f32(1), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 4,
 				Aux: func([]tensor.Shape) []graph.Buffer { return []graph.Buffer{scalar} },
 				Loop: func(k *graph.Call) graph.Loop {
@@ -240,7 +239,7 @@ func (q *Quantizer) requantize(c *Context, v Value) Value {
 							l.From, l.To = from.step(k.F32(1)[0]), q.step(k.F32(2)[0])
 							return nil
 						},
-						After: func() error { k.Aux[0].Float32s()[0] = float32(l.Sum * gs); return nil },
+						After: func() error { k.Aux[0].Float32s()[0] = q.scaleGradient(l.Sum, size); return nil },
 					}
 				},
 			}, in[0], in[1], in[2], dout)

@@ -25,6 +25,9 @@ import (
 // A quantizer without a scale takes one from the first training batch.
 func (q *Quantizer) Quantize(c *Context, v Value) Value {
 	relu := v.relu
+	if q.method != nil {
+		return q.methodActivations(c, v.Float(c))
+	}
 	if v.sum != nil && v.float == nil {
 		return v.sum.codes(c, q, relu)
 	}
@@ -34,9 +37,9 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 	}
 	switch {
 	case c.parts:
-	case c.Train && v.norm != nil && v.float == nil && q.Learned():
+	case c.Train && v.norm != nil && v.float == nil && q.fused():
 		return q.normQuantize(c, v.norm, relu)
-	case v.codes != nil && v.float == nil && q.Learned():
+	case v.codes != nil && v.float == nil && q.fused():
 		return q.requantize(c, v)
 	}
 	v.relu = false // the quantizer does its work
@@ -64,9 +67,8 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 		Wrt: []bool{true, true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			n := q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
-			gs := q.lsq(n).GradientScale(0)
 			dx := c.B.Apply(graph.Op{
-				Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, gs),
+				Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, n),
 				In: []graph.Arg{pictures(rank), f32(1), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pool: c.Pool,
 				Aux: func([]tensor.Shape) []graph.Buffer {
 					return []graph.Buffer{scalar}
@@ -82,7 +84,7 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 							l.DX, l.X, l.DY, l.Q = k.OutPictures(), k.Pictures(0), k.Pictures(2), q.step(k.F32(1)[0])
 							return nil
 						},
-						After: func() error { k.Aux[0].Float32s()[0] = float32(l.Sum * gs); return nil },
+						After: func() error { k.Aux[0].Float32s()[0] = q.scaleGradient(l.Sum, n); return nil },
 					}
 				},
 			}, in[0], in[1], dout)
@@ -143,7 +145,11 @@ func dequantize(c *Context, q *Quantizer, x *G.Node) *G.Node {
 
 // QuantizeWeights puts the quantizer on weights (..., C): codes are int8. An
 // affine quantizer takes the scale from the weights at every training step.
+// Methods whose levels are no integers give float32.
 func (q *Quantizer) QuantizeWeights(c *Context, w *Param) *G.Node {
+	if q.method != nil {
+		return q.methodWeights(c, w)
+	}
 	rank, size := w.Value.Dims(), w.Value.Shape().TotalSize()
 	channels := w.Value.Shape()[rank-1]
 	u, p := q.uniform(q.elements(size, 0, channels))
@@ -187,11 +193,18 @@ func (q *Quantizer) QuantizeWeights(c *Context, w *Param) *G.Node {
 func (q *Quantizer) codesOf(w []float32) ([]int8, error) {
 	codes := make([]int8, len(w))
 	u, p := q.uniform(0)
+	if q.method != nil {
+		est, err := q.method.estimator(false, 0)
+		if err != nil {
+			return nil, err
+		}
+		u, p = q.method.integer(est), q.method.params()
+	}
 	return codes, weightCodes(codes, make([]int32, len(w)), w, u, p)
 }
 
 // weightCodes writes the integer weights of w; scratch has the length of w.
-func weightCodes(codes []int8, scratch []int32, w []float32, u estimators.Uniform, p estimators.Params) error {
+func weightCodes(codes []int8, scratch []int32, w []float32, u estimators.Integer, p estimators.Params) error {
 	if err := u.Quantize(scratch, nil, w, p); err != nil {
 		return err
 	}

@@ -9,8 +9,9 @@ import (
 )
 
 // Quantizer turns one tensor of a network into codes of a few bits. The math
-// is that of package estimators; LSQ on activations runs on the kernels, which
-// compute the same.
+// is that of package estimators. Uniform levels with a clipped gradient, lsq,
+// pact, dorefa and wrpn on activations, run on the kernels, which compute the
+// same; what else there is runs as its method does.
 //
 // Scales are per tensor, or per output channel for weights. Activations are
 // stored as uint8, so a signed range is shifted by ZeroPoint.
@@ -18,7 +19,9 @@ type Quantizer struct {
 	Name      string // of the tensor, for instance "layer1.0.conv1.weight"
 	Estimator configs.Estimator
 	estimators.Range
-	Scale *Param // (1), or (C) per output channel; 0 before calibration
+	// Scale is the step between codes: (1), or (C) per output channel; 0 before
+	// calibration. Methods that learn something else derive it.
+	Scale *Param
 	// ZeroPoint is the code of real zero, an array of one for checkpoints; nil
 	// for weights, which are symmetric.
 	ZeroPoint *Buffer
@@ -26,6 +29,8 @@ type Quantizer struct {
 	n      configs.GradN
 	minMax bool // calibrate from the range of values, not from their mean
 	fixed  bool // the input picture, whose range is known without data
+	clip   *clip
+	method *method // instead of what is here
 }
 
 // newQuantizer returns a quantizer without a scale: the first batch, or a
@@ -39,13 +44,31 @@ func newQuantizer(name string, spec configs.TensorSpec, signed bool, scales int)
 	return q
 }
 
-func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool) *Quantizer {
+func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool) (*Quantizer, error) {
 	q := newQuantizer(name, spec, signed, 1)
 	q.ZeroPoint = &Buffer{Name: name + "_quantizer.zero_point", Data: []float32{0}}
+	shift := 0
 	if signed {
-		q.ZeroPoint.Data[0] = float32(int(1) << (q.Bits - 1))
+		shift = int(1) << (q.Bits - 1)
 	}
-	return q
+	own := (spec.STE == configs.STEAuto || spec.STE == "clipped") && !spec.Scheduled() // the kernels have no other gradient
+	switch {
+	case own && (spec.Estimator == configs.LSQ || spec.Estimator == configs.Affine):
+	case own && !signed && clips[spec.Estimator] != nil:
+		var err error
+		if q.clip, err = clips[spec.Estimator](q, spec); err != nil {
+			return nil, err
+		}
+	default:
+		m, err := newMethod(name, spec, configs.Place{Signed: signed, Scales: 1}, 0)
+		if err != nil {
+			return nil, err
+		}
+		q.method, shift = m, m.shift()
+		q.Scale.Name = name + "_quantizer.step" // parameters may have its name
+	}
+	q.ZeroPoint.Data[0] = float32(shift)
+	return q, nil
 }
 
 // zeroPoint is the code of real zero.
@@ -55,10 +78,21 @@ func (q *Quantizer) zeroPoint() uint8 { return uint8(q.ZeroPoint.Data[0]) }
 func (q *Quantizer) Calibrated() bool { return q.Scale.Data()[0] != 0 }
 
 // Learned tells that training learns the scale.
-func (q *Quantizer) Learned() bool { return q.Estimator == configs.LSQ && !q.fixed }
+func (q *Quantizer) Learned() bool {
+	switch {
+	case q.fixed || q.method != nil:
+		return false
+	case q.clip != nil:
+		return q.clip.learned
+	}
+	return q.Estimator == configs.LSQ
+}
 
-// learned is Learned for a quantizer that may be nil.
-func (q *Quantizer) learned() bool { return q != nil && q.Learned() }
+// fused tells that the kernels compute the quantizer, also in one pass with
+// others.
+func (q *Quantizer) fused() bool {
+	return q != nil && q.method == nil && (q.Estimator == configs.LSQ || q.clip != nil) && !q.fixed
+}
 
 // absorbsReLU tells that quantizing x or max(x, 0) is the same: what follows a
 // ReLU gets the zero point 0.
@@ -67,7 +101,7 @@ func (q *Quantizer) absorbsReLU() bool { return !q.Signed }
 // step returns the quantizer of activations as the kernels take it: levels
 // relative to real zero.
 func (q *Quantizer) step(scale float32) kernels.Step {
-	s := kernels.Step{Scale: scale, ZeroPoint: q.zeroPoint()}
+	s := kernels.Step{Scale: scale, ZeroPoint: q.zeroPoint(), Flat: q.clip != nil}
 	shift := float32(0)
 	if !q.Signed {
 		shift = q.ZeroPoint.Data[0]
@@ -89,11 +123,20 @@ func (q *Quantizer) affine() estimators.Affine {
 }
 
 // uniform returns the estimator with its learned parameters.
-func (q *Quantizer) uniform(n int) (estimators.Uniform, estimators.Params) {
+func (q *Quantizer) uniform(n int) (estimators.Integer, estimators.Params) {
 	if q.Estimator == configs.Affine {
 		return q.affine(), nil
 	}
 	return q.lsq(n), estimators.Params{q.Scale.Data()}
+}
+
+// scaleGradient returns the gradient of a fused quantizer's scale from the sum
+// that the kernels give; n is LSQ's number of elements.
+func (q *Quantizer) scaleGradient(sum float64, n int) float32 {
+	if q.clip != nil {
+		return q.clip.gradient(q.Scale.Data()[0], sum)
+	}
+	return float32(sum * q.lsq(n).GradientScale(0))
 }
 
 // setRange fixes scale and zero point for reals in [lo, hi]; a signed range is
@@ -125,7 +168,9 @@ func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
 		x = y
 	}
 	var err error
-	if q.minMax {
+	if q.clip != nil {
+		q.Scale.Data()[0], err = q.clip.start(x)
+	} else if q.minMax {
 		lo, hi := []float32{0}, []float32{0}
 		if err = estimators.MinMax(lo, hi, x); err == nil {
 			err = q.setRange(lo[0], hi[0])
@@ -142,6 +187,9 @@ func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
 // CalibrateWeights sets the scale, or the scale of each output channel, from
 // the weights w (..., C).
 func (q *Quantizer) CalibrateWeights(w []float32) error {
+	if q.method != nil {
+		return q.prepare(true, w)
+	}
 	s := q.Scale.Data()
 	if !q.minMax {
 		return q.lsq(0).InitialScale(s, w)

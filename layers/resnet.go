@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
@@ -21,22 +22,29 @@ type ResNet struct {
 }
 
 // newResNet names layers as PyTorch implementations do.
-func newResNet(q *configs.Quant, blocks, classes int) *ResNet {
+func newResNet(q *configs.Quant, blocks, classes int) (*ResNet, error) {
+	var errs []error
 	residual := func(name string, signed bool) *Quantizer {
 		if q.Residual == configs.FP {
 			return nil
 		}
-		spec := q.Activations
-		spec.Bits, spec.Signed = q.Residual, configs.SignedAuto
-		return newActivationQuantizer(name, spec, signedness(spec, signed))
+		spec := residualSpec(q)
+		r, err := newActivationQuantizer(name, spec, signedness(spec, signed))
+		errs = append(errs, err)
+		return r
 	}
-	conv := func(name, norm string, cin, cout, stride int) *ConvNorm {
+	conv := func(name, norm string, cin, cout, stride int, w, a configs.TensorSpec) *ConvNorm {
+		c, err := newConvNorm(name, norm, cin, cout, 3, stride, w, a, false)
+		errs = append(errs, err)
+		return c
+	}
+	inner := func(name, norm string, cin, cout, stride int) *ConvNorm {
 		w, a := q.Resolve(name, false, false)
-		return newConvNorm(name, norm, cin, cout, 3, stride, w, a, false)
+		return conv(name, norm, cin, cout, stride, w, a)
 	}
 	w, a := q.Resolve("conv1", true, false)
-	a.Estimator, a.Calibration, a.Signed = configs.Affine, configs.CalibrateMinMax, configs.SignedFalse
-	r := &ResNet{Stem: newConvNorm("conv1", "bn1", 3, 16, 3, 1, w, a, false), StemOutput: residual("conv1.output", false)}
+	a.Estimator, a.Calibration, a.Signed, a.STE, a.Options = configs.Affine, configs.CalibrateMinMax, configs.SignedFalse, configs.STEAuto, nil
+	r := &ResNet{Stem: conv("conv1", "bn1", 3, 16, 1, w, a), StemOutput: residual("conv1.output", false)}
 	if r.Stem.Input != nil {
 		r.Stem.Input.fixed = true
 	}
@@ -50,15 +58,27 @@ func newResNet(q *configs.Quant, blocks, classes int) *ResNet {
 			name := fmt.Sprintf("layer%d.%d", stage+1, i)
 			r.Blocks = append(r.Blocks, &Block{
 				Name:  name,
-				Conv1: conv(name+".conv1", name+".bn1", cin, cout, stride), Conv2: conv(name+".conv2", name+".bn2", cout, cout, 1),
+				Conv1: inner(name+".conv1", name+".bn1", cin, cout, stride), Conv2: inner(name+".conv2", name+".bn2", cout, cout, 1),
 				Branch: residual(name+".branch", true), Output: residual(name+".output", false),
 			})
 			cin = cout
 		}
 	}
 	w, a = q.Resolve("linear", false, true)
-	r.Head = newLinear("linear", cin, classes, w, a, false)
-	return r
+	head, err := newLinear("linear", cin, classes, w, a, false)
+	r.Head = head
+	return r, errors.Join(append(errs, err)...)
+}
+
+// residualSpec is how the residual stream is quantized: affine if the
+// activations are, else by LSQ, since few methods have signed levels.
+func residualSpec(q *configs.Quant) configs.TensorSpec {
+	spec := q.Activations
+	spec.Bits, spec.Signed, spec.STE, spec.Options = q.Residual, configs.SignedAuto, configs.STEAuto, nil
+	if spec.Estimator != configs.Affine {
+		spec.Estimator = configs.LSQ
+	}
+	return spec
 }
 
 // build adds the network to the graph: x is (N, 32, 32, 3).

@@ -230,6 +230,7 @@ func (r *run) loop(ctx context.Context) error {
 		return err
 	}
 	defer func() { r.timings = s.vm.Timings() }()
+	s.step, s.total = r.st.Step, total
 	for r.st.Step < total {
 		if err := r.epoch(ctx, s, total, every); err != nil {
 			return err

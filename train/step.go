@@ -19,6 +19,9 @@ type stepper struct {
 	params []*G.Node
 	values []G.ValueGrad
 	vm     *machine.Machine
+
+	net         *layers.Network
+	step, total int // of the run
 }
 
 // newStepper builds the training graph.
@@ -26,8 +29,9 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 	c := layers.NewContext(m.pool, true)
 	b, in := m.Config.Train.Batch, m.Net.Input
 	s := &stepper{
-		x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.Height, in.Width, in.Channels)),
-		y: tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(b)),
+		net: m.Net,
+		x:   tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.Height, in.Width, in.Channels)),
+		y:   tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(b)),
 	}
 	logits, err := m.Net.Build(c, s.x)
 	if err != nil {
@@ -53,6 +57,8 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 // forwardBackward runs one batch and returns the mean loss and the number of
 // pictures classified correctly.
 func (s *stepper) forwardBackward(b *datasets.Batch) (loss float64, correct int, err error) {
+	s.net.SetProgress(s.step, s.total)
+	s.step++
 	copy(s.x.Float32s(), b.X)
 	copy(s.y.Int32s(), b.Y)
 	if err := s.vm.RunAll(); err != nil {

@@ -23,6 +23,10 @@ type Case struct {
 	// Grids has the levels of each channel, ascending, in the unit of x; one grid for a quantizer per tensor.
 	Grids [][]float64
 
+	// GridsOf, if not nil, returns the levels that follow from the statistics of x. Grids then says where x is drawn
+	// from only. Statistics of what is not finite are an error.
+	GridsOf func(x []float64) [][]float64
+
 	// Gradient is the definition's backward pass for finite x, in float64, element i in channel i mod len(Grids). It
 	// returns dL/dx and the gradients of the parameters.
 	Gradient func(x, dy []float64) (dx []float64, dp [][]float64)
@@ -89,7 +93,7 @@ func checkSweep(c Case) error {
 		return errors.New("x is modified")
 	}
 	channels := len(c.Grids)
-	for ch, grid := range c.Grids {
+	for ch, grid := range c.gridsOf(x) {
 		reached := map[int]bool{}
 		for i := ch; i < len(y); i += channels {
 			j := nearest(grid, float64(y[i]))
@@ -131,6 +135,15 @@ func checkIdempotence(c Case) error {
 // checkNonFinite puts NaN, +Inf and -Inf into one channel after the other.
 func checkNonFinite(c Case) error {
 	x := c.random()
+	if c.GridsOf != nil {
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			x[len(x)/2] = float32(bad)
+			if c.Estimator.Forward(make([]float32, len(x)), x, c.Params) == nil {
+				return fmt.Errorf("no error for the statistics of %v", bad)
+			}
+		}
+		return nil
+	}
 	want := make([]float32, len(x))
 	if err := c.Estimator.Forward(want, x, c.Params); err != nil {
 		return err
@@ -166,27 +179,31 @@ func checkNonFinite(c Case) error {
 	return nil
 }
 
-// checkCodes compares the codes of a uniform quantizer with its values.
+// checkCodes compares the codes of a quantizer in integers with its values: all are the step times a difference of codes
+// apart.
 func checkCodes(c Case) error {
-	u, ok := c.Estimator.(estimators.Uniform)
+	u, ok := c.Estimator.(estimators.Integer)
 	if !ok {
 		return nil
 	}
 	x := append(c.sweep(), make([]float32, len(c.Grids))...)
 	last := len(x) - len(c.Grids)
 	values, y, codes, alone := make([]float32, len(x)), make([]float32, len(x)), make([]int32, len(x)), make([]int32, len(x))
-	if err := errors.Join(u.Forward(values, x, c.Params), u.Quantize(codes, y, x, c.Params), u.Quantize(alone, nil, x, c.Params)); err != nil {
+	step := make([]float32, len(c.Grids))
+	if err := errors.Join(u.Forward(values, x, c.Params), u.Quantize(codes, y, x, c.Params), u.Quantize(alone, nil, x, c.Params), u.Step(step, x, c.Params)); err != nil {
 		return err
 	}
 	if !slices.Equal(values, y) || !slices.Equal(codes, alone) {
 		return errors.New("results of Forward, of Quantize and of Quantize for codes only disagree")
 	}
 	for i, code := range codes {
-		grid := c.Grids[i%len(c.Grids)]
-		j := int(code) - u.Qn()
-		if j < 0 || j >= len(grid) || int(code) > u.Qp() || !near(float64(y[i]), grid[j], 1e-6) {
-			return fmt.Errorf("code %d of x = %v has the value %v", code, x[i], y[i])
+		ch := i % len(c.Grids)
+		if want := float64(y[ch]) + float64(step[ch])*float64(code-codes[ch]); int(code) < u.Qn() || int(code) > u.Qp() || !near(float64(y[i]), want, 1e-5) {
+			return fmt.Errorf("code %d of x = %v has the value %v; expected %v, steps of %v from code %d, between %d and %d", code, x[i], y[i], want, step[ch], codes[ch], u.Qn(), u.Qp())
 		}
+	}
+	if c.GridsOf != nil {
+		return nil
 	}
 	for ch := range c.Grids {
 		x[last+ch] = float32(math.NaN())
@@ -221,11 +238,12 @@ func checkGradient(c Case) error {
 			return fmt.Errorf("dx(%v) = %v for dy = %v; expected %v", x[i], dx[i], dy[i], wantDx[i])
 		}
 	}
-	names := c.Estimator.Params()
-	if len(names) != len(c.Params) || len(wantDp) != len(c.Params) {
-		return fmt.Errorf("%d parameters named, %d given, gradients of %d expected", len(names), len(c.Params), len(wantDp))
+	learned := c.Estimator.Params()
+	if len(learned) != len(c.Params) || len(wantDp) != len(c.Params) {
+		return fmt.Errorf("%d parameters named, %d given, gradients of %d expected", len(learned), len(c.Params), len(wantDp))
 	}
-	for p, name := range names {
+	for p := range learned {
+		name := learned[p].Name
 		for j := range dp[p] {
 			if !near(float64(dp[p][j]), wantDp[p][j], 1e-5) {
 				return fmt.Errorf("d%s[%d] = %v; expected %v", name, j, dp[p][j], wantDp[p][j])
@@ -250,7 +268,8 @@ func checkSmall(c Case) error {
 		if err != nil {
 			return fmt.Errorf("%d elements: %w", n, err)
 		}
-		for p, name := range c.Estimator.Params() {
+		for p, learned := range c.Estimator.Params() {
+			name := learned.Name
 			for _, g := range dp[p] {
 				if math.IsNaN(float64(g)) || math.IsInf(float64(g), 0) || n == 0 && g != 0 {
 					return fmt.Errorf("%d elements: d%s = %v", n, name, g)
@@ -318,6 +337,13 @@ func (c Case) random() []float32 {
 		}
 	}
 	return x
+}
+
+func (c Case) gridsOf(x []float32) [][]float64 {
+	if c.GridsOf != nil {
+		return c.GridsOf(widen(x))
+	}
+	return c.Grids
 }
 
 func (c Case) gradients() estimators.Params {

@@ -1,0 +1,160 @@
+package configs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/qat-go/qat/estimators"
+)
+
+// Place says which tensor an estimator is for.
+type Place struct {
+	Weights bool // not activations
+	Signed  bool
+	Scales  int // 1, or the number of channels
+	N       int // elements in LSQ's gradient scale; 0 for those that share one scale
+}
+
+// NewEstimator returns the estimator that s names, with its options as they are at a progress of training from 0 to 1.
+func (s TensorSpec) NewEstimator(at Place, progress float64) (estimators.Estimator, error) {
+	m, err := estimators.MethodNamed(string(s.Estimator))
+	if err != nil {
+		return nil, err
+	}
+	spec := estimators.Spec{
+		Range:  estimators.Range{Bits: int(s.Bits), Signed: at.Signed, Narrow: at.Signed && s.Narrow},
+		Scales: at.Scales, Weights: at.Weights, N: at.N, Options: estimators.Options{},
+	}
+	var kind estimators.STEKind
+	if s.STE != STEAuto {
+		if kind, err = estimators.STENamed(string(s.STE)); err != nil {
+			return nil, err
+		}
+	}
+	ofSTE := estimators.Options{}
+	for _, o := range s.Options {
+		switch v := o.Value.At(progress); {
+		case hasOption(m.Options, o.Name):
+			spec.Options[o.Name] = v
+		case hasOption(kind.Options, o.Name):
+			ofSTE[o.Name] = v
+		default:
+			return nil, fmt.Errorf("estimator %s with ste %s has no option %q; it has %s", s.Estimator, s.STE, o.Name, optionNames(m.Options, kind.Options))
+		}
+	}
+	if s.STE != STEAuto {
+		if spec.STE, err = kind.New(ofSTE); err != nil {
+			return nil, err
+		}
+	}
+	return m.New(spec)
+}
+
+// Scheduled tells that an option changes over training.
+func (s TensorSpec) Scheduled() bool {
+	return slices.ContainsFunc(s.Options, func(o Setting) bool { return o.Value.Kind != estimators.Constant })
+}
+
+func hasOption(options []estimators.Option, name string) bool {
+	return slices.ContainsFunc(options, func(o estimators.Option) bool { return o.Name == name })
+}
+
+func optionNames(lists ...[]estimators.Option) string {
+	var names []string
+	for _, o := range slices.Concat(lists...) {
+		names = append(names, o.Name)
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// estimatorFits reports a combination that the method does not have.
+func estimatorFits(s TensorSpec, weights bool) string {
+	if s.Bits == FP || oneBitNeedsBinary(s, weights) != "" {
+		return ""
+	}
+	m, err := estimators.MethodNamed(string(s.Estimator))
+	if err != nil {
+		return err.Error()
+	}
+	if int(s.Bits) < m.MinBits || int(s.Bits) > m.MaxBits {
+		return fmt.Sprintf("bits: %v with estimator %s; it has %s", s.Bits, s.Estimator, bitsOf(m))
+	}
+	if s.STE != STEAuto && !slices.Contains(m.STEs, string(s.STE)) {
+		if len(m.STEs) == 0 {
+			return fmt.Sprintf("ste: %s with estimator %s, whose gradient is its own; set ste: auto", s.STE, s.Estimator)
+		}
+		return fmt.Sprintf("ste: %s with estimator %s; it combines with auto, %s", s.STE, s.Estimator, strings.Join(m.STEs, ", "))
+	}
+	for _, progress := range []float64{0, 1} {
+		if _, err := s.NewEstimator(Place{Weights: weights, Signed: weights || s.Signed == SignedTrue, Scales: 1}, progress); err != nil {
+			return strings.TrimPrefix(err.Error(), "estimators: ")
+		}
+	}
+	return ""
+}
+
+func bitsOf(m estimators.Method) string {
+	if m.MinBits == m.MaxBits {
+		return fmt.Sprint(m.MinBits)
+	}
+	return fmt.Sprintf("%d to %d", m.MinBits, min(m.MaxBits, 8))
+}
+
+// estimatorsFor lists the methods for weights or for activations.
+func estimatorsFor(fits func(estimators.Method) bool) (names []Estimator) {
+	for _, m := range estimators.Methods() {
+		if fits(m) {
+			names = append(names, Estimator(m.Name))
+		}
+	}
+	return names
+}
+
+// unfit says of the other methods what they are for.
+func unfit(fits func(estimators.Method) bool) map[Estimator]string {
+	reasons := map[Estimator]string{}
+	for _, m := range estimators.Methods() {
+		switch {
+		case fits(m):
+		case m.Weights:
+			reasons[Estimator(m.Name)] = "it quantizes weights only"
+		default:
+			reasons[Estimator(m.Name)] = "it quantizes activations only"
+		}
+	}
+	return reasons
+}
+
+// stes lists the gradient estimators.
+func stes() []STE {
+	names := []STE{STEAuto}
+	for _, k := range estimators.STEs() {
+		names = append(names, STE(k.Name))
+	}
+	return names
+}
+
+// optionsFor lists the options of the methods that fit and of all gradient estimators.
+func optionsFor(fits func(estimators.Method) bool) (names []string) {
+	add := func(options []estimators.Option) {
+		for _, o := range options {
+			if !slices.Contains(names, o.Name) {
+				names = append(names, o.Name)
+			}
+		}
+	}
+	for _, m := range estimators.Methods() {
+		if fits(m) {
+			add(m.Options)
+		}
+	}
+	for _, k := range estimators.STEs() {
+		add(k.Options)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,46 @@
+package estimators
+
+import (
+	"fmt"
+	"math"
+)
+
+// absMeans is mean|x| of the tensor (1 scale) or of each channel, in float64; 0 without elements. It is an error if x
+// is not finite.
+func absMeans(x []float32, scales int) ([]float64, error) {
+	if err := checkChannels("scale", scales, len(x)); err != nil {
+		return nil, err
+	}
+	means := make([]float64, scales)
+	for i := 0; i < len(x); i += scales {
+		for c := range means {
+			means[c] += math.Abs(float64(x[i+c]))
+		}
+	}
+	for c, sum := range means {
+		if !(sum <= math.MaxFloat64) {
+			return nil, fmt.Errorf("mean|x| of channel %d is %v; expected finite x", c, sum)
+		}
+		means[c] = sum / float64(max(len(x)/scales, 1))
+	}
+	return means, nil
+}
+
+// absScale is mean|x| as the scale of binary weights: at least [MinScale], which all-zero data gets.
+func absScale(x []float32, scales int) ([]float32, error) {
+	means, err := absMeans(x, scales)
+	scale := make([]float32, len(means))
+	for c, mean := range means {
+		scale[c] = max(float32(mean), MinScale)
+	}
+	return scale, err
+}
+
+// copyStep writes the scale to a step of its length.
+func copyStep(step, scale []float32) error {
+	if len(step) != len(scale) {
+		return fmt.Errorf("a step of %d elements; expected %d, one for each scale", len(step), len(scale))
+	}
+	copy(step, scale)
+	return nil
+}

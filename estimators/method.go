@@ -1,0 +1,115 @@
+package estimators
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Method is an estimator that a config can name. Each method registers itself from its own file; schemas, tables in the
+// documentation and error messages come from here.
+type Method struct {
+	Name   string // in configs, such as "pact"
+	Source string // such as "Choi et al. 2018, arXiv 1805.06085, section 3"
+	Doc    string // one sentence
+
+	Weights, Activations bool // what it may quantize
+	MinBits, MaxBits     int
+
+	// STEs are the gradient estimators of the rounding that the method combines with, its paper's first; none for a
+	// method whose gradient is its own.
+	STEs []string
+
+	Options []Option // numbers that a config may set and schedule
+
+	// New returns the estimator of one tensor. The spec has values for all options, and an STE of STEs.
+	New func(s Spec) (Estimator, error)
+}
+
+// Option is a number of a method or of an STE.
+type Option struct {
+	Name, Doc         string
+	Default, Min, Max float64 // Min and Max are allowed themselves
+}
+
+// Options are values by name.
+type Options map[string]float64
+
+// Spec is what a config says about one tensor that a method quantizes.
+type Spec struct {
+	Range
+	Scales  int  // 1, or one for each channel
+	Weights bool // of weights, not of activations
+	N       int  // elements in LSQ's gradient scale, 0 for those that share one scale
+	STE     STE
+	Options Options
+}
+
+var methods []Method
+
+// register adds a method; its file calls it for a package variable. It returns the name.
+func register(m Method) string {
+	methods = append(methods, m)
+	return m.Name
+}
+
+// Methods returns all methods by name.
+func Methods() []Method {
+	return slices.SortedFunc(slices.Values(methods), func(a, b Method) int { return compareNames(a.Name, b.Name) })
+}
+
+// MethodNamed returns the method of that name.
+func MethodNamed(name string) (Method, error) {
+	for _, m := range methods {
+		if m.Name == name {
+			return m, nil
+		}
+	}
+	return Method{}, fmt.Errorf("estimators: no method %q", name)
+}
+
+func compareNames(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// STE is a gradient estimator of a rounding or of a sign: what stands for its derivative, which is 0 almost everywhere.
+type STE interface {
+	// Grad returns dL/dv, given g = dL/dq, the input v of the rounding, its output q, and the ends of the levels
+	// between which it rounds: lo <= q <= hi. All are in steps: v = x/s. For a sign, q is -1 or 1, lo = -1 and hi = 1.
+	Grad(g, v, q, lo, hi float32) float32
+}
+
+// STEKind is a gradient estimator that a config can name.
+type STEKind struct {
+	Name, Source, Doc string
+	Options           []Option
+	New               func(o Options) (STE, error)
+}
+
+var stes []STEKind
+
+// registerSTE adds an STE; its file calls it for a package variable. It returns the name.
+func registerSTE(k STEKind) string {
+	stes = append(stes, k)
+	return k.Name
+}
+
+// STEs returns all gradient estimators by name.
+func STEs() []STEKind {
+	return slices.SortedFunc(slices.Values(stes), func(a, b STEKind) int { return compareNames(a.Name, b.Name) })
+}
+
+// STENamed returns the gradient estimator of that name.
+func STENamed(name string) (STEKind, error) {
+	for _, k := range stes {
+		if k.Name == name {
+			return k, nil
+		}
+	}
+	return STEKind{}, fmt.Errorf("estimators: no gradient estimator %q", name)
+}

@@ -1,0 +1,213 @@
+package layers
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
+)
+
+// method is a quantizer that runs on package estimators alone, as every method can; those with kernels do without it.
+type method struct {
+	spec    configs.TensorSpec
+	place   configs.Place
+	learned []*Param
+	state   []*Buffer
+	updates *Buffer // how many times the state was updated, an array of one
+	clock   *clock
+	name    string
+}
+
+// clock is where training stands: what schedules and random numbers depend on.
+type clock struct {
+	seed     uint64
+	step     int
+	progress float64 // from 0 to 1
+}
+
+// newMethod returns the method of the tensor called name, which has size elements if it is a weight.
+func newMethod(name string, spec configs.TensorSpec, place configs.Place, size int) (*method, error) {
+	m := &method{spec: spec, place: place, clock: &clock{}, name: name}
+	est, err := spec.NewEstimator(place, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	for _, l := range est.Params() {
+		p := newParam(name+"_quantizer."+l.Name, Scales, l.Len)
+		if l.Positive {
+			p.Floor = estimators.MinScale
+		}
+		m.learned = append(m.learned, p)
+	}
+	if s, ok := est.(estimators.Stateful); ok {
+		for _, l := range s.State(size) {
+			m.state = append(m.state, &Buffer{Name: name + "_quantizer." + l.Name, Data: make([]float32, l.Len)})
+		}
+		m.updates = &Buffer{Name: name + "_quantizer.updates", Data: []float32{0}}
+	}
+	return m, nil
+}
+
+// estimator returns the method as it is now. draw numbers what draws at random in a step; in evaluation nothing does.
+func (m *method) estimator(train bool, draw int) (estimators.Estimator, error) {
+	est, err := m.spec.NewEstimator(m.place, m.clock.progress)
+	if err != nil {
+		return nil, err
+	}
+	if s, ok := est.(estimators.Stateful); ok {
+		est = s.WithState(m.buffers())
+	}
+	if r, ok := est.(estimators.Random); ok && train {
+		h := fnv.New64a()
+		fmt.Fprint(h, m.clock.seed, m.name, m.clock.step, draw)
+		est = r.Seeded(h.Sum64())
+	}
+	return est, nil
+}
+
+func (m *method) params() estimators.Params {
+	p := make(estimators.Params, len(m.learned))
+	for i, l := range m.learned {
+		p[i] = l.Data()
+	}
+	return p
+}
+
+func (m *method) buffers() estimators.Params {
+	p := make(estimators.Params, len(m.state))
+	for i, b := range m.state {
+		p[i] = b.Data
+	}
+	return p
+}
+
+// update moves the arrays that do not follow gradients.
+func (m *method) update(x []float32) error {
+	est, err := m.spec.NewEstimator(m.place, m.clock.progress)
+	if err != nil {
+		return err
+	}
+	s, ok := est.(estimators.Stateful)
+	if !ok {
+		return nil
+	}
+	if err := s.Update(m.buffers(), x, m.params(), int(m.updates.Data[0])); err != nil {
+		return err
+	}
+	m.updates.Data[0]++
+	return nil
+}
+
+// integer returns the estimator as one whose outputs are integers that a byte holds, or nil.
+func (m *method) integer(est estimators.Estimator) estimators.Integer {
+	i, ok := est.(estimators.Integer)
+	switch {
+	case !ok:
+		return nil
+	case m.place.Weights && (i.Qn() < math.MinInt8 || i.Qp() > math.MaxInt8):
+		return nil
+	case !m.place.Weights && (i.Qp()-min(i.Qn(), 0) > math.MaxUint8):
+		return nil
+	}
+	return i
+}
+
+// integral tells that the method gives codes.
+func (m *method) integral() bool {
+	est, err := m.spec.NewEstimator(m.place, 0)
+	return err == nil && m.integer(est) != nil
+}
+
+// shift is what codes of activations are stored with: code + shift >= 0.
+func (m *method) shift() int {
+	if est, err := m.spec.NewEstimator(m.place, 0); err == nil {
+		if i := m.integer(est); i != nil {
+			return -min(i.Qn(), 0)
+		}
+	}
+	return 0
+}
+
+// prepare starts the parameters from x, if that has not been done, and brings the state and the quantizer's scale up to
+// date. A scale that is not 0 marks what is prepared.
+func (q *Quantizer) prepare(train bool, x []float32) error {
+	m := q.method
+	if !q.Calibrated() {
+		if !train {
+			return fmt.Errorf("the quantizer has no parameters; train or calibrate the network first")
+		}
+		est, err := m.spec.NewEstimator(m.place, m.clock.progress)
+		if err == nil && len(m.learned) > 0 {
+			err = est.Init(m.params(), x)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if train {
+		if err := m.update(x); err != nil {
+			return err
+		}
+	}
+	return q.measure(x)
+}
+
+// measure writes the scale of the codes of x.
+func (q *Quantizer) measure(x []float32) error {
+	est, err := q.method.estimator(false, 0)
+	if err != nil {
+		return err
+	}
+	s := q.Scale.Data()
+	if i := q.method.integer(est); i != nil {
+		return i.Step(s, x, q.method.params())
+	}
+	for c := range s {
+		s[c] = 1
+	}
+	return nil
+}
+
+// penalize adds what a method's own penalty on its parameters gives their gradients.
+func (m *method) penalize(est estimators.Estimator, dp estimators.Params) {
+	e, ok := est.(estimators.Penalized)
+	if !ok {
+		return
+	}
+	for i, d := range e.Decay() {
+		for j, v := range m.learned[i].Data() {
+			dp[i][j] += float32(d) * v
+		}
+	}
+}
+
+// integral tells that the quantizer gives codes.
+func (q *Quantizer) integral() bool { return q.method == nil || q.method.integral() }
+
+// refresh brings the scale of weights that derives from them up to date.
+func (q *Quantizer) refresh(w []float32) error {
+	if q.method == nil {
+		return nil
+	}
+	return q.measure(w)
+}
+
+// codeBits is the number of bits that hold the codes of weights: some methods
+// have levels that are not consecutive.
+func (q *Quantizer) codeBits() int {
+	if q.method == nil {
+		return q.Bits
+	}
+	est, err := q.method.spec.NewEstimator(q.method.place, 0)
+	if err != nil {
+		return q.Bits
+	}
+	i := q.method.integer(est)
+	r := estimators.Range{Bits: q.Bits, Signed: true}
+	for r.Qn() > i.Qn() || r.Qp() < i.Qp() {
+		r.Bits++
+	}
+	return r.Bits
+}

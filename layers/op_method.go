@@ -1,0 +1,282 @@
+package layers
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// The operations of methods that run on package estimators: weights whole, activations picture by picture.
+
+// args appends the learned parameters to the inputs of an operation.
+func (m *method) args(c *Context, in []graph.Arg, nodes []*G.Node) ([]graph.Arg, []*G.Node) {
+	for _, p := range m.learned {
+		in, nodes = append(in, f32(1)), append(nodes, c.node(p))
+	}
+	return in, nodes
+}
+
+// gradientBuffers are the auxiliary outputs of a gradient: one for each learned parameter.
+func (m *method) gradientBuffers([]tensor.Shape) []graph.Buffer {
+	var b []graph.Buffer
+	for _, p := range m.learned {
+		b = append(b, graph.Buffer{Dtype: tensor.Float32, Shape: p.Value.Shape().Clone()})
+	}
+	return b
+}
+
+func auxParams(k *graph.Call) estimators.Params {
+	var p estimators.Params
+	for _, a := range k.Aux {
+		p = append(p, a.Float32s())
+	}
+	return p
+}
+
+// wrt marks the tensor and the learned parameters as what gradients are for.
+func (m *method) wrt() []bool {
+	w := make([]bool, 1+len(m.learned))
+	for i := range w {
+		w[i] = true
+	}
+	return w
+}
+
+// gradients lists dx and the auxiliary outputs of its node.
+func (m *method) gradients(c *Context, dx *G.Node) []*G.Node {
+	all := []*G.Node{dx}
+	for i := range m.learned {
+		all = append(all, c.B.Aux(dx, i))
+	}
+	return all
+}
+
+// methodWeights quantizes weights: codes in int8, or float32 if the method has none.
+func (q *Quantizer) methodWeights(c *Context, w *Param) *G.Node {
+	m, rank := q.method, w.Value.Dims()
+	out := f32(rank)
+	var scratch []int32
+	if m.integral() {
+		out, scratch = i8(rank), make([]int32, w.Value.Shape().TotalSize())
+	}
+	in, nodes := m.args(c, []graph.Arg{f32(rank)}, []*G.Node{c.node(w)})
+	return c.B.Apply(graph.Op{
+		Name: "quantize weights", Layer: q.Name, Attrs: fmt.Sprint(m.spec), In: in, Out: out, Shape: sameShape(0),
+		Forward: func(k *graph.Call) error {
+			if err := q.prepare(c.Train, k.F32(0)); err != nil {
+				return err
+			}
+			est, err := m.estimator(c.Train, 0)
+			if err != nil {
+				return err
+			}
+			if scratch == nil {
+				return est.Forward(k.OutF32(), k.F32(0), m.params())
+			}
+			return weightCodes(k.OutI8(), scratch, k.F32(0), m.integer(est), m.params())
+		},
+		Wrt: m.wrt(),
+		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
+			args, nodes := m.args(c, []graph.Arg{f32(rank), f32(rank)}, []*G.Node{in[0], dout})
+			return m.gradients(c, c.B.Apply(graph.Op{
+				Name: "quantize weights gradient", Layer: q.Name, Attrs: fmt.Sprint(m.spec), In: args, Out: f32(rank), Shape: sameShape(0), InPlace: 2,
+				Aux: m.gradientBuffers,
+				Forward: func(k *graph.Call) error {
+					est, err := m.estimator(true, 0)
+					if err != nil {
+						return err
+					}
+					dp := auxParams(k)
+					if err := est.Backward(k.OutF32(), dp, k.F32(0), k.F32(1), m.params()); err != nil {
+						return err
+					}
+					m.penalize(est, dp)
+					return nil
+				},
+			}, nodes...))
+		},
+	}, nodes...)
+}
+
+// methodActivations quantizes activations: codes in uint8, or float32 if the method has none.
+func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
+	m, rank, shape := q.method, x.Dims(), x.Shape()
+	m.place.N = q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
+	out := pictures(rank)
+	if m.integral() {
+		out = codes(rank)
+	}
+	in, nodes := m.args(c, []graph.Arg{pictures(rank)}, []*G.Node{x})
+	y := c.B.Apply(graph.Op{
+		Name: "quantize by " + string(q.Estimator), Layer: q.Name, Attrs: fmt.Sprint(m.spec), In: in, Out: out, Shape: sameShape(0), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			l := &methodLoop{method: m, train: c.Train}
+			return graph.Loop{Body: l, After: l.failure, Before: func() error {
+				if !q.Calibrated() && k.Fused {
+					return fmt.Errorf("the quantizer has no parameters; train or calibrate the network first")
+				}
+				whole := func() []float32 { return k.F32(0) }
+				if k.Fused {
+					whole = func() []float32 { return nil }
+				}
+				if err := q.prepareActivations(c.Train, whole); err != nil {
+					return err
+				}
+				l.x = k.Pictures(0)
+				if out.Dtype == tensor.Uint8 {
+					l.codes = k.OutCodes()
+				} else {
+					l.y = k.OutPictures()
+				}
+				return l.start(k.Workers)
+			}}
+		},
+		Wrt: m.wrt(),
+		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
+			args, nodes := m.args(c, []graph.Arg{pictures(rank), pictures(rank)}, []*G.Node{in[0], dout})
+			return m.gradients(c, c.B.Apply(graph.Op{
+				Name: "quantize by " + string(q.Estimator) + ": gradient", Layer: q.Name, Attrs: fmt.Sprint(m.spec),
+				In: args, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool, Aux: m.gradientBuffers,
+				Loop: func(k *graph.Call) graph.Loop {
+					l := &methodGradient{method: m, n: shape[0]}
+					return graph.Loop{
+						Body:   l,
+						Before: func() error { l.dx, l.x, l.dy = k.OutPictures(), k.Pictures(0), k.Pictures(1); return l.start() },
+						After:  func() error { return l.finish(auxParams(k)) },
+					}
+				},
+			}, nodes...))
+		},
+	}, nodes...)
+	if out.Dtype == tensor.Uint8 {
+		return Value{codes: y, quant: q}
+	}
+	return Value{float: y}
+}
+
+// prepareActivations is prepare for the first batch, on which the state of a method is found; later batches leave it.
+func (q *Quantizer) prepareActivations(train bool, whole func() []float32) error {
+	if !q.Calibrated() {
+		return q.prepare(train, whole())
+	}
+	return q.measure(nil)
+}
+
+// methodLoop is the forward pass over pictures.
+type methodLoop struct {
+	kernels.Each
+	method *method
+	train  bool
+	x, y   kernels.Pictures[float32]
+	codes  kernels.Pictures[uint8]
+
+	scratch [][]int32 // of each worker
+	errs    []error   // the first of each worker
+}
+
+func (l *methodLoop) start(workers int) error {
+	if l.scratch == nil {
+		l.scratch, l.errs = make([][]int32, workers), make([]error, workers)
+		l.Do = l.picture
+	}
+	clear(l.errs)
+	_, err := l.method.estimator(l.train, 0)
+	return err
+}
+
+func (l *methodLoop) picture(s *kernels.Scratch, n int) {
+	err := l.quantize(s, n)
+	if w := s.Worker(); err != nil && l.errs[w] == nil {
+		l.errs[w] = err
+	}
+}
+
+func (l *methodLoop) quantize(s *kernels.Scratch, n int) error {
+	est, err := l.method.estimator(l.train, n)
+	if err != nil {
+		return err
+	}
+	x := l.x.At(s, n)
+	if l.codes.Data == nil {
+		return est.Forward(l.y.At(s, n), x, l.method.params())
+	}
+	codes := &l.scratch[s.Worker()]
+	if len(*codes) < len(x) {
+		*codes = make([]int32, len(x))
+	}
+	i := l.method.integer(est)
+	if err := i.Quantize((*codes)[:len(x)], nil, x, l.method.params()); err != nil {
+		return err
+	}
+	y, shift := l.codes.At(s, n), -min(i.Qn(), 0)
+	for j, v := range (*codes)[:len(x)] {
+		y[j] = uint8(int(v) + shift)
+	}
+	return nil
+}
+
+// failure returns the first error of a picture.
+func (l *methodLoop) failure() error {
+	for _, err := range l.errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// methodGradient is the backward pass over pictures. The parameters' gradients are added up over pictures in order.
+type methodGradient struct {
+	kernels.Each
+	method    *method
+	n         int
+	dx, x, dy kernels.Pictures[float32]
+	parts     []estimators.Params // of each picture
+	errs      []error
+}
+
+func (l *methodGradient) start() error {
+	if l.parts == nil {
+		l.parts, l.errs = make([]estimators.Params, l.n), make([]error, l.n)
+		for i := range l.parts {
+			for _, p := range l.method.learned {
+				l.parts[i] = append(l.parts[i], make([]float32, len(p.Data())))
+			}
+		}
+		l.Do = func(s *kernels.Scratch, n int) {
+			est, err := l.method.estimator(true, n)
+			if err == nil {
+				err = est.Backward(l.dx.At(s, n), l.parts[n], l.x.At(s, n), l.dy.At(s, n), l.method.params())
+			}
+			l.errs[n] = err
+		}
+	}
+	return nil
+}
+
+func (l *methodGradient) finish(dp estimators.Params) error {
+	for _, err := range l.errs {
+		if err != nil {
+			return err
+		}
+	}
+	for i := range dp {
+		for j := range dp[i] {
+			sum := 0.0
+			for n := range l.parts {
+				sum += float64(l.parts[n][i][j])
+			}
+			dp[i][j] = float32(sum)
+		}
+	}
+	est, err := l.method.estimator(true, 0)
+	if err == nil {
+		l.method.penalize(est, dp)
+	}
+	return err
+}
