@@ -106,8 +106,6 @@ func (c *Conv) prepare(r *Runner) kernels.Loop {
 	_, largest := in.Range()
 	return &kernels.IntForward{
 		Weights: kernels.PackIntWeights(nil, c.geometry(r.net), c.Weights, largest), Codes: r.codes[c.In], ZeroPoint: in.ZeroPoint, Bias: c.Bias,
-		Sums: func(s *kernels.Scratch, i int, acc []int32) {
-			kernels.Requantize(dst.At(s, i), acc, c.Multiplier, float32(out.ZeroPoint), float32(c.Lo), float32(c.Hi))
-		},
+		Requant: kernels.Requantization{Y: dst, Multiplier: c.Multiplier, ZeroPoint: float32(out.ZeroPoint), Lo: float32(c.Lo), Hi: float32(c.Hi)},
 	}
 }

@@ -36,7 +36,9 @@ func (q *Requantize) prepare(r *Runner) kernels.Loop {
 	in := r.net.Tensors[q.In]
 	from, to := kernels.Step{Scale: in.Scale, ZeroPoint: in.ZeroPoint}, r.net.Tensors[q.Out].step(q.Lo, q.Hi)
 	src, dst := r.codes[q.In], r.codes[q.Out]
-	return each(func(s *kernels.Scratch, i int) { kernels.RequantizeCodesRow(dst.At(s, i), src.At(s, i), &from, &to) })
+	m := &kernels.CodeMap{}
+	m.Set(from, to)
+	return each(func(s *kernels.Scratch, i int) { m.Row(dst.At(s, i), src.At(s, i)) })
 }
 
 // step is the quantizer with the codes lo..hi of the tensor. The bounds of a

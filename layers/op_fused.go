@@ -206,10 +206,10 @@ func (q *Quantizer) requantize(c *Context, v Value) Value {
 		In: []graph.Arg{codes(rank), f32(1), f32(1)}, Out: codes(rank), Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, y kernels.Pictures[uint8]
-			var source, to kernels.Step
+			codes := &kernels.CodeMap{}
 			return graph.Loop{
 				Before: func() error {
-					source = from.step(k.F32(1)[0])
+					source := from.step(k.F32(1)[0])
 					if err := q.ready(c, k, false, func() []float32 {
 						real := make([]float32, len(k.U8(0)))
 						kernels.DequantizeRow(real, k.U8(0), &source)
@@ -217,10 +217,11 @@ func (q *Quantizer) requantize(c *Context, v Value) Value {
 					}); err != nil {
 						return err
 					}
-					x, y, to = k.Codes(0), k.OutCodes(), q.step(k.F32(2)[0])
+					x, y = k.Codes(0), k.OutCodes()
+					codes.Set(source, q.step(k.F32(2)[0]))
 					return nil
 				},
-				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) { kernels.RequantizeCodesRow(y.At(s, i), x.At(s, i), &source, &to) }},
+				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) { codes.Row(y.At(s, i), x.At(s, i)) }},
 			}
 		},
 		Wrt: []bool{true, false, true},

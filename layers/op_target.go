@@ -65,9 +65,7 @@ func (i *integerSum) codes(c *Context, q *Quantizer, relu bool) Value {
 				y, z := k.OutCodes(), float32(q.zeroPoint())
 				lo, hi := q.bounds(relu)
 				l.Weights, l.Codes, l.ZeroPoint, l.Bias = packed, k.Codes(0), i.qx.zeroPoint(), f.Bias
-				l.Sums = func(s *kernels.Scratch, n int, acc []int32) {
-					kernels.Requantize(y.At(s, n), acc, multiplier, z, float32(lo), float32(hi))
-				}
+				l.Requant = kernels.Requantization{Y: y, Multiplier: multiplier, ZeroPoint: z, Lo: float32(lo), Hi: float32(hi)}
 				return f.Check()
 			}}
 		},

@@ -109,14 +109,20 @@ type IntForward struct {
 	ZeroPoint uint8
 	Bias      []int32 // may be nil
 	Y         Pictures[float32]
-	Scale     []float32                            // Y = Scale*acc, unless Sums is set
-	Sums      func(s *Scratch, n int, acc []int32) // takes the sums instead
+	Scale     []float32                            // Y = Scale*acc, unless
+	Requant   Requantization                       // its Y takes codes, or
+	Sums      func(s *Scratch, n int, acc []int32) // takes the sums
 	init      []int32
 	starts    [4][]int32 // init of bits: see bitWeights.start
+	padded    [][]uint8  // of each worker: a picture with its border, which stays
+	border    uint8
 }
 
 // Begin implements Loop.
-func (l *IntForward) Begin(*Pool) {
+func (l *IntForward) Begin(p *Pool) {
+	if l.Weights.group == 4 {
+		l.pad(p.Threads())
+	}
 	if w := l.Weights; w.group == 32 {
 		w.bits.start(&l.starts, &w.g, l.ZeroPoint, l.Bias)
 		return
@@ -127,6 +133,20 @@ func (l *IntForward) Begin(*Pool) {
 		if c < len(l.Bias) {
 			l.init[c] += l.Bias[c]
 		}
+	}
+}
+
+// pad gives each worker a picture whose border holds the zero point.
+func (l *IntForward) pad(workers int) {
+	g := &l.Weights.g
+	size := g.padH() * g.padW() * l.Weights.cin
+	if len(l.padded) == workers && len(l.padded[0]) == size && l.border == l.ZeroPoint {
+		return
+	}
+	l.padded, l.border = make([][]uint8, workers), l.ZeroPoint
+	for i := range l.padded {
+		l.padded[i] = alignedBytes(size)
+		fill(l.padded[i], l.ZeroPoint)
 	}
 }
 
@@ -145,8 +165,11 @@ func (l *IntForward) Picture(s *Scratch, _, n int) {
 	case 4:
 		x := codes
 		if g.Pad > 0 || w.cin != g.Cin {
-			x = s.bytes(0, size)
-			padCodes(x, codes, g, w.cin, l.ZeroPoint)
+			x = l.padded[s.worker]
+			insertCodes(x, codes, g, w.cin)
+		}
+		if l.finish(s, n, x) {
+			return
 		}
 		runInts(s, w, acc, l.init, x, w.bytes)
 	default:
@@ -154,9 +177,12 @@ func (l *IntForward) Picture(s *Scratch, _, n int) {
 		padCodes(x, codes, g, w.cin, l.ZeroPoint)
 		runInts(s, w, acc, l.init, x, w.words)
 	}
-	if l.Sums != nil {
+	switch q := &l.Requant; {
+	case l.Sums != nil:
 		l.Sums(s, n, acc)
-	} else {
+	case q.Y.Data != nil:
+		Requantize(q.Y.At(s, n), acc, q.Multiplier, q.ZeroPoint, q.Lo, q.Hi)
+	default:
 		scaleInts(l.Y.At(s, n), acc, l.Scale)
 	}
 }
@@ -201,13 +227,21 @@ func padCodes[T uint8 | int16](dst []T, src []uint8, g *Conv, cin int, zeroPoint
 	rowLen, left := g.padW()*cin, g.Pad*cin
 	border := dst[:g.Pad*rowLen]
 	fill(border, T(zeroPoint))
-	for i := 0; i < g.H; i++ {
+	for i := range g.H {
 		d := dst[(i+g.Pad)*rowLen:][:rowLen]
 		copy(d[:left], border)
-		copyCodes(d[left:rowLen-left], src[i*g.W*g.Cin:][:g.W*g.Cin], g.Cin, cin)
 		copy(d[rowLen-left:], border)
 	}
 	copy(dst[(g.Pad+g.H)*rowLen:], border)
+	insertCodes(dst, src, g, cin)
+}
+
+// insertCodes is padCodes for a dst that has its border.
+func insertCodes[T uint8 | int16](dst []T, src []uint8, g *Conv, cin int) {
+	rowLen, left := g.padW()*cin, g.Pad*cin
+	for i := range g.H {
+		copyCodes(dst[(i+g.Pad)*rowLen+left:][:g.W*cin], src[i*g.W*g.Cin:][:g.W*g.Cin], g.Cin, cin)
+	}
 }
 
 // copyCodes copies src (pixels, from) into dst (pixels, to), to >= from.

@@ -76,6 +76,22 @@ func convRowBytes(a *row[uint8, int8, int32]) {
 	}
 }
 
+// finishes tells that convRowFinished is there.
+func finishes() bool { return level == avx512 && hasVNNI }
+
+func convRowFinished(a *finishedRow) {
+	switch {
+	case a.codes == nil && a.blocks == 2:
+		convRowScaledPairAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.wBlock, a.factors)
+	case a.codes == nil:
+		convRowScaledAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.factors)
+	case a.blocks == 2:
+		convRowCodesPairAVX512(a.codes, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.wBlock, a.factors, a.zeroPoint, a.lo, a.hi)
+	default:
+		convRowCodesAVX512(a.codes, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.factors, a.zeroPoint, a.lo, a.hi)
+	}
+}
+
 func convRowWords(a *row[int16, int16, int32]) {
 	if level == generic {
 		convRowWordsGeneric(a)
@@ -141,4 +157,17 @@ func fmaPeak(n int) (flops int) {
 		return n * 12 * 8 * 2
 	}
 	return fmaPeakGeneric(n)
+}
+
+// hasVBMI is whether the CPU looks bytes up in a table of 128.
+var hasVBMI = cpu.X86.HasAVX512VBMI
+
+// mapBytes looks whole vectors up and returns how many bytes are done.
+func mapBytes(y, x []uint8, table *[256]uint8) int {
+	n := len(x) &^ 63
+	if level != avx512 || !hasVBMI || n == 0 {
+		return 0
+	}
+	mapBytesRowAVX512(&y[0], &x[0], &table[0], n)
+	return n
 }

@@ -109,12 +109,6 @@ func (l *ResidualSums) End(*Pool) {
 	l.Scale, l.BranchScale = totals(l.Sum, l.Dot, l.part, l.N, len(l.A), 2*lanes)
 }
 
-// RequantizeCodesRow moves codes from one quantizer to another, by way of the
-// real value.
-func RequantizeCodesRow(codes, stream []uint8, from, to *Step) {
-	requantizeCodesRow(codes[:len(stream)], stream, from, to)
-}
-
 // CodeSum is the sum of two tensors' codes, in a third one's:
 //
 //	sum  = float32(a - ZeroA)*RatioA + float32(b - ZeroB)*RatioB
@@ -140,7 +134,7 @@ func AddCodesRow(codes, a, b []uint8, q *CodeSum) {
 	addCodesRow(codes[:len(a)], a, b[:len(a)], q)
 }
 
-// RequantizeGrad is the Loop of the backward pass over RequantizeCodesRow, like
+// RequantizeGrad is the Loop of the backward pass over [CodeMap], like
 // StepGrad.
 type RequantizeGrad struct {
 	anyCut

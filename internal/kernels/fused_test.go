@@ -83,7 +83,9 @@ func TestFusedPassesEqualTheirParts(t *testing.T) {
 		same("residual sum", sum, sum2)
 		same("residual dot", dot, dot2)
 
-		RequantizeCodesRow(codes, stream, &from, &to)
+		var m CodeMap
+		m.Set(from, to)
+		m.Row(codes, stream)
 		dequantizeRow(x, stream, from.ZeroPoint, from.Scale)
 		quantizeRow(want, x, &to)
 		sameCodes("requantize")

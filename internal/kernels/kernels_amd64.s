@@ -3279,6 +3279,5424 @@ done:
 	VZEROUPPER
 	RET
 
+// func convRowScaledAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, scale *float32)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·convRowScaledAVX512(SB), NOSPLIT, $24-88
+	MOVQ y+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ xPix+64(FP), DX
+	MOVQ yPix+72(FP), BX
+	SHLQ $0x02, BX
+	MOVQ pixels+32(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xRow+56(FP), SI
+	MOVQ SI, 16(SP)
+	LEAQ (DX)(DX*2), SI
+	LEAQ (DX)(DX*4), DI
+	LEAQ (SI)(DX*4), R8
+
+next:
+	MOVQ  (SP), R9
+	TESTQ R9, R9
+	JZ    done
+	CMPQ  R9, $0x10
+	JBE   sized
+	CMPQ  R9, $0x20
+	JAE   full
+	INCQ  R9
+	SHRQ  $0x01, R9
+	JMP   sized
+
+full:
+	MOVQ $0x00000010, R9
+
+sized:
+	SUBQ    R9, (SP)
+	CMPQ    R9, $0x10
+	JEQ     tile16
+	CMPQ    R9, $0x0f
+	JEQ     tile15
+	CMPQ    R9, $0x0e
+	JEQ     tile14
+	CMPQ    R9, $0x0d
+	JEQ     tile13
+	CMPQ    R9, $0x0c
+	JEQ     tile12
+	CMPQ    R9, $0x0b
+	JEQ     tile11
+	CMPQ    R9, $0x0a
+	JEQ     tile10
+	CMPQ    R9, $0x09
+	JEQ     tile9
+	CMPQ    R9, $0x08
+	JEQ     tile8
+	CMPQ    R9, $0x07
+	JEQ     tile7
+	CMPQ    R9, $0x06
+	JEQ     tile6
+	CMPQ    R9, $0x05
+	JEQ     tile5
+	CMPQ    R9, $0x04
+	JEQ     tile4
+	CMPQ    R9, $0x03
+	JEQ     tile3
+	CMPQ    R9, $0x02
+	JEQ     tile2
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row1:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k1:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	DECQ         R13
+	JNZ          k1
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row1
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x01, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile2:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row2:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k2:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k2
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row2
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x02, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile3:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row3:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k3:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k3
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row3
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x03, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile4:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row4:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k4:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k4
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row4
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x04, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile5:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row5:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k5:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k5
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row5
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x05, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile6:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row6:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k6:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k6
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row6
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x06, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile7:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row7:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k7:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k7
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row7
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x07, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile8:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row8:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k8:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k8
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row8
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x08, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile9:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row9:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k9:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k9
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row9
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x09, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile10:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row10:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k10:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k10
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row10
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VMOVUPS      Z9, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0a, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile11:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row11:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k11:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k11
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row11
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VMOVUPS      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VMOVUPS      Z10, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0b, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile12:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row12:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k12:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k12
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row12
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VMOVUPS      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VMOVUPS      Z10, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z28, Z11, Z11
+	VMOVUPS      Z11, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0c, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile13:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row13:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k13:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	VPBROADCASTD (R11)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k13
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row13
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VMOVUPS      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VMOVUPS      Z10, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z28, Z11, Z11
+	VMOVUPS      Z11, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0d, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile14:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row14:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k14:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	VPBROADCASTD (R11)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPBROADCASTD (R12)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z13
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k14
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row14
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VMOVUPS      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VMOVUPS      Z10, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z28, Z11, Z11
+	VMOVUPS      Z11, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z28, Z13, Z13
+	VMOVUPS      Z13, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0e, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile15:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row15:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k15:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	VPBROADCASTD (R11)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPBROADCASTD (R12)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z13
+	VPBROADCASTD (R11)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z14
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k15
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row15
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VMOVUPS      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VMOVUPS      Z10, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z28, Z11, Z11
+	VMOVUPS      Z11, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z28, Z13, Z13
+	VMOVUPS      Z13, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z28, Z14, Z14
+	VMOVUPS      Z14, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0f, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile16:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row16:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k16:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	VPBROADCASTD (R11)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPBROADCASTD (R12)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z13
+	VPBROADCASTD (R11)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z14
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z15
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k16
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row16
+	MOVQ         scale+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VMOVUPS      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VMOVUPS      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VMOVUPS      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VMOVUPS      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VMOVUPS      Z10, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z28, Z11, Z11
+	VMOVUPS      Z11, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z28, Z13, Z13
+	VMOVUPS      Z13, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z28, Z14, Z14
+	VMOVUPS      Z14, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z28, Z15, Z15
+	VMOVUPS      Z15, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x10, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
+// func convRowCodesAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, mult *float32, zeroPoint float32, lo float32, hi float32)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·convRowCodesAVX512(SB), NOSPLIT, $24-100
+	VBROADCASTSS zeroPoint+88(FP), Z24
+	VBROADCASTSS lo+92(FP), Z25
+	VBROADCASTSS hi+96(FP), Z26
+	MOVQ         y+0(FP), AX
+	MOVQ         x+16(FP), CX
+	MOVQ         xPix+64(FP), DX
+	MOVQ         yPix+72(FP), BX
+	MOVQ         pixels+32(FP), SI
+	MOVQ         SI, (SP)
+	MOVQ         xRow+56(FP), SI
+	MOVQ         SI, 16(SP)
+	LEAQ         (DX)(DX*2), SI
+	LEAQ         (DX)(DX*4), DI
+	LEAQ         (SI)(DX*4), R8
+
+next:
+	MOVQ  (SP), R9
+	TESTQ R9, R9
+	JZ    done
+	CMPQ  R9, $0x10
+	JBE   sized
+	CMPQ  R9, $0x20
+	JAE   full
+	INCQ  R9
+	SHRQ  $0x01, R9
+	JMP   sized
+
+full:
+	MOVQ $0x00000010, R9
+
+sized:
+	SUBQ    R9, (SP)
+	CMPQ    R9, $0x10
+	JEQ     tile16
+	CMPQ    R9, $0x0f
+	JEQ     tile15
+	CMPQ    R9, $0x0e
+	JEQ     tile14
+	CMPQ    R9, $0x0d
+	JEQ     tile13
+	CMPQ    R9, $0x0c
+	JEQ     tile12
+	CMPQ    R9, $0x0b
+	JEQ     tile11
+	CMPQ    R9, $0x0a
+	JEQ     tile10
+	CMPQ    R9, $0x09
+	JEQ     tile9
+	CMPQ    R9, $0x08
+	JEQ     tile8
+	CMPQ    R9, $0x07
+	JEQ     tile7
+	CMPQ    R9, $0x06
+	JEQ     tile6
+	CMPQ    R9, $0x05
+	JEQ     tile5
+	CMPQ    R9, $0x04
+	JEQ     tile4
+	CMPQ    R9, $0x03
+	JEQ     tile3
+	CMPQ    R9, $0x02
+	JEQ     tile2
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row1:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k1:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	DECQ         R13
+	JNZ          k1
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row1
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x01, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile2:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row2:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k2:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k2
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row2
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x02, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile3:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row3:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k3:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k3
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row3
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x03, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile4:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row4:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k4:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k4
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row4
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x04, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile5:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row5:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k5:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k5
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row5
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x05, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile6:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row6:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k6:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k6
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row6
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x06, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile7:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row7:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k7:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k7
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row7
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x07, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile8:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row8:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k8:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k8
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row8
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x08, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile9:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row9:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k9:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k9
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row9
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x09, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile10:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row10:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k10:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k10
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row10
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z24, Z9, Z9
+	VMAXPS       Z25, Z9, Z9
+	VMINPS       Z26, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0a, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile11:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row11:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k11:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k11
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row11
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z24, Z9, Z9
+	VMAXPS       Z25, Z9, Z9
+	VMINPS       Z26, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z24, Z10, Z10
+	VMAXPS       Z25, Z10, Z10
+	VMINPS       Z26, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0b, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile12:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row12:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k12:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k12
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row12
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z24, Z9, Z9
+	VMAXPS       Z25, Z9, Z9
+	VMINPS       Z26, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z24, Z10, Z10
+	VMAXPS       Z25, Z10, Z10
+	VMINPS       Z26, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z28, Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z24, Z11, Z11
+	VMAXPS       Z25, Z11, Z11
+	VMINPS       Z26, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0c, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile13:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row13:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k13:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	VPBROADCASTD (R11)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k13
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row13
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z24, Z9, Z9
+	VMAXPS       Z25, Z9, Z9
+	VMINPS       Z26, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z24, Z10, Z10
+	VMAXPS       Z25, Z10, Z10
+	VMINPS       Z26, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z28, Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z24, Z11, Z11
+	VMAXPS       Z25, Z11, Z11
+	VMINPS       Z26, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VRNDSCALEPS  $0x00, Z12, Z12
+	VADDPS       Z24, Z12, Z12
+	VMAXPS       Z25, Z12, Z12
+	VMINPS       Z26, Z12, Z12
+	VCVTPS2DQ    Z12, Z12
+	VPMOVDB      Z12, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0d, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile14:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row14:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k14:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	VPBROADCASTD (R11)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPBROADCASTD (R12)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z13
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k14
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row14
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z24, Z9, Z9
+	VMAXPS       Z25, Z9, Z9
+	VMINPS       Z26, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z24, Z10, Z10
+	VMAXPS       Z25, Z10, Z10
+	VMINPS       Z26, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z28, Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z24, Z11, Z11
+	VMAXPS       Z25, Z11, Z11
+	VMINPS       Z26, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VRNDSCALEPS  $0x00, Z12, Z12
+	VADDPS       Z24, Z12, Z12
+	VMAXPS       Z25, Z12, Z12
+	VMINPS       Z26, Z12, Z12
+	VCVTPS2DQ    Z12, Z12
+	VPMOVDB      Z12, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z28, Z13, Z13
+	VRNDSCALEPS  $0x00, Z13, Z13
+	VADDPS       Z24, Z13, Z13
+	VMAXPS       Z25, Z13, Z13
+	VMINPS       Z26, Z13, Z13
+	VCVTPS2DQ    Z13, Z13
+	VPMOVDB      Z13, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0e, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile15:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row15:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k15:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	VPBROADCASTD (R11)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPBROADCASTD (R12)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z13
+	VPBROADCASTD (R11)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z14
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k15
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row15
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z24, Z9, Z9
+	VMAXPS       Z25, Z9, Z9
+	VMINPS       Z26, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z24, Z10, Z10
+	VMAXPS       Z25, Z10, Z10
+	VMINPS       Z26, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z28, Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z24, Z11, Z11
+	VMAXPS       Z25, Z11, Z11
+	VMINPS       Z26, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VRNDSCALEPS  $0x00, Z12, Z12
+	VADDPS       Z24, Z12, Z12
+	VMAXPS       Z25, Z12, Z12
+	VMINPS       Z26, Z12, Z12
+	VCVTPS2DQ    Z12, Z12
+	VPMOVDB      Z12, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z28, Z13, Z13
+	VRNDSCALEPS  $0x00, Z13, Z13
+	VADDPS       Z24, Z13, Z13
+	VMAXPS       Z25, Z13, Z13
+	VMINPS       Z26, Z13, Z13
+	VCVTPS2DQ    Z13, Z13
+	VPMOVDB      Z13, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z28, Z14, Z14
+	VRNDSCALEPS  $0x00, Z14, Z14
+	VADDPS       Z24, Z14, Z14
+	VMAXPS       Z25, Z14, Z14
+	VMINPS       Z26, Z14, Z14
+	VCVTPS2DQ    Z14, Z14
+	VPMOVDB      Z14, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x0f, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+tile16:
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVAPS Z0, Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z0, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z0, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z0, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z0, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z0, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z0, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z0, Z15
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
+
+row16:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k16:
+	VMOVUPS      (R9), Z28
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z1
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z3
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z5
+	VPBROADCASTD (R11)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R12)(SI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R11)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	VPBROADCASTD (R11)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPBROADCASTD (R12)(SI*4), Z30
+	VPDPBUSD     Z28, Z30, Z13
+	VPBROADCASTD (R11)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z14
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z15
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k16
+	ADDQ         16(SP), R10
+	DECQ         8(SP)
+	JNZ          row16
+	MOVQ         mult+80(FP), R9
+	VMOVUPS      (R9), Z28
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z28, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z28, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z28, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z28, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z28, Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z24, Z9, Z9
+	VMAXPS       Z25, Z9, Z9
+	VMINPS       Z26, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z24, Z10, Z10
+	VMAXPS       Z25, Z10, Z10
+	VMINPS       Z26, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z28, Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z24, Z11, Z11
+	VMAXPS       Z25, Z11, Z11
+	VMINPS       Z26, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VRNDSCALEPS  $0x00, Z12, Z12
+	VADDPS       Z24, Z12, Z12
+	VMAXPS       Z25, Z12, Z12
+	VMINPS       Z26, Z12, Z12
+	VCVTPS2DQ    Z12, Z12
+	VPMOVDB      Z12, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z28, Z13, Z13
+	VRNDSCALEPS  $0x00, Z13, Z13
+	VADDPS       Z24, Z13, Z13
+	VMAXPS       Z25, Z13, Z13
+	VMINPS       Z26, Z13, Z13
+	VCVTPS2DQ    Z13, Z13
+	VPMOVDB      Z13, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z28, Z14, Z14
+	VRNDSCALEPS  $0x00, Z14, Z14
+	VADDPS       Z24, Z14, Z14
+	VMAXPS       Z25, Z14, Z14
+	VMINPS       Z26, Z14, Z14
+	VCVTPS2DQ    Z14, Z14
+	VPMOVDB      Z14, (AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z28, Z15, Z15
+	VRNDSCALEPS  $0x00, Z15, Z15
+	VADDPS       Z24, Z15, Z15
+	VMAXPS       Z25, Z15, Z15
+	VMINPS       Z26, Z15, Z15
+	VCVTPS2DQ    Z15, Z15
+	VPMOVDB      Z15, (AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x10, DX, R9
+	ADDQ         R9, CX
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
+// func convRowScaledPairAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int, scale *float32)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·convRowScaledPairAVX512(SB), NOSPLIT, $24-96
+	MOVQ y+0(FP), AX
+	MOVQ x+16(FP), CX
+	MOVQ xPix+64(FP), DX
+	MOVQ yPix+72(FP), BX
+	SHLQ $0x02, BX
+	MOVQ pixels+32(FP), SI
+	MOVQ SI, (SP)
+	MOVQ xRow+56(FP), SI
+	MOVQ SI, 16(SP)
+	MOVQ wBlock+80(FP), SI
+	LEAQ (DX)(DX*2), DI
+	LEAQ (DX)(DX*4), R8
+	LEAQ (DI)(DX*4), R8
+
+next:
+	MOVQ  (SP), R8
+	TESTQ R8, R8
+	JZ    done
+	CMPQ  R8, $0x08
+	JBE   sized
+	CMPQ  R8, $0x10
+	JAE   full
+	INCQ  R8
+	SHRQ  $0x01, R8
+	JMP   sized
+
+full:
+	MOVQ $0x00000008, R8
+
+sized:
+	SUBQ    R8, (SP)
+	CMPQ    R8, $0x08
+	JEQ     tile8
+	CMPQ    R8, $0x07
+	JEQ     tile7
+	CMPQ    R8, $0x06
+	JEQ     tile6
+	CMPQ    R8, $0x05
+	JEQ     tile5
+	CMPQ    R8, $0x04
+	JEQ     tile4
+	CMPQ    R8, $0x03
+	JEQ     tile3
+	CMPQ    R8, $0x02
+	JEQ     tile2
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row1:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k1:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	DECQ         R12
+	JNZ          k1
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row1
+	MOVQ         scale+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x01, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile2:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row2:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k2:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k2
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row2
+	MOVQ         scale+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x02, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile3:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row3:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k3:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k3
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row3
+	MOVQ         scale+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x03, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile4:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z7
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row4:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k4:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPDPBUSD     Z29, Z30, Z7
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k4
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row4
+	MOVQ         scale+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x04, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile5:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z1, Z9
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row5:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k5:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPDPBUSD     Z29, Z30, Z7
+	VPBROADCASTD (R10)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z29, Z30, Z9
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k5
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row5
+	MOVQ         scale+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z29, Z9, Z9
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x05, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile6:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z1, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z1, Z11
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row6:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k6:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPDPBUSD     Z29, Z30, Z7
+	VPBROADCASTD (R10)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z29, Z30, Z9
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPDPBUSD     Z29, Z30, Z11
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k6
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row6
+	MOVQ         scale+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z29, Z9, Z9
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VMOVUPS      Z10, (AX)
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z29, Z11, Z11
+	VMOVUPS      Z11, 64(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x06, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile7:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z1, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z1, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z1, Z13
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row7:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k7:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPDPBUSD     Z29, Z30, Z7
+	VPBROADCASTD (R10)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z29, Z30, Z9
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPDPBUSD     Z29, Z30, Z11
+	VPBROADCASTD (R10)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPDPBUSD     Z29, Z30, Z13
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k7
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row7
+	MOVQ         scale+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z29, Z9, Z9
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VMOVUPS      Z10, (AX)
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z29, Z11, Z11
+	VMOVUPS      Z11, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z29, Z13, Z13
+	VMOVUPS      Z13, 64(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x07, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile8:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z1, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z1, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z1, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z1, Z15
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row8:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k8:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPDPBUSD     Z29, Z30, Z7
+	VPBROADCASTD (R10)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z29, Z30, Z9
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPDPBUSD     Z29, Z30, Z11
+	VPBROADCASTD (R10)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPDPBUSD     Z29, Z30, Z13
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z14
+	VPDPBUSD     Z29, Z30, Z15
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k8
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row8
+	MOVQ         scale+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VMOVUPS      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VMOVUPS      Z5, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VMOVUPS      Z6, (AX)
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VMOVUPS      Z7, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VMOVUPS      Z8, (AX)
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z29, Z9, Z9
+	VMOVUPS      Z9, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VMOVUPS      Z10, (AX)
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z29, Z11, Z11
+	VMOVUPS      Z11, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VMOVUPS      Z12, (AX)
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z29, Z13, Z13
+	VMOVUPS      Z13, 64(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z28, Z14, Z14
+	VMOVUPS      Z14, (AX)
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z29, Z15, Z15
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x08, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
+// func convRowCodesPairAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int, mult *float32, zeroPoint float32, lo float32, hi float32)
+// Requires: AVX, AVX512F, AVX512VNNI
+TEXT ·convRowCodesPairAVX512(SB), NOSPLIT, $24-108
+	VBROADCASTSS zeroPoint+96(FP), Z24
+	VBROADCASTSS lo+100(FP), Z25
+	VBROADCASTSS hi+104(FP), Z26
+	MOVQ         y+0(FP), AX
+	MOVQ         x+16(FP), CX
+	MOVQ         xPix+64(FP), DX
+	MOVQ         yPix+72(FP), BX
+	MOVQ         pixels+32(FP), SI
+	MOVQ         SI, (SP)
+	MOVQ         xRow+56(FP), SI
+	MOVQ         SI, 16(SP)
+	MOVQ         wBlock+80(FP), SI
+	LEAQ         (DX)(DX*2), DI
+	LEAQ         (DX)(DX*4), R8
+	LEAQ         (DI)(DX*4), R8
+
+next:
+	MOVQ  (SP), R8
+	TESTQ R8, R8
+	JZ    done
+	CMPQ  R8, $0x08
+	JBE   sized
+	CMPQ  R8, $0x10
+	JAE   full
+	INCQ  R8
+	SHRQ  $0x01, R8
+	JMP   sized
+
+full:
+	MOVQ $0x00000008, R8
+
+sized:
+	SUBQ    R8, (SP)
+	CMPQ    R8, $0x08
+	JEQ     tile8
+	CMPQ    R8, $0x07
+	JEQ     tile7
+	CMPQ    R8, $0x06
+	JEQ     tile6
+	CMPQ    R8, $0x05
+	JEQ     tile5
+	CMPQ    R8, $0x04
+	JEQ     tile4
+	CMPQ    R8, $0x03
+	JEQ     tile3
+	CMPQ    R8, $0x02
+	JEQ     tile2
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row1:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k1:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	DECQ         R12
+	JNZ          k1
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row1
+	MOVQ         mult+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, 16(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x01, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile2:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row2:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k2:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k2
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row2
+	MOVQ         mult+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, 16(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x02, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile3:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row3:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k3:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k3
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row3
+	MOVQ         mult+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, 16(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x03, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile4:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z7
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row4:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k4:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPDPBUSD     Z29, Z30, Z7
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k4
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row4
+	MOVQ         mult+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, 16(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x04, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile5:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z1, Z9
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row5:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k5:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPDPBUSD     Z29, Z30, Z7
+	VPBROADCASTD (R10)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z29, Z30, Z9
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k5
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row5
+	MOVQ         mult+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z29, Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z24, Z9, Z9
+	VMAXPS       Z25, Z9, Z9
+	VMINPS       Z26, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, 16(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x05, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile6:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z1, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z1, Z11
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row6:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k6:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPDPBUSD     Z29, Z30, Z7
+	VPBROADCASTD (R10)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z29, Z30, Z9
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPDPBUSD     Z29, Z30, Z11
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k6
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row6
+	MOVQ         mult+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z29, Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z24, Z9, Z9
+	VMAXPS       Z25, Z9, Z9
+	VMINPS       Z26, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z24, Z10, Z10
+	VMAXPS       Z25, Z10, Z10
+	VMINPS       Z26, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (AX)
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z29, Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z24, Z11, Z11
+	VMAXPS       Z25, Z11, Z11
+	VMINPS       Z26, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, 16(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x06, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile7:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z1, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z1, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z1, Z13
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row7:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k7:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPDPBUSD     Z29, Z30, Z7
+	VPBROADCASTD (R10)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z29, Z30, Z9
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPDPBUSD     Z29, Z30, Z11
+	VPBROADCASTD (R10)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPDPBUSD     Z29, Z30, Z13
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k7
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row7
+	MOVQ         mult+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z29, Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z24, Z9, Z9
+	VMAXPS       Z25, Z9, Z9
+	VMINPS       Z26, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z24, Z10, Z10
+	VMAXPS       Z25, Z10, Z10
+	VMINPS       Z26, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (AX)
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z29, Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z24, Z11, Z11
+	VMAXPS       Z25, Z11, Z11
+	VMINPS       Z26, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VRNDSCALEPS  $0x00, Z12, Z12
+	VADDPS       Z24, Z12, Z12
+	VMAXPS       Z25, Z12, Z12
+	VMINPS       Z26, Z12, Z12
+	VCVTPS2DQ    Z12, Z12
+	VPMOVDB      Z12, (AX)
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z29, Z13, Z13
+	VRNDSCALEPS  $0x00, Z13, Z13
+	VADDPS       Z24, Z13, Z13
+	VMAXPS       Z25, Z13, Z13
+	VMINPS       Z26, Z13, Z13
+	VCVTPS2DQ    Z13, Z13
+	VPMOVDB      Z13, 16(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x07, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+tile8:
+	MOVQ    init+8(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVAPS Z0, Z2
+	VMOVAPS Z1, Z3
+	VMOVAPS Z0, Z4
+	VMOVAPS Z1, Z5
+	VMOVAPS Z0, Z6
+	VMOVAPS Z1, Z7
+	VMOVAPS Z0, Z8
+	VMOVAPS Z1, Z9
+	VMOVAPS Z0, Z10
+	VMOVAPS Z1, Z11
+	VMOVAPS Z0, Z12
+	VMOVAPS Z1, Z13
+	VMOVAPS Z0, Z14
+	VMOVAPS Z1, Z15
+	MOVQ    w+24(FP), R8
+	MOVQ    kRows+40(FP), R10
+	MOVQ    CX, R9
+	MOVQ    R10, 8(SP)
+
+row8:
+	MOVQ kRun+48(FP), R12
+	MOVQ R9, R10
+	LEAQ (R9)(DX*1), R11
+
+k8:
+	VMOVUPS      (R8), Z28
+	VMOVUPS      (R8)(SI*1), Z29
+	VPBROADCASTD (R10), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD (R11), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD (R10)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD (R11)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPDPBUSD     Z29, Z30, Z7
+	VPBROADCASTD (R10)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPDPBUSD     Z29, Z30, Z9
+	VPBROADCASTD (R11)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPDPBUSD     Z29, Z30, Z11
+	VPBROADCASTD (R10)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPDPBUSD     Z29, Z30, Z13
+	VPBROADCASTD (R11)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z14
+	VPDPBUSD     Z29, Z30, Z15
+	ADDQ         $0x40, R8
+	ADDQ         $0x04, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k8
+	ADDQ         16(SP), R9
+	DECQ         8(SP)
+	JNZ          row8
+	MOVQ         mult+88(FP), R8
+	VMOVUPS      (R8), Z28
+	VMOVUPS      64(R8), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z28, Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z24, Z0, Z0
+	VMAXPS       Z25, Z0, Z0
+	VMINPS       Z26, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (AX)
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z24, Z1, Z1
+	VMAXPS       Z25, Z1, Z1
+	VMINPS       Z26, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z28, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z24, Z2, Z2
+	VMAXPS       Z25, Z2, Z2
+	VMINPS       Z26, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (AX)
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z24, Z3, Z3
+	VMAXPS       Z25, Z3, Z3
+	VMINPS       Z26, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z28, Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z24, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMINPS       Z26, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (AX)
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z24, Z5, Z5
+	VMAXPS       Z25, Z5, Z5
+	VMINPS       Z26, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z28, Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z24, Z6, Z6
+	VMAXPS       Z25, Z6, Z6
+	VMINPS       Z26, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (AX)
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z24, Z7, Z7
+	VMAXPS       Z25, Z7, Z7
+	VMINPS       Z26, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       Z28, Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z24, Z8, Z8
+	VMAXPS       Z25, Z8, Z8
+	VMINPS       Z26, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (AX)
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       Z29, Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z24, Z9, Z9
+	VMAXPS       Z25, Z9, Z9
+	VMINPS       Z26, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       Z28, Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z24, Z10, Z10
+	VMAXPS       Z25, Z10, Z10
+	VMINPS       Z26, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (AX)
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       Z29, Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z24, Z11, Z11
+	VMAXPS       Z25, Z11, Z11
+	VMINPS       Z26, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       Z28, Z12, Z12
+	VRNDSCALEPS  $0x00, Z12, Z12
+	VADDPS       Z24, Z12, Z12
+	VMAXPS       Z25, Z12, Z12
+	VMINPS       Z26, Z12, Z12
+	VCVTPS2DQ    Z12, Z12
+	VPMOVDB      Z12, (AX)
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       Z29, Z13, Z13
+	VRNDSCALEPS  $0x00, Z13, Z13
+	VADDPS       Z24, Z13, Z13
+	VMAXPS       Z25, Z13, Z13
+	VMINPS       Z26, Z13, Z13
+	VCVTPS2DQ    Z13, Z13
+	VPMOVDB      Z13, 16(AX)
+	ADDQ         BX, AX
+	VCVTDQ2PS    Z14, Z14
+	VMULPS       Z28, Z14, Z14
+	VRNDSCALEPS  $0x00, Z14, Z14
+	VADDPS       Z24, Z14, Z14
+	VMAXPS       Z25, Z14, Z14
+	VMINPS       Z26, Z14, Z14
+	VCVTPS2DQ    Z14, Z14
+	VPMOVDB      Z14, (AX)
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       Z29, Z15, Z15
+	VRNDSCALEPS  $0x00, Z15, Z15
+	VADDPS       Z24, Z15, Z15
+	VMAXPS       Z25, Z15, Z15
+	VMINPS       Z26, Z15, Z15
+	VCVTPS2DQ    Z15, Z15
+	VPMOVDB      Z15, 16(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x08, DX, R8
+	ADDQ         R8, CX
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
 // func convRowBitsAVX512(y *int32, init *int32, x *uint32, w *uint32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, initPix int, shift int)
 // Requires: AVX, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·convRowBitsAVX512(SB), NOSPLIT, $32-96
@@ -8073,6 +13491,37 @@ loop:
 done:
 	VZEROUPPER
 	MOVQ SI, done+48(FP)
+	RET
+
+// func mapBytesRowAVX512(y *uint8, x *uint8, table *uint8, n int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
+TEXT ·mapBytesRowAVX512(SB), NOSPLIT, $0-32
+	MOVQ    y+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    table+16(FP), DX
+	MOVQ    n+24(FP), BX
+	VMOVUPS (DX), Z4
+	VMOVUPS 64(DX), Z5
+	VMOVUPS 128(DX), Z6
+	VMOVUPS 192(DX), Z7
+	SHRQ    $0x06, BX
+	JZ      done
+
+loop:
+	VMOVUPS   (CX), Z0
+	VPMOVB2M  Z0, K1
+	VMOVUPS   Z0, Z1
+	VPERMI2B  Z5, Z4, Z0
+	VPERMI2B  Z7, Z6, Z1
+	VPBLENDMB Z1, Z0, K1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, AX
+	DECQ      BX
+	JNZ       loop
+
+done:
+	VZEROUPPER
 	RET
 
 // func fmaPeakAVX512(n int)

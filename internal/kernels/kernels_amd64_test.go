@@ -187,6 +187,10 @@ func TestFlatKernels(t *testing.T) {
 				test("codesToFloat", func(y, _, _ []float32, _ []uint8, _ []int16) { codesToFloat(y, codes, 131) })
 				test("dequantizeRow", func(y, _, _ []float32, _ []uint8, _ []int16) { dequantizeRow(y, codes, 131, 0.1) })
 				test("requantizeCodesRow", func(_, _, _ []float32, u []uint8, _ []int16) { requantizeCodesRow(u, codes, &from, &step) })
+				var m CodeMap
+				m.Set(from, step)
+				test("CodeMap", func(_, _, _ []float32, u []uint8, _ []int16) { m.Row(u, codes) })
+				test("MapBytes", func(_, _, _ []float32, u []uint8, _ []int16) { MapBytes(u, codes, &m.table) })
 				test("requantizeGradRow", func(y, s, _ []float32, _ []uint8, _ []int16) {
 					requantizeGradRow((*[lanes]float32)(s), y, codes, g, &from, &step)
 				})

@@ -25,6 +25,11 @@ func quantizeRow(codes []uint8, x []float32, q *Step)     { quantizeRowGeneric(c
 func codesToFloat(y []float32, codes []uint8, zp uint8)   { codesToFloatGeneric(y, codes, zp) }
 func scaleInts(y []float32, acc []int32, scale []float32) { scaleIntsGeneric(y, acc, scale) }
 
+func finishes() bool                 { return false }
+func convRowFinished(a *finishedRow) {}
+
+func mapBytes(y, x []uint8, table *[256]uint8) int { return 0 }
+
 func fmaPeak(n int) (flops int) { return fmaPeakGeneric(n) }
 
 func packBits(dst []uint32, codes []uint8, plane int) { packBitsGeneric(dst, codes, plane) }

@@ -53,6 +53,42 @@ func convRowBytesAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kR
 //go:noescape
 func convRowBytesPairAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int)
 
+// convRowScaledAVX512 computes
+//
+//	y[p*yPix + l] = float32(acc)*scale[l]
+//
+// where acc is the sum that convRowBytes stores.
+//
+//go:noescape
+func convRowScaledAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, scale *float32)
+
+// convRowCodesAVX512 computes
+//
+//	y[p*yPix + l] = min(max(round(float32(acc)*mult[l]) + zeroPoint, lo), hi)
+//
+// where acc is the sum that convRowBytes stores.
+//
+//go:noescape
+func convRowCodesAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, mult *float32, zeroPoint float32, lo float32, hi float32)
+
+// convRowScaledPairAVX512 computes
+//
+//	y[p*yPix + l] = float32(acc)*scale[l]
+//
+// where acc is the sum that convRowBytesPair stores.
+//
+//go:noescape
+func convRowScaledPairAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int, scale *float32)
+
+// convRowCodesPairAVX512 computes
+//
+//	y[p*yPix + l] = min(max(round(float32(acc)*mult[l]) + zeroPoint, lo), hi)
+//
+// where acc is the sum that convRowBytesPair stores.
+//
+//go:noescape
+func convRowCodesPairAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int, mult *float32, zeroPoint float32, lo float32, hi float32)
+
 // convRowBitsAVX512 computes
 //
 //	for p < pixels, l < 16:
@@ -402,6 +438,15 @@ func sgdRowAVX512(w *float32, v *float32, grad *float32, n int, lr float32, mome
 //
 //go:noescape
 func sgdNesterovRowAVX512(w *float32, v *float32, grad *float32, n int, lr float32, momentum float32, decay float32, clip float32) (done int)
+
+// mapBytesRowAVX512 computes
+//
+//	for i < n: y[i] = table[x[i]]
+//
+// n is a multiple of 64. It needs VBMI.
+//
+//go:noescape
+func mapBytesRowAVX512(y *uint8, x *uint8, table *uint8, n int)
 
 // fmaPeakAVX512 computes
 //

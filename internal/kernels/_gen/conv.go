@@ -72,6 +72,62 @@ func (s isa) convInts() {
 	s.text("convRowBytesPair", "func"+fmt.Sprintf(args, "uint8", "int8", ", wBlock"),
 		fmt.Sprintf(loopDoc, 32, "init[l]", "where each x*w is a sum of 4 products of bytes and the weights of l >= 16\nfollow wBlock elements behind those of l-16."))
 	s.convRow(convKind{most: 8, blocks: 2, ints: true, product: byteProduct})
+	s.convFinished(byteProduct)
+}
+
+// convFinished emits byte kernels that turn their sums into floats or codes
+// before they store them.
+func (s isa) convFinished(product product) {
+	const in = "(y *%s, init *int32, x *uint8, w *int8, pixels, kRows, kRun, xRow, xPix, yPix%s int, %s)"
+	for _, blocks := range []int{1, 2} {
+		most, name, wBlock := 16, "", ""
+		if blocks == 2 {
+			most, name, wBlock = 8, "Pair", ", wBlock"
+		}
+		kind := convKind{most: most, blocks: blocks, ints: true, product: product}
+		const note = "where acc is the sum that convRowBytes%s stores."
+		s.text("convRowScaled"+name, "func"+fmt.Sprintf(in, "float32", wBlock, "scale *float32"),
+			"y[p*yPix + l] = float32(acc)*scale[l]\n\n"+fmt.Sprintf(note, name))
+		kind.store, kind.yShift = s.storeScaled(), 2
+		s.convRow(kind)
+		s.text("convRowCodes"+name, "func"+fmt.Sprintf(in, "uint8", wBlock, "mult *float32, zeroPoint, lo, hi float32"),
+			"y[p*yPix + l] = min(max(round(float32(acc)*mult[l]) + zeroPoint, lo), hi)\n\n"+fmt.Sprintf(note, name))
+		kind.store, kind.yShift = s.storeCodes(), 0
+		s.convRow(kind)
+	}
+}
+
+// finish turns sums into what is stored; f is the channels' factors.
+type finish struct {
+	factors string // the parameter
+	begin   func() // ahead of everything
+	store   func(acc, f reg.VecPhysical, y reg.Register, v int)
+}
+
+func (s isa) storeScaled() *finish {
+	return &finish{"scale", func() {}, func(acc, f reg.VecPhysical, y reg.Register, v int) {
+		VCVTDQ2PS(acc, acc)
+		VMULPS(f, acc, acc)
+		VMOVUPS(acc, mem(y, v*s.size))
+	}}
+}
+
+func (s isa) storeCodes() *finish {
+	zeroPoint, lo, hi := s.v(24), s.v(25), s.v(26)
+	return &finish{"mult", func() {
+		s.broadcast("zeroPoint", zeroPoint)
+		s.broadcast("lo", lo)
+		s.broadcast("hi", hi)
+	}, func(acc, f reg.VecPhysical, y reg.Register, v int) {
+		VCVTDQ2PS(acc, acc)
+		VMULPS(f, acc, acc)
+		s.round(acc, acc)
+		VADDPS(zeroPoint, acc, acc)
+		VMAXPS(lo, acc, acc)
+		VMINPS(hi, acc, acc)
+		VCVTPS2DQ(acc, acc)
+		VPMOVDB(acc, mem(y, v*16))
+	}}
 }
 
 // most is the largest tile of one block: its accumulators take half of the
@@ -89,6 +145,8 @@ type convKind struct {
 	blocks  int
 	ints    bool // accumulators start at init
 	product product
+	store   *finish // nil stores the sums
+	yShift  uint64  // with store: log2 of the size of an element of y
 }
 
 func (s isa) convRow(c convKind) {
@@ -97,7 +155,12 @@ func (s isa) convRow(c convKind) {
 	t0, t1 := s.v(s.last()-1), s.v(s.last())
 
 	n, rows, rowBytes := AllocLocal(8), AllocLocal(8), AllocLocal(8)
-	y, x, s1, yPix := load("y"), load("x"), loadScaled("xPix", c.shift), loadScaled("yPix", 2)
+	if c.store == nil {
+		c.yShift = 2
+	} else {
+		c.store.begin()
+	}
+	y, x, s1, yPix := load("y"), load("x"), loadScaled("xPix", c.shift), loadScaled("yPix", c.yShift)
 	t := load("pixels")
 	MOVQ(t, n)
 	t = loadScaled("xRow", c.shift)
@@ -185,9 +248,19 @@ func (s isa) convRow(c convKind) {
 		ADDQ(rowBytes, xr)
 		DECQ(rows)
 		JNZ(operand.LabelRef(label("row", size)))
+		if c.store != nil {
+			f := load(c.store.factors)
+			for v := range w {
+				VMOVUPS(mem(f, v*s.size), w[v])
+			}
+		}
 		for p := range size {
 			for v, a := range acc(p) {
-				VMOVUPS(a, mem(y, v*s.size))
+				if c.store != nil {
+					c.store.store(a, w[v], y, v)
+				} else {
+					VMOVUPS(a, mem(y, v*s.size))
+				}
 			}
 			ADDQ(yPix, y)
 		}
