@@ -37,6 +37,7 @@ type WeightGrad struct {
 	sums      int
 	rows      int // taps*Cin
 	pairs     int
+	held      []winogradTiles // of each worker
 }
 
 // Sums returns the number of partial sums. If it is less than Pieces(G.N), the
@@ -80,6 +81,10 @@ func (l *WeightGrad) pair(i int) pair {
 func (l *WeightGrad) Begin(p *Pool) {
 	l.rows, l.pairs = l.taps()*l.G.Cin, (blocksOf(l.G.Cout)+1)/2
 	l.size, l.sums = l.sumLen(), l.Sums()
+	l.held = grow(l.held, p.Threads())
+	for i := range l.held {
+		l.held[i].tiles = 0
+	}
 	if l.Partial != nil {
 		l.partial = l.Partial[:l.PartialLen()]
 	} else {
@@ -92,7 +97,7 @@ func (l *WeightGrad) Picture(s *Scratch, piece, n int) {
 	if n == piece*l.G.N/l.sums { // the first of its piece
 		clear(l.partial[piece*l.size:][:l.size])
 	}
-	l.add(s, piece, n, 0, l.pairs)
+	l.add(s, piece, n, 0, l.pairs, n+1 == (piece+1)*l.G.N/l.sums)
 }
 
 // End implements Loop.
@@ -145,17 +150,19 @@ func (a alone) run(s *Scratch, piece, job int) {
 	from, to := job*a.pairs/a.jobs, (job+1)*a.pairs/a.jobs
 	first, last := a.pair(from), a.pair(to-1)
 	clear(a.partial[piece*a.size:][first.from*a.rows : (last.from+last.width)*a.rows])
-	for n := piece * a.G.N / a.sums; n < (piece+1)*a.G.N/a.sums; n++ {
-		a.add(s, piece, n, from, to)
+	end := (piece + 1) * a.G.N / a.sums
+	for n := piece * a.G.N / a.sums; n < end; n++ {
+		a.add(s, piece, n, from, to, n+1 == end)
 	}
 }
 
-// add adds picture n to a partial sum, for the given pairs.
-func (l *WeightGrad) add(s *Scratch, piece, n, first, last int) {
+// add adds picture n to a partial sum, for the given pairs; lastPicture tells
+// that it is the last of the sum.
+func (l *WeightGrad) add(s *Scratch, piece, n, first, last int, lastPicture bool) {
 	g := &l.G
 	sum := l.partial[piece*l.size:][:l.size]
 	if g.winograd() {
-		l.winogradGrad(s, n, first, last, sum)
+		l.winogradGrad(s, n, first, last, sum, lastPicture)
 		return
 	}
 	oh, ow := g.OutH(), g.OutW()

@@ -111,6 +111,25 @@ func winogradRows(tilesW, channels int) int { return max(1, winogradFloats/(16*t
 // winogradBorder is the border of a picture that is cut into 4x4 squares, 2 apart.
 func winogradBorder(h, w int) border { return border{1, 1, 1 + h%2, 1 + w%2} }
 
+// winogradPad returns which rows of the padded picture to lay out for the tiles of rows i and on: all at once ahead of the
+// first unless that is more than a cache holds, else those that the tiles see. done tells that they are there.
+func winogradPad(th, i, rows, rowLen int) (from, count int, done bool) {
+	if winogradWhole(th, rowLen) {
+		return 0, 2*th + 2, i > 0
+	}
+	return 2 * i, 2*rows + 2, false
+}
+
+func winogradWhole(th, rowLen int) bool { return (2*th+2)*rowLen <= winogradFloats }
+
+// winogradRow returns the laid out rows that row r of the tiles from row i on sees.
+func winogradRow(xp []float32, th, i, r, rowLen int) []float32 {
+	if winogradWhole(th, rowLen) {
+		r += i
+	}
+	return xp[2*r*rowLen:]
+}
+
 // winogradKernel holds the transformed weights of a convolution, [4][4][block of outputs][inputs][16].
 type winogradKernel struct {
 	weights []float32
@@ -160,17 +179,20 @@ func (a *winogradPack) run(block int) {
 func winogradPicture(s *Scratch, y, x, weights []float32, h, w, from, to int) {
 	th, tw := (h+1)/2, (w+1)/2
 	rowLen := (2*tw + 2) * from
+	var xp []float32
 	step := winogradRows(tw, from+to)
 	v := s.float32s(1, 16*(step*tw*(from+to)+2*winogradGap))
 	for i := 0; i < th; i += step {
 		rows := min(step, th-i)
 		tiles := rows * tw
-		xp := s.float32s(0, (2*rows+2)*rowLen)
-		padRows(xp, x, h, w, from, winogradBorder(h, w), 2*i, 2*rows+2)
+		if lo, n, done := winogradPad(th, i, rows, rowLen); !done {
+			xp = s.float32s(0, n*rowLen)
+			padRows(xp, x, h, w, from, winogradBorder(h, w), lo, n)
+		}
 		ve, me := tiles*from+winogradGap, tiles*to+winogradGap // from one of the 16 elements to the next
 		v, m := v[:16*ve], v[16*ve:]
 		for r := range rows {
-			squares{dst: v[r*tw*from:], src: xp[2*r*rowLen:], tiles: tw, blocks: from / lanes,
+			squares{dst: v[r*tw*from:], src: winogradRow(xp, th, i, r, rowLen), tiles: tw, blocks: from / lanes,
 				dstRow: 4 * ve, dstCol: ve, dstTile: from,
 				srcRow: rowLen, srcCol: from, srcTile: 2 * from}.run(inputSquare)
 		}
@@ -209,68 +231,6 @@ func winogradOutput(s *Scratch, y, m []float32, element, rows, w, channels int) 
 	if rows < 2 || w%2 != 0 {
 		for r := range rows {
 			copy(y[r*w*channels:][:w*channels], out[r*rowLen:])
-		}
-	}
-}
-
-// winogradGrad adds a picture to the sums of the weight gradient, for the given pairs of blocks: sum (4, 4, Cin, width) a
-// pair.
-func (l *WeightGrad) winogradGrad(s *Scratch, n, first, last int, sum []float32) {
-	g := &l.G
-	th, tw := (g.H+1)/2, (g.W+1)/2
-	rowLen := (2*tw + 2) * g.Cin
-	dy := l.DY.At(s, n)
-	if g.H%2 != 0 || g.W%2 != 0 {
-		even := s.float32s(2, 4*th*tw*g.Cout)
-		padImage(even, dy, g.H, g.W, g.Cout, border{bottom: g.H % 2, right: g.W % 2})
-		dy = even
-	}
-	dyRow := 2 * tw * g.Cout
-	step := winogradRows(tw, g.Cin+2*lanes)
-	v := s.float32s(1, 16*(step*tw*(g.Cin+2*lanes)+2*winogradGap))
-	for i := 0; i < th; i += step {
-		rows := min(step, th-i)
-		tiles := rows * tw
-		xp := l.padded(s, n, winogradBorder(g.H, g.W), 2*i, 2*rows+2, g.Cin)
-		ve, de := tiles*g.Cin+winogradGap, 2*tiles*lanes+winogradGap
-		v, d := v[:16*ve], v[16*ve:]
-		for r := range rows {
-			squares{dst: v[r*tw*g.Cin:], src: xp[2*r*rowLen:], tiles: tw, blocks: g.Cin / lanes,
-				dstRow: 4 * ve, dstCol: ve, dstTile: g.Cin,
-				srcRow: rowLen, srcCol: g.Cin, srcTile: 2 * g.Cin}.run(inputSquare)
-		}
-		for pair := first; pair < last; pair++ {
-			q := l.pair(pair)
-			for r := range rows {
-				squares{dst: d[r*tw*q.width:], src: dy[2*(i+r)*dyRow+q.from:], tiles: tw, blocks: q.blocks,
-					dstRow: 4 * de, dstCol: de, dstTile: q.width,
-					srcRow: dyRow, srcCol: g.Cout, srcTile: 2 * g.Cout}.run(outputGradSquare)
-			}
-			part := sum[q.from*l.rows:][:l.rows*q.width]
-			for e := range 16 {
-				wgradRow(&wgrad{
-					dw: &part[e*g.Cin*q.width:][:g.Cin*q.width][0], x: &v[e*ve:][:tiles*g.Cin][0], dy: &d[e*de:][:tiles*q.width][0],
-					rows: 1, cols: tiles, blocks: q.blocks, kRun: g.Cin, xPix: g.Cin, dyPix: q.width, dwRow: q.width,
-				})
-			}
-		}
-	}
-}
-
-// winogradTotal turns a pair's sum over the batch into its channels of dw.
-func (l *WeightGrad) winogradTotal(q pair) {
-	g := &l.G
-	size, out := g.Cin*q.width, g.Cin*g.Cout
-	squares{dst: l.DW[q.from:], src: l.partial[q.from*l.rows:], tiles: g.Cin, blocks: q.blocks,
-		dstRow: 3 * out, dstCol: out, dstTile: g.Cout,
-		srcRow: 4 * size, srcCol: size, srcTile: q.width}.run(weightGradSquare)
-	if l.Scale == 1 {
-		return
-	}
-	for row := range 9 * g.Cin {
-		dw := l.DW[row*g.Cout:][q.from:q.to]
-		for c := range dw {
-			dw[c] *= l.Scale
 		}
 	}
 }
