@@ -50,6 +50,10 @@ func (n Node) Forward(c *Call) error { return n.op.forward(c) }
 // In is the type of input i.
 func (n Node) In(i int) Arg { return n.op.In[i] }
 
+// Serial tells that the operation runs on one thread, so that others may run
+// beside it.
+func (n Node) Serial() bool { return n.op.Loop == nil && n.op.Pool == nil }
+
 // Loops tells that the operation is a loop over pictures.
 func (n Node) Loops() bool { return n.op.Loop != nil }
 

@@ -41,10 +41,11 @@ type Machine struct {
 	plan  *plan
 }
 
-// step is one group: an operation alone, or fused loops.
+// step is one group: an operation alone, operations side by side, or fused loops.
 type step struct {
 	label, kind string
-	run         func(*graph.Call) error
+	alone       []func(*graph.Call) error // of operations side by side, or of one alone
+	errs        []error                   // of each
 	calls       []*graph.Call
 	labels      []string
 	clocks      []*clock     // of each call, if profiled
@@ -167,9 +168,13 @@ func (m *Machine) addStep(p *plan, group []*planned, values map[*G.Node]G.Value,
 			}
 			s.loops, s.bodies = append(s.loops, l), append(s.bodies, l.Body)
 		} else {
-			s.run = func(c *graph.Call) error { return p.run(o, c) }
+			s.alone = append(s.alone, func(c *graph.Call) error { return p.run(o, c) })
+			if o.kind != s.kind {
+				s.kind = "small operations"
+			}
 		}
 	}
+	s.errs = make([]error, len(s.alone))
 	if m.opt.Poison {
 		for _, st := range p.storages {
 			if st.last == first.group && !st.pinned {
@@ -240,9 +245,18 @@ func (s *step) do(pool *kernels.Pool) (err error) {
 			err = fmt.Errorf("%s: panic: %v\n%s", s.name(), r, debug.Stack())
 		}
 	}()
-	if s.run != nil {
-		if err := s.run(s.calls[0]); err != nil {
+	switch {
+	case len(s.alone) == 1:
+		if err := s.alone[0](s.calls[0]); err != nil {
 			return fmt.Errorf("%s: %w", s.label, err)
+		}
+		return nil
+	case len(s.alone) > 1:
+		pool.For(len(s.alone), func(_, i int) { s.errs[i] = s.alone[i](s.calls[i]) })
+		for i, err := range s.errs {
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.labels[i], err)
+			}
 		}
 		return nil
 	}

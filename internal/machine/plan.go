@@ -62,7 +62,7 @@ func newPlan(pool *kernels.Pool, fuse bool, outputs []*G.Node) (*plan, error) {
 		return nil, err
 	}
 	p.schedule(fuse)
-	p.lifetimes(outputs)
+	p.lifetimes(fuse, outputs)
 	p.place()
 	return p, nil
 }
@@ -168,13 +168,20 @@ func (p *plan) run(o *planned, c *graph.Call) error {
 }
 
 // lifetimes gives every output a storage and finds when it is needed last.
-func (p *plan) lifetimes(outputs []*G.Node) {
+func (p *plan) lifetimes(fuse bool, outputs []*G.Node) {
 	end := p.groups
 	last := map[*G.Node]int{}    // group
 	lastOp := map[*G.Node]int{}  // operation
 	shared := map[*G.Node]bool{} // read by another group, or whole
 	auxLast := map[graph.Node][]int{}
+	beside := map[*G.Node]map[int]int{} // how many operations of a group read it
 	for i, o := range p.ops {
+		for _, c := range o.children {
+			if beside[c] == nil {
+				beside[c] = map[int]int{}
+			}
+			beside[c][o.group]++
+		}
 		last[o.n], lastOp[o.n] = max(last[o.n], o.group), max(lastOp[o.n], i)
 		for k, c := range o.children {
 			if o.reads || !o.foreign && o.info.OrderOnly(k) {
@@ -225,8 +232,9 @@ func (p *plan) lifetimes(outputs []*G.Node) {
 		}
 		if k := o.inPlace; k >= 0 {
 			s := of[o.children[k]]
-			// Another operand in the same buffer would be overwritten too.
-			taken := false
+			// Another operand in the same buffer would be overwritten too, and so
+			// would one of an operation that runs beside this one.
+			taken := o.small(fuse) && beside[o.children[k]][o.group] > 1
 			for j, c := range o.children {
 				taken = taken || j != k && of[c] == s && s != nil
 			}
