@@ -17,7 +17,7 @@ type AdditiveNoise struct {
 
 var (
 	_ Integer = AdditiveNoise{}
-	_ Random  = AdditiveNoise{}
+	_ Noisy   = AdditiveNoise{}
 )
 
 var _ = register(Method{
@@ -40,6 +40,9 @@ func (a AdditiveNoise) Seeded(seed uint64) Estimator {
 	a.noise = rounding{random: true, draws: newDraws(seed)}
 	return a
 }
+
+// Noisy implements [Noisy].
+func (AdditiveNoise) Noisy() {}
 
 // Forward implements [Estimator].
 func (a AdditiveNoise) Forward(y, x []float32, p Params) error {

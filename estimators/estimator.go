@@ -70,6 +70,12 @@ type Random interface {
 	Seeded(seed uint64) Estimator
 }
 
+// Noisy is a random estimator whose outputs in training are not its levels: there are codes in evaluation only.
+type Noisy interface {
+	Random
+	Noisy()
+}
+
 // Stateful is an estimator with arrays that training updates by other means than gradients, such as a codebook or the
 // share of weights that is frozen. Checkpoints keep them.
 type Stateful interface {

@@ -19,7 +19,7 @@ type QuantNoise struct {
 
 var (
 	_ Integer = QuantNoise{}
-	_ Random  = QuantNoise{}
+	_ Noisy   = QuantNoise{}
 )
 
 var quantNoiseShare = Option{
@@ -57,6 +57,9 @@ func (q QuantNoise) Seeded(seed uint64) Estimator {
 	q.noise = rounding{random: true, draws: newDraws(seed)}
 	return q
 }
+
+// Noisy implements [Noisy].
+func (QuantNoise) Noisy() {}
 
 // Forward implements [Estimator].
 func (q QuantNoise) Forward(y, x []float32, p Params) error {

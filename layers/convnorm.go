@@ -110,7 +110,7 @@ func (c *ConvNorm) Build(ctx *Context, v Value) Value {
 	}
 	w := c.Weights.QuantizeWeights(ctx, c.Weight)
 	switch {
-	case !c.Weights.integral():
+	case !c.Weights.integral(ctx.Train):
 		return c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), w))
 	case c.Input == nil || v.codes == nil:
 		return c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), dequantizeKernel(ctx, c.Weights, w)))

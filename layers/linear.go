@@ -30,11 +30,11 @@ func (l *Linear) Build(c *Context, v Value) *G.Node {
 	}
 	x, w, b := v.Float(c), c.node(l.Weight), c.node(l.Bias)
 	if l.Weights != nil {
-		if w = l.Weights.QuantizeWeights(c, l.Weight); l.Weights.integral() {
+		if w = l.Weights.QuantizeWeights(c, l.Weight); l.Weights.integral(c.Train) {
 			w = dequantizeKernel(c, l.Weights, w)
 		}
 	}
-	if !c.Train && l.Input != nil && v.codes != nil && l.Weights != nil && l.Weights.integral() {
+	if !c.Train && l.Input != nil && v.codes != nil && l.Weights != nil && l.Weights.integral(false) {
 		b = l.roundedBias(c, b)
 	}
 	return matmul(c, l.Name, x, w, b)

@@ -31,7 +31,7 @@ func (l *lowering) integral(layer string, qs ...*Quantizer) error {
 		if q == nil {
 			return &NotIntegerError{layer, "a part of it is left in floating point (fp)"}
 		}
-		if q.method != nil && (q.ZeroPoint != nil || !q.integral()) {
+		if q.method != nil && (q.ZeroPoint != nil || !q.integral(false)) {
 			return &NotIntegerError{layer, "the levels of " + q.Name + " (" + string(q.Estimator) + ") have no integer form yet"}
 		}
 		if !q.Calibrated() {

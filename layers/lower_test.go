@@ -25,62 +25,68 @@ func TestIntegerNetworkAgreesWithSimulation(t *testing.T) {
 		{"quant.activations.estimator=affine", "quant.activations.calibration=min_max"},
 		{"quant.first_last=same", "quant.residual=4"},
 	} {
-		const n = 20
 		net := calibrated(t, "resnet20_w4a4", overrides...)
 		// A negative, a zero and a tiny gamma take the special paths of folding.
 		gamma := net.net.Blocks[0].Conv1.Norm.Gamma.Data()
 		gamma[0], gamma[1], gamma[2] = -1, 0, 1e-30
 		net.net.Blocks[0].Conv1.Norm.Beta.Data()[1] = 0.5
-		pool := kernels.NewPool(2)
-		defer pool.Close()
-		c := NewContext(pool, true)
-		x, _ := batch(n)
-		logits, err := net.Build(c, x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m, err := machine.New(pool, machine.Options{}, logits)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range 30 { // lets running statistics settle
-			if err := m.RunAll(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		e := NewContext(pool, false)
-		if logits, err = net.Build(e, x); err != nil {
-			t.Fatal(err)
-		}
-		if m, err = machine.New(pool, machine.Options{Poison: true}, logits); err != nil {
-			t.Fatal(err)
-		}
+		agree(t, net, 20, 30, overrides)
+	}
+}
+
+// agree lets the running statistics settle, on n pictures, and compares the logits of the simulation and of the integer
+// network.
+func agree(t *testing.T, net *Network, n, settle int, overrides []string) {
+	t.Helper()
+	pool := kernels.NewPool(2)
+	defer pool.Close()
+	c := NewContext(pool, true)
+	x, _ := batch(n)
+	logits, err := net.Build(c, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := machine.New(pool, machine.Options{}, logits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range settle {
 		if err := m.RunAll(); err != nil {
 			t.Fatal(err)
 		}
-		lowered, err := net.Lower("test")
-		if err != nil {
-			t.Fatal(err)
+	}
+	e := NewContext(pool, false)
+	if logits, err = net.Build(e, x); err != nil {
+		t.Fatal(err)
+	}
+	if m, err = machine.New(pool, machine.Options{Poison: true}, logits); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.RunAll(); err != nil {
+		t.Fatal(err)
+	}
+	lowered, err := net.Lower("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := integer.NewRunner(lowered, pool, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.Run(x.Float32s(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := logits.Value().(*tensor.Dense).Float32s()
+	same, spread := 0, 0.0
+	for i, v := range want {
+		spread = max(spread, math.Abs(float64(v)))
+		if math.Abs(float64(v-got[i])) < 1e-4*(1+math.Abs(float64(v))) {
+			same++
 		}
-		r, err := integer.NewRunner(lowered, pool, n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := r.Run(x.Float32s(), n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := logits.Value().(*tensor.Dense).Float32s()
-		same, spread := 0, 0.0
-		for i, v := range want {
-			spread = max(spread, math.Abs(float64(v)))
-			if math.Abs(float64(v-got[i])) < 1e-4*(1+math.Abs(float64(v))) {
-				same++
-			}
-		}
-		if same < len(want) || spread < 0.01 {
-			t.Errorf("%v: %d of %d logits agree, largest %g\nsimulated %v\ninteger   %v", overrides, same, len(want), spread, want[:10], got[:10])
-		}
+	}
+	if same < len(want) || spread < 0.01 {
+		t.Errorf("%v: %d of %d logits agree, largest %g\nsimulated %v\ninteger   %v", overrides, same, len(want), spread, want[:10], got[:10])
 	}
 }
 

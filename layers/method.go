@@ -114,10 +114,13 @@ func (m *method) integer(est estimators.Estimator) estimators.Integer {
 	return i
 }
 
-// integral tells that the method gives codes.
-func (m *method) integral() bool {
+// integral tells that the method gives codes; those with noise do not in training.
+func (m *method) integral(train bool) bool {
 	est, err := m.spec.NewEstimator(m.place, 0)
-	return err == nil && m.integer(est) != nil
+	if _, noisy := est.(estimators.Noisy); err != nil || noisy && train {
+		return false
+	}
+	return m.integer(est) != nil
 }
 
 // shift is what codes of activations are stored with: code + shift >= 0.
@@ -183,8 +186,8 @@ func (m *method) penalize(est estimators.Estimator, dp estimators.Params) {
 	}
 }
 
-// integral tells that the quantizer gives codes.
-func (q *Quantizer) integral() bool { return q.method == nil || q.method.integral() }
+// integral tells that the quantizer gives codes, in training or in evaluation.
+func (q *Quantizer) integral(train bool) bool { return q.method == nil || q.method.integral(train) }
 
 // refresh brings the scale of weights that derives from them up to date.
 func (q *Quantizer) refresh(w []float32) error {
@@ -210,4 +213,23 @@ func (q *Quantizer) codeBits() int {
 		r.Bits++
 	}
 	return r.Bits
+}
+
+// ClipWeights keeps weights in the range that their method has for them, such as [-1, 1] of those whose sign is taken;
+// training calls it after each update.
+func (n *Network) ClipWeights() {
+	clip := func(q *Quantizer, w *Param) {
+		if q == nil || q.method == nil {
+			return
+		}
+		if est, err := q.method.estimator(false, 0); err == nil {
+			if c, ok := est.(estimators.WeightClipper); ok {
+				c.ClipWeights(w.Data())
+			}
+		}
+	}
+	for _, c := range n.net.convs() {
+		clip(c.Weights, c.Weight)
+	}
+	clip(n.net.Head.Weights, n.net.Head.Weight)
 }

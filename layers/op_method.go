@@ -61,7 +61,7 @@ func (q *Quantizer) methodWeights(c *Context, w *Param) *G.Node {
 	m, rank := q.method, w.Value.Dims()
 	out := f32(rank)
 	var scratch []int32
-	if m.integral() {
+	if m.integral(c.Train) {
 		out, scratch = i8(rank), make([]int32, w.Value.Shape().TotalSize())
 	}
 	in, nodes := m.args(c, []graph.Arg{f32(rank)}, []*G.Node{c.node(w)})
@@ -108,10 +108,14 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 	m, rank, shape := q.method, x.Dims(), x.Shape()
 	m.place.N = q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
 	out := pictures(rank)
-	if m.integral() {
+	if m.integral(c.Train) {
 		out = codes(rank)
 	}
 	in, nodes := m.args(c, []graph.Arg{pictures(rank)}, []*G.Node{x})
+	wrt := m.wrt()
+	if state := q.methodState(c, x); state != nil {
+		in, nodes, wrt = append(in, f32(1)), append(nodes, state), append(wrt, false)
+	}
 	y := c.B.Apply(graph.Op{
 		Name: "quantize by " + string(q.Estimator), Layer: q.Name, Attrs: fmt.Sprint(m.spec), In: in, Out: out, Shape: sameShape(0), Pool: c.Pool,
 		Loop: func(k *graph.Call) graph.Loop {
@@ -136,10 +140,10 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 				return l.start(k.Workers)
 			}}
 		},
-		Wrt: m.wrt(),
+		Wrt: wrt,
 		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
 			args, nodes := m.args(c, []graph.Arg{pictures(rank), pictures(rank)}, []*G.Node{in[0], dout})
-			return m.gradients(c, c.B.Apply(graph.Op{
+			grads := m.gradients(c, c.B.Apply(graph.Op{
 				Name: "quantize by " + string(q.Estimator) + ": gradient", Layer: q.Name, Attrs: fmt.Sprint(m.spec),
 				In: args, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool, Aux: m.gradientBuffers,
 				Loop: func(k *graph.Call) graph.Loop {
@@ -151,6 +155,7 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 					}
 				},
 			}, nodes...))
+			return append(grads, make([]*G.Node, len(wrt)-len(grads))...) // none of the state
 		},
 	}, nodes...)
 	if out.Dtype == tensor.Uint8 {
@@ -159,7 +164,8 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 	return Value{float: y}
 }
 
-// prepareActivations is prepare for the first batch, on which the state of a method is found; later batches leave it.
+// prepareActivations is prepare for the first batch, from which parameters start; methodState has done it for a method
+// with arrays.
 func (q *Quantizer) prepareActivations(train bool, whole func() []float32) error {
 	if !q.Calibrated() {
 		return q.prepare(train, whole())

@@ -27,17 +27,10 @@ func (m *Model) initial() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("model.init: %w", err)
 	}
-	quantizer := map[string]bool{}
-	for _, q := range m.Net.Quantizers {
-		quantizer[q.Scale.Name] = true
-		if q.ZeroPoint != nil {
-			quantizer[q.ZeroPoint.Name] = true
-		}
-	}
 	used := map[string]bool{}
 	var problems []string
 	load := func(name string, shape []int, set func([]float32) error) {
-		if quantizer[name] {
+		if ofQuantizer(name) {
 			return
 		}
 		used[name] = true
@@ -63,7 +56,7 @@ func (m *Model) initial() (string, error) {
 	}
 	var left []string
 	for _, t := range f.Tensors {
-		if !used[t.Name] && !strings.HasSuffix(t.Name, ".num_batches_tracked") && !strings.HasPrefix(t.Name, velocityPrefix) && !strings.Contains(t.Name, "_quantizer.") {
+		if !used[t.Name] && !strings.HasSuffix(t.Name, ".num_batches_tracked") && !strings.HasPrefix(t.Name, velocityPrefix) && !ofQuantizer(t.Name) {
 			left = append(left, t.Name)
 		}
 	}
@@ -74,6 +67,9 @@ func (m *Model) initial() (string, error) {
 	}
 	return line, nil
 }
+
+// ofQuantizer tells that a tensor belongs to a quantizer, whose names tell.
+func ofQuantizer(name string) bool { return strings.Contains(name, "_quantizer.") }
 
 // readWeights reads a file of any format as named tensors.
 func readWeights(from string) (*safetensors.File, error) {

@@ -256,6 +256,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		if err != nil {
 			return fmt.Errorf("step %d: %w", r.st.Step+1, err)
 		}
+		r.Net.ClipWeights()
 		r.st.Step++
 		r.st.LossSum += loss
 		r.st.Correct += correct

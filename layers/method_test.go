@@ -1,0 +1,175 @@
+package layers
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
+)
+
+// eachMethod calls check with every method, at its fewest bits, unless few is false, and at 4 or its most, for weights per
+// tensor and per channel where it has that, and for activations.
+func eachMethod(t *testing.T, few bool, check func(t *testing.T, s configs.TensorSpec, weights bool)) {
+	seen := map[string]bool{}
+	for _, m := range estimators.Methods() {
+		for _, weights := range []bool{true, false} {
+			for _, granularity := range []configs.Granularity{configs.PerTensor, configs.PerChannel} {
+				most := min(m.MaxBits, 4)
+				for bits := m.MinBits; bits <= most; bits += max(most-m.MinBits, 1) {
+					if weights && !m.Weights || !weights && (!m.Activations || granularity == configs.PerChannel) || !few && bits < most {
+						continue
+					}
+					s := spec(bits, configs.Estimator(m.Name))
+					s.Granularity = granularity
+					place := configs.Place{Weights: weights, Signed: weights, Scales: 1}
+					if granularity == configs.PerChannel {
+						place.Scales = 8
+					}
+					if _, err := s.NewEstimator(place, 0); err != nil {
+						continue // such as one bit with a sign, or a codebook for each channel; configs refuse it
+					}
+					seen[m.Name] = true
+					name := fmt.Sprintf("%s %d bits weights %t %s", m.Name, bits, weights, granularity)
+					t.Run(name, func(t *testing.T) { check(t, s, weights) })
+				}
+			}
+		}
+		if !seen[m.Name] {
+			t.Errorf("%s was not tried", m.Name)
+		}
+	}
+}
+
+// The graph's operations against the estimators themselves, which golden values test: values, gradients of the tensor
+// and of everything learned, noise included.
+func TestMethodsAgreeWithEstimators(t *testing.T) {
+	eachMethod(t, true, func(t *testing.T, s configs.TensorSpec, weights bool) {
+		c := testContext(t, true)
+		q, x, y, in := methodInGraph(t, c, s, weights)
+		if q.method == nil {
+			t.Skip("it has kernels, which another test compares")
+		}
+		q.method.clock.seed, q.method.clock.step = 7, 3
+		wrt := []*G.Node{in}
+		for _, p := range q.method.learned {
+			wrt = append(wrt, c.node(p))
+		}
+		dy := random(2, y.Shape()...)
+		out, grads := gradients(t, c, y, c.B.Input("dy", dy), wrt...)
+
+		pieces, size := 1, len(x)
+		if !weights {
+			pieces, size = 3, len(x)/3
+		}
+		sums := make([][]float64, len(q.method.learned))
+		for i, p := range q.method.learned {
+			sums[i] = make([]float64, len(p.Data()))
+		}
+		for n := range pieces {
+			est := must(q.method.estimator(true, n))
+			px, pdy := x[n*size:][:size], dy.Float32s()[n*size:][:size]
+			wantY, wantDX := make([]float32, size), make([]float32, size)
+			var dp estimators.Params
+			for _, p := range q.method.learned {
+				dp = append(dp, make([]float32, len(p.Data())))
+			}
+			if err := est.Forward(wantY, px, q.method.params()); err != nil {
+				t.Fatal(err)
+			}
+			if err := est.Backward(wantDX, dp, px, pdy, q.method.params()); err != nil {
+				t.Fatal(err)
+			}
+			for i := range wantY {
+				if !near(out[n*size+i], wantY[i]) || !near(grads[0][n*size+i], wantDX[i]) {
+					t.Fatalf("element %d of piece %d, %g: %g with gradient %g, want %g with %g", i, n, px[i], out[n*size+i], grads[0][n*size+i], wantY[i], wantDX[i])
+				}
+			}
+			for i := range dp {
+				for j, d := range dp[i] {
+					sums[i][j] += float64(d)
+				}
+			}
+		}
+		for i, p := range q.method.learned {
+			for j, want := range sums[i] {
+				if !near(grads[1+i][j], float32(want)) {
+					t.Errorf("gradient of %s[%d] is %g, want %g", p.Name, j, grads[1+i][j], want)
+				}
+			}
+		}
+	})
+}
+
+// Weights of every method whose values are integers times a step run in integers, to the same logits; activations of
+// methods without kernels do not.
+func TestMethodsLower(t *testing.T) {
+	eachMethod(t, false, func(t *testing.T, s configs.TensorSpec, weights bool) {
+		tensor := "weights"
+		if !weights {
+			tensor = "activations"
+		}
+		overrides := []string{fmt.Sprintf("quant.%s={estimator: %s, bits: %d, granularity: %s, calibration: %s}", tensor, s.Estimator, s.Bits, s.Granularity, calibrationOf(s.Estimator)),
+			"quant.layers[conv1|linear]={weights: {bits: 8, estimator: lsq, calibration: lsq}, activations: {bits: 8, estimator: lsq, calibration: lsq}}"}
+		net := calibrated(t, "resnet20_w4a4", overrides...)
+		q := net.net.Blocks[0].Conv1.Weights
+		if !weights {
+			q = net.net.Blocks[0].Conv1.Input
+		}
+		_, err := net.Lower("test")
+		var e *NotIntegerError
+		switch inIntegers := q.method == nil || weights && q.integral(false); {
+		case inIntegers:
+			agree(t, net, 2, 2, overrides)
+		case !errors.As(err, &e):
+			t.Errorf("%v, want a NotIntegerError", err)
+		}
+	})
+}
+
+func calibrationOf(e configs.Estimator) configs.Calibration {
+	if e == configs.Affine {
+		return configs.CalibrateMinMax
+	}
+	return configs.CalibrateLSQ
+}
+
+func near(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-5*(1+math.Abs(float64(b))) }
+
+// methodInGraph quantizes random weights, or three pictures with values of both signs, in training.
+func methodInGraph(t *testing.T, c *Context, s configs.TensorSpec, weights bool) (q *Quantizer, x []float32, y, in *G.Node) {
+	t.Helper()
+	if !weights {
+		data := random(1, 3, 5, 5, 8)
+		q = must(newActivationQuantizer("x.input", s, false))
+		calibrate(t, q, data.Float32s())
+		in = c.B.Param("x", data)
+		v := q.Quantize(c, Value{float: in})
+		return q, data.Float32s(), v.Float(c), in
+	}
+	w := newParam("w.weight", Weights, 3, 3, 4, 8)
+	copy(w.Data(), random(1, 3, 3, 4, 8).Float32s())
+	for i := range w.Data() {
+		w.Data()[i] *= 0.1
+	}
+	q = must(newWeightQuantizer(w, s))
+	calibrate(t, q, w.Data())
+	y = q.QuantizeWeights(c, w)
+	if q.integral(c.Train) {
+		y = dequantizeKernel(c, q, y)
+	}
+	return q, w.Data(), y, c.node(w)
+}
+
+func calibrate(t *testing.T, q *Quantizer, x []float32) {
+	t.Helper()
+	if q.method == nil {
+		q.Scale.Data()[0] = 1
+	} else if err := q.prepare(true, x); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,164 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"math"
+	"path/filepath"
+	"testing"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/layers"
+)
+
+// Pictures and steps of the test below.
+const (
+	embeddedBatch = 8
+	embeddedSteps = 2 // of training; a third one follows
+	embeddedTest  = 5 // pictures to evaluate
+)
+
+// Every embedded config calibrates, trains and evaluates, and a checkpoint holds all that training needs: a step after
+// restoring it gives the same bits. It runs on cifar10-mini in place of CIFAR-10; configs of other data sets, whose
+// pictures are not embedded, are listed and left out.
+func TestEmbeddedConfigs(t *testing.T) {
+	first, err := Open(loadConfig(t), "", 2) // its pictures serve all
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	for _, e := range configs.Names() {
+		t.Run(e.Name, func(t *testing.T) {
+			cfg, err := configs.Load(e.Name, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cfg.Data.Dataset; d != configs.CIFAR10 && d != configs.CIFAR10Mini {
+				t.Skipf("%s needs %s, which is not embedded", e.Name, d)
+			}
+			cfg.Data.Dataset, cfg.Train.Batch = configs.CIFAR10Mini, embeddedBatch
+			runEmbedded(t, first, cfg)
+		})
+	}
+}
+
+func runEmbedded(t *testing.T, first *Model, cfg *configs.Config) {
+	m, err := first.with(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.initial(); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.calibrate(); err != nil {
+		t.Fatal(err)
+	}
+	steps := embeddedSteps
+	if cfg.Train.Epochs == 0 {
+		steps = 0
+	}
+	l := newLine(t, m, 0)
+	l.train(t, steps)
+	file := filepath.Join(t.TempDir(), CheckpointFile)
+	if err := m.save(file, l.sgd, state{Step: steps}); err != nil {
+		t.Fatal(err)
+	}
+	a, err := m.Simulate(context.Background(), m.Data.Test.Head(embeddedTest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if net, err := m.Lower(); err == nil {
+		b, err := m.EvaluateInteger(context.Background(), net, m.Data.Test.Head(embeddedTest))
+		if err != nil || Disagreements(a, b) > 0 {
+			t.Errorf("the integer network gives %v, the simulation %v (%v)", b, a, err)
+		}
+	} else if e := (*layers.NotIntegerError)(nil); !errors.As(err, &e) {
+		t.Error(err)
+	}
+	if steps == 0 {
+		return
+	}
+	again, err := m.with(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _, err := readCheckpoint(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resumed := newLine(t, again, steps)
+	if err := again.restore(file, f, resumed.sgd); err != nil {
+		t.Fatal(err)
+	}
+	l.train(t, 1)
+	resumed.train(t, 1)
+	if want, got := l.bytes(t), resumed.bytes(t); !bytes.Equal(want, got) {
+		t.Error("a step after restoring the checkpoint differs from one without")
+	}
+}
+
+// line is training without a run around it.
+type line struct {
+	*Model
+	sgd  *SGD
+	step *stepper
+	data *datasets.Iterator
+}
+
+func newLine(t *testing.T, m *Model, step int) *line {
+	t.Helper()
+	loader, err := m.loader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := m.newStepper(machine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.step, s.total = step, embeddedSteps+1
+	it := loader.Epoch(0, step)
+	t.Cleanup(it.Close)
+	return &line{m, NewSGD(&m.Config.Train, m.Net.Learnable()), s, it}
+}
+
+func (l *line) train(t *testing.T, steps int) {
+	t.Helper()
+	l.sgd.LR = l.Config.Train.LR
+	for i := range steps {
+		b, ok := l.data.Next()
+		if !ok {
+			t.Fatal("the data ended")
+		}
+		loss, _, err := l.step.forwardBackward(b)
+		if err == nil {
+			err = l.sgd.Step(l.step.values)
+		}
+		if err != nil || math.IsNaN(loss) || math.IsInf(loss, 0) {
+			t.Fatalf("step %d: loss %v, %v", i+1, loss, err)
+		}
+		l.Net.ClipWeights()
+		l.data.Release(b)
+	}
+}
+
+func (l *line) bytes(t *testing.T) []byte {
+	t.Helper()
+	var all bytes.Buffer
+	write := func(name string, data []float32) {
+		all.WriteString(name)
+		if err := binary.Write(&all, binary.LittleEndian, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range l.Net.Params {
+		write(p.Name, p.Data())
+	}
+	for _, b := range l.Net.Buffers {
+		write(b.Name, b.Data)
+	}
+	return all.Bytes()
+}
