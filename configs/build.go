@@ -1,11 +1,14 @@
 package configs
 
-import "reflect"
+import (
+	"reflect"
+	"strings"
+)
 
 // build makes the Config that doc describes. root is the place of what no file
 // mentions, fileName the default name.
 func (l *loader) build(doc *document, root Pos, fileName string) *Config {
-	c := &Config{origins: map[string]Pos{}}
+	c := &Config{origins: map[string]Pos{}, presets: map[string]string{}}
 	walk(table, "", func(path string, f field) {
 		s, given := doc.values[path]
 		switch {
@@ -19,6 +22,11 @@ func (l *loader) build(doc *document, root Pos, fileName string) *Config {
 			l.report(root, "%s is missing; it has no default, wanted %s", path, f.kind.describe())
 		}
 	})
+	for path, s := range doc.values {
+		if s.preset != "" {
+			c.presets[strings.TrimSuffix(path, ".estimator")] = s.preset
+		}
+	}
 	for _, r := range doc.rules {
 		path := rulePath(r.glob.String())
 		c.Quant.Layers = append(c.Quant.Layers, Rule{

@@ -10,7 +10,8 @@ type Config struct {
 	Quant       Quant
 	Export      Export
 
-	origins map[string]Pos // of each value that is not a default
+	origins map[string]Pos    // of each value that is not a default
+	presets map[string]string // by the paths of the tensors that name one
 }
 
 // Model says which network is trained and where its weights come from.
@@ -106,7 +107,8 @@ type Export struct {
 }
 
 // Origin says where the value at a key path such as "train.lr" was set:
-// "file:line:column", "argument" or "default"; "" when there is no such value.
+// "file:line:column", "argument" or "default", with the preset that gave it in
+// parentheses; "" when there is no such value.
 // Paths into per-layer rules are written as in overrides.
 func (c *Config) Origin(keyPath string) string {
 	segments, err := parsePath(keyPath)
@@ -115,11 +117,15 @@ func (c *Config) Origin(keyPath string) string {
 	}
 	p := joinPath(segments)
 	pos, set := c.origins[p]
+	from := ""
+	if pos.Preset != "" {
+		from = " (" + pos.Preset + ")"
+	}
 	switch {
 	case set && pos.Argument != "":
-		return "argument"
+		return "argument" + from
 	case set:
-		return pos.String()
+		return pos.String() + from
 	case hasLeaf(p):
 		return "default"
 	}

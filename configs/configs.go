@@ -76,9 +76,7 @@ func Load(nameOrPath string, overrides []string) (*Config, error) {
 // config loads, merges and checks src; what is wrong ends up in l.errs.
 func (l *loader) config(src source, overrides []string) *Config {
 	doc := l.load(src)
-	for _, arg := range overrides {
-		doc.merge(l.override(arg))
-	}
+	doc.merge(l.overrides(overrides))
 	base := strings.TrimSuffix(path.Base(src.name()), path.Ext(src.name()))
 	return l.build(doc, Pos{File: src.name(), Line: 1, Column: 1}, strings.TrimPrefix(base, "embedded:"))
 }

@@ -86,39 +86,6 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestEmbedded(t *testing.T) {
-	wantBits := map[string][4]Bits{ // weights, activations, first_last, residual
-		"quickstart":    {4, 4, 8, 8},
-		"resnet20_fp32": {FP, FP, FP, FP},
-		"resnet20_w2a2": {2, 2, 8, 8},
-		"resnet20_w4a4": {4, 4, 8, 8},
-		"resnet20_w8a8": {8, 8, 8, 8},
-	}
-	names := Names()
-	if len(names) != len(wantBits) {
-		t.Errorf("Names() lists %d configs, wanted %d", len(names), len(wantBits))
-	}
-	for _, e := range names {
-		for _, spelling := range []string{e.Name, e.Name + ".yaml", "configs/" + e.Name + ".yaml"} {
-			c := mustLoad(t, spelling)
-			if c.Name != e.Name || c.Description != e.Description || e.Description == "" || strings.Contains(e.Description, "\n") {
-				t.Errorf("%s: name %q, description %q, listed as %+v", spelling, c.Name, c.Description, e)
-			}
-			q := c.Quant
-			if got := [4]Bits{q.Weights.Bits, q.Activations.Bits, q.FirstLast, q.Residual}; got != wantBits[e.Name] {
-				t.Errorf("%s: bits %v, wanted %v", spelling, got, wantBits[e.Name])
-			}
-		}
-	}
-	c := mustLoad(t, "resnet20_w4a4")
-	if c.Model.Init != EmbeddedInit+"resnet20_cifar10" || c.Train.Epochs != 4 || c.Train.LR != 0.01 || c.Train.Optimizer.WeightDecay != 1e-4 {
-		t.Errorf("resnet20_w4a4: %+v", c)
-	}
-	if got, want := c.Origin("train.lr"), "embedded:_base/cifar10_finetune.yaml:"; !strings.HasPrefix(got, want) {
-		t.Errorf("origin of train.lr is %q, wanted %s...", got, want)
-	}
-}
-
 func TestNotFound(t *testing.T) {
 	dir := t.TempDir()
 	big := filepath.Join(dir, "big.yaml")
@@ -222,6 +189,7 @@ func TestOverrideErrors(t *testing.T) {
 		{"quant.layers[conv1].weights.bits=9", `quant.layers["conv1"].weights.bits: wanted an integer from 1 to 8, or fp, found 9`},
 		{"extends=quickstart", `"extends" belongs in a file`},
 		{"quant.weights.estimator=pact", `quant.weights.estimator: "pact" is not possible here: it quantizes activations only; allowed: additive_noise, affine`},
+		{"quant.weights={bits: 1, estimator: bwn}", `quant.first_last: bits: 8 with estimator bwn; it has 1; set it to fp or same, or give`},
 		{"quant.activations.bits=fp", `quant.residual is 8 while quant.activations.bits is fp`},
 	} {
 		_, err := Load("resnet20_w4a4", []string{tt[0]})
@@ -303,9 +271,7 @@ func FuzzLoad(f *testing.F) {
 	load := func(text []byte, overrides []string) (*Config, ErrorList) {
 		l := newLoader()
 		doc := l.parse(source{embedded: true, path: "fuzz.yaml"}, text)
-		for _, o := range overrides {
-			doc.merge(l.override(o))
-		}
+		doc.merge(l.overrides(overrides))
 		return l.build(doc, Pos{File: "fuzz.yaml", Line: 1, Column: 1}, "fuzz"), l.errs
 	}
 	f.Fuzz(func(t *testing.T, text []byte, override string) {

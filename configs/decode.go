@@ -15,9 +15,10 @@ type document struct {
 
 // setting is one value as written. A bad one was reported already.
 type setting struct {
-	value any
-	pos   Pos
-	bad   bool
+	value  any
+	pos    Pos
+	bad    bool
+	preset string // of an estimator, its name
 }
 
 type ruleHead struct {
@@ -30,6 +31,7 @@ func newDocument() *document { return &document{values: map[string]setting{}} }
 // merge lets later win over d. A rule given again moves to the end, as later
 // rules win over earlier ones.
 func (d *document) merge(later *document) {
+	d.forget(later)
 	for path, s := range later.values {
 		d.values[path] = s
 	}

@@ -12,6 +12,7 @@ type Pos struct {
 	File         string
 	Line, Column int    // from 1; 0 when only the file is known
 	Argument     string // the whole key.path=value; File is empty then
+	Preset       string // that stands there and gave the value
 }
 
 func (p Pos) String() string {

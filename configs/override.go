@@ -6,6 +6,16 @@ import (
 	"strings"
 )
 
+// overrides decodes the arguments together.
+func (l *loader) overrides(args []string) *document {
+	doc := newDocument()
+	for _, arg := range args {
+		doc.merge(l.override(arg))
+	}
+	l.expand(doc)
+	return doc
+}
+
 // override decodes one key.path=value argument.
 func (l *loader) override(arg string) *document {
 	pos := Pos{Argument: arg}

@@ -27,7 +27,7 @@ func (c *Config) AnnotatedYAML() []byte {
 }
 
 func (c *Config) render(comment func(path string) string) []byte {
-	p := printer{comment: comment}
+	p := printer{comment: comment, presets: c.presets}
 	p.section(table, "", 0, c)
 	return []byte(p.String())
 }
@@ -35,6 +35,7 @@ func (c *Config) render(comment func(path string) string) []byte {
 type printer struct {
 	strings.Builder
 	comment func(path string) string
+	presets map[string]string
 }
 
 func (p *printer) section(fields []field, path string, indent int, c *Config) {
@@ -79,6 +80,9 @@ func (p *printer) override(key string, fields []field, o Override, path string, 
 }
 
 func (p *printer) leaf(f field, v any, path string, indent int) {
+	if tensor, ok := strings.CutSuffix(path, ".estimator"); ok && p.presets[tensor] != "" {
+		v = Estimator(p.presets[tensor])
+	}
 	p.line(indent, f.key+": "+f.kind.format(v), p.comment(path))
 }
 

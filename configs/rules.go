@@ -18,6 +18,7 @@ var crossRules = []crossRule{
 	{[]string{"train.schedule.factor", "train.schedule.kind"}, factorNeedsStep},
 	{[]string{"train.schedule.final", "train.schedule.kind"}, finalNeedsCosine},
 	{[]string{"quant.first_last", "quant.weights.bits", "quant.activations.bits"}, firstLastFollowsFloat},
+	{[]string{"quant.first_last", "quant.weights.estimator", "quant.activations.estimator"}, firstLastFits},
 	{[]string{"quant.residual", "quant.activations.bits"}, residualFollowsFloat},
 }
 

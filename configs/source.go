@@ -176,6 +176,7 @@ func (l *loader) parse(src source, content []byte) *document {
 			doc.merge(l.extend(src, name.text, name.pos))
 		}
 	}
+	l.expand(own)
 	doc.merge(own)
 	return doc
 }

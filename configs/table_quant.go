@@ -37,6 +37,7 @@ func lift(tensor []field, of func(*Config) *TensorSpec) []field {
 func weightFields() []field {
 	return tensorFields(
 		func(m estimators.Method) bool { return m.Weights },
+		presetsFor(func(p preset) keys { return p.weights }),
 		enum[Granularity]{values: []Granularity{PerTensor, PerChannel}, unbuilt: []Granularity{"per_group"}},
 		enum[Signed]{values: []Signed{SignedTrue}, refused: map[Signed]string{
 			SignedFalse: "weights have both signs", SignedAuto: "weights have both signs, there is nothing to infer"}},
@@ -53,6 +54,7 @@ func activationFields() []field {
 	}
 	return append(tensorFields(
 		func(m estimators.Method) bool { return m.Activations },
+		presetsFor(func(p preset) keys { return p.activations }),
 		enum[Granularity]{values: []Granularity{PerTensor}, refused: perTensorOnly},
 		enum[Signed]{values: []Signed{SignedTrue, SignedFalse, SignedAuto}},
 		SignedAuto,
@@ -60,10 +62,10 @@ func activationFields() []field {
 	), field{key: "calibration_batches", doc: "Batches that calibration looks at. Other values than 1 are not built yet.", kind: integer{1, maxInt}, def: 1, tensor: func(s *TensorSpec) any { return &s.CalibrationBatches }})
 }
 
-func tensorFields(fits func(estimators.Method) bool, granularity enum[Granularity], signed enum[Signed], signedDefault Signed, n enum[GradN]) []field {
+func tensorFields(fits func(estimators.Method) bool, presets []Estimator, granularity enum[Granularity], signed enum[Signed], signedDefault Signed, n enum[GradN]) []field {
 	return []field{
 		{key: "bits", doc: "Bit width; `fp` leaves it in floating point.", kind: bits{1, []Bits{FP}}, tensor: func(s *TensorSpec) any { return &s.Bits }},
-		{key: "estimator", doc: "Quantizer, named after its paper's method; [docs/methods.md](methods.md) lists them with their bits, options and gradient estimators.", kind: enum[Estimator]{values: estimatorsFor(fits), refused: unfit(fits)}, def: LSQ, tensor: func(s *TensorSpec) any { return &s.Estimator }},
+		{key: "estimator", doc: "Quantizer, named after its paper's method; [docs/methods.md](methods.md) lists them with their bits, options and gradient estimators, and the presets, which fix several keys as a paper or a program has them.", kind: estimatorKind{enum[Estimator]{values: estimatorsFor(fits), refused: unfit(fits)}, presets}, def: LSQ, tensor: func(s *TensorSpec) any { return &s.Estimator }},
 		{key: "granularity", doc: "What shares one scale.", kind: granularity, def: PerTensor, tensor: func(s *TensorSpec) any { return &s.Granularity }},
 		{key: "signed", doc: "Whether the integers are signed; `auto` is unsigned where the graph cannot produce negative values.", kind: signed, def: signedDefault, tensor: func(s *TensorSpec) any { return &s.Signed }},
 		{key: "narrow", doc: "Leave out the lowest level, as in -7..7 instead of -8..7.", kind: boolean{}, def: false, tensor: func(s *TensorSpec) any { return &s.Narrow }},

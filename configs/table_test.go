@@ -3,7 +3,7 @@ package configs
 import (
 	"encoding/json"
 	"reflect"
-	"strings"
+	"slices"
 	"testing"
 )
 
@@ -43,9 +43,14 @@ func TestSchema(t *testing.T) {
 	}
 	known := func(path string) bool {
 		s := schema
-		for _, key := range strings.Split(path, ".") {
-			next, ok := s["properties"].(map[string]any)[key].(map[string]any)
-			if !ok || s["additionalProperties"] != false {
+		keys, err := parsePath(path)
+		for _, key := range keys {
+			next, ok := s["additionalProperties"].(map[string]any) // of rules, whose keys are globs
+			if !ok {
+				next, ok = s["properties"].(map[string]any)[key].(map[string]any)
+				ok = ok && s["additionalProperties"] == false
+			}
+			if !ok || err != nil {
 				return false
 			}
 			s = next
@@ -63,6 +68,13 @@ func TestSchema(t *testing.T) {
 		if known(path) {
 			t.Errorf("the schema has %s", path)
 		}
+	}
+	weights := schema["properties"].(map[string]any)["quant"].(map[string]any)["properties"].(map[string]any)["weights"].(map[string]any)["properties"].(map[string]any)
+	if options := weights["options"].(map[string]any)["properties"].(map[string]any); options["share"] == nil || options["t"] == nil || options["decay"] != nil {
+		t.Errorf("schema of quant.weights.options: %v", options)
+	}
+	if names := weights["estimator"].(map[string]any)["enum"].([]any); !slices.Contains(names, any("twn")) || !slices.Contains(names, any("lsq@paper")) || slices.Contains(names, any("pact@paper")) {
+		t.Errorf("schema of quant.weights.estimator: %v", names)
 	}
 	lr := schema["properties"].(map[string]any)["train"].(map[string]any)["properties"].(map[string]any)["lr"].(map[string]any)
 	if lr["exclusiveMinimum"] != 0.0 || lr["default"] != 0.01 || lr["type"] != "number" {

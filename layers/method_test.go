@@ -173,3 +173,32 @@ func calibrate(t *testing.T, q *Quantizer, x []float32) {
 		t.Fatal(err)
 	}
 }
+
+// The basis of LQ-Nets moves with every training batch, also of activations, and not in evaluation.
+func TestStateFollowsTraining(t *testing.T) {
+	for _, train := range []bool{true, false} {
+		for _, weights := range []bool{true, false} {
+			c := testContext(t, train)
+			q, _, y, in := methodInGraph(t, c, spec(2, "lq_nets"), weights)
+			before := append([]float32(nil), q.method.state[0].Data...)
+			gradients(t, c, y, c.B.Input("dy", random(2, y.Shape()...)), in)
+			moved := fmt.Sprint(before) != fmt.Sprint(q.method.state[0].Data)
+			if updates := q.method.updates.Data[0]; moved != train || (updates == 2) != train {
+				t.Errorf("training %t, weights %t: the basis moved: %t, after %g updates", train, weights, moved, updates)
+			}
+		}
+	}
+}
+
+// Methods that keep weights in a range clip them after an update; others leave them.
+func TestClipWeights(t *testing.T) {
+	for config, want := range map[string]float32{"resnet20_bnn_w1": 1, "resnet20_binary_connect": 1, "resnet20_bwn": 3, "resnet20_w4a4": 3} {
+		n := testNetwork(t, config)
+		for _, w := range []*Param{n.net.Blocks[0].Conv1.Weight, n.net.Head.Weight} {
+			w.Data()[5] = 3
+			if n.ClipWeights(); w.Data()[5] != want {
+				t.Errorf("%s: a weight of 3 in %s is %g, want %g", config, w.Name, w.Data()[5], want)
+			}
+		}
+	}
+}

@@ -162,3 +162,28 @@ func (l *line) bytes(t *testing.T) []byte {
 	}
 	return all.Bytes()
 }
+
+// A run clips the weights of methods that ask for it after every update.
+func TestRunClipsWeights(t *testing.T) {
+	dir := t.TempDir()
+	cfg := loadConfig(t, "train.max_steps=2", "train.lr=100", "quant.weights={bits: 1, estimator: bnn}", "quant.first_last=fp")
+	if err := trainOnly(context.Background(), cfg, Options{Out: dir, Threads: 2, Progress: &quiet{}}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := LoadNetwork(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	largest := float32(0)
+	for _, p := range m.Net.Params {
+		if p.Name == "layer3.2.conv2.weight" {
+			for _, w := range p.Data() {
+				largest = max(largest, w, -w)
+			}
+		}
+	}
+	if largest != 1 {
+		t.Errorf("the largest weight is %g, want 1", largest)
+	}
+}

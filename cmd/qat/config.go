@@ -36,6 +36,9 @@ func newConfigCheckCommand() *cobra.Command {
 granularity, parameters, multiplications and additions (MACs), BitOps and
 deployed size, and whether the network can be exported. It needs no data.
 
+A preset such as lsq@paper names a source: what follows the table are the keys
+whose values there and here differ, and what the source does that no key says.
+
 All mistakes are reported at once, each with file, line and column.` + configStatus,
 		Example: `  qat config check my.yaml
   qat config check quickstart quant.weights.bits=3`,
@@ -107,6 +110,8 @@ type configReport struct {
 	BitOps     int64        `json:"bitops"`
 	SizeBytes  int64        `json:"size_bytes"`
 	NotInteger string       `json:"not_integer,omitempty"`
+
+	References []configs.Reference `json:"references,omitempty"`
 }
 
 func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer) error {
@@ -120,7 +125,7 @@ func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer
 	}
 	defer m.Close()
 	net := m.Net
-	r := configReport{Config: cfg.Name, Layers: net.Table(), Params: net.ParamCount()}
+	r := configReport{Config: cfg.Name, Layers: net.Table(), Params: net.ParamCount(), References: cfg.References()}
 	r.SizeBytes, r.BitOps = net.Cost()
 	var reason *layers.NotIntegerError
 	if err := integerForm(net); errors.As(err, &reason) {
@@ -144,8 +149,32 @@ func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer
 	} else {
 		fmt.Fprintf(stdout, "integer network: no, %s\n", r.NotInteger)
 	}
+	if err := printReferences(stdout, r.References); err != nil {
+		return err
+	}
 	if js {
 		return printJSON(stdout, r)
+	}
+	return nil
+}
+
+// printReferences tells how the config deviates from what its presets name.
+func printReferences(stdout io.Writer, refs []configs.Reference) error {
+	for _, ref := range refs {
+		fmt.Fprintf(stdout, "\n%s: %s\n", ref.Preset, ref.Source)
+		t := newTable(stdout)
+		if len(ref.Deviations) > 0 {
+			t.row("DEVIATION", "THERE", "HERE")
+		}
+		for _, d := range ref.Deviations {
+			t.row(d.Key, d.There, d.Here)
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+		for _, n := range ref.Notes {
+			fmt.Fprintf(stdout, "there also: %s\n", n)
+		}
 	}
 	return nil
 }

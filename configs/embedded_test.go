@@ -1,0 +1,69 @@
+package configs
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestEmbedded(t *testing.T) {
+	wantBits := map[string][4]Bits{ // weights, activations, first_last, residual
+		"quickstart":               {4, 4, 8, 8},
+		"resnet20_additive_noise":  {4, FP, Same, FP},
+		"resnet20_affine_w8a8":     {8, 8, 8, 8},
+		"resnet20_affine_w8a8_ptq": {8, 8, 8, 8},
+		"resnet20_apot_w4a4":       {4, 4, 8, FP},
+		"resnet20_binary_connect":  {1, FP, Same, FP},
+		"resnet20_bireal_w1":       {1, FP, FP, FP},
+		"resnet20_bnn_w1":          {1, FP, Same, FP},
+		"resnet20_bwn":             {1, FP, FP, FP},
+		"resnet20_dorefa_w4a4":     {4, 4, FP, FP},
+		"resnet20_dsq_w2a2":        {2, 2, FP, FP},
+		"resnet20_ewgs_w2a2":       {2, 2, FP, FP},
+		"resnet20_fp32":            {FP, FP, FP, FP},
+		"resnet20_hwgq":            {1, 2, FP, FP},
+		"resnet20_inq_w5":          {5, FP, Same, FP},
+		"resnet20_irnet_w1":        {1, FP, FP, FP},
+		"resnet20_kmeans_w4":       {4, FP, Same, FP},
+		"resnet20_lq_nets_w2a2":    {2, 2, FP, FP},
+		"resnet20_lsq_plus_w4a4":   {4, 4, 8, FP},
+		"resnet20_lsq_w4a4":        {4, 4, 8, FP},
+		"resnet20_pact_w4a4":       {4, 4, FP, FP},
+		"resnet20_pot_w4":          {4, FP, Same, FP},
+		"resnet20_qil_w4a4":        {4, 4, FP, FP},
+		"resnet20_quant_noise":     {4, FP, Same, FP},
+		"resnet20_reactnet_w1":     {1, FP, FP, FP},
+		"resnet20_reste_w1":        {1, FP, FP, FP},
+		"resnet20_sawb_pact_w2a2":  {2, 2, FP, FP},
+		"resnet20_stochastic_w4a4": {4, 4, 8, 8},
+		"resnet20_ttq":             {2, FP, FP, FP},
+		"resnet20_twn":             {2, FP, FP, FP},
+		"resnet20_w2a2":            {2, 2, 8, 8},
+		"resnet20_w4a4":            {4, 4, 8, 8},
+		"resnet20_w8a8":            {8, 8, 8, 8},
+		"resnet20_wrpn_w4a4":       {4, 4, FP, FP},
+		"resnet20_xnor_w1":         {1, FP, FP, FP},
+	}
+	names := Names()
+	if len(names) != len(wantBits) {
+		t.Errorf("Names() lists %d configs, wanted %d", len(names), len(wantBits))
+	}
+	for _, e := range names {
+		for _, spelling := range []string{e.Name, e.Name + ".yaml", "configs/" + e.Name + ".yaml"} {
+			c := mustLoad(t, spelling)
+			if c.Name != e.Name || c.Description != e.Description || e.Description == "" || strings.Contains(e.Description, "\n") {
+				t.Errorf("%s: name %q, description %q, listed as %+v", spelling, c.Name, c.Description, e)
+			}
+			q := c.Quant
+			if got := [4]Bits{q.Weights.Bits, q.Activations.Bits, q.FirstLast, q.Residual}; got != wantBits[e.Name] {
+				t.Errorf("%s: bits %v, wanted %v", spelling, got, wantBits[e.Name])
+			}
+		}
+	}
+	c := mustLoad(t, "resnet20_w4a4")
+	if c.Model.Init != EmbeddedInit+"resnet20_cifar10" || c.Train.Epochs != 4 || c.Train.LR != 0.01 || c.Train.Optimizer.WeightDecay != 1e-4 {
+		t.Errorf("resnet20_w4a4: %+v", c)
+	}
+	if got, want := c.Origin("train.lr"), "embedded:_base/cifar10_finetune.yaml:"; !strings.HasPrefix(got, want) {
+		t.Errorf("origin of train.lr is %q, wanted %s...", got, want)
+	}
+}
