@@ -161,6 +161,13 @@ func (q *Quantizer) measure(x []float32) error {
 		return err
 	}
 	s := q.Scale.Data()
+	if st, ok := est.(estimators.Stepped); ok && q.ZeroPoint != nil {
+		levels, _, err := st.Staircase(q.method.params())
+		if err != nil {
+			return err
+		}
+		q.ZeroPoint.Data[0] = float32(levels.Zero + q.method.shift())
+	}
 	if i := q.method.integer(est); i != nil {
 		return i.Step(s, x, q.method.params())
 	}
