@@ -17,9 +17,10 @@ type field struct {
 }
 
 var (
-	runName  = regexp.MustCompile(`^[^\x00-\x1f/\\:*?"<>|. -][^\x00-\x1f/\\:*?"<>|]*$`)
-	initName = regexp.MustCompile(`^(random|embedded:resnet20_cifar10|.+\.(th|pth|safetensors|qat))$`)
-	nonEmpty = regexp.MustCompile(`^.+$`)
+	runName     = regexp.MustCompile(`^[^\x00-\x1f/\\:*?"<>|. -][^\x00-\x1f/\\:*?"<>|]*$`)
+	initName    = regexp.MustCompile(`^(random|embedded:resnet20_cifar10|.+\.(th|pth|safetensors|qat))$`)
+	teacherName = regexp.MustCompile(`^(none|embedded:resnet20_cifar10|.+\.(th|pth|pt|safetensors|qat))$`)
+	nonEmpty    = regexp.MustCompile(`^.+$`)
 )
 
 // table lists every key. Its order is that of every listing and of YAML output.
@@ -77,6 +78,7 @@ var trainFields = []field{
 	{key: "log_every", doc: "Steps between log lines.", kind: integer{1, maxInt}, def: 20, at: func(c *Config) any { return &c.Train.LogEvery }},
 	{key: "checkpoint_every", doc: "Time between checkpoints.", kind: duration{positive: true}, def: Duration{1, Epochs}, at: func(c *Config) any { return &c.Train.CheckpointEvery }},
 	{key: "clip_grad_norm", doc: "Largest norm of the gradient of all parameters together; longer ones are scaled down to it. 0 is off.", kind: real{zero: inclusive}, def: 0.0, at: func(c *Config) any { return &c.Train.ClipGradNorm }},
+	{key: "weight_ema", doc: "Decay of the moving average of all learned parameters and running statistics, such as 0.999; evaluation, `best.qat` and the exported network have the averages. 0 is off.", kind: real{zero: inclusive, upper: exclusive, max: 1}, def: 0.0, at: func(c *Config) any { return &c.Train.WeightEMA }},
 }
 
 func group(key, doc string, weightDecay Decay, of func(*Config) *Group) field {

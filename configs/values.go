@@ -62,9 +62,10 @@ const (
 	Float32 Target = "float32"
 )
 
-// Values of Model.Init that are not paths.
+// Values of Model.Init and Distillation.Teacher that are not paths.
 const (
 	RandomInit   = "random"
+	NoTeacher    = "none"
 	EmbeddedInit = "embedded:" // prefix of a network shipped with qat
 )
 

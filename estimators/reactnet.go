@@ -25,7 +25,7 @@ var _ = register(Method{
 	Name:    "reactnet",
 	Source:  "Liu et al. 2020, arXiv 2003.03488, section 4.2",
 	Doc:     "the sign of activations above a learned threshold, with approx_sign; weights as bwn",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: 1,
+	Weights: true, Activations: true, MinBits: 1, MaxBits: 1, Nearest: true,
 	STEs: signSTEsFrom("approx_sign"),
 	New: func(s Spec) (Estimator, error) {
 		if s.Weights {

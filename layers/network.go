@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/integer"
 )
 
@@ -30,6 +31,11 @@ type Network struct {
 	Quantizers []*Quantizer
 	net        *ResNet
 	clock      *clock
+
+	regularized []regularized
+	penalties   []configs.Regularizer
+	projects    bool // Project has something to do
+	gradients   *gradientQuantizer
 }
 
 // New returns the network that the config describes, with random weights (He
@@ -76,6 +82,12 @@ func New(arch configs.Arch, quant *configs.Quant, in Input, seed uint64) (*Netwo
 				return nil, fmt.Errorf("layers: range of the input: %w", err)
 			}
 		}
+	}
+	if err := n.regularize(quant.Regularizers); err != nil {
+		return nil, fmt.Errorf("layers: %w", err)
+	}
+	if b := quant.Gradients.Bits; b != configs.FP {
+		n.gradients = &gradientQuantizer{estimators.DoReFaGradients{Bits: int(b)}, n.net.Stem.Name, n.clock}
 	}
 	n.randomize(seed)
 	return n, nil
@@ -143,6 +155,7 @@ func (n *Network) Quantized() bool { return len(n.Quantizers) > 0 }
 // Build adds the network to a graph; x is (N, H, W, C), normalized, and the
 // result the logits (N, classes).
 func (n *Network) Build(c *Context, x *tensor.Dense) (*G.Node, error) {
+	c.gradients = n.gradients
 	logits := n.net.build(c, c.B.Input("x", x))
 	return logits, c.B.Err()
 }

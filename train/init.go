@@ -23,21 +23,19 @@ func (m *Model) initial() (string, error) {
 	if from == configs.RandomInit {
 		return "random weights, seed " + fmt.Sprint(m.Config.Train.Seed), nil
 	}
+	return m.loadWeights("model.init", from)
+}
+
+// loadWeights is initial for a file that the config names under key.
+func (m *Model) loadWeights(key, from string) (string, error) {
 	f, err := readWeights(from)
 	if err != nil {
-		return "", fmt.Errorf("model.init: %w", err)
-	}
-	quantizer := map[string]bool{}
-	for _, q := range m.Net.Quantizers {
-		quantizer[q.Scale.Name] = true
-		if q.ZeroPoint != nil {
-			quantizer[q.ZeroPoint.Name] = true
-		}
+		return "", fmt.Errorf("%s: %w", key, err)
 	}
 	used := map[string]bool{}
 	var problems []string
 	load := func(name string, shape []int, set func([]float32) error) {
-		if quantizer[name] {
+		if strings.Contains(name, "_quantizer.") {
 			return
 		}
 		used[name] = true
@@ -56,10 +54,10 @@ func (m *Model) initial() (string, error) {
 		load(b.Name, []int{len(b.Data)}, func(v []float32) error { copy(b.Data, v); return nil })
 	}
 	if len(problems) > 0 {
-		return "", fmt.Errorf("model.init: %s does not fit %s:\n  %s", from, m.Config.Model.Arch, strings.Join(problems, "\n  "))
+		return "", fmt.Errorf("%s: %s does not fit %s:\n  %s", key, from, m.Config.Model.Arch, strings.Join(problems, "\n  "))
 	}
 	if err := m.Net.CheckState(); err != nil {
-		return "", fmt.Errorf("model.init: %s: %w", from, err)
+		return "", fmt.Errorf("%s: %s: %w", key, from, err)
 	}
 	var left []string
 	for _, t := range f.Tensors {
@@ -104,6 +102,7 @@ func readWeights(from string) (*safetensors.File, error) {
 		if f, err = safetensors.ReadFile(from); err != nil {
 			return nil, err
 		}
+		preferAverages(f)
 	default:
 		return nil, fmt.Errorf("%s: unknown kind of file %q; want .th, .pth, .pt, .safetensors or .qat", from, ext)
 	}

@@ -19,6 +19,8 @@ type Model struct {
 	Net    *layers.Network
 	Data   *datasets.Dataset
 	pool   *kernels.Pool
+
+	average *average // nil unless in training with train.weight_ema
 }
 
 // Open reads the config's data set from dir (the config's data.root if dir is
