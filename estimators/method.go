@@ -15,6 +15,9 @@ type Method struct {
 	Weights, Activations bool // what it may quantize
 	MinBits, MaxBits     int
 
+	// Channels says that on activations it learns for each channel what leaves them one step for all.
+	Channels bool
+
 	// STEs are the gradient estimators of the rounding that the method combines with, its paper's first; none for a
 	// method whose gradient is its own.
 	STEs []string
