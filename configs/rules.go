@@ -19,6 +19,9 @@ var crossRules = []crossRule{
 	{[]string{"train.schedule.final", "train.schedule.kind"}, finalNeedsCosine},
 	{[]string{"quant.first_last", "quant.weights.bits", "quant.activations.bits"}, firstLastFollowsFloat},
 	{[]string{"quant.residual", "quant.activations.bits"}, residualFollowsFloat},
+	{[]string{"quant.residual", "model.block"}, blockKeepsFloatStream},
+	{[]string{"model.block", "quant.activations.bits"}, biRealNeedsQuantizers},
+	{[]string{"quant.activations.estimator", "quant.activations.bits", "model.block"}, signsNeedBothSigns},
 }
 
 func nesterovNeedsMomentum(c *Config) string {

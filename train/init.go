@@ -16,8 +16,9 @@ import (
 // initial loads the weights that model.init names: PyTorch files (.th, .pth,
 // .pt), safetensors, or a checkpoint of qat. Weights, biases and batch norm are
 // taken by name, "module." of DataParallel taken off; every one of them must be
-// there with the right shape. Quantizers always start anew. It returns a line
-// for the user, with what the file holds beyond the network.
+// there with the right shape. Quantizers always start anew, and so does RPReLU if
+// the file has none. It returns a line for the user, with what the file holds
+// beyond the network.
 func (m *Model) initial() (string, error) {
 	from := m.Config.Model.Init
 	if from == configs.RandomInit {
@@ -27,17 +28,10 @@ func (m *Model) initial() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("model.init: %w", err)
 	}
-	quantizer := map[string]bool{}
-	for _, q := range m.Net.Quantizers {
-		quantizer[q.Scale.Name] = true
-		if q.ZeroPoint != nil {
-			quantizer[q.ZeroPoint.Name] = true
-		}
-	}
 	used := map[string]bool{}
 	var problems []string
 	load := func(name string, shape []int, set func([]float32) error) {
-		if quantizer[name] {
+		if ofQuantizer(name) {
 			return
 		}
 		used[name] = true
@@ -49,7 +43,12 @@ func (m *Model) initial() (string, error) {
 			problems = append(problems, strings.TrimPrefix(err.Error(), "safetensors: "))
 		}
 	}
+	missing := 0
 	for _, p := range m.Net.Params {
+		if p.Optional && !has(f, p.Name) {
+			missing++
+			continue
+		}
 		load(p.Name, p.FileShape(), func(v []float32) error { return p.FromFile(p.Data(), v) })
 	}
 	for _, b := range m.Net.Buffers {
@@ -63,16 +62,26 @@ func (m *Model) initial() (string, error) {
 	}
 	var left []string
 	for _, t := range f.Tensors {
-		if !used[t.Name] && !strings.HasSuffix(t.Name, ".num_batches_tracked") && !strings.HasPrefix(t.Name, velocityPrefix) && !strings.Contains(t.Name, "_quantizer.") {
+		if !used[t.Name] && !strings.HasSuffix(t.Name, ".num_batches_tracked") && !strings.HasPrefix(t.Name, velocityPrefix) && !ofQuantizer(t.Name) {
 			left = append(left, t.Name)
 		}
 	}
 	line := fmt.Sprintf("%d tensors from %s", len(used), from)
+	if missing > 0 {
+		line += fmt.Sprintf("; it has no RPReLU, whose %d tensors start anew", missing)
+	}
 	if len(left) > 0 {
 		slices.Sort(left)
 		line += fmt.Sprintf("; not used: %s", strings.Join(left, ", "))
 	}
 	return line, nil
+}
+
+// ofQuantizer tells that a tensor is a quantizer's, by its name.
+func ofQuantizer(name string) bool { return strings.Contains(name, "_quantizer.") }
+
+func has(f *safetensors.File, name string) bool {
+	return slices.ContainsFunc(f.Tensors, func(t safetensors.Tensor) bool { return t.Name == name })
 }
 
 // readWeights reads a file of any format as named tensors.
