@@ -15,8 +15,9 @@ type Config struct {
 
 // Model says which network is trained and where its weights come from.
 type Model struct {
-	Arch Arch
-	Init string // RandomInit, EmbeddedInit + name, or a path
+	Arch  Arch
+	Block Block
+	Init  string // RandomInit, EmbeddedInit + name, or a path
 }
 
 // Data says what is read and how pictures are augmented.

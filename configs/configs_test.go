@@ -88,11 +88,16 @@ func TestParse(t *testing.T) {
 
 func TestEmbedded(t *testing.T) {
 	wantBits := map[string][4]Bits{ // weights, activations, first_last, residual
-		"quickstart":    {4, 4, 8, 8},
-		"resnet20_fp32": {FP, FP, FP, FP},
-		"resnet20_w2a2": {2, 2, 8, 8},
-		"resnet20_w4a4": {4, 4, 8, 8},
-		"resnet20_w8a8": {8, 8, 8, 8},
+		"quickstart":          {4, 4, 8, 8},
+		"resnet20_bireal":     {1, 1, FP, FP},
+		"resnet20_bnn":        {1, 1, FP, FP},
+		"resnet20_fp32":       {FP, FP, FP, FP},
+		"resnet20_irnet_w1a1": {1, 1, FP, FP},
+		"resnet20_reactnet":   {1, 1, FP, FP},
+		"resnet20_w2a2":       {2, 2, 8, 8},
+		"resnet20_w4a4":       {4, 4, 8, 8},
+		"resnet20_w8a8":       {8, 8, 8, 8},
+		"resnet20_xnor":       {1, 1, FP, FP},
 	}
 	names := Names()
 	if len(names) != len(wantBits) {

@@ -20,6 +20,9 @@ var crossRules = append([]crossRule{
 	{[]string{"quant.first_last", "quant.weights.bits", "quant.activations.bits"}, firstLastFollowsFloat},
 	{[]string{"quant.residual", "quant.activations.bits"}, residualFollowsFloat},
 	{[]string{"quant.distillation.temperature", "quant.distillation.weight", "quant.distillation.teacher"}, distillationNeedsTeacher},
+	{[]string{"quant.residual", "model.block"}, blockKeepsFloatStream},
+	{[]string{"model.block", "quant.activations.bits"}, biRealNeedsQuantizers},
+	{[]string{"quant.activations.estimator", "quant.activations.bits", "model.block"}, signsNeedBothSigns},
 }, regularizerRules()...)
 
 func nesterovNeedsMomentum(c *Config) string {

@@ -28,9 +28,9 @@ func TestIntegerNetworkAgreesWithSimulation(t *testing.T) {
 		const n = 20
 		net := calibrated(t, "resnet20_w4a4", overrides...)
 		// A negative, a zero and a tiny gamma take the special paths of folding.
-		gamma := net.net.Blocks[0].Conv1.Norm.Gamma.Data()
+		gamma := net.net.convs()[1].Norm.Gamma.Data()
 		gamma[0], gamma[1], gamma[2] = -1, 0, 1e-30
-		net.net.Blocks[0].Conv1.Norm.Beta.Data()[1] = 0.5
+		net.net.convs()[1].Norm.Beta.Data()[1] = 0.5
 		pool := kernels.NewPool(2)
 		defer pool.Close()
 		c := NewContext(pool, true)
@@ -120,7 +120,7 @@ func TestNetworkDescription(t *testing.T) {
 		t.Errorf("%s: %d MACs, %d BitOps", r.Name, r.MACs, r.BitOps)
 	}
 	var quant configs.Quant
-	if _, err := New("resnet18", &quant, testInput, 0); err == nil {
+	if _, err := New(configs.Model{Arch: "resnet18"}, &quant, testInput, 0); err == nil {
 		t.Error("an unknown network is accepted")
 	}
 	cfg, err := configs.Load("resnet20_w4a4", []string{"quant.layers[layer9.*].weights.bits=2"})
@@ -128,7 +128,7 @@ func TestNetworkDescription(t *testing.T) {
 		t.Fatal(err)
 	}
 	var list configs.ErrorList
-	if _, err := New(cfg.Model.Arch, &cfg.Quant, testInput, 0); !errors.As(err, &list) {
+	if _, err := New(cfg.Model, &cfg.Quant, testInput, 0); !errors.As(err, &list) {
 		t.Errorf("a rule that matches no layer: %v, want an ErrorList", err)
 	}
 }

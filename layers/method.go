@@ -130,6 +130,16 @@ func (m *method) shift() int {
 	return 0
 }
 
+// largest is the largest code of activations, as stored: that of a sign is 2, since -1 and 1 are stored as 0 and 2.
+func (m *method) largest() uint8 {
+	if est, err := m.spec.NewEstimator(m.place, 0); err == nil {
+		if i := m.integer(est); i != nil {
+			return uint8(i.Qp() - min(i.Qn(), 0))
+		}
+	}
+	return math.MaxUint8
+}
+
 // prepare starts the parameters from x, if that has not been done, and brings the state and the quantizer's scale up to
 // date. A scale that is not 0 marks what is prepared.
 func (q *Quantizer) prepare(train bool, x []float32) error {

@@ -20,7 +20,7 @@ func testNetwork(t testing.TB, config string, overrides ...string) *Network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := New(cfg.Model.Arch, &cfg.Quant, testInput, 1)
+	n, err := New(cfg.Model, &cfg.Quant, testInput, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

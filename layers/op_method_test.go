@@ -41,7 +41,7 @@ func runMethod(t *testing.T, s configs.TensorSpec, parts, relu, onCodes bool) (o
 	t.Helper()
 	c := testContext(t, true)
 	c.parts = parts
-	q := must(newActivationQuantizer("x", s, false))
+	q := must(newActivationQuantizer("x", s, false, 16))
 	if q.method == nil {
 		t.Fatal("the kernels compute this one; it tests nothing")
 	}
@@ -50,7 +50,7 @@ func runMethod(t *testing.T, s configs.TensorSpec, parts, relu, onCodes bool) (o
 	wrt := []*G.Node{in}
 	v := Value{relu: relu}
 	if onCodes {
-		stream := must(newActivationQuantizer("stream", spec(6, configs.LSQ), true))
+		stream := must(newActivationQuantizer("stream", spec(6, configs.LSQ), true, 16))
 		if err := stream.calibrateActivation(z.Float32s(), false); err != nil {
 			t.Fatal(err)
 		}

@@ -191,7 +191,7 @@ func TestRegularizerOfOneLayer(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Quant.Layers[1].Weights.Values.Estimator = "twn"
-	if _, err := New(cfg.Model.Arch, &cfg.Quant, testInput, 1); err == nil || !strings.Contains(err.Error(), "quant.regularizers.msqe: layer1.0.conv1.weight: it looks at the levels") {
+	if _, err := New(cfg.Model, &cfg.Quant, testInput, 1); err == nil || !strings.Contains(err.Error(), "quant.regularizers.msqe: layer1.0.conv1.weight: it looks at the levels") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -16,8 +16,9 @@ import (
 // initial loads the weights that model.init names: PyTorch files (.th, .pth,
 // .pt), safetensors, or a checkpoint of qat. Weights, biases and batch norm are
 // taken by name, "module." of DataParallel taken off; every one of them must be
-// there with the right shape. Quantizers always start anew. It returns a line
-// for the user, with what the file holds beyond the network.
+// there with the right shape. Quantizers always start anew, and so does RPReLU if
+// the file has none. It returns a line for the user, with what the file holds
+// beyond the network.
 func (m *Model) initial() (string, error) {
 	from := m.Config.Model.Init
 	if from == configs.RandomInit {
@@ -35,7 +36,7 @@ func (m *Model) loadWeights(key, from string) (string, error) {
 	used := map[string]bool{}
 	var problems []string
 	load := func(name string, shape []int, set func([]float32) error) {
-		if strings.Contains(name, "_quantizer.") {
+		if ofQuantizer(name) {
 			return
 		}
 		used[name] = true
@@ -47,7 +48,12 @@ func (m *Model) loadWeights(key, from string) (string, error) {
 			problems = append(problems, strings.TrimPrefix(err.Error(), "safetensors: "))
 		}
 	}
+	missing := 0
 	for _, p := range m.Net.Params {
+		if p.Optional && !has(f, p.Name) {
+			missing++
+			continue
+		}
 		load(p.Name, p.FileShape(), func(v []float32) error { return p.FromFile(p.Data(), v) })
 	}
 	for _, b := range m.Net.Buffers {
@@ -61,16 +67,26 @@ func (m *Model) loadWeights(key, from string) (string, error) {
 	}
 	var left []string
 	for _, t := range f.Tensors {
-		if !used[t.Name] && !strings.HasSuffix(t.Name, ".num_batches_tracked") && !strings.HasPrefix(t.Name, velocityPrefix) && !strings.Contains(t.Name, "_quantizer.") {
+		if !used[t.Name] && !strings.HasSuffix(t.Name, ".num_batches_tracked") && !strings.HasPrefix(t.Name, velocityPrefix) && !ofQuantizer(t.Name) {
 			left = append(left, t.Name)
 		}
 	}
 	line := fmt.Sprintf("%d tensors from %s", len(used), from)
+	if missing > 0 {
+		line += fmt.Sprintf("; it has no RPReLU, whose %d tensors start anew", missing)
+	}
 	if len(left) > 0 {
 		slices.Sort(left)
 		line += fmt.Sprintf("; not used: %s", strings.Join(left, ", "))
 	}
 	return line, nil
+}
+
+// ofQuantizer tells that a tensor is a quantizer's, by its name.
+func ofQuantizer(name string) bool { return strings.Contains(name, "_quantizer.") }
+
+func has(f *safetensors.File, name string) bool {
+	return slices.ContainsFunc(f.Tensors, func(t safetensors.Tensor) bool { return t.Name == name })
 }
 
 // readWeights reads a file of any format as named tensors.
