@@ -47,13 +47,13 @@ func (l *loader) build(doc *document, root Pos, fileName string) *Config {
 	return c
 }
 
-// followFloat lets the defaults of first_last and residual follow fp.
+// followFloat lets the defaults of first_last and residual follow fp, and residual the block.
 func followFloat(c *Config) {
 	q := &c.Quant
 	if _, given := c.origins["quant.first_last"]; !given && q.float() {
 		q.FirstLast = FP
 	}
-	if _, given := c.origins["quant.residual"]; !given && q.Activations.Bits == FP {
+	if _, given := c.origins["quant.residual"]; !given && (q.Activations.Bits == FP || c.Model.Block != BasicBlock) {
 		q.Residual = FP
 	}
 }

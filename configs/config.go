@@ -16,8 +16,9 @@ type Config struct {
 
 // Model says which network is trained and where its weights come from.
 type Model struct {
-	Arch Arch
-	Init string // RandomInit, EmbeddedInit + name, or a path
+	Arch  Arch
+	Block Block
+	Init  string // RandomInit, EmbeddedInit + name, or a path
 }
 
 // Data says what is read and how pictures are augmented.
@@ -48,6 +49,7 @@ type Train struct {
 	LogEvery        int // steps
 	CheckpointEvery Duration
 	ClipGradNorm    float64 // 0: off
+	WeightEMA       float64 // decay of the average that is evaluated; 0: off
 }
 
 // Optimizer holds the settings that all parameter groups share.
@@ -84,6 +86,9 @@ type Quant struct {
 	FirstLast            Bits // first convolution and last linear layer; may be Same
 	Residual             Bits
 	Layers               []Rule // in order of appearance; see Resolve
+	Regularizers         []Regularizer
+	Distillation         Distillation
+	Gradients            Gradients
 }
 
 // TensorSpec is how one tensor is quantized. With Bits FP the rest is unused.
@@ -98,6 +103,21 @@ type TensorSpec struct {
 	Options            []Setting // of the estimator and its STE
 	Calibration        Calibration
 	CalibrationBatches int // 0 for weights, which need no data
+}
+
+// Distillation says from which network, and how much, training learns (estimators.Distillation).
+type Distillation struct {
+	Teacher     string // NoTeacher, EmbeddedInit + name, or a path
+	Temperature float64
+	Weight      float64 // of the teacher's part of the loss, 0 to 1
+}
+
+// On tells that there is a teacher.
+func (d Distillation) On() bool { return d.Teacher != "" && d.Teacher != NoTeacher }
+
+// Gradients says to how many bits the gradients that flow into the outputs of convolutions are quantized.
+type Gradients struct {
+	Bits Bits
 }
 
 // Export says which files a finished run leaves.

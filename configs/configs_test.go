@@ -189,7 +189,6 @@ func TestOverrideErrors(t *testing.T) {
 		{"quant.layers[conv1].weights.bits=9", `quant.layers["conv1"].weights.bits: wanted an integer from 1 to 8, or fp, found 9`},
 		{"extends=quickstart", `"extends" belongs in a file`},
 		{"quant.weights.estimator=pact", `quant.weights.estimator: "pact" is not possible here: it quantizes activations only; allowed: additive_noise, affine`},
-		{"quant.weights={bits: 1, estimator: bwn}", `quant.first_last: bits: 8 with estimator bwn; it has 1; set it to fp or same, or give`},
 		{"quant.activations.bits=fp", `quant.residual is 8 while quant.activations.bits is fp`},
 	} {
 		_, err := Load("resnet20_w4a4", []string{tt[0]})

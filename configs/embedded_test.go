@@ -13,7 +13,9 @@ func TestEmbedded(t *testing.T) {
 		"resnet20_affine_w8a8_ptq": {8, 8, 8, 8},
 		"resnet20_apot_w4a4":       {4, 4, 8, FP},
 		"resnet20_binary_connect":  {1, FP, Same, FP},
+		"resnet20_bireal":          {1, 1, FP, FP},
 		"resnet20_bireal_w1":       {1, FP, FP, FP},
+		"resnet20_bnn":             {1, 1, FP, FP},
 		"resnet20_bnn_w1":          {1, FP, Same, FP},
 		"resnet20_bwn":             {1, FP, FP, FP},
 		"resnet20_dorefa_w4a4":     {4, 4, FP, FP},
@@ -22,6 +24,7 @@ func TestEmbedded(t *testing.T) {
 		"resnet20_fp32":            {FP, FP, FP, FP},
 		"resnet20_hwgq":            {1, 2, FP, FP},
 		"resnet20_inq_w5":          {5, FP, Same, FP},
+		"resnet20_irnet_w1a1":      {1, 1, FP, FP},
 		"resnet20_irnet_w1":        {1, FP, FP, FP},
 		"resnet20_kmeans_w4":       {4, FP, Same, FP},
 		"resnet20_lq_nets_w2a2":    {2, 2, FP, FP},
@@ -31,6 +34,7 @@ func TestEmbedded(t *testing.T) {
 		"resnet20_pot_w4":          {4, FP, Same, FP},
 		"resnet20_qil_w4a4":        {4, 4, FP, FP},
 		"resnet20_quant_noise":     {4, FP, Same, FP},
+		"resnet20_reactnet":        {1, 1, FP, FP},
 		"resnet20_reactnet_w1":     {1, FP, FP, FP},
 		"resnet20_reste_w1":        {1, FP, FP, FP},
 		"resnet20_sawb_pact_w2a2":  {2, 2, FP, FP},
@@ -41,6 +45,7 @@ func TestEmbedded(t *testing.T) {
 		"resnet20_w4a4":            {4, 4, 8, 8},
 		"resnet20_w8a8":            {8, 8, 8, 8},
 		"resnet20_wrpn_w4a4":       {4, 4, FP, FP},
+		"resnet20_xnor":            {1, 1, FP, FP},
 		"resnet20_xnor_w1":         {1, FP, FP, FP},
 	}
 	names := Names()

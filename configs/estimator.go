@@ -97,23 +97,6 @@ func estimatorFits(s TensorSpec, weights bool) string {
 	return ""
 }
 
-// firstLastFits reports bits of the ends of the network that the estimators do not have. A rule may be there to give them
-// another one; then the layers tell.
-func firstLastFits(c *Config) string {
-	q := &c.Quant
-	for i, s := range []TensorSpec{q.Weights, q.Activations} {
-		weights := i == 0
-		if s.Bits == FP || q.FirstLast == FP || q.FirstLast == Same || estimatorFits(s, weights) != "" || len(q.Layers) > 0 {
-			continue
-		}
-		s.Bits = q.FirstLast
-		if msg := estimatorFits(s, weights); msg != "" {
-			return fmt.Sprintf("quant.first_last: %s; set it to fp or same, or give the first convolution and the last linear layer a rule in quant.layers", msg)
-		}
-	}
-	return ""
-}
-
 func bitsOf(m estimators.Method) string {
 	if m.MinBits == m.MaxBits {
 		return fmt.Sprint(m.MinBits)

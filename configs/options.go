@@ -146,17 +146,22 @@ func (k settings) describe() string {
 }
 
 func (k settings) schema() map[string]any {
-	number := map[string]any{"type": "number"}
-	value := map[string]any{"anyOf": []any{number, map[string]any{"type": "boolean"}, map[string]any{
-		"type": "object", "additionalProperties": false, "required": []string{"kind", "from"},
-		"properties": map[string]any{
-			"kind": map[string]any{"enum": []string{"constant", "linear", "exponential", "cosine", "steps"}}, "from": number, "to": number,
-			"steps": map[string]any{"type": "object", "additionalProperties": number},
-		},
-	}}}
+	value := map[string]any{"anyOf": append(scheduleSchema(), map[string]any{"type": "boolean"})}
 	properties := map[string]any{}
 	for _, name := range k.names {
 		properties[name] = value
 	}
 	return map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
+}
+
+// scheduleSchema lists what parseSchedule reads: a number, or a map.
+func scheduleSchema() []any {
+	number := map[string]any{"type": "number"}
+	return []any{number, map[string]any{
+		"type": "object", "additionalProperties": false, "required": []string{"kind", "from"},
+		"properties": map[string]any{
+			"kind": map[string]any{"enum": []string{"constant", "linear", "exponential", "cosine", "steps"}}, "from": number, "to": number,
+			"steps": map[string]any{"type": "object", "additionalProperties": number},
+		},
+	}}
 }

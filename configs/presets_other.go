@@ -42,8 +42,8 @@ var otherPresets = []preset{
 	{
 		name: "bireal@paper", source: "Liu et al. 2018, arXiv 1808.00278, section 3",
 		weights: keys{"granularity": "per_channel"}, activations: keys{},
-		recipe: binary("bireal", inner(keys{"data.dataset": "imagenet"})),
-		notes:  []string{"every convolution has its own shortcut", "training goes in steps, from a float network with a leaky clip"},
+		recipe: binary("bireal", inner(keys{"data.dataset": "imagenet", "model.block": "bireal"})),
+		notes:  []string{"training goes in steps, from a float network with a leaky clip"},
 	},
 	{
 		name: "bnn@paper", source: "Hubara et al. 2016, arXiv 1602.02830, sections 1 and 2",
@@ -109,8 +109,8 @@ var otherPresets = []preset{
 	{
 		name: "reactnet@paper", source: "Liu et al. 2020, arXiv 2003.03488, section 4",
 		weights: keys{"granularity": "per_channel"}, activations: keys{},
-		recipe: binary("reactnet", inner(keys{"data.dataset": "imagenet", "train.optimizer.kind": "adam"})),
-		notes:  []string{"activations pass a PReLU with learned shifts", "the loss is the distance from a float teacher's distribution", "training has two steps, activations first"},
+		recipe: binary("reactnet", inner(keys{"data.dataset": "imagenet", "model.block": "reactnet", "train.optimizer.kind": "adam"})),
+		notes:  []string{"the loss is the distance from a float teacher's distribution", "training has two steps, activations first"},
 	},
 	{
 		name: "ttq@paper", source: "Zhu et al. 2017, arXiv 1612.01064, sections 3 and 5.1, for ResNet-20 on CIFAR-10",

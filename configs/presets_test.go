@@ -48,7 +48,11 @@ func TestPresets(t *testing.T) {
 					t.Errorf("%s: %s.%s: %v", p.name, tensor, key, err)
 				}
 			}
-			c := mustLoad(t, "resnet20_w4a4", tensor+".estimator="+p.name, tensor+".bits="+Bits(min(m.MaxBits, 4)).String(), "quant.first_last=same")
+			overrides := []string{tensor + ".estimator=" + p.name, tensor + ".bits=" + Bits(min(m.MaxBits, 4)).String()}
+			if m.MaxBits == 1 && tensor == "quant.activations" { // signs
+				overrides = append(overrides, "model.block=bireal", "quant.residual=fp")
+			}
+			c := mustLoad(t, "resnet20_w4a4", overrides...)
 			if again, err := Parse("x", c.YAML()); err != nil || !reflect.DeepEqual(same(c), same(again)) {
 				t.Errorf("%s: %v\n%s", p.name, err, c.YAML())
 			}

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/qat-go/qat/estimators"
 )
 
 // Glob is a pattern over layer names: path.Match patterns separated by "|".
@@ -118,7 +120,7 @@ func (q *Quant) Resolve(layerName string, first, last bool) (weights, activation
 	if (first || last) && q.FirstLast != Same {
 		for _, s := range []*TensorSpec{&weights, &activations} {
 			if s.Bits != FP {
-				s.Bits = q.FirstLast
+				*s = s.withBits(q.FirstLast)
 			}
 		}
 	}
@@ -126,6 +128,15 @@ func (q *Quant) Resolve(layerName string, first, last bool) (weights, activation
 		weights, activations = r.Weights.Apply(weights), r.Activations.Apply(activations)
 	}
 	return weights, activations
+}
+
+// withBits returns s with other bits; LSQ where the estimator has not so many.
+func (s TensorSpec) withBits(b Bits) TensorSpec {
+	s.Bits = b
+	if m, err := estimators.MethodNamed(string(s.Estimator)); b != FP && err == nil && (int(b) < m.MinBits || int(b) > m.MaxBits) {
+		s.Estimator, s.STE, s.Options = LSQ, STEAuto, nil
+	}
+	return s
 }
 
 // matching returns the rules for a layer, in the order to apply them.

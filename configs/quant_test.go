@@ -115,3 +115,17 @@ func TestGlob(t *testing.T) {
 		}
 	}
 }
+
+// The first and the last layer are quantized by LSQ where the estimator has not the bits that they ask for.
+func TestFirstLastOfNarrowMethods(t *testing.T) {
+	c := mustLoad(t, "resnet20_w4a4", "quant.weights.estimator=twn", "quant.weights.bits=2")
+	for _, first := range []bool{true, false} {
+		w, _ := c.Quant.Resolve("conv1", first, false)
+		if want := map[bool]Estimator{true: LSQ, false: "twn"}[first]; w.Estimator != want {
+			t.Errorf("first %v: %v at %v bits, want %v", first, w.Estimator, w.Bits, want)
+		}
+	}
+	if w, _ := mustLoad(t, "resnet20_w4a4", "quant.weights.estimator=sawb").Quant.Resolve("conv1", true, false); w.Estimator != "sawb" {
+		t.Errorf("sawb has 8 bits, but gives way to %v", w.Estimator)
+	}
+}

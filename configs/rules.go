@@ -11,16 +11,19 @@ type crossRule struct {
 	check func(*Config) string
 }
 
-var crossRules = []crossRule{
+var crossRules = append([]crossRule{
 	{[]string{"train.optimizer.nesterov", "train.optimizer.momentum"}, nesterovNeedsMomentum},
 	{[]string{"train.schedule.milestones", "train.schedule.kind"}, milestonesFitKind},
 	{[]string{"train.schedule.milestones"}, milestonesAscend},
 	{[]string{"train.schedule.factor", "train.schedule.kind"}, factorNeedsStep},
 	{[]string{"train.schedule.final", "train.schedule.kind"}, finalNeedsCosine},
 	{[]string{"quant.first_last", "quant.weights.bits", "quant.activations.bits"}, firstLastFollowsFloat},
-	{[]string{"quant.first_last", "quant.weights.estimator", "quant.activations.estimator"}, firstLastFits},
 	{[]string{"quant.residual", "quant.activations.bits"}, residualFollowsFloat},
-}
+	{[]string{"quant.distillation.temperature", "quant.distillation.weight", "quant.distillation.teacher"}, distillationNeedsTeacher},
+	{[]string{"quant.residual", "model.block"}, blockKeepsFloatStream},
+	{[]string{"model.block", "quant.activations.bits"}, biRealNeedsQuantizers},
+	{[]string{"quant.activations.estimator", "quant.activations.bits", "model.block"}, signsNeedBothSigns},
+}, regularizerRules()...)
 
 func nesterovNeedsMomentum(c *Config) string {
 	if o := c.Train.Optimizer; o.Nesterov && o.Momentum == 0 {
@@ -74,6 +77,13 @@ func firstLastFollowsFloat(c *Config) string {
 func residualFollowsFloat(c *Config) string {
 	if q := c.Quant; q.Activations.Bits == FP && q.Residual != FP {
 		return fmt.Sprintf("quant.residual is %v while quant.activations.bits is fp; set it to fp or remove it", q.Residual)
+	}
+	return ""
+}
+
+func distillationNeedsTeacher(c *Config) string {
+	if d := c.Quant.Distillation; !d.On() && (d.Temperature != 4 || d.Weight != 0.5) {
+		return "quant.distillation has no effect without a teacher; set quant.distillation.teacher, such as embedded:resnet20_cifar10, or remove the rest"
 	}
 	return ""
 }

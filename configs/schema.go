@@ -54,6 +54,8 @@ func jsonDefault(f field) any {
 		if v != SignedAuto {
 			return v == SignedTrue
 		}
+	case Regularizer:
+		return 0
 	case Duration, []Duration, []Setting:
 	default:
 		return v

@@ -17,9 +17,10 @@ type field struct {
 }
 
 var (
-	runName  = regexp.MustCompile(`^[^\x00-\x1f/\\:*?"<>|. -][^\x00-\x1f/\\:*?"<>|]*$`)
-	initName = regexp.MustCompile(`^(random|embedded:resnet20_cifar10|.+\.(th|pth|safetensors|qat))$`)
-	nonEmpty = regexp.MustCompile(`^.+$`)
+	runName     = regexp.MustCompile(`^[^\x00-\x1f/\\:*?"<>|. -][^\x00-\x1f/\\:*?"<>|]*$`)
+	initName    = regexp.MustCompile(`^(random|embedded:resnet20_cifar10|.+\.(th|pth|safetensors|qat))$`)
+	teacherName = regexp.MustCompile(`^(none|embedded:resnet20_cifar10|.+\.(th|pth|pt|safetensors|qat))$`)
+	nonEmpty    = regexp.MustCompile(`^.+$`)
 )
 
 // table lists every key. Its order is that of every listing and of YAML output.
@@ -29,6 +30,7 @@ var table = []field{
 	{key: "description", doc: "What the experiment is for, in a line.", kind: text{what: "text"}, def: "", at: func(c *Config) any { return &c.Description }},
 	{key: "model", doc: "The network.", fields: []field{
 		{key: "arch", doc: "Architecture.", kind: enum[Arch]{values: []Arch{ResNet20}, unbuilt: []Arch{"resnet18", "resnet50", "mobilenet_v2", "vgg_small"}}, def: ResNet20, at: func(c *Config) any { return &c.Model.Arch }},
+		{key: "block", doc: "Residual block: `basic` is the ResNet's own, with ReLUs; `bireal` has a shortcut around each convolution and no ReLU, so that activations can be binary; `reactnet` adds a learned RPReLU after each sum. The last two keep the residual stream in floating point (`quant.residual: fp`, the default there).", kind: enum[Block]{values: []Block{BasicBlock, BiRealBlock, ReActNetBlock}}, def: BasicBlock, at: func(c *Config) any { return &c.Model.Block }},
 		{key: "init", doc: "Where the weights come from: `random`, a checkpoint (`.th`, `.pth`, `.safetensors`, `.qat`; relative to the working directory), or `embedded:resnet20_cifar10`, the float network shipped with qat.", kind: text{"random, embedded:resnet20_cifar10, or a path ending in .th, .pth, .safetensors or .qat", initName}, def: RandomInit, at: func(c *Config) any { return &c.Model.Init }},
 	}},
 	{key: "data", doc: "The pictures.", fields: []field{
@@ -62,9 +64,9 @@ var trainFields = []field{
 	}},
 	{key: "groups", doc: "Settings per kind of parameter.", fields: []field{
 		group("weights", "Weights of convolutions and linear layers.", Decay{Inherit: true}, func(c *Config) *Group { return &c.Train.Groups.Weights }),
-		group("batch_norm", "Scale and shift of batch norm.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.BatchNorm }),
+		group("batch_norm", "Scale and shift of batch norm, and what RPReLU learns.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.BatchNorm }),
 		group("bias", "Biases.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.Bias }),
-		group("scales", "Learned quantizer steps.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.Scales }),
+		group("scales", "What quantizers learn: steps, ranges, thresholds.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.Scales }),
 	}},
 	{key: "schedule", doc: "The learning rate over time.", fields: []field{
 		{key: "kind", doc: "`cosine` falls to `final` along half a cosine, `step` multiplies by `factor` at each milestone, `constant` stays.", kind: enum[ScheduleKind]{values: []ScheduleKind{Cosine, Step, Constant}}, def: Cosine, at: func(c *Config) any { return &c.Train.Schedule.Kind }},
@@ -77,6 +79,7 @@ var trainFields = []field{
 	{key: "log_every", doc: "Steps between log lines.", kind: integer{1, maxInt}, def: 20, at: func(c *Config) any { return &c.Train.LogEvery }},
 	{key: "checkpoint_every", doc: "Time between checkpoints.", kind: duration{positive: true}, def: Duration{1, Epochs}, at: func(c *Config) any { return &c.Train.CheckpointEvery }},
 	{key: "clip_grad_norm", doc: "Largest norm of the gradient of all parameters together; longer ones are scaled down to it. 0 is off.", kind: real{zero: inclusive}, def: 0.0, at: func(c *Config) any { return &c.Train.ClipGradNorm }},
+	{key: "weight_ema", doc: "Decay of the moving average of all learned parameters and running statistics, such as 0.999; evaluation, `best.qat` and the exported network have the averages. 0 is off.", kind: real{zero: inclusive, upper: exclusive, max: 1}, def: 0.0, at: func(c *Config) any { return &c.Train.WeightEMA }},
 }
 
 func group(key, doc string, weightDecay Decay, of func(*Config) *Group) field {

@@ -10,6 +10,7 @@ import (
 // The choices an experiment makes, one type each.
 type (
 	Arch          string
+	Block         string
 	Dataset       string
 	OptimizerKind string
 	ScheduleKind  string
@@ -25,6 +26,10 @@ type (
 
 const (
 	ResNet20 Arch = "resnet20"
+
+	BasicBlock    Block = "basic"    // He et al. 2015, https://arxiv.org/abs/1512.03385
+	BiRealBlock   Block = "bireal"   // Liu et al. 2018, https://arxiv.org/abs/1808.00278
+	ReActNetBlock Block = "reactnet" // Liu et al. 2020, https://arxiv.org/abs/2003.03488
 
 	CIFAR10     Dataset = "cifar10"
 	CIFAR10Mini Dataset = "cifar10-mini"
@@ -62,9 +67,10 @@ const (
 	Float32 Target = "float32"
 )
 
-// Values of Model.Init that are not paths.
+// Values of Model.Init and Distillation.Teacher that are not paths.
 const (
 	RandomInit   = "random"
+	NoTeacher    = "none"
 	EmbeddedInit = "embedded:" // prefix of a network shipped with qat
 )
 

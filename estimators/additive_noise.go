@@ -24,7 +24,7 @@ var _ = register(Method{
 	Name:    "additive_noise",
 	Source:  "Défossez et al. 2021, arXiv 2104.09987, section 3",
 	Doc:     "adds uniform noise of one step in training, rounds in evaluation",
-	Weights: true, MinBits: 2, MaxBits: maxBits,
+	Weights: true, MinBits: 2, MaxBits: maxBits, Nearest: true,
 	New: func(s Spec) (Estimator, error) { return NewAdditiveNoise(s.Range, s.Scales) },
 })
 

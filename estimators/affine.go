@@ -30,7 +30,7 @@ var _ = register(Method{
 	Name:    "affine",
 	Source:  "Jacob et al. 2018, arXiv 1712.05877, sections 2.1 and 3",
 	Doc:     "static scale and zero point, from the range of the data",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
+	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
 	STEs: []string{"clipped"},
 	New: func(s Spec) (Estimator, error) {
 		a := Affine{Range: s.Range, Scale: make([]float32, max(s.Scales, 1)), ZeroPoint: make([]int32, max(s.Scales, 1))}

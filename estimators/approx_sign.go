@@ -1,5 +1,7 @@
 package estimators
 
+import "math"
+
 // ApproxSign is the gradient of a sign that Bi-Real Net uses, Liu et al. 2018, https://arxiv.org/abs/1808.00278,
 // section 3.3: the derivative of a piecewise quadratic in place of the sign,
 //
@@ -17,13 +19,15 @@ var _ = registerSTE(STEKind{
 	New:    func(Options) (STE, error) { return ApproxSign{}, nil },
 })
 
-// Grad implements [STE].
+// Grad implements [STE]. It does not branch on v but for NaN: for activations that is as good as random.
 func (ApproxSign) Grad(g, v, _, _, _ float32) float32 {
-	if v < 0 {
-		v = -v
-	}
-	if !(v < 1) {
+	if v != v {
 		return 0
 	}
-	return g * (2 - 2*v)
+	slope := 2 - 2*magnitude(v)
+	keep := ^int32(math.Float32bits(slope)) >> 31 // all ones if slope >= 0, else 0
+	return math.Float32frombits(math.Float32bits(g*slope) & uint32(keep))
 }
+
+// magnitude is |v|.
+func magnitude(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^ (1 << 31)) }

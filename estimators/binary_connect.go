@@ -40,7 +40,7 @@ var _ = register(Method{
 	Name:    "binary_connect",
 	Source:  "Courbariaux et al. 2015, arXiv 1511.00363, section 2",
 	Doc:     "the sign of weights, taken or drawn; the weights are clipped to [-1, 1]",
-	Weights: true, MinBits: 1, MaxBits: 1,
+	Weights: true, MinBits: 1, MaxBits: 1, Nearest: true,
 	STEs:    signSTEsFrom("identity"),
 	Options: []Option{binaryConnectStochastic},
 	New: func(s Spec) (Estimator, error) {

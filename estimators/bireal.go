@@ -17,7 +17,7 @@ var _ = register(Method{
 	Name:    "bireal",
 	Source:  "Liu et al. 2018, arXiv 1808.00278, section 3.3",
 	Doc:     "weights as bwn with a gradient in proportion to their scale; the sign of activations, with approx_sign",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: 1,
+	Weights: true, Activations: true, MinBits: 1, MaxBits: 1, Nearest: true,
 	STEs: signSTEsFrom("approx_sign"),
 	New: func(s Spec) (Estimator, error) {
 		if !s.Weights {

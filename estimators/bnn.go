@@ -14,7 +14,7 @@ var _ = register(Method{
 	Name:    "bnn",
 	Source:  "Hubara et al. 2016, arXiv 1602.02830, section 1",
 	Doc:     "the sign of weights, which are clipped to [-1, 1], and of activations",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: 1,
+	Weights: true, Activations: true, MinBits: 1, MaxBits: 1, Nearest: true,
 	STEs: signSTEs,
 	New: func(s Spec) (Estimator, error) {
 		sign, err := newSign("bnn", s, signSTEs)

@@ -23,7 +23,7 @@ var _ = register(Method{
 	Name:    "bwn",
 	Source:  "Rastegari et al. 2016, arXiv 1603.05279, section 3.1",
 	Doc:     "the sign of weights times their mean magnitude",
-	Weights: true, MinBits: 1, MaxBits: 1,
+	Weights: true, MinBits: 1, MaxBits: 1, Nearest: true,
 	STEs: signSTEs,
 	New:  func(s Spec) (Estimator, error) { return newBWN("bwn", s) },
 })

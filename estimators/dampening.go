@@ -17,6 +17,7 @@ var _ = registerRegularizer(RegularizerKind{
 	Source:  "Nagel et al. 2022, arXiv 2203.11086, section 4.1",
 	Doc:     "the squared distance from the centre of the bin, inside the range",
 	Options: []Option{lambda},
+	MinBits: 2,
 	New: func(o Options) (Regularizer, error) {
 		o, err := optionValues([]Option{lambda}, o)
 		return Dampening{o["lambda"]}, prefixed("dampening", err)

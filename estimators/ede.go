@@ -35,6 +35,7 @@ func (e EDE) Grad(g, v, _, _, _ float32) float32 {
 	if v != v {
 		return 0
 	}
-	cosh := math.Cosh(e.T * float64(v)) // 1/cosh^2 is 1 - tanh^2, without the loss of digits where tanh is near 1
-	return float32(float64(g) * max(1, e.T) / cosh / cosh)
+	// 1 - tanh(a)^2 = 4u/(1 + u)^2 with u = exp(-2|a|), without the loss of digits where tanh is near 1.
+	u := math.Exp(-2 * e.T * math.Abs(float64(v)))
+	return float32(float64(g) * max(1, e.T) * 4 * u / ((1 + u) * (1 + u)))
 }

@@ -222,12 +222,16 @@ func (e EWGS) Backward(dx []float32, dp Params, x, dy []float32, p Params) error
 	if err := backwardLevels(dx, total, x, dy, ls, &r); err != nil {
 		return prefixed("ewgs", err)
 	}
-	n := float64(e.Qp())
 	for c, t := range total {
-		slope := float64(ls[c].slope())
-		dp[0][c] = float32(slope * (t.hv/n - t.h))
-		dp[1][c] = float32(-slope * t.hv / n)
-		dp[2][c] = float32(t.gm / n)
+		e.gradients(dp, c, &ls[c], t)
 	}
 	return nil
+}
+
+// gradients writes those of channel c.
+func (e EWGS) gradients(dp Params, c int, l *levels, t sums) {
+	n, slope := float64(e.Qp()), float64(l.slope())
+	dp[0][c] = float32(slope * (t.hv/n - t.h))
+	dp[1][c] = float32(-slope * t.hv / n)
+	dp[2][c] = float32(t.gm / n)
 }

@@ -36,6 +36,7 @@ var _ = registerRegularizer(RegularizerKind{
 	Source:  "Nagel et al. 2022, arXiv 2203.11086, section 4.2",
 	Doc:     "freezes weights that oscillate between two levels",
 	Options: freezingOptions,
+	MinBits: 2,
 	NewProjector: func(o Options) (Projector, error) {
 		o, err := optionValues(freezingOptions, o)
 		return Freezing{o["momentum"], o["threshold"]}, prefixed("freezing", err)

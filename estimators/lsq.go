@@ -46,7 +46,7 @@ var _ = register(Method{
 	Name:    "lsq",
 	Source:  "Esser et al. 2020, arXiv 1902.08153, section 2",
 	Doc:     "uniform levels with a learned step size",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
+	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
 	STEs: lsqSTEs,
 	New: func(s Spec) (Estimator, error) {
 		l := newLSQ(s)

@@ -49,7 +49,7 @@ var _ = register(Method{
 	Name:    "lsq_plus",
 	Source:  "Bhalgat et al. 2020, arXiv 2004.09576, section 3",
 	Doc:     "uniform levels with a learned step size and, for activations, a learned offset",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
+	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
 	STEs:    lsqSTEs,
 	Options: []Option{zeroPointOption},
 	New: func(s Spec) (Estimator, error) {

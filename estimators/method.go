@@ -15,6 +15,13 @@ type Method struct {
 	Weights, Activations bool // what it may quantize
 	MinBits, MaxBits     int
 
+	// Nearest tells that weights go to the nearest of their levels, which are the step times the integers of a range, or
+	// -1 and 1 at 1 bit. Regularizers that look at levels take them for such.
+	Nearest bool
+
+	// Channels says that on activations it learns for each channel what leaves them one step for all.
+	Channels bool
+
 	// STEs are the gradient estimators of the rounding that the method combines with, its paper's first; none for a
 	// method whose gradient is its own.
 	STEs []string

@@ -16,6 +16,7 @@ var _ = registerRegularizer(RegularizerKind{
 	Source:  "Choi et al. 2018, arXiv 1809.00095, section 3.2",
 	Doc:     "the mean squared quantization error",
 	Options: []Option{lambda},
+	MinBits: 2,
 	New: func(o Options) (Regularizer, error) {
 		o, err := optionValues([]Option{lambda}, o)
 		return MSQE{o["lambda"]}, prefixed("msqe", err)

@@ -26,6 +26,7 @@ var _ = registerRegularizer(RegularizerKind{
 	Source:  "Bai et al. 2019, arXiv 1810.00861, section 3",
 	Doc:     "moves weights towards their level after each update",
 	Options: proxQuantOptions,
+	MinBits: 1,
 	NewProjector: func(o Options) (Projector, error) {
 		o, err := optionValues(proxQuantOptions, o)
 		return ProxQuant{o["lambda"]}, prefixed("prox_quant", err)

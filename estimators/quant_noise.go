@@ -30,7 +30,7 @@ var _ = register(Method{
 	Name:    "quant_noise",
 	Source:  "Fan et al. 2021, arXiv 2004.07320, section 4",
 	Doc:     "quantizes a random share of the weights in training, all in evaluation",
-	Weights: true, MinBits: 2, MaxBits: maxBits,
+	Weights: true, MinBits: 2, MaxBits: maxBits, Nearest: true,
 	Options: []Option{quantNoiseShare},
 	New: func(s Spec) (Estimator, error) {
 		share, err := quantNoiseShare.value(s.Options)

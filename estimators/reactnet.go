@@ -25,7 +25,7 @@ var _ = register(Method{
 	Name:    "reactnet",
 	Source:  "Liu et al. 2020, arXiv 2003.03488, section 4.2",
 	Doc:     "the sign of activations above a learned threshold, with approx_sign; weights as bwn",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: 1,
+	Weights: true, Activations: true, MinBits: 1, MaxBits: 1, Nearest: true, Channels: true,
 	STEs: signSTEsFrom("approx_sign"),
 	New: func(s Spec) (Estimator, error) {
 		if s.Weights {
@@ -84,7 +84,7 @@ func (r RSign) Quantize(codes []int32, y, x []float32, p Params) error {
 		for c, t := range p[0] {
 			v := x[i+c] - t
 			if codes != nil {
-				codes[i+c] = int32(signOf(orZero(x[i+c]) - t))
+				codes[i+c] = signCode(orZero(x[i+c]) - t)
 			}
 			if y != nil {
 				y[i+c] = orNaN(v, signOf(v))
@@ -113,10 +113,14 @@ func (r RSign) Backward(dx []float32, dp Params, x, dy []float32, p Params) erro
 	}
 	var buf [1024]float64
 	sums := channels(buf[:], len(p[0]))
-	for i := 0; i < len(x); i += len(p[0]) {
+	var shifted [1024]float32
+	v := channels(shifted[:], len(p[0])) // of one pixel
+	for i := 0; i < len(x); i += len(v) {
 		for c, t := range p[0] {
-			v := x[i+c] - t
-			dx[i+c] = signGrad(r.STE, dy[i+c], v, signOf(v))
+			v[c] = x[i+c] - t
+		}
+		signGrads(r.STE, dx[i:], dy[i:], v)
+		for c := range v {
 			sums[c] -= float64(dx[i+c])
 		}
 	}

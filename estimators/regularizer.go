@@ -28,6 +28,7 @@ type Projector interface {
 type RegularizerKind struct {
 	Name, Source, Doc string
 	Options           []Option
+	MinBits           int // of the weights whose levels it looks at, those of a method with Nearest; 0 if it looks at none
 	New               func(o Options) (Regularizer, error)
 	NewProjector      func(o Options) (Projector, error)
 }

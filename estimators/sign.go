@@ -2,6 +2,7 @@ package estimators
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -63,11 +64,13 @@ func steFor(s Spec, bits int, fit []string) (STE, error) {
 }
 
 // signOf is -1 or 1, and 1 for 0 and NaN.
-func signOf(x float32) float32 {
-	if x < 0 {
-		return -1
-	}
-	return 1
+func signOf(x float32) float32 { return float32(signCode(x)) }
+
+// signCode is signOf as a code. It does not branch: signs of activations are as good as random, and a processor would
+// guess every other one wrong. The bits of negative numbers, -Inf included, are 0x80000001 to 0xff800000.
+func signCode(x float32) int32 {
+	negative := (uint64(math.Float32bits(x)-0x80000001) - 0x7f800000) >> 63
+	return 1 - 2*int32(negative)
 }
 
 // orNaN is y, or NaN if x is.
@@ -87,6 +90,27 @@ func signGrad(ste STE, g, x, q float32) float32 {
 		return Clipped{}.Grad(g, x, q, -1, 1)
 	}
 	return ste.Grad(g, x, q, -1, 1)
+}
+
+// signGrads writes dL/dv of signs of v, given g = dL/dq; dv may be g. The papers' gradients are called by their types,
+// which the compiler inlines, or without a branch.
+func signGrads(ste STE, dv, g, v []float32) {
+	g, dv = g[:len(v)], dv[:len(v)]
+	switch s := ste.(type) {
+	case ApproxSign:
+		for i, x := range v {
+			dv[i] = s.Grad(g[i], x, 0, -1, 1)
+		}
+	case Clipped, nil:
+		for i, x := range v {
+			inside := (uint64(math.Float32bits(magnitude(x))) - 0x3f800001) >> 63 // 1 if |x| <= 1, else 0
+			dv[i] = math.Float32frombits(math.Float32bits(g[i]) & -uint32(inside))
+		}
+	default:
+		for i, x := range v {
+			dv[i] = signGrad(ste, g[i], x, signOf(x))
+		}
+	}
 }
 
 // Step implements [Integer]: the step is 1, in every channel.
@@ -109,7 +133,7 @@ func (s Sign) Quantize(codes []int32, y, x []float32, p Params) error {
 	}
 	for i, v := range x {
 		if codes != nil {
-			codes[i] = int32(signOf(v))
+			codes[i] = signCode(v)
 		}
 		if y != nil {
 			y[i] = orNaN(v, signOf(v))
@@ -123,8 +147,6 @@ func (s Sign) Backward(dx []float32, dp Params, x, dy []float32, p Params) error
 	if err := s.checkBackward(dx, dp, x, dy, p); err != nil {
 		return s.prefixed("sign", err)
 	}
-	for i, v := range x {
-		dx[i] = signGrad(s.STE, dy[i], v, signOf(v))
-	}
+	signGrads(s.STE, dx, dy, x)
 	return nil
 }

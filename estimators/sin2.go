@@ -19,6 +19,7 @@ var _ = registerRegularizer(RegularizerKind{
 	Source:  "Elthakeb et al. 2020, arXiv 2003.00146, section 3",
 	Doc:     "a sine wave with its minima at the levels",
 	Options: []Option{lambda},
+	MinBits: 2,
 	New: func(o Options) (Regularizer, error) {
 		o, err := optionValues([]Option{lambda}, o)
 		return Sin2{o["lambda"]}, prefixed("sin2", err)

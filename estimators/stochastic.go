@@ -21,7 +21,7 @@ var _ = register(Method{
 	Name:    "stochastic",
 	Source:  "Gupta et al. 2015, arXiv 1502.02551, section 3.1",
 	Doc:     "lsq with stochastic rounding in training",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
+	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
 	STEs: lsqSTEs,
 	New: func(s Spec) (Estimator, error) {
 		e := Stochastic{newLSQ(s)}

@@ -19,7 +19,7 @@ var _ = register(Method{
 	Name:    "wrpn",
 	Source:  "Mishra et al. 2017, arXiv 1709.01134",
 	Doc:     "weights clipped to [-1, 1], activations to [0, 1], uniform levels",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
+	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
 	STEs: wrpnSTEs,
 	New:  func(s Spec) (Estimator, error) { return NewWRPN(s.Bits, s.Weights, s.STE) },
 })

@@ -20,7 +20,7 @@ var _ = register(Method{
 	Name:    "xnor",
 	Source:  "Rastegari et al. 2016, arXiv 1603.05279, section 3",
 	Doc:     "weights as bwn with the gradient of their scale; the sign of activations",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: 1,
+	Weights: true, Activations: true, MinBits: 1, MaxBits: 1, Nearest: true,
 	STEs: signSTEs,
 	New: func(s Spec) (Estimator, error) {
 		if !s.Weights {

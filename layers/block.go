@@ -45,7 +45,15 @@ func (b *Block) Build(c *Context, x Value) Value {
 }
 
 // projects tells that the shortcut is not the identity.
-func (b *Block) projects() bool { return b.Conv1.Stride != 1 || b.Conv1.Cin != b.Conv1.Cout }
+func (b *Block) projects() bool { return b.Conv1.resizes() }
+
+func (b *Block) convs() []*ConvNorm { return []*ConvNorm{b.Conv1, b.Conv2} }
+
+func (b *Block) quantizers() []*Quantizer {
+	return append(operandsOf(b.Conv1, b.Conv2), b.Branch, b.Output)
+}
+
+func (b *Block) activations() []*RPReLU { return nil }
 
 // shortcutCodes is the shortcut of a stream x of codes.
 func (b *Block) shortcutCodes(c *Context, x Value) Value {

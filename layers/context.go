@@ -17,8 +17,9 @@ type Context struct {
 	// statistics and the arithmetic of the integer network, biases rounded.
 	Train bool
 
-	nodes map[*Param]*G.Node
-	parts bool // use no fused operations; for tests
+	nodes     map[*Param]*G.Node
+	gradients *gradientQuantizer // nil: floating point
+	parts     bool               // use no fused operations; for tests
 }
 
 // NewContext returns a context over a new graph.

@@ -54,7 +54,8 @@ func newConvNorm(name, norm string, cin, cout, k, stride int, weights, input con
 	return c, err
 }
 
-// newOperands returns the quantizers of a layer's weights and input; nil for fp.
+// newOperands returns the quantizers of a layer's weights (..., Cin, Cout) and
+// input; nil for fp.
 func newOperands(w *Param, layer string, weights, input configs.TensorSpec, signed bool) (qw, qx *Quantizer, err error) {
 	if weights.Bits != configs.FP {
 		if qw, err = newWeightQuantizer(w, weights); err != nil {
@@ -62,7 +63,8 @@ func newOperands(w *Param, layer string, weights, input configs.TensorSpec, sign
 		}
 	}
 	if input.Bits != configs.FP {
-		qx, err = newActivationQuantizer(layer+".input", input, signedness(input, signed))
+		shape := w.Value.Shape()
+		qx, err = newActivationQuantizer(layer+".input", input, signedness(input, signed), shape[len(shape)-2])
 	}
 	return qw, qx, err
 }
@@ -91,6 +93,17 @@ func signedness(spec configs.TensorSpec, signed bool) bool {
 		return signed && spec.Estimator != configs.Affine
 	}
 	return spec.Signed == configs.SignedTrue
+}
+
+// resizes tells that the output has another shape than the input.
+func (c *ConvNorm) resizes() bool { return c.Stride != 1 || c.Cin != c.Cout }
+
+// operandsOf lists the quantizers of convolutions, in order of execution.
+func operandsOf(convs ...*ConvNorm) (qs []*Quantizer) {
+	for _, c := range convs {
+		qs = append(qs, c.Input, c.Weights)
+	}
+	return qs
 }
 
 func (c *ConvNorm) geometry(v Value) kernels.Conv {

@@ -27,9 +27,9 @@ func TestIntegerNetworkAgreesWithSimulation(t *testing.T) {
 	} {
 		net := calibrated(t, "resnet20_w4a4", overrides...)
 		// A negative, a zero and a tiny gamma take the special paths of folding.
-		gamma := net.net.Blocks[0].Conv1.Norm.Gamma.Data()
+		gamma := net.net.convs()[1].Norm.Gamma.Data()
 		gamma[0], gamma[1], gamma[2] = -1, 0, 1e-30
-		net.net.Blocks[0].Conv1.Norm.Beta.Data()[1] = 0.5
+		net.net.convs()[1].Norm.Beta.Data()[1] = 0.5
 		agree(t, net, 20, 30, overrides)
 	}
 }
@@ -126,7 +126,7 @@ func TestNetworkDescription(t *testing.T) {
 		t.Errorf("%s: %d MACs, %d BitOps", r.Name, r.MACs, r.BitOps)
 	}
 	var quant configs.Quant
-	if _, err := New("resnet18", &quant, testInput, 0); err == nil {
+	if _, err := New(configs.Model{Arch: "resnet18"}, &quant, testInput, 0); err == nil {
 		t.Error("an unknown network is accepted")
 	}
 	cfg, err := configs.Load("resnet20_w4a4", []string{"quant.layers[layer9.*].weights.bits=2"})
@@ -134,7 +134,7 @@ func TestNetworkDescription(t *testing.T) {
 		t.Fatal(err)
 	}
 	var list configs.ErrorList
-	if _, err := New(cfg.Model.Arch, &cfg.Quant, testInput, 0); !errors.As(err, &list) {
+	if _, err := New(cfg.Model, &cfg.Quant, testInput, 0); !errors.As(err, &list) {
 		t.Errorf("a rule that matches no layer: %v, want an ErrorList", err)
 	}
 }

@@ -133,6 +133,16 @@ func (m *method) shift() int {
 	return 0
 }
 
+// largest is the largest code of activations, as stored: that of a sign is 2, since -1 and 1 are stored as 0 and 2.
+func (m *method) largest() uint8 {
+	if est, err := m.spec.NewEstimator(m.place, 0); err == nil {
+		if i := m.integer(est); i != nil {
+			return uint8(i.Qp() - min(i.Qn(), 0))
+		}
+	}
+	return math.MaxUint8
+}
+
 // prepare starts the parameters from x, if that has not been done, and brings the state and the quantizer's scale up to
 // date. A scale that is not 0 marks what is prepared.
 func (q *Quantizer) prepare(train bool, x []float32) error {
@@ -164,6 +174,13 @@ func (q *Quantizer) measure(x []float32) error {
 		return err
 	}
 	s := q.Scale.Data()
+	if st, ok := est.(estimators.Stepped); ok && q.ZeroPoint != nil {
+		levels, _, err := st.Staircase(q.method.params())
+		if err != nil {
+			return err
+		}
+		q.ZeroPoint.Data[0] = float32(levels.Zero + q.method.shift())
+	}
 	if i := q.method.integer(est); i != nil {
 		return i.Step(s, x, q.method.params())
 	}
@@ -213,23 +230,4 @@ func (q *Quantizer) codeBits() int {
 		r.Bits++
 	}
 	return r.Bits
-}
-
-// ClipWeights keeps weights in the range that their method has for them, such as [-1, 1] of those whose sign is taken;
-// training calls it after each update.
-func (n *Network) ClipWeights() {
-	clip := func(q *Quantizer, w *Param) {
-		if q == nil || q.method == nil {
-			return
-		}
-		if est, err := q.method.estimator(false, 0); err == nil {
-			if c, ok := est.(estimators.WeightClipper); ok {
-				c.ClipWeights(w.Data())
-			}
-		}
-	}
-	for _, c := range n.net.convs() {
-		clip(c.Weights, c.Weight)
-	}
-	clip(n.net.Head.Weights, n.net.Head.Weight)
 }

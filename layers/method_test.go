@@ -85,7 +85,7 @@ func TestMethodsAgreeWithEstimators(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range wantY {
-				if !near(out[n*size+i], wantY[i]) || !near(grads[0][n*size+i], wantDX[i]) {
+				if !approx(out[n*size+i], wantY[i]) || !approx(grads[0][n*size+i], wantDX[i]) {
 					t.Fatalf("element %d of piece %d, %g: %g with gradient %g, want %g with %g", i, n, px[i], out[n*size+i], grads[0][n*size+i], wantY[i], wantDX[i])
 				}
 			}
@@ -97,7 +97,7 @@ func TestMethodsAgreeWithEstimators(t *testing.T) {
 		}
 		for i, p := range q.method.learned {
 			for j, want := range sums[i] {
-				if !near(grads[1+i][j], float32(want)) {
+				if !approx(grads[1+i][j], float32(want)) {
 					t.Errorf("gradient of %s[%d] is %g, want %g", p.Name, j, grads[1+i][j], want)
 				}
 			}
@@ -115,10 +115,13 @@ func TestMethodsLower(t *testing.T) {
 		}
 		overrides := []string{fmt.Sprintf("quant.%s={estimator: %s, bits: %d, granularity: %s, calibration: %s}", tensor, s.Estimator, s.Bits, s.Granularity, calibrationOf(s.Estimator)),
 			"quant.layers[conv1|linear]={weights: {bits: 8, estimator: lsq, calibration: lsq}, activations: {bits: 8, estimator: lsq, calibration: lsq}}"}
+		if !weights && s.Bits == 1 { // signs
+			overrides = append(overrides, "model.block=bireal", "quant.residual=fp")
+		}
 		net := calibrated(t, "resnet20_w4a4", overrides...)
-		q := net.net.Blocks[0].Conv1.Weights
+		q := net.net.convs()[1].Weights
 		if !weights {
-			q = net.net.Blocks[0].Conv1.Input
+			q = net.net.convs()[1].Input
 		}
 		_, err := net.Lower("test")
 		var e *NotIntegerError
@@ -138,14 +141,14 @@ func calibrationOf(e configs.Estimator) configs.Calibration {
 	return configs.CalibrateLSQ
 }
 
-func near(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-5*(1+math.Abs(float64(b))) }
+func approx(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-5*(1+math.Abs(float64(b))) }
 
 // methodInGraph quantizes random weights, or three pictures with values of both signs, in training.
 func methodInGraph(t *testing.T, c *Context, s configs.TensorSpec, weights bool) (q *Quantizer, x []float32, y, in *G.Node) {
 	t.Helper()
 	if !weights {
 		data := random(1, 3, 5, 5, 8)
-		q = must(newActivationQuantizer("x.input", s, false))
+		q = must(newActivationQuantizer("x.input", s, false, 8))
 		calibrate(t, q, data.Float32s())
 		in = c.B.Param("x", data)
 		v := q.Quantize(c, Value{float: in})
@@ -185,19 +188,6 @@ func TestStateFollowsTraining(t *testing.T) {
 			moved := fmt.Sprint(before) != fmt.Sprint(q.method.state[0].Data)
 			if updates := q.method.updates.Data[0]; moved != train || (updates == 2) != train {
 				t.Errorf("training %t, weights %t: the basis moved: %t, after %g updates", train, weights, moved, updates)
-			}
-		}
-	}
-}
-
-// Methods that keep weights in a range clip them after an update; others leave them.
-func TestClipWeights(t *testing.T) {
-	for config, want := range map[string]float32{"resnet20_bnn_w1": 1, "resnet20_binary_connect": 1, "resnet20_bwn": 3, "resnet20_w4a4": 3} {
-		n := testNetwork(t, config)
-		for _, w := range []*Param{n.net.Blocks[0].Conv1.Weight, n.net.Head.Weight} {
-			w.Data()[5] = 3
-			if n.ClipWeights(); w.Data()[5] != want {
-				t.Errorf("%s: a weight of 3 in %s is %g, want %g", config, w.Name, w.Data()[5], want)
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/integer"
 )
 
@@ -30,28 +31,37 @@ type Network struct {
 	Quantizers []*Quantizer
 	net        *ResNet
 	clock      *clock
+
+	regularized []regularized
+	penalties   []configs.Regularizer
+	projects    bool // Project has something to do
+	gradients   *gradientQuantizer
 }
 
-// New returns the network that the config describes, with random weights (He
+// New returns the network that a config's model and quant describe, with random weights (He
 // et al. 2015, arXiv 1502.01852: normal, variance 2/fan-out for convolutions)
 // drawn from seed. Per-layer rules that match no layer are an error.
-func New(arch configs.Arch, quant *configs.Quant, in Input, seed uint64) (*Network, error) {
-	if arch != configs.ResNet20 {
-		return nil, fmt.Errorf("layers: network %q is not built; available: %s", arch, configs.ResNet20)
+func New(model configs.Model, quant *configs.Quant, in Input, seed uint64) (*Network, error) {
+	if model.Arch != configs.ResNet20 {
+		return nil, fmt.Errorf("layers: network %q is not built; available: %s", model.Arch, configs.ResNet20)
 	}
 	if in.Height != 32 || in.Width != 32 || in.Channels != 3 {
-		return nil, fmt.Errorf("layers: %s takes pictures of (32,32,3), the data has (%d,%d,%d)", arch, in.Height, in.Width, in.Channels)
+		return nil, fmt.Errorf("layers: %s takes pictures of (32,32,3), the data has (%d,%d,%d)", model.Arch, in.Height, in.Width, in.Channels)
 	}
-	net, err := newResNet(quant, 3, len(in.Classes))
+	net, err := newResNet(quant, model.Block, 3, len(in.Classes))
 	if err != nil {
 		return nil, fmt.Errorf("layers: %w", err)
 	}
-	n := &Network{Arch: arch, Input: in, net: net, clock: &clock{seed: seed}}
+	n := &Network{Arch: model.Arch, Input: in, net: net, clock: &clock{seed: seed}}
 	if errs := quant.UnmatchedRules(n.LayerNames()); len(errs) > 0 {
 		return nil, errs
 	}
+	learned := n.net.activations()
 	for _, c := range n.net.convs() {
 		n.Params = append(n.Params, c.Weight, c.Norm.Gamma, c.Norm.Beta)
+		if a := learned[c]; a != nil {
+			n.Params = append(n.Params, a.params()...)
+		}
 		n.Buffers = append(n.Buffers, c.Norm.Mean, c.Norm.Var)
 	}
 	n.Params = append(n.Params, n.net.Head.Weight, n.net.Head.Bias)
@@ -76,6 +86,12 @@ func New(arch configs.Arch, quant *configs.Quant, in Input, seed uint64) (*Netwo
 				return nil, fmt.Errorf("layers: range of the input: %w", err)
 			}
 		}
+	}
+	if err := n.regularize(quant.Regularizers); err != nil {
+		return nil, fmt.Errorf("layers: %w", err)
+	}
+	if b := quant.Gradients.Bits; b != configs.FP {
+		n.gradients = &gradientQuantizer{estimators.DoReFaGradients{Bits: int(b)}, n.net.Stem.Name, n.clock}
 	}
 	n.randomize(seed)
 	return n, nil
@@ -143,6 +159,7 @@ func (n *Network) Quantized() bool { return len(n.Quantizers) > 0 }
 // Build adds the network to a graph; x is (N, H, W, C), normalized, and the
 // result the logits (N, classes).
 func (n *Network) Build(c *Context, x *tensor.Dense) (*G.Node, error) {
+	c.gradients = n.gradients
 	logits := n.net.build(c, c.B.Input("x", x))
 	return logits, c.B.Err()
 }

@@ -20,7 +20,7 @@ func testNetwork(t testing.TB, config string, overrides ...string) *Network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := New(cfg.Model.Arch, &cfg.Quant, testInput, 1)
+	n, err := New(cfg.Model, &cfg.Quant, testInput, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestFusionKeepsTheBits(t *testing.T) {
 	for _, overrides := range [][]string{
 		{}, {"quant.residual=fp", "quant.first_last=fp"}, {"quant.weights.granularity=per_channel", "quant.weights.bits=2", "quant.activations.bits=2"},
 		{"quant.activations.estimator=affine", "quant.activations.calibration=min_max"}, {"quant.residual=3"},
-		{"quant.weights.bits=fp"},
+		{"quant.weights.bits=fp"}, {"quant.gradients.bits=4"},
 	} {
 		want := results(t, "resnet20_w4a4", true, machine.Options{Unfused: true}, overrides...)
 		for _, parts := range []bool{false, true} {

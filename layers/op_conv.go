@@ -21,6 +21,7 @@ func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 		},
 		Wrt: []bool{true, true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			dout = c.outputGradient(layer, dout)
 			dx := c.B.Apply(graph.Op{
 				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
 				In: []graph.Arg{f32(4), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.Pool,
@@ -101,6 +102,7 @@ func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x,
 		},
 		Wrt: []bool{true, true, false, false},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			dout = c.outputGradient(layer, dout)
 			dequantized := make([]float32, g.WeightLen())
 			dx := c.B.Apply(graph.Op{
 				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),

@@ -164,15 +164,6 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 	return Value{float: y}
 }
 
-// prepareActivations is prepare for the first batch, from which parameters start; methodState has done it for a method
-// with arrays.
-func (q *Quantizer) prepareActivations(train bool, whole func() []float32) error {
-	if !q.Calibrated() {
-		return q.prepare(train, whole())
-	}
-	return q.measure(nil)
-}
-
 // methodLoop is the forward pass over pictures.
 type methodLoop struct {
 	kernels.Each
@@ -248,12 +239,11 @@ type methodGradient struct {
 
 func (l *methodGradient) start() error {
 	if l.parts == nil {
-		l.parts, l.errs = make([]estimators.Params, l.n), make([]error, l.n)
-		for i := range l.parts {
-			for _, p := range l.method.learned {
-				l.parts[i] = append(l.parts[i], make([]float32, len(p.Data())))
-			}
+		var lengths []int
+		for _, p := range l.method.learned {
+			lengths = append(lengths, len(p.Data()))
 		}
+		l.parts, l.errs = newParts(l.n, lengths...), make([]error, l.n)
 		l.Do = func(s *kernels.Scratch, n int) {
 			est, err := l.method.estimator(true, n)
 			if err == nil {
@@ -271,18 +261,34 @@ func (l *methodGradient) finish(dp estimators.Params) error {
 			return err
 		}
 	}
-	for i := range dp {
-		for j := range dp[i] {
-			sum := 0.0
-			for n := range l.parts {
-				sum += float64(l.parts[n][i][j])
-			}
-			dp[i][j] = float32(sum)
-		}
-	}
+	sumParts(dp, l.parts)
 	est, err := l.method.estimator(true, 0)
 	if err == nil {
 		l.method.penalize(est, dp)
 	}
 	return err
+}
+
+// newParts returns room for the gradients of parameters of these lengths, of each of n pictures.
+func newParts(n int, lengths ...int) []estimators.Params {
+	parts := make([]estimators.Params, n)
+	for i := range parts {
+		for _, l := range lengths {
+			parts[i] = append(parts[i], make([]float32, l))
+		}
+	}
+	return parts
+}
+
+// sumParts writes the sums of the pictures' gradients to dp, in the order of the pictures.
+func sumParts(dp estimators.Params, parts []estimators.Params) {
+	for i := range dp {
+		for j := range dp[i] {
+			sum := 0.0
+			for n := range parts {
+				sum += float64(parts[n][i][j])
+			}
+			dp[i][j] = float32(sum)
+		}
+	}
 }

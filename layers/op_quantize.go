@@ -26,6 +26,13 @@ import (
 func (q *Quantizer) Quantize(c *Context, v Value) Value {
 	relu := v.relu
 	if q.method != nil {
+		switch {
+		case c.parts:
+		case c.Train && v.norm != nil && v.float == nil && q.method.stepped() != nil:
+			return q.normStaircase(c, v.norm, relu)
+		case v.codes != nil && v.float == nil && !relu && q.method.tabled():
+			return q.methodCodes(c, v)
+		}
 		return q.methodActivations(c, v.Float(c))
 	}
 	if v.sum != nil && v.float == nil {

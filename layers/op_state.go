@@ -21,3 +21,12 @@ func (q *Quantizer) methodState(c *Context, x *G.Node) *G.Node {
 		},
 	}, x)
 }
+
+// prepareActivations is prepare for the first batch, from which parameters start; methodState has done it for a method
+// with arrays.
+func (q *Quantizer) prepareActivations(train bool, whole func() []float32) error {
+	if !q.Calibrated() {
+		return q.prepare(train, whole())
+	}
+	return q.measure(nil)
+}

@@ -38,6 +38,9 @@ func (q *Quantizer) bounds(relu bool) (lo, hi uint8) {
 
 // largest returns the largest code.
 func (q *Quantizer) largest() uint8 {
+	if q.method != nil {
+		return q.method.largest()
+	}
 	_, hi := q.bounds(false)
 	return hi
 }

@@ -166,7 +166,7 @@ func TestQuantizeAgreesWithEstimators(t *testing.T) {
 		for _, signed := range []bool{true, false} {
 			for _, bits := range []int{2, 4, 8} {
 				c := testContext(t, true)
-				q := must(newActivationQuantizer("x", spec(bits, e), signed))
+				q := must(newActivationQuantizer("x", spec(bits, e), signed, 16))
 				x, g := random(1, 2, 5, 5, 16), random(2, 2, 5, 5, 16)
 				if err := q.calibrateActivation(x.Float32s(), false); err != nil {
 					t.Fatal(err)
@@ -219,7 +219,7 @@ func TestIntegerConvAgreesWithFloatConv(t *testing.T) {
 		}
 		run := func(integer bool) ([]float32, [][]float32) {
 			c := testContext(t, true)
-			qx, qw := must(newActivationQuantizer("x", spec(4, configs.LSQ), true)), must(newWeightQuantizer(w, s))
+			qx, qw := must(newActivationQuantizer("x", spec(4, configs.LSQ), true, 16)), must(newWeightQuantizer(w, s))
 			xn := c.B.Param("input", x)
 			xq := qx.Quantize(c, Value{float: xn})
 			codes := qw.QuantizeWeights(c, w)

@@ -14,7 +14,7 @@ type Group int
 const (
 	Weights        Group = iota // kernels of convolutions and linear layers
 	Bias                        // biases of linear layers
-	BatchNormGroup              // gamma and beta
+	BatchNormGroup              // gamma and beta, and what RPReLU learns
 	Scales                      // what quantizers learn
 )
 
@@ -31,6 +31,9 @@ type Param struct {
 	// Floor is the smallest value that an element may take; 0 for none. It
 	// keeps the scales of quantizers positive.
 	Floor float32
+	// Optional says that a file of weights need not have the parameter, which
+	// then starts from what it is.
+	Optional bool
 }
 
 // Buffer is an array that training updates but does not learn: the running

@@ -44,7 +44,8 @@ func newQuantizer(name string, spec configs.TensorSpec, signed bool, scales int)
 	return q
 }
 
-func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool) (*Quantizer, error) {
+// newActivationQuantizer returns the quantizer of a tensor (..., channels).
+func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool, channels int) (*Quantizer, error) {
 	q := newQuantizer(name, spec, signed, 1)
 	q.ZeroPoint = &Buffer{Name: name + "_quantizer.zero_point", Data: []float32{0}}
 	shift := 0
@@ -60,7 +61,10 @@ func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool) (
 			return nil, err
 		}
 	default:
-		m, err := newMethod(name, spec, configs.Place{Signed: signed, Scales: 1}, 0)
+		if m, err := estimators.MethodNamed(string(spec.Estimator)); err != nil || !m.Channels {
+			channels = 1
+		}
+		m, err := newMethod(name, spec, configs.Place{Signed: signed, Scales: channels}, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -73,6 +77,14 @@ func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool) (
 
 // zeroPoint is the code of real zero.
 func (q *Quantizer) zeroPoint() uint8 { return uint8(q.ZeroPoint.Data[0]) }
+
+// thresholds is the number of what is learned for each channel beside the scale.
+func (q *Quantizer) thresholds() int {
+	if q.method == nil || q.method.place.Scales == len(q.Scale.Data()) {
+		return 0
+	}
+	return q.method.place.Scales
+}
 
 // Calibrated tells that the quantizer has a scale.
 func (q *Quantizer) Calibrated() bool { return q.Scale.Data()[0] != 0 }

@@ -17,24 +17,42 @@ import (
 type ResNet struct {
 	Stem       *ConvNorm
 	StemOutput *Quantizer // of the residual stream; nil: floating point
-	Blocks     []*Block
+	Blocks     []residualBlock
 	Head       *Linear
+	// ReLU follows the stem, and the sums of basic blocks: the stream is never
+	// negative.
+	ReLU bool
+}
+
+// residualBlock is a part of a ResNet that reads and writes the residual stream:
+// Block, BiReal or ReActNet. Layers are called NAME.conv1 and NAME.conv2.
+type residualBlock interface {
+	// Build adds the block to the graph.
+	Build(c *Context, x Value) Value
+	// Lower adds the integer block that reads tensor x and returns the tensor of
+	// its output.
+	Lower(l *lowering, x int) (int, error)
+	convs() []*ConvNorm
+	quantizers() []*Quantizer
+	// activations are the learned ones, as many as convs, or none.
+	activations() []*RPReLU
 }
 
 // newResNet names layers as PyTorch implementations do.
-func newResNet(q *configs.Quant, blocks, classes int) (*ResNet, error) {
+func newResNet(q *configs.Quant, kind configs.Block, blocks, classes int) (*ResNet, error) {
 	var errs []error
+	signed := kind == configs.BiRealBlock || kind == configs.ReActNetBlock // inputs of convolutions
 	residual := func(name string, signed bool) *Quantizer {
 		if q.Residual == configs.FP {
 			return nil
 		}
 		spec := residualSpec(q)
-		r, err := newActivationQuantizer(name, spec, signedness(spec, signed))
+		r, err := newActivationQuantizer(name, spec, signedness(spec, signed), 1)
 		errs = append(errs, err)
 		return r
 	}
 	conv := func(name, norm string, cin, cout, stride int, w, a configs.TensorSpec) *ConvNorm {
-		c, err := newConvNorm(name, norm, cin, cout, 3, stride, w, a, false)
+		c, err := newConvNorm(name, norm, cin, cout, 3, stride, w, a, signed)
 		errs = append(errs, err)
 		return c
 	}
@@ -42,9 +60,14 @@ func newResNet(q *configs.Quant, blocks, classes int) (*ResNet, error) {
 		w, a := q.Resolve(name, false, false)
 		return conv(name, norm, cin, cout, stride, w, a)
 	}
+	rprelu := func(name string, channels int) *RPReLU {
+		a, err := newRPReLU(name, channels)
+		errs = append(errs, err)
+		return a
+	}
 	w, a := q.Resolve("conv1", true, false)
 	a.Estimator, a.Calibration, a.Signed, a.STE, a.Options = configs.Affine, configs.CalibrateMinMax, configs.SignedFalse, configs.STEAuto, nil
-	r := &ResNet{Stem: conv("conv1", "bn1", 3, 16, 1, w, a), StemOutput: residual("conv1.output", false)}
+	r := &ResNet{Stem: conv("conv1", "bn1", 3, 16, 1, w, a), StemOutput: residual("conv1.output", false), ReLU: !signed}
 	if r.Stem.Input != nil {
 		r.Stem.Input.fixed = true
 	}
@@ -56,16 +79,22 @@ func newResNet(q *configs.Quant, blocks, classes int) (*ResNet, error) {
 				stride = 2
 			}
 			name := fmt.Sprintf("layer%d.%d", stage+1, i)
-			r.Blocks = append(r.Blocks, &Block{
-				Name:  name,
-				Conv1: inner(name+".conv1", name+".bn1", cin, cout, stride), Conv2: inner(name+".conv2", name+".bn2", cout, cout, 1),
-				Branch: residual(name+".branch", true), Output: residual(name+".output", false),
-			})
+			conv1, conv2 := inner(name+".conv1", name+".bn1", cin, cout, stride), inner(name+".conv2", name+".bn2", cout, cout, 1)
+			var b residualBlock
+			switch kind {
+			case configs.BiRealBlock:
+				b = &BiReal{Name: name, Conv1: conv1, Conv2: conv2}
+			case configs.ReActNetBlock:
+				b = &ReActNet{Name: name, Conv1: conv1, Conv2: conv2, Act1: rprelu(name+".rprelu1", cout), Act2: rprelu(name+".rprelu2", cout)}
+			default:
+				b = &Block{Name: name, Conv1: conv1, Conv2: conv2, Branch: residual(name+".branch", true), Output: residual(name+".output", false)}
+			}
+			r.Blocks = append(r.Blocks, b)
 			cin = cout
 		}
 	}
 	w, a = q.Resolve("linear", false, true)
-	head, err := newLinear("linear", cin, classes, w, a, false)
+	head, err := newLinear("linear", cin, classes, w, a, signed)
 	r.Head = head
 	return r, errors.Join(append(errs, err)...)
 }
@@ -84,7 +113,7 @@ func residualSpec(q *configs.Quant) configs.TensorSpec {
 // build adds the network to the graph: x is (N, 32, 32, 3).
 func (r *ResNet) build(c *Context, x *G.Node) *G.Node {
 	v := r.Stem.Build(c, Value{float: x})
-	v.relu = true
+	v.relu = r.ReLU
 	if r.StemOutput != nil {
 		v = r.StemOutput.Quantize(c, v)
 	} else {
@@ -98,6 +127,10 @@ func (r *ResNet) build(c *Context, x *G.Node) *G.Node {
 
 // lower adds the network to the integer network.
 func (r *ResNet) lower(l *lowering, h, w int) error {
+	if !r.ReLU { // the blocks say why they cannot
+		_, err := r.Blocks[0].Lower(l, 0)
+		return err
+	}
 	if err := l.integral(r.Stem.Name, r.Stem.Input, r.StemOutput); err != nil {
 		return err
 	}
@@ -124,7 +157,7 @@ func (r *ResNet) lower(l *lowering, h, w int) error {
 func (r *ResNet) convs() []*ConvNorm {
 	cs := []*ConvNorm{r.Stem}
 	for _, b := range r.Blocks {
-		cs = append(cs, b.Conv1, b.Conv2)
+		cs = append(cs, b.convs()...)
 	}
 	return cs
 }
@@ -133,7 +166,19 @@ func (r *ResNet) convs() []*ConvNorm {
 func (r *ResNet) quantizers() []*Quantizer {
 	qs := []*Quantizer{r.Stem.Input, r.Stem.Weights, r.StemOutput}
 	for _, b := range r.Blocks {
-		qs = append(qs, b.Conv1.Input, b.Conv1.Weights, b.Conv2.Input, b.Conv2.Weights, b.Branch, b.Output)
+		qs = append(qs, b.quantizers()...)
 	}
 	return append(qs, r.Head.Input, r.Head.Weights)
+}
+
+// activations returns the learned activation function that follows the sum after
+// each convolution.
+func (r *ResNet) activations() map[*ConvNorm]*RPReLU {
+	all := map[*ConvNorm]*RPReLU{}
+	for _, b := range r.Blocks {
+		for i, a := range b.activations() {
+			all[b.convs()[i]] = a
+		}
+	}
+	return all
 }

@@ -38,10 +38,12 @@ func (n *Network) CheckState() error {
 		}
 	}
 	for _, b := range n.Buffers {
+		lo, hi := -math.MaxFloat32, math.MaxFloat32
 		if zero[b] {
-			if err := finite(b.Name, b.Data, 0, 255); err != nil {
-				return err
-			}
+			lo, hi = 0, 255
+		}
+		if err := finite(b.Name, b.Data, lo, hi); err != nil {
+			return err
 		}
 	}
 	return nil

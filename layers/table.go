@@ -18,10 +18,10 @@ type Row struct {
 	Granularity   string `json:"granularity"`
 	WeightMethod  string `json:"weight_estimator"`
 	InputMethod   string `json:"input_estimator"`
-	Params        int    `json:"params"` // weights, biases, batch norm
+	Params        int    `json:"params"` // weights, biases, batch norm, RPReLU after the sum
 	MACs          int64  `json:"macs"`
 	BitOps        int64  `json:"bitops"`    // MACs * weight bits * input bits
-	SizeBits      int64  `json:"size_bits"` // weights, and 32 bits for each scale and bias
+	SizeBits      int64  `json:"size_bits"` // weights, and 32 bits for each scale, bias and learned threshold
 	NotExportable string `json:"not_exportable,omitempty"`
 }
 
@@ -29,13 +29,21 @@ type Row struct {
 func (n *Network) Table() []Row {
 	h, w := n.Input.Height, n.Input.Width
 	var rows []Row
+	learned := n.net.activations()
 	for _, c := range n.net.convs() {
 		oh, ow := (h+c.Stride-1)/c.Stride, (w+c.Stride-1)/c.Stride
 		weights := c.K * c.K * c.Cin * c.Cout
-		rows = append(rows, newRow(Row{
+		r := newRow(Row{
 			Name: c.Name, Kind: "conv", Input: [3]int{h, w, c.Cin}, Output: [3]int{oh, ow, c.Cout}, Kernel: c.K, Stride: c.Stride,
 			Params: weights + 2*c.Cout, MACs: int64(oh*ow) * int64(weights),
-		}, c.Weights, c.Input, weights, c.Cout))
+		}, c.Weights, c.Input, weights, c.Cout)
+		if a := learned[c]; a != nil {
+			for _, p := range a.params() {
+				r.Params += len(p.Data())
+				r.SizeBits += 32 * int64(len(p.Data()))
+			}
+		}
+		rows = append(rows, r)
 		h, w = oh, ow
 	}
 	l := n.net.Head
@@ -63,6 +71,9 @@ func newRow(r Row, weights, input *Quantizer, count, channels int) Row {
 	r.BitOps = r.MACs * int64(r.WeightBits) * int64(r.InputBits)
 	// Batch norm folds into one bias and one scale a channel.
 	r.SizeBits = int64(count)*int64(r.WeightBits) + 32*int64(channels) + 32*int64(max(scales, channels))
+	if input != nil {
+		r.SizeBits += 32 * int64(input.thresholds())
+	}
 	if weights == nil || input == nil {
 		r.NotExportable = "floating point"
 	}

@@ -158,7 +158,7 @@ func (m *Model) benchSteps(ctx context.Context, s *stepper, n int, before *runti
 		if _, _, err := s.forwardBackward(b); err != nil {
 			return nil, err
 		}
-		if err := sgd.Step(s.values); err != nil {
+		if err := s.update(sgd); err != nil {
 			return nil, err
 		}
 		if i >= warmUp {

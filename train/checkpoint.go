@@ -9,8 +9,8 @@ import (
 )
 
 // A checkpoint is a safetensors file: parameters and running statistics under
-// their names, velocities under "velocity." + name, all in PyTorch's order of
-// axes, and this metadata:
+// their names, velocities under "velocity." + name, averages of train.weight_ema
+// under "average." + name, all in PyTorch's order of axes, and this metadata:
 //
 //	format   "qat.checkpoint"
 //	version  "1"
@@ -27,9 +27,10 @@ type state struct {
 	Step int `json:"step"` // optimizer steps done
 
 	// Of the epoch in progress, so that a resumed run reports the same mean.
-	LossSum float64 `json:"loss_sum"`
-	Correct int     `json:"correct"`
-	Seen    int     `json:"seen"`
+	LossSum    float64 `json:"loss_sum"`
+	PenaltySum float64 `json:"penalty_sum,omitempty"`
+	Correct    int     `json:"correct"`
+	Seen       int     `json:"seen"`
 
 	BestTop1  float64 `json:"best_top1"`
 	BestEpoch int     `json:"best_epoch"`
@@ -55,6 +56,12 @@ func (m *Model) save(path string, opt *SGD, st state) error {
 	}
 	for _, b := range m.Net.Buffers {
 		f.Tensors = append(f.Tensors, safetensors.NewTensor(b.Name, []int{len(b.Data)}, b.Data))
+	}
+	if m.average != nil {
+		if _, err := m.evaluated(); err != nil { // its derived scales
+			return err
+		}
+		m.average.addTo(f)
 	}
 	return safetensors.WriteFile(path, f)
 }
@@ -110,6 +117,14 @@ func (m *Model) restore(path string, f *safetensors.File, opt *SGD) error {
 	for _, b := range m.Net.Buffers {
 		if err := load(b.Name, []int{len(b.Data)}, func(v []float32) error { copy(b.Data, v); return nil }); err != nil {
 			return err
+		}
+	}
+	if opt != nil && m.average != nil {
+		if err := m.average.restore(load); err != nil {
+			return err
+		}
+		if err := m.average.model.Net.CheckState(); err != nil {
+			return fmt.Errorf("%s: average: %w", path, err)
 		}
 	}
 	return m.Net.CheckState()

@@ -135,12 +135,11 @@ func (l *line) train(t *testing.T, steps int) {
 		}
 		loss, _, err := l.step.forwardBackward(b)
 		if err == nil {
-			err = l.sgd.Step(l.step.values)
+			err = l.step.update(l.sgd)
 		}
 		if err != nil || math.IsNaN(loss) || math.IsInf(loss, 0) {
 			t.Fatalf("step %d: loss %v, %v", i+1, loss, err)
 		}
-		l.Net.ClipWeights()
 		l.data.Release(b)
 	}
 }
@@ -161,29 +160,4 @@ func (l *line) bytes(t *testing.T) []byte {
 		write(b.Name, b.Data)
 	}
 	return all.Bytes()
-}
-
-// A run clips the weights of methods that ask for it after every update.
-func TestRunClipsWeights(t *testing.T) {
-	dir := t.TempDir()
-	cfg := loadConfig(t, "train.max_steps=2", "train.lr=100", "quant.weights={bits: 1, estimator: bnn}", "quant.first_last=fp")
-	if err := trainOnly(context.Background(), cfg, Options{Out: dir, Threads: 2, Progress: &quiet{}}); err != nil {
-		t.Fatal(err)
-	}
-	m, err := LoadNetwork(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	largest := float32(0)
-	for _, p := range m.Net.Params {
-		if p.Name == "layer3.2.conv2.weight" {
-			for _, w := range p.Data() {
-				largest = max(largest, w, -w)
-			}
-		}
-	}
-	if largest != 1 {
-		t.Errorf("the largest weight is %g, want 1", largest)
-	}
 }

@@ -16,16 +16,22 @@ import (
 // initial loads the weights that model.init names: PyTorch files (.th, .pth,
 // .pt), safetensors, or a checkpoint of qat. Weights, biases and batch norm are
 // taken by name, "module." of DataParallel taken off; every one of them must be
-// there with the right shape. Quantizers always start anew. It returns a line
-// for the user, with what the file holds beyond the network.
+// there with the right shape. Quantizers always start anew, and so does RPReLU if
+// the file has none. It returns a line for the user, with what the file holds
+// beyond the network.
 func (m *Model) initial() (string, error) {
 	from := m.Config.Model.Init
 	if from == configs.RandomInit {
 		return "random weights, seed " + fmt.Sprint(m.Config.Train.Seed), nil
 	}
+	return m.loadWeights("model.init", from)
+}
+
+// loadWeights is initial for a file that the config names under key.
+func (m *Model) loadWeights(key, from string) (string, error) {
 	f, err := readWeights(from)
 	if err != nil {
-		return "", fmt.Errorf("model.init: %w", err)
+		return "", fmt.Errorf("%s: %w", key, err)
 	}
 	used := map[string]bool{}
 	var problems []string
@@ -42,17 +48,22 @@ func (m *Model) initial() (string, error) {
 			problems = append(problems, strings.TrimPrefix(err.Error(), "safetensors: "))
 		}
 	}
+	missing := 0
 	for _, p := range m.Net.Params {
+		if p.Optional && !has(f, p.Name) {
+			missing++
+			continue
+		}
 		load(p.Name, p.FileShape(), func(v []float32) error { return p.FromFile(p.Data(), v) })
 	}
 	for _, b := range m.Net.Buffers {
 		load(b.Name, []int{len(b.Data)}, func(v []float32) error { copy(b.Data, v); return nil })
 	}
 	if len(problems) > 0 {
-		return "", fmt.Errorf("model.init: %s does not fit %s:\n  %s", from, m.Config.Model.Arch, strings.Join(problems, "\n  "))
+		return "", fmt.Errorf("%s: %s does not fit %s:\n  %s", key, from, m.Config.Model.Arch, strings.Join(problems, "\n  "))
 	}
 	if err := m.Net.CheckState(); err != nil {
-		return "", fmt.Errorf("model.init: %s: %w", from, err)
+		return "", fmt.Errorf("%s: %s: %w", key, from, err)
 	}
 	var left []string
 	for _, t := range f.Tensors {
@@ -61,6 +72,9 @@ func (m *Model) initial() (string, error) {
 		}
 	}
 	line := fmt.Sprintf("%d tensors from %s", len(used), from)
+	if missing > 0 {
+		line += fmt.Sprintf("; it has no RPReLU, whose %d tensors start anew", missing)
+	}
 	if len(left) > 0 {
 		slices.Sort(left)
 		line += fmt.Sprintf("; not used: %s", strings.Join(left, ", "))
@@ -68,8 +82,12 @@ func (m *Model) initial() (string, error) {
 	return line, nil
 }
 
-// ofQuantizer tells that a tensor belongs to a quantizer, whose names tell.
+// ofQuantizer tells that a tensor is a quantizer's, by its name.
 func ofQuantizer(name string) bool { return strings.Contains(name, "_quantizer.") }
+
+func has(f *safetensors.File, name string) bool {
+	return slices.ContainsFunc(f.Tensors, func(t safetensors.Tensor) bool { return t.Name == name })
+}
 
 // readWeights reads a file of any format as named tensors.
 func readWeights(from string) (*safetensors.File, error) {
@@ -100,6 +118,7 @@ func readWeights(from string) (*safetensors.File, error) {
 		if f, err = safetensors.ReadFile(from); err != nil {
 			return nil, err
 		}
+		preferAverages(f)
 	default:
 		return nil, fmt.Errorf("%s: unknown kind of file %q; want .th, .pth, .pt, .safetensors or .qat", from, ext)
 	}

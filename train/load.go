@@ -10,7 +10,7 @@ import (
 )
 
 // Load opens a trained model: a run's directory, which means its last
-// checkpoint, or a checkpoint file. The config comes from the checkpoint. dir
+// checkpoint, or a checkpoint file; of weights with averages, the averages. The config comes from the checkpoint. dir
 // is where data sets are, as in Open.
 func Load(path, dir string, threads int) (*Model, error) {
 	return load(path, func(cfg *configs.Config) (*Model, error) { return Open(cfg, dir, threads) })
@@ -32,6 +32,7 @@ func load(path string, open func(*configs.Config) (*Model, error)) (*Model, erro
 	if err != nil {
 		return nil, err
 	}
+	preferAverages(f)
 	cfg, err := configOf(path, f)
 	if err != nil {
 		return nil, err

@@ -17,22 +17,24 @@ type metrics struct {
 }
 
 type stepLine struct {
-	Kind            string  `json:"kind"`
-	Step            int     `json:"step"`
-	Epoch           int     `json:"epoch"`
-	Loss            float64 `json:"loss"`
-	LR              float64 `json:"lr"`
-	ImagesPerSecond float64 `json:"images_per_second"`
+	Kind            string   `json:"kind"`
+	Step            int      `json:"step"`
+	Epoch           int      `json:"epoch"`
+	Loss            float64  `json:"loss"`
+	Penalty         *float64 `json:"penalty,omitempty"`
+	LR              float64  `json:"lr"`
+	ImagesPerSecond float64  `json:"images_per_second"`
 }
 
 type epochLine struct {
-	Kind      string  `json:"kind"`
-	Step      int     `json:"step"`
-	Epoch     int     `json:"epoch"`
-	TrainLoss float64 `json:"train_loss"`
-	TrainTop1 float64 `json:"train_top1"`
-	Split     string  `json:"split"`
-	Top1      float64 `json:"top1"`
+	Kind      string   `json:"kind"`
+	Step      int      `json:"step"`
+	Epoch     int      `json:"epoch"`
+	TrainLoss float64  `json:"train_loss"`
+	TrainTop1 float64  `json:"train_top1"`
+	Penalty   *float64 `json:"penalty,omitempty"`
+	Split     string   `json:"split"`
+	Top1      float64  `json:"top1"`
 }
 
 // openMetrics continues the file after the given step; what a lost run wrote
@@ -60,11 +62,11 @@ func openMetrics(path string, step int) (*metrics, error) {
 }
 
 func (m *metrics) step(s StepInfo) error {
-	return m.write(stepLine{"step", s.Step, s.Epoch, s.Loss, s.LR, s.ImagesPerSecond})
+	return m.write(stepLine{"step", s.Step, s.Epoch, s.Loss, s.Penalty, s.LR, s.ImagesPerSecond})
 }
 
 func (m *metrics) epoch(step int, e EpochInfo) error {
-	return m.write(epochLine{"epoch", step, e.Epoch, e.TrainLoss, e.TrainTop1, e.Split, e.Top1})
+	return m.write(epochLine{"epoch", step, e.Epoch, e.TrainLoss, e.TrainTop1, e.Penalty, e.Split, e.Top1})
 }
 
 func (m *metrics) write(v any) error {

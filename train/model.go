@@ -19,6 +19,8 @@ type Model struct {
 	Net    *layers.Network
 	Data   *datasets.Dataset
 	pool   *kernels.Pool
+
+	average *average // nil unless in training with train.weight_ema
 }
 
 // Open reads the config's data set from dir (the config's data.root if dir is
@@ -49,7 +51,7 @@ func Describe(cfg *configs.Config) (*Model, error) {
 }
 
 func newModel(cfg *configs.Config, data *datasets.Dataset, threads int) (*Model, error) {
-	net, err := layers.New(cfg.Model.Arch, &cfg.Quant, inputOf(data), cfg.Train.Seed)
+	net, err := layers.New(cfg.Model, &cfg.Quant, inputOf(data), cfg.Train.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +61,7 @@ func newModel(cfg *configs.Config, data *datasets.Dataset, threads int) (*Model,
 // with returns a model of another config on the same data and threads. Only the
 // original is to be closed.
 func (m *Model) with(cfg *configs.Config) (*Model, error) {
-	net, err := layers.New(cfg.Model.Arch, &cfg.Quant, m.Net.Input, cfg.Train.Seed)
+	net, err := layers.New(cfg.Model, &cfg.Quant, m.Net.Input, cfg.Train.Seed)
 	if err != nil {
 		return nil, err
 	}

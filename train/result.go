@@ -57,12 +57,16 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		res.ImagesPerSecond = float64(r.st.Step*r.Config.Train.Batch) / r.st.Seconds
 	}
 	r.opt.Progress.Message("evaluating on %d test pictures", r.Data.Test.Len())
-	simulated, err := r.Simulate(ctx, r.Data.Test)
+	m, err := r.evaluated()
+	if err != nil {
+		return nil, err
+	}
+	simulated, err := m.Simulate(ctx, r.Data.Test)
 	if err != nil {
 		return nil, interrupted(ctx, err)
 	}
 	res.Simulated, res.Test, res.TestTop5, res.Images, res.Mode = simulated.Top1, simulated.Top1, simulated.Top5, simulated.Images, "simulate"
-	net, err := r.Lower()
+	net, err := m.Lower()
 	if reason, ok := notInteger(err); ok {
 		res.NotInteger = reason
 	} else if err != nil {

@@ -51,8 +51,9 @@ type Progress interface {
 type StepInfo struct {
 	Step, Epoch     int // from 1
 	Loss            float64
-	MeanLoss        float64 // over the epoch so far
-	Accuracy        float64 // of the training pictures of the epoch so far
+	Penalty         *float64 // of the regularizers, not in Loss; nil without any
+	MeanLoss        float64  // over the epoch so far
+	Accuracy        float64  // of the training pictures of the epoch so far
 	LR              float64
 	ImagesPerSecond float64 // over the last steps
 	Images          int
@@ -64,7 +65,8 @@ type EpochInfo struct {
 	Epoch     int
 	TrainLoss float64
 	TrainTop1 float64
-	Split     string // that Top1 is measured on
+	Penalty   *float64 // mean over the epoch; nil without regularizers
+	Split     string   // that Top1 is measured on
 	Top1      float64
 	Seconds   float64
 }
@@ -162,6 +164,11 @@ func (r *run) train(ctx context.Context) error {
 		return err
 	}
 	r.sgd = NewSGD(&r.Config.Train, r.Net.Learnable())
+	if r.Config.Train.WeightEMA > 0 {
+		if r.average, err = r.newAverage(); err != nil {
+			return err
+		}
+	}
 	resumed := false
 	if r.opt.Resume {
 		f, st, err := readCheckpoint(r.path(CheckpointFile))
@@ -206,6 +213,11 @@ func (r *run) train(ctx context.Context) error {
 	if err := r.calibrate(); err != nil {
 		return err
 	}
+	if r.st.Step == 0 { // there may be no step at all
+		if err := r.updateAverage(0); err != nil {
+			return err
+		}
+	}
 	if r.Config.Train.Epochs == 0 {
 		return r.checkpoint()
 	}
@@ -229,6 +241,9 @@ func (r *run) loop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.teacher != nil {
+		r.opt.Progress.Message("teacher: %s", s.teacher.init)
+	}
 	defer func() { r.timings = s.vm.Timings() }()
 	s.step, s.total = r.st.Step, total
 	for r.st.Step < total {
@@ -251,14 +266,17 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		r.sgd.LR = LearningRate(t, r.st.Step, perEpoch)
 		loss, correct, err := s.forwardBackward(b)
 		if err == nil {
-			err = r.sgd.Step(s.values)
+			err = s.update(r.sgd)
+		}
+		if err == nil {
+			err = r.updateAverage(r.st.Step)
 		}
 		if err != nil {
 			return fmt.Errorf("step %d: %w", r.st.Step+1, err)
 		}
-		r.Net.ClipWeights()
 		r.st.Step++
 		r.st.LossSum += loss
+		r.st.PenaltySum += s.penalty
 		r.st.Correct += correct
 		images := b.N
 		r.st.Seen += images
@@ -270,6 +288,10 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 			MeanLoss: r.st.LossSum * float64(t.Batch) / float64(r.st.Seen), Accuracy: float64(r.st.Correct) / float64(r.st.Seen),
 			ImagesPerSecond: rate.add(images, took),
 			Logged:          r.st.Step == 1 || r.st.Step%t.LogEvery == 0 || r.st.Step == total,
+		}
+		if r.Net.Penalized() {
+			penalty := s.penalty
+			info.Penalty = &penalty
 		}
 		if info.Logged {
 			if err := r.metrics.step(info); err != nil {
@@ -303,15 +325,23 @@ func (r *run) endEpoch(ctx context.Context, epoch int, last StepInfo) error {
 	split := r.validation()
 	// An interruption here finishes the evaluation, so that the checkpoint is
 	// that of the whole epoch.
-	a, err := r.Simulate(context.WithoutCancel(ctx), split)
+	m, err := r.evaluated()
+	if err != nil {
+		return err
+	}
+	a, err := m.Simulate(context.WithoutCancel(ctx), split)
 	if err != nil {
 		return err
 	}
 	e := EpochInfo{Epoch: epoch, TrainLoss: last.MeanLoss, TrainTop1: last.Accuracy, Split: split.Name, Top1: a.Top1, Seconds: r.st.Seconds}
-	r.st.TrainLoss, r.st.LossSum, r.st.Correct, r.st.Seen = e.TrainLoss, 0, 0, 0
+	if r.Net.Penalized() {
+		mean := r.st.PenaltySum * float64(r.Config.Train.Batch) / float64(r.st.Seen)
+		e.Penalty = &mean
+	}
+	r.st.TrainLoss, r.st.LossSum, r.st.PenaltySum, r.st.Correct, r.st.Seen = e.TrainLoss, 0, 0, 0, 0
 	if a.Top1 > r.st.BestTop1 || r.st.BestEpoch == 0 {
 		r.st.BestTop1, r.st.BestEpoch = a.Top1, epoch
-		if err := r.save(r.path(BestFile), nil, r.st); err != nil {
+		if err := m.save(r.path(BestFile), nil, r.st); err != nil {
 			return err
 		}
 	}

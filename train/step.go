@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/layers"
 )
@@ -22,6 +23,11 @@ type stepper struct {
 
 	net         *layers.Network
 	step, total int // of the run
+
+	pool    *kernels.Pool
+	grads   map[*layers.Param]*G.Node
+	penalty float64  // on the weights of the last step, not in the loss
+	teacher *teacher // nil: none
 }
 
 // newStepper builds the training graph.
@@ -29,15 +35,23 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 	c := layers.NewContext(m.pool, true)
 	b, in := m.Config.Train.Batch, m.Net.Input
 	s := &stepper{
-		net: m.Net,
-		x:   tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.Height, in.Width, in.Channels)),
-		y:   tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(b)),
+		net: m.Net, pool: m.pool, grads: map[*layers.Param]*G.Node{},
+		x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.Height, in.Width, in.Channels)),
+		y: tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(b)),
 	}
 	logits, err := m.Net.Build(c, s.x)
 	if err != nil {
 		return nil, err
 	}
-	s.loss = layers.CrossEntropy(c, logits, c.B.Input("y", s.y))
+	labels := c.B.Input("y", s.y)
+	if d := m.Config.Quant.Distillation; d.On() {
+		if s.teacher, err = m.newTeacher(s.x); err != nil {
+			return nil, err
+		}
+		s.loss = layers.Distillation(c, d, logits, c.B.Input("teacher", s.teacher.logits), labels)
+	} else {
+		s.loss = layers.CrossEntropy(c, logits, labels)
+	}
 	outputs := []*G.Node{logits, s.loss}
 	for _, p := range m.Net.Learnable() {
 		s.params = append(s.params, c.Node(p))
@@ -45,6 +59,9 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 	grads, err := c.B.Grad(s.loss, s.params...)
 	if err != nil {
 		return nil, err
+	}
+	for i, p := range m.Net.Learnable() {
+		s.grads[p] = grads[i]
 	}
 	s.values = G.NodesToValueGrads(s.params)
 	if s.vm, err = machine.New(m.pool, opt, append(outputs, grads...)...); err != nil {
@@ -55,16 +72,34 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 }
 
 // forwardBackward runs one batch and returns the mean loss and the number of
-// pictures classified correctly.
+// pictures classified correctly. Gradients are those of the penalties too.
 func (s *stepper) forwardBackward(b *datasets.Batch) (loss float64, correct int, err error) {
 	s.net.SetProgress(s.step, s.total)
 	s.step++
 	copy(s.x.Float32s(), b.X)
 	copy(s.y.Int32s(), b.Y)
+	if s.teacher != nil {
+		if err := s.teacher.run(); err != nil {
+			return 0, 0, err
+		}
+	}
 	if err := s.vm.RunAll(); err != nil {
 		return 0, 0, err
 	}
+	s.penalty, err = s.net.Penalize(s.pool, func(p *layers.Param) []float32 { return s.grads[p].Value().(*tensor.Dense).Float32s() })
+	if err != nil {
+		return 0, 0, err
+	}
 	return float64(*s.loss.Value().(*G.F32)), countCorrect(s.logits.Float32s(), b.Y[:b.N]), nil
+}
+
+// update moves the parameters along the gradients, and the weights to where
+// their quantizers and regularizers want them.
+func (s *stepper) update(o *SGD) error {
+	if err := o.Step(s.values); err != nil {
+		return err
+	}
+	return s.net.Project(s.pool)
 }
 
 // countCorrect counts the rows of logits whose largest value is at the label.

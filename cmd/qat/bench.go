@@ -24,12 +24,12 @@ type benchOptions struct {
 func newBenchCommand() *cobra.Command {
 	var o benchOptions
 	c := &cobra.Command{
-		Use:   "bench",
+		Use:   "bench [KEY=VALUE...]",
 		Short: "Measure the speed of training and evaluation",
 		Long: `Measure how many pictures a second this machine trains and evaluates, peak
 memory, and the speed of the convolution kernels next to the measured peak of
 fused multiply-adds of one thread. The pictures are random; no data is read.
-Rates are medians.
+Rates are medians. KEY=VALUE overrides a key of the config.
 
 EXIT STATUS
   0    done
@@ -38,9 +38,9 @@ EXIT STATUS
   130  interrupted
 ` + profileHelp,
 		Example: `  qat bench
-  qat bench --config resnet20_w8a8 --batch 64 --threads 1 --profile`,
-		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+  qat bench --config resnet20_w8a8 --batch 64 --threads 1 --profile
+  qat bench quant.activations.estimator=ewgs`,
+		RunE: func(c *cobra.Command, args []string) error {
 			err := checkThreads(c, o.threads)
 			if c.Flags().Changed("batch") && o.batch < 1 {
 				err = errors.Join(err, usagef(c, "--batch wants a number of 1 or more, found %d", o.batch))
@@ -51,7 +51,7 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			return runBench(c.Context(), o, c.OutOrStdout())
+			return runBench(c.Context(), o, args, c.OutOrStdout())
 		},
 	}
 	f := c.Flags()
@@ -64,8 +64,7 @@ EXIT STATUS
 	return c
 }
 
-func runBench(ctx context.Context, o benchOptions, stdout io.Writer) error {
-	var overrides []string
+func runBench(ctx context.Context, o benchOptions, overrides []string, stdout io.Writer) error {
 	if o.batch > 0 {
 		overrides = append(overrides, fmt.Sprintf("train.batch=%d", o.batch))
 	}

@@ -109,8 +109,12 @@ func (p *progress) epochs(steps int) int {
 // Epoch implements train.Progress.
 func (p *progress) Epoch(e train.EpochInfo) {
 	p.evaluation = time.Since(p.lastStep)
-	p.Message("epoch %d/%d: training loss %.4f, accuracy %.1f%%; %s accuracy %.2f%%; %s of training",
-		e.Epoch, p.epochs(p.total), e.TrainLoss, 100*e.TrainTop1, e.Split, 100*e.Top1, duration(e.Seconds))
+	penalty := ""
+	if e.Penalty != nil {
+		penalty = fmt.Sprintf("penalty %.4g, ", *e.Penalty)
+	}
+	p.Message("epoch %d/%d: training loss %.4f, %saccuracy %.1f%%; %s accuracy %.2f%%; %s of training",
+		e.Epoch, p.epochs(p.total), e.TrainLoss, penalty, 100*e.TrainTop1, e.Split, 100*e.Top1, duration(e.Seconds))
 }
 
 // download tells how a transfer goes on.

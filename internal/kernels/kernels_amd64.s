@@ -13493,6 +13493,143 @@ done:
 	MOVQ SI, done+48(FP)
 	RET
 
+// func staircaseSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·staircaseSumsRowAVX512(SB), NOSPLIT, $0-104
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         parts+16(FP), SI
+	VBROADCASTSS scale+80(FP), Z31
+	VBROADCASTSS qn+84(FP), Z30
+	VBROADCASTSS qp+88(FP), Z29
+	VBROADCASTSS delta+96(FP), Z28
+	VBROADCASTSS slope+100(FP), Z27
+	VPTERNLOGD   $0xff, Z26, Z26, Z26
+	VPSLLD       $0x1f, Z26, Z26
+	VBROADCASTSS floor+92(FP), Z25
+	MOVQ         sum+0(FP), DI
+	MOVQ         dot+8(FP), R8
+	MOVQ         shift+56(FP), R9
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Z4
+	VMOVUPS     (DX)(R10*1), Z5
+	VFMADD213PS (BX)(R10*1), Z5, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z25, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VRNDSCALEPS $0x00, Z5, Z6
+	VMOVUPS     (AX), Z8
+	VCMPPS      $0x00, Z5, Z4, K1
+	VPANDND     Z8, Z26, Z7
+	VMULPS      Z28, Z7, Z7
+	VSUBPS      Z6, Z4, Z5
+	VFMADD231PS Z5, Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     (AX), Z5
+	VMOVUPS     (SI), Z7
+	VFMADD231PS Z6, Z5, Z7
+	VMOVUPS     Z7, (SI)
+	VADDPS      64(SI), Z5, Z5
+	VMOVUPS     Z5, 64(SI)
+	VMOVUPS     128(SI), Z7
+	VFMADD231PS Z4, Z8, Z7
+	VMOVUPS     Z7, 128(SI)
+	VADDPS      192(SI), Z8, Z5
+	VMOVUPS     Z5, 192(SI)
+	VMULPS      Z27, Z8, Z8
+	VCMPPS      $0x04, Z25, Z4, K2
+	VMOVAPS.Z   Z8, K2, Z8
+	VMOVUPS     (CX), Z4
+	VSUBPS      (R9)(R10*1), Z4, Z4
+	VFMADD213PS (R8)(R10*1), Z8, Z4
+	VADDPS      (DI)(R10*1), Z8, Z8
+	VMOVUPS     Z4, (R8)(R10*1)
+	VMOVUPS     Z8, (DI)(R10*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, R10
+	CMPQ        R10, R12
+	CMOVQEQ     R11, R10
+	DECQ        R13
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func staircaseGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·staircaseGradRowAVX512(SB), NOSPLIT, $0-100
+	MOVQ         dz+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVQ         a+24(FP), BX
+	MOVQ         b+32(FP), SI
+	MOVQ         p+40(FP), DI
+	MOVQ         q+48(FP), R8
+	MOVQ         r+56(FP), R9
+	VBROADCASTSS scale+80(FP), Z31
+	VBROADCASTSS qn+84(FP), Z30
+	VBROADCASTSS qp+88(FP), Z29
+	VBROADCASTSS delta+96(FP), Z28
+	VPTERNLOGD   $0xff, Z27, Z27, Z27
+	VPSLLD       $0x1f, Z27, Z27
+	VBROADCASTSS floor+92(FP), Z26
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS     (DX), Z4
+	VMOVUPS     (BX)(R10*1), Z5
+	VFMADD213PS (SI)(R10*1), Z5, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z26, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VRNDSCALEPS $0x00, Z5, Z6
+	VMOVUPS     (CX), Z8
+	VCMPPS      $0x00, Z5, Z4, K1
+	VPANDND     Z8, Z27, Z7
+	VMULPS      Z28, Z7, Z7
+	VSUBPS      Z6, Z4, Z5
+	VFMADD231PS Z5, Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VCMPPS      $0x04, Z26, Z4, K2
+	VMOVAPS.Z   Z8, K2, Z8
+	VMOVUPS     (DX), Z4
+	VMOVUPS     (R8)(R10*1), Z5
+	VFMADD213PS (R9)(R10*1), Z5, Z4
+	VFMADD231PS (DI)(R10*1), Z8, Z4
+	VMOVUPS     Z4, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, R10
+	CMPQ        R10, R12
+	CMOVQEQ     R11, R10
+	DECQ        R13
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func mapBytesRowAVX512(y *uint8, x *uint8, table *uint8, n int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
 TEXT ·mapBytesRowAVX512(SB), NOSPLIT, $0-32
@@ -18333,6 +18470,201 @@ loop:
 done:
 	VZEROUPPER
 	MOVQ SI, done+48(FP)
+	RET
+
+// func staircaseSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·staircaseSumsRowAVX2(SB), NOSPLIT, $32-104
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         parts+16(FP), SI
+	VBROADCASTSS scale+80(FP), Y15
+	VBROADCASTSS qn+84(FP), Y14
+	VBROADCASTSS qp+88(FP), Y13
+	VBROADCASTSS delta+96(FP), Y12
+	VBROADCASTSS slope+100(FP), Y11
+	VPCMPEQD     Y10, Y10, Y10
+	VPSLLD       $0x1f, Y10, Y10
+	VBROADCASTSS floor+92(FP), Y0
+	VMOVUPS      Y0, (SP)
+	MOVQ         sum+0(FP), DI
+	MOVQ         dot+8(FP), R8
+	MOVQ         shift+56(FP), R9
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Y4
+	VMOVUPS     (DX)(R10*1), Y5
+	VFMADD213PS (BX)(R10*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      (SP), Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VROUNDPS    $0x00, Y5, Y6
+	VMOVUPS     (AX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y10, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VMOVUPS     (AX), Y5
+	VMOVUPS     (SI), Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMOVUPS     Y7, (SI)
+	VADDPS      64(SI), Y5, Y5
+	VMOVUPS     Y5, 64(SI)
+	VMOVUPS     128(SI), Y7
+	VFMADD231PS Y4, Y8, Y7
+	VMOVUPS     Y7, 128(SI)
+	VADDPS      192(SI), Y8, Y5
+	VMOVUPS     Y5, 192(SI)
+	VMULPS      Y11, Y8, Y8
+	VCMPPS      $0x04, (SP), Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     (CX), Y4
+	VSUBPS      (R9)(R10*1), Y4, Y4
+	VFMADD213PS (R8)(R10*1), Y8, Y4
+	VADDPS      (DI)(R10*1), Y8, Y8
+	VMOVUPS     Y4, (R8)(R10*1)
+	VMOVUPS     Y8, (DI)(R10*1)
+	VMOVUPS     32(CX), Y4
+	VMOVUPS     32(DX)(R10*1), Y5
+	VFMADD213PS 32(BX)(R10*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      (SP), Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VROUNDPS    $0x00, Y5, Y6
+	VMOVUPS     32(AX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y10, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VMOVUPS     32(AX), Y5
+	VMOVUPS     32(SI), Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMOVUPS     Y7, 32(SI)
+	VADDPS      96(SI), Y5, Y5
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     160(SI), Y7
+	VFMADD231PS Y4, Y8, Y7
+	VMOVUPS     Y7, 160(SI)
+	VADDPS      224(SI), Y8, Y5
+	VMOVUPS     Y5, 224(SI)
+	VMULPS      Y11, Y8, Y8
+	VCMPPS      $0x04, (SP), Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     32(CX), Y4
+	VSUBPS      32(R9)(R10*1), Y4, Y4
+	VFMADD213PS 32(R8)(R10*1), Y8, Y4
+	VADDPS      32(DI)(R10*1), Y8, Y8
+	VMOVUPS     Y4, 32(R8)(R10*1)
+	VMOVUPS     Y8, 32(DI)(R10*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, R10
+	CMPQ        R10, R12
+	CMOVQEQ     R11, R10
+	DECQ        R13
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func staircaseGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·staircaseGradRowAVX2(SB), NOSPLIT, $0-100
+	MOVQ         dz+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVQ         a+24(FP), BX
+	MOVQ         b+32(FP), SI
+	MOVQ         p+40(FP), DI
+	MOVQ         q+48(FP), R8
+	MOVQ         r+56(FP), R9
+	VBROADCASTSS scale+80(FP), Y15
+	VBROADCASTSS qn+84(FP), Y14
+	VBROADCASTSS qp+88(FP), Y13
+	VBROADCASTSS delta+96(FP), Y12
+	VPCMPEQD     Y11, Y11, Y11
+	VPSLLD       $0x1f, Y11, Y11
+	VBROADCASTSS floor+92(FP), Y10
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS     (DX), Y4
+	VMOVUPS     (BX)(R10*1), Y5
+	VFMADD213PS (SI)(R10*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y10, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VROUNDPS    $0x00, Y5, Y6
+	VMOVUPS     (CX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y11, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VCMPPS      $0x04, Y10, Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     (DX), Y4
+	VMOVUPS     (R8)(R10*1), Y5
+	VFMADD213PS (R9)(R10*1), Y5, Y4
+	VFMADD231PS (DI)(R10*1), Y8, Y4
+	VMOVUPS     Y4, (AX)
+	VMOVUPS     32(DX), Y4
+	VMOVUPS     32(BX)(R10*1), Y5
+	VFMADD213PS 32(SI)(R10*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y10, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VROUNDPS    $0x00, Y5, Y6
+	VMOVUPS     32(CX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y11, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VCMPPS      $0x04, Y10, Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     32(DX), Y4
+	VMOVUPS     32(R8)(R10*1), Y5
+	VFMADD213PS 32(R9)(R10*1), Y5, Y4
+	VFMADD231PS 32(DI)(R10*1), Y8, Y4
+	VMOVUPS     Y4, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, R10
+	CMPQ        R10, R12
+	CMOVQEQ     R11, R10
+	DECQ        R13
+	JNZ         loop
+
+done:
+	VZEROUPPER
 	RET
 
 // func fmaPeakAVX2(n int)

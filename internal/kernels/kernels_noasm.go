@@ -77,3 +77,11 @@ func addCodesRow(codes, a, b []uint8, q *CodeSum) { addCodesRowGeneric(codes, a,
 func requantizeGradRow(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Step) {
 	requantizeGradRowGeneric(ds, dx, stream, dy, from, to)
 }
+
+func staircaseSumsRow(sum, dot []float32, parts *[4 * lanes]float32, dy, z, a, b, shift []float32, q *Staircase) {
+	staircaseSumsRowGeneric(sum, dot, parts, dy, z, a, b, shift, q)
+}
+
+func staircaseGradRow(dz, dy, z, a, b, p, q, r []float32, step *Staircase) {
+	staircaseGradRowGeneric(dz, dy, z, a, b, p, q, r, step)
+}

@@ -439,6 +439,29 @@ func sgdRowAVX512(w *float32, v *float32, grad *float32, n int, lr float32, mome
 //go:noescape
 func sgdNesterovRowAVX512(w *float32, v *float32, grad *float32, n int, lr float32, momentum float32, decay float32, clip float32) (done int)
 
+// staircaseSumsRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func staircaseSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+
+// staircaseGradRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  dz[i] = fma(v != floor ? h : 0, p[c], fma(z[i], q[c], r[c]))
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func staircaseGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32)
+
 // mapBytesRowAVX512 computes
 //
 //	for i < n: y[i] = table[x[i]]
@@ -811,6 +834,29 @@ func sgdRowAVX2(w *float32, v *float32, grad *float32, n int, lr float32, moment
 //
 //go:noescape
 func sgdNesterovRowAVX2(w *float32, v *float32, grad *float32, n int, lr float32, momentum float32, decay float32, clip float32) (done int)
+
+// staircaseSumsRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func staircaseSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+
+// staircaseGradRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  dz[i] = fma(v != floor ? h : 0, p[c], fma(z[i], q[c], r[c]))
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func staircaseGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32)
 
 // fmaPeakAVX2 computes
 //

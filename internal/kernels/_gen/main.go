@@ -28,6 +28,7 @@ func main() {
 		s.fused()
 		s.winograd()
 		s.sgd()
+		s.staircase()
 		s.mapBytes()
 		s.peak()
 	}

@@ -1,0 +1,51 @@
+package qat_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestContributing compiles the worked example of CONTRIBUTING.md into package estimators and runs its test.
+func TestContributing(t *testing.T) {
+	text, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(text), "```go\n")[1:]
+	files := []string{"estimators/power_of_two_step.go", "estimators/power_of_two_step_test.go"}
+	if len(blocks) != len(files) {
+		t.Fatalf("%d blocks of Go, want %d: the method and its test", len(blocks), len(files))
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, replace := t.TempDir(), map[string]string{}
+	for i, name := range files {
+		code, _, closed := strings.Cut(blocks[i], "```")
+		if !closed || !strings.Contains(string(text), "`"+name+"`") {
+			t.Fatalf("block %d is not closed or not introduced as %s", i, name)
+		}
+		path := filepath.Join(dir, filepath.Base(name))
+		if err := os.WriteFile(path, []byte(code), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		replace[filepath.Join(here, filepath.FromSlash(name))] = path
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(path, overlay, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "test", "-overlay", path, "-v", "-run", "^TestPowerOfTwoStep$", "./estimators").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestPowerOfTwoStep") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}

@@ -1,0 +1,60 @@
+package kernels
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// The sums and gradients against float64, with and without a ReLU ahead.
+func TestStaircaseSums(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	rng := rand.New(rand.NewPCG(43, 44))
+	const n, c, size = 3, 16, 16 * 50
+	z, dy := normal(rng, n*size), normal(rng, n*size)
+	a, b, shift := normal(rng, c), normal(rng, c), normal(rng, c)
+	for _, floor := range []float32{-infp, 0.7} {
+		q := Staircase{Step: Step{Scale: 0.2, Qp: 7}, Floor: floor, Delta: 0.3, Slope: 1.5}
+		l := &StaircaseSums{Sum: make([]float64, c), Dot: make([]float64, c), Z: Batch(z, n), DY: Batch(dy, n), A: a, B: b, Shift: shift, Q: q, N: n}
+		p.Run(n, l)
+		dz := make([]float32, len(z))
+		ones, zeros := make([]float32, c), make([]float32, c)
+		for j := range ones {
+			ones[j] = q.Slope
+		}
+		StaircaseGradRow(dz, dy, z, a, b, ones, zeros, zeros, &q)
+		want, sum, dot := [4]float64{}, make([]float64, c), make([]float64, c)
+		for i := range z {
+			g, v := float64(dy[i]), (float64(z[i])*float64(a[i%c])+float64(b[i%c]))/float64(q.Scale)
+			open := v > float64(floor)
+			v = max(v, float64(floor))
+			level, h, dx := math.RoundToEven(min(max(v, 0), 7)), 0.0, 0.0
+			if v >= 0 && v <= 7 {
+				h = g * (1 + 0.3*math.Copysign(1, g)*(v-level))
+			}
+			if open {
+				dx = 1.5 * h
+			}
+			want[0] += g * level
+			want[1] += g
+			want[2] += h * v
+			want[3] += h
+			sum[i%c] += dx
+			dot[i%c] += dx * (float64(z[i]) - float64(shift[i%c]))
+			if math.Abs(float64(dz[i])-dx) > 1e-4*(1+math.Abs(dx)) {
+				t.Fatalf("floor %v: dz %v, want %v", floor, dz[i], dx)
+			}
+		}
+		for i, got := range []float64{l.DyQ, l.Dy, l.HV, l.H} {
+			if math.Abs(got-want[i]) > 1e-2 {
+				t.Errorf("floor %v: sum %d is %v, want %v", floor, i, got, want[i])
+			}
+		}
+		for j := range sum {
+			if math.Abs(l.Sum[j]-sum[j]) > 1e-3 || math.Abs(l.Dot[j]-dot[j]) > 1e-3 {
+				t.Errorf("floor %v: channel %d: %v and %v, want %v and %v", floor, j, l.Sum[j], l.Dot[j], sum[j], dot[j])
+			}
+		}
+	}
+}

@@ -1,0 +1,46 @@
+package layers
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/internal/graph"
+)
+
+// Distillation is the loss of a student with a teacher (estimators.Distillation); logits and teacher are (N, classes),
+// labels (N). The teacher gets no gradient.
+func Distillation(c *Context, d configs.Distillation, logits, teacher, labels *G.Node) *G.Node {
+	classes := logits.Shape()[1]
+	est := estimators.Distillation{Temperature: d.Temperature, Alpha: d.Weight}
+	return c.B.Apply(graph.Op{
+		Name: "distillation", Attrs: fmt.Sprint(est), In: []graph.Arg{f32(2), f32(2), {Dtype: tensor.Int32, Rank: 1}}, Out: f32(0),
+		Shape: func([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil },
+		Aux: func(in []tensor.Shape) []graph.Buffer {
+			return []graph.Buffer{{Dtype: tensor.Float32, Shape: in[0]}}
+		},
+		Forward: func(k *graph.Call) error {
+			loss, err := est.Loss(k.Aux[0].Float32s(), k.F32(0), k.F32(1), k.I32(2), classes)
+			if err != nil {
+				return fmt.Errorf("the loss: %w", err)
+			}
+			k.SetScalar(float32(loss))
+			return nil
+		},
+		Wrt: []bool{true, false, false},
+		Gradient: func(_ []*G.Node, out, dout *G.Node) []*G.Node {
+			return []*G.Node{c.B.Apply(graph.Op{
+				Name: "distillation gradient", In: []graph.Arg{f32(2), f32(0)}, Out: f32(2), Shape: sameShape(0), InPlace: 1,
+				Forward: func(k *graph.Call) error {
+					for i, v := range k.F32(0) {
+						k.OutF32()[i] = v * k.Scalar(1)
+					}
+					return nil
+				},
+			}, c.B.Aux(out, 0), dout), nil, nil}
+		},
+	}, logits, teacher, labels)
+}

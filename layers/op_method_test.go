@@ -1,0 +1,113 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
+)
+
+func constant(name string, v float64) configs.Setting {
+	return configs.Setting{Name: name, Value: estimators.Schedule{Kind: estimators.Constant, From: v, To: v}}
+}
+
+// methodSpecs are methods of activations with staircase levels, tables and other levels.
+func methodSpecs() map[string]configs.TensorSpec {
+	with := func(e configs.Estimator, ste configs.STE, options ...configs.Setting) configs.TensorSpec {
+		s := spec(4, e)
+		s.STE, s.Options = ste, options
+		return s
+	}
+	return map[string]configs.TensorSpec{
+		"lsq_plus":           with("lsq_plus", configs.STEAuto),
+		"lsq_plus on codes":  with("lsq_plus", configs.STEAuto, constant("zero_point", 1)),
+		"lsq scaled":         with("lsq", "ewgs", constant("delta", 0.5)),
+		"ewgs":               with("ewgs", "ewgs", constant("delta", 0.5)),
+		"qil":                with("qil", configs.STEAuto),
+		"dsq":                with("dsq", configs.STEAuto),
+		"apot":               with("apot", configs.STEAuto),
+		"pact scaled":        with("pact", "ewgs", constant("delta", 0.5), constant("initial_alpha", 2)),
+		"hwgq":               with("hwgq", configs.STEAuto),
+		"dorefa by a method": with("dorefa", "ewgs"),
+	}
+}
+
+// runMethod quantizes a batch norm's output, or codes, and returns output and gradients.
+func runMethod(t *testing.T, s configs.TensorSpec, parts, relu, onCodes bool) (out []float32, grads [][]float32) {
+	t.Helper()
+	c := testContext(t, true)
+	c.parts = parts
+	q := must(newActivationQuantizer("x", s, false, 16))
+	if q.method == nil {
+		t.Fatal("the kernels compute this one; it tests nothing")
+	}
+	z, g := random(5, 3, 6, 6, 16), random(6, 3, 6, 6, 16)
+	in := c.B.Param("z", z)
+	wrt := []*G.Node{in}
+	v := Value{relu: relu}
+	if onCodes {
+		stream := must(newActivationQuantizer("stream", spec(6, configs.LSQ), true, 16))
+		if err := stream.calibrateActivation(z.Float32s(), false); err != nil {
+			t.Fatal(err)
+		}
+		v = Value{codes: stream.Quantize(c, Value{float: in}).codes, quant: stream}
+	} else {
+		n := newBatchNorm("bn", 16)
+		for j := range n.Beta.Data() {
+			n.Gamma.Data()[j], n.Beta.Data()[j] = 1+0.1*float32(j), 0.05*float32(j)
+		}
+		v.norm = &normed{n, in, n.statistics(c, in)}
+		wrt = append(wrt, c.node(n.Gamma), c.node(n.Beta))
+	}
+	// Calibrated ahead, since that needs whole inputs.
+	x := append([]float32(nil), z.Float32s()...)
+	for i, v := range x {
+		x[i] = max(v, 0)
+	}
+	if err := q.prepare(true, x); err != nil {
+		t.Fatal(err)
+	}
+	if s.Estimator == "ewgs" { // so that what the ReLU cuts off is inside the interval
+		q.method.learned[0].Data()[0] = -0.3
+	}
+	y := q.Quantize(c, v)
+	for _, p := range q.method.learned {
+		wrt = append(wrt, c.node(p))
+	}
+	return gradients(t, c, y.Float(c), c.B.Input("g", g), wrt...)
+}
+
+// Kernels and tables give what the methods' own functions do, but for rounding.
+func TestMethodsOnKernelsAgree(t *testing.T) {
+	for name, s := range methodSpecs() {
+		for _, how := range []struct{ relu, onCodes bool }{{false, false}, {true, false}, {false, true}} {
+			t.Run(fmt.Sprintf("%s, relu %v, on codes %v", name, how.relu, how.onCodes), func(t *testing.T) {
+				want, wantGrads := runMethod(t, s, true, how.relu, how.onCodes)
+				got, gotGrads := runMethod(t, s, false, how.relu, how.onCodes)
+				different := 0
+				for i := range want {
+					if math.Abs(float64(got[i]-want[i])) > 1e-5 {
+						different++
+					}
+				}
+				if different > 1 { // a tie may round the other way
+					t.Errorf("%d of %d outputs differ", different, len(want))
+				}
+				for k := range wantGrads {
+					size, off := 0.0, 0.0
+					for i := range wantGrads[k] {
+						size += float64(wantGrads[k][i]) * float64(wantGrads[k][i])
+						off += math.Pow(float64(gotGrads[k][i]-wantGrads[k][i]), 2)
+					}
+					if size == 0 && k < 1 || !(off <= 1e-6*size+1e-10) {
+						t.Errorf("gradient %d: %v, want %v (a part)", k, gotGrads[k][:1], wantGrads[k][:1])
+					}
+				}
+			})
+		}
+	}
+}

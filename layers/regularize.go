@@ -1,0 +1,214 @@
+package layers
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// regularized are the quantized weights of one layer, and what a projector keeps of them.
+type regularized struct {
+	*Quantizer
+	weight     *Param
+	clips      bool // the method is an estimators.WeightClipper
+	projectors []*projector
+}
+
+// projector is a configured one on the weights of one layer.
+type projector struct {
+	spec    configs.Regularizer
+	kind    estimators.RegularizerKind
+	state   []*Buffer
+	updates *Buffer // how many times it acted, an array of one; nil without state
+}
+
+// regularize prepares what the config says about quantized weights.
+func (n *Network) regularize(specs []configs.Regularizer) error {
+	add := func(q *Quantizer, w *Param) {
+		if q == nil {
+			return
+		}
+		l := regularized{Quantizer: q, weight: w}
+		if q.method != nil {
+			est, err := q.method.estimator(false, 0)
+			_, l.clips = est.(estimators.WeightClipper)
+			l.clips = l.clips && err == nil
+		}
+		n.projects = n.projects || l.clips
+		n.regularized = append(n.regularized, l)
+	}
+	for _, c := range n.net.convs() {
+		add(c.Weights, c.Weight)
+	}
+	add(n.net.Head.Weights, n.net.Head.Weight)
+	for _, spec := range specs {
+		if !spec.On() {
+			continue
+		}
+		kind, err := estimators.RegularizerNamed(spec.Name)
+		if err != nil {
+			return err
+		}
+		for i := range n.regularized {
+			l := &n.regularized[i]
+			if msg := spec.Unfit(l.Estimator, configs.Bits(l.Bits)); msg != "" {
+				return fmt.Errorf("quant.regularizers.%s: %s: %s", spec.Name, l.Name, msg)
+			}
+			if kind.New == nil {
+				n.projects = true
+				if err := n.addProjector(l, spec, kind); err != nil {
+					return err
+				}
+			}
+		}
+		if kind.New != nil {
+			n.penalties = append(n.penalties, spec)
+		}
+	}
+	return nil
+}
+
+func (n *Network) addProjector(l *regularized, spec configs.Regularizer, kind estimators.RegularizerKind) error {
+	p := &projector{spec: spec, kind: kind}
+	r, err := kind.NewProjector(spec.At(0))
+	if err != nil {
+		return err
+	}
+	prefix := l.Name + "_quantizer." + spec.Name + "."
+	for _, s := range r.State(len(l.weight.Data())) {
+		p.state = append(p.state, &Buffer{Name: prefix + s.Name, Data: make([]float32, s.Len)})
+	}
+	if n.Buffers = append(n.Buffers, p.state...); len(p.state) > 0 {
+		p.updates = &Buffer{Name: prefix + "updates", Data: []float32{0}}
+		n.Buffers = append(n.Buffers, p.updates)
+	}
+	l.projectors = append(l.projectors, p)
+	return nil
+}
+
+// Penalized tells that the loss has penalties on weights.
+func (n *Network) Penalized() bool { return len(n.penalties) > 0 }
+
+// Penalize adds the gradients of the penalties to those of the weights, grad(weight), and returns the penalties' sum
+// over all layers. The scales are those of the last forward pass.
+func (n *Network) Penalize(pool *kernels.Pool, grad func(*Param) []float32) (loss float64, err error) {
+	if !n.Penalized() {
+		return 0, nil
+	}
+	var penalties []estimators.Regularizer
+	for _, spec := range n.penalties {
+		kind, err := estimators.RegularizerNamed(spec.Name)
+		if err != nil {
+			return 0, err
+		}
+		r, err := kind.New(spec.At(n.clock.progress))
+		if err != nil {
+			return 0, err
+		}
+		penalties = append(penalties, r)
+	}
+	losses := make([]float64, len(n.regularized))
+	err = n.eachRegularized(pool, func(i int, l *regularized) error {
+		levels, err := l.levels()
+		for _, r := range penalties {
+			if err == nil {
+				var v float64
+				v, err = r.Penalty(grad(l.weight), l.weight.Data(), l.Scale.Data(), levels)
+				losses[i] += v
+			}
+		}
+		return err
+	})
+	for _, v := range losses {
+		loss += v
+	}
+	return loss, err
+}
+
+// Project changes the weights as their method and the projectors want it after an update of the optimizer: BinaryConnect
+// and BNN clip them (estimators.WeightClipper).
+func (n *Network) Project(pool *kernels.Pool) error {
+	if !n.projects {
+		return nil
+	}
+	return n.eachRegularized(pool, func(_ int, l *regularized) error {
+		w := l.weight.Data()
+		if l.clips {
+			est, err := l.method.estimator(false, 0)
+			if err != nil {
+				return err
+			}
+			est.(estimators.WeightClipper).ClipWeights(w)
+		}
+		if len(l.projectors) == 0 {
+			return nil
+		}
+		if err := l.rescale(w); err != nil {
+			return err
+		}
+		levels, err := l.levels()
+		if err != nil {
+			return err
+		}
+		for _, p := range l.projectors {
+			if err := p.project(w, l.Scale.Data(), levels, n.clock.progress); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (p *projector) project(w, scale []float32, levels estimators.Range, progress float64) error {
+	r, err := p.kind.NewProjector(p.spec.At(progress))
+	if err != nil {
+		return err
+	}
+	var state estimators.Params
+	for _, b := range p.state {
+		state = append(state, b.Data)
+	}
+	if p.updates == nil {
+		return r.Project(w, state, scale, levels, 0)
+	}
+	err = r.Project(w, state, scale, levels, int(p.updates.Data[0]))
+	p.updates.Data[0]++
+	return err
+}
+
+// eachRegularized calls do for the layers with quantized weights, several at once.
+func (n *Network) eachRegularized(pool *kernels.Pool, do func(i int, l *regularized) error) error {
+	errs := make([]error, len(n.regularized))
+	pool.For(len(n.regularized), func(_, i int) {
+		l := &n.regularized[i]
+		if err := do(i, l); err != nil {
+			errs[i] = fmt.Errorf("%s: %w", l.weight.Name, err)
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// rescale brings a scale that derives from the weights or from learned parameters up to date.
+func (q *Quantizer) rescale(w []float32) error {
+	if q.method == nil && !q.Learned() {
+		return q.CalibrateWeights(w)
+	}
+	return q.refresh(w)
+}
+
+// levels is the range of integers of the weights of a method with Nearest: some leave out the lowest by themselves, and
+// that of 1 bit stands for -1 and 1. Regularizers that look at no levels take any.
+func (q *Quantizer) levels() (estimators.Range, error) {
+	if q.method == nil {
+		return q.Range, nil
+	}
+	r := estimators.Range{Bits: q.Bits, Signed: true}
+	est, err := q.method.estimator(false, 0)
+	if i := q.method.integer(est); i != nil && q.Bits > 1 {
+		r.Narrow = i.Qn() == -i.Qp()
+	}
+	return r, err
+}

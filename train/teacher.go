@@ -1,0 +1,50 @@
+package train
+
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/layers"
+)
+
+// teacher is a float network of the student's architecture. It runs as in evaluation, on the student's batches.
+type teacher struct {
+	vm     *machine.Machine
+	logits *tensor.Dense
+	init   string // a line for the user
+}
+
+// newTeacher loads the teacher of the config; x are the student's pictures.
+func (m *Model) newTeacher(x *tensor.Dense) (*teacher, error) {
+	cfg := *m.Config
+	cfg.Quant = configs.Quant{}
+	t, err := m.with(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	init, err := t.loadWeights("quant.distillation.teacher", m.Config.Quant.Distillation.Teacher)
+	if err != nil {
+		return nil, err
+	}
+	c := layers.NewContext(m.pool, false)
+	logits, err := t.Net.Build(c, x)
+	if err != nil {
+		return nil, fmt.Errorf("teacher: %w", err)
+	}
+	vm, err := machine.New(m.pool, machine.Options{}, logits)
+	if err != nil {
+		return nil, fmt.Errorf("teacher: %w", err)
+	}
+	return &teacher{vm, logits.Value().(*tensor.Dense), init}, nil
+}
+
+// run computes the logits of the batch in x.
+func (t *teacher) run() error {
+	if err := t.vm.RunAll(); err != nil {
+		return fmt.Errorf("teacher: %w", err)
+	}
+	return nil
+}
