@@ -2,6 +2,7 @@ package layers
 
 import (
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
@@ -31,11 +32,11 @@ func (l *Linear) Build(c *Context, v Value) *G.Node {
 	x, w, b := v.Float(c), c.node(l.Weight), c.node(l.Bias)
 	if l.Weights != nil {
 		if w = l.Weights.QuantizeWeights(c, l.Weight); l.Weights.integral(c.Train) {
+			if !c.Train && l.Input != nil && v.codes != nil {
+				b = l.roundedBias(c, b, w, v.codes)
+			}
 			w = dequantizeKernel(c, l.Weights, w)
 		}
-	}
-	if !c.Train && l.Input != nil && v.codes != nil && l.Weights != nil && l.Weights.integral(false) {
-		b = l.roundedBias(c, b)
 	}
 	return matmul(c, l.Name, x, w, b)
 }
@@ -67,10 +68,10 @@ func (l *Linear) Lower(low *lowering, in int) error {
 	return nil
 }
 
-// roundedBias is the bias on the grid of the integer sums.
-func (l *Linear) roundedBias(c *Context, b *G.Node) *G.Node {
+// roundedBias is the bias on the grid of the integer sums. Its step is known once both operands, w and x, are quantized.
+func (l *Linear) roundedBias(c *Context, b, w, x *G.Node) *G.Node {
 	return c.B.Apply(graph.Op{
-		Name: "round bias", Layer: l.Name, In: []graph.Arg{f32(1)}, Out: f32(1), Shape: sameShape(0),
+		Name: "round bias", Layer: l.Name, In: []graph.Arg{f32(1), i8(2), {Dtype: tensor.Uint8, Rank: 2}}, Out: f32(1), Shape: sameShape(0),
 		Forward: func(k *graph.Call) error {
 			f := l.Fold()
 			for o, q := range f.Bias {
@@ -78,5 +79,5 @@ func (l *Linear) roundedBias(c *Context, b *G.Node) *G.Node {
 			}
 			return f.Check()
 		},
-	}, b)
+	}, b, w, x)
 }
