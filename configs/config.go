@@ -46,7 +46,8 @@ type Train struct {
 	MaxSteps        int // 0: no limit
 	LogEvery        int // steps
 	CheckpointEvery Duration
-	ClipGradNorm    float64 // 0: off
+	ClipGradNorm    float64  // 0: off
+	BatchNormFreeze Duration // from when on; 0: never
 }
 
 // Optimizer holds the settings that all parameter groups share.
@@ -83,6 +84,9 @@ type Quant struct {
 	FirstLast            Bits // first convolution and last linear layer; may be Same
 	Residual             Bits
 	Layers               []Rule // in order of appearance; see Resolve
+
+	BiasCorrection        bool // after calibration, without training
+	BatchNormReestimation int  // batches; 0: off
 }
 
 // TensorSpec is how one tensor is quantized. With Bits FP the rest is unused.
@@ -96,7 +100,8 @@ type TensorSpec struct {
 	STE                STE
 	Options            []Setting // of the estimator and its STE
 	Calibration        Calibration
-	CalibrationBatches int // 0 for weights, which need no data
+	CalibrationOptions []Setting // constants
+	CalibrationBatches int       // 0 for weights, which need no data
 }
 
 // Export says which files a finished run leaves.

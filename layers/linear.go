@@ -37,7 +37,7 @@ func (l *Linear) Build(c *Context, v Value) *G.Node {
 	if !c.Train && l.Input != nil && v.codes != nil && l.Weights != nil && l.Weights.integral() {
 		b = l.roundedBias(c, b)
 	}
-	return matmul(c, l.Name, x, w, b)
+	return c.tap(l.Name, Value{float: matmul(c, l.Name, x, w, b)}).float
 }
 
 // Fold returns the bias in integer form.

@@ -159,12 +159,15 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 	return Value{float: y}
 }
 
-// prepareActivations is prepare for the first batch, on which the state of a method is found; later batches leave it.
+// prepareActivations is prepare for the first batches, on which the state of a method is found; later ones leave it.
 func (q *Quantizer) prepareActivations(train bool, whole func() []float32) error {
-	if !q.Calibrated() {
-		return q.prepare(train, whole())
+	switch {
+	case q.Calibrated():
+		return q.measure(nil)
+	case !train:
+		return q.prepare(false, nil)
 	}
-	return q.measure(nil)
+	return q.calibrateActivation(whole(), false)
 }
 
 // methodLoop is the forward pass over pictures.

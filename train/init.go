@@ -27,17 +27,10 @@ func (m *Model) initial() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("model.init: %w", err)
 	}
-	quantizer := map[string]bool{}
-	for _, q := range m.Net.Quantizers {
-		quantizer[q.Scale.Name] = true
-		if q.ZeroPoint != nil {
-			quantizer[q.ZeroPoint.Name] = true
-		}
-	}
 	used := map[string]bool{}
 	var problems []string
 	load := func(name string, shape []int, set func([]float32) error) {
-		if quantizer[name] {
+		if strings.Contains(name, "_quantizer.") {
 			return
 		}
 		used[name] = true
