@@ -23,7 +23,7 @@ func batches(n, size int) (x []*tensor.Dense) {
 	return x
 }
 
-// state is every parameter and buffer of a network.
+// stateOf returns every parameter and buffer of a network.
 func stateOf(n *Network) (all []float32) {
 	for _, p := range n.Params {
 		all = append(all, p.Data()...)

@@ -12,7 +12,7 @@ import (
 	"github.com/qat-go/qat/configs"
 )
 
-// parts of a checkpoint that training or re-estimation moves.
+// tensorsOf returns the bytes of each tensor of a checkpoint.
 func tensorsOf(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	f, _, err := readCheckpoint(filepath.Join(dir, CheckpointFile))
