@@ -48,8 +48,9 @@ type Train struct {
 	MaxSteps        int // 0: no limit
 	LogEvery        int // steps
 	CheckpointEvery Duration
-	ClipGradNorm    float64 // 0: off
-	WeightEMA       float64 // decay of the average that is evaluated; 0: off
+	ClipGradNorm    float64  // 0: off
+	WeightEMA       float64  // decay of the average that is evaluated; 0: off
+	BatchNormFreeze Duration // from when on; 0: never
 }
 
 // Optimizer holds the settings that all parameter groups share.
@@ -89,6 +90,9 @@ type Quant struct {
 	Regularizers         []Regularizer
 	Distillation         Distillation
 	Gradients            Gradients
+
+	BiasCorrection        bool // after calibration, without training
+	BatchNormReestimation int  // batches; 0: off
 }
 
 // TensorSpec is how one tensor is quantized. With Bits FP the rest is unused.
@@ -102,7 +106,8 @@ type TensorSpec struct {
 	STE                STE
 	Options            []Setting // of the estimator and its STE
 	Calibration        Calibration
-	CalibrationBatches int // 0 for weights, which need no data
+	CalibrationOptions []Setting // constants
+	CalibrationBatches int       // 0 for weights, which need no data
 }
 
 // Distillation says from which network, and how much, training learns (estimators.Distillation).

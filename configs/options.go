@@ -17,8 +17,11 @@ type Setting struct {
 }
 
 // settings is a map of names to numbers or schedules, as []Setting. names are those allowed, for hints; which of them a
-// method has is checked with the method.
-type settings struct{ names []string }
+// method has is checked with the method. Constant ones have no schedules.
+type settings struct {
+	names    []string
+	constant bool
+}
 
 func (k settings) parse(n *node) (any, error) {
 	if n.kind != mapNode {
@@ -31,6 +34,9 @@ func (k settings) parse(n *node) (any, error) {
 			continue
 		}
 		v, err := parseSchedule(e.value)
+		if k.constant && e.value.kind != intNode && e.value.kind != floatNode {
+			err = fmt.Errorf("wanted a number, found %s", e.value.describe())
+		}
 		if err != nil {
 			errs.report(e.value.pos, "%s: %v", e.key, err)
 			continue
@@ -142,11 +148,17 @@ func formatSchedule(s estimators.Schedule) string {
 }
 
 func (k settings) describe() string {
+	if k.constant {
+		return "a map {NAME: number, ...} with names " + strings.Join(k.names, ", ")
+	}
 	return "a map {NAME: number or schedule, ...} with names " + strings.Join(k.names, ", ")
 }
 
 func (k settings) schema() map[string]any {
-	value := map[string]any{"anyOf": append(scheduleSchema(), map[string]any{"type": "boolean"})}
+	value := map[string]any{"type": "number"}
+	if !k.constant {
+		value = map[string]any{"anyOf": append(scheduleSchema(), map[string]any{"type": "boolean"})}
+	}
 	properties := map[string]any{}
 	for _, name := range k.names {
 		properties[name] = value

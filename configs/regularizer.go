@@ -118,7 +118,7 @@ func (k regularizer) options(n *node) ([]Setting, error) {
 		}
 		n = &node{pos: n.pos, kind: mapNode, entries: []entry{{lambda, n.pos, n}}}
 	}
-	v, err := settings{k.names()}.parse(n)
+	v, err := settings{names: k.names()}.parse(n)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ func (k regularizer) describe() string {
 }
 
 func (k regularizer) schema() map[string]any {
-	forms := []any{settings{k.names()}.schema(), map[string]any{"const": 0}}
+	forms := []any{settings{names: k.names()}.schema(), map[string]any{"const": 0}}
 	if hasOption(k.Options, lambda) {
 		forms = append(forms[:1], scheduleSchema()...)
 	}

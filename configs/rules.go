@@ -23,6 +23,8 @@ var crossRules = append([]crossRule{
 	{[]string{"quant.residual", "model.block"}, blockKeepsFloatStream},
 	{[]string{"model.block", "quant.activations.bits"}, biRealNeedsQuantizers},
 	{[]string{"quant.activations.estimator", "quant.activations.bits", "model.block"}, signsNeedBothSigns},
+	{[]string{"quant.bias_correction", "train.epochs"}, biasCorrectionWithoutTraining},
+	{[]string{"train.batch_norm_freeze", "train.epochs"}, freezeNeedsTraining},
 }, regularizerRules()...)
 
 func nesterovNeedsMomentum(c *Config) string {
@@ -97,27 +99,12 @@ type tensorRule struct {
 var tensorRules = []tensorRule{
 	{[]string{"bits", "estimator"}, oneBitNeedsBinary},
 	{[]string{"estimator", "bits", "ste", "options", "signed"}, estimatorFits},
-	{[]string{"calibration_batches"}, calibrationBatchesUnbuilt},
-	{[]string{"calibration", "estimator"}, affineNeedsMinMax},
+	{[]string{"calibration", "calibration_options", "estimator", "bits"}, calibrationFits},
 }
 
 func oneBitNeedsBinary(s TensorSpec, weights bool) string {
 	if s.Bits == 1 && (s.Estimator == LSQ || s.Estimator == Affine && weights) {
 		return fmt.Sprintf("bits: 1 with estimator %s: the only signed levels are -1 and 0; set a binary method such as bwn, xnor or bnn", s.Estimator)
-	}
-	return ""
-}
-
-func calibrationBatchesUnbuilt(s TensorSpec, _ bool) string {
-	if s.CalibrationBatches > 1 {
-		return fmt.Sprintf("calibration_batches: %d is not built yet; available today: 1", s.CalibrationBatches)
-	}
-	return ""
-}
-
-func affineNeedsMinMax(s TensorSpec, _ bool) string {
-	if s.Bits != FP && s.Estimator == Affine && s.Calibration != CalibrateMinMax {
-		return fmt.Sprintf("calibration: %s with estimator affine: that start is for learned steps; set calibration: min_max", s.Calibration)
 	}
 	return ""
 }

@@ -80,6 +80,7 @@ var trainFields = []field{
 	{key: "checkpoint_every", doc: "Time between checkpoints.", kind: duration{positive: true}, def: Duration{1, Epochs}, at: func(c *Config) any { return &c.Train.CheckpointEvery }},
 	{key: "clip_grad_norm", doc: "Largest norm of the gradient of all parameters together; longer ones are scaled down to it. 0 is off.", kind: real{zero: inclusive}, def: 0.0, at: func(c *Config) any { return &c.Train.ClipGradNorm }},
 	{key: "weight_ema", doc: "Decay of the moving average of all learned parameters and running statistics, such as 0.999; evaluation, `best.qat` and the exported network have the averages. 0 is off.", kind: real{zero: inclusive, upper: exclusive, max: 1}, def: 0.0, at: func(c *Config) any { return &c.Train.WeightEMA }},
+	{key: "batch_norm_freeze", doc: "From when on batch norm uses its running statistics and leaves them as they are; its scale and shift are still learned. `0ep` is never.", kind: duration{}, def: Duration{0, Epochs}, at: func(c *Config) any { return &c.Train.BatchNormFreeze }},
 }
 
 func group(key, doc string, weightDecay Decay, of func(*Config) *Group) field {

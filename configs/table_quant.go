@@ -2,8 +2,6 @@ package configs
 
 import "github.com/qat-go/qat/estimators"
 
-var unbuiltCalibrations = []Calibration{"moving_average_min_max", "percentile", "mse", "entropy", "lsq_plus", "batch_norm"}
-
 // The rows of one quantizer; those of activations include every key of weights.
 var weightTable, activationTable = weightFields(), activationFields()
 
@@ -23,6 +21,8 @@ func quantFields() []field {
 			{key: "temperature", doc: "Divides the logits of both.", kind: real{zero: exclusive}, def: 4.0, at: func(c *Config) any { return &c.Quant.Distillation.Temperature }},
 			{key: "weight", doc: "The teacher's part of the loss; the labels have the rest.", kind: real{zero: inclusive, upper: inclusive, max: 1}, def: 0.5, at: func(c *Config) any { return &c.Quant.Distillation.Weight }},
 		}},
+		{key: "bias_correction", doc: "After calibration, add to the bias of each quantized layer (to batch norm's shift) what quantization took from the mean of its outputs, layer by layer, over the `calibration_batches` of activations (Nagel et al. 2019). For `train.epochs: 0`.", kind: boolean{}, def: false, at: func(c *Config) any { return &c.Quant.BiasCorrection }},
+		{key: "batch_norm_reestimation", doc: "Training batches on which batch norm's running statistics are taken anew in the quantized network, after training, or after calibration where nothing is trained; 0 is off.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Quant.BatchNormReestimation }},
 		{key: "schedule", doc: "Bit widths by epoch.", unbuilt: true},
 		{key: "gradients", doc: "Gradients that flow into the outputs of convolutions, the first one's excepted, as DoReFa-Net quantizes them (Zhou et al. 2016, arXiv 1606.06160, section 2.3).", fields: []field{
 			{key: "bits", doc: "Bit width, with random rounding; `fp` leaves them in floating point.", kind: bits{1, []Bits{FP}}, def: FP, at: func(c *Config) any { return &c.Quant.Gradients.Bits }},
@@ -50,6 +50,7 @@ func weightFields() []field {
 		SignedTrue,
 		enum[GradN]{values: []GradN{NAuto, NPerTensor, NPerChannel}, refused: map[GradN]string{
 			NPerSample: "weights have no samples"}},
+		enum[Calibration]{values: calibrations(), unbuilt: []Calibration{"batch_norm"}},
 	)
 }
 
@@ -65,10 +66,11 @@ func activationFields() []field {
 		enum[Signed]{values: []Signed{SignedTrue, SignedFalse, SignedAuto}},
 		SignedAuto,
 		enum[GradN]{values: []GradN{NAuto, NPerTensor, NPerSample, NPerChannel}},
-	), field{key: "calibration_batches", doc: "Batches that calibration looks at. Other values than 1 are not built yet.", kind: integer{1, maxInt}, def: 1, tensor: func(s *TensorSpec) any { return &s.CalibrationBatches }})
+		activationCalibration,
+	), field{key: "calibration_batches", doc: "Training batches that calibration looks at.", kind: integer{1, maxInt}, def: 1, tensor: func(s *TensorSpec) any { return &s.CalibrationBatches }})
 }
 
-func tensorFields(fits func(estimators.Method) bool, presets []Estimator, granularity enum[Granularity], signed enum[Signed], signedDefault Signed, n enum[GradN]) []field {
+func tensorFields(fits func(estimators.Method) bool, presets []Estimator, granularity enum[Granularity], signed enum[Signed], signedDefault Signed, n enum[GradN], calibration enum[Calibration]) []field {
 	return []field{
 		{key: "bits", doc: "Bit width; `fp` leaves it in floating point.", kind: bits{1, []Bits{FP}}, tensor: func(s *TensorSpec) any { return &s.Bits }},
 		{key: "estimator", doc: "Quantizer, named after its paper's method; [docs/methods.md](methods.md) lists them with their bits, options and gradient estimators, and the presets, which fix several keys as a paper or a program has them.", kind: estimatorKind{enum[Estimator]{values: estimatorsFor(fits), refused: unfit(fits)}, presets}, def: LSQ, tensor: func(s *TensorSpec) any { return &s.Estimator }},
@@ -77,7 +79,8 @@ func tensorFields(fits func(estimators.Method) bool, presets []Estimator, granul
 		{key: "narrow", doc: "Leave out the lowest level, as in -7..7 instead of -8..7.", kind: boolean{}, def: false, tensor: func(s *TensorSpec) any { return &s.Narrow }},
 		{key: "n", doc: "N in LSQ's gradient scale `1/sqrt(N*Qp)`: `per_tensor` counts all elements, for activations the whole batch; `per_sample` those of one sample; `per_channel` divides by the channels; `auto` counts the elements that share a step, for activations in one sample, as the paper does.", kind: n, def: NAuto, tensor: func(s *TensorSpec) any { return &s.N }},
 		{key: "ste", doc: "How the gradient passes the rounding or the sign; `auto` is the method's own.", kind: enum[STE]{values: stes()}, def: STEAuto, tensor: func(s *TensorSpec) any { return &s.STE }},
-		{key: "options", doc: "Numbers of the estimator and of its STE, each constant or a schedule: `{delta: 0.02}`, `{t: {kind: exponential, from: 0.1, to: 10}}` over all of training; kinds are constant, linear, exponential, cosine and `steps` (`{kind: steps, from: 0, steps: {50%: 0.1}}`).", kind: settings{optionsFor(fits)}, def: []Setting{}, tensor: func(s *TensorSpec) any { return &s.Options }},
-		{key: "calibration", doc: "How the first scale is found: `lsq` is `2*mean|x|/sqrt(Qp)`, `min_max` the range of the data.", kind: enum[Calibration]{values: []Calibration{CalibrateLSQ, CalibrateMinMax}, unbuilt: unbuiltCalibrations}, def: CalibrateLSQ, tensor: func(s *TensorSpec) any { return &s.Calibration }},
+		{key: "options", doc: "Numbers of the estimator and of its STE, each constant or a schedule: `{delta: 0.02}`, `{t: {kind: exponential, from: 0.1, to: 10}}` over all of training; kinds are constant, linear, exponential, cosine and `steps` (`{kind: steps, from: 0, steps: {50%: 0.1}}`).", kind: settings{names: optionsFor(fits)}, def: []Setting{}, tensor: func(s *TensorSpec) any { return &s.Options }},
+		{key: "calibration", doc: "How the first levels are found. `auto` is the method's own start, for `affine` the range; `lsq` is `2*mean|x|/sqrt(Qp)`; " + calibrationDocs + " Methods that learn a scale or a clip take all of them, `affine` all but `lsq`, the others `auto`.", kind: calibration, def: CalibrateAuto, tensor: func(s *TensorSpec) any { return &s.Calibration }},
+		{key: "calibration_options", doc: "Numbers of the calibration: " + calibrationOptionDocs + ".", kind: settings{names: calibrationOptionNames(), constant: true}, def: []Setting{}, tensor: func(s *TensorSpec) any { return &s.CalibrationOptions }},
 	}
 }

@@ -59,7 +59,8 @@ const (
 
 	STEAuto STE = "auto" // the method's own
 
-	CalibrateLSQ    Calibration = "lsq" // s = 2*mean|x|/sqrt(Qp), Esser et al. 2020, section 2.1
+	CalibrateAuto   Calibration = "auto" // the method's own start; min_max for affine
+	CalibrateLSQ    Calibration = "lsq"  // s = 2*mean|x|/sqrt(Qp), Esser et al. 2020, section 2.1
 	CalibrateMinMax Calibration = "min_max"
 
 	Safetensors Format = "safetensors"

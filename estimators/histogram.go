@@ -1,10 +1,6 @@
 package estimators
 
-import (
-	"maps"
-	"math"
-	"slices"
-)
+import "math"
 
 // logHistogram counts finite float32 by sign, exponent and the 11 leading bits of the significand: a bin is narrower
 // than 2^-11 of its numbers. So its resolution does not depend on outliers, batches need no common range, and their
@@ -12,40 +8,31 @@ import (
 type logHistogram struct {
 	lo, hi float32 // exact
 	n      uint64
-	counts map[int32]uint64 // by the number of the bin, ascending with x
+	zeros  uint64
+	pages  [2][256]*[1 << pageBits]uint64 // by sign and exponent, nil where nothing is; then by the leading bits
 }
 
-// binShift is how many bits of a float32 tell the numbers of a bin apart.
-const binShift = 23 - 11
+const (
+	pageBits = 11
+	binShift = 23 - pageBits // how many bits of a float32 tell the numbers of a bin apart
+)
 
 func (h *logHistogram) add(x float32) {
 	if h.n == 0 {
-		h.lo, h.hi, h.counts = x, x, map[int32]uint64{}
+		h.lo, h.hi = x, x
 	}
 	h.lo, h.hi = min(h.lo, x), max(h.hi, x)
 	h.n++
-	h.counts[binNumber(x)]++
-}
-
-// binNumber is 0 for 0, and has the sign of x.
-func binNumber(x float32) int32 {
-	switch {
-	case x < 0:
-		return -binNumber(-x)
-	case x > 0:
-		return int32(math.Float32bits(x)>>binShift) + 1
+	if x == 0 {
+		h.zeros++
+		return
 	}
-	return 0
-}
-
-func middleOfBin(number int32) float64 {
-	switch {
-	case number < 0:
-		return -middleOfBin(-number)
-	case number > 0:
-		return float64(math.Float32frombits(uint32(number-1)<<binShift | 1<<(binShift-1)))
+	bits := math.Float32bits(x)
+	page := &h.pages[bits>>31][bits>>23&0xFF]
+	if *page == nil {
+		*page = new([1 << pageBits]uint64)
 	}
-	return 0
+	(*page)[bits>>binShift&(1<<pageBits-1)]++
 }
 
 // bin is a bin that is not empty.
@@ -56,11 +43,31 @@ type bin struct {
 
 // bins are those that are not empty, ascending.
 func (h *logHistogram) bins() []bin {
-	out := make([]bin, 0, len(h.counts))
-	for _, number := range slices.Sorted(maps.Keys(h.counts)) {
-		out = append(out, bin{middleOfBin(number), float64(h.counts[number])})
+	var out []bin
+	for exponent := 255; exponent >= 0; exponent-- { // of negative x, the largest magnitudes first
+		page := h.pages[1][exponent]
+		for i := 1<<pageBits - 1; page != nil && i >= 0; i-- {
+			if count := page[i]; count > 0 {
+				out = append(out, bin{-middleOfBin(exponent, i), float64(count)})
+			}
+		}
+	}
+	if h.zeros > 0 {
+		out = append(out, bin{0, float64(h.zeros)})
+	}
+	for exponent, page := range h.pages[0] {
+		for i := 0; page != nil && i < 1<<pageBits; i++ {
+			if count := page[i]; count > 0 {
+				out = append(out, bin{middleOfBin(exponent, i), float64(count)})
+			}
+		}
 	}
 	return out
+}
+
+// middleOfBin is that of the positive x with the exponent and the leading bits.
+func middleOfBin(exponent, leading int) float64 {
+	return float64(math.Float32frombits(uint32(exponent)<<23 | uint32(leading)<<binShift | 1<<(binShift-1)))
 }
 
 // histograms observe each channel.

@@ -10,24 +10,24 @@ import (
 	"github.com/qat-go/qat/internal/machine"
 )
 
-// Calibrate gives every quantizer without a scale one: weights from their
-// values, activations from the batch x (N, H, W, C) of normalized training
-// pictures, which runs forward with batch statistics. Quantizers calibrate in
-// order, each on what the ones before it let through. Running statistics stay
-// as they are.
-func (n *Network) Calibrate(pool *kernels.Pool, x *tensor.Dense) error {
+// Calibrate gives every quantizer without levels its first ones: weights from their values, activations from the first
+// of the batches x (N, H, W, C) of normalized training pictures, as many as each wants (CalibrationBatches). Quantizers
+// calibrate in order, each on what the ones before it let through: all batches stop in front of a quantizer until it has
+// seen them, and then go on. Batch norm takes the statistics of each batch, as the first training step will, unless it
+// is frozen ([Network.FreezeBatchNorm]). Running statistics stay as they are.
+func (n *Network) Calibrate(pool *kernels.Pool, x ...*tensor.Dense) error {
 	if err := n.calibrateWeights(); err != nil {
 		return err
 	}
-	missing := false
-	for _, q := range n.Quantizers {
-		missing = missing || !q.Calibrated()
-	}
-	if !missing {
+	wanted := n.wantedBatches()
+	if wanted == 0 {
 		return nil
 	}
-	c := NewContext(pool, true)
-	logits, err := n.Build(c, x)
+	if len(x) < wanted {
+		return fmt.Errorf("calibration on %d batches; expected %d", len(x), wanted)
+	}
+	c, in := NewContext(pool, true), x[0].Clone().(*tensor.Dense)
+	logits, err := n.Build(c, in)
 	if err != nil {
 		return err
 	}
@@ -35,19 +35,56 @@ func (n *Network) Calibrate(pool *kernels.Pool, x *tensor.Dense) error {
 	if err != nil {
 		return err
 	}
-	saved := map[*BatchNorm][2][]float32{}
-	for _, v := range n.net.convs() {
-		saved[v.Norm] = [2][]float32{append([]float32(nil), v.Norm.Mean.Data...), append([]float32(nil), v.Norm.Var.Data...)}
+	restore := n.keepStatistics()
+	defer func() { n.clock.steady = false }()
+	stopped := make([]*machine.State, wanted)
+	for i := 0; ; {
+		n.clock.steady = i > 0 // the states of methods follow the first batch only
+		copy(in.Float32s(), x[i].Float32s())
+		if stopped[i] == nil {
+			err = m.RunAll()
+		} else {
+			err = m.Resume(stopped[i])
+		}
+		restore() // they shift the sums of the next batch, too
+		var u *unfinished
+		if !errors.As(err, &u) {
+			return err
+		}
+		stopped[i] = m.Save()
+		if i++; u.q.Calibrated() {
+			i = 0
+		}
 	}
-	err = m.RunAll()
-	for norm, s := range saved {
-		copy(norm.Mean.Data, s[0])
-		copy(norm.Var.Data, s[1])
-	}
-	return err
 }
 
-// calibrateWeights gives every weight quantizer without a scale one.
+// wantedBatches is the number of batches that quantizers without levels look at.
+func (n *Network) wantedBatches() int {
+	wanted := 0
+	for _, q := range n.Quantizers {
+		if !q.Calibrated() {
+			wanted = max(wanted, q.spec.CalibrationBatches, 1)
+		}
+	}
+	return wanted
+}
+
+// keepStatistics returns a function that brings the running statistics of batch norm back.
+func (n *Network) keepStatistics() (restore func()) {
+	saved := map[*Buffer][]float32{}
+	for _, c := range n.net.convs() {
+		for _, b := range []*Buffer{c.Norm.Mean, c.Norm.Var} {
+			saved[b] = append([]float32(nil), b.Data...)
+		}
+	}
+	return func() {
+		for b, data := range saved {
+			copy(b.Data, data)
+		}
+	}
+}
+
+// calibrateWeights gives every weight quantizer without levels its first ones.
 func (n *Network) calibrateWeights() error {
 	calibrate := func(q *Quantizer, w *Param) error {
 		if q == nil || q.Calibrated() {

@@ -20,6 +20,7 @@ type Context struct {
 	nodes     map[*Param]*G.Node
 	gradients *gradientQuantizer // nil: floating point
 	parts     bool               // use no fused operations; for tests
+	taps      map[string]*G.Node // outputs of layers with weights by name, before ReLU; nil unless wanted
 }
 
 // NewContext returns a context over a new graph.
@@ -82,6 +83,14 @@ func (v *Value) Float(c *Context) *G.Node {
 		v.float, v.relu = relu(c, v.float), false
 	}
 	return v.float
+}
+
+// tap keeps the output of a layer within reach, if that is wanted.
+func (c *Context) tap(layer string, v Value) Value {
+	if c.taps != nil {
+		c.taps[layer] = v.Float(c)
+	}
+	return v
 }
 
 // f32 and i8 are operand types of the given rank that an operation sees whole.

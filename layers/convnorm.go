@@ -15,6 +15,7 @@ type BatchNorm struct {
 	Mean, Var   *Buffer
 	Momentum    float64
 	Eps         float64
+	frozen      bool // see Network.FreezeBatchNorm
 }
 
 func newBatchNorm(name string, channels int) *BatchNorm {
@@ -113,7 +114,9 @@ func (c *ConvNorm) geometry(v Value) kernels.Conv {
 
 // Build adds convolution and batch norm to the graph. If both operands are
 // quantized, the convolution runs on integers.
-func (c *ConvNorm) Build(ctx *Context, v Value) Value {
+func (c *ConvNorm) Build(ctx *Context, v Value) Value { return ctx.tap(c.Name, c.build(ctx, v)) }
+
+func (c *ConvNorm) build(ctx *Context, v Value) Value {
 	g := c.geometry(v)
 	if c.Input != nil {
 		v = c.Input.Quantize(ctx, v)

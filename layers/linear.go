@@ -38,7 +38,7 @@ func (l *Linear) Build(c *Context, v Value) *G.Node {
 			w = dequantizeKernel(c, l.Weights, w)
 		}
 	}
-	return matmul(c, l.Name, x, w, b)
+	return c.tap(l.Name, Value{float: matmul(c, l.Name, x, w, b)}).float
 }
 
 // Fold returns the bias in integer form.

@@ -22,7 +22,7 @@ func TestIntegerNetworkAgreesWithSimulation(t *testing.T) {
 		{"quant.weights.bits=2", "quant.activations.bits=2"},
 		{"quant.weights.granularity=per_channel"},
 		{"quant.weights.narrow=true", "quant.activations.narrow=true", "quant.residual=3"},
-		{"quant.activations.estimator=affine", "quant.activations.calibration=min_max"},
+		{"quant.activations.estimator=affine"},
 		{"quant.first_last=same", "quant.residual=4"},
 	} {
 		net := calibrated(t, "resnet20_w4a4", overrides...)

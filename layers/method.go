@@ -25,6 +25,7 @@ type clock struct {
 	seed     uint64
 	step     int
 	progress float64 // from 0 to 1
+	steady   bool    // the network is measured, not trained: nothing draws, and states stay
 }
 
 // newMethod returns the method of the tensor called name, which has size elements if it is a weight.
@@ -59,7 +60,7 @@ func (m *method) estimator(train bool, draw int) (estimators.Estimator, error) {
 	if s, ok := est.(estimators.Stateful); ok {
 		est = s.WithState(m.buffers())
 	}
-	if r, ok := est.(estimators.Random); ok && train {
+	if r, ok := est.(estimators.Random); ok && train && !m.clock.steady {
 		h := fnv.New64a()
 		fmt.Fprint(h, m.clock.seed, m.name, m.clock.step, draw)
 		est = r.Seeded(h.Sum64())
@@ -90,7 +91,7 @@ func (m *method) update(x []float32) error {
 		return err
 	}
 	s, ok := est.(estimators.Stateful)
-	if !ok {
+	if !ok || m.clock.steady && m.updates.Data[0] > 0 {
 		return nil
 	}
 	if err := s.Update(m.buffers(), x, m.params(), int(m.updates.Data[0])); err != nil {
@@ -146,25 +147,34 @@ func (m *method) largest() uint8 {
 // prepare starts the parameters from x, if that has not been done, and brings the state and the quantizer's scale up to
 // date. A scale that is not 0 marks what is prepared.
 func (q *Quantizer) prepare(train bool, x []float32) error {
-	m := q.method
 	if !q.Calibrated() {
 		if !train {
 			return fmt.Errorf("the quantizer has no parameters; train or calibrate the network first")
 		}
-		est, err := m.spec.NewEstimator(m.place, m.clock.progress)
-		if err == nil && len(m.learned) > 0 {
-			err = est.Init(m.params(), x)
-		}
-		if err != nil {
-			return err
-		}
+		return q.CalibrateWeights(x)
 	}
 	if train {
-		if err := m.update(x); err != nil {
+		if err := q.method.update(x); err != nil {
 			return err
 		}
 	}
 	return q.measure(x)
+}
+
+// start writes the first parameters, from x or, if the method starts from levels, at those.
+func (m *method) start(x []float32, levels *estimators.Affine) error {
+	est, err := m.spec.NewEstimator(m.place, m.clock.progress)
+	switch {
+	case err != nil || len(m.learned) == 0:
+		return err
+	case levels == nil:
+		return est.Init(m.params(), x)
+	}
+	s, ok := est.(estimators.Startable)
+	if !ok {
+		return fmt.Errorf("%s starts in its own way; expected calibration: auto", m.spec.Estimator)
+	}
+	return s.Start(m.params(), *levels)
 }
 
 // measure writes the scale of the codes of x.

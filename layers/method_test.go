@@ -113,8 +113,8 @@ func TestMethodsLower(t *testing.T) {
 		if !weights {
 			tensor = "activations"
 		}
-		overrides := []string{fmt.Sprintf("quant.%s={estimator: %s, bits: %d, granularity: %s, calibration: %s}", tensor, s.Estimator, s.Bits, s.Granularity, calibrationOf(s.Estimator)),
-			"quant.layers[conv1|linear]={weights: {bits: 8, estimator: lsq, calibration: lsq}, activations: {bits: 8, estimator: lsq, calibration: lsq}}"}
+		overrides := []string{fmt.Sprintf("quant.%s={estimator: %s, bits: %d, granularity: %s}", tensor, s.Estimator, s.Bits, s.Granularity),
+			"quant.layers[conv1|linear]={weights: {bits: 8, estimator: lsq}, activations: {bits: 8, estimator: lsq}}"}
 		if !weights && s.Bits == 1 { // signs
 			overrides = append(overrides, "model.block=bireal", "quant.residual=fp")
 		}
@@ -132,13 +132,6 @@ func TestMethodsLower(t *testing.T) {
 			t.Errorf("%v, want a NotIntegerError", err)
 		}
 	})
-}
-
-func calibrationOf(e configs.Estimator) configs.Calibration {
-	if e == configs.Affine {
-		return configs.CalibrateMinMax
-	}
-	return configs.CalibrateLSQ
 }
 
 func approx(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-5*(1+math.Abs(float64(b))) }

@@ -24,7 +24,7 @@ type Input struct {
 
 // Network is a network with its parameters, buffers and quantizers.
 type Network struct {
-	Arch       configs.Arch
+	Model      configs.Model
 	Input      Input
 	Params     []*Param
 	Buffers    []*Buffer
@@ -52,7 +52,7 @@ func New(model configs.Model, quant *configs.Quant, in Input, seed uint64) (*Net
 	if err != nil {
 		return nil, fmt.Errorf("layers: %w", err)
 	}
-	n := &Network{Arch: model.Arch, Input: in, net: net, clock: &clock{seed: seed}}
+	n := &Network{Model: model, Input: in, net: net, clock: &clock{seed: seed}}
 	if errs := quant.UnmatchedRules(n.LayerNames()); len(errs) > 0 {
 		return nil, errs
 	}

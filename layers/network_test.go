@@ -109,7 +109,7 @@ func results(t *testing.T, config string, parts bool, opt machine.Options, overr
 func TestFusionKeepsTheBits(t *testing.T) {
 	for _, overrides := range [][]string{
 		{}, {"quant.residual=fp", "quant.first_last=fp"}, {"quant.weights.granularity=per_channel", "quant.weights.bits=2", "quant.activations.bits=2"},
-		{"quant.activations.estimator=affine", "quant.activations.calibration=min_max"}, {"quant.residual=3"},
+		{"quant.activations.estimator=affine"}, {"quant.residual=3"},
 		{"quant.weights.bits=fp"}, {"quant.gradients.bits=4"},
 	} {
 		want := results(t, "resnet20_w4a4", true, machine.Options{Unfused: true}, overrides...)

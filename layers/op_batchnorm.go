@@ -16,6 +16,8 @@ import (
 // Computing those moves the running statistics:
 //
 //	running = (1 - momentum)*running + momentum*batch   (variance unbiased)
+//
+// A frozen one has the running statistics instead, which are constants then.
 func (n *normed) apply(c *Context) *G.Node {
 	x, stats := n.z, n.stats
 	ch := x.Shape()[3]
@@ -41,7 +43,7 @@ func (n *normed) apply(c *Context) *G.Node {
 					return graph.Loop{
 						Before: func() error {
 							dx, x, dy = k.OutPictures(), k.Pictures(0), k.Pictures(4)
-							normSlopes(p, q, r, k.F32(1), k.F32(2), k.F32(3), pixels(n.z))
+							normSlopes(p, q, r, k.F32(1), k.F32(2), k.F32(3), n.count())
 							return nil
 						},
 						Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
@@ -55,9 +57,13 @@ func (n *normed) apply(c *Context) *G.Node {
 	}, x, gamma, beta, stats)
 }
 
-// pixels is the number of values that a channel has in a batch.
-func pixels(x *G.Node) float64 {
-	s := x.Shape()
+// count is the number of values that the statistics of a channel are of: those of
+// a batch, or endless ones, which no batch moves, if they are frozen.
+func (n *normed) count() float64 {
+	if n.frozen {
+		return math.Inf(1)
+	}
+	s := n.z.Shape()
 	return float64(s[0] * s[1] * s[2])
 }
 
@@ -122,6 +128,10 @@ func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 						v := max(squares[j]/count-d*d, 0)
 						if math.IsNaN(m) || math.IsInf(m, 0) || math.IsNaN(squares[j]) || math.IsInf(squares[j], 0) {
 							return fmt.Errorf("channel %d of the input has a value that is not finite", j)
+						}
+						if n.frozen {
+							mean[j], inv[j] = n.Mean.Data[j], float32(1/math.Sqrt(float64(n.Var.Data[j])+n.Eps))
+							continue
 						}
 						mean[j], inv[j] = float32(m), float32(1/math.Sqrt(v+n.Eps))
 						unbiased := v * count / max(count-1, 1)

@@ -86,7 +86,7 @@ func (n *normed) stepGradient(c *Context, q *Quantizer, sums, dout *G.Node) *G.N
 			return graph.Loop{
 				Before: func() error {
 					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
-					normSlopes(p, u, r, k.F32(1), k.F32(3), k.F32(4), pixels(n.z))
+					normSlopes(p, u, r, k.F32(1), k.F32(3), k.F32(4), n.count())
 					dz, z, dy, step = k.OutPictures(), k.Pictures(0), k.Pictures(6), q.step(k.F32(5)[0])
 					return nil
 				},

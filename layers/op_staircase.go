@@ -147,7 +147,7 @@ func (q *Quantizer) staircaseGradient(c *Context, n *normed, relu bool, sums, do
 			return graph.Loop{
 				Before: func() (err error) {
 					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
-					normSlopes(p, u, r, k.F32(1), k.F32(3), k.F32(4), pixels(n.z))
+					normSlopes(p, u, r, k.F32(1), k.F32(3), k.F32(4), n.count())
 					dz, z, dy = k.OutPictures(), k.Pictures(0), k.Pictures(5)
 					step, _, err = q.staircase(b, relu)
 					for j := range p {

@@ -17,16 +17,22 @@ func (q *Quantizer) methodState(c *Context, x *G.Node) *G.Node {
 		Name: "update " + string(q.Estimator), Layer: q.Name, In: []graph.Arg{f32(rank)}, Out: f32(1), Shape: fixedShape(1),
 		Forward: func(k *graph.Call) error {
 			k.OutF32()[0] = q.method.updates.Data[0]
+			if !q.Calibrated() {
+				return q.calibrateActivation(k.F32(0), false)
+			}
 			return q.prepare(true, k.F32(0))
 		},
 	}, x)
 }
 
-// prepareActivations is prepare for the first batch, from which parameters start; methodState has done it for a method
+// prepareActivations is prepare for the first batches, from which parameters start; methodState has done it for a method
 // with arrays.
 func (q *Quantizer) prepareActivations(train bool, whole func() []float32) error {
-	if !q.Calibrated() {
-		return q.prepare(train, whole())
+	switch {
+	case q.Calibrated():
+		return q.measure(nil)
+	case !train:
+		return q.prepare(false, nil)
 	}
-	return q.measure(nil)
+	return q.calibrateActivation(whole(), false)
 }

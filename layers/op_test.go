@@ -88,6 +88,11 @@ func TestSmoothGradients(t *testing.T) {
 			c.nodes[n.Gamma], c.nodes[n.Beta] = in[1], in[2]
 			return (&normed{n, in[0], n.statistics(c, in[0])}).apply(c)
 		}},
+		{"frozen batch norm", [][]int{{3, 4, 4, 5}, {5}, {5}}, func(c *Context, in []*G.Node) *G.Node {
+			n := frozenBatchNorm()
+			c.nodes[n.Gamma], c.nodes[n.Beta] = in[1], in[2]
+			return (&normed{n, in[0], n.statistics(c, in[0])}).apply(c)
+		}},
 		{"add", [][]int{{2, 3, 3, 4}, {2, 3, 3, 4}}, func(c *Context, in []*G.Node) *G.Node { return add(c, "", in[0], in[1]) }},
 		{"shortcut", [][]int{{2, 6, 6, 3}}, func(c *Context, in []*G.Node) *G.Node { return shortcut(c, "", in[0], 2, 7) }},
 		{"average pool", [][]int{{2, 3, 3, 4}}, func(c *Context, in []*G.Node) *G.Node { return averagePool(c, in[0]) }},
@@ -153,11 +158,7 @@ func must[T any](v T, err error) T {
 }
 
 func spec(bits int, e configs.Estimator) configs.TensorSpec {
-	s := configs.TensorSpec{Bits: configs.Bits(bits), Estimator: e, N: configs.NAuto, Signed: configs.SignedAuto, STE: configs.STEAuto, Calibration: configs.CalibrateLSQ}
-	if e == configs.Affine {
-		s.Calibration = configs.CalibrateMinMax
-	}
-	return s
+	return configs.TensorSpec{Bits: configs.Bits(bits), Estimator: e, N: configs.NAuto, Signed: configs.SignedAuto, STE: configs.STEAuto, Calibration: configs.CalibrateAuto}
 }
 
 // The graph's quantizer against package estimators, which golden values test.

@@ -1,8 +1,6 @@
 package layers
 
 import (
-	"fmt"
-
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/kernels"
@@ -26,11 +24,12 @@ type Quantizer struct {
 	// for weights, which are symmetric.
 	ZeroPoint *Buffer
 
-	n      configs.GradN
-	minMax bool // calibrate from the range of values, not from their mean
-	fixed  bool // the input picture, whose range is known without data
-	clip   *clip
-	method *method // instead of what is here
+	n        configs.GradN
+	spec     configs.TensorSpec
+	observed observed
+	fixed    bool // the input picture, whose range is known without data
+	clip     *clip
+	method   *method // instead of what is here
 }
 
 // newQuantizer returns a quantizer without a scale: the first batch, or a
@@ -38,7 +37,7 @@ type Quantizer struct {
 func newQuantizer(name string, spec configs.TensorSpec, signed bool, scales int) *Quantizer {
 	q := &Quantizer{
 		Name: name, Estimator: spec.Estimator, Range: estimators.Range{Bits: int(spec.Bits), Signed: signed, Narrow: signed && spec.Narrow},
-		Scale: newParam(name+"_quantizer.scale", Scales, scales), n: spec.N, minMax: spec.Calibration == configs.CalibrateMinMax,
+		Scale: newParam(name+"_quantizer.scale", Scales, scales), n: spec.N, spec: spec,
 	}
 	q.Scale.Floor = estimators.MinScale
 	return q
@@ -163,56 +162,6 @@ func (q *Quantizer) setRange(lo, hi float32) error {
 		return err
 	}
 	q.Scale.Data()[0], q.ZeroPoint.Data[0] = a.Scale[0], float32(a.ZeroPoint[0])
-	return nil
-}
-
-// calibrateActivation sets the scale from one batch. relu tells that x stands
-// for max(x, 0).
-func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
-	if relu {
-		y := make([]float32, len(x))
-		for i, v := range x {
-			y[i] = v
-			if v < 0 {
-				y[i] = 0
-			}
-		}
-		x = y
-	}
-	var err error
-	if q.clip != nil {
-		q.Scale.Data()[0], err = q.clip.start(x)
-	} else if q.minMax {
-		lo, hi := []float32{0}, []float32{0}
-		if err = estimators.MinMax(lo, hi, x); err == nil {
-			err = q.setRange(lo[0], hi[0])
-		}
-	} else {
-		err = q.lsq(0).InitialScale(q.Scale.Data(), x)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot calibrate %s: %w", q.Name, err)
-	}
-	return nil
-}
-
-// CalibrateWeights sets the scale, or the scale of each output channel, from
-// the weights w (..., C).
-func (q *Quantizer) CalibrateWeights(w []float32) error {
-	if q.method != nil {
-		return q.prepare(true, w)
-	}
-	s := q.Scale.Data()
-	if !q.minMax {
-		return q.lsq(0).InitialScale(s, w)
-	}
-	lo, hi := make([]float32, len(s)), make([]float32, len(s))
-	if err := estimators.MinMax(lo, hi, w); err != nil {
-		return err
-	}
-	for c := range s {
-		s[c] = max(max(-lo[c], hi[c])/float32(q.Qp()), estimators.MinScale)
-	}
 	return nil
 }
 

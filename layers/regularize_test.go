@@ -41,7 +41,7 @@ func TestPenalize(t *testing.T) {
 		{"wrpn", func(b int) float64 { return 1 - math.Exp2(float64(b-1)) }, func(b int) float64 { return math.Exp2(float64(b-1)) - 1 },
 			[]string{"quant.weights.estimator=wrpn"}},
 		{"affine", func(b int) float64 { return -math.Exp2(float64(b - 1)) }, func(b int) float64 { return math.Exp2(float64(b-1)) - 1 },
-			[]string{"quant.weights.estimator=affine", "quant.weights.calibration=min_max", "quant.layers[linear].weights.bits=fp"}},
+			[]string{"quant.weights.estimator=affine", "quant.layers[linear].weights.bits=fp"}},
 	} {
 		n := calibrated(t, "resnet20_w2a2", append(c.overrides, "quant.regularizers.msqe={kind: linear, from: 0, to: 6}")...)
 		n.SetProgress(1, 3) // lambda is 2
@@ -186,7 +186,7 @@ func buffer(t *testing.T, n *Network, name string) []float32 {
 // Rules that only together give a layer levels that a penalty cannot look at.
 func TestRegularizerOfOneLayer(t *testing.T) {
 	cfg, err := configs.Load("resnet20_w2a2", []string{"quant.regularizers.msqe=1", "quant.first_last=same", "quant.weights.granularity=per_channel",
-		"quant.layers[layer1.*].weights.estimator=affine", "quant.layers[layer1.*].weights.calibration=min_max", "quant.layers[layer1.0.conv1].weights={estimator: lsq, ste: auto}"})
+		"quant.layers[layer1.*].weights.estimator=affine", "quant.layers[layer1.0.conv1].weights={estimator: lsq, ste: auto}"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -219,9 +219,12 @@ func (r *run) train(ctx context.Context) error {
 		}
 	}
 	if r.Config.Train.Epochs == 0 {
-		return r.checkpoint()
+		return r.finishCalibration(resumed)
 	}
-	return r.loop(ctx)
+	if err := r.loop(ctx); err != nil {
+		return err
+	}
+	return r.finishTraining()
 }
 
 // loop runs the steps that are left.
@@ -245,7 +248,7 @@ func (r *run) loop(ctx context.Context) error {
 		r.opt.Progress.Message("teacher: %s", s.teacher.init)
 	}
 	defer func() { r.timings = s.vm.Timings() }()
-	s.step, s.total = r.st.Step, total
+	s.step, s.total, s.freeze = r.st.Step, total, t.BatchNormFreeze.Steps(perEpoch, t.Epochs)
 	for r.st.Step < total {
 		if err := r.epoch(ctx, s, total, every); err != nil {
 			return err

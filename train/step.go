@@ -1,8 +1,6 @@
 package train
 
 import (
-	"fmt"
-
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -23,11 +21,11 @@ type stepper struct {
 
 	net         *layers.Network
 	step, total int // of the run
-
-	pool    *kernels.Pool
-	grads   map[*layers.Param]*G.Node
-	penalty float64  // on the weights of the last step, not in the loss
-	teacher *teacher // nil: none
+	pool        *kernels.Pool
+	grads       map[*layers.Param]*G.Node
+	penalty     float64  // on the weights of the last step, not in the loss
+	teacher     *teacher // nil: none
+	freeze      int      // step from which on batch norm is frozen; 0: never
 }
 
 // newStepper builds the training graph.
@@ -75,6 +73,7 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 // pictures classified correctly. Gradients are those of the penalties too.
 func (s *stepper) forwardBackward(b *datasets.Batch) (loss float64, correct int, err error) {
 	s.net.SetProgress(s.step, s.total)
+	s.net.FreezeBatchNorm(s.freeze > 0 && s.step >= s.freeze)
 	s.step++
 	copy(s.x.Float32s(), b.X)
 	copy(s.y.Int32s(), b.Y)
@@ -128,22 +127,4 @@ func predictions(dst []uint8, logits []float32, n int) []uint8 {
 		dst = append(dst, uint8(best))
 	}
 	return dst
-}
-
-// calibrate gives quantizers without a scale one, from the first training
-// batch.
-func (m *Model) calibrate() error {
-	l, err := m.loader()
-	if err != nil {
-		return err
-	}
-	it := l.Epoch(0, 0)
-	defer it.Close()
-	b, ok := it.Next()
-	if !ok {
-		return fmt.Errorf("train: the training split has no full batch of %d pictures", m.Config.Train.Batch)
-	}
-	in := m.Net.Input
-	x := tensor.New(tensor.WithShape(b.N, in.Height, in.Width, in.Channels), tensor.WithBacking(b.X))
-	return m.Net.Calibrate(m.pool, x)
 }

@@ -39,11 +39,13 @@ type Machine struct {
 	steps []step
 	arena []byte
 	plan  *plan
+	at    int // step in work, or that stopped the last run
 }
 
 // step is one group: an operation alone, operations side by side, or fused loops.
 type step struct {
 	label, kind string
+	group       int
 	alone       []func(*graph.Call) error // of operations side by side, or of one alone
 	errs        []error                   // of each
 	calls       []*graph.Call
@@ -123,7 +125,7 @@ func (m *Machine) bind(p *plan) error {
 
 func (m *Machine) addStep(p *plan, group []*planned, values map[*G.Node]G.Value, local map[*G.Node]bool) error {
 	first := group[0]
-	s := step{label: first.label, kind: first.kind, batch: first.batch, profile: labelled(first.kind, first.label)}
+	s := step{label: first.label, kind: first.kind, group: first.group, batch: first.batch, profile: labelled(first.kind, first.label)}
 	fused := first.loops && !m.opt.Unfused
 	for _, o := range group {
 		c := &graph.Call{Fused: fused, Workers: m.pool.Threads()}
@@ -209,9 +211,12 @@ func (m *Machine) view(s *storage, dt tensor.Dtype, shape tensor.Shape) *tensor.
 
 // RunAll runs every operation once. An error or a panic of an operation is
 // reported with the layer's name.
-func (m *Machine) RunAll() error {
-	for i := range m.steps {
-		s := &m.steps[i]
+func (m *Machine) RunAll() error { return m.run(0) }
+
+// run goes through the steps from the given one on.
+func (m *Machine) run(from int) error {
+	for m.at = from; m.at < len(m.steps); m.at++ {
+		s := &m.steps[m.at]
 		for _, in := range s.inputs {
 			in.call.In[in.k] = in.n.Value()
 		}

@@ -1,0 +1,153 @@
+package layers
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/internal/machine"
+)
+
+// Float returns a copy of the network without quantizers.
+func (n *Network) Float() (*Network, error) {
+	f, err := New(n.Model, &configs.Quant{}, n.Input, 0)
+	if err != nil {
+		return nil, err
+	}
+	data := map[string][]float32{}
+	for _, p := range n.Params {
+		data[p.Name] = p.Data()
+	}
+	for _, b := range n.Buffers {
+		data[b.Name] = b.Data
+	}
+	for _, p := range f.Params {
+		copy(p.Data(), data[p.Name])
+	}
+	for _, b := range f.Buffers {
+		copy(b.Data, data[b.Name])
+	}
+	return f, nil
+}
+
+// CorrectBias makes the means of the outputs of each quantized layer, before ReLU, those of the float network on the
+// batches x (N, H, W, C), by the empirical correction of [estimators.BiasCorrection]:
+//
+//	bias += E[y] - E[y']    (of a linear layer; batch norm's beta after a convolution)
+//
+// Both networks run as in evaluation, with running statistics. Layers are corrected in order, each with those before it
+// corrected and all quantized. float is usually [Network.Float] of the network before other changes.
+func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, x ...*tensor.Dense) error {
+	if len(x) == 0 {
+		return fmt.Errorf("bias correction on no batch; expected one or more")
+	}
+	in := x[0].Clone().(*tensor.Dense)
+	of, err := float.means(pool, in)
+	if err != nil {
+		return err
+	}
+	ofQuantized, err := n.means(pool, in)
+	if err != nil {
+		return err
+	}
+	want := map[string][][]float32{}
+	names := n.LayerNames()
+	err = runOn(pool, in, x, of, names, func(layer string, mean []float32) error {
+		want[layer] = append(want[layer], append([]float32(nil), mean...))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	correct := func(layer string, weights, input *Quantizer, bias *Param) error {
+		if weights == nil && input == nil {
+			return nil
+		}
+		b, err := estimators.NewBiasCorrection(len(bias.Data()))
+		if err != nil {
+			return err
+		}
+		batch := 0
+		err = runOn(pool, in, x, ofQuantized, []string{layer}, func(_ string, mean []float32) error {
+			batch++
+			return b.Observe(want[layer][batch-1], mean)
+		})
+		if err != nil {
+			return fmt.Errorf("bias correction of %s: %w", layer, err)
+		}
+		return b.Correct(bias.Data())
+	}
+	for _, c := range n.net.convs() {
+		if err := correct(c.Name, c.Weights, c.Input, c.Norm.Beta); err != nil {
+			return err
+		}
+	}
+	return correct(n.net.Head.Name, n.net.Head.Weights, n.net.Head.Input, n.net.Head.Bias)
+}
+
+// runOn computes the named nodes, and what they need, on each batch.
+func runOn(pool *kernels.Pool, in *tensor.Dense, x []*tensor.Dense, nodes map[string]*G.Node, names []string, do func(name string, v []float32) error) error {
+	var outputs []*G.Node
+	for _, name := range names {
+		outputs = append(outputs, nodes[name])
+	}
+	m, err := machine.New(pool, machine.Options{}, outputs...)
+	if err != nil {
+		return err
+	}
+	for _, batch := range x {
+		copy(in.Float32s(), batch.Float32s())
+		if err := m.RunAll(); err != nil {
+			return err
+		}
+		for i, name := range names {
+			if err := do(name, outputs[i].Value().(*tensor.Dense).Float32s()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// outputs builds the network for evaluation on x and returns the outputs of the layers with weights, by name.
+func (n *Network) outputs(c *Context, x *tensor.Dense) (map[string]*G.Node, error) {
+	c.taps = map[string]*G.Node{}
+	_, err := n.Build(c, x)
+	return c.taps, err
+}
+
+// means returns the mean of each channel of the outputs.
+func (n *Network) means(pool *kernels.Pool, x *tensor.Dense) (map[string]*G.Node, error) {
+	c := NewContext(pool, false)
+	nodes, err := n.outputs(c, x)
+	if err != nil {
+		return nil, err
+	}
+	for _, layer := range n.LayerNames() {
+		nodes[layer] = channelMeans(c, layer, nodes[layer])
+	}
+	return nodes, c.B.Err()
+}
+
+// channelMeans is the mean of each channel of y (..., C), with sums in float64.
+func channelMeans(c *Context, layer string, y *G.Node) *G.Node {
+	rank, ch := y.Dims(), y.Shape()[y.Dims()-1]
+	return c.B.Apply(graph.Op{
+		Name: "channel means", Layer: layer, In: []graph.Arg{f32(rank)}, Out: f32(1), Shape: fixedShape(ch),
+		Forward: func(k *graph.Call) error {
+			y, sums := k.F32(0), make([]float64, ch)
+			for i, v := range y {
+				sums[i%ch] += float64(v)
+			}
+			for j, sum := range sums {
+				k.OutF32()[j] = float32(sum / float64(len(y)/ch))
+			}
+			return nil
+		},
+	}, y)
+}

@@ -1,0 +1,92 @@
+package layers
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// meansOf returns the mean of each channel of each layer's output in evaluation, over the batches.
+func meansOf(t *testing.T, pool *kernels.Pool, n *Network, x []*tensor.Dense) map[string][]float64 {
+	t.Helper()
+	in := x[0].Clone().(*tensor.Dense)
+	nodes, err := n.outputs(NewContext(pool, false), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	means := map[string][]float64{}
+	for name, node := range nodes {
+		shape := node.Shape()
+		channels := shape[len(shape)-1]
+		mean := make([]float64, channels)
+		err := runOn(pool, in, x, nodes, []string{name}, func(_ string, y []float32) error {
+			for i, v := range y {
+				mean[i%channels] += float64(v) * float64(channels) / float64(len(y)) / float64(len(x))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		means[name] = mean
+	}
+	return means
+}
+
+// After the correction the means of all layers are those of the float network, but for the rounding of biases to the
+// grid of the integer sums: half a step.
+func TestCorrectBias(t *testing.T) {
+	pool := kernels.NewPool(2)
+	defer pool.Close()
+	x := batches(2, 4)
+	for _, overrides := range [][]string{
+		{"quant.weights.calibration=min_max"},
+		{"quant.layers[layer1.*].weights.bits=fp", "quant.layers[layer1.*].activations.bits=fp", "quant.layers[linear].activations.bits=fp"},
+	} {
+		n := testNetwork(t, "resnet20_w4a4", append(overrides, "quant.activations.calibration=min_max")...)
+		n.FreezeBatchNorm(true)
+		calibrateOn(t, n, 2, x...)
+		float := must(n.Float())
+		untouched := slices.Clone(n.net.Blocks[0].convs()[0].Norm.Beta.Data())
+		want, before := meansOf(t, pool, float, x), meansOf(t, pool, n, x)
+		if err := n.CorrectBias(pool, float, x...); err != nil {
+			t.Fatal(err)
+		}
+		after := meansOf(t, pool, n, x)
+		shift := 0.0
+		check := func(layer string, quantized bool, step func(c int) float64) {
+			for c, w := range want[layer] {
+				if !quantized {
+					continue
+				}
+				shift = max(shift, math.Abs(before[layer][c]-w))
+				if d := math.Abs(after[layer][c] - w); d > 0.51*step(c)+1e-5 {
+					t.Errorf("%v: %s: the mean of channel %d is %g, of the float network %g, before the correction %g", overrides, layer, c, after[layer][c], w, before[layer][c])
+				}
+			}
+		}
+		for _, c := range n.net.convs() {
+			check(c.Name, c.Weights != nil, func(ch int) float64 { return math.Abs(float64(c.Norm.Fold(c.Input, c.Weights).Scale[ch])) })
+		}
+		check("linear", true, func(ch int) float64 {
+			if n.net.Head.Input == nil {
+				return 0
+			}
+			return float64(n.net.Head.Fold().Scale[ch])
+		})
+		if shift < 0.01 {
+			t.Errorf("%v: the largest shift before the correction is %g; nothing to see", overrides, shift)
+		}
+		if fp := n.net.Blocks[0].convs()[0].Weights == nil; slices.Equal(untouched, n.net.Blocks[0].convs()[0].Norm.Beta.Data()) != fp {
+			t.Errorf("%v: layer1.0.conv1 in floating point: %v, and its beta changes or stays", overrides, fp)
+		}
+	}
+	n := testNetwork(t, "resnet20_w4a4")
+	if err := n.CorrectBias(pool, n); err == nil {
+		t.Error("no batch: no error")
+	}
+}

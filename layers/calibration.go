@@ -1,0 +1,126 @@
+package layers
+
+import (
+	"fmt"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
+)
+
+// observed is what a calibration has seen of a tensor.
+type observed struct {
+	values   []float32           // all of it, for starts that want it whole
+	observer estimators.Observer // for the others
+	batches  int
+}
+
+// unfinished ends the pass of a batch at a quantizer that takes its levels from several: it has none for what follows,
+// or has found them on another batch than the first.
+type unfinished struct{ q *Quantizer }
+
+func (e *unfinished) Error() string {
+	return fmt.Sprintf("the quantizer takes its first levels from %d batches; calibrate the network first", e.q.spec.CalibrationBatches)
+}
+
+// calibrateActivation takes in a batch of what is to be quantized. After the last one that the calibration wants it
+// sets the first levels. relu tells that x stands for max(x, 0).
+func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
+	if relu || q.clip != nil { // a clip has no level below 0
+		y := make([]float32, len(x))
+		for i, v := range x {
+			y[i] = v
+			if v < 0 {
+				y[i] = 0
+			}
+		}
+		x = y
+	}
+	err := q.observe(x)
+	q.observed.batches++
+	if err == nil && q.observed.batches >= q.spec.CalibrationBatches {
+		err = q.settle()
+	}
+	if err != nil {
+		return fmt.Errorf("cannot calibrate %s: %w", q.Name, err)
+	}
+	if q.spec.CalibrationBatches > 1 {
+		return &unfinished{q}
+	}
+	return nil
+}
+
+// CalibrateWeights sets the first levels of the tensor, or of each output channel, from the weights w (..., C).
+func (q *Quantizer) CalibrateWeights(w []float32) error {
+	if err := q.observe(w); err != nil {
+		return err
+	}
+	return q.settle()
+}
+
+// symmetric tells that real zero has a fixed code, in the middle: of weights, which have no zero point, and of signed
+// activations but for LSQ+, which learns an offset.
+func (q *Quantizer) symmetric() bool {
+	return q.ZeroPoint == nil || q.Signed && q.Estimator != "lsq_plus"
+}
+
+func (q *Quantizer) observe(x []float32) error {
+	o := &q.observed
+	if q.spec.OwnStart() || q.spec.Calibration == configs.CalibrateLSQ {
+		o.values = append(o.values, x...)
+		return nil
+	}
+	if o.observer == nil {
+		var err error
+		if o.observer, err = q.spec.NewObserver(q.Range, q.symmetric(), len(q.Scale.Data())); err != nil {
+			return err
+		}
+	}
+	return o.observer.Observe(x)
+}
+
+// settle sets the first levels from what was observed, which it forgets.
+func (q *Quantizer) settle() error {
+	o := q.observed
+	q.observed = observed{}
+	n := len(q.Scale.Data())
+	switch {
+	case o.observer != nil:
+		lo, hi := make([]float32, n), make([]float32, n)
+		if err := o.observer.Range(lo, hi); err != nil {
+			return err
+		}
+		a, err := estimators.NewCalibrated(q.Range, q.symmetric(), lo, hi)
+		if err != nil {
+			return err
+		}
+		return q.start(nil, &a)
+	case q.spec.Calibration == configs.CalibrateLSQ || q.method == nil && q.clip == nil:
+		a := estimators.Affine{Range: q.Range, Scale: make([]float32, n), ZeroPoint: make([]int32, n)}
+		if err := q.lsq(0).InitialScale(a.Scale, o.values); err != nil {
+			return err
+		}
+		return q.start(nil, &a)
+	}
+	return q.start(o.values, nil)
+}
+
+// start begins at the levels or, without any, as the method does by itself on x.
+func (q *Quantizer) start(x []float32, levels *estimators.Affine) (err error) {
+	switch {
+	case q.method != nil:
+		if err = q.method.start(x, levels); err == nil {
+			err = q.method.update(x)
+		}
+		if err == nil {
+			err = q.measure(x)
+		}
+	case levels == nil:
+		q.Scale.Data()[0], err = q.clip.start(x)
+	default:
+		copy(q.Scale.Data(), levels.Scale)
+		if q.ZeroPoint != nil && !q.Signed {
+			q.ZeroPoint.Data[0] = float32(levels.ZeroPoint[0])
+		}
+	}
+	return err
+}

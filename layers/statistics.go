@@ -1,0 +1,71 @@
+package layers
+
+import (
+	"iter"
+
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/internal/machine"
+)
+
+// FreezeBatchNorm says whether batch norm in training takes its running statistics, as in evaluation, and leaves them
+// as they are (Krishnamoorthi 2018, https://arxiv.org/abs/1806.08342, on freezing batch normalization). They are
+// constants to gradients then:
+//
+//	dx = dy*gamma/sqrt(running_var + eps)
+func (n *Network) FreezeBatchNorm(frozen bool) {
+	for _, c := range n.net.convs() {
+		c.Norm.frozen = frozen
+	}
+}
+
+// ReestimateBatchNorm takes the running statistics of batch norm anew, from batches (N, H, W, C) that run through the
+// quantized network as in training: the plain averages over the batches of
+//
+//	mean x,  variance of x (unbiased)
+//
+// of each channel, as PyTorch's torch.optim.swa_utils.update_bn has them, instead of the moving averages of training,
+// whose weights and scales were others and, with few bits, oscillated (Nagel et al. 2022,
+// https://arxiv.org/abs/2203.11086, on batch-norm re-estimation). They depend on the weights and the batches only.
+// Quantizers stay as they are; batch norm is no longer frozen. Without a batch nothing else changes.
+func (n *Network) ReestimateBatchNorm(pool *kernels.Pool, batches iter.Seq[*tensor.Dense]) error {
+	n.FreezeBatchNorm(false)
+	n.clock.steady = true
+	defer func() { n.clock.steady = false }()
+	momentum := map[*BatchNorm]float64{}
+	defer func() {
+		for norm, m := range momentum {
+			norm.Momentum = m
+		}
+	}()
+	var m *machine.Machine
+	var in *tensor.Dense
+	count := 0
+	for x := range batches {
+		if m == nil {
+			c := NewContext(pool, true)
+			in = x.Clone().(*tensor.Dense)
+			logits, err := n.Build(c, in)
+			if err != nil {
+				return err
+			}
+			if m, err = machine.New(pool, machine.Options{}, logits); err != nil {
+				return err
+			}
+			for _, v := range n.net.convs() {
+				momentum[v.Norm] = v.Norm.Momentum
+				clear(v.Norm.Mean.Data) // it shifts the sums, so what it was would show in the last bits
+			}
+		}
+		count++
+		for norm := range momentum {
+			norm.Momentum = 1 / float64(count) // a moving average with this is the plain one
+		}
+		copy(in.Float32s(), x.Float32s())
+		if err := m.RunAll(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package train
+
+import (
+	"iter"
+	"slices"
+
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/layers"
+)
+
+// calibrate gives quantizers without levels their first ones, from training batches. Batch norm takes the statistics of
+// each batch, as the first training step will; where nothing is trained it takes the running ones, as evaluation will.
+func (m *Model) calibrate() error {
+	if !m.Net.Quantized() {
+		return nil
+	}
+	x, err := m.calibrationBatches()
+	if err != nil {
+		return err
+	}
+	m.Net.FreezeBatchNorm(m.Config.Train.Epochs == 0)
+	defer m.Net.FreezeBatchNorm(false)
+	return m.Net.Calibrate(m.pool, x...)
+}
+
+// finishCalibration ends a run that trains nothing. The checkpoint of a resumed one is finished already.
+func (r *run) finishCalibration(resumed bool) error {
+	if !resumed {
+		if err := r.correct(); err != nil {
+			return err
+		}
+	}
+	return r.checkpoint()
+}
+
+// finishTraining ends a run whose last step is in its checkpoint. Doing it again gives the same bits.
+func (r *run) finishTraining() error {
+	if r.Config.Quant.BatchNormReestimation == 0 {
+		return nil
+	}
+	if err := r.reestimate(); err != nil {
+		return err
+	}
+	return r.checkpoint()
+}
+
+// correct does what the config asks for after calibration alone: batch norm's statistics first, since the correction of
+// biases sees what they leave.
+func (m *Model) correct() error {
+	var float *layers.Network
+	if m.Config.Quant.BiasCorrection {
+		var err error
+		if float, err = m.Net.Float(); err != nil {
+			return err
+		}
+	}
+	if err := m.reestimate(); err != nil || float == nil {
+		return err
+	}
+	x, err := m.calibrationBatches()
+	if err != nil {
+		return err
+	}
+	return m.Net.CorrectBias(m.pool, float, x...)
+}
+
+// reestimate takes the running statistics of batch norm anew, if the config asks for it.
+func (m *Model) reestimate() error {
+	n := m.Config.Quant.BatchNormReestimation
+	if n == 0 {
+		return nil
+	}
+	batches, err := m.batches(n)
+	if err != nil {
+		return err
+	}
+	return m.Net.ReestimateBatchNorm(m.pool, batches)
+}
+
+// calibrationBatches returns as many batches as the quantizer that wants the most.
+func (m *Model) calibrationBatches() ([]*tensor.Dense, error) {
+	n := m.Config.Quant.Activations.CalibrationBatches
+	for _, r := range m.Config.Quant.Layers {
+		n = max(n, r.Activations.Values.CalibrationBatches)
+	}
+	batches, err := m.batches(n)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Collect(batches), nil
+}
+
+// batches returns the first n training batches, over several epochs if it must be.
+func (m *Model) batches(n int) (iter.Seq[*tensor.Dense], error) {
+	l, err := m.loader()
+	if err != nil {
+		return nil, err
+	}
+	in := m.Net.Input
+	return func(yield func(*tensor.Dense) bool) {
+		for epoch := 0; n > 0; epoch++ {
+			it := l.Epoch(epoch, 0)
+			for b, ok := it.Next(); ok && n > 0; b, ok = it.Next() {
+				x := tensor.New(tensor.WithShape(b.N, in.Height, in.Width, in.Channels), tensor.WithBacking(slices.Clone(b.X)))
+				it.Release(b)
+				if n--; !yield(x) {
+					n = 0
+				}
+			}
+			it.Close()
+		}
+	}, nil
+}
