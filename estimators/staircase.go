@@ -1,24 +1,37 @@
 package estimators
 
-// Staircase is what kernels need to know of an estimator of activations with one scale, evenly spaced levels and a gradient
-// that is clipped or scaled by the distance from the level:
+import (
+	"math"
+	"slices"
+)
+
+// Staircase is what kernels need to know of an estimator of activations with one scale and a gradient that is clipped or
+// scaled by the distance from the level:
 //
-//	v = (x - B)/S,  q = round(clip(v, Lo, Hi)),  code = q + Zero,  y = Step*q
+//	v = (x - B)/S,  q = round(clip(v, Lo, Hi)),  code = q + Zero,  y = Step*q + Offset
 //	h = dy*(1 + Delta*sign(dy)*(v - q)) where Lo <= v <= Hi, else 0,  dx = Slope*h
+//
+// Uneven levels are Levels, ascending, at most [MaxStairs]: q = Levels[i] where i of the Thresholds are below v,
+// whatever Lo and Hi are.
 type Staircase struct {
-	S, B, Lo, Hi, Step float32
-	Zero               int
-	Delta, Slope       float32
+	S, B, Lo, Hi, Step, Offset float32
+	Zero                       int
+	Delta, Slope               float32
+	Levels, Thresholds         []float32
 }
+
+// MaxStairs is how many uneven levels a staircase has at most.
+const MaxStairs = 16
 
 // StaircaseSums are sums over elements, with h, v and q of [Staircase].
 type StaircaseSums struct{ DyQ, Dy, HV, H float64 }
 
 // Stepped is an estimator that may be a staircase.
 type Stepped interface {
-	Integer
+	Estimator
 
-	// Staircase returns the levels for the parameters; ok is false where the rounding has another gradient.
+	// Staircase returns the levels for the parameters; ok is false where the rounding has another gradient, or there are too
+	// many levels.
 	Staircase(p Params) (s Staircase, ok bool, err error)
 
 	// Gradients writes the gradients of the parameters for n elements, as Backward does.
@@ -27,14 +40,18 @@ type Stepped interface {
 
 var (
 	_ Stepped = LSQ{}
+	_ Stepped = LSQPlus{}
 	_ Stepped = LSQPlusInteger{}
 	_ Stepped = EWGS{}
 	_ Stepped = QIL{}
+	_ Stepped = APoT{}
+	_ Stepped = HWGQ{}
+	_ Stepped = LQNets{}
 )
 
 // staircase is that of one channel's levels.
 func (l *levels) staircase(ste STE) (Staircase, bool) {
-	s := Staircase{S: l.s, B: l.b, Lo: l.lo, Hi: l.hi, Step: l.step, Zero: int(l.zero), Slope: l.slope()}
+	s := Staircase{S: l.s, B: l.b, Lo: l.lo, Hi: l.hi, Step: l.step, Offset: l.base, Zero: int(l.zero), Slope: l.slope()}
 	switch e := ste.(type) {
 	case nil, Clipped:
 	case ElementwiseScaling:
@@ -72,8 +89,13 @@ func (l LSQ) Gradients(dp Params, p Params, s StaircaseSums, n int) error {
 }
 
 // Staircase implements [Stepped].
-func (l LSQPlusInteger) Staircase(p Params) (Staircase, bool, error) {
-	ls, err := l.levels(nil, 0, p, true)
+func (l LSQPlus) Staircase(p Params) (Staircase, bool, error) { return l.staircase(p, false) }
+
+// Staircase implements [Stepped].
+func (l LSQPlusInteger) Staircase(p Params) (Staircase, bool, error) { return l.staircase(p, true) }
+
+func (l LSQPlus) staircase(p Params, zero bool) (Staircase, bool, error) {
+	ls, err := l.levels(nil, 0, p, zero)
 	if err != nil {
 		return Staircase{}, false, err
 	}
@@ -82,8 +104,17 @@ func (l LSQPlusInteger) Staircase(p Params) (Staircase, bool, error) {
 }
 
 // Gradients implements [Stepped].
+func (l LSQPlus) Gradients(dp Params, p Params, s StaircaseSums, n int) error {
+	return l.gradients(dp, p, s, n, false)
+}
+
+// Gradients implements [Stepped].
 func (l LSQPlusInteger) Gradients(dp Params, p Params, s StaircaseSums, n int) error {
-	ls, err := l.levels(nil, 0, p, true)
+	return l.gradients(dp, p, s, n, true)
+}
+
+func (l LSQPlus) gradients(dp Params, p Params, s StaircaseSums, n int, zero bool) error {
+	ls, err := l.levels(nil, 0, p, zero)
 	if err != nil {
 		return err
 	}
@@ -131,3 +162,99 @@ func (q QIL) Gradients(dp Params, p Params, s StaircaseSums, _ int) error {
 	dp[0][0], dp[1][0] = float32(-slope*s.H), float32(-slope*(2*s.HV/n-s.H))
 	return nil
 }
+
+// uneven returns the staircase of a table: v = x/s, y = step*level.
+func (t *levelTable) uneven(s, step, lo, hi float32) (Staircase, bool) {
+	if len(t.levels) > MaxStairs {
+		return Staircase{}, false
+	}
+	stairs := Staircase{S: s, Lo: lo, Hi: hi, Step: step, Slope: 1, Levels: slices.Clone(t.levels)}
+	for _, threshold := range t.thresholds {
+		stairs.Thresholds = append(stairs.Thresholds, below(threshold))
+	}
+	return stairs, true
+}
+
+// below is the largest float32 that is not above x: a float32 is above the one where it is above the other.
+func below(x float64) float32 {
+	f := float32(x)
+	if float64(f) > x {
+		f = math.Nextafter32(f, float32(math.Inf(-1)))
+	}
+	return f
+}
+
+// Staircase implements [Stepped].
+func (q APoT) Staircase(p Params) (Staircase, bool, error) {
+	step, err := q.steps(p, 0)
+	if err != nil {
+		return Staircase{}, false, prefixed("apot", err)
+	}
+	t, err := q.codeTable()
+	if err != nil {
+		return Staircase{}, false, prefixed("apot", err)
+	}
+	if q.Signed {
+		t = t.mirrored()
+	}
+	s, ok := t.uneven(step[0], step[0], float32(q.Qn()), float32(q.Qp()))
+	_, clipped := q.STE.(Clipped)
+	return s, ok && len(step) == 1 && !q.Normalize && (clipped || q.STE == nil), nil
+}
+
+// mirrored adds the negative of each level but 0, the first. A tie goes to the smaller magnitude on both sides.
+func (t *levelTable) mirrored() levelTable {
+	var m levelTable
+	for i := len(t.levels) - 1; i > 0; i-- {
+		m.levels = append(m.levels, -t.levels[i])
+		m.thresholds = append(m.thresholds, math.Nextafter(-t.thresholds[i-1], math.Inf(-1)))
+	}
+	m.levels, m.thresholds = append(m.levels, t.levels...), append(m.thresholds, t.thresholds...)
+	return m
+}
+
+// Gradients implements [Stepped].
+func (q APoT) Gradients(dp Params, _ Params, s StaircaseSums, _ int) error {
+	dp[0][0] = float32((s.DyQ - s.HV) / float64(q.Qp()))
+	return nil
+}
+
+// Staircase implements [Stepped]: the gradient passes above 0.
+func (h HWGQ) Staircase(p Params) (Staircase, bool, error) {
+	if err := h.check(p); err != nil {
+		return Staircase{}, false, prefixed("hwgq", err)
+	}
+	s, ok := h.table.uneven(1, 1, math.SmallestNonzeroFloat32, h.table.levels[len(h.table.levels)-1])
+	return s, ok, nil
+}
+
+// Gradients implements [Stepped]; there is nothing to learn.
+func (HWGQ) Gradients(Params, Params, StaircaseSums, int) error { return nil }
+
+// Staircase implements [Stepped].
+func (h UniformHWGQ) Staircase(p Params) (Staircase, bool, error) {
+	s, ok, err := h.HWGQ.Staircase(p)
+	for i := range s.Levels {
+		s.Levels[i] = float32(i)
+	}
+	s.Step = h.step
+	return s, ok, err
+}
+
+// Staircase implements [Stepped].
+func (l LQNets) Staircase(p Params) (Staircase, bool, error) {
+	tables, err := l.tables(p)
+	if err != nil {
+		return Staircase{}, false, prefixed("lq_nets", err)
+	}
+	t := &tables[0]
+	lo, hi := t.levels[0], t.levels[len(t.levels)-1]
+	if l.Signed {
+		lo, hi = float32(math.Inf(-1)), float32(math.Inf(1))
+	}
+	s, ok := t.uneven(1, 1, lo, hi)
+	return s, ok && len(tables) == 1, nil
+}
+
+// Gradients implements [Stepped]; nothing is learned by gradients.
+func (LQNets) Gradients(Params, Params, StaircaseSums, int) error { return nil }

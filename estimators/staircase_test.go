@@ -6,8 +6,29 @@ import (
 	"testing"
 )
 
-// A staircase gives what Quantize and Backward do.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// level is the q of v.
+func (s *Staircase) level(v float64) float64 {
+	if s.Levels == nil {
+		return math.RoundToEven(min(max(v, float64(s.Lo)), float64(s.Hi)))
+	}
+	i := 0
+	for i < len(s.Thresholds) && float32(v) > s.Thresholds[i] {
+		i++
+	}
+	return float64(s.Levels[i])
+}
+
+// A staircase gives what Forward, Quantize and Backward do.
 func TestStaircases(t *testing.T) {
+	basis := LQNets{Bits: 2}.WithState(Params{{0.9, 0.4}}).(LQNets)
+	signed := LQNets{Bits: 2, Signed: true}.WithState(Params{{0.9, 0.4}}).(LQNets)
 	u4, s4 := Range{Bits: 4}, Range{Bits: 4, Signed: true}
 	for _, c := range []struct {
 		name string
@@ -20,12 +41,22 @@ func TestStaircases(t *testing.T) {
 		{"lsq identity", LSQ{Range: u4, STE: Identity{}}, Params{{0.2}}, false},
 		{"lsq per channel", LSQ{Range: u4, Scales: 2}, Params{{0.2, 0.3}}, false},
 		{"lsq_plus", LSQPlusInteger{LSQPlus{Range: u4, N: 9}}, Params{{0.2}, {-0.7}}, true},
+		{"lsq_plus without zero point", LSQPlus{Range: u4, N: 9}, Params{{0.2}, {-0.71}}, true},
+		{"apot", APoT{Bits: 4}, Params{{1.7}}, true},
+		{"apot signed", APoT{Bits: 4, Signed: true}, Params{{1.7}}, true},
+		{"apot 6 bits", APoT{Bits: 6}, Params{{1.7}}, false},
+		{"apot weights", APoT{Bits: 4, Signed: true, Normalize: true}, Params{{1.7}}, false},
+		{"hwgq", must(NewHWGQ(2)), nil, true},
+		{"hwgq even", must(NewUniformHWGQ(3)), nil, true},
+		{"lq_nets", basis, nil, true},
+		{"lq_nets signed", signed, nil, true},
+		{"lq_nets without state", LQNets{Bits: 2}, nil, false},
 		{"ewgs", EWGS{Range: Range{Bits: 2}, STE: ElementwiseScaling{0.5}}, Params{{-0.4}, {1.7}, {0.9}}, true},
 		{"ewgs weights", EWGS{Range: Range{Bits: 2, Signed: true}}, Params{{-0.4}, {1.7}, {0.9}}, false},
 		{"qil", QIL{Bits: 3}, Params{{0.8}, {0.5}}, true},
 	} {
 		s, ok, err := c.est.Staircase(c.p)
-		if err != nil || ok != c.ok {
+		if (err != nil) != (c.name == "lq_nets without state") || ok != c.ok {
 			t.Errorf("%s: ok is %v, error %v", c.name, ok, err)
 		}
 		if !c.ok {
@@ -33,7 +64,7 @@ func TestStaircases(t *testing.T) {
 		}
 		rng := rand.New(rand.NewPCG(1, 5))
 		const n = 500
-		x, dy, dx, codes := make([]float32, n), make([]float32, n), make([]float32, n), make([]int32, n)
+		x, dy, dx, y, codes := make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n), make([]int32, n)
 		dp, got := make(Params, len(c.p)), make(Params, len(c.p))
 		for i := range dp {
 			dp[i], got[i] = []float32{0}, []float32{0}
@@ -41,8 +72,17 @@ func TestStaircases(t *testing.T) {
 		for i := range x {
 			x[i], dy[i] = float32(rng.NormFloat64()*1.5), float32(rng.NormFloat64())
 		}
-		if err := c.est.Quantize(codes, nil, x, c.p); err != nil {
+		for i, threshold := range s.Thresholds { // ties
+			x[i], x[20+i] = threshold*s.S, math.Nextafter32(threshold, 9)*s.S
+		}
+		if err := c.est.Forward(y, x, c.p); err != nil {
 			t.Fatal(err)
+		}
+		integer, isInteger := c.est.(Integer)
+		if isInteger {
+			if err := integer.Quantize(codes, nil, x, c.p); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := c.est.Backward(dx, dp, x, dy, c.p); err != nil {
 			t.Fatal(err)
@@ -50,12 +90,18 @@ func TestStaircases(t *testing.T) {
 		var sums StaircaseSums
 		for i := range x {
 			g, v := float64(dy[i]), (float64(x[i])-float64(s.B))/float64(s.S)
-			q, h := math.RoundToEven(min(max(v, float64(s.Lo)), float64(s.Hi))), 0.0
+			if s.Levels != nil {
+				v = float64(x[i] / s.S)
+			}
+			q, h := s.level(v), 0.0
 			if v >= float64(s.Lo) && v <= float64(s.Hi) {
 				h = g + float64(s.Delta)*math.Abs(g)*(v-q)
 			}
-			if int(q)+s.Zero != int(codes[i]) || math.Abs(h*float64(s.Slope)-float64(dx[i])) > 1e-5*(1+math.Abs(h)) {
-				t.Fatalf("%s: x %v has code %d and gradient %v, the staircase %v and %v", c.name, x[i], codes[i], dx[i], int(q)+s.Zero, h*float64(s.Slope))
+			if value := float32(q)*s.Step + s.Offset; isInteger && int(q)+s.Zero != int(codes[i]) || value != y[i] {
+				t.Fatalf("%s: x %v has value %v and code %d, the staircase %v and %v", c.name, x[i], y[i], codes[i], value, int(q)+s.Zero)
+			}
+			if math.Abs(h*float64(s.Slope)-float64(dx[i])) > 1e-5*(1+math.Abs(h)) {
+				t.Fatalf("%s: x %v has gradient %v, the staircase %v", c.name, x[i], dx[i], h*float64(s.Slope))
 			}
 			sums.DyQ += g * q
 			sums.Dy += g

@@ -5,6 +5,8 @@ import (
 	"hash/fnv"
 	"math"
 
+	"gorgonia.org/tensor"
+
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
 )
@@ -49,6 +51,11 @@ func newMethod(name string, spec configs.TensorSpec, place configs.Place, size i
 		m.updates = &Buffer{Name: name + "_quantizer.updates", Data: []float32{0}}
 	}
 	return m, nil
+}
+
+// count sets N for training activations of a shape.
+func (q *Quantizer) count(shape tensor.Shape) {
+	q.method.place.N = q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
 }
 
 // estimator returns the method as it is now. draw numbers what draws at random in a step; in evaluation nothing does.

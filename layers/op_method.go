@@ -106,7 +106,9 @@ func (q *Quantizer) methodWeights(c *Context, w *Param) *G.Node {
 // methodActivations quantizes activations: codes in uint8, or float32 if the method has none.
 func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 	m, rank, shape := q.method, x.Dims(), x.Shape()
-	m.place.N = q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
+	if c.Train {
+		q.count(shape)
+	}
 	out := pictures(rank)
 	if m.integral(c.Train) {
 		out = codes(rank)

@@ -31,6 +31,8 @@ func methodSpecs() map[string]configs.TensorSpec {
 		"dsq":                with("dsq", configs.STEAuto),
 		"apot":               with("apot", configs.STEAuto),
 		"pact scaled":        with("pact", "ewgs", constant("delta", 0.5), constant("initial_alpha", 2)),
+		"lq_nets":            with("lq_nets", configs.STEAuto),
+		"apot signed":        with("apot", configs.STEAuto, constant("clip", 2)),
 		"hwgq":               with("hwgq", configs.STEAuto),
 		"dorefa by a method": with("dorefa", "ewgs"),
 	}

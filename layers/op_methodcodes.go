@@ -38,7 +38,9 @@ func (q *Quantizer) reals() []float32 {
 // methodCodes moves codes to those of the method.
 func (q *Quantizer) methodCodes(c *Context, v Value) Value {
 	m, from, rank, shape := q.method, v.quant, v.codes.Dims(), v.codes.Shape()
-	m.place.N = q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
+	if c.Train {
+		q.count(shape)
+	}
 	in, nodes := m.args(c, []graph.Arg{codes(rank), f32(1)}, []*G.Node{v.codes, c.node(from.Scale)})
 	wrt := append([]bool{true, false}, m.wrt()[1:]...)
 	y := c.B.Apply(graph.Op{

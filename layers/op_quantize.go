@@ -6,7 +6,6 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
-	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
@@ -26,11 +25,13 @@ import (
 func (q *Quantizer) Quantize(c *Context, v Value) Value {
 	relu := v.relu
 	if q.method != nil {
+		stepped := !c.parts && q.method.stepped() != nil
 		switch {
-		case c.parts:
-		case c.Train && v.norm != nil && v.float == nil && q.method.stepped() != nil:
+		case stepped && c.Train && v.norm != nil && v.float == nil && q.method.updates == nil:
 			return q.normStaircase(c, v.norm, relu)
-		case v.codes != nil && v.float == nil && !relu && q.method.tabled():
+		case stepped:
+			return q.plainStaircase(c, v)
+		case !c.parts && v.codes != nil && v.float == nil && !relu && q.method.tabled():
 			return q.methodCodes(c, v)
 		}
 		return q.methodActivations(c, v.Float(c))
@@ -81,9 +82,6 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 					return []graph.Buffer{scalar}
 				},
 				Loop: func(k *graph.Call) graph.Loop {
-					if q.Estimator == configs.Affine {
-						return q.affineGradient(k)
-					}
 					l := &kernels.StepGrad{N: shape[0]}
 					return graph.Loop{
 						Body: l,
@@ -111,24 +109,6 @@ func (q *Quantizer) ready(c *Context, k *graph.Call, relu bool, whole func() []f
 		return fmt.Errorf("the quantizer has no scale; train or calibrate the network first")
 	}
 	return q.calibrateActivation(whole(), relu)
-}
-
-// affineGradient is the gradient of a static quantizer, which learns nothing.
-func (q *Quantizer) affineGradient(k *graph.Call) graph.Loop {
-	var dx, x, dy kernels.Pictures[float32]
-	var a estimators.Affine
-	return graph.Loop{
-		Before: func() error {
-			a, dx, x, dy = q.affine(), k.OutPictures(), k.Pictures(0), k.Pictures(2)
-			k.Aux[0].Float32s()[0] = 0
-			return a.Validate()
-		},
-		Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
-			if err := a.Backward(dx.At(s, n), nil, x.At(s, n), dy.At(s, n), nil); err != nil {
-				panic(err) // validated before; lengths are equal by construction
-			}
-		}},
-	}
 }
 
 // dequantize is y = s*(code - zero_point); the gradient passes unchanged.

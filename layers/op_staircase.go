@@ -5,6 +5,7 @@ import (
 	"math"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/graph"
@@ -13,11 +14,11 @@ import (
 
 // Methods whose levels are a staircase (estimators.Staircase) run on kernels behind a batch norm, in one walk with it.
 
-// stepped returns the method as a staircase, or nil.
+// stepped returns the method as a staircase, or nil. What draws at random is none.
 func (m *method) stepped() estimators.Stepped {
-	est, err := m.spec.NewEstimator(m.place, m.clock.progress)
+	est, err := m.estimator(false, 0)
 	s, ok := est.(estimators.Stepped)
-	if err != nil || !ok {
+	if _, random := est.(estimators.Random); err != nil || !ok || random {
 		return nil
 	}
 	var ones estimators.Params // whether it is one does not depend on the values
@@ -41,7 +42,10 @@ func (q *Quantizer) staircase(b []float32, relu bool) (kernels.Staircase, estima
 	s, _, err := est.Staircase(q.method.params())
 	k := kernels.Staircase{
 		Step:  kernels.Step{Scale: s.S, Qn: s.Lo, Qp: s.Hi, ZeroPoint: uint8(s.Zero + q.method.shift())},
-		Floor: float32(math.Inf(-1)), Delta: s.Delta, Slope: s.Slope,
+		Floor: float32(math.Inf(-1)), Delta: s.Delta, Slope: s.Slope, Unit: s.Step, Offset: s.Offset,
+	}
+	if s.Levels != nil {
+		k.Ladder = kernels.NewLadder(s.Levels, s.Thresholds)
 	}
 	if relu {
 		k.Floor = -s.B / s.S
@@ -52,24 +56,63 @@ func (q *Quantizer) staircase(b []float32, relu bool) (kernels.Staircase, estima
 	return k, est, err
 }
 
-// normStaircase is batch norm, ReLU if relu, and a staircase: codes of z*a + b.
+// uncalibrated reports a quantizer that cannot start here, since it does not see the whole batch.
+func (q *Quantizer) uncalibrated(k *graph.Call) error {
+	if !q.Calibrated() && k.Fused {
+		return fmt.Errorf("the quantizer has no parameters; train or calibrate the network first")
+	}
+	return nil
+}
+
+// plain is staircase for x itself, which gets the offset b.
+func (q *Quantizer) plain(relu bool) (b float32, k kernels.Staircase, est estimators.Stepped, err error) {
+	offset := []float32{0}
+	k, est, err = q.staircase(offset, relu)
+	return offset[0], k, est, err
+}
+
+// learn writes the gradients of the learned parameters.
+func (q *Quantizer) learn(dp estimators.Params, est estimators.Stepped, sums kernels.LevelSums) error {
+	err := est.Gradients(dp, q.method.params(), estimators.StaircaseSums(sums), q.method.place.N)
+	q.method.penalize(est, dp)
+	return err
+}
+
+// output is what the quantizer gives for activations: codes or, if the method has none, floats.
+func (q *Quantizer) output(c *Context, rank int) graph.Arg {
+	if q.method.integral(c.Train) {
+		return codes(rank)
+	}
+	return pictures(rank)
+}
+
+// value is the quantized activation y.
+func (q *Quantizer) value(y *G.Node) Value {
+	if y.Dtype() == tensor.Uint8 {
+		return Value{codes: y, quant: q}
+	}
+	return Value{float: y}
+}
+
+// normStaircase is batch norm, ReLU if relu, and a staircase: codes, or values, of z*a + b.
 func (q *Quantizer) normStaircase(c *Context, n *normed, relu bool) Value {
 	m, shape := q.method, n.z.Shape()
 	ch := shape[3]
 	a, b := make([]float32, ch), make([]float32, ch)
-	m.place.N = q.elements(shape.TotalSize(), shape[0], ch)
+	q.count(shape)
 	in, nodes := m.args(c, []graph.Arg{pictures(4), f32(1), f32(1), f32(2)}, []*G.Node{n.z, c.node(n.Gamma), c.node(n.Beta), n.stats})
+	out := q.output(c, 4)
 	y := c.B.Apply(graph.Op{
-		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(m.spec, n.Eps, relu), Pool: c.Pool, In: in, Out: codes(4), Shape: sameShape(0),
+		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(m.spec, n.Eps, relu), Pool: c.Pool, In: in, Out: out, Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
-			var z kernels.Pictures[float32]
-			var y kernels.Pictures[uint8]
-			var step kernels.Step
+			var z, y kernels.Pictures[float32]
+			var codes kernels.Pictures[uint8]
+			var step kernels.Staircase
 			return graph.Loop{
 				Before: func() error {
 					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
-					if !q.Calibrated() && k.Fused {
-						return fmt.Errorf("the quantizer has no parameters; train or calibrate the network first")
+					if err := q.uncalibrated(k); err != nil {
+						return err
 					}
 					err := q.prepareActivations(c.Train, func() []float32 {
 						x := affineOf(k.F32(0), a, b)
@@ -81,12 +124,22 @@ func (q *Quantizer) normStaircase(c *Context, n *normed, relu bool) Value {
 					if err != nil {
 						return err
 					}
-					s, _, err := q.staircase(b, relu)
-					z, y, step = k.Pictures(0), k.OutCodes(), s.Step
-					step.Qn = max(step.Qn, min(s.Floor, step.Qp)) // the code of 0, whatever is below
+					z = k.Pictures(0)
+					if out.Dtype == tensor.Uint8 {
+						codes = k.OutCodes()
+					} else {
+						y = k.OutPictures()
+					}
+					step, _, err = q.staircase(b, relu)
 					return err
 				},
-				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) { kernels.AffineQuantizeRow(y.At(s, i), z.At(s, i), a, b, &step) }},
+				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) {
+					if out.Dtype == tensor.Uint8 {
+						kernels.StaircaseCodesRow(codes.At(s, i), z.At(s, i), a, b, &step)
+					} else {
+						kernels.StaircaseRow(y.At(s, i), z.At(s, i), a, b, &step)
+					}
+				}},
 			}
 		},
 		Wrt: append([]bool{true, true, true, false}, m.wrt()[1:]...),
@@ -97,7 +150,7 @@ func (q *Quantizer) normStaircase(c *Context, n *normed, relu bool) Value {
 			return append(all, m.gradients(c, sums)[1:]...)
 		},
 	}, nodes...)
-	return Value{codes: y, quant: q}
+	return q.value(y)
 }
 
 // staircaseSums gives (2, C), dbeta and dgamma of the batch norm, and the gradients of the learned parameters.
@@ -122,10 +175,7 @@ func (q *Quantizer) staircaseSums(c *Context, n *normed, relu bool, dout *G.Node
 				},
 				After: func() error {
 					normSums(k.OutF32(), l.Sum, l.Dot, k.F32(3))
-					dp := auxParams(k)
-					err := est.Gradients(dp, m.params(), estimators.StaircaseSums{DyQ: l.DyQ, Dy: l.Dy, HV: l.HV, H: l.H}, m.place.N)
-					m.penalize(est, dp)
-					return err
+					return q.learn(auxParams(k), est, l.LevelSums)
 				},
 			}
 		},

@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"math"
+
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/kernels"
@@ -102,7 +104,7 @@ func (q *Quantizer) Learned() bool {
 // fused tells that the kernels compute the quantizer, also in one pass with
 // others.
 func (q *Quantizer) fused() bool {
-	return q != nil && q.method == nil && (q.Estimator == configs.LSQ || q.clip != nil) && !q.fixed
+	return q != nil && q.method == nil && !q.fixed
 }
 
 // absorbsReLU tells that quantizing x or max(x, 0) is the same: what follows a
@@ -118,7 +120,20 @@ func (q *Quantizer) step(scale float32) kernels.Step {
 		shift = q.ZeroPoint.Data[0]
 	}
 	s.Qn, s.Qp = float32(q.Qn())-shift, float32(q.Qp())-shift
+	if q.Estimator == configs.Affine {
+		s.Qn, s.Qp = roundsTo(s.Qn, -1), roundsTo(s.Qp, 1)
+	}
 	return s
+}
+
+// roundsTo is the farthest v, in a direction, that rounds to an integer. What affine clips to lies there: its gradient
+// passes all that rounds to a level, and the code is the same.
+func roundsTo(level, direction float32) float32 {
+	v := level + direction/2
+	if math.RoundToEven(float64(v)) != float64(level) {
+		v = math.Nextafter32(v, level)
+	}
+	return v
 }
 
 // lsq and affine return the quantizer as package estimators takes it; n is
@@ -144,8 +159,11 @@ func (q *Quantizer) uniform(n int) (estimators.Integer, estimators.Params) {
 // scaleGradient returns the gradient of a fused quantizer's scale from the sum
 // that the kernels give; n is LSQ's number of elements.
 func (q *Quantizer) scaleGradient(sum float64, n int) float32 {
-	if q.clip != nil {
+	switch {
+	case q.clip != nil:
 		return q.clip.gradient(q.Scale.Data()[0], sum)
+	case !q.Learned():
+		return 0
 	}
 	return float32(sum * q.lsq(n).GradientScale(0))
 }

@@ -13568,6 +13568,336 @@ done:
 	VZEROUPPER
 	RET
 
+// func ladderSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·ladderSumsRowAVX512(SB), NOSPLIT, $0-112
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         parts+16(FP), SI
+	MOVQ         ladder+104(FP), DI
+	VBROADCASTSS scale+80(FP), Z31
+	VBROADCASTSS qn+84(FP), Z30
+	VBROADCASTSS qp+88(FP), Z29
+	VBROADCASTSS delta+96(FP), Z28
+	VBROADCASTSS slope+100(FP), Z27
+	VPTERNLOGD   $0xff, Z26, Z26, Z26
+	VPSLLD       $0x1f, Z26, Z26
+	VBROADCASTSS floor+92(FP), Z25
+	MOVQ         sum+0(FP), R8
+	MOVQ         dot+8(FP), R9
+	MOVQ         shift+56(FP), R10
+	MOVQ         channels+72(FP), R13
+	SHLQ         $0x02, R13
+	XORQ         R11, R11
+	XORQ         R12, R12
+	MOVQ         n+64(FP), R14
+	SHRQ         $0x04, R14
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Z4
+	VMOVUPS      (DX)(R11*1), Z5
+	VFMADD213PS  (BX)(R11*1), Z5, Z4
+	VDIVPS       Z31, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMAXPS       Z30, Z4, Z5
+	VMINPS       Z29, Z5, Z5
+	VBROADCASTSS (DI), Z6
+	VCMPPS.BCST  $0x1e, 64(DI), Z4, K1
+	VBROADCASTSS 4(DI), K1, Z6
+	VCMPPS.BCST  $0x1e, 68(DI), Z4, K1
+	VBROADCASTSS 8(DI), K1, Z6
+	VCMPPS.BCST  $0x1e, 72(DI), Z4, K1
+	VBROADCASTSS 12(DI), K1, Z6
+	CMPQ         128(DI), $0x03
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 76(DI), Z4, K1
+	VBROADCASTSS 16(DI), K1, Z6
+	VCMPPS.BCST  $0x1e, 80(DI), Z4, K1
+	VBROADCASTSS 20(DI), K1, Z6
+	VCMPPS.BCST  $0x1e, 84(DI), Z4, K1
+	VBROADCASTSS 24(DI), K1, Z6
+	CMPQ         128(DI), $0x06
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 88(DI), Z4, K1
+	VBROADCASTSS 28(DI), K1, Z6
+	VCMPPS.BCST  $0x1e, 92(DI), Z4, K1
+	VBROADCASTSS 32(DI), K1, Z6
+	VCMPPS.BCST  $0x1e, 96(DI), Z4, K1
+	VBROADCASTSS 36(DI), K1, Z6
+	CMPQ         128(DI), $0x09
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 100(DI), Z4, K1
+	VBROADCASTSS 40(DI), K1, Z6
+	VCMPPS.BCST  $0x1e, 104(DI), Z4, K1
+	VBROADCASTSS 44(DI), K1, Z6
+	VCMPPS.BCST  $0x1e, 108(DI), Z4, K1
+	VBROADCASTSS 48(DI), K1, Z6
+	CMPQ         128(DI), $0x0c
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 112(DI), Z4, K1
+	VBROADCASTSS 52(DI), K1, Z6
+	VCMPPS.BCST  $0x1e, 116(DI), Z4, K1
+	VBROADCASTSS 56(DI), K1, Z6
+	VCMPPS.BCST  $0x1e, 120(DI), Z4, K1
+	VBROADCASTSS 60(DI), K1, Z6
+
+rungs0:
+	VMOVUPS     (AX), Z8
+	VCMPPS      $0x00, Z5, Z4, K1
+	VPANDND     Z8, Z26, Z7
+	VMULPS      Z28, Z7, Z7
+	VSUBPS      Z6, Z4, Z5
+	VFMADD231PS Z5, Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     (AX), Z5
+	VMOVUPS     (SI), Z7
+	VFMADD231PS Z6, Z5, Z7
+	VMOVUPS     Z7, (SI)
+	VADDPS      64(SI), Z5, Z5
+	VMOVUPS     Z5, 64(SI)
+	VMOVUPS     128(SI), Z7
+	VFMADD231PS Z4, Z8, Z7
+	VMOVUPS     Z7, 128(SI)
+	VADDPS      192(SI), Z8, Z5
+	VMOVUPS     Z5, 192(SI)
+	VMULPS      Z27, Z8, Z8
+	VCMPPS      $0x04, Z25, Z4, K2
+	VMOVAPS.Z   Z8, K2, Z8
+	VMOVUPS     (CX), Z4
+	VSUBPS      (R10)(R11*1), Z4, Z4
+	VFMADD213PS (R9)(R11*1), Z8, Z4
+	VADDPS      (R8)(R11*1), Z8, Z8
+	VMOVUPS     Z4, (R9)(R11*1)
+	VMOVUPS     Z8, (R8)(R11*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, R11
+	CMPQ        R11, R13
+	CMOVQEQ     R12, R11
+	DECQ        R14
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func staircaseRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·staircaseRowAVX512(SB), NOSPLIT, $0-72
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VBROADCASTSS scale+48(FP), Z31
+	VBROADCASTSS qn+52(FP), Z30
+	VBROADCASTSS qp+56(FP), Z29
+	VBROADCASTSS floor+60(FP), Z28
+	VBROADCASTSS unit+64(FP), Z27
+	VBROADCASTSS offset+68(FP), Z26
+	MOVQ         channels+40(FP), R8
+	SHLQ         $0x02, R8
+	XORQ         SI, SI
+	XORQ         DI, DI
+	MOVQ         n+32(FP), R9
+	SHRQ         $0x04, R9
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Z4
+	VMOVUPS     (DX)(SI*1), Z5
+	VFMADD213PS (BX)(SI*1), Z5, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z28, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VRNDSCALEPS $0x00, Z5, Z6
+	VMULPS      Z27, Z6, Z6
+	VADDPS      Z26, Z6, Z6
+	VMOVUPS     Z6, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, SI
+	CMPQ        SI, R8
+	CMOVQEQ     DI, SI
+	DECQ        R9
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func ladderRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, ladder *float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·ladderRowAVX512(SB), NOSPLIT, $0-80
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ladder+72(FP), SI
+	VBROADCASTSS scale+48(FP), Z31
+	VBROADCASTSS qn+52(FP), Z30
+	VBROADCASTSS qp+56(FP), Z29
+	VBROADCASTSS floor+60(FP), Z28
+	VBROADCASTSS unit+64(FP), Z27
+	VBROADCASTSS offset+68(FP), Z26
+	MOVQ         channels+40(FP), R9
+	SHLQ         $0x02, R9
+	XORQ         DI, DI
+	XORQ         R8, R8
+	MOVQ         n+32(FP), R10
+	SHRQ         $0x04, R10
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Z4
+	VMOVUPS      (DX)(DI*1), Z5
+	VFMADD213PS  (BX)(DI*1), Z5, Z4
+	VDIVPS       Z31, Z4, Z4
+	VMAXPS       Z28, Z4, Z4
+	VMAXPS       Z30, Z4, Z5
+	VMINPS       Z29, Z5, Z5
+	VBROADCASTSS (SI), Z6
+	VCMPPS.BCST  $0x1e, 64(SI), Z4, K1
+	VBROADCASTSS 4(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 68(SI), Z4, K1
+	VBROADCASTSS 8(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 72(SI), Z4, K1
+	VBROADCASTSS 12(SI), K1, Z6
+	CMPQ         128(SI), $0x03
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 76(SI), Z4, K1
+	VBROADCASTSS 16(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 80(SI), Z4, K1
+	VBROADCASTSS 20(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 84(SI), Z4, K1
+	VBROADCASTSS 24(SI), K1, Z6
+	CMPQ         128(SI), $0x06
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 88(SI), Z4, K1
+	VBROADCASTSS 28(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 92(SI), Z4, K1
+	VBROADCASTSS 32(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 96(SI), Z4, K1
+	VBROADCASTSS 36(SI), K1, Z6
+	CMPQ         128(SI), $0x09
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 100(SI), Z4, K1
+	VBROADCASTSS 40(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 104(SI), Z4, K1
+	VBROADCASTSS 44(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 108(SI), Z4, K1
+	VBROADCASTSS 48(SI), K1, Z6
+	CMPQ         128(SI), $0x0c
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 112(SI), Z4, K1
+	VBROADCASTSS 52(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 116(SI), Z4, K1
+	VBROADCASTSS 56(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 120(SI), Z4, K1
+	VBROADCASTSS 60(SI), K1, Z6
+
+rungs0:
+	VMULPS  Z27, Z6, Z6
+	VADDPS  Z26, Z6, Z6
+	VMOVUPS Z6, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	CMPQ    DI, R9
+	CMOVQEQ R8, DI
+	DECQ    R10
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func ladderCodesRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, floor float32, zeroPoint int32, ladder *float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·ladderCodesRowAVX512(SB), NOSPLIT, $0-72
+	MOVQ         codes+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ladder+64(FP), SI
+	VBROADCASTSS scale+48(FP), Z30
+	VBROADCASTSS floor+52(FP), Z29
+	MOVL         zeroPoint+56(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z28
+	MOVQ         channels+40(FP), R9
+	SHLQ         $0x02, R9
+	XORQ         DI, DI
+	XORQ         R8, R8
+	MOVQ         n+32(FP), R10
+	SHRQ         $0x04, R10
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Z4
+	VMOVUPS      (DX)(DI*1), Z5
+	VFMADD213PS  (BX)(DI*1), Z5, Z4
+	VDIVPS       Z30, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VBROADCASTSS (SI), Z6
+	VCMPPS.BCST  $0x1e, 64(SI), Z4, K1
+	VBROADCASTSS 4(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 68(SI), Z4, K1
+	VBROADCASTSS 8(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 72(SI), Z4, K1
+	VBROADCASTSS 12(SI), K1, Z6
+	CMPQ         128(SI), $0x03
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 76(SI), Z4, K1
+	VBROADCASTSS 16(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 80(SI), Z4, K1
+	VBROADCASTSS 20(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 84(SI), Z4, K1
+	VBROADCASTSS 24(SI), K1, Z6
+	CMPQ         128(SI), $0x06
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 88(SI), Z4, K1
+	VBROADCASTSS 28(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 92(SI), Z4, K1
+	VBROADCASTSS 32(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 96(SI), Z4, K1
+	VBROADCASTSS 36(SI), K1, Z6
+	CMPQ         128(SI), $0x09
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 100(SI), Z4, K1
+	VBROADCASTSS 40(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 104(SI), Z4, K1
+	VBROADCASTSS 44(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 108(SI), Z4, K1
+	VBROADCASTSS 48(SI), K1, Z6
+	CMPQ         128(SI), $0x0c
+	JLE          rungs0
+	VCMPPS.BCST  $0x1e, 112(SI), Z4, K1
+	VBROADCASTSS 52(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 116(SI), Z4, K1
+	VBROADCASTSS 56(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 120(SI), Z4, K1
+	VBROADCASTSS 60(SI), K1, Z6
+
+rungs0:
+	VCVTPS2DQ Z6, Z0
+	VPADDD    Z28, Z0, Z0
+	VPMOVDB   Z0, (AX)
+	ADDQ      $0x10, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DI
+	CMPQ      DI, R9
+	CMOVQEQ   R8, DI
+	DECQ      R10
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func staircaseGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32)
 // Requires: AVX, AVX512F, CMOV
 TEXT ·staircaseGradRowAVX512(SB), NOSPLIT, $0-100
@@ -18578,6 +18908,713 @@ loop:
 	CMOVQEQ     R11, R10
 	DECQ        R13
 	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func ladderSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·ladderSumsRowAVX2(SB), NOSPLIT, $32-112
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         parts+16(FP), SI
+	MOVQ         ladder+104(FP), DI
+	VBROADCASTSS scale+80(FP), Y15
+	VBROADCASTSS qn+84(FP), Y14
+	VBROADCASTSS qp+88(FP), Y13
+	VBROADCASTSS delta+96(FP), Y12
+	VBROADCASTSS slope+100(FP), Y11
+	VPCMPEQD     Y10, Y10, Y10
+	VPSLLD       $0x1f, Y10, Y10
+	VBROADCASTSS floor+92(FP), Y0
+	VMOVUPS      Y0, (SP)
+	MOVQ         sum+0(FP), R8
+	MOVQ         dot+8(FP), R9
+	MOVQ         shift+56(FP), R10
+	MOVQ         channels+72(FP), R13
+	SHLQ         $0x02, R13
+	XORQ         R11, R11
+	XORQ         R12, R12
+	MOVQ         n+64(FP), R14
+	SHRQ         $0x04, R14
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Y4
+	VMOVUPS      (DX)(R11*1), Y5
+	VFMADD213PS  (BX)(R11*1), Y5, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       (SP), Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VBROADCASTSS (DI), Y6
+	VBROADCASTSS 64(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 4(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 68(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 8(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 72(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 12(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(DI), $0x03
+	JLE          rungs0
+	VBROADCASTSS 76(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 16(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 80(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 20(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 84(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 24(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(DI), $0x06
+	JLE          rungs0
+	VBROADCASTSS 88(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 28(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 92(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 32(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 96(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 36(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(DI), $0x09
+	JLE          rungs0
+	VBROADCASTSS 100(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 40(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 104(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 44(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 108(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 48(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(DI), $0x0c
+	JLE          rungs0
+	VBROADCASTSS 112(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 52(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 116(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 56(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 120(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 60(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+
+rungs0:
+	VMOVUPS      (AX), Y8
+	VCMPPS       $0x00, Y5, Y4, Y5
+	VANDNPS      Y8, Y10, Y7
+	VMULPS       Y12, Y7, Y7
+	VSUBPS       Y6, Y4, Y9
+	VFMADD231PS  Y9, Y7, Y8
+	VANDPS       Y5, Y8, Y8
+	VMOVUPS      (AX), Y5
+	VMOVUPS      (SI), Y7
+	VFMADD231PS  Y6, Y5, Y7
+	VMOVUPS      Y7, (SI)
+	VADDPS       64(SI), Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMOVUPS      128(SI), Y7
+	VFMADD231PS  Y4, Y8, Y7
+	VMOVUPS      Y7, 128(SI)
+	VADDPS       192(SI), Y8, Y5
+	VMOVUPS      Y5, 192(SI)
+	VMULPS       Y11, Y8, Y8
+	VCMPPS       $0x04, (SP), Y4, Y7
+	VANDPS       Y7, Y8, Y8
+	VMOVUPS      (CX), Y4
+	VSUBPS       (R10)(R11*1), Y4, Y4
+	VFMADD213PS  (R9)(R11*1), Y8, Y4
+	VADDPS       (R8)(R11*1), Y8, Y8
+	VMOVUPS      Y4, (R9)(R11*1)
+	VMOVUPS      Y8, (R8)(R11*1)
+	VMOVUPS      32(CX), Y4
+	VMOVUPS      32(DX)(R11*1), Y5
+	VFMADD213PS  32(BX)(R11*1), Y5, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       (SP), Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VBROADCASTSS (DI), Y6
+	VBROADCASTSS 64(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 4(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 68(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 8(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 72(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 12(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(DI), $0x03
+	JLE          rungs1
+	VBROADCASTSS 76(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 16(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 80(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 20(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 84(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 24(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(DI), $0x06
+	JLE          rungs1
+	VBROADCASTSS 88(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 28(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 92(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 32(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 96(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 36(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(DI), $0x09
+	JLE          rungs1
+	VBROADCASTSS 100(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 40(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 104(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 44(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 108(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 48(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(DI), $0x0c
+	JLE          rungs1
+	VBROADCASTSS 112(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 52(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 116(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 56(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 120(DI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 60(DI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+
+rungs1:
+	VMOVUPS     32(AX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y10, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VMOVUPS     32(AX), Y5
+	VMOVUPS     32(SI), Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMOVUPS     Y7, 32(SI)
+	VADDPS      96(SI), Y5, Y5
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     160(SI), Y7
+	VFMADD231PS Y4, Y8, Y7
+	VMOVUPS     Y7, 160(SI)
+	VADDPS      224(SI), Y8, Y5
+	VMOVUPS     Y5, 224(SI)
+	VMULPS      Y11, Y8, Y8
+	VCMPPS      $0x04, (SP), Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     32(CX), Y4
+	VSUBPS      32(R10)(R11*1), Y4, Y4
+	VFMADD213PS 32(R9)(R11*1), Y8, Y4
+	VADDPS      32(R8)(R11*1), Y8, Y8
+	VMOVUPS     Y4, 32(R9)(R11*1)
+	VMOVUPS     Y8, 32(R8)(R11*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, R11
+	CMPQ        R11, R13
+	CMOVQEQ     R12, R11
+	DECQ        R14
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func staircaseRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·staircaseRowAVX2(SB), NOSPLIT, $0-72
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	VBROADCASTSS scale+48(FP), Y15
+	VBROADCASTSS qn+52(FP), Y14
+	VBROADCASTSS qp+56(FP), Y13
+	VBROADCASTSS floor+60(FP), Y12
+	VBROADCASTSS unit+64(FP), Y11
+	VBROADCASTSS offset+68(FP), Y10
+	MOVQ         channels+40(FP), R8
+	SHLQ         $0x02, R8
+	XORQ         SI, SI
+	XORQ         DI, DI
+	MOVQ         n+32(FP), R9
+	SHRQ         $0x04, R9
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Y4
+	VMOVUPS     (DX)(SI*1), Y5
+	VFMADD213PS (BX)(SI*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y12, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VROUNDPS    $0x00, Y5, Y6
+	VMULPS      Y11, Y6, Y6
+	VADDPS      Y10, Y6, Y6
+	VMOVUPS     Y6, (AX)
+	VMOVUPS     32(CX), Y4
+	VMOVUPS     32(DX)(SI*1), Y5
+	VFMADD213PS 32(BX)(SI*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y12, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VROUNDPS    $0x00, Y5, Y6
+	VMULPS      Y11, Y6, Y6
+	VADDPS      Y10, Y6, Y6
+	VMOVUPS     Y6, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, SI
+	CMPQ        SI, R8
+	CMOVQEQ     DI, SI
+	DECQ        R9
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func ladderRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, ladder *float32)
+// Requires: AVX, CMOV, FMA3
+TEXT ·ladderRowAVX2(SB), NOSPLIT, $0-80
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ladder+72(FP), SI
+	VBROADCASTSS scale+48(FP), Y15
+	VBROADCASTSS qn+52(FP), Y14
+	VBROADCASTSS qp+56(FP), Y13
+	VBROADCASTSS floor+60(FP), Y12
+	VBROADCASTSS unit+64(FP), Y11
+	VBROADCASTSS offset+68(FP), Y10
+	MOVQ         channels+40(FP), R9
+	SHLQ         $0x02, R9
+	XORQ         DI, DI
+	XORQ         R8, R8
+	MOVQ         n+32(FP), R10
+	SHRQ         $0x04, R10
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Y4
+	VMOVUPS      (DX)(DI*1), Y5
+	VFMADD213PS  (BX)(DI*1), Y5, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       Y12, Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VBROADCASTSS (SI), Y6
+	VBROADCASTSS 64(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 4(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 68(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 8(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 72(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 12(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x03
+	JLE          rungs0
+	VBROADCASTSS 76(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 16(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 80(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 20(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 84(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 24(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x06
+	JLE          rungs0
+	VBROADCASTSS 88(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 28(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 92(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 32(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 96(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 36(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x09
+	JLE          rungs0
+	VBROADCASTSS 100(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 40(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 104(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 44(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 108(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 48(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x0c
+	JLE          rungs0
+	VBROADCASTSS 112(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 52(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 116(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 56(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 120(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 60(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+
+rungs0:
+	VMULPS       Y11, Y6, Y6
+	VADDPS       Y10, Y6, Y6
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      32(CX), Y4
+	VMOVUPS      32(DX)(DI*1), Y5
+	VFMADD213PS  32(BX)(DI*1), Y5, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       Y12, Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VBROADCASTSS (SI), Y6
+	VBROADCASTSS 64(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 4(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 68(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 8(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 72(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 12(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x03
+	JLE          rungs1
+	VBROADCASTSS 76(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 16(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 80(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 20(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 84(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 24(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x06
+	JLE          rungs1
+	VBROADCASTSS 88(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 28(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 92(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 32(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 96(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 36(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x09
+	JLE          rungs1
+	VBROADCASTSS 100(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 40(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 104(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 44(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 108(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 48(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x0c
+	JLE          rungs1
+	VBROADCASTSS 112(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 52(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 116(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 56(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 120(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 60(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+
+rungs1:
+	VMULPS  Y11, Y6, Y6
+	VADDPS  Y10, Y6, Y6
+	VMOVUPS Y6, 32(AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DI
+	CMPQ    DI, R9
+	CMOVQEQ R8, DI
+	DECQ    R10
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func ladderCodesRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, floor float32, zeroPoint int32, ladder *float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·ladderCodesRowAVX2(SB), NOSPLIT, $0-72
+	MOVQ         codes+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ladder+64(FP), SI
+	VPCMPEQD     Y15, Y15, Y15
+	VPSRLD       $0x18, Y15, Y15
+	VBROADCASTSS scale+48(FP), Y14
+	VBROADCASTSS floor+52(FP), Y13
+	MOVL         zeroPoint+56(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y12
+	MOVQ         channels+40(FP), R9
+	SHLQ         $0x02, R9
+	XORQ         DI, DI
+	XORQ         R8, R8
+	MOVQ         n+32(FP), R10
+	SHRQ         $0x04, R10
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Y4
+	VMOVUPS      (DX)(DI*1), Y5
+	VFMADD213PS  (BX)(DI*1), Y5, Y4
+	VDIVPS       Y14, Y4, Y4
+	VMAXPS       Y13, Y4, Y4
+	VBROADCASTSS (SI), Y6
+	VBROADCASTSS 64(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 4(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 68(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 8(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 72(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 12(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x03
+	JLE          rungs0
+	VBROADCASTSS 76(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 16(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 80(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 20(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 84(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 24(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x06
+	JLE          rungs0
+	VBROADCASTSS 88(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 28(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 92(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 32(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 96(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 36(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x09
+	JLE          rungs0
+	VBROADCASTSS 100(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 40(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 104(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 44(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 108(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 48(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x0c
+	JLE          rungs0
+	VBROADCASTSS 112(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 52(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 116(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 56(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 120(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 60(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+
+rungs0:
+	VCVTPS2DQ    Y6, Y0
+	VPADDD       Y12, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (AX)
+	VMOVUPS      32(CX), Y4
+	VMOVUPS      32(DX)(DI*1), Y5
+	VFMADD213PS  32(BX)(DI*1), Y5, Y4
+	VDIVPS       Y14, Y4, Y4
+	VMAXPS       Y13, Y4, Y4
+	VBROADCASTSS (SI), Y6
+	VBROADCASTSS 64(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 4(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 68(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 8(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 72(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 12(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x03
+	JLE          rungs1
+	VBROADCASTSS 76(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 16(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 80(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 20(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 84(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 24(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x06
+	JLE          rungs1
+	VBROADCASTSS 88(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 28(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 92(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 32(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 96(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 36(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x09
+	JLE          rungs1
+	VBROADCASTSS 100(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 40(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 104(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 44(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 108(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 48(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x0c
+	JLE          rungs1
+	VBROADCASTSS 112(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 52(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 116(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 56(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 120(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 60(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+
+rungs1:
+	VCVTPS2DQ    Y6, Y0
+	VPADDD       Y12, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, 8(AX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DI
+	CMPQ         DI, R9
+	CMOVQEQ      R8, DI
+	DECQ         R10
+	JNZ          loop
 
 done:
 	VZEROUPPER

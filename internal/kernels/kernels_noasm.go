@@ -85,3 +85,9 @@ func staircaseSumsRow(sum, dot []float32, parts *[4 * lanes]float32, dy, z, a, b
 func staircaseGradRow(dz, dy, z, a, b, p, q, r []float32, step *Staircase) {
 	staircaseGradRowGeneric(dz, dy, z, a, b, p, q, r, step)
 }
+
+func staircaseRow(y, z, a, b []float32, q *Staircase) { staircaseRowGeneric(y, z, a, b, q) }
+
+func ladderCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
+	ladderCodesRowGeneric(codes, z, a, b, q)
+}

@@ -451,6 +451,48 @@ func sgdNesterovRowAVX512(w *float32, v *float32, grad *float32, n int, lr float
 //go:noescape
 func staircaseSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
 
+// ladderSumsRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func ladderSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
+
+// staircaseRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func staircaseRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+
+// ladderRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func ladderRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, ladder *float32)
+
+// ladderCodesRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
+//	  codes[i] = q + zeroPoint
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func ladderCodesRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, floor float32, zeroPoint int32, ladder *float32)
+
 // staircaseGradRowAVX512 computes
 //
 //	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
@@ -846,6 +888,48 @@ func sgdNesterovRowAVX2(w *float32, v *float32, grad *float32, n int, lr float32
 //
 //go:noescape
 func staircaseSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+
+// ladderSumsRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func ladderSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
+
+// staircaseRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func staircaseRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+
+// ladderRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func ladderRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, ladder *float32)
+
+// ladderCodesRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
+//	  codes[i] = q + zeroPoint
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func ladderCodesRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, floor float32, zeroPoint int32, ladder *float32)
 
 // staircaseGradRowAVX2 computes
 //

@@ -2,36 +2,93 @@ package kernels
 
 import "math"
 
-// Staircase is a uniform quantizer of which the gradient between levels may depend on the distance from the level, with one
-// scale for a whole array:
+// Staircase is a quantizer of which the gradient between levels may depend on the distance from the level, with one scale
+// for a whole array:
 //
-//	v = max(x/Scale, Floor),  q = roundHalfEven(clip(v, Qn, Qp)),  code = q + ZeroPoint
+//	v = max(x/Scale, Floor),  q = roundHalfEven(clip(v, Qn, Qp)),  code = q + ZeroPoint,  y = Unit*q + Offset
 //	h = dy + Delta*|dy|*(v - q) where Qn <= v <= Qp, else 0,  dx = Slope*h where v != Floor, else 0
 //
 // (Lee et al. 2021, arXiv 2104.00903, section 3; with Delta 0 the clipped straight-through estimator.) Floor
-// is a ReLU ahead of the quantizer, or -Inf. An offset of x is the caller's.
+// is a ReLU ahead of the quantizer, or -Inf. An offset of x is the caller's. With a Ladder, q is its level, whatever Qn and
+// Qp are, and Delta is 0.
 type Staircase struct {
 	Step
 	Floor, Delta, Slope float32
+	Unit, Offset        float32
+	Ladder              *Ladder
 }
 
-// at returns v, the level and what of dy passes.
-func (q *Staircase) at(x, dy float32) (v, level, h float32) {
+// MaxLevels is how many levels a ladder has at most.
+const MaxLevels = 16
+
+// Ladder are uneven levels, ascending: that of v is Levels[i], with i the number of thresholds below v. Assembly
+// knows where its fields are. [NewLadder] fills it.
+type Ladder struct {
+	Levels     [MaxLevels]float32
+	Thresholds [MaxLevels - 1]float32 // ascending
+	Rungs      int                    // how many thresholds are in use; the others are +Inf
+}
+
+// NewLadder returns the ladder of 1 to MaxLevels levels and the thresholds between them.
+func NewLadder(levels, thresholds []float32) *Ladder {
+	l := &Ladder{Rungs: len(levels) - 1}
+	copy(l.Levels[:], levels)
+	for i := range l.Thresholds {
+		l.Thresholds[i] = float32(math.Inf(1))
+	}
+	copy(l.Thresholds[:l.Rungs], thresholds)
+	return l
+}
+
+func (l *Ladder) level(v float32) float32 {
+	i := 0
+	for i < l.Rungs && v > l.Thresholds[i] {
+		i++
+	}
+	return l.Levels[i]
+}
+
+// of returns v and its level.
+func (q *Staircase) of(x float32) (v, c, level float32) {
 	if v = x / q.Scale; !(v > q.Floor) {
 		v = q.Floor
 	}
-	c := v
+	c = v
 	if !(c > q.Qn) {
 		c = q.Qn
 	}
 	if c > q.Qp {
 		c = q.Qp
 	}
-	level = roundEven(c)
+	if q.Ladder != nil {
+		return v, c, q.Ladder.level(v)
+	}
+	return v, c, roundEven(c)
+}
+
+// at returns v, the level and what of dy passes.
+func (q *Staircase) at(x, dy float32) (v, level, h float32) {
+	v, c, level := q.of(x)
 	if v == c {
 		h = fma32(float32(q.Delta*float32(math.Abs(float64(dy)))), v-level, dy)
 	}
 	return v, level, h
+}
+
+// StaircaseCodesRow writes the codes of z*a[c] + b[c].
+func StaircaseCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
+	if q.Ladder != nil {
+		ladderCodesRow(codes[:len(z)], z, a, b[:len(a)], q)
+		return
+	}
+	step := q.Step
+	step.Qn = max(step.Qn, min(q.Floor, step.Qp)) // the code of the floor, whatever is below
+	affineQuantizeRow(codes[:len(z)], z, a, b[:len(a)], &step)
+}
+
+// StaircaseRow writes the quantized values of z*a[c] + b[c]; y may be z.
+func StaircaseRow(y, z, a, b []float32, q *Staircase) {
+	staircaseRow(y[:len(z)], z, a, b[:len(a)], q)
 }
 
 // StaircaseSums is the Loop of the first backward pass over a quantizer of z*a[c] + b[c]: with dx the gradient that passes,
@@ -39,14 +96,17 @@ func (q *Staircase) at(x, dy float32) (v, level, h float32) {
 // those of [StepSums].
 type StaircaseSums struct {
 	anyCut
-	Sum, Dot       []float64
-	DyQ, Dy, HV, H float64
-	Z, DY          Pictures[float32]
-	A, B, Shift    []float32
-	Q              Staircase
-	N              int
-	part           []float32 // [picture][2 channels + 4*16]
+	LevelSums
+	Sum, Dot    []float64
+	Z, DY       Pictures[float32]
+	A, B, Shift []float32
+	Q           Staircase
+	N           int
+	part        []float32 // [picture][2 channels + 4*16]
 }
+
+// LevelSums are sums over elements that the gradients of learned parameters are made of.
+type LevelSums struct{ DyQ, Dy, HV, H float64 }
 
 // Begin implements Loop.
 func (l *StaircaseSums) Begin(*Pool) {
@@ -77,13 +137,33 @@ func (l *StaircaseSums) End(*Pool) {
 			total[i/lanes] += float64(v)
 		}
 	}
-	l.DyQ, l.Dy, l.HV, l.H = total[0], total[1], total[2], total[3]
+	l.LevelSums = LevelSums{total[0], total[1], total[2], total[3]}
 }
 
 // StaircaseGradRow is the second backward pass: dz = h*p[c] + (z*q[c] + r[c]). dz may be dy.
 func StaircaseGradRow(dz, dy, z, a, b, p, q, r []float32, step *Staircase) {
 	c := len(a)
 	staircaseGradRow(dz[:len(z)], dy[:len(z)], z, a, b[:c], p[:c], q[:c], r[:c], step)
+}
+
+func staircaseRowGeneric(y, z, a, b []float32, q *Staircase) {
+	c := len(a)
+	for i := 0; i < len(z); i += c {
+		for j, f := range a {
+			_, _, level := q.of(fma32(z[i+j], f, b[j]))
+			y[i+j] = float32(level*q.Unit) + q.Offset
+		}
+	}
+}
+
+func ladderCodesRowGeneric(codes []uint8, z, a, b []float32, q *Staircase) {
+	c := len(a)
+	for i := 0; i < len(z); i += c {
+		for j, f := range a {
+			_, _, level := q.of(fma32(z[i+j], f, b[j]))
+			codes[i+j] = uint8(int(level) + int(q.ZeroPoint))
+		}
+	}
 }
 
 func staircaseSumsRowGeneric(sum, dot []float32, parts *[4 * lanes]float32, dy, z, a, b, shift []float32, q *Staircase) {

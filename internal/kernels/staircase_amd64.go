@@ -7,8 +7,12 @@ func staircaseSumsRow(sum, dot []float32, parts *[4 * lanes]float32, dy, z, a, b
 	switch {
 	case !blocked(n, c):
 		staircaseSumsRowGeneric(sum, dot, parts, dy, z, a, b, shift, q)
+	case level == avx512 && q.Ladder != nil:
+		ladderSumsRowAVX512(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope, &q.Ladder.Levels[0])
 	case level == avx512:
 		staircaseSumsRowAVX512(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope)
+	case q.Ladder != nil:
+		ladderSumsRowAVX2(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope, &q.Ladder.Levels[0])
 	default:
 		staircaseSumsRowAVX2(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope)
 	}
@@ -23,5 +27,33 @@ func staircaseGradRow(dz, dy, z, a, b, p, q, r []float32, step *Staircase) {
 		staircaseGradRowAVX512(&dz[0], &dy[0], &z[0], &a[0], &b[0], &p[0], &q[0], &r[0], n, c, step.Scale, step.Qn, step.Qp, step.Floor, step.Delta)
 	default:
 		staircaseGradRowAVX2(&dz[0], &dy[0], &z[0], &a[0], &b[0], &p[0], &q[0], &r[0], n, c, step.Scale, step.Qn, step.Qp, step.Floor, step.Delta)
+	}
+}
+
+func staircaseRow(y, z, a, b []float32, q *Staircase) {
+	n, c := len(z), len(a)
+	switch {
+	case !blocked(n, c):
+		staircaseRowGeneric(y, z, a, b, q)
+	case level == avx512 && q.Ladder != nil:
+		ladderRowAVX512(&y[:n][0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Unit, q.Offset, &q.Ladder.Levels[0])
+	case level == avx512:
+		staircaseRowAVX512(&y[:n][0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Unit, q.Offset)
+	case q.Ladder != nil:
+		ladderRowAVX2(&y[:n][0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Unit, q.Offset, &q.Ladder.Levels[0])
+	default:
+		staircaseRowAVX2(&y[:n][0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Unit, q.Offset)
+	}
+}
+
+func ladderCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
+	n, c := len(z), len(a)
+	switch {
+	case !blocked(n, c):
+		ladderCodesRowGeneric(codes, z, a, b, q)
+	case level == avx512:
+		ladderCodesRowAVX512(&codes[:n][0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Floor, int32(q.ZeroPoint), &q.Ladder.Levels[0])
+	default:
+		ladderCodesRowAVX2(&codes[:n][0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Floor, int32(q.ZeroPoint), &q.Ladder.Levels[0])
 	}
 }

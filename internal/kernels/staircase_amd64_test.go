@@ -22,6 +22,10 @@ func TestStaircasePaths(t *testing.T) {
 					}
 					z, dy, a, b, shift, p, q, r := draw(n), draw(n), draw(c), draw(c), draw(c), draw(c), draw(c), draw(c)
 					st := Staircase{Step: step, Floor: []float32{-infp, 0.3, -1, 2}[rng.IntN(4)], Delta: 0.4 * float32(round/2), Slope: 1.3}
+					st.Unit, st.Offset = 0.7, -0.1
+					if round >= 2 {
+						st.Ladder, st.Delta = randomLadder(rng), 0
+					}
 					what := fmt.Sprintf("%d pixels of %d, round %d", pixels, c, round)
 					differ(t, ar, "staircaseGradRow, "+what, portable, n, c, func(y, _, _ []float32, _ []uint8, _ []int16) {
 						copy(y, dy)
@@ -30,8 +34,24 @@ func TestStaircasePaths(t *testing.T) {
 					differ(t, ar, "staircaseSumsRow, "+what, portable, n, 4*lanes+c, func(_, s, q []float32, _ []uint8, _ []int16) {
 						staircaseSumsRow(s[4*lanes:], q[4*lanes:], (*[4 * lanes]float32)(s), dy, z, a, b, shift, &st)
 					})
+					differ(t, ar, "staircaseRow, "+what, portable, n, c, func(y, _, _ []float32, _ []uint8, _ []int16) {
+						staircaseRow(y, z, a, b, &st)
+					})
+					differ(t, ar, "staircase codes, "+what, portable, n, c, func(_, _, _ []float32, codes []uint8, _ []int16) {
+						StaircaseCodesRow(codes, z, a, b, &st)
+					})
 				}
 			}
 		}
 	})
+}
+
+// randomLadder has 1 to 16 levels, integers from -8 on.
+func randomLadder(rng *rand.Rand) *Ladder {
+	levels, thresholds := []float32{-8}, []float32{}
+	for range rng.IntN(MaxLevels) {
+		thresholds = append(thresholds, levels[len(levels)-1]+0.5)
+		levels = append(levels, levels[len(levels)-1]+1+float32(rng.IntN(3)))
+	}
+	return NewLadder(levels, thresholds)
 }

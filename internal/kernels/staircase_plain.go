@@ -1,0 +1,106 @@
+package kernels
+
+// StaircaseForward is the Loop of a quantizer of X + B or, where Stream has data, of the values of its codes + B: it writes
+// codes or, where Y has data, values.
+type StaircaseForward struct {
+	anyCut
+	X, Y          Pictures[float32]
+	Stream, Codes Pictures[uint8]
+	From          Step
+	B             float32
+	Q             Staircase
+	plain
+}
+
+// Begin implements Loop.
+func (l *StaircaseForward) Begin(*Pool) { l.set(l.B) }
+
+// Picture implements Loop.
+func (l *StaircaseForward) Picture(s *Scratch, _, n int) {
+	x := realsOf(s, l.X, l.Stream, &l.From, n)
+	a, b := l.factors(len(x))
+	if l.Y.Data != nil {
+		StaircaseRow(l.Y.At(s, n), x, a, b, &l.Q)
+		return
+	}
+	StaircaseCodesRow(l.Codes.At(s, n), x, a, b, &l.Q)
+}
+
+// End implements Loop.
+func (l *StaircaseForward) End(*Pool) {}
+
+// StaircaseGrad is the Loop of the backward pass: DX, which may be DY, gets the gradient that passes, and the sums are those
+// of [StaircaseSums].
+type StaircaseGrad struct {
+	anyCut
+	LevelSums
+	DX, DY, X    Pictures[float32]
+	Stream       Pictures[uint8]
+	From         Step
+	B            float32
+	Q            Staircase
+	N            int
+	part         []float32 // [picture][4*16]
+	zeros, slope [lanes]float32
+	plain
+}
+
+// Begin implements Loop.
+func (l *StaircaseGrad) Begin(*Pool) {
+	l.set(l.B)
+	l.part = grow(l.part, l.N*4*lanes)
+	clear(l.part)
+	for i := range l.slope {
+		l.slope[i] = l.Q.Slope
+	}
+}
+
+// Picture implements Loop.
+func (l *StaircaseGrad) Picture(s *Scratch, _, n int) {
+	x, dy := realsOf(s, l.X, l.Stream, &l.From, n), l.DY.At(s, n)
+	a, b := l.factors(len(x))
+	c := len(a)
+	var sum, dot [lanes]float32 // of channels that do not exist
+	staircaseSumsRow(sum[:c], dot[:c], (*[4 * lanes]float32)(l.part[n*4*lanes:]), dy, x, a, b, l.zeros[:c], &l.Q)
+	StaircaseGradRow(l.DX.At(s, n), dy, x, a, b, l.slope[:c], l.zeros[:c], l.zeros[:c], &l.Q)
+}
+
+// End implements Loop.
+func (l *StaircaseGrad) End(*Pool) {
+	var total [4]float64
+	for n := range l.N {
+		for i, v := range l.part[n*4*lanes:][:4*lanes] {
+			total[i/lanes] += float64(v)
+		}
+	}
+	l.LevelSums = LevelSums{total[0], total[1], total[2], total[3]}
+}
+
+// plain are the factors that make x*a[c] + b[c] of x + B, for any number of channels.
+type plain struct{ a, b [lanes]float32 }
+
+func (p *plain) set(b float32) {
+	for i := range p.a {
+		p.a[i], p.b[i] = 1, b
+	}
+}
+
+// factors are those of an array of n elements: of one channel where n is no multiple of 16.
+func (p *plain) factors(n int) (a, b []float32) {
+	c := lanes
+	if n%lanes != 0 {
+		c = 1
+	}
+	return p.a[:c], p.b[:c]
+}
+
+// realsOf returns picture n of x or, where stream has data, of its values.
+func realsOf(s *Scratch, x Pictures[float32], stream Pictures[uint8], from *Step, n int) []float32 {
+	if stream.Data == nil {
+		return x.At(s, n)
+	}
+	codes := stream.At(s, n)
+	y := s.float32s(0, len(codes))
+	DequantizeRow(y, codes, from)
+	return y
+}

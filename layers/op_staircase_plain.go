@@ -1,0 +1,130 @@
+package layers
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// plainStaircase is a staircase that has no batch norm right ahead: of codes, of floats, or of max(x, 0) if a ReLU is
+// pending.
+func (q *Quantizer) plainStaircase(c *Context, v Value) Value {
+	m := q.method
+	relu := v.relu
+	v.relu = false
+	var from *Quantizer // of the codes
+	x := v.codes
+	if x != nil && v.float == nil && !relu && m.updates == nil {
+		from = v.quant
+	} else {
+		x = v.Float(c)
+	}
+	shape := x.Shape()
+	rank := len(shape)
+	if c.Train {
+		q.count(shape)
+	}
+	in, nodes := []graph.Arg{pictures(rank)}, []*G.Node{x}
+	if from != nil {
+		in, nodes = []graph.Arg{codes(rank), f32(1)}, []*G.Node{x, c.node(from.Scale)}
+	}
+	in, nodes = m.args(c, in, nodes)
+	first := len(in) - len(m.learned) // the learned parameters follow
+	if state := q.methodState(c, x); state != nil {
+		in, nodes = append(in, f32(1)), append(nodes, state)
+	}
+	wrt := make([]bool, len(in))
+	wrt[0] = true
+	for i := range m.learned {
+		wrt[first+i] = true
+	}
+	out := q.output(c, rank)
+	y := c.B.Apply(graph.Op{
+		Name: "quantize", Layer: q.Name, Attrs: fmt.Sprint(m.spec, relu), In: in, Out: out, Shape: sameShape(0), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			l := &kernels.StaircaseForward{}
+			return graph.Loop{Body: l, Before: func() error {
+				if err := q.uncalibrated(k); err != nil {
+					return err
+				}
+				if err := q.prepareActivations(c.Train, func() []float32 { return wholeOf(k, from, relu) }); err != nil {
+					return err
+				}
+				l.X, l.Stream, l.From = sourceOf(k, from)
+				if out.Dtype == tensor.Uint8 {
+					l.Codes = k.OutCodes()
+				} else {
+					l.Y = k.OutPictures()
+				}
+				var err error
+				l.B, l.Q, _, err = q.plain(relu)
+				return err
+			}}
+		},
+		Wrt: wrt,
+		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
+			dx := q.plainStaircaseGradient(c, from, relu, in[0], dout)
+			all := make([]*G.Node, len(wrt))
+			all[0] = dx
+			copy(all[first:], m.gradients(c, dx)[1:])
+			return all
+		},
+	}, nodes...)
+	return q.value(y)
+}
+
+// plainStaircaseGradient is the gradient in x, the codes of from unless that is nil, with those of the learned parameters.
+func (q *Quantizer) plainStaircaseGradient(c *Context, from *Quantizer, relu bool, x, dout *G.Node) *G.Node {
+	m, rank := q.method, x.Dims()
+	in, nodes := []graph.Arg{pictures(rank), pictures(rank)}, []*G.Node{x, dout}
+	if from != nil {
+		in, nodes = []graph.Arg{codes(rank), pictures(rank), f32(1)}, append(nodes, c.node(from.Scale))
+	}
+	in, nodes = m.args(c, in, nodes)
+	return c.B.Apply(graph.Op{
+		Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(m.spec, relu, m.place.N),
+		In: in, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool, Aux: m.gradientBuffers,
+		Loop: func(k *graph.Call) graph.Loop {
+			l := &kernels.StaircaseGrad{N: x.Shape()[0]}
+			var est estimators.Stepped
+			return graph.Loop{
+				Body: l,
+				Before: func() (err error) {
+					l.DX, l.DY = k.OutPictures(), k.Pictures(1)
+					l.X, l.Stream, l.From = sourceOf(k, from)
+					l.B, l.Q, est, err = q.plain(relu)
+					return err
+				},
+				After: func() error { return q.learn(auxParams(k), est, l.LevelSums) },
+			}
+		},
+	}, nodes...)
+}
+
+// sourceOf returns input 0: floats, or codes of from and what they mean.
+func sourceOf(k *graph.Call, from *Quantizer) (x kernels.Pictures[float32], stream kernels.Pictures[uint8], step kernels.Step) {
+	if from == nil {
+		return k.Pictures(0), stream, step
+	}
+	return x, k.Codes(0), from.step(from.Scale.Data()[0])
+}
+
+// wholeOf returns all values of input 0, through ReLU if relu.
+func wholeOf(k *graph.Call, from *Quantizer, relu bool) []float32 {
+	if from != nil {
+		codes := k.U8(0)
+		x, step := make([]float32, len(codes)), from.step(from.Scale.Data()[0])
+		kernels.DequantizeRow(x, codes, &step)
+		return x
+	}
+	x := append([]float32(nil), k.F32(0)...)
+	if relu {
+		kernels.ReLURow(x, x)
+	}
+	return x
+}
