@@ -79,6 +79,17 @@ func (t *levelTable) find(x float32) int {
 		x = 0
 	}
 	v := float64(x)
+	if len(t.thresholds) < MaxStairs { // counting without branches beats searching
+		position := 0
+		for _, threshold := range t.thresholds {
+			above := 0
+			if v > threshold {
+				above = 1
+			}
+			position += above
+		}
+		return position
+	}
 	return sort.Search(len(t.thresholds), func(i int) bool { return v <= t.thresholds[i] })
 }
 

@@ -239,10 +239,8 @@ func (d DSQ) backward(dx []float32, dp Params, x, dy []float32, p Params, zero b
 	if err := backwardLevels(dx, total, x, dy, ls, &r); err != nil {
 		return prefixed("dsq", err)
 	}
-	n := float64(d.Qp())
 	for c, t := range total {
-		dp[0][c] = float32(t.offset() - t.scale()/n)
-		dp[1][c] = float32(t.scale() / n)
+		d.gradients(dp, c, t)
 	}
 	return nil
 }

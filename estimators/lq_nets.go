@@ -167,16 +167,14 @@ func (l LQNets) fit(basis, x []float32) error {
 	if err != nil {
 		return err
 	}
-	codes := make([]int32, len(x))
-	if err := lookUp(codes, nil, x, tables); err != nil {
-		return err
-	}
 	for c := range channels {
 		// How often x has each code, and the sum of these x, is all that least squares need.
 		counts, sums := make([]float64, 1<<k), make([]float64, 1<<k)
+		t := &tables[c]
 		for i := c; i < len(x); i += channels {
-			counts[codes[i]]++
-			sums[codes[i]] += float64(x[i])
+			code := t.places[t.find(x[i])]
+			counts[code]++
+			sums[code] += float64(x[i])
 		}
 		const ridge = 1e-4
 		a, b := make([][]float64, k), make([]float64, k)

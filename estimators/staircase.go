@@ -11,20 +11,33 @@ import (
 //	v = (x - B)/S,  q = round(clip(v, Lo, Hi)),  code = q + Zero,  y = Step*q + Offset
 //	h = dy*(1 + Delta*sign(dy)*(v - q)) where Lo <= v <= Hi, else 0,  dx = Slope*h
 //
-// Uneven levels are Levels, ascending, at most [MaxStairs]: q = Levels[i] where i of the Thresholds are below v,
+// With a [Bell], h is dy times its height at v, where Lo <= v <= Hi. Uneven levels are Levels, ascending, at most [MaxStairs]: q = Levels[i] where i of the Thresholds are below v,
 // whatever Lo and Hi are.
 type Staircase struct {
 	S, B, Lo, Hi, Step, Offset float32
 	Zero                       int
 	Delta, Slope               float32
 	Levels, Thresholds         []float32
+	Bell                       *Bell
+}
+
+// Bell is the slope of a soft step in place of a hard one, as a function of the distance d of v from the nearest step:
+//
+//	u = exp(-K*|d|),  height = 4u/(1 + u)^2 * (A - B*K*|d|*(1 - u)/(1 + u));  height = A - K*|d| if Linear
+//
+// which for B = 0 is A*(1 - tanh(K*d/2)^2). There is one step, at 0, or, if Many, one halfway between two levels each:
+// d = v - floor(v) - 1/2. DyBell of [StaircaseSums] adds up dy*(P*tanh(K*d/2) + Q*d*(1 - tanh(K*d/2)^2)) where
+// Lo <= v <= Hi.
+type Bell struct {
+	K, A, B, P, Q float32
+	Many, Linear  bool
 }
 
 // MaxStairs is how many uneven levels a staircase has at most.
 const MaxStairs = 16
 
 // StaircaseSums are sums over elements, with h, v and q of [Staircase].
-type StaircaseSums struct{ DyQ, Dy, HV, H float64 }
+type StaircaseSums struct{ DyQ, Dy, HV, H, DyBell float64 }
 
 // Stepped is an estimator that may be a staircase.
 type Stepped interface {
@@ -39,6 +52,9 @@ type Stepped interface {
 }
 
 var (
+	_ Stepped = Sign{}
+	_ Stepped = DSQ{}
+	_ Stepped = DSQInteger{}
 	_ Stepped = LSQ{}
 	_ Stepped = LSQPlus{}
 	_ Stepped = LSQPlusInteger{}
@@ -56,6 +72,8 @@ func (l *levels) staircase(ste STE) (Staircase, bool) {
 	case nil, Clipped:
 	case ElementwiseScaling:
 		s.Delta = e.Delta / (l.hi - l.lo)
+	case SoftStaircase:
+		s.Bell = e.bell(l.s)
 	default:
 		return s, false
 	}

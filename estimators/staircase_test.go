@@ -25,6 +25,20 @@ func (s *Staircase) level(v float64) float64 {
 	return float64(s.Levels[i])
 }
 
+// at is the height at v, and what stands beside dy in DyBell.
+func (b *Bell) at(v float64) (height, term float64) {
+	d, k := v, float64(b.K)
+	if b.Many {
+		d = v - math.Floor(v) - 0.5
+	}
+	t := math.Tanh(k * d / 2)
+	term = float64(b.P)*t + float64(b.Q)*d*(1-t*t)
+	if b.Linear {
+		return float64(b.A) - k*math.Abs(d), term
+	}
+	return (1 - t*t) * (float64(b.A) - float64(b.B)*k*d*t), term
+}
+
 // A staircase gives what Forward, Quantize and Backward do.
 func TestStaircases(t *testing.T) {
 	basis := LQNets{Bits: 2}.WithState(Params{{0.9, 0.4}}).(LQNets)
@@ -53,6 +67,15 @@ func TestStaircases(t *testing.T) {
 		{"lq_nets without state", LQNets{Bits: 2}, nil, false},
 		{"ewgs", EWGS{Range: Range{Bits: 2}, STE: ElementwiseScaling{0.5}}, Params{{-0.4}, {1.7}, {0.9}}, true},
 		{"ewgs weights", EWGS{Range: Range{Bits: 2, Signed: true}}, Params{{-0.4}, {1.7}, {0.9}}, false},
+		{"dsq", DSQ{Bits: 2, LearnAlpha: true}, Params{{-0.4}, {1.7}, {0.15}}, true},
+		{"dsq with zero point", DSQInteger{DSQ{Bits: 3}}, Params{{-0.4}, {1.7}}, true},
+		{"lsq soft", LSQ{Range: u4, N: 50, STE: must(NewSoftStaircase(0.3))}, Params{{0.2}}, true},
+		{"sign", Sign{}, nil, true},
+		{"sign identity", Sign{STE: Identity{}}, nil, true},
+		{"sign approx", Sign{STE: ApproxSign{}}, nil, true},
+		{"sign ede", Sign{STE: EDE{T: 3}}, nil, true},
+		{"sign swish", Sign{STE: SwishSign{Beta: 5}}, nil, true},
+		{"sign reste", Sign{STE: ReSTE{O: 3, T: 1.5}}, nil, false},
 		{"qil", QIL{Bits: 3}, Params{{0.8}, {0.5}}, true},
 	} {
 		s, ok, err := c.est.Staircase(c.p)
@@ -96,6 +119,11 @@ func TestStaircases(t *testing.T) {
 			q, h := s.level(v), 0.0
 			if v >= float64(s.Lo) && v <= float64(s.Hi) {
 				h = g + float64(s.Delta)*math.Abs(g)*(v-q)
+				if s.Bell != nil {
+					height, term := s.Bell.at(v)
+					h = g * height
+					sums.DyBell += g * term
+				}
 			}
 			if value := float32(q)*s.Step + s.Offset; isInteger && int(q)+s.Zero != int(codes[i]) || value != y[i] {
 				t.Fatalf("%s: x %v has value %v and code %d, the staircase %v and %v", c.name, x[i], y[i], codes[i], value, int(q)+s.Zero)

@@ -67,12 +67,18 @@ func (m *method) estimator(train bool, draw int) (estimators.Estimator, error) {
 	if s, ok := est.(estimators.Stateful); ok {
 		est = s.WithState(m.buffers())
 	}
-	if r, ok := est.(estimators.Random); ok && train && !m.clock.steady {
-		h := fnv.New64a()
-		fmt.Fprint(h, m.clock.seed, m.name, m.clock.step, draw)
-		est = r.Seeded(h.Sum64())
+	return m.drawing(est, train, draw), nil
+}
+
+// drawing returns the estimator with the seed of a draw, if it draws at random.
+func (m *method) drawing(est estimators.Estimator, train bool, draw int) estimators.Estimator {
+	r, ok := est.(estimators.Random)
+	if !ok || !train || m.clock.steady {
+		return est
 	}
-	return est, nil
+	h := fnv.New64a()
+	fmt.Fprint(h, m.clock.seed, m.name, m.clock.step, draw)
+	return r.Seeded(h.Sum64())
 }
 
 func (m *method) params() estimators.Params {

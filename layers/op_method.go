@@ -170,6 +170,7 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 type methodLoop struct {
 	kernels.Each
 	method *method
+	est    estimators.Estimator // of the batch, without a seed
 	train  bool
 	x, y   kernels.Pictures[float32]
 	codes  kernels.Pictures[uint8]
@@ -184,7 +185,8 @@ func (l *methodLoop) start(workers int) error {
 		l.Do = l.picture
 	}
 	clear(l.errs)
-	_, err := l.method.estimator(l.train, 0)
+	var err error
+	l.est, err = l.method.estimator(false, 0)
 	return err
 }
 
@@ -196,11 +198,7 @@ func (l *methodLoop) picture(s *kernels.Scratch, n int) {
 }
 
 func (l *methodLoop) quantize(s *kernels.Scratch, n int) error {
-	est, err := l.method.estimator(l.train, n)
-	if err != nil {
-		return err
-	}
-	x := l.x.At(s, n)
+	est, x := l.method.drawing(l.est, l.train, n), l.x.At(s, n)
 	if l.codes.Data == nil {
 		return est.Forward(l.y.At(s, n), x, l.method.params())
 	}
@@ -233,13 +231,15 @@ func (l *methodLoop) failure() error {
 type methodGradient struct {
 	kernels.Each
 	method    *method
+	est       estimators.Estimator // of the batch, without a seed
 	n         int
 	dx, x, dy kernels.Pictures[float32]
 	parts     []estimators.Params // of each picture
 	errs      []error
 }
 
-func (l *methodGradient) start() error {
+func (l *methodGradient) start() (err error) {
+	l.est, err = l.method.estimator(false, 0)
 	if l.parts == nil {
 		var lengths []int
 		for _, p := range l.method.learned {
@@ -247,14 +247,11 @@ func (l *methodGradient) start() error {
 		}
 		l.parts, l.errs = newParts(l.n, lengths...), make([]error, l.n)
 		l.Do = func(s *kernels.Scratch, n int) {
-			est, err := l.method.estimator(true, n)
-			if err == nil {
-				err = est.Backward(l.dx.At(s, n), l.parts[n], l.x.At(s, n), l.dy.At(s, n), l.method.params())
-			}
-			l.errs[n] = err
+			est := l.method.drawing(l.est, true, n)
+			l.errs[n] = est.Backward(l.dx.At(s, n), l.parts[n], l.x.At(s, n), l.dy.At(s, n), l.method.params())
 		}
 	}
-	return nil
+	return err
 }
 
 func (l *methodGradient) finish(dp estimators.Params) error {
@@ -264,11 +261,8 @@ func (l *methodGradient) finish(dp estimators.Params) error {
 		}
 	}
 	sumParts(dp, l.parts)
-	est, err := l.method.estimator(true, 0)
-	if err == nil {
-		l.method.penalize(est, dp)
-	}
-	return err
+	l.method.penalize(l.est, dp)
+	return nil
 }
 
 // newParts returns room for the gradients of parameters of these lengths, of each of n pictures.

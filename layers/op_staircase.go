@@ -47,6 +47,9 @@ func (q *Quantizer) staircase(b []float32, relu bool) (kernels.Staircase, estima
 	if s.Levels != nil {
 		k.Ladder = kernels.NewLadder(s.Levels, s.Thresholds)
 	}
+	if b := s.Bell; b != nil {
+		k.Bell = kernels.NewBell(b.K, b.A, b.B, b.P, b.Q, b.Many, b.Linear)
+	}
 	if relu {
 		k.Floor = -s.B / s.S
 	}

@@ -13960,6 +13960,321 @@ done:
 	VZEROUPPER
 	RET
 
+// func bellSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·bellSumsRowAVX512(SB), NOSPLIT, $256-112
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         parts+16(FP), SI
+	VBROADCASTSS scale+80(FP), Z31
+	VBROADCASTSS qn+84(FP), Z30
+	VBROADCASTSS qp+88(FP), Z29
+	VBROADCASTSS slope+96(FP), Z28
+	VPTERNLOGD   $0xff, Z27, Z27, Z27
+	VPSLLD       $0x1f, Z27, Z27
+	VBROADCASTSS floor+92(FP), Z26
+	MOVQ         bell+104(FP), DI
+	VBROADCASTSS (DI), Z25
+	VBROADCASTSS 4(DI), Z24
+	VBROADCASTSS 8(DI), Z23
+	VBROADCASTSS 12(DI), Z22
+	VBROADCASTSS 16(DI), Z21
+	VBROADCASTSS 20(DI), Z20
+	VBROADCASTSS 24(DI), Z19
+	MOVL         $0x3f800000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z18
+	MOVL         $0x3f000000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z17
+	MOVL         $0x40800000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z16
+	MOVL         $0xbfb8aa3b, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z15
+	MOVL         $0xc2fa0000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z14
+	MOVL         $0x3f800000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z13
+	MOVL         $0x3f317218, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z12
+	MOVL         $0x3e75fdf0, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z11
+	MOVL         $0x3d635847, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z10
+	MOVL         $0x3c1d955b, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, (SP)
+	MOVL         $0x3aaec3ff, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 64(SP)
+	MOVL         $0x39218489, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 128(SP)
+	MOVL         $0x377fe5fe, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 192(SP)
+	MOVQ         sum+0(FP), DI
+	MOVQ         dot+8(FP), R8
+	MOVQ         shift+56(FP), R9
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Z4
+	VMOVUPS      (DX)(R10*1), Z5
+	VFMADD213PS  (BX)(R10*1), Z5, Z4
+	VDIVPS       Z31, Z4, Z4
+	VMAXPS       Z26, Z4, Z4
+	VMAXPS       Z30, Z4, Z5
+	VMINPS       Z29, Z5, Z5
+	VRNDSCALEPS  $0x01, Z4, Z0
+	VADDPS       Z17, Z0, Z0
+	VMULPS       Z20, Z0, Z0
+	VSUBPS       Z0, Z4, Z0
+	VPANDND      Z0, Z27, Z1
+	VMULPS       Z25, Z1, Z1
+	VMULPS       Z15, Z1, Z7
+	VMAXPS       Z14, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z3
+	VSUBPS       Z3, Z7, Z7
+	VMOVUPS      192(SP), Z2
+	VFMADD213PS  128(SP), Z7, Z2
+	VFMADD213PS  64(SP), Z7, Z2
+	VFMADD213PS  (SP), Z7, Z2
+	VFMADD213PS  Z10, Z7, Z2
+	VFMADD213PS  Z11, Z7, Z2
+	VFMADD213PS  Z12, Z7, Z2
+	VFMADD213PS  Z13, Z7, Z2
+	VCVTPS2DQ    Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VADDPS       Z18, Z2, Z7
+	VMOVUPS      Z18, Z3
+	VDIVPS       Z7, Z3, Z7
+	VMOVUPS      Z18, Z3
+	VSUBPS       Z2, Z3, Z3
+	VMULPS       Z7, Z3, Z3
+	VMULPS       Z7, Z2, Z6
+	VMULPS       Z7, Z6, Z6
+	VMULPS       Z16, Z6, Z6
+	VMULPS       Z23, Z1, Z7
+	VMOVUPS      Z24, Z8
+	VFNMADD231PS Z7, Z3, Z8
+	VMULPS       Z6, Z8, Z8
+	VMOVUPS      Z24, Z7
+	VSUBPS       Z1, Z7, Z7
+	VMOVUPS      Z19, Z2
+	VPTERNLOGD   $0xca, Z8, Z7, Z2
+	VMOVAPS      Z2, Z8
+	VMOVUPS      (AX), Z1
+	VRNDSCALEPS  $0x00, Z5, Z2
+	VMOVUPS      (SI), Z7
+	VFMADD231PS  Z1, Z2, Z7
+	VMOVUPS      Z7, (SI)
+	VCMPPS       $0x00, Z5, Z4, K1
+	VMOVUPS      Z27, Z2
+	VPANDD       Z0, Z2, Z2
+	VPXORD       Z3, Z2, Z2
+	VMULPS       Z22, Z2, Z2
+	VMULPS       Z21, Z0, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      256(SI), Z7
+	VFMADD231PS  Z1, Z2, Z7
+	VMOVUPS      Z7, 256(SI)
+	VMULPS       Z1, Z8, Z8
+	VMOVAPS.Z    Z8, K1, Z8
+	VADDPS       64(SI), Z1, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMOVUPS      128(SI), Z7
+	VFMADD231PS  Z4, Z8, Z7
+	VMOVUPS      Z7, 128(SI)
+	VADDPS       192(SI), Z8, Z2
+	VMOVUPS      Z2, 192(SI)
+	VMULPS       Z28, Z8, Z8
+	VCMPPS       $0x04, Z26, Z4, K2
+	VMOVAPS.Z    Z8, K2, Z8
+	VMOVUPS      (CX), Z4
+	VSUBPS       (R9)(R10*1), Z4, Z4
+	VFMADD213PS  (R8)(R10*1), Z8, Z4
+	VADDPS       (DI)(R10*1), Z8, Z8
+	VMOVUPS      Z4, (R8)(R10*1)
+	VMOVUPS      Z8, (DI)(R10*1)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, R10
+	CMPQ         R10, R12
+	CMOVQEQ      R11, R10
+	DECQ         R13
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func bellGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·bellGradRowAVX512(SB), NOSPLIT, $192-104
+	MOVQ         dz+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVQ         a+24(FP), BX
+	MOVQ         b+32(FP), SI
+	MOVQ         p+40(FP), DI
+	MOVQ         q+48(FP), R8
+	MOVQ         r+56(FP), R9
+	VBROADCASTSS scale+80(FP), Z31
+	VBROADCASTSS qn+84(FP), Z30
+	VBROADCASTSS qp+88(FP), Z29
+	VPTERNLOGD   $0xff, Z28, Z28, Z28
+	VPSLLD       $0x1f, Z28, Z28
+	VBROADCASTSS floor+92(FP), Z27
+	MOVQ         bell+96(FP), R10
+	VBROADCASTSS (R10), Z26
+	VBROADCASTSS 4(R10), Z25
+	VBROADCASTSS 8(R10), Z24
+	VBROADCASTSS 12(R10), Z23
+	VBROADCASTSS 16(R10), Z22
+	VBROADCASTSS 20(R10), Z21
+	VBROADCASTSS 24(R10), Z20
+	MOVL         $0x3f800000, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z19
+	MOVL         $0x3f000000, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z18
+	MOVL         $0x40800000, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z17
+	MOVL         $0xbfb8aa3b, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z16
+	MOVL         $0xc2fa0000, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z15
+	MOVL         $0x3f800000, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z14
+	MOVL         $0x3f317218, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z13
+	MOVL         $0x3e75fdf0, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z12
+	MOVL         $0x3d635847, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z11
+	MOVL         $0x3c1d955b, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z10
+	MOVL         $0x3aaec3ff, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, (SP)
+	MOVL         $0x39218489, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 64(SP)
+	MOVL         $0x377fe5fe, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 128(SP)
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS      (DX), Z4
+	VMOVUPS      (BX)(R10*1), Z5
+	VFMADD213PS  (SI)(R10*1), Z5, Z4
+	VDIVPS       Z31, Z4, Z4
+	VMAXPS       Z27, Z4, Z4
+	VMAXPS       Z30, Z4, Z5
+	VMINPS       Z29, Z5, Z5
+	VRNDSCALEPS  $0x01, Z4, Z0
+	VADDPS       Z18, Z0, Z0
+	VMULPS       Z21, Z0, Z0
+	VSUBPS       Z0, Z4, Z0
+	VPANDND      Z0, Z28, Z1
+	VMULPS       Z26, Z1, Z1
+	VMULPS       Z16, Z1, Z7
+	VMAXPS       Z15, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z3
+	VSUBPS       Z3, Z7, Z7
+	VMOVUPS      128(SP), Z2
+	VFMADD213PS  64(SP), Z7, Z2
+	VFMADD213PS  (SP), Z7, Z2
+	VFMADD213PS  Z10, Z7, Z2
+	VFMADD213PS  Z11, Z7, Z2
+	VFMADD213PS  Z12, Z7, Z2
+	VFMADD213PS  Z13, Z7, Z2
+	VFMADD213PS  Z14, Z7, Z2
+	VCVTPS2DQ    Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VADDPS       Z19, Z2, Z7
+	VMOVUPS      Z19, Z3
+	VDIVPS       Z7, Z3, Z7
+	VMOVUPS      Z19, Z3
+	VSUBPS       Z2, Z3, Z3
+	VMULPS       Z7, Z3, Z3
+	VMULPS       Z7, Z2, Z6
+	VMULPS       Z7, Z6, Z6
+	VMULPS       Z17, Z6, Z6
+	VMULPS       Z24, Z1, Z7
+	VMOVUPS      Z25, Z8
+	VFNMADD231PS Z7, Z3, Z8
+	VMULPS       Z6, Z8, Z8
+	VMOVUPS      Z25, Z7
+	VSUBPS       Z1, Z7, Z7
+	VMOVUPS      Z20, Z2
+	VPTERNLOGD   $0xca, Z8, Z7, Z2
+	VMOVAPS      Z2, Z8
+	VCMPPS       $0x00, Z5, Z4, K1
+	VMULPS       (CX), Z8, Z8
+	VMOVAPS.Z    Z8, K1, Z8
+	VCMPPS       $0x04, Z27, Z4, K2
+	VMOVAPS.Z    Z8, K2, Z8
+	VMOVUPS      (DX), Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	VFMADD213PS  (R9)(R10*1), Z5, Z4
+	VFMADD231PS  (DI)(R10*1), Z8, Z4
+	VMOVUPS      Z4, (AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, R10
+	CMPQ         R10, R12
+	CMOVQEQ      R11, R10
+	DECQ         R13
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func mapBytesRowAVX512(y *uint8, x *uint8, table *uint8, n int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
 TEXT ·mapBytesRowAVX512(SB), NOSPLIT, $0-32
@@ -19699,6 +20014,497 @@ loop:
 	CMOVQEQ     R11, R10
 	DECQ        R13
 	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func bellSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·bellSumsRowAVX2(SB), NOSPLIT, $640-112
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         parts+16(FP), SI
+	VBROADCASTSS scale+80(FP), Y15
+	VBROADCASTSS qn+84(FP), Y14
+	VBROADCASTSS qp+88(FP), Y13
+	VBROADCASTSS slope+96(FP), Y12
+	VPCMPEQD     Y11, Y11, Y11
+	VPSLLD       $0x1f, Y11, Y11
+	VBROADCASTSS floor+92(FP), Y10
+	MOVQ         bell+104(FP), DI
+	VBROADCASTSS (DI), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS 4(DI), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSS 8(DI), Y0
+	VMOVUPS      Y0, 64(SP)
+	VBROADCASTSS 12(DI), Y0
+	VMOVUPS      Y0, 96(SP)
+	VBROADCASTSS 16(DI), Y0
+	VMOVUPS      Y0, 128(SP)
+	VBROADCASTSS 20(DI), Y0
+	VMOVUPS      Y0, 160(SP)
+	VBROADCASTSS 24(DI), Y0
+	VMOVUPS      Y0, 192(SP)
+	MOVL         $0x3f800000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 224(SP)
+	MOVL         $0x3f000000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 256(SP)
+	MOVL         $0x40800000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 288(SP)
+	MOVL         $0xbfb8aa3b, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 320(SP)
+	MOVL         $0xc2fa0000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 352(SP)
+	MOVL         $0x3f800000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 384(SP)
+	MOVL         $0x3f317218, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 416(SP)
+	MOVL         $0x3e75fdf0, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 448(SP)
+	MOVL         $0x3d635847, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 480(SP)
+	MOVL         $0x3c1d955b, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 512(SP)
+	MOVL         $0x3aaec3ff, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 544(SP)
+	MOVL         $0x39218489, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 576(SP)
+	MOVL         $0x377fe5fe, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 608(SP)
+	MOVQ         sum+0(FP), DI
+	MOVQ         dot+8(FP), R8
+	MOVQ         shift+56(FP), R9
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Y4
+	VMOVUPS      (DX)(R10*1), Y5
+	VFMADD213PS  (BX)(R10*1), Y5, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       Y10, Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VROUNDPS     $0x01, Y4, Y0
+	VADDPS       256(SP), Y0, Y0
+	VMULPS       160(SP), Y0, Y0
+	VSUBPS       Y0, Y4, Y0
+	VMOVUPS      Y11, Y1
+	VANDNPS      Y0, Y1, Y1
+	VMULPS       (SP), Y1, Y1
+	VMULPS       320(SP), Y1, Y7
+	VMAXPS       352(SP), Y7, Y7
+	VROUNDPS     $0x00, Y7, Y3
+	VSUBPS       Y3, Y7, Y7
+	VMOVUPS      608(SP), Y2
+	VFMADD213PS  576(SP), Y7, Y2
+	VFMADD213PS  544(SP), Y7, Y2
+	VFMADD213PS  512(SP), Y7, Y2
+	VFMADD213PS  480(SP), Y7, Y2
+	VFMADD213PS  448(SP), Y7, Y2
+	VFMADD213PS  416(SP), Y7, Y2
+	VFMADD213PS  384(SP), Y7, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       224(SP), Y2, Y7
+	VMOVUPS      224(SP), Y3
+	VDIVPS       Y7, Y3, Y7
+	VMOVUPS      224(SP), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VMULPS       Y7, Y2, Y6
+	VMULPS       Y7, Y6, Y6
+	VMULPS       288(SP), Y6, Y6
+	VMULPS       64(SP), Y1, Y7
+	VMOVUPS      32(SP), Y8
+	VFNMADD231PS Y7, Y3, Y8
+	VMULPS       Y6, Y8, Y8
+	VMOVUPS      32(SP), Y7
+	VSUBPS       Y1, Y7, Y7
+	VMOVUPS      192(SP), Y2
+	VANDPS       Y7, Y2, Y7
+	VANDNPS      Y8, Y2, Y8
+	VORPS        Y7, Y8, Y8
+	VMOVUPS      (AX), Y1
+	VROUNDPS     $0x00, Y5, Y2
+	VMOVUPS      (SI), Y7
+	VFMADD231PS  Y1, Y2, Y7
+	VMOVUPS      Y7, (SI)
+	VCMPPS       $0x00, Y5, Y4, Y5
+	VMOVUPS      Y11, Y2
+	VANDPS       Y0, Y2, Y2
+	VXORPS       Y3, Y2, Y2
+	VMULPS       96(SP), Y2, Y2
+	VMULPS       128(SP), Y0, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VANDPS       Y5, Y2, Y2
+	VMOVUPS      256(SI), Y7
+	VFMADD231PS  Y1, Y2, Y7
+	VMOVUPS      Y7, 256(SI)
+	VMULPS       Y1, Y8, Y8
+	VANDPS       Y5, Y8, Y8
+	VADDPS       64(SI), Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      128(SI), Y7
+	VFMADD231PS  Y4, Y8, Y7
+	VMOVUPS      Y7, 128(SI)
+	VADDPS       192(SI), Y8, Y2
+	VMOVUPS      Y2, 192(SI)
+	VMULPS       Y12, Y8, Y8
+	VCMPPS       $0x04, Y10, Y4, Y2
+	VANDPS       Y2, Y8, Y8
+	VMOVUPS      (CX), Y4
+	VSUBPS       (R9)(R10*1), Y4, Y4
+	VFMADD213PS  (R8)(R10*1), Y8, Y4
+	VADDPS       (DI)(R10*1), Y8, Y8
+	VMOVUPS      Y4, (R8)(R10*1)
+	VMOVUPS      Y8, (DI)(R10*1)
+	VMOVUPS      32(CX), Y4
+	VMOVUPS      32(DX)(R10*1), Y5
+	VFMADD213PS  32(BX)(R10*1), Y5, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       Y10, Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VROUNDPS     $0x01, Y4, Y0
+	VADDPS       256(SP), Y0, Y0
+	VMULPS       160(SP), Y0, Y0
+	VSUBPS       Y0, Y4, Y0
+	VMOVUPS      Y11, Y1
+	VANDNPS      Y0, Y1, Y1
+	VMULPS       (SP), Y1, Y1
+	VMULPS       320(SP), Y1, Y7
+	VMAXPS       352(SP), Y7, Y7
+	VROUNDPS     $0x00, Y7, Y3
+	VSUBPS       Y3, Y7, Y7
+	VMOVUPS      608(SP), Y2
+	VFMADD213PS  576(SP), Y7, Y2
+	VFMADD213PS  544(SP), Y7, Y2
+	VFMADD213PS  512(SP), Y7, Y2
+	VFMADD213PS  480(SP), Y7, Y2
+	VFMADD213PS  448(SP), Y7, Y2
+	VFMADD213PS  416(SP), Y7, Y2
+	VFMADD213PS  384(SP), Y7, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       224(SP), Y2, Y7
+	VMOVUPS      224(SP), Y3
+	VDIVPS       Y7, Y3, Y7
+	VMOVUPS      224(SP), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VMULPS       Y7, Y2, Y6
+	VMULPS       Y7, Y6, Y6
+	VMULPS       288(SP), Y6, Y6
+	VMULPS       64(SP), Y1, Y7
+	VMOVUPS      32(SP), Y8
+	VFNMADD231PS Y7, Y3, Y8
+	VMULPS       Y6, Y8, Y8
+	VMOVUPS      32(SP), Y7
+	VSUBPS       Y1, Y7, Y7
+	VMOVUPS      192(SP), Y2
+	VANDPS       Y7, Y2, Y7
+	VANDNPS      Y8, Y2, Y8
+	VORPS        Y7, Y8, Y8
+	VMOVUPS      32(AX), Y1
+	VROUNDPS     $0x00, Y5, Y2
+	VMOVUPS      32(SI), Y7
+	VFMADD231PS  Y1, Y2, Y7
+	VMOVUPS      Y7, 32(SI)
+	VCMPPS       $0x00, Y5, Y4, Y5
+	VMOVUPS      Y11, Y2
+	VANDPS       Y0, Y2, Y2
+	VXORPS       Y3, Y2, Y2
+	VMULPS       96(SP), Y2, Y2
+	VMULPS       128(SP), Y0, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VANDPS       Y5, Y2, Y2
+	VMOVUPS      288(SI), Y7
+	VFMADD231PS  Y1, Y2, Y7
+	VMOVUPS      Y7, 288(SI)
+	VMULPS       Y1, Y8, Y8
+	VANDPS       Y5, Y8, Y8
+	VADDPS       96(SI), Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      160(SI), Y7
+	VFMADD231PS  Y4, Y8, Y7
+	VMOVUPS      Y7, 160(SI)
+	VADDPS       224(SI), Y8, Y2
+	VMOVUPS      Y2, 224(SI)
+	VMULPS       Y12, Y8, Y8
+	VCMPPS       $0x04, Y10, Y4, Y2
+	VANDPS       Y2, Y8, Y8
+	VMOVUPS      32(CX), Y4
+	VSUBPS       32(R9)(R10*1), Y4, Y4
+	VFMADD213PS  32(R8)(R10*1), Y8, Y4
+	VADDPS       32(DI)(R10*1), Y8, Y8
+	VMOVUPS      Y4, 32(R8)(R10*1)
+	VMOVUPS      Y8, 32(DI)(R10*1)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, R10
+	CMPQ         R10, R12
+	CMOVQEQ      R11, R10
+	DECQ         R13
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func bellGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·bellGradRowAVX2(SB), NOSPLIT, $608-104
+	MOVQ         dz+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         z+16(FP), DX
+	MOVQ         a+24(FP), BX
+	MOVQ         b+32(FP), SI
+	MOVQ         p+40(FP), DI
+	MOVQ         q+48(FP), R8
+	MOVQ         r+56(FP), R9
+	VBROADCASTSS scale+80(FP), Y15
+	VBROADCASTSS qn+84(FP), Y14
+	VBROADCASTSS qp+88(FP), Y13
+	VPCMPEQD     Y12, Y12, Y12
+	VPSLLD       $0x1f, Y12, Y12
+	VBROADCASTSS floor+92(FP), Y11
+	MOVQ         bell+96(FP), R10
+	VBROADCASTSS (R10), Y10
+	VBROADCASTSS 4(R10), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS 8(R10), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSS 12(R10), Y0
+	VMOVUPS      Y0, 64(SP)
+	VBROADCASTSS 16(R10), Y0
+	VMOVUPS      Y0, 96(SP)
+	VBROADCASTSS 20(R10), Y0
+	VMOVUPS      Y0, 128(SP)
+	VBROADCASTSS 24(R10), Y0
+	VMOVUPS      Y0, 160(SP)
+	MOVL         $0x3f800000, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 192(SP)
+	MOVL         $0x3f000000, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 224(SP)
+	MOVL         $0x40800000, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 256(SP)
+	MOVL         $0xbfb8aa3b, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 288(SP)
+	MOVL         $0xc2fa0000, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 320(SP)
+	MOVL         $0x3f800000, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 352(SP)
+	MOVL         $0x3f317218, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 384(SP)
+	MOVL         $0x3e75fdf0, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 416(SP)
+	MOVL         $0x3d635847, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 448(SP)
+	MOVL         $0x3c1d955b, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 480(SP)
+	MOVL         $0x3aaec3ff, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 512(SP)
+	MOVL         $0x39218489, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 544(SP)
+	MOVL         $0x377fe5fe, R10
+	VMOVD        R10, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 576(SP)
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS      (DX), Y4
+	VMOVUPS      (BX)(R10*1), Y5
+	VFMADD213PS  (SI)(R10*1), Y5, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       Y11, Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VROUNDPS     $0x01, Y4, Y0
+	VADDPS       224(SP), Y0, Y0
+	VMULPS       128(SP), Y0, Y0
+	VSUBPS       Y0, Y4, Y0
+	VMOVUPS      Y12, Y1
+	VANDNPS      Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VMULPS       288(SP), Y1, Y7
+	VMAXPS       320(SP), Y7, Y7
+	VROUNDPS     $0x00, Y7, Y3
+	VSUBPS       Y3, Y7, Y7
+	VMOVUPS      576(SP), Y2
+	VFMADD213PS  544(SP), Y7, Y2
+	VFMADD213PS  512(SP), Y7, Y2
+	VFMADD213PS  480(SP), Y7, Y2
+	VFMADD213PS  448(SP), Y7, Y2
+	VFMADD213PS  416(SP), Y7, Y2
+	VFMADD213PS  384(SP), Y7, Y2
+	VFMADD213PS  352(SP), Y7, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       192(SP), Y2, Y7
+	VMOVUPS      192(SP), Y3
+	VDIVPS       Y7, Y3, Y7
+	VMOVUPS      192(SP), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VMULPS       Y7, Y2, Y6
+	VMULPS       Y7, Y6, Y6
+	VMULPS       256(SP), Y6, Y6
+	VMULPS       32(SP), Y1, Y7
+	VMOVUPS      (SP), Y8
+	VFNMADD231PS Y7, Y3, Y8
+	VMULPS       Y6, Y8, Y8
+	VMOVUPS      (SP), Y7
+	VSUBPS       Y1, Y7, Y7
+	VMOVUPS      160(SP), Y2
+	VANDPS       Y7, Y2, Y7
+	VANDNPS      Y8, Y2, Y8
+	VORPS        Y7, Y8, Y8
+	VCMPPS       $0x00, Y5, Y4, Y5
+	VMULPS       (CX), Y8, Y8
+	VANDPS       Y5, Y8, Y8
+	VCMPPS       $0x04, Y11, Y4, Y7
+	VANDPS       Y7, Y8, Y8
+	VMOVUPS      (DX), Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	VFMADD213PS  (R9)(R10*1), Y5, Y4
+	VFMADD231PS  (DI)(R10*1), Y8, Y4
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      32(DX), Y4
+	VMOVUPS      32(BX)(R10*1), Y5
+	VFMADD213PS  32(SI)(R10*1), Y5, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       Y11, Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VROUNDPS     $0x01, Y4, Y0
+	VADDPS       224(SP), Y0, Y0
+	VMULPS       128(SP), Y0, Y0
+	VSUBPS       Y0, Y4, Y0
+	VMOVUPS      Y12, Y1
+	VANDNPS      Y0, Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VMULPS       288(SP), Y1, Y7
+	VMAXPS       320(SP), Y7, Y7
+	VROUNDPS     $0x00, Y7, Y3
+	VSUBPS       Y3, Y7, Y7
+	VMOVUPS      576(SP), Y2
+	VFMADD213PS  544(SP), Y7, Y2
+	VFMADD213PS  512(SP), Y7, Y2
+	VFMADD213PS  480(SP), Y7, Y2
+	VFMADD213PS  448(SP), Y7, Y2
+	VFMADD213PS  416(SP), Y7, Y2
+	VFMADD213PS  384(SP), Y7, Y2
+	VFMADD213PS  352(SP), Y7, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       192(SP), Y2, Y7
+	VMOVUPS      192(SP), Y3
+	VDIVPS       Y7, Y3, Y7
+	VMOVUPS      192(SP), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VMULPS       Y7, Y2, Y6
+	VMULPS       Y7, Y6, Y6
+	VMULPS       256(SP), Y6, Y6
+	VMULPS       32(SP), Y1, Y7
+	VMOVUPS      (SP), Y8
+	VFNMADD231PS Y7, Y3, Y8
+	VMULPS       Y6, Y8, Y8
+	VMOVUPS      (SP), Y7
+	VSUBPS       Y1, Y7, Y7
+	VMOVUPS      160(SP), Y2
+	VANDPS       Y7, Y2, Y7
+	VANDNPS      Y8, Y2, Y8
+	VORPS        Y7, Y8, Y8
+	VCMPPS       $0x00, Y5, Y4, Y5
+	VMULPS       32(CX), Y8, Y8
+	VANDPS       Y5, Y8, Y8
+	VCMPPS       $0x04, Y11, Y4, Y7
+	VANDPS       Y7, Y8, Y8
+	VMOVUPS      32(DX), Y4
+	VMOVUPS      32(R8)(R10*1), Y5
+	VFMADD213PS  32(R9)(R10*1), Y5, Y4
+	VFMADD231PS  32(DI)(R10*1), Y8, Y4
+	VMOVUPS      Y4, 32(AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, R10
+	CMPQ         R10, R12
+	CMOVQEQ      R11, R10
+	DECQ         R13
+	JNZ          loop
 
 done:
 	VZEROUPPER

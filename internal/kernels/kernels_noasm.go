@@ -78,7 +78,7 @@ func requantizeGradRow(ds *[lanes]float32, dx []float32, stream []uint8, dy []fl
 	requantizeGradRowGeneric(ds, dx, stream, dy, from, to)
 }
 
-func staircaseSumsRow(sum, dot []float32, parts *[4 * lanes]float32, dy, z, a, b, shift []float32, q *Staircase) {
+func staircaseSumsRow(sum, dot []float32, parts *[5 * lanes]float32, dy, z, a, b, shift []float32, q *Staircase) {
 	staircaseSumsRowGeneric(sum, dot, parts, dy, z, a, b, shift, q)
 }
 

@@ -504,6 +504,30 @@ func ladderCodesRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n in
 //go:noescape
 func staircaseGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32)
 
+// bellSumsRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  d = many ? v - floor(v) - 1/2 : v; h = qn <= v <= qp ? dy[i]*height(|d|) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  parts[4][i%16] = fma(dy[i], qn <= v <= qp ? p*tanh + q*d*(1 - tanh*tanh) : 0, ...)
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func bellSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
+
+// bellGradRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  d = many ? v - floor(v) - 1/2 : v; h = qn <= v <= qp ? dy[i]*height(|d|) : 0
+//	  dz[i] = fma(v != floor ? h : 0, p[c], fma(z[i], q[c], r[c]))
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func bellGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
+
 // mapBytesRowAVX512 computes
 //
 //	for i < n: y[i] = table[x[i]]
@@ -941,6 +965,30 @@ func ladderCodesRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int,
 //
 //go:noescape
 func staircaseGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32)
+
+// bellSumsRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  d = many ? v - floor(v) - 1/2 : v; h = qn <= v <= qp ? dy[i]*height(|d|) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  parts[4][i%16] = fma(dy[i], qn <= v <= qp ? p*tanh + q*d*(1 - tanh*tanh) : 0, ...)
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func bellSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
+
+// bellGradRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  d = many ? v - floor(v) - 1/2 : v; h = qn <= v <= qp ? dy[i]*height(|d|) : 0
+//	  dz[i] = fma(v != floor ? h : 0, p[c], fma(z[i], q[c], r[c]))
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func bellGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
 
 // fmaPeakAVX2 computes
 //

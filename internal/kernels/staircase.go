@@ -10,12 +10,13 @@ import "math"
 //
 // (Lee et al. 2021, arXiv 2104.00903, section 3; with Delta 0 the clipped straight-through estimator.) Floor
 // is a ReLU ahead of the quantizer, or -Inf. An offset of x is the caller's. With a Ladder, q is its level, whatever Qn and
-// Qp are, and Delta is 0.
+// Qp are, and Delta is 0. With a Bell, h follows from that; with a ladder beside it DyQ has no meaning.
 type Staircase struct {
 	Step
 	Floor, Delta, Slope float32
 	Unit, Offset        float32
 	Ladder              *Ladder
+	Bell                *Bell
 }
 
 // MaxLevels is how many levels a ladder has at most.
@@ -66,13 +67,19 @@ func (q *Staircase) of(x float32) (v, c, level float32) {
 	return v, c, roundEven(c)
 }
 
-// at returns v, the level and what of dy passes.
-func (q *Staircase) at(x, dy float32) (v, level, h float32) {
+// at returns v, the level, what of dy passes, and what stands beside dy in DyBell.
+func (q *Staircase) at(x, dy float32) (v, level, h, term float32) {
 	v, c, level := q.of(x)
-	if v == c {
+	switch {
+	case q.Bell != nil:
+		height, t := q.Bell.at(v)
+		if v == c {
+			h, term = float32(dy*height), t
+		}
+	case v == c:
 		h = fma32(float32(q.Delta*float32(math.Abs(float64(dy)))), v-level, dy)
 	}
-	return v, level, h
+	return v, level, h, term
 }
 
 // StaircaseCodesRow writes the codes of z*a[c] + b[c].
@@ -102,23 +109,23 @@ type StaircaseSums struct {
 	A, B, Shift []float32
 	Q           Staircase
 	N           int
-	part        []float32 // [picture][2 channels + 4*16]
+	part        []float32 // [picture][2 channels + 5*16]
 }
 
 // LevelSums are sums over elements that the gradients of learned parameters are made of.
-type LevelSums struct{ DyQ, Dy, HV, H float64 }
+type LevelSums struct{ DyQ, Dy, HV, H, DyBell float64 }
 
 // Begin implements Loop.
 func (l *StaircaseSums) Begin(*Pool) {
-	l.part = grow(l.part, l.N*(2*len(l.A)+4*lanes))
+	l.part = grow(l.part, l.N*(2*len(l.A)+5*lanes))
 	clear(l.part)
 }
 
 // Picture implements Loop.
 func (l *StaircaseSums) Picture(s *Scratch, _, n int) {
 	c := len(l.A)
-	part := l.part[n*(2*c+4*lanes):][:2*c+4*lanes]
-	staircaseSumsRow(part[:c], part[c:2*c], (*[4 * lanes]float32)(part[2*c:]), l.DY.At(s, n), l.Z.At(s, n), l.A, l.B[:c], l.Shift[:c], &l.Q)
+	part := l.part[n*(2*c+5*lanes):][:2*c+5*lanes]
+	staircaseSumsRow(part[:c], part[c:2*c], (*[5 * lanes]float32)(part[2*c:]), l.DY.At(s, n), l.Z.At(s, n), l.A, l.B[:c], l.Shift[:c], &l.Q)
 }
 
 // End implements Loop.
@@ -126,9 +133,9 @@ func (l *StaircaseSums) End(*Pool) {
 	c := len(l.A)
 	clear(l.Sum)
 	clear(l.Dot)
-	var total [4]float64
+	var total [5]float64
 	for n := range l.N {
-		p := l.part[n*(2*c+4*lanes):][:2*c+4*lanes]
+		p := l.part[n*(2*c+5*lanes):][:2*c+5*lanes]
 		for j := range c {
 			l.Sum[j] += float64(p[j])
 			l.Dot[j] += float64(p[c+j])
@@ -137,7 +144,7 @@ func (l *StaircaseSums) End(*Pool) {
 			total[i/lanes] += float64(v)
 		}
 	}
-	l.LevelSums = LevelSums{total[0], total[1], total[2], total[3]}
+	l.LevelSums = LevelSums{total[0], total[1], total[2], total[3], total[4]}
 }
 
 // StaircaseGradRow is the second backward pass: dz = h*p[c] + (z*q[c] + r[c]). dz may be dy.
@@ -166,16 +173,19 @@ func ladderCodesRowGeneric(codes []uint8, z, a, b []float32, q *Staircase) {
 	}
 }
 
-func staircaseSumsRowGeneric(sum, dot []float32, parts *[4 * lanes]float32, dy, z, a, b, shift []float32, q *Staircase) {
+func staircaseSumsRowGeneric(sum, dot []float32, parts *[5 * lanes]float32, dy, z, a, b, shift []float32, q *Staircase) {
 	c := len(a)
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
 			g, l := dy[i+j], (i+j)%lanes
-			v, level, h := q.at(fma32(z[i+j], f, b[j]), g)
+			v, level, h, term := q.at(fma32(z[i+j], f, b[j]), g)
 			parts[l] = fma32(g, level, parts[l])
 			parts[lanes+l] += g
 			parts[2*lanes+l] = fma32(h, v, parts[2*lanes+l])
 			parts[3*lanes+l] += h
+			if q.Bell != nil {
+				parts[4*lanes+l] = fma32(g, term, parts[4*lanes+l])
+			}
 			dx := float32(h * q.Slope)
 			if v == q.Floor {
 				dx = 0
@@ -191,7 +201,7 @@ func staircaseGradRowGeneric(dz, dy, z, a, b, p, q, r []float32, step *Staircase
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
 			x := z[i+j]
-			v, _, h := step.at(fma32(x, f, b[j]), dy[i+j])
+			v, _, h, _ := step.at(fma32(x, f, b[j]), dy[i+j])
 			if v == step.Floor {
 				h = 0
 			}

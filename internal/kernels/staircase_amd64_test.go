@@ -23,6 +23,11 @@ func TestStaircasePaths(t *testing.T) {
 					z, dy, a, b, shift, p, q, r := draw(n), draw(n), draw(c), draw(c), draw(c), draw(c), draw(c), draw(c)
 					st := Staircase{Step: step, Floor: []float32{-infp, 0.3, -1, 2}[rng.IntN(4)], Delta: 0.4 * float32(round/2), Slope: 1.3}
 					st.Unit, st.Offset = 0.7, -0.1
+					if round == 1 {
+						st.Bell = NewBell(3, 1.2, []float32{0, 0.6}[pixels%2], 0.3, -0.8, c%2 == 0, pixels == 7)
+					} else if round == 0 && pixels > 2 {
+						st.Bell = NewBell(3, 1.2, []float32{0, 0.6}[c%2], 0.3, -0.8, pixels == 7, c == 48)
+					}
 					if round >= 2 {
 						st.Ladder, st.Delta = randomLadder(rng), 0
 					}
@@ -31,8 +36,8 @@ func TestStaircasePaths(t *testing.T) {
 						copy(y, dy)
 						staircaseGradRow(y, y, z, a, b, p, q, r, &st)
 					})
-					differ(t, ar, "staircaseSumsRow, "+what, portable, n, 4*lanes+c, func(_, s, q []float32, _ []uint8, _ []int16) {
-						staircaseSumsRow(s[4*lanes:], q[4*lanes:], (*[4 * lanes]float32)(s), dy, z, a, b, shift, &st)
+					differ(t, ar, "staircaseSumsRow, "+what, portable, n, 5*lanes+c, func(_, s, q []float32, _ []uint8, _ []int16) {
+						staircaseSumsRow(s[5*lanes:], q[5*lanes:], (*[5 * lanes]float32)(s), dy, z, a, b, shift, &st)
 					})
 					differ(t, ar, "staircaseRow, "+what, portable, n, c, func(y, _, _ []float32, _ []uint8, _ []int16) {
 						staircaseRow(y, z, a, b, &st)

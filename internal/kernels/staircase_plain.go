@@ -40,7 +40,7 @@ type StaircaseGrad struct {
 	B            float32
 	Q            Staircase
 	N            int
-	part         []float32 // [picture][4*16]
+	part         []float32 // [picture][5*16]
 	zeros, slope [lanes]float32
 	plain
 }
@@ -48,7 +48,7 @@ type StaircaseGrad struct {
 // Begin implements Loop.
 func (l *StaircaseGrad) Begin(*Pool) {
 	l.set(l.B)
-	l.part = grow(l.part, l.N*4*lanes)
+	l.part = grow(l.part, l.N*5*lanes)
 	clear(l.part)
 	for i := range l.slope {
 		l.slope[i] = l.Q.Slope
@@ -61,19 +61,19 @@ func (l *StaircaseGrad) Picture(s *Scratch, _, n int) {
 	a, b := l.factors(len(x))
 	c := len(a)
 	var sum, dot [lanes]float32 // of channels that do not exist
-	staircaseSumsRow(sum[:c], dot[:c], (*[4 * lanes]float32)(l.part[n*4*lanes:]), dy, x, a, b, l.zeros[:c], &l.Q)
+	staircaseSumsRow(sum[:c], dot[:c], (*[5 * lanes]float32)(l.part[n*5*lanes:]), dy, x, a, b, l.zeros[:c], &l.Q)
 	StaircaseGradRow(l.DX.At(s, n), dy, x, a, b, l.slope[:c], l.zeros[:c], l.zeros[:c], &l.Q)
 }
 
 // End implements Loop.
 func (l *StaircaseGrad) End(*Pool) {
-	var total [4]float64
+	var total [5]float64
 	for n := range l.N {
-		for i, v := range l.part[n*4*lanes:][:4*lanes] {
+		for i, v := range l.part[n*5*lanes:][:5*lanes] {
 			total[i/lanes] += float64(v)
 		}
 	}
-	l.LevelSums = LevelSums{total[0], total[1], total[2], total[3]}
+	l.LevelSums = LevelSums{total[0], total[1], total[2], total[3], total[4]}
 }
 
 // plain are the factors that make x*a[c] + b[c] of x + B, for any number of channels.

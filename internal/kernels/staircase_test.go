@@ -58,3 +58,25 @@ func TestStaircaseSums(t *testing.T) {
 		}
 	}
 }
+
+// A bell is the derivative of a tanh, of SwishSign, or a triangle.
+func TestBell(t *testing.T) {
+	tanh, swish, triangle := NewBell(6, 1.5, 0, 0.3, -0.8, true, false), NewBell(5, 5, 2.5, 0, 0, false, false), NewBell(2, 2, 0, 0, 0, false, true)
+	for v := float32(-4); v < 4; v += 0.013 {
+		d := float64(v) - math.Floor(float64(v)) - 0.5
+		th := math.Tanh(3 * d)
+		near := func(what string, got float32, want float64) {
+			if math.Abs(float64(got)-want) > 2e-6*(1+math.Abs(want)) {
+				t.Fatalf("%s at %v: %v, want %v", what, v, got, want)
+			}
+		}
+		height, term := tanh.at(v)
+		near("tanh", height, 1.5*(1-th*th))
+		near("term", term, 0.3*th-0.8*d*(1-th*th))
+		height, _ = swish.at(v)
+		bv := 5 * float64(v)
+		near("swish", height, 5*(2-bv*math.Tanh(bv/2))/(1+math.Cosh(bv)))
+		height, _ = triangle.at(v)
+		near("triangle", height, 2-2*math.Abs(float64(v)))
+	}
+}
