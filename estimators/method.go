@@ -1,10 +1,5 @@
 package estimators
 
-import (
-	"fmt"
-	"slices"
-)
-
 // Method is an estimator that a config can name. Each method registers itself from its own file; schemas, tables in the
 // documentation and error messages come from here.
 type Method struct {
@@ -51,38 +46,15 @@ type Spec struct {
 	Options Options
 }
 
-var methods []Method
+var methods = registry[Method]{kind: "method", name: func(m Method) string { return m.Name }}
 
-// register adds a method; its file calls it for a package variable. It returns the name.
-func register(m Method) string {
-	methods = append(methods, m)
-	return m.Name
-}
+func register(m Method) string { return methods.add(m) }
 
 // Methods returns all methods by name.
-func Methods() []Method {
-	return slices.SortedFunc(slices.Values(methods), func(a, b Method) int { return compareNames(a.Name, b.Name) })
-}
+func Methods() []Method { return methods.sorted() }
 
 // MethodNamed returns the method of that name.
-func MethodNamed(name string) (Method, error) {
-	for _, m := range methods {
-		if m.Name == name {
-			return m, nil
-		}
-	}
-	return Method{}, fmt.Errorf("estimators: no method %q", name)
-}
-
-func compareNames(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
+func MethodNamed(name string) (Method, error) { return methods.named(name) }
 
 // STE is a gradient estimator of a rounding or of a sign: what stands for its derivative, which is 0 almost everywhere.
 type STE interface {
@@ -98,25 +70,12 @@ type STEKind struct {
 	New               func(o Options) (STE, error)
 }
 
-var stes []STEKind
+var stes = registry[STEKind]{kind: "gradient estimator", name: func(k STEKind) string { return k.Name }}
 
-// registerSTE adds an STE; its file calls it for a package variable. It returns the name.
-func registerSTE(k STEKind) string {
-	stes = append(stes, k)
-	return k.Name
-}
+func registerSTE(k STEKind) string { return stes.add(k) }
 
 // STEs returns all gradient estimators by name.
-func STEs() []STEKind {
-	return slices.SortedFunc(slices.Values(stes), func(a, b STEKind) int { return compareNames(a.Name, b.Name) })
-}
+func STEs() []STEKind { return stes.sorted() }
 
 // STENamed returns the gradient estimator of that name.
-func STENamed(name string) (STEKind, error) {
-	for _, k := range stes {
-		if k.Name == name {
-			return k, nil
-		}
-	}
-	return STEKind{}, fmt.Errorf("estimators: no gradient estimator %q", name)
-}
+func STENamed(name string) (STEKind, error) { return stes.named(name) }

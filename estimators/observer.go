@@ -3,7 +3,6 @@ package estimators
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // Observer is a calibration: it looks at batches of x, one after the other, and then tells the range that the levels
@@ -33,30 +32,15 @@ type CalibrationSpec struct {
 	Options   Options
 }
 
-var calibrations []Calibration
+var calibrations = registry[Calibration]{kind: "calibration", name: func(c Calibration) string { return c.Name }}
 
-// registerCalibration adds a calibration; its file calls it for a package variable. It returns the name.
-func registerCalibration(c Calibration) string {
-	calibrations = append(calibrations, c)
-	return c.Name
-}
+func registerCalibration(c Calibration) string { return calibrations.add(c) }
 
 // Calibrations returns all calibrations by name.
-func Calibrations() []Calibration {
-	return slices.SortedFunc(slices.Values(calibrations), func(a, b Calibration) int {
-		return compareNames(a.Name, b.Name)
-	})
-}
+func Calibrations() []Calibration { return calibrations.sorted() }
 
 // CalibrationNamed returns the calibration of that name.
-func CalibrationNamed(name string) (Calibration, error) {
-	for _, c := range calibrations {
-		if c.Name == name {
-			return c, nil
-		}
-	}
-	return Calibration{}, fmt.Errorf("estimators: no calibration %q", name)
-}
+func CalibrationNamed(name string) (Calibration, error) { return calibrations.named(name) }
 
 // check reports a range, a number of scales or an option that a calibration cannot have, and fills in the defaults of
 // the options.

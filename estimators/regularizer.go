@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 )
 
 // Regularizer is a penalty on the weights of a layer.
@@ -33,30 +32,15 @@ type RegularizerKind struct {
 	NewProjector      func(o Options) (Projector, error)
 }
 
-var regularizers []RegularizerKind
+var regularizers = registry[RegularizerKind]{kind: "regularizer", name: func(k RegularizerKind) string { return k.Name }}
 
-// registerRegularizer adds a regularizer; its file calls it for a package variable. It returns the name.
-func registerRegularizer(k RegularizerKind) string {
-	regularizers = append(regularizers, k)
-	return k.Name
-}
+func registerRegularizer(k RegularizerKind) string { return regularizers.add(k) }
 
 // Regularizers returns all regularizers by name.
-func Regularizers() []RegularizerKind {
-	return slices.SortedFunc(slices.Values(regularizers), func(a, b RegularizerKind) int {
-		return compareNames(a.Name, b.Name)
-	})
-}
+func Regularizers() []RegularizerKind { return regularizers.sorted() }
 
 // RegularizerNamed returns the regularizer of that name.
-func RegularizerNamed(name string) (RegularizerKind, error) {
-	for _, k := range regularizers {
-		if k.Name == name {
-			return k, nil
-		}
-	}
-	return RegularizerKind{}, fmt.Errorf("estimators: no regularizer %q", name)
-}
+func RegularizerNamed(name string) (RegularizerKind, error) { return regularizers.named(name) }
 
 // lambda is the option of the penalties' strength.
 var lambda = Option{Name: "lambda", Doc: "factor of the penalty", Default: 1, Max: math.MaxFloat32}

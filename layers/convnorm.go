@@ -78,8 +78,7 @@ func newWeightQuantizer(w *Param, spec configs.TensorSpec) (*Quantizer, error) {
 		channels = shape[len(shape)-1]
 	}
 	q := newQuantizer(w.Name, spec, true, channels)
-	own := spec.STE == configs.STEAuto || spec.STE == "clipped"
-	if own && (spec.Estimator == configs.LSQ || spec.Estimator == configs.Affine) {
+	if ownGradient(spec) && (spec.Estimator == configs.LSQ || spec.Estimator == configs.Affine) {
 		return q, nil
 	}
 	size := shape.TotalSize()

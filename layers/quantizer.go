@@ -45,6 +45,11 @@ func newQuantizer(name string, spec configs.TensorSpec, signed bool, scales int)
 	return q
 }
 
+// ownGradient tells that the gradient is the one that lsq and its like have on the kernels.
+func ownGradient(spec configs.TensorSpec) bool {
+	return spec.STE == configs.STEAuto || spec.STE == "clipped"
+}
+
 // newActivationQuantizer returns the quantizer of a tensor (..., channels).
 func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool, channels int) (*Quantizer, error) {
 	q := newQuantizer(name, spec, signed, 1)
@@ -53,7 +58,7 @@ func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool, c
 	if signed {
 		shift = int(1) << (q.Bits - 1)
 	}
-	own := (spec.STE == configs.STEAuto || spec.STE == "clipped") && !spec.Scheduled() // the kernels have no other gradient
+	own := ownGradient(spec) && !spec.Scheduled()
 	switch {
 	case own && (spec.Estimator == configs.LSQ || spec.Estimator == configs.Affine):
 	case own && !signed && clips[spec.Estimator] != nil:
