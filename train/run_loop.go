@@ -1,0 +1,164 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/qat-go/qat/internal/machine"
+)
+
+// loop runs the steps that are left.
+func (r *run) loop(ctx context.Context) error {
+	t := &r.Config.Train
+	perEpoch := r.loader.Steps()
+	total := t.Epochs * perEpoch
+	if t.MaxSteps > 0 {
+		total = min(total, t.MaxSteps)
+	}
+	every := t.CheckpointEvery.Steps(perEpoch, t.Epochs)
+	r.opt.Progress.Start(r.st.Step, total, perEpoch)
+	if r.st.Step >= total {
+		return nil
+	}
+	s, err := r.newStepper(machine.Options{Profile: r.opt.Profile})
+	if err != nil {
+		return err
+	}
+	if s.teacher != nil {
+		r.opt.Progress.Message("teacher: %s", s.teacher.init)
+	}
+	defer func() { r.timings = s.vm.Timings() }()
+	s.step, s.total, s.freeze = r.st.Step, total, t.BatchNormFreeze.Steps(perEpoch, t.Epochs)
+	for r.st.Step < total {
+		if err := r.epoch(ctx, s, total, every); err != nil {
+			return err
+		}
+	}
+	return r.checkpoint()
+}
+
+// epoch runs the rest of the epoch in progress.
+func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
+	t, perEpoch := &r.Config.Train, r.loader.Steps()
+	epoch := r.st.Step / perEpoch
+	it := r.loader.Epoch(epoch, r.st.Step%perEpoch)
+	defer it.Close()
+	var rate rate
+	start := time.Now() // of the step, waiting for its batch included
+	for b, ok := it.Next(); ok && r.st.Step < total; b, ok = it.Next() {
+		r.sgd.LR = LearningRate(t, r.st.Step, perEpoch)
+		loss, correct, err := s.forwardBackward(b)
+		if err == nil {
+			err = s.update(r.sgd)
+		}
+		if err == nil {
+			err = r.updateAverage(r.st.Step)
+		}
+		if err != nil {
+			return fmt.Errorf("step %d: %w", r.st.Step+1, err)
+		}
+		r.st.Step++
+		r.st.LossSum += loss
+		r.st.PenaltySum += s.penalty
+		r.st.Correct += correct
+		images := b.N
+		r.st.Seen += images
+		it.Release(b)
+		took := time.Since(start)
+		r.st.Seconds += took.Seconds()
+		info := StepInfo{
+			Step: r.st.Step, Epoch: epoch + 1, Loss: loss, LR: r.sgd.LR, Images: images,
+			MeanLoss: r.st.LossSum * float64(t.Batch) / float64(r.st.Seen), Accuracy: float64(r.st.Correct) / float64(r.st.Seen),
+			ImagesPerSecond: rate.add(images, took),
+			Logged:          r.st.Step == 1 || r.st.Step%t.LogEvery == 0 || r.st.Step == total,
+		}
+		if r.Net.Penalized() {
+			penalty := s.penalty
+			info.Penalty = &penalty
+		}
+		if info.Logged {
+			if err := r.metrics.step(info); err != nil {
+				return err
+			}
+		}
+		r.opt.Progress.Step(info)
+		if r.st.Step%perEpoch == 0 || r.st.Step == total {
+			if err := r.endEpoch(ctx, epoch+1, info); err != nil {
+				return err
+			}
+		}
+		if r.st.Step%every == 0 {
+			if err := r.checkpoint(); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			if err := r.checkpoint(); err != nil {
+				return err
+			}
+			return ErrInterrupted
+		}
+		start = time.Now()
+	}
+	return nil
+}
+
+// endEpoch evaluates the network on the validation split.
+func (r *run) endEpoch(ctx context.Context, epoch int, last StepInfo) error {
+	split := r.validation()
+	// An interruption here finishes the evaluation, so that the checkpoint is
+	// that of the whole epoch.
+	m, err := r.evaluated()
+	if err != nil {
+		return err
+	}
+	a, err := m.Simulate(context.WithoutCancel(ctx), split)
+	if err != nil {
+		return err
+	}
+	e := EpochInfo{Epoch: epoch, TrainLoss: last.MeanLoss, TrainTop1: last.Accuracy, Split: split.Name, Top1: a.Top1, Seconds: r.st.Seconds}
+	if r.Net.Penalized() {
+		mean := r.st.PenaltySum * float64(r.Config.Train.Batch) / float64(r.st.Seen)
+		e.Penalty = &mean
+	}
+	r.st.TrainLoss, r.st.LossSum, r.st.PenaltySum, r.st.Correct, r.st.Seen = e.TrainLoss, 0, 0, 0, 0
+	if a.Top1 > r.st.BestTop1 || r.st.BestEpoch == 0 {
+		r.st.BestTop1, r.st.BestEpoch = a.Top1, epoch
+		if err := m.save(r.path(BestFile), nil, r.st); err != nil {
+			return err
+		}
+	}
+	r.opt.Progress.Epoch(e)
+	return r.metrics.epoch(r.st.Step, e)
+}
+
+func (r *run) checkpoint() error {
+	r.st.FloorHits = r.sgd.FloorHits
+	if err := r.metrics.flush(); err != nil {
+		return err
+	}
+	if err := r.save(r.path(CheckpointFile), r.sgd, r.st); err != nil {
+		return fmt.Errorf("cannot save the checkpoint: %w", err)
+	}
+	return nil
+}
+
+// rate is a running mean of the speed over the last steps.
+type rate struct {
+	images  []int
+	seconds []float64
+}
+
+func (r *rate) add(n int, d time.Duration) float64 {
+	r.images, r.seconds = append(r.images, n), append(r.seconds, d.Seconds())
+	if len(r.images) > 20 {
+		r.images, r.seconds = r.images[1:], r.seconds[1:]
+	}
+	images, seconds := 0, 0.0
+	for i := range r.images {
+		images += r.images[i]
+		seconds += r.seconds[i]
+	}
+	return float64(images) / max(seconds, 1e-9)
+}

@@ -1,0 +1,37 @@
+package train
+
+// Progress hears how a run goes on.
+type Progress interface {
+	// Message is a line for the user.
+	Message(format string, args ...any)
+	// Start tells where training begins, in steps, and how far it goes.
+	Start(step, total, stepsPerEpoch int)
+	// Step follows every optimizer step.
+	Step(s StepInfo)
+	// Epoch follows the evaluation after every epoch.
+	Epoch(e EpochInfo)
+}
+
+// StepInfo is what a training step tells.
+type StepInfo struct {
+	Step, Epoch     int // from 1
+	Loss            float64
+	Penalty         *float64 // of the regularizers, not in Loss; nil without any
+	MeanLoss        float64  // over the epoch so far
+	Accuracy        float64  // of the training pictures of the epoch so far
+	LR              float64
+	ImagesPerSecond float64 // over the last steps
+	Images          int
+	Logged          bool // the step is in metrics.jsonl
+}
+
+// EpochInfo is what an epoch tells.
+type EpochInfo struct {
+	Epoch     int
+	TrainLoss float64
+	TrainTop1 float64
+	Penalty   *float64 // mean over the epoch; nil without regularizers
+	Split     string   // that Top1 is measured on
+	Top1      float64
+	Seconds   float64
+}
