@@ -31,11 +31,16 @@ func (l *lowering) integral(layer string, qs ...*Quantizer) error {
 		if q == nil {
 			return &NotIntegerError{layer, "a part of it is left in floating point (fp)"}
 		}
-		if q.method != nil && (q.ZeroPoint != nil || !q.integral(false)) {
-			return &NotIntegerError{layer, "the levels of " + q.Name + " (" + string(q.Estimator) + ") have no integer form yet"}
+		if !q.integral(false) || q.ZeroPoint != nil && !q.even() {
+			return &NotIntegerError{layer, "the levels of " + q.Name + " (" + string(q.Estimator) + ") are not a scale times integers"}
 		}
 		if !q.Calibrated() {
 			return &NotIntegerError{layer, "quantizer " + q.Name + " has no scale yet; train or calibrate first"}
+		}
+		if q.method != nil && q.ZeroPoint != nil {
+			if err := q.measure(nil); err != nil {
+				return l.fail(layer, err)
+			}
 		}
 	}
 	return nil
@@ -44,7 +49,7 @@ func (l *lowering) integral(layer string, qs ...*Quantizer) error {
 // tensor adds the tensor that q describes.
 func (l *lowering) tensor(q *Quantizer, h, w, c int) int {
 	l.net.Tensors = append(l.net.Tensors, integer.Tensor{
-		Name: q.Name, H: h, W: w, C: c, Bits: q.Bits, Signed: q.Signed, Narrow: q.Narrow, Scale: q.Scale.Data()[0], ZeroPoint: q.zeroPoint(),
+		Name: q.Name, H: h, W: w, C: c, Bits: q.Bits, Signed: q.centred(), Narrow: q.Narrow, Scale: q.Scale.Data()[0], ZeroPoint: q.zeroPoint(),
 	})
 	return len(l.net.Tensors) - 1
 }

@@ -23,6 +23,10 @@ func TestIntegerNetworkAgreesWithSimulation(t *testing.T) {
 		{"quant.weights.granularity=per_channel"},
 		{"quant.weights.narrow=true", "quant.activations.narrow=true", "quant.residual=3"},
 		{"quant.activations.estimator=affine"},
+		{"quant.activations={estimator: lsq_plus, bits: 4, options: {zero_point: 1}}", "quant.layers[conv1|linear]={activations: {estimator: lsq, options: {}}}"},
+		{"quant.activations={estimator: dsq, bits: 3, options: {zero_point: 1}}", "quant.layers[conv1|linear]={activations: {estimator: lsq, options: {}}}"},
+		{"quant.activations={estimator: lsq, bits: 4, ste: ewgs, signed: true}"},
+		{"quant.activations={estimator: stochastic, bits: 4}"},
 		{"quant.first_last=same", "quant.residual=4"},
 	} {
 		net := calibrated(t, "resnet20_w4a4", overrides...)

@@ -27,6 +27,8 @@ func (q *Quantizer) Quantize(c *Context, v Value) Value {
 	if q.method != nil {
 		stepped := !c.parts && q.method.stepped() != nil
 		switch {
+		case v.sum != nil && v.float == nil && q.even():
+			return v.sum.codes(c, q, relu)
 		case stepped && c.Train && v.norm != nil && v.float == nil && q.method.updates == nil:
 			return q.normStaircase(c, v.norm, relu)
 		case stepped:

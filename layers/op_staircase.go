@@ -21,18 +21,38 @@ func (m *method) stepped() estimators.Stepped {
 	if _, random := est.(estimators.Random); err != nil || !ok || random {
 		return nil
 	}
-	var ones estimators.Params // whether it is one does not depend on the values
-	for _, p := range m.learned {
-		v := make([]float32, len(p.Data()))
-		for i := range v {
-			v[i] = 1
-		}
-		ones = append(ones, v)
-	}
-	if _, ok, err := s.Staircase(ones); err != nil || !ok {
+	if _, ok, err := s.Staircase(m.anyParams()); err != nil || !ok {
 		return nil
 	}
 	return s
+}
+
+// anyParams are values of the learned parameters for questions whose answer does not depend on them.
+func (m *method) anyParams() (p estimators.Params) {
+	for i, l := range m.learned {
+		v := make([]float32, len(l.Data()))
+		for j := range v {
+			v[j] = float32(i + 1)
+		}
+		p = append(p, v)
+	}
+	return p
+}
+
+// even tells that the codes are what an integer network has: y = s*(code - zero_point) with the s that x is divided by,
+// and a code for each x, rounded to nearest where nothing is trained.
+func (q *Quantizer) even() bool {
+	m := q.method
+	if m == nil {
+		return true
+	}
+	est, err := m.estimator(false, 0)
+	s, ok := est.(estimators.Stepped)
+	if err != nil || !ok || !m.integral(false) || q.Narrow {
+		return false
+	}
+	levels, ok, err := s.Staircase(m.anyParams())
+	return err == nil && ok && levels.S == levels.Step && levels.B == 0 && levels.Offset == 0 && levels.Levels == nil
 }
 
 // staircase returns the quantizer of z*a + b as kernels take it, and moves b by its offset. relu tells that max(x, 0) is

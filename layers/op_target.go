@@ -26,8 +26,10 @@ type integerSum struct {
 // bounds returns the smallest and the largest code, of max(x, 0) if relu.
 func (q *Quantizer) bounds(relu bool) (lo, hi uint8) {
 	z := 0
-	if q.Signed {
+	if q.centred() {
 		z = int(q.zeroPoint())
+	} else if q.Signed {
+		z = -q.Qn()
 	}
 	lo, hi = uint8(z+q.Qn()), uint8(z+q.Qp())
 	if relu {
@@ -35,6 +37,10 @@ func (q *Quantizer) bounds(relu bool) (lo, hi uint8) {
 	}
 	return lo, hi
 }
+
+// centred tells that real zero has the code in the middle of a signed range. LSQ+ may have it elsewhere: as an unsigned
+// range has.
+func (q *Quantizer) centred() bool { return q.Signed && int(q.zeroPoint()) == 1<<(q.Bits-1) }
 
 // largest returns the largest code.
 func (q *Quantizer) largest() uint8 {
@@ -59,6 +65,11 @@ func (i *integerSum) codes(c *Context, q *Quantizer, relu bool) Value {
 			return graph.Loop{Body: l, Before: func() error {
 				if err := q.ready(c, k, relu, nil); err != nil {
 					return err
+				}
+				if q.method != nil {
+					if err := q.measure(nil); err != nil {
+						return err
+					}
 				}
 				f := i.norm.Fold(i.qx, i.qw)
 				for j, s := range f.Scale {
