@@ -41,6 +41,7 @@ func TestEmbedded(t *testing.T) {
 		"resnet20_stochastic_w4a4": {4, 4, 8, 8},
 		"resnet20_ttq":             {2, FP, FP, FP},
 		"resnet20_twn":             {2, FP, FP, FP},
+		"resnet20_w1a1":            {1, 1, 8, 8},
 		"resnet20_w2a2":            {2, 2, 8, 8},
 		"resnet20_w4a4":            {4, 4, 8, 8},
 		"resnet20_w8a8":            {8, 8, 8, 8},

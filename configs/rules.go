@@ -103,7 +103,11 @@ var tensorRules = []tensorRule{
 }
 
 func oneBitNeedsBinary(s TensorSpec, weights bool) string {
-	if s.Bits == 1 && (s.Estimator == LSQ || s.Estimator == Affine && weights) {
+	unsigned := !weights && s.Signed == SignedFalse
+	if s.Bits == 1 && (s.Estimator == LSQ && !unsigned || s.Estimator == Affine && weights) {
+		if !weights {
+			return "bits: 1 with estimator lsq: the only signed levels are -1 and 0; set signed: false for the levels 0 and 1, or a binary method such as sign"
+		}
 		return fmt.Sprintf("bits: 1 with estimator %s: the only signed levels are -1 and 0; set a binary method such as bwn, xnor or bnn", s.Estimator)
 	}
 	return ""
