@@ -15,7 +15,7 @@ const maxShift = 62
 //
 //	M*2^-e,  e = the largest integer up to 62 with |m|*2^e < 2^31,  M = roundHalfEven(m*2^e)
 //
-// so that M*2^-e is m itself, unless |m| < 2^-31, where it rounds every sum to nearly 0.
+// so that M*2^-e is m itself, unless |m| < 2^-39, where no sum can reach half a code.
 // Targets differ where float32 rounds a product across the middle between two codes.
 // |m| >= 2^30 is an error.
 func (n *Network) Dyadic() (*dyadic.Program, error) {
