@@ -25,16 +25,16 @@ func (a *AveragePool) Inputs() []int { return []int{a.In} }
 func (a *AveragePool) prepare(p *Program, b *Buffers) kernels.Loop {
 	in, out := p.Tensors[a.In], p.Tensors[a.Out]
 	src, dst := b.Codes[a.In], b.Codes[a.Out]
-	result := newSpan(out.ZeroPoint, a.Lo, a.Hi)
+	m, shift := split([]Multiplier{a.Multiplier})
 	offset := int32(in.H*in.W) * int32(in.ZeroPoint)
 	sums := kernels.Pictures[int32]{Data: make([]int32, b.Workers*in.C), Each: in.C, Local: true}
 	return each(func(s *kernels.Scratch, i int) {
-		acc, to := sums.At(s, i), dst.At(s, i)
-		clear(acc)
-		SumPixels(acc, src.At(s, i))
-		for c, v := range acc {
-			to[c] = result.code(Round(int64(v-offset)*int64(a.Multiplier.M), a.Multiplier.Shift))
+		acc := sums.At(s, i)
+		for c := range acc {
+			acc[c] = -offset
 		}
+		SumPixels(acc, src.At(s, i))
+		kernels.RequantizeShift(dst.At(s, i), acc, m, shift, out.ZeroPoint, a.Lo, a.Hi)
 	})
 }
 

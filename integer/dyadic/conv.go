@@ -29,8 +29,11 @@ func (c *Conv) prepare(p *Program, b *Buffers) kernels.Loop {
 	in, out := p.Tensors[c.In], p.Tensors[c.Out]
 	g := kernels.Conv{N: 1, H: in.H, W: in.W, Cin: in.C, Cout: out.C, K: c.K, Stride: c.Stride, Pad: c.Pad}
 	dst := b.Codes[c.Out]
+	m, shift := split(c.Multipliers)
 	return &kernels.IntForward{
 		Weights: kernels.PackIntWeights(nil, g, c.Weights, in.Largest), Codes: b.Codes[c.In], ZeroPoint: in.ZeroPoint, Bias: c.Bias,
-		Sums: func(s *kernels.Scratch, n int, acc []int32) { c.Requantize(dst.At(s, n), acc, out.ZeroPoint) },
+		Sums: func(s *kernels.Scratch, n int, acc []int32) {
+			kernels.RequantizeShift(dst.At(s, n), acc, m, shift, out.ZeroPoint, c.Lo, c.Hi)
+		},
 	}
 }

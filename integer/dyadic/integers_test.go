@@ -2,6 +2,7 @@ package dyadic
 
 import (
 	"go/ast"
+	"go/build"
 	"go/importer"
 	"go/parser"
 	"go/token"
@@ -119,6 +120,37 @@ func TestIntegersOnly(t *testing.T) {
 		if path := realField(reflect.TypeOf(v)); path != "" {
 			t.Errorf("%T%s holds floating-point numbers", v, path)
 		}
+	}
+}
+
+// What the kernels do with sums, products and shifts has none either. The sums
+// themselves come from kernels.IntForward, whose products are of bytes or words.
+func TestKernelsOfIntegers(t *testing.T) {
+	dir := filepath.Join("..", "..", "internal", "kernels")
+	p, err := build.ImportDir(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all, shifts []*ast.File
+	for _, name := range p.GoFiles {
+		f, err := parser.ParseFile(fset, filepath.Join(dir, name), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, f)
+		if strings.HasPrefix(name, "shift") {
+			shifts = append(shifts, f)
+		}
+	}
+	if len(shifts) != 2 {
+		t.Fatalf("%d files of shifts, want 2: shift.go and that of the processor", len(shifts))
+	}
+	info := typed(t, all)
+	for _, r := range reals(shifts, info) {
+		t.Errorf("floating point at %s", r)
+	}
+	if len(reals(all, info)) == 0 {
+		t.Error("no floating point in all the kernels; is the test blind?")
 	}
 }
 

@@ -30,7 +30,7 @@ func (l *Linear) prepare(p *Program, b *Buffers) kernels.Loop {
 		logits := dst.At(s, i)
 		Sums(logits, src.At(s, i), zeroPoint, l.Weights, l.Bias)
 		for o, m := range l.Multipliers {
-			logits[o] = int32(Round(int64(logits[o])*int64(m.M), m.Shift))
+			logits[o] = int32(kernels.RoundShift(int64(logits[o])*int64(m.M), int32(m.Shift)))
 		}
 	})
 }

@@ -29,6 +29,7 @@ func main() {
 		s.winograd()
 		s.sgd()
 		s.staircase()
+		s.shifts()
 		s.mapBytes()
 		s.peak()
 	}
