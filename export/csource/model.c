@@ -174,24 +174,12 @@ int qat_run(const uint8_t *pixels, int32_t logits[QAT_CLASSES])
         const struct qat_layer *l = &qat_layers[i];
 
         switch (l->kind) {
-        case QAT_CONV:
-            conv(l, &t[l->in], &t[l->out]);
-            break;
-        case QAT_REQUANTIZE:
-            requantize(l, &t[l->in], &t[l->out]);
-            break;
-        case QAT_ADD:
-            add(l, &t[l->in], &t[l->in2], &t[l->out]);
-            break;
-        case QAT_SHORTCUT:
-            shortcut(l, &t[l->in], &t[l->out]);
-            break;
-        case QAT_AVERAGE_POOL:
-            average_pool(l, &t[l->in], &t[l->out]);
-            break;
-        default: /* QAT_LINEAR, the last */
-            linear(l, &t[l->in], logits);
-            break;
+        case QAT_CONV: conv(l, &t[l->in], &t[l->out]); break;
+        case QAT_REQUANTIZE: requantize(l, &t[l->in], &t[l->out]); break;
+        case QAT_ADD: add(l, &t[l->in], &t[l->in2], &t[l->out]); break;
+        case QAT_SHORTCUT: shortcut(l, &t[l->in], &t[l->out]); break;
+        case QAT_AVERAGE_POOL: average_pool(l, &t[l->in], &t[l->out]); break;
+        default: linear(l, &t[l->in], logits); break; /* QAT_LINEAR, the last */
         }
     }
     for (i = 1; i < QAT_CLASSES; i++)
