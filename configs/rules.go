@@ -25,6 +25,7 @@ var crossRules = append([]crossRule{
 	{[]string{"quant.activations.estimator", "quant.activations.bits", "model.block"}, signsNeedBothSigns},
 	{[]string{"quant.bias_correction", "train.epochs"}, biasCorrectionWithoutTraining},
 	{[]string{"train.batch_norm_freeze", "train.epochs"}, freezeNeedsTraining},
+	{[]string{"export.formats", "export.target"}, cNeedsDyadic},
 }, regularizerRules()...)
 
 func nesterovNeedsMomentum(c *Config) string {
@@ -86,6 +87,13 @@ func residualFollowsFloat(c *Config) string {
 func distillationNeedsTeacher(c *Config) string {
 	if d := c.Quant.Distillation; !d.On() && (d.Temperature != 4 || d.Weight != 0.5) {
 		return "quant.distillation has no effect without a teacher; set quant.distillation.teacher, such as embedded:resnet20_cifar10, or remove the rest"
+	}
+	return ""
+}
+
+func cNeedsDyadic(c *Config) string {
+	if e := c.Export; slices.Contains(e.Formats, C) && e.Target != Dyadic {
+		return fmt.Sprintf("export.formats: c computes in integers only, while export.target is %s; set export.target: dyadic", e.Target)
 	}
 	return ""
 }

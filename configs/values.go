@@ -64,8 +64,11 @@ const (
 	CalibrateMinMax Calibration = "min_max"
 
 	Safetensors Format = "safetensors"
+	NPZ         Format = "npz" // NumPy's archive of arrays
+	C           Format = "c"   // C99 source; integers only
 
-	Float32 Target = "float32"
+	Float32 Target = "float32" // onnxruntime's arithmetic
+	Dyadic  Target = "dyadic"  // integers only, Jacob et al. 2018, https://arxiv.org/abs/1712.05877
 )
 
 // Values of Model.Init and Distillation.Teacher that are not paths.

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -14,73 +15,78 @@ func decode(f *safetensors.File) (*integer.Network, error) {
 		return nil, fmt.Errorf("metadata %q is %q, want %q: this is not an integer network", formatKey, got, formatName)
 	}
 	if got := f.Metadata[versionKey]; got != version {
-		return nil, fmt.Errorf("the file has version %q, this program reads version %s", got, version)
+		return nil, fmt.Errorf("the file has version %q, this program reads version %s; export the network again with this program", got, version)
 	}
-	m, err := parseManifest(f.Metadata[manifestKey])
+	d, text, err := newDecoder(f)
 	if err != nil {
 		return nil, err
 	}
-	if m.Target != target {
-		return nil, fmt.Errorf("target %q, want %q", m.Target, target)
-	}
-	d := &decoder{unused: make(map[string]safetensors.Tensor, len(f.Tensors)), net: &integer.Network{Name: m.Name, Classes: m.Classes}}
-	if len(m.Classes) == 0 {
-		d.net.Classes = nil // an empty list says the same
-	}
-	for _, t := range f.Tensors {
-		d.unused[t.Name] = t
-	}
-	if err := d.normalization(m); err != nil {
+	m, err := parseManifest(text)
+	if err != nil {
 		return nil, err
 	}
-	for i, e := range m.Tensors {
-		t, err := tensor(e)
-		if err != nil {
-			return nil, fmt.Errorf("tensor %d (%s): %w", i, e.Name, err)
-		}
-		d.net.Tensors = append(d.net.Tensors, t)
+	if d.net, err = header(m); err != nil {
+		return nil, err
 	}
-	for i := range m.Layers {
-		l, err := d.layer(&m.Layers[i])
+	for _, r := range m.Layers {
+		l, err := d.layer(&r)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", m.Layers[i].Name, err)
+			return nil, fmt.Errorf("%s: %w", r.Name, err)
 		}
 		d.net.Layers = append(d.net.Layers, l)
 	}
-	for name := range d.unused {
-		return nil, fmt.Errorf("no layer uses tensor %q", name)
+	if len(d.weights)+len(d.biases)+len(d.scales) > 0 {
+		return nil, fmt.Errorf("no layer uses the last %d bytes of weights, %d bytes of biases and %d scales", len(d.weights), len(d.biases), len(d.scales))
 	}
 	return d.net, d.net.Check()
 }
 
+// decoder holds what no layer has taken yet: each byte belongs to one layer, so the
+// network takes no more memory than the file gives.
 type decoder struct {
-	net *integer.Network
-	// unused are the file's tensors that no layer has taken: each belongs to
-	// one layer, so the network takes no more memory than the file gives.
-	unused map[string]safetensors.Tensor
+	net             *integer.Network
+	weights, biases []byte
+	scales          []float32
 }
 
-// float32Of converts a number of the manifest, which must lose nothing.
-func float32Of(v float64) (float32, error) {
-	if f := float32(v); float64(f) == v {
-		return f, nil
+// newDecoder takes the tensors of a file, and returns the manifest's text.
+func newDecoder(f *safetensors.File) (*decoder, []byte, error) {
+	d, text := &decoder{}, []byte(nil)
+	if len(f.Tensors) != 4 {
+		return nil, nil, fmt.Errorf("%d tensors, want %s, %s, %s and %s", len(f.Tensors), weightsName, biasesName, scalesName, manifestName)
 	}
-	return 0, fmt.Errorf("%v is not a float32", v)
-}
-
-func (d *decoder) normalization(m *manifest) (err error) {
-	if len(m.Mean) != 3 || len(m.Std) != 3 {
-		return fmt.Errorf("%d means and %d standard deviations, want 3 of each", len(m.Mean), len(m.Std))
-	}
-	for c := range 3 {
-		if d.net.Mean[c], err = float32Of(m.Mean[c]); err == nil {
-			d.net.Std[c], err = float32Of(m.Std[c])
-		}
+	for name, to := range map[string]*[]byte{weightsName: &d.weights, biasesName: &d.biases, manifestName: &text} {
+		t, err := f.Get(name)
 		if err != nil {
-			return fmt.Errorf("normalization of channel %d: %w", c, err)
+			return nil, nil, err
 		}
+		if t.Dtype != safetensors.U8 {
+			return nil, nil, fmt.Errorf("tensor %q has dtype %s, want %s", name, t.Dtype, safetensors.U8)
+		}
+		*to = t.Data
 	}
-	return checkNormalization(d.net)
+	var err error
+	d.scales, err = f.Float32s(scalesName)
+	return d, text, err
+}
+
+// header is the network without layers.
+func header(m *manifest) (*integer.Network, error) {
+	target, err := integer.ParseTarget(m.Target)
+	if err != nil {
+		return nil, err
+	}
+	net := &integer.Network{Name: m.Name, Target: target}
+	if len(m.Classes) > 0 {
+		net.Classes = m.Classes
+	}
+	if copy(net.Mean[:], m.Mean) != 3 || copy(net.Std[:], m.Std) != 3 || len(m.Mean)+len(m.Std) != 6 {
+		return nil, fmt.Errorf("%d means and %d standard deviations, want 3 of each", len(m.Mean), len(m.Std))
+	}
+	for _, t := range m.Tensors {
+		net.Tensors = append(net.Tensors, t.Tensor)
+	}
+	return net, checkNormalization(net)
 }
 
 func checkNormalization(net *integer.Network) error {
@@ -93,141 +99,102 @@ func checkNormalization(net *integer.Network) error {
 	return nil
 }
 
-func tensor(e tensorEntry) (integer.Tensor, error) {
-	scale, err := float32Of(e.Scale)
-	return integer.Tensor{Name: e.Name, H: e.Shape[0], W: e.Shape[1], C: e.Shape[2], Bits: e.Bits, Signed: e.Signed, Narrow: e.Narrow,
-		Scale: scale, ZeroPoint: e.ZeroPoint}, err
-}
-
 // layer rebuilds a layer; Check will judge it.
-func (d *decoder) layer(e *layerEntry) (integer.Layer, error) {
-	x := e.Inputs[0]
-	switch e.Kind {
+func (d *decoder) layer(r *layerRow) (integer.Layer, error) {
+	switch r.Kind {
 	case "conv":
-		return d.conv(e)
+		return d.conv(r)
 	case "requantize":
-		lo, hi, err := clamp(e)
-		return &integer.Requantize{Name: e.Name, In: x, Out: e.Output, Lo: lo, Hi: hi}, err
+		return &integer.Requantize{Name: r.Name, In: r.In, Out: r.Out, Lo: r.Lo, Hi: r.Hi}, nil
 	case "add":
-		lo, hi, err := clamp(e)
-		return &integer.Add{Name: e.Name, A: x, B: e.Inputs[1], Out: e.Output, Lo: lo, Hi: hi}, err
+		return &integer.Add{Name: r.Name, A: r.In, B: r.B, Out: r.Out, Lo: r.Lo, Hi: r.Hi}, nil
 	case "shortcut":
-		return &integer.Shortcut{Name: e.Name, In: x, Out: e.Output, Stride: e.Stride}, nil
+		return &integer.Shortcut{Name: r.Name, In: r.In, Out: r.Out, Stride: r.Stride}, nil
 	case "average_pool":
-		m, err := take(d, e.Multiplier, 1, (*safetensors.File).Float32s)
-		if err != nil {
-			return nil, err
-		}
-		return &integer.AveragePool{Name: e.Name, In: x, Out: e.Output, Multiplier: m[0]}, nil
-	default: // linear: layerEntry knows no other kind
-		return d.linear(e)
+		return &integer.AveragePool{Name: r.Name, In: r.In, Out: r.Out}, nil
+	default: // linear: layerRow knows no other kind
+		return d.linear(r)
 	}
 }
 
-func clamp(e *layerEntry) (lo, hi uint8, err error) {
-	if len(e.Clamp) != 2 || min(e.Clamp[0], e.Clamp[1]) < 0 || max(e.Clamp[0], e.Clamp[1]) > 255 {
-		return 0, 0, fmt.Errorf("clamp %v, want two codes from 0 to 255", e.Clamp)
+func (d *decoder) tensor(t int) (integer.Tensor, error) {
+	if t < 0 || t >= len(d.net.Tensors) {
+		return integer.Tensor{}, fmt.Errorf("tensor %d, want 0 to %d", t, len(d.net.Tensors)-1)
 	}
-	return uint8(e.Clamp[0]), uint8(e.Clamp[1]), nil
+	return d.net.Tensors[t], nil
 }
 
-func (d *decoder) conv(e *layerEntry) (_ integer.Layer, err error) {
-	c := &integer.Conv{Name: e.Name, In: e.Inputs[0], Out: e.Output, Stride: e.Stride}
-	if e.Padding == nil {
-		return nil, fmt.Errorf("padding is missing")
-	}
-	c.Pad = *e.Padding
-	if c.Lo, c.Hi, err = clamp(e); err != nil {
+func (d *decoder) conv(r *layerRow) (integer.Layer, error) {
+	in, err := d.tensor(r.In)
+	if err != nil {
 		return nil, err
 	}
-	if c.Weights, c.Bias, c.Scale, err = d.weighted(e); err != nil {
+	out, err := d.tensor(r.Out)
+	if err != nil {
 		return nil, err
 	}
-	if c.K = e.Weight.Shape[2]; c.K != e.Weight.Shape[3] {
-		return nil, fmt.Errorf("a kernel of %dx%d, want a square one", c.K, e.Weight.Shape[3])
-	}
-	c.WeightBits = e.Weight.Bits
-	c.Multiplier, err = take(d, e.Multiplier, len(c.Bias), (*safetensors.File).Float32s)
+	c := &integer.Conv{Name: r.Name, In: r.In, Out: r.Out, K: r.Kernel, Stride: r.Stride, Pad: r.Padding, Lo: r.Lo, Hi: r.Hi}
+	c.WeightBits, _ = r.Weights.bits()
+	c.Weights, c.Bias, c.Scale, err = d.weighted(r, out.C, in.C, r.Kernel, r.Kernel)
 	return c, err
 }
 
-func (d *decoder) linear(e *layerEntry) (_ integer.Layer, err error) {
-	if e.Output != -1 {
-		return nil, fmt.Errorf("output %d, want -1: the logits", e.Output)
-	}
-	l := &integer.Linear{Name: e.Name, In: e.Inputs[0]}
-	if l.Weights, l.Bias, l.Scale, err = d.weighted(e); err != nil {
-		return nil, err
-	}
-	if in, s := d.net.Tensors[l.In], e.Weight.Shape; in.H != s[2] || in.W != s[3] {
-		return nil, fmt.Errorf("weights of shape %v for an input of (%d,%d,%d)", s, in.H, in.W, in.C)
-	}
-	l.Out, l.WeightBits = len(l.Bias), e.Weight.Bits
-	return l, nil
-}
-
-// weighted takes the weights of shape (out, in, a, b) and what comes one an
-// output. It returns the weights as (a, b, in, out).
-func (d *decoder) weighted(e *layerEntry) (w []int8, bias []int32, scale []float32, err error) {
-	if e.Weight == nil || len(e.Weight.Shape) != 4 {
-		return nil, nil, nil, fmt.Errorf("weights with a shape of four sizes are missing")
-	}
-	s, x := e.Weight.Shape, e.Inputs[0]
-	if x < 0 || x >= len(d.net.Tensors) || d.net.Tensors[x].C != s[1] {
-		return nil, nil, nil, fmt.Errorf("weights of shape %v need an input of %d channels, which tensor %d is not", s, s[1], x)
-	}
-	if w, err = d.weights(e.Weight); err != nil {
-		return nil, nil, nil, err
-	}
-	if bias, err = take(d, e.Bias, s[0], (*safetensors.File).Int32s); err != nil {
-		return nil, nil, nil, err
-	}
-	scale, err = take(d, e.Scale, s[0], (*safetensors.File).Float32s)
-	return transpose(w, s[0], s[1], s[2]*s[3]), bias, scale, err
-}
-
-// weights unpacks a tensor.
-func (d *decoder) weights(e *weightEntry) ([]int8, error) {
-	t, err := d.tensor(e.Tensor)
+func (d *decoder) linear(r *layerRow) (integer.Layer, error) {
+	in, err := d.tensor(r.In)
 	if err != nil {
 		return nil, err
 	}
-	if t.Dtype != safetensors.U8 || e.Bits < 1 || e.Bits > 8 {
-		return nil, fmt.Errorf("tensor %q has dtype %s and fields of %d bits, want %s and 1 to 8", e.Tensor, t.Dtype, e.Bits, safetensors.U8)
+	l := &integer.Linear{Name: r.Name, In: r.In, Out: r.Classes}
+	l.WeightBits, _ = r.Weights.bits()
+	l.Weights, l.Bias, l.Scale, err = d.weighted(r, r.Classes, in.C, in.H, in.W)
+	return l, err
+}
+
+// weighted takes weights of shape (out, in, height, width), and the biases and scales
+// of the outputs. It returns the weights as (height, width, in, out).
+func (d *decoder) weighted(r *layerRow, shape ...int) (w []int8, bias []int32, scale []float32, err error) {
+	_, field := r.Weights.bits()
+	if field == 0 {
+		return nil, nil, nil, fmt.Errorf("weights %q, want int1 to int8 or %s", r.Weights, signs)
+	}
+	if r.BiasBits < 1 || r.BiasBits > 32 {
+		return nil, nil, nil, fmt.Errorf("biases of %d bits, want 1 to 32", r.BiasBits)
 	}
 	n := 1
-	for _, size := range e.Shape {
-		if size < 1 || size > len(t.Data)*8/n {
-			return nil, fmt.Errorf("tensor %q has %d bytes, which do not hold shape %v", e.Tensor, len(t.Data), e.Shape)
+	for _, size := range shape {
+		if size < 1 || size > len(d.weights)*8/field/n {
+			return nil, nil, nil, fmt.Errorf("%d bytes of weights are left, which do not hold shape %v of %d bits", len(d.weights), shape, field)
 		}
 		n *= size
 	}
-	w, err := unpack(t.Data, n, e.Bits)
-	if err != nil {
-		return nil, fmt.Errorf("tensor %q: %w", e.Tensor, err)
+	data, err := take(&d.weights, packedLen(n, field))
+	if err == nil {
+		w, err = r.Weights.unpack(data, n)
 	}
-	return w, nil
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("weights: %w", err)
+	}
+	if shape[0] > len(d.scales) {
+		return nil, nil, nil, fmt.Errorf("%d scales are left, want %d", len(d.scales), shape[0])
+	}
+	scale, d.scales = d.scales[:shape[0]:shape[0]], d.scales[shape[0]:]
+	if data, err = take(&d.biases, packedLen(shape[0], r.BiasBits)); err == nil {
+		bias, err = unpack[int32](data, shape[0], r.BiasBits)
+	}
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("biases: %w", err)
+	}
+	return transpose(w, shape[0], shape[1], shape[2]*shape[3]), bias, scale, nil
 }
 
-// tensor takes a tensor of the file; no other layer can have it then.
-func (d *decoder) tensor(name string) (safetensors.Tensor, error) {
-	t, ok := d.unused[name]
-	if !ok {
-		return t, fmt.Errorf("tensor %q is not in the file, or another layer uses it", name)
-	}
-	delete(d.unused, name)
-	return t, nil
-}
+var errShort = errors.New("the data is too short")
 
-// take reads the n values of a tensor.
-func take[T any](d *decoder, name string, n int, read func(*safetensors.File, string) ([]T, error)) ([]T, error) {
-	t, err := d.tensor(name)
-	if err != nil {
-		return nil, err
+// take cuts n bytes off the front of data.
+func take(data *[]byte, n int) ([]byte, error) {
+	if n > len(*data) {
+		return nil, errShort
 	}
-	values, err := read(&safetensors.File{Tensors: []safetensors.Tensor{t}}, name)
-	if err == nil && len(values) != n {
-		err = fmt.Errorf("tensor %q has %d values, want %d", name, len(values), n)
-	}
-	return values, err
+	front := (*data)[:n:n]
+	*data = (*data)[n:]
+	return front, nil
 }

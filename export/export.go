@@ -1,43 +1,102 @@
-// Package export writes integer networks in formats that other programs load.
+// Package export writes integer networks in formats that other programs load, and
+// reads safetensors back.
 package export
 
 import (
 	"fmt"
+	"io"
+	"slices"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
-// Extension returns the file name extension of a format, without the dot.
-func Extension(format configs.Format) string { return string(format) }
+// format is one of the formats that networks are written in.
+type format struct {
+	name      configs.Format
+	extension string           // of the file's name, without the dot
+	targets   []integer.Target // whose arithmetic the format can express
+	write     func(path string, net *integer.Network) error
+	// files lists what write leaves; nil is path alone.
+	files func(path string) []string
+}
 
-// Write checks the network and writes it to path, whole or not at all. The same
-// network gives the same bytes.
-func Write(path string, format configs.Format, net *integer.Network) error {
-	if format != configs.Safetensors {
-		return fmt.Errorf("export: %s: format %q is not available; want %q", path, format, configs.Safetensors)
+// formats has a line for each format; each is in a file of its own.
+var formats = []*format{
+	&safetensorsFormat,
+	&npzFormat,
+	&cFormat,
+}
+
+var anyTarget = []integer.Target{integer.Float32, integer.Dyadic}
+
+// Formats lists the formats that Write writes.
+func Formats() []configs.Format {
+	names := make([]configs.Format, len(formats))
+	for i, f := range formats {
+		names[i] = f.name
 	}
-	f, err := encode(net)
+	return names
+}
+
+func find(name configs.Format) (*format, error) {
+	for _, f := range formats {
+		if f.name == name {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("format %q is not available; want one of %q", name, Formats())
+}
+
+// Extension returns the file name extension of a format, without the dot.
+func Extension(name configs.Format) string {
+	if f, err := find(name); err == nil {
+		return f.extension
+	}
+	return string(name)
+}
+
+// Files returns the files that Write makes of path.
+func Files(path string, name configs.Format) []string {
+	if f, err := find(name); err == nil && f.files != nil {
+		return f.files(path)
+	}
+	return []string{path}
+}
+
+// Write checks the network and writes it to path, each file whole or not at all. The
+// same network gives the same bytes.
+func Write(path string, name configs.Format, net *integer.Network) error {
+	f, err := find(name)
+	if err == nil {
+		err = check(f, net)
+	}
+	if err == nil {
+		err = f.write(path, net)
+	}
 	if err != nil {
 		return fmt.Errorf("export: %s: %w", path, err)
-	}
-	if err := safetensors.WriteFile(path, f); err != nil {
-		return fmt.Errorf("export: %w", err)
 	}
 	return nil
 }
 
-// Read reads a network that Write wrote, and checks it. The memory it takes is
-// bounded by the size of the file, whatever is in it.
-func Read(path string) (*integer.Network, error) {
-	f, err := safetensors.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("export: %w", err)
+// check reports what keeps a network from being written in a format.
+func check(f *format, net *integer.Network) error {
+	if err := net.Check(); err != nil {
+		return err
 	}
-	net, err := decode(f)
-	if err != nil {
-		return nil, fmt.Errorf("export: %s: %w", path, err)
+	if !slices.Contains(f.targets, net.Target) {
+		return fmt.Errorf("format %s computes with target %v only, the network has %v; choose it with --target %v (export.target in a config)",
+			f.name, f.targets[0], net.Target, f.targets[0])
 	}
-	return net, nil
+	return checkNormalization(net)
+}
+
+// writeFile writes a file, whole or not at all.
+func writeFile(path string, data []byte) error {
+	return safetensors.WriteAtomic(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
 }

@@ -45,8 +45,9 @@ func logits(t testing.TB, net *integer.Network, x []float32, n int) []float32 {
 
 func TestRoundTrip(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range 40 {
+	for i := range 40 {
 		net := integertest.Random(rng)
+		net.Target = integer.Target(i % 2)
 		path := write(t, net)
 		got, err := Read(path)
 		if err != nil {
@@ -84,37 +85,36 @@ func TestFloatsRoundTrip(t *testing.T) {
 			t.Errorf("%v and %v came back as %v and %v", net.Mean, net.Std, got.Mean, got.Std)
 		}
 	}
-	// Readers that parse to 32 bits and to 64 bits must see the same number.
+	// Readers that parse to 64 bits and round to 32 see the same number.
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 100_000 {
 		f := math.Float32frombits(rng.Uint32())
-		text, err := json.Marshal(float64(f))
+		text, err := json.Marshal(f)
 		if err != nil {
 			continue // NaN or infinite
 		}
-		narrow, err := strconv.ParseFloat(string(text), 32)
-		if err != nil || float32(narrow) != f {
-			t.Fatalf("%s parsed to 32 bits is %g, want %g", text, narrow, f)
-		}
-		if wide, err := strconv.ParseFloat(string(text), 64); err != nil || wide != float64(f) {
+		if wide, err := strconv.ParseFloat(string(text), 64); err != nil || float32(wide) != f {
 			t.Fatalf("%s parsed to 64 bits is %g, want %g", text, wide, f)
 		}
 	}
 }
 
-// The file takes little more than the weights' bits.
+// The file takes little more than weights, biases and scales.
 func TestSize(t *testing.T) {
 	net := integertest.ResNet20(rand.New(rand.NewPCG(1, 2)), 4)
 	info, err := os.Stat(write(t, net))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if size := net.SizeBytes(); info.Size() > size+40_000 {
-		t.Errorf("the file has %d bytes for weights, biases and scales of %d", info.Size(), size)
-	}
 	const weights = 267_264/2 + 432 + 640 // first and last layer have 8 bits
-	if size := net.SizeBytes(); size != weights+8*(16*7+32*6+64*6+10) {
+	size := net.SizeBytes()
+	if size != weights+8*(16*7+32*6+64*6+10) {
 		t.Errorf("SizeBytes is %d", size)
+	}
+	t.Logf("%d bytes: %.2f %% more than weights, biases and scales of %d, %.2f %% more than the weights' %d",
+		info.Size(), 100*(float64(info.Size())/float64(size)-1), size, 100*(float64(info.Size())/weights-1), weights)
+	if limit := size * 103 / 100; info.Size() > limit {
+		t.Errorf("the file has %d bytes, want at most %d: 3 %% more than weights, biases and scales", info.Size(), limit)
 	}
 }
 
@@ -165,7 +165,7 @@ func small() *integer.Network {
 		&integer.Requantize{Name: "requantize", In: 1, Out: 2, Lo: 0, Hi: 15},
 		&integer.Add{Name: "add", A: 1, B: 2, Out: 3, Lo: 0, Hi: 255},
 		&integer.Shortcut{Name: "shortcut", In: 3, Out: 4, Stride: 2},
-		integer.NewAveragePool(n, "pool", 4, 5),
+		&integer.AveragePool{Name: "pool", In: 4, Out: 5},
 		&integer.Linear{Name: "linear", In: 5, Out: 2, Weights: []int8{1, 0, -1, 0, -2, 1, 1, 1}, WeightBits: 2, Scale: []float32{1, 1}, Bias: make([]int32, 2)},
 	}
 	return n

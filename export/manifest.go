@@ -6,102 +6,205 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/qat-go/qat/integer"
 )
 
-// Keys and values of a file's metadata.
+// Keys and values of a file's metadata, and the names of its tensors.
 const (
-	formatKey   = "format"
-	formatName  = "qat.integer"
-	versionKey  = "version"
-	version     = "1"
-	manifestKey = "manifest"
-	target      = "float32"
+	formatKey  = "format"
+	formatName = "qat.integer"
+	versionKey = "version"
+	version    = "2"
+
+	weightsName  = "weights"
+	biasesName   = "biases"
+	scalesName   = "scales"
+	manifestName = "manifest"
 )
 
-// maxManifest bounds the manifest, in bytes, and with it the memory that
-// parsing takes. ResNet-20's has 20 kB.
+// maxManifest bounds the manifest, in bytes, and with it the memory that parsing
+// takes. ResNet-20's has 5 kB.
 const maxManifest = 1 << 20
 
-// arithmetic tells a reader of the file what each kind of layer computes.
-var arithmetic = map[string]string{
-	"rounding":     "round is to the nearest integer, halves to even; acc and sums are exact in int32; every other operation is rounded to float32, and a division is a division, not a product with a reciprocal",
-	"input":        "x = (pixel/255 - mean[c])/std[c]; code = clamp(round(x/scale) + zero_point) to the range of tensor 0",
-	"range":        "unsigned: 0 to 2^bits - 1; signed: zero_point - 2^(bits-1), plus 1 if narrow, to zero_point + 2^(bits-1) - 1",
-	"weight":       "two's complement fields: element i has the bits i*bits to i*bits + bits - 1 of the data, counted from the lowest bit of the first byte; row-major in the shape (out, in, height, width)",
-	"conv":         "acc = bias[c] + sum (code - zero_point)*weight; code = clamp(round(float32(acc)*multiplier[c]) + zero_point_out) to clamp; padding is zero_point",
-	"requantize":   "code = clamp(round((code - zero_point)*scale/scale_out) + zero_point_out) to clamp",
-	"add":          "code = clamp(round((a - zero_point_a)*(scale_a/scale_out) + (b - zero_point_b)*(scale_b/scale_out)) + zero_point_out) to clamp",
-	"shortcut":     "every stride-th pixel; (channels_out - channels_in)/2 channels of zero_point_out, rounded down, before the channels of the input, and the rest after",
-	"average_pool": "code = clamp(round(float32(sum over pixels of (code - zero_point))*multiplier) + zero_point_out) to the range of the output",
-	"linear":       "acc = bias[o] + sum (code - zero_point)*weight; logit[o] = float32(acc)*scale[o]",
-}
+// arithmetic tells whoever finds the file alone what it computes, in short.
+const arithmetic = "conv: acc = bias + sum (code - zero_point)*weight; code = clamp(round(acc*scale/scale_out) + zero_point_out, lo, hi); " +
+	"linear: logit = acc*scale; weights and biases are packed two's complement fields, lowest bit first, a layer starts at a whole byte; " +
+	"to the bit: docs/arithmetic.md and docs/export.md of github.com/qat-go/qat"
 
-// manifest is the JSON in the file's metadata. Floats are written as the
-// shortest decimal of the float64 that equals them: a reader gets the same
-// float32 whether it parses to 32 or to 64 bits.
+// manifest describes the network. Tensors and layers are rows of values, which
+// Columns names. A float32 is written as its shortest decimal.
 type manifest struct {
-	Name       string            `json:"name"`
-	Classes    []string          `json:"classes,omitempty"`
-	Mean       []float64         `json:"mean"`
-	Std        []float64         `json:"std"`
-	Target     string            `json:"target"`
-	Arithmetic map[string]string `json:"arithmetic"`
-	Tensors    []tensorEntry     `json:"tensors"`
-	Layers     []layerEntry      `json:"layers"`
+	Name       string              `json:"name"`
+	Classes    []string            `json:"classes,omitempty"`
+	Mean       []float32           `json:"mean"`
+	Std        []float32           `json:"std"`
+	Target     string              `json:"target"`
+	Arithmetic string              `json:"arithmetic"`
+	Columns    map[string][]string `json:"columns"`
+	Tensors    []tensorRow         `json:"tensors"`
+	Layers     []layerRow          `json:"layers"`
 }
 
-type tensorEntry struct {
-	Name      string  `json:"name"`
-	Shape     []int   `json:"shape"` // H, W, C
-	Bits      int     `json:"bits"`
-	Signed    bool    `json:"signed"`
-	Narrow    bool    `json:"narrow,omitempty"`
-	Scale     float64 `json:"scale"`
-	ZeroPoint uint8   `json:"zero_point"`
+// columns names the values of a row of Tensors, and of a row of Layers by its kind.
+var columns = map[string][]string{
+	"tensors":      {"name", "height", "width", "channels", "bits", "range", "scale", "zero_point"},
+	"conv":         {"kind", "name", "input", "output", "kernel", "stride", "padding", "lo", "hi", "weights", "bias_bits"},
+	"requantize":   {"kind", "name", "input", "output", "lo", "hi"},
+	"add":          {"kind", "name", "a", "b", "output", "lo", "hi"},
+	"shortcut":     {"kind", "name", "input", "output", "stride"},
+	"average_pool": {"kind", "name", "input", "output"},
+	"linear":       {"kind", "name", "input", "classes", "weights", "bias_bits"},
 }
 
-// layerEntry describes a layer. Inputs and output are indexes into the
-// manifest's tensors; bias, scale and multiplier name tensors of the file.
-type layerEntry struct {
-	Name       string       `json:"name"`
-	Kind       string       `json:"kind"`
-	Inputs     []int        `json:"inputs"`
-	Output     int          `json:"output"`               // -1: the logits
-	Stride     int          `json:"stride,omitempty"`     // conv, shortcut
-	Padding    *int         `json:"padding,omitempty"`    // conv
-	Clamp      []int        `json:"clamp,omitempty"`      // conv, requantize, add: lowest and highest code
-	Weight     *weightEntry `json:"weight,omitempty"`     // conv, linear
-	Bias       string       `json:"bias,omitempty"`       // conv, linear
-	Scale      string       `json:"scale,omitempty"`      // conv, linear
-	Multiplier string       `json:"multiplier,omitempty"` // conv, average_pool
+// tensorRow is a tensor. Range is "unsigned", "signed" or "narrow".
+type tensorRow struct{ integer.Tensor }
+
+// MarshalJSON implements json.Marshaler.
+func (t tensorRow) MarshalJSON() ([]byte, error) {
+	kind := "unsigned"
+	switch {
+	case t.Narrow:
+		kind = "narrow"
+	case t.Signed:
+		kind = "signed"
+	}
+	return encodeJSON([]any{t.Name, t.H, t.W, t.C, t.Bits, kind, t.Scale, t.ZeroPoint})
 }
 
-// weightEntry describes packed weights: a tensor of the file, its real shape,
-// conv (out, in, K, K) or linear (out, C, H, W), and the bits of an element.
-type weightEntry struct {
-	Tensor string `json:"tensor"`
-	Shape  []int  `json:"shape"`
-	Bits   int    `json:"bits"`
+// UnmarshalJSON refuses a bad row at once, before memory is spent on the rows after
+// it.
+func (t *tensorRow) UnmarshalJSON(b []byte) error {
+	var cells row
+	if err := json.Unmarshal(b, &cells); err != nil {
+		return err
+	}
+	kind := ""
+	if err := cells.read("tensors", []any{&t.Name, &t.H, &t.W, &t.C, &t.Bits, &kind, &t.Scale, &t.ZeroPoint}); err != nil {
+		return err
+	}
+	t.Signed, t.Narrow = kind != "unsigned", kind == "narrow"
+	if t.Signed && !t.Narrow && kind != "signed" {
+		return fmt.Errorf("tensor %q: range %q, want unsigned, signed or narrow", t.Name, kind)
+	}
+	return nil
 }
 
-func (m *manifest) marshal() (string, error) {
-	for _, s := range m.names() {
-		if !utf8.ValidString(s) {
-			return "", fmt.Errorf("the name %q is not valid UTF-8", s)
+// layerRow is a layer of any kind, whose columns say which fields count. In, B and Out
+// are indexes of tensors.
+type layerRow struct {
+	Kind, Name              string
+	In, B, Out              int
+	Kernel, Stride, Padding int
+	Classes                 int
+	Lo, Hi                  uint8
+	Weights                 levels
+	BiasBits                int
+}
+
+// fields returns pointers to the values of a row, nil for an unknown kind.
+func (l *layerRow) fields() []any {
+	switch l.Kind {
+	case "conv":
+		return []any{&l.Kind, &l.Name, &l.In, &l.Out, &l.Kernel, &l.Stride, &l.Padding, &l.Lo, &l.Hi, &l.Weights, &l.BiasBits}
+	case "requantize":
+		return []any{&l.Kind, &l.Name, &l.In, &l.Out, &l.Lo, &l.Hi}
+	case "add":
+		return []any{&l.Kind, &l.Name, &l.In, &l.B, &l.Out, &l.Lo, &l.Hi}
+	case "shortcut":
+		return []any{&l.Kind, &l.Name, &l.In, &l.Out, &l.Stride}
+	case "average_pool":
+		return []any{&l.Kind, &l.Name, &l.In, &l.Out}
+	case "linear":
+		return []any{&l.Kind, &l.Name, &l.In, &l.Classes, &l.Weights, &l.BiasBits}
+	}
+	return nil
+}
+
+// MarshalJSON implements json.Marshaler.
+func (l layerRow) MarshalJSON() ([]byte, error) { return encodeJSON(l.fields()) }
+
+// UnmarshalJSON refuses a bad row at once, as that of tensorRow does.
+func (l *layerRow) UnmarshalJSON(b []byte) error {
+	var cells row
+	if err := json.Unmarshal(b, &cells); err != nil {
+		return err
+	}
+	if len(cells) > 0 {
+		l.Kind = string(bytes.Trim(cells[0], `"`))
+	}
+	fields := l.fields()
+	if fields == nil {
+		return fmt.Errorf("a layer begins with its kind, one of %s; found %.40s", strings.Join(kinds(), ", "), b)
+	}
+	return cells.read(l.Kind, fields)
+}
+
+// kinds are those of layers.
+func kinds() []string {
+	all := slices.Sorted(maps.Keys(columns))
+	return slices.DeleteFunc(all, func(k string) bool { return k == "tensors" })
+}
+
+// row holds the values of a row, unread.
+type row []json.RawMessage
+
+// read reads the values. Numbers are read without package json, whose every call takes
+// a thousand times the memory of a digit.
+func (r row) read(kind string, fields []any) error {
+	if len(r) != len(fields) {
+		return fmt.Errorf("%s: a row of %d values, want %d: %s", kind, len(r), len(fields), strings.Join(columns[kind], ", "))
+	}
+	for i, cell := range r {
+		err := error(nil)
+		switch field := fields[i].(type) {
+		case *int:
+			*field, err = strconv.Atoi(string(cell))
+		case *uint8:
+			var v uint64
+			v, err = strconv.ParseUint(string(cell), 10, 8)
+			*field = uint8(v)
+		case *float32:
+			var v float64
+			v, err = strconv.ParseFloat(string(cell), 32)
+			*field = float32(v)
+		default:
+			if err = json.Unmarshal(cell, field); string(cell) == "null" {
+				err = errors.New("null")
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("%s: column %s: %w", kind, columns[kind][i], err)
 		}
 	}
+	return nil
+}
+
+// encodeJSON is json.Marshal without its escapes for HTML.
+func encodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(m); err != nil {
-		return "", err
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), err
+}
+
+func (m *manifest) marshal() ([]byte, error) {
+	for _, s := range m.names() {
+		if !utf8.ValidString(s) {
+			return nil, fmt.Errorf("the name %q is not valid UTF-8", s)
+		}
 	}
-	if b.Len() > maxManifest {
-		return "", fmt.Errorf("the manifest takes %d bytes, at most %d are allowed", b.Len(), maxManifest)
+	text, err := encodeJSON(m)
+	if len(text) > maxManifest {
+		return nil, fmt.Errorf("the manifest takes %d bytes, at most %d are allowed", len(text), maxManifest)
 	}
-	return strings.TrimSuffix(b.String(), "\n"), nil
+	return text, err
 }
 
 func (m *manifest) names() []string {
@@ -115,48 +218,22 @@ func (m *manifest) names() []string {
 	return all
 }
 
-func parseManifest(s string) (*manifest, error) {
-	if len(s) > maxManifest {
-		return nil, fmt.Errorf("the manifest has %d bytes, at most %d are allowed", len(s), maxManifest)
+func parseManifest(text []byte) (*manifest, error) {
+	if len(text) > maxManifest {
+		return nil, fmt.Errorf("the manifest has %d bytes, at most %d are allowed", len(text), maxManifest)
+	}
+	if !utf8.Valid(text) {
+		return nil, errors.New("the manifest is not valid UTF-8")
 	}
 	m := &manifest{}
-	if err := strict([]byte(s), m); err != nil {
+	if err := strict(text, m); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	if !maps.EqualFunc(m.Columns, columns, slices.Equal[[]string]) {
+		return nil, errors.New("manifest: columns are not those of this version")
 	}
 	return m, nil
 }
-
-// UnmarshalJSON refuses a bad entry at once, before memory is spent on the
-// entries after it.
-func (t *tensorEntry) UnmarshalJSON(b []byte) error {
-	type plain tensorEntry
-	if err := strict(b, (*plain)(t)); err != nil {
-		return err
-	}
-	if len(t.Shape) != 3 {
-		return fmt.Errorf("tensor %q: shape %v, want three sizes H, W, C", t.Name, t.Shape)
-	}
-	return nil
-}
-
-// UnmarshalJSON refuses a bad entry at once, as that of tensorEntry does.
-func (l *layerEntry) UnmarshalJSON(b []byte) error {
-	type plain layerEntry
-	if err := strict(b, (*plain)(l)); err != nil {
-		return err
-	}
-	want, ok := inputs[l.Kind]
-	if !ok {
-		return fmt.Errorf("layer %q: unknown kind %q", l.Name, l.Kind)
-	}
-	if len(l.Inputs) != want {
-		return fmt.Errorf("layer %q: %d inputs, want %d", l.Name, len(l.Inputs), want)
-	}
-	return nil
-}
-
-// inputs is the number of inputs of each kind of layer.
-var inputs = map[string]int{"conv": 1, "requantize": 1, "add": 2, "shortcut": 1, "average_pool": 1, "linear": 1}
 
 // strict decodes one JSON value without unknown keys and nothing after it.
 func strict(b []byte, v any) error {

@@ -37,7 +37,7 @@ func TestUnpackReversesPack(t *testing.T) {
 			for i := range values {
 				values[i] = int8(rng.IntN(1<<bits) - 1<<(bits-1))
 			}
-			got, err := unpack(pack(values, bits), n, bits)
+			got, err := unpack[int8](pack(values, bits), n, bits)
 			if err != nil || !slices.Equal(got, values) {
 				t.Fatalf("%d bits: got %v, %v, want %v", bits, got, err, values)
 			}
@@ -47,8 +47,55 @@ func TestUnpackReversesPack(t *testing.T) {
 		data    []byte
 		n, bits int
 	}{{nil, 1, 4}, {[]byte{0}, 3, 4}, {[]byte{0, 0}, 2, 4}, {[]byte{0x10}, 1, 4}, {[]byte{0}, -1, 4}, {[]byte{0}, math.MaxInt, 4}} {
-		if got, err := unpack(tt.data, tt.n, tt.bits); err == nil {
+		if got, err := unpack[int8](tt.data, tt.n, tt.bits); err == nil {
 			t.Errorf("%d integers of %d bits in %v: got %v, want an error", tt.n, tt.bits, tt.data, got)
+		}
+	}
+}
+
+func TestPackBiases(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, values := range [][]int32{{0}, {-1}, {1}, {-2}, {127, -128}, {128}, {math.MaxInt32, math.MinInt32}} {
+		for range 20 {
+			values = append(values, int32(rng.Uint32())>>rng.IntN(32)%(values[0]|1))
+		}
+		bits := bitsOf(values)
+		got, err := unpack[int32](pack(values, bits), len(values), bits)
+		if err != nil || !slices.Equal(got, values) {
+			t.Fatalf("%d bits: got %v, %v, want %v", bits, got, err, values)
+		}
+	}
+	for want, values := range map[int][]int32{1: {0, -1}, 2: {1}, 8: {-128, 5}, 9: {128}, 32: {math.MinInt32}} {
+		if got := bitsOf(values); got != want {
+			t.Errorf("%v take %d bits, want %d", values, got, want)
+		}
+	}
+}
+
+// Signs take a bit each; other weights of 2 bits, and signs of networks with other
+// bits, stay as they are.
+func TestLevels(t *testing.T) {
+	for _, tt := range []struct {
+		w    []int8
+		bits int
+		want levels
+		data []byte
+	}{
+		{[]int8{1, -1, -1, 1, 1, 1, 1, 1, -1}, 2, signs, []byte{0b110, 1}},
+		{[]int8{1, -1, 0}, 2, "int2", []byte{0b00_11_01}},
+		{[]int8{-1, 0}, 1, "int1", []byte{1}},
+		{[]int8{1, -1}, 3, "int3", []byte{0b111_001}},
+	} {
+		l := levelsOf(tt.w, tt.bits)
+		data := l.pack(tt.w)
+		back, err := l.unpack(data, len(tt.w))
+		if bits, _ := l.bits(); l != tt.want || bits != tt.bits || !bytes.Equal(data, tt.data) || err != nil || !slices.Equal(back, tt.w) {
+			t.Errorf("%v of %d bits: levels %q of %d bits, bytes %08b, read as %v, %v", tt.w, tt.bits, l, bits, data, back, err)
+		}
+	}
+	for _, l := range []levels{"", "int0", "int9", "int", "int12", "sig"} {
+		if _, field := l.bits(); field != 0 {
+			t.Errorf("%q has %d bits", l, field)
 		}
 	}
 }

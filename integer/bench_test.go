@@ -11,8 +11,15 @@ import (
 
 // BenchmarkResNet20 reports pictures a second on one thread.
 func BenchmarkResNet20(b *testing.B) {
+	for _, target := range []integer.Target{integer.Float32, integer.Dyadic} {
+		b.Run(target.String(), func(b *testing.B) { benchmarkResNet20(b, target) })
+	}
+}
+
+func benchmarkResNet20(b *testing.B, target integer.Target) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	net := integertest.ResNet20(rng, 4)
+	net.Target = target
 	const n = 100
 	pool := kernels.NewPool(1)
 	defer pool.Close()

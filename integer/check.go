@@ -50,7 +50,14 @@ func (n *Network) Check() error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return nil
+	switch n.Target {
+	case Float32:
+		return nil
+	case Dyadic:
+		_, err := n.Dyadic()
+		return err
+	}
+	return fmt.Errorf("unknown %v", n.Target)
 }
 
 // checkOrder verifies that l reads what is written and writes what is not.
@@ -146,19 +153,28 @@ func checkWeights(w []int8, n, bits int) error {
 // weights' absolute values times the largest |code - zero point|, plus the
 // bias.
 func checkSums(in Tensor, w []int8, bias []int32) error {
-	lo, hi := in.Range()
-	span := max(int64(in.ZeroPoint)-int64(lo), int64(hi)-int64(in.ZeroPoint))
-	sums := make([]int64, len(bias))
-	for i, v := range w {
-		sums[i%len(bias)] += max(int64(v), -int64(v))
-	}
-	for c, s := range sums {
-		b := int64(bias[c])
-		if most := s*span + max(b, -b); most > math.MaxInt32 {
+	for c, most := range sumBounds(in, w, bias) {
+		if most > math.MaxInt32 {
 			return fmt.Errorf("channel %d: a sum may reach %d, which does not fit int32", c, most)
 		}
 	}
 	return nil
+}
+
+// sumBounds returns what the sum of each channel cannot exceed.
+func sumBounds(in Tensor, w []int8, bias []int32) []int64 {
+	lo, hi := in.Range()
+	span := max(int64(in.ZeroPoint)-int64(lo), int64(hi)-int64(in.ZeroPoint))
+	sums := make([]int64, len(bias))
+	for rest := w; len(rest) > 0; rest = rest[len(bias):] {
+		for c, v := range rest[:len(bias)] {
+			sums[c] += max(int64(v), -int64(v))
+		}
+	}
+	for c, v := range bias {
+		sums[c] = sums[c]*span + max(int64(v), -int64(v))
+	}
+	return sums
 }
 
 func sameShape(n *Network, a, b int) error {

@@ -28,7 +28,7 @@ func every() *integer.Network {
 		&integer.Requantize{Name: "requantize", In: 1, Out: 2, Lo: 0, Hi: 15},
 		&integer.Add{Name: "add", A: 1, B: 2, Out: 3, Lo: 0, Hi: 255},
 		&integer.Shortcut{Name: "shortcut", In: 3, Out: 4, Stride: 2},
-		integer.NewAveragePool(n, "pool", 4, 5),
+		&integer.AveragePool{Name: "pool", In: 4, Out: 5},
 		&integer.Linear{Name: "linear", In: 5, Out: 2, Weights: make([]int8, 8), WeightBits: 2, Scale: []float32{1, 1}, Bias: make([]int32, 2)},
 	}
 	return n
@@ -96,29 +96,24 @@ func TestCheckRejects(t *testing.T) {
 		"weight too large":    {func(n *integer.Network) { conv(n).Weights[3] = 8 }, "weight 3 is 8"},
 		"weight too small":    {func(n *integer.Network) { conv(n).Weights[3] = -9 }, "weight 3 is -9"},
 		"biases":              {func(n *integer.Network) { conv(n).Bias = nil }, "0 biases"},
-		"multipliers":         {func(n *integer.Network) { conv(n).Multiplier = make([]float32, 3) }, "3 multipliers"},
 		"scales":              {func(n *integer.Network) { conv(n).Scale = nil }, "0 scales"},
-		"conv scale NaN":      {func(n *integer.Network) { conv(n).Scale[1], conv(n).Multiplier[1] = nan, nan }, "channel 1"},
-		"multiplier infinite": {func(n *integer.Network) { conv(n).Scale[0], conv(n).Multiplier[0] = 3e38, inf }, "finite multiplier"},
-		"multiplier differs": {func(n *integer.Network) {
-			conv(n).Multiplier[0] = math.Nextafter32(conv(n).Multiplier[0], 1)
-		}, "channel 0: scale"},
-		"sum overflows":     {func(n *integer.Network) { conv(n).Bias[1], conv(n).Weights[1] = math.MaxInt32, 1 }, "does not fit int32"},
-		"sum underflows":    {func(n *integer.Network) { conv(n).Bias[1] = math.MinInt32 }, "does not fit int32"},
-		"conv clamp empty":  {func(n *integer.Network) { conv(n).Lo = 15; conv(n).Hi = 14 }, "clamped to 15..14"},
-		"conv clamp above":  {func(n *integer.Network) { conv(n).Hi = 16 }, "within 0..15"},
-		"requantize clamp":  {func(n *integer.Network) { n.Layers[1].(*integer.Requantize).Hi = 16 }, "within 0..15"},
-		"narrow clamp":      {func(n *integer.Network) { n.Tensors[2].Narrow = true }, "within 1..15"},
-		"requantize shape":  {func(n *integer.Network) { n.Tensors[2].C = 3 }, "tensor 2 is (4,4,3)"},
-		"add clamp":         {func(n *integer.Network) { n.Layers[2].(*integer.Add).Lo, n.Tensors[3].Bits = 1, 7 }, "within 0..127"},
-		"add ratio":         {func(n *integer.Network) { n.Tensors[3].Scale = 1e-36 }, "times the output's scale"},
-		"shortcut stride":   {func(n *integer.Network) { n.Layers[3].(*integer.Shortcut).Stride = 0 }, "stride 0"},
-		"shortcut shape":    {func(n *integer.Network) { n.Layers[3].(*integer.Shortcut).Stride = 3; n.Tensors[4].H = 1 }, "stride 3"},
-		"shortcut channels": {func(n *integer.Network) { n.Tensors[4].C = 1 }, "does not take (4,4,2) to (2,2,1)"},
-		"shortcut scale":    {func(n *integer.Network) { n.Tensors[4].Scale = 0.3 }, "the same bits"},
-		"shortcut bits":     {func(n *integer.Network) { n.Tensors[4].Bits = 7 }, "the same bits"},
-		"pool shape":        {func(n *integer.Network) { n.Tensors[5].C = 3 }, "want (1,1,4)"},
-		"pool multiplier":   {func(n *integer.Network) { n.Layers[4].(*integer.AveragePool).Multiplier = 1 }, "4 pixels give 0.25"},
+		"conv scale NaN":      {func(n *integer.Network) { conv(n).Scale[1] = nan }, "channel 1"},
+		"multiplier infinite": {func(n *integer.Network) { conv(n).Scale[0] = 3e38 }, "finite multiplier"},
+		"sum overflows":       {func(n *integer.Network) { conv(n).Bias[1], conv(n).Weights[1] = math.MaxInt32, 1 }, "does not fit int32"},
+		"sum underflows":      {func(n *integer.Network) { conv(n).Bias[1] = math.MinInt32 }, "does not fit int32"},
+		"conv clamp empty":    {func(n *integer.Network) { conv(n).Lo = 15; conv(n).Hi = 14 }, "clamped to 15..14"},
+		"conv clamp above":    {func(n *integer.Network) { conv(n).Hi = 16 }, "within 0..15"},
+		"requantize clamp":    {func(n *integer.Network) { n.Layers[1].(*integer.Requantize).Hi = 16 }, "within 0..15"},
+		"narrow clamp":        {func(n *integer.Network) { n.Tensors[2].Narrow = true }, "within 1..15"},
+		"requantize shape":    {func(n *integer.Network) { n.Tensors[2].C = 3 }, "tensor 2 is (4,4,3)"},
+		"add clamp":           {func(n *integer.Network) { n.Layers[2].(*integer.Add).Lo, n.Tensors[3].Bits = 1, 7 }, "within 0..127"},
+		"add ratio":           {func(n *integer.Network) { n.Tensors[3].Scale = 1e-36 }, "times the output's scale"},
+		"shortcut stride":     {func(n *integer.Network) { n.Layers[3].(*integer.Shortcut).Stride = 0 }, "stride 0"},
+		"shortcut shape":      {func(n *integer.Network) { n.Layers[3].(*integer.Shortcut).Stride = 3; n.Tensors[4].H = 1 }, "stride 3"},
+		"shortcut channels":   {func(n *integer.Network) { n.Tensors[4].C = 1 }, "does not take (4,4,2) to (2,2,1)"},
+		"shortcut scale":      {func(n *integer.Network) { n.Tensors[4].Scale = 0.3 }, "the same bits"},
+		"shortcut bits":       {func(n *integer.Network) { n.Tensors[4].Bits = 7 }, "the same bits"},
+		"pool shape":          {func(n *integer.Network) { n.Tensors[5].C = 3 }, "want (1,1,4)"},
 		"pool scales": {func(n *integer.Network) {
 			n.Tensors[5].Scale = 1e-37
 			n.Tensors[4].Scale, n.Tensors[3].Scale = 3e3, 3e3
@@ -130,6 +125,21 @@ func TestCheckRejects(t *testing.T) {
 		"linear scale large": {func(n *integer.Network) { linear(n).Scale[1] = 1e30 }, "output 1: scale"},
 		"linear weights":     {func(n *integer.Network) { linear(n).Weights = nil }, "0 weights, want 8"},
 		"linear sum":         {func(n *integer.Network) { linear(n).Bias[0] = math.MinInt32 }, "does not fit int32"},
+		"target":             {func(n *integer.Network) { n.Target = 2 }, "unknown target 2"},
+		"dyadic conv": {func(n *integer.Network) {
+			n.Target, conv(n).Scale[1] = integer.Dyadic, 0.2*0x1p30
+		}, "conv: target dyadic: channel 1: a multiplier of 1.0737418e+09, want less than 2^30"},
+		"dyadic requantize": {func(n *integer.Network) {
+			n.Target, n.Tensors[2].Scale = integer.Dyadic, 1e-30
+		}, "requantize: target dyadic: a multiplier of 2e+29"},
+		"dyadic infinite": {func(n *integer.Network) {
+			n.Target, n.Tensors[1].Scale, n.Tensors[2].Scale, n.Tensors[3].Scale = integer.Dyadic, 3e38, 1e-37, 1e38
+			n.Tensors[4].Scale, n.Tensors[5].Scale = 1e38, 1e38
+		}, "requantize: target dyadic: a multiplier of +Inf"},
+		"dyadic add": {func(n *integer.Network) {
+			n.Target, n.Tensors[3].Scale, n.Tensors[4].Scale, n.Tensors[5].Scale = integer.Dyadic, 1e-12, 1e-12, 1e-12
+		}, "add: target dyadic: a multiplier of"},
+		"dyadic pool": {func(n *integer.Network) { n.Target, n.Tensors[5].Scale = integer.Dyadic, 1e-12 }, "pool: target dyadic: a multiplier of"},
 	}
 	if err := every().Check(); err != nil {
 		t.Fatal(err)
@@ -157,7 +167,7 @@ func TestSumsAtTheLimit(t *testing.T) {
 		if err := n.Check(); err != nil {
 			t.Fatal(err)
 		}
-		c.Scale[0], c.Multiplier[0] = 0.2*0x1p-31, 0x1p-31*0.2/0.2
+		c.Scale[0] = 0.2 * 0x1p-31
 		r := newRunner(t, n, 1, 1)
 		x := make([]float32, 16)
 		for i := range x {

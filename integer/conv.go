@@ -13,7 +13,8 @@ import (
 //
 // ReLU is the lower bound Lo = ZeroPointOut. Weights are (K, K, Cin, Cout);
 // padding is real zero, the input's zero point. Multiplier[c] is
-// float32(Scale[c]/ScaleOut), and negative where the batch norm's gamma is.
+// float32(Scale[c]/ScaleOut), and negative where the batch norm's gamma is; it
+// follows from the scales, so the layer does not hold it.
 type Conv struct {
 	Name           string
 	In, Out        int
@@ -22,7 +23,6 @@ type Conv struct {
 	WeightBits     int
 	Scale          []float32 // of the int32 sum, per channel: s_x*s_w'
 	Bias           []int32
-	Multiplier     []float32
 	Lo, Hi         uint8
 }
 
@@ -42,20 +42,26 @@ func (c *Conv) weights() ([]int8, int, []int32, []float32) {
 	return c.Weights, c.WeightBits, c.Bias, c.Scale
 }
 
-// NewConv returns the convolution with multipliers for its output tensor. It
-// keeps w, unless a channel is dead.
+// NewConv returns the convolution with the bounds of its output tensor. It keeps w,
+// unless a channel is dead.
 func NewConv(n *Network, name string, in, out, k, stride, pad int, w []int8, bits int, f Folded, relu bool) *Conv {
 	to := n.Tensors[out]
 	c := &Conv{Name: name, In: in, Out: out, K: k, Stride: stride, Pad: pad, Weights: f.Weights(w), WeightBits: bits,
-		Scale: f.Scale, Bias: f.Bias, Multiplier: make([]float32, len(f.Scale))}
-	for i, s := range f.Scale {
-		c.Multiplier[i] = s / to.Scale
-	}
+		Scale: f.Scale, Bias: f.Bias}
 	c.Lo, c.Hi = to.Range()
 	if relu {
 		c.Lo = max(c.Lo, to.ZeroPoint)
 	}
 	return c
+}
+
+// Multipliers returns the multiplier of each channel.
+func (c *Conv) Multipliers(n *Network) []float32 {
+	m := make([]float32, len(c.Scale))
+	for i, s := range c.Scale {
+		m[i] = s / n.Tensors[c.Out].Scale
+	}
+	return m
 }
 
 func (c *Conv) geometry(n *Network) kernels.Conv {
@@ -86,12 +92,12 @@ func (c *Conv) check(n *Network) error {
 	if err := checkWeights(c.Weights, size, c.WeightBits); err != nil {
 		return err
 	}
-	if len(c.Bias) != out.C || len(c.Multiplier) != out.C || len(c.Scale) != out.C {
-		return fmt.Errorf("%d biases, %d multipliers and %d scales for %d channels", len(c.Bias), len(c.Multiplier), len(c.Scale), out.C)
+	if len(c.Bias) != out.C || len(c.Scale) != out.C {
+		return fmt.Errorf("%d biases and %d scales for %d channels", len(c.Bias), len(c.Scale), out.C)
 	}
-	for i, s := range c.Scale {
-		if m := s / out.Scale; !finite(s) || !finite(m) || m != c.Multiplier[i] {
-			return fmt.Errorf("channel %d: scale %g over output scale %g does not give a finite multiplier of %g", i, s, out.Scale, c.Multiplier[i])
+	for i, m := range c.Multipliers(n) {
+		if !finite(c.Scale[i]) || !finite(m) {
+			return fmt.Errorf("channel %d: scale %g over output scale %g does not give a finite multiplier", i, c.Scale[i], out.Scale)
 		}
 	}
 	if err := checkClamp(c.Lo, c.Hi, out); err != nil {
@@ -106,6 +112,6 @@ func (c *Conv) prepare(r *Runner) kernels.Loop {
 	_, largest := in.Range()
 	return &kernels.IntForward{
 		Weights: kernels.PackIntWeights(nil, c.geometry(r.net), c.Weights, largest), Codes: r.codes[c.In], ZeroPoint: in.ZeroPoint, Bias: c.Bias,
-		Requant: kernels.Requantization{Y: dst, Multiplier: c.Multiplier, ZeroPoint: float32(out.ZeroPoint), Lo: float32(c.Lo), Hi: float32(c.Hi)},
+		Requant: kernels.Requantization{Y: dst, Multiplier: c.Multipliers(r.net), ZeroPoint: float32(out.ZeroPoint), Lo: float32(c.Lo), Hi: float32(c.Hi)},
 	}
 }

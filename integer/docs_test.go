@@ -64,7 +64,7 @@ func TestDocumentedExample(t *testing.T) {
 	linear := &integer.Linear{Name: "linear", In: 1, Out: 1, Weights: make([]int8, out), WeightBits: 4, Scale: []float32{1}, Bias: []int32{0}}
 	net.Layers = []integer.Layer{conv, linear}
 	equal("scale", conv.Scale)
-	equal("multiplier", conv.Multiplier)
+	equal("multiplier", conv.Multipliers(net))
 
 	bias, acc := make([]float32, out), make([]float32, out) // all below 2^24, or a power of two
 	for o := range out {

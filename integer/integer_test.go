@@ -42,7 +42,7 @@ func reference(n *integer.Network, l integer.Layer, codes [][]uint8) (out []uint
 							}
 						}
 					}
-					out[(y*to.W+x)*to.C+c] = clamp(float32(acc)*l.Multiplier[c], to.ZeroPoint, l.Lo, l.Hi)
+					out[(y*to.W+x)*to.C+c] = clamp(float32(acc)*float32(l.Scale[c]/to.Scale), to.ZeroPoint, l.Lo, l.Hi)
 				}
 			}
 		}
@@ -264,7 +264,7 @@ func ExampleNetwork_Describe() {
 	f := integer.FoldBias(0.02, []float32{0.01}, make([]float32, 16))
 	net.Layers = append(net.Layers,
 		integer.NewConv(net, "conv1", 0, 1, 3, 2, 1, make([]int8, 432), 4, f, true),
-		integer.NewAveragePool(net, "pool", 1, 2),
+		&integer.AveragePool{Name: "pool", In: 1, Out: 2},
 		&integer.Linear{Name: "linear", In: 2, Out: 2, Weights: make([]int8, 32), WeightBits: 2, Scale: []float32{1, -1}, Bias: make([]int32, 2)},
 	)
 	fmt.Println(net.Check())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/kernels"
 )
 
@@ -61,27 +62,11 @@ func (l *Linear) check(n *Network) error {
 
 func (l *Linear) prepare(r *Runner) kernels.Loop {
 	zeroPoint, src := r.net.Tensors[l.In].ZeroPoint, r.codes[l.In]
-	r.logits = kernels.Batch(make([]float32, r.batch*l.Out), r.batch)
-	sums := kernels.Pictures[int32]{Data: make([]int32, r.pool.Threads()*l.Out), Each: l.Out, Local: true}
 	return each(func(s *kernels.Scratch, i int) {
-		acc, logits := sums.At(s, i), r.logits.At(s, i)
-		l.sums(acc, src.At(s, i), zeroPoint)
+		acc, logits := r.integers.At(s, i), r.logits.At(s, i)
+		dyadic.Sums(acc, src.At(s, i), zeroPoint, l.Weights, l.Bias)
 		for o, v := range acc {
 			logits[o] = float32(v) * l.Scale[o]
 		}
 	})
-}
-
-// sums computes the int32 sums of one picture.
-func (l *Linear) sums(acc []int32, codes []uint8, zeroPoint uint8) {
-	copy(acc, l.Bias)
-	for c, v := range codes {
-		x := int32(v) - int32(zeroPoint)
-		if x == 0 {
-			continue
-		}
-		for o, w := range l.Weights[c*l.Out:][:l.Out] {
-			acc[o] += x * int32(w)
-		}
-	}
 }

@@ -2,7 +2,7 @@
 // int32 sums inside, no batch norm and no floating-point tensor between the
 // input quantizer and the logits.
 //
-// # The arithmetic (target "float32")
+// # The arithmetic
 //
 // A tensor's real value is Scale*(code - ZeroPoint). A convolution computes
 //
@@ -10,7 +10,8 @@
 //	code = clamp(roundHalfEven(float32(acc)*Multiplier[c]) + ZeroPointOut, Lo, Hi)
 //
 // Multiplier[c] = float32(float32(s_x*s_w[c])/s_y), where s_w holds the batch
-// norm's factor. This is the arithmetic of onnxruntime's QLinearConv.
+// norm's factor. This is the target float32, the arithmetic of onnxruntime's
+// QLinearConv. The target dyadic does the same by integers alone; see package dyadic.
 // docs/arithmetic.md has every layer and an example worked by hand.
 package integer
 
@@ -50,6 +51,7 @@ func (t Tensor) Shape() [3]int { return [3]int{t.H, t.W, t.C} }
 // Network is a list of layers in execution order. Tensor 0 is the input.
 type Network struct {
 	Name      string
+	Target    Target
 	Classes   []string   // of the logits; may be empty
 	Mean, Std [3]float32 // input = (pixel/255 - Mean)/Std, before quantization
 	Tensors   []Tensor

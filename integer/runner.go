@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/kernels"
 )
 
@@ -12,13 +13,15 @@ import (
 // several runners may share a network, each with its own pool. The network
 // must not be changed while it has runners.
 type Runner struct {
-	net    *Network
-	pool   *kernels.Pool
-	batch  int
-	x      kernels.Pictures[float32]
-	codes  []kernels.Pictures[uint8] // of each tensor
-	logits kernels.Pictures[float32]
-	loops  []kernels.Loop
+	net   *Network
+	pool  *kernels.Pool
+	batch int
+	x     kernels.Pictures[float32]
+	codes []kernels.Pictures[uint8] // of each tensor
+	// integers are the logits' integers: sums, or the integers of the target dyadic.
+	integers kernels.Pictures[int32]
+	logits   kernels.Pictures[float32]
+	loops    []kernels.Loop
 }
 
 // NewRunner checks the network and prepares to run batches of up to batch
@@ -38,7 +41,8 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 	}
 	r := &Runner{net: n, pool: pool, batch: batch}
 	// Every tensor, the logits' bytes included, stays below 2 GiB.
-	_, fits := product(math.MaxInt32, batch, 4, n.Layers[len(n.Layers)-1].(*Linear).Out)
+	classes := n.Layers[len(n.Layers)-1].(*Linear).Out
+	_, fits := product(math.MaxInt32, batch, 4, classes)
 	for _, t := range n.Tensors {
 		size, ok := product(math.MaxInt32, batch, t.Len())
 		if !ok || !fits {
@@ -52,10 +56,32 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 	in := n.Tensors[0]
 	step := in.step(in.Range())
 	r.loops = append(r.loops, each(func(s *kernels.Scratch, i int) { kernels.QuantizeRow(r.codes[0].At(s, i), r.x.At(s, i), &step) }))
+	r.integers, r.logits = kernels.Batch(make([]int32, batch*classes), batch), kernels.Batch(make([]float32, batch*classes), batch)
+	if n.Target == Dyadic {
+		return r, r.prepareDyadic()
+	}
 	for _, l := range n.Layers {
 		r.loops = append(r.loops, l.prepare(r))
 	}
 	return r, nil
+}
+
+// prepareDyadic appends the loops of the integer-only network. Only the last, which
+// gives the logits' real numbers to callers that want them, knows scales.
+func (r *Runner) prepareDyadic() error {
+	p, err := r.net.Dyadic()
+	if err != nil {
+		return fmt.Errorf("integer: %w", err)
+	}
+	r.loops = append(r.loops, p.Loops(&dyadic.Buffers{Workers: r.pool.Threads(), Codes: r.codes, Logits: r.integers})...)
+	scale := r.net.LogitScale()
+	r.loops = append(r.loops, each(func(s *kernels.Scratch, i int) {
+		logits := r.logits.At(s, i)
+		for o, v := range r.integers.At(s, i) {
+			logits[o] = float32(v) * scale
+		}
+	}))
+	return nil
 }
 
 // Run classifies n pictures x (n, H, W, C), normalized, and returns their
@@ -69,6 +95,11 @@ func (r *Runner) Run(x []float32, n int) ([]float32, error) {
 	r.pool.Run(n, r.loops...)
 	return r.logits.Data[:n*r.logits.Each], nil
 }
+
+// Integers returns the logits' integers (n, classes) of n pictures of the last run:
+// for the target float32 the sums, each on its own scale, for dyadic integers on the
+// common scale LogitScale.
+func (r *Runner) Integers(n int) []int32 { return r.integers.Data[:n*r.integers.Each] }
 
 // Codes returns the codes of n pictures that the last run of a tracer left in
 // tensor t.

@@ -1,9 +1,9 @@
 package integer
 
 import (
-	"bytes"
 	"fmt"
 
+	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/kernels"
 )
 
@@ -41,17 +41,6 @@ func (s *Shortcut) check(n *Network) error {
 }
 
 func (s *Shortcut) prepare(r *Runner) kernels.Loop {
-	in, out := r.net.Tensors[s.In], r.net.Tensors[s.Out]
-	src, dst := r.codes[s.In], r.codes[s.Out]
-	left := (out.C - in.C) / 2
-	blank := bytes.Repeat([]byte{out.ZeroPoint}, out.W*out.C)
-	return each(func(w *kernels.Scratch, i int) {
-		from, to := src.At(w, i), dst.At(w, i)
-		for y := range out.H {
-			copy(to[y*out.W*out.C:], blank)
-			for x := range out.W {
-				copy(to[(y*out.W+x)*out.C+left:], from[(y*in.W+x)*s.Stride*in.C:][:in.C])
-			}
-		}
-	})
+	l := &dyadic.Shortcut{Stride: s.Stride}
+	return l.Loop(r.net.Tensors[s.In].dyadic(), r.net.Tensors[s.Out].dyadic(), r.codes[s.In], r.codes[s.Out])
 }

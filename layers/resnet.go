@@ -149,7 +149,7 @@ func (r *ResNet) lower(l *lowering, h, w int) error {
 		return err
 	}
 	pooled := l.tensor(r.Head.Input, 1, 1, l.net.Tensors[x].C)
-	l.net.Layers = append(l.net.Layers, integer.NewAveragePool(l.net, "average_pool", x, pooled))
+	l.net.Layers = append(l.net.Layers, &integer.AveragePool{Name: "average_pool", In: x, Out: pooled})
 	return r.Head.Lower(l, pooled)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/layers"
 )
@@ -26,8 +27,11 @@ type Accuracy struct {
 	Predictions []uint8 // the class of each picture, in the split's order
 }
 
+// logit is what classes are compared by.
+type logit interface{ float32 | int32 }
+
 // evaluator gives the logits of a batch of n pictures.
-type evaluator func(x []float32, n int) ([]float32, error)
+type evaluator[L logit] func(x []float32, n int) ([]L, error)
 
 // Simulate evaluates the floating-point simulation of the quantized network:
 // the evaluation graph, with running statistics and rounded biases.
@@ -43,7 +47,7 @@ func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, 
 	if err != nil {
 		return nil, err
 	}
-	return m.evaluate(ctx, split, func(batch []float32, n int) ([]float32, error) {
+	return evaluate(ctx, m.Data, split, func(batch []float32, n int) ([]float32, error) {
 		copy(x.Float32s(), batch)
 		if err := vm.RunAll(); err != nil {
 			return nil, err
@@ -55,24 +59,57 @@ func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, 
 
 // EvaluateInteger evaluates an integer network, usually that of Model.Lower.
 func (m *Model) EvaluateInteger(ctx context.Context, net *integer.Network, split datasets.Split) (*Accuracy, error) {
-	if in := m.Net.Input; len(net.Classes) != len(in.Classes) || net.Tensors[0].Len() != in.Height*in.Width*in.Channels {
-		return nil, fmt.Errorf("evaluation: the integer network takes %d values and knows %d classes; %s has %d and %d",
-			net.Tensors[0].Len(), len(net.Classes), m.Data.Name, in.Height*in.Width*in.Channels, len(in.Classes))
+	return evaluateInteger(ctx, net, m.Data, split, m.pool)
+}
+
+// Evaluate evaluates an integer network on a split of a data set. threads is the
+// number of threads, 0 for all cores.
+func Evaluate(ctx context.Context, net *integer.Network, data *datasets.Dataset, split datasets.Split, threads int) (*Accuracy, error) {
+	if err := kernels.Check(); err != nil {
+		return nil, err
 	}
-	r, err := integer.NewRunner(net, m.pool, evalBatch)
+	pool := kernels.NewPool(threads)
+	defer pool.Close()
+	return evaluateInteger(ctx, net, data, split, pool)
+}
+
+func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.Dataset, split datasets.Split, pool *kernels.Pool) (*Accuracy, error) {
+	in := net.Tensors[0]
+	if len(net.Classes) != len(data.Classes) || in.H != data.Height || in.W != data.Width || in.C != data.Channels {
+		return nil, fmt.Errorf("evaluation: the integer network takes pictures of %dx%dx%d in %d classes; %s has %dx%dx%d in %d",
+			in.H, in.W, in.C, len(net.Classes), data.Name, data.Height, data.Width, data.Channels, len(data.Classes))
+	}
+	r, err := integer.NewRunner(net, pool, evalBatch)
 	if err != nil {
 		return nil, err
 	}
-	return m.evaluate(ctx, split, r.Run)
+	if net.Target == integer.Dyadic { // its classes are compared in integers, too
+		return evaluate(ctx, data, split, func(x []float32, n int) ([]int32, error) {
+			_, err := r.Run(x, n)
+			return r.Integers(n), err
+		})
+	}
+	return evaluate(ctx, data, split, r.Run)
 }
 
-// Lower returns the integer network; a layer left in floating point is a
-// *layers.NotIntegerError.
-func (m *Model) Lower() (*integer.Network, error) { return m.Net.Lower(m.Config.Name) }
+// Lower returns the integer network for the config's target; a layer left in floating
+// point is a *layers.NotIntegerError.
+func (m *Model) Lower() (*integer.Network, error) {
+	target, err := integer.ParseTarget(string(m.Config.Export.Target))
+	if err != nil {
+		return nil, err
+	}
+	net, err := m.Net.Lower(m.Config.Name)
+	if err != nil {
+		return nil, err
+	}
+	net.Target = target
+	return net, net.Check()
+}
 
-func (m *Model) evaluate(ctx context.Context, split datasets.Split, eval evaluator) (*Accuracy, error) {
+func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datasets.Split, eval evaluator[L]) (*Accuracy, error) {
 	start := time.Now()
-	l, err := datasets.NewLoader(m.Data, split, datasets.LoaderOptions{Batch: evalBatch, Workers: 1})
+	l, err := datasets.NewLoader(data, split, datasets.LoaderOptions{Batch: evalBatch, Workers: 1})
 	if err != nil {
 		return nil, err
 	}

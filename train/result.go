@@ -19,9 +19,11 @@ type Result struct {
 	Epochs int    `json:"epochs"`
 	// Test is the integer network's accuracy, or the simulation's if the network
 	// has no integer form; Mode says which ("integer" or "simulate").
-	Test      float64 `json:"test_top1"`
-	TestTop5  float64 `json:"test_top5"`
-	Mode      string  `json:"mode"`
+	Test     float64 `json:"test_top1"`
+	TestTop5 float64 `json:"test_top5"`
+	Mode     string  `json:"mode"`
+	// Target is the arithmetic of the integer network.
+	Target    string  `json:"target,omitempty"`
 	Simulated float64 `json:"simulated_top1"`
 	// Disagreements counts the test pictures on which both differ.
 	Disagreements *int   `json:"disagreements,omitempty"`
@@ -77,13 +79,13 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 			return nil, interrupted(ctx, err)
 		}
 		d := Disagreements(simulated, a)
-		res.Test, res.TestTop5, res.Mode, res.Disagreements = a.Top1, a.Top5, "integer", &d
+		res.Test, res.TestTop5, res.Mode, res.Disagreements, res.Target = a.Top1, a.Top5, "integer", &d, net.Target.String()
 		for _, format := range r.Config.Export.Formats {
 			path := r.path("model." + export.Extension(format))
 			if err := export.Write(path, format, net); err != nil {
 				return nil, err
 			}
-			res.Exports = append(res.Exports, path)
+			res.Exports = append(res.Exports, export.Files(path, format)...)
 		}
 	}
 	if err := r.baselines(ctx, res); err != nil {

@@ -114,7 +114,7 @@ func countCorrect(logits []float32, labels []int32) int {
 
 // predictions appends the class of the largest logit of each of n rows; of
 // equal logits the first wins.
-func predictions(dst []uint8, logits []float32, n int) []uint8 {
+func predictions[L logit](dst []uint8, logits []L, n int) []uint8 {
 	classes := len(logits) / max(n, 1)
 	for i := range n {
 		best := 0

@@ -9,12 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qat-go/qat/configs"
-	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/train"
 )
 
 type evalOptions struct {
 	simulate bool
+	target   string
 	dataset  string
 	data     string
 	limit    int
@@ -58,6 +60,7 @@ EXIT STATUS
 	}
 	f := c.Flags()
 	f.BoolVar(&o.simulate, "simulate", false, "run the floating-point simulation")
+	addTarget(c, &o.target)
 	f.StringVar(&o.dataset, "dataset", "", "data set of an exported network, `NAME` (default cifar10)")
 	addData(c, &o.data)
 	f.IntVar(&o.limit, "limit", 0, "take the first `N` test pictures only; 0 takes all")
@@ -76,9 +79,11 @@ func (o *evalOptions) check(c *cobra.Command, path string) error {
 		return usagef(c, "--simulate needs a run or a checkpoint; an exported network has integers only")
 	case !isExport(path) && o.dataset != "":
 		return usagef(c, "--dataset goes with an exported network; a run knows its data set")
+	case o.simulate && o.target != "":
+		return usagef(c, "--target is the arithmetic of the integer network, --simulate runs another")
 	}
 	o.dataset = cmp.Or(o.dataset, string(configs.CIFAR10))
-	return errors.Join(checkDataset(c, o.dataset), checkThreads(c, o.threads), o.expected.check(c))
+	return errors.Join(checkTarget(c, o.target), checkDataset(c, o.dataset), checkThreads(c, o.threads), o.expected.check(c))
 }
 
 type evalResult struct {
@@ -87,46 +92,31 @@ type evalResult struct {
 	Images          int     `json:"images"`
 	ImagesPerSecond float64 `json:"images_per_second"`
 	Mode            string  `json:"mode"` // integer or simulate
+	Target          string  `json:"target,omitempty"`
 }
 
 func runEval(ctx context.Context, o evalOptions, path string, stdout, stderr io.Writer) error {
-	p := newProgress(stderr, o.plain)
-	var m *train.Model
-	var net *integer.Network
-	var err error
+	evaluate := evalTrained
 	if isExport(path) {
-		m, net, err = openExport(ctx, path, o.dataset, o.data, o.threads, p)
-	} else {
-		m, err = openModel(ctx, path, o.data, o.threads, p)
-	}
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	split := m.Data.Test
-	if o.limit > 0 {
-		split = split.Head(o.limit)
+		evaluate = evalExport
 	}
 	r := evalResult{Mode: "integer"}
-	var a *train.Accuracy
 	if o.simulate {
 		r.Mode = "simulate"
-		a, err = m.Simulate(ctx, split)
-	} else {
-		if net == nil {
-			net, err = m.Lower()
-		}
-		if err == nil {
-			a, err = m.EvaluateInteger(ctx, net, split)
-		}
 	}
+	a, target, err := evaluate(ctx, o, path, newProgress(stderr, o.plain))
 	if err != nil {
 		return err
 	}
+	r.Target = target
 	r.Top1, r.Top5, r.Images, r.ImagesPerSecond = a.Top1, a.Top5, a.Images, float64(a.Images)/max(a.Seconds, 1e-9)
 
 	t := newTable(stdout)
-	t.row("network", map[string]string{"integer": "integer", "simulate": "floating-point simulation"}[r.Mode])
+	network := "floating-point simulation"
+	if !o.simulate {
+		network = "integer, target " + target
+	}
+	t.row("network", network)
 	t.row("top-1", percent(r.Top1))
 	t.row("top-5", percent(r.Top5))
 	t.row("test pictures", r.Images)
@@ -140,4 +130,60 @@ func runEval(ctx context.Context, o evalOptions, path string, stdout, stderr io.
 		}
 	}
 	return o.expected.met(r.Top1)
+}
+
+// evalTrained evaluates a run or a checkpoint. target is the arithmetic of its integer
+// network, "" if it is simulated.
+func evalTrained(ctx context.Context, o evalOptions, path string, p *progress) (a *train.Accuracy, target string, err error) {
+	m, err := openModel(ctx, path, o.data, o.threads, p)
+	if err != nil {
+		return nil, "", err
+	}
+	defer m.Close()
+	split := o.part(m.Data.Test)
+	if o.simulate {
+		a, err = m.Simulate(ctx, split)
+		return a, "", err
+	}
+	net, err := m.Lower()
+	if err == nil {
+		err = retarget(net, o.target)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	a, err = m.EvaluateInteger(ctx, net, split)
+	return a, net.Target.String(), err
+}
+
+// evalExport evaluates an exported network.
+func evalExport(ctx context.Context, o evalOptions, path string, p *progress) (a *train.Accuracy, target string, err error) {
+	net, err := export.Read(path)
+	if err == nil {
+		err = retarget(net, o.target)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	dir := cmp.Or(o.data, "data")
+	if err := download(ctx, o.dataset, dir, p); err != nil {
+		return nil, "", err
+	}
+	d, err := datasets.Open(o.dataset, datasets.Options{Dir: dir})
+	if err != nil {
+		return nil, "", err
+	}
+	if err := sameInput(path, net, d); err != nil {
+		return nil, "", err
+	}
+	a, err = train.Evaluate(ctx, net, d, o.part(d.Test), o.threads)
+	return a, net.Target.String(), err
+}
+
+// part is what --limit leaves of a split.
+func (o *evalOptions) part(s datasets.Split) datasets.Split {
+	if o.limit > 0 {
+		return s.Head(o.limit)
+	}
+	return s
 }

@@ -25,7 +25,8 @@ func newInspectCommand() *cobra.Command {
 		Long: `Print a table of the layers that hold weights, with shapes, bits, the smallest
 and largest scale, size and BitOps, and a table of the quantized activations.
 The argument is a run's directory, a checkpoint (.qat) or an exported network
-(.safetensors), whose weight scales contain the batch norm's factor.
+(.safetensors), whose weight scales contain the batch norm's factor. Of an export
+it also prints where each byte of the file goes.
 
 EXIT STATUS
   0  done
@@ -50,6 +51,9 @@ type inspection struct {
 	MACs        int64            `json:"macs"`
 	BitOps      int64            `json:"bitops"`
 	SizeBytes   int64            `json:"size_bytes"`
+	Target      string           `json:"target,omitempty"`     // of an export
+	File        []export.Part    `json:"file,omitempty"`       // of an export
+	FileBytes   int64            `json:"file_bytes,omitempty"` // the sum of File
 }
 
 type inspectedLayer struct {
@@ -86,11 +90,15 @@ type activation struct {
 func runInspect(o inspectOptions, path string, stdout io.Writer) error {
 	var i inspection
 	if isExport(path) {
-		net, err := export.Read(path)
+		net, parts, err := export.Contents(path)
 		if err != nil {
 			return err
 		}
 		i = inspectExport(net)
+		i.Target, i.File = net.Target.String(), parts
+		for _, p := range parts {
+			i.FileBytes += p.Bytes
+		}
 	} else {
 		m, err := train.LoadNetwork(path)
 		if err != nil {
@@ -177,6 +185,16 @@ func (i *inspection) print(w io.Writer) error {
 		for _, a := range i.Activations {
 			t.row(a.Name, a.Bits, a.Signed, fmt.Sprintf("%.4g", a.Scale), a.ZeroPoint)
 		}
+	}
+	if i.Target != "" {
+		t.row()
+		t.row("FILE", "BYTES", "SHARE")
+		for _, p := range i.File {
+			t.row(p.Name, p.Bytes, percent(float64(p.Bytes)/float64(i.FileBytes)))
+		}
+		t.row("total", i.FileBytes, percent(1))
+		t.row()
+		t.row("target", i.Target)
 	}
 	return t.flush()
 }

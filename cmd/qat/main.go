@@ -83,7 +83,7 @@ EXIT STATUS
 	})
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef(c, "%v", err) })
 	root.SetHelpCommand(newHelpCommand())
-	root.AddCommand(newTrainCommand(), newEvalCommand(), newExportCommand(), newInspectCommand(),
+	root.AddCommand(newTrainCommand(), newEvalCommand(), newExportCommand(), newInferCommand(), newInspectCommand(),
 		newConfigCommand(), newDataCommand(), newBenchCommand(), newVersionCommand())
 	return root
 }

@@ -35,7 +35,9 @@ func printError(w io.Writer, err error) {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(w, "qat: interrupted")
 	default:
-		fmt.Fprintf(w, "qat: error: %v\n", err)
+		for line := range strings.SplitSeq(err.Error(), "\n") { // of errors that came together
+			fmt.Fprintf(w, "qat: error: %s\n", line)
+		}
 	}
 	if h := hint(err); h != "" {
 		fmt.Fprintf(w, "qat: hint: %s\n", h)

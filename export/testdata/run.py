@@ -30,9 +30,9 @@ def to_code(v, tensor, lo, hi):
 
 def code_range(tensor):
     bits, zero_point = tensor["bits"], tensor["zero_point"]
-    if not tensor["signed"]:
+    if tensor["range"] == "unsigned":
         return 0, 2**bits - 1
-    return zero_point - 2 ** (bits - 1) + tensor.get("narrow", False), zero_point + 2 ** (bits - 1) - 1
+    return zero_point - 2 ** (bits - 1) + (tensor["range"] == "narrow"), zero_point + 2 ** (bits - 1) - 1
 
 
 class File:
@@ -40,37 +40,64 @@ class File:
         with open(path, "rb") as f:
             data = f.read()
         (n,) = struct.unpack_from("<Q", data)
-        self.header = json.loads(data[8 : 8 + n])
-        self.data = data[8 + n :]
-        metadata = self.header["__metadata__"]
-        assert (metadata["format"], metadata["version"]) == ("qat.integer", "1")
-        self.manifest = json.loads(metadata["manifest"])
+        header = json.loads(data[8 : 8 + n])
+        metadata = header.pop("__metadata__")
+        assert (metadata["format"], metadata["version"]) == ("qat.integer", "2")
+        part = {}
+        for name, entry in header.items():
+            begin, end = entry["data_offsets"]
+            part[name] = data[8 + n + begin : 8 + n + end]
+        self.manifest = m = json.loads(part["manifest"].decode("utf-8"))
+        assert m["target"] == "float32"
+        # Rows become objects; the scale of a tensor is a float32.
+        columns = m["columns"]
+        self.tensors = [dict(zip(columns["tensors"], row)) for row in m["tensors"]]
+        for t in self.tensors:
+            t["scale"] = f32(t["scale"])
+        self.layers = [dict(zip(columns[row[0]], row)) for row in m["layers"]]
+        self.mean, self.std = [f32(v) for v in m["mean"]], [f32(v) for v in m["std"]]
+        self.unpack(part)
 
-    def values(self, name):
-        """Returns the values of an I32, F32 or U8 tensor."""
-        entry = self.header[name]
-        begin, end = entry["data_offsets"]
-        letter, size = {"I32": ("i", 4), "F32": ("f", 4), "U8": ("B", 1)}[entry["dtype"]]
-        return struct.unpack("<%d%s" % ((end - begin) // size, letter), self.data[begin:end])
+    def unpack(self, part):
+        """Cuts weights, biases and scales into those of the layers."""
+        at = {name: 0 for name in part}
 
-    def weights(self, entry):
-        """Returns packed weights as rows [out][in][height*width]."""
-        bits, (out, inputs, h, w) = entry["bits"], entry["shape"]
-        stream = int.from_bytes(bytes(self.values(entry["tensor"])), "little")
+        def fields(name, n, bits):
+            size = (n * bits + 7) // 8
+            stream = int.from_bytes(part[name][at[name] : at[name] + size], "little")
+            at[name] += size
+            values = [stream >> (i * bits) & (2**bits - 1) for i in range(n)]
+            return [v - 2**bits if v >> (bits - 1) else v for v in values]
 
-        def element(i):
-            v = stream >> (i * bits) & (2**bits - 1)
-            return v - 2**bits if v >> (bits - 1) else v
+        for layer in self.layers:
+            if "weights" not in layer:
+                continue
+            t = self.tensors[layer["input"]]
+            if layer["kind"] == "conv":
+                out, size = self.tensors[layer["output"]]["channels"], layer["kernel"] ** 2
+            else:
+                out, size = layer["classes"], t["height"] * t["width"]
+            inputs = t["channels"]
+            if layer["weights"] == "sign":
+                flat = [2 * v + 1 for v in fields("weights", out * inputs * size, 1)]
+            else:
+                flat = fields("weights", out * inputs * size, int(layer["weights"][3:]))
+            # [out][in][height*width]
+            layer["w"] = [[flat[(o * inputs + i) * size :][:size] for i in range(inputs)] for o in range(out)]
+            layer["bias"] = fields("biases", out, layer["bias_bits"])
+            layer["scale"] = struct.unpack_from("<%df" % out, part["scales"], at["scales"])
+            at["scales"] += 4 * out
 
-        size = h * w
-        return [[[element((o * inputs + i) * size + p) for p in range(size)] for i in range(inputs)] for o in range(out)]
+
+def shape(tensor):
+    return tensor["height"], tensor["width"], tensor["channels"]
 
 
-def conv(f, layer, x, t_in, t_out):
-    (h, w, channels), (out_h, out_w, _) = t_in["shape"], t_out["shape"]
-    k, stride, pad = layer["weight"]["shape"][2], layer["stride"], layer["padding"]
-    weights, bias = f.weights(layer["weight"]), f.values(layer["bias"])
-    multiplier = f.values(layer["multiplier"])
+def conv(layer, x, t_in, t_out):
+    (h, w, channels), (out_h, out_w, _) = shape(t_in), shape(t_out)
+    k, stride, pad = layer["kernel"], layer["stride"], layer["padding"]
+    weights, bias = layer["w"], layer["bias"]
+    multiplier = [f32(s / t_out["scale"]) for s in layer["scale"]]
     out = []
     for i in range(out_h):
         for j in range(out_w):
@@ -82,13 +109,13 @@ def conv(f, layer, x, t_in, t_out):
                         if 0 <= y < h and 0 <= z < w:
                             for c in range(channels):
                                 acc += (x[(y * w + z) * channels + c] - t_in["zero_point"]) * rows[c][ky * k + kx]
-                out.append(to_code(f32(f32(acc) * multiplier[o]), t_out, *layer["clamp"]))
+                out.append(to_code(f32(f32(acc) * multiplier[o]), t_out, layer["lo"], layer["hi"]))
     return out
 
 
 def requantize(layer, x, t_in, t_out):
     scale, zero_point = t_in["scale"], t_in["zero_point"]
-    return [to_code(f32(f32((v - zero_point) * scale) / t_out["scale"]), t_out, *layer["clamp"]) for v in x]
+    return [to_code(f32(f32((v - zero_point) * scale) / t_out["scale"]), t_out, layer["lo"], layer["hi"]) for v in x]
 
 
 def add(layer, a, b, t_a, t_b, t_out):
@@ -96,12 +123,12 @@ def add(layer, a, b, t_a, t_b, t_out):
     out = []
     for va, vb in zip(a, b):
         total = f32(f32((va - t_a["zero_point"]) * ratio_a) + f32((vb - t_b["zero_point"]) * ratio_b))
-        out.append(to_code(total, t_out, *layer["clamp"]))
+        out.append(to_code(total, t_out, layer["lo"], layer["hi"]))
     return out
 
 
 def shortcut(layer, x, t_in, t_out):
-    (_, w, channels), (out_h, out_w, out_channels) = t_in["shape"], t_out["shape"]
+    (_, w, channels), (out_h, out_w, out_channels) = shape(t_in), shape(t_out)
     stride, before = layer["stride"], (out_channels - channels) // 2
     zero = [t_out["zero_point"]]
     out = []
@@ -112,50 +139,41 @@ def shortcut(layer, x, t_in, t_out):
     return out
 
 
-def average_pool(f, layer, x, t_in, t_out):
-    channels, (multiplier,) = t_in["shape"][2], f.values(layer["multiplier"])
+def average_pool(layer, x, t_in, t_out):
+    h, w, channels = shape(t_in)
+    multiplier = f32(t_in["scale"] / f32(t_out["scale"] * (h * w)))
     sums = [sum(v - t_in["zero_point"] for v in x[c::channels]) for c in range(channels)]
     return [to_code(f32(f32(s) * multiplier), t_out, *code_range(t_out)) for s in sums]
 
 
-def linear(f, layer, x, t_in):
-    channels, scale = t_in["shape"][2], f.values(layer["scale"])
-    logits = []
-    for o, rows in enumerate(f.weights(layer["weight"])):
-        acc = f.values(layer["bias"])[o]
+def linear(layer, x, t_in):
+    channels, logits = t_in["channels"], []
+    for rows, acc, scale in zip(layer["w"], layer["bias"], layer["scale"]):
         for i, v in enumerate(x):
             acc += (v - t_in["zero_point"]) * rows[i % channels][i // channels]
-        logits.append(f32(f32(acc) * scale[o]))
+        logits.append(f32(f32(acc) * scale))
     return logits
 
 
 def run(f, pixels):
-    m = f.manifest
-    tensors, codes = m["tensors"], {}
+    tensors, codes = f.tensors, {}
     t = tensors[0]
     codes[0] = []
     for i, p in enumerate(pixels):
         c = i % 3
-        x = f32(f32(f32(p / 255) - m["mean"][c]) / m["std"][c])
+        x = f32(f32(f32(p / 255) - f.mean[c]) / f.std[c])
         codes[0].append(to_code(f32(x / t["scale"]), t, *code_range(t)))
-    for layer in m["layers"]:
-        x, t_in = codes[layer["inputs"][0]], tensors[layer["inputs"][0]]
-        kind, output = layer["kind"], layer["output"]
-        if kind == "conv":
-            codes[output] = conv(f, layer, x, t_in, tensors[output])
-        elif kind == "requantize":
-            codes[output] = requantize(layer, x, t_in, tensors[output])
-        elif kind == "add":
-            b = layer["inputs"][1]
-            codes[output] = add(layer, x, codes[b], t_in, tensors[b], tensors[output])
-        elif kind == "shortcut":
-            codes[output] = shortcut(layer, x, t_in, tensors[output])
-        elif kind == "average_pool":
-            codes[output] = average_pool(f, layer, x, t_in, tensors[output])
-        elif kind == "linear":
-            return linear(f, layer, x, t_in)
-        else:
-            sys.exit("unknown layer kind " + kind)
+    for layer in f.layers:
+        kind, output = layer["kind"], layer.get("output")
+        if kind == "add":
+            a, b = layer["a"], layer["b"]
+            codes[output] = add(layer, codes[a], codes[b], tensors[a], tensors[b], tensors[output])
+            continue
+        x, t_in = codes[layer["input"]], tensors[layer["input"]]
+        if kind == "linear":
+            return linear(layer, x, t_in)
+        steps = {"conv": conv, "requantize": requantize, "shortcut": shortcut, "average_pool": average_pool}
+        codes[output] = steps[kind](layer, x, t_in, tensors[output])
 
 
 def main():

@@ -28,7 +28,7 @@ func Random(rng *rand.Rand) *integer.Network {
 	}
 	if rng.IntN(4) > 0 {
 		pooled := b.tensor(1, 1, b.net.Tensors[x].C)
-		b.add(integer.NewAveragePool(b.net, "pool", x, pooled))
+		b.add(&integer.AveragePool{Name: "pool", In: x, Out: pooled})
 		x = pooled
 	}
 	b.linear("linear", x, 1+rng.IntN(10))
@@ -51,7 +51,7 @@ func ResNet20(rng *rand.Rand, bits int) *integer.Network {
 		}
 	}
 	pooled := b.tensor(1, 1, 64)
-	b.add(integer.NewAveragePool(b.net, "average_pool", x, pooled))
+	b.add(&integer.AveragePool{Name: "average_pool", In: x, Out: pooled})
 	b.linear("linear", pooled, 10)
 	return b.net
 }

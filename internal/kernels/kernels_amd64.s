@@ -14275,6 +14275,167 @@ done:
 	VZEROUPPER
 	RET
 
+// func requantizeShiftRowAVX512(codes *uint8, acc *int32, mult *int32, shift *int32, n int, channels int, zeroPoint int32, lo int32, hi int32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·requantizeShiftRowAVX512(SB), NOSPLIT, $0-60
+	MOVQ         codes+0(FP), AX
+	MOVQ         acc+8(FP), CX
+	MOVQ         mult+16(FP), DX
+	MOVQ         shift+24(FP), BX
+	MOVL         zeroPoint+48(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z8
+	MOVL         lo+52(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z9
+	MOVL         hi+56(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z10
+	VPTERNLOGD   $0xff, Z11, Z11, Z11
+	VPSRLQ       $0x3f, Z11, Z12
+	MOVQ         channels+40(FP), R8
+	SHLQ         $0x02, R8
+	XORQ         SI, SI
+	XORQ         DI, DI
+	MOVQ         n+32(FP), R9
+	SHRQ         $0x04, R9
+	JZ           done
+
+loop:
+	VMOVUPS (CX), Z0
+	VMOVUPS (DX)(SI*1), Z1
+	VMOVUPS (BX)(SI*1), Z2
+	VPSRLQ  $0x20, Z0, Z3
+	VPSRLQ  $0x20, Z1, Z4
+	VPSRLQ  $0x20, Z2, Z5
+	VPSLLQ  $0x20, Z2, Z2
+	VPSRLQ  $0x20, Z2, Z2
+	VPMULDQ Z1, Z0, Z0
+	VPMULDQ Z4, Z3, Z3
+	VPSRLVQ Z2, Z0, Z6
+	VPANDQ  Z12, Z6, Z6
+	VPADDQ  Z6, Z0, Z0
+	VPADDQ  Z11, Z2, Z6
+	VPSLLVQ Z6, Z11, Z6
+	VPSUBQ  Z6, Z0, Z0
+	VPADDQ  Z11, Z0, Z0
+	VPSRAVQ Z2, Z0, Z0
+	VPSRLVQ Z5, Z3, Z7
+	VPANDQ  Z12, Z7, Z7
+	VPADDQ  Z7, Z3, Z3
+	VPADDQ  Z11, Z5, Z7
+	VPSLLVQ Z7, Z11, Z7
+	VPSUBQ  Z7, Z3, Z3
+	VPADDQ  Z11, Z3, Z3
+	VPSRAVQ Z5, Z3, Z3
+	VPSLLQ  $0x20, Z0, Z0
+	VPSRLQ  $0x20, Z0, Z0
+	VPSLLQ  $0x20, Z3, Z3
+	VPORQ   Z3, Z0, Z0
+	VPMAXSD Z9, Z0, Z0
+	VPMINSD Z10, Z0, Z0
+	VPADDD  Z8, Z0, Z0
+	VPMOVDB Z0, (AX)
+	ADDQ    $0x10, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, SI
+	CMPQ    SI, R8
+	CMOVQEQ DI, SI
+	DECQ    R9
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func addCodesShiftRowAVX512(codes *uint8, a *uint8, b *uint8, n int, multA int32, zeroA int32, multB int32, zeroB int32, shift int32, zeroPoint int32, lo int32, hi int32)
+// Requires: AVX, AVX512F
+TEXT ·addCodesShiftRowAVX512(SB), NOSPLIT, $0-64
+	MOVQ         codes+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	VPTERNLOGD   $0xff, Z11, Z11, Z11
+	VPSRLQ       $0x3f, Z11, Z12
+	MOVL         zeroPoint+52(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z8
+	MOVL         lo+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z9
+	MOVL         hi+60(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z10
+	MOVL         multA+32(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z15
+	MOVL         zeroA+36(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z3
+	MOVL         multB+40(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z4
+	MOVL         zeroB+44(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z5
+	MOVL         shift+48(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z7
+	VPSRLQ       $0x20, Z7, Z7
+	MOVQ         n+24(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VPMOVZXBD (CX), Z0
+	VPSUBD    Z3, Z0, Z0
+	VPMOVZXBD (DX), Z2
+	VPSUBD    Z5, Z2, Z2
+	VPMULDQ   Z15, Z0, Z0
+	VPMULDQ   Z4, Z2, Z2
+	VPADDQ    Z2, Z0, Z0
+	VPSRLVQ   Z7, Z0, Z2
+	VPANDQ    Z12, Z2, Z2
+	VPADDQ    Z2, Z0, Z0
+	VPADDQ    Z11, Z7, Z2
+	VPSLLVQ   Z2, Z11, Z2
+	VPSUBQ    Z2, Z0, Z0
+	VPADDQ    Z11, Z0, Z0
+	VPSRAVQ   Z7, Z0, Z0
+	VPMOVZXBD (CX), Z1
+	VPSUBD    Z3, Z1, Z1
+	VPMOVZXBD (DX), Z2
+	VPSUBD    Z5, Z2, Z2
+	VPSRLQ    $0x20, Z1, Z1
+	VPSRLQ    $0x20, Z2, Z2
+	VPMULDQ   Z15, Z1, Z1
+	VPMULDQ   Z4, Z2, Z2
+	VPADDQ    Z2, Z1, Z1
+	VPSRLVQ   Z7, Z1, Z2
+	VPANDQ    Z12, Z2, Z2
+	VPADDQ    Z2, Z1, Z1
+	VPADDQ    Z11, Z7, Z2
+	VPSLLVQ   Z2, Z11, Z2
+	VPSUBQ    Z2, Z1, Z1
+	VPADDQ    Z11, Z1, Z1
+	VPSRAVQ   Z7, Z1, Z1
+	VPSLLQ    $0x20, Z0, Z0
+	VPSRLQ    $0x20, Z0, Z0
+	VPSLLQ    $0x20, Z1, Z1
+	VPORQ     Z1, Z0, Z0
+	VPMAXSD   Z9, Z0, Z0
+	VPMINSD   Z10, Z0, Z0
+	VPADDD    Z8, Z0, Z0
+	VPMOVDB   Z0, (AX)
+	ADDQ      $0x10, AX
+	ADDQ      $0x10, CX
+	ADDQ      $0x10, DX
+	DECQ      BX
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func mapBytesRowAVX512(y *uint8, x *uint8, table *uint8, n int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
 TEXT ·mapBytesRowAVX512(SB), NOSPLIT, $0-32
@@ -20504,6 +20665,287 @@ loop:
 	CMPQ         R10, R12
 	CMOVQEQ      R11, R10
 	DECQ         R13
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func requantizeShiftRowAVX2(codes *uint8, acc *int32, mult *int32, shift *int32, n int, channels int, zeroPoint int32, lo int32, hi int32)
+// Requires: AVX, AVX2, CMOV
+TEXT ·requantizeShiftRowAVX2(SB), NOSPLIT, $0-60
+	MOVQ         codes+0(FP), AX
+	MOVQ         acc+8(FP), CX
+	MOVQ         mult+16(FP), DX
+	MOVQ         shift+24(FP), BX
+	MOVL         zeroPoint+48(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y8
+	MOVL         lo+52(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y9
+	MOVL         hi+56(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y10
+	VPCMPEQD     Y11, Y11, Y11
+	VPSLLQ       $0x3f, Y11, Y13
+	VPSRLQ       $0x3f, Y11, Y12
+	VPCMPEQD     Y14, Y14, Y14
+	VPSRLD       $0x18, Y14, Y14
+	MOVQ         channels+40(FP), R8
+	SHLQ         $0x02, R8
+	XORQ         SI, SI
+	XORQ         DI, DI
+	MOVQ         n+32(FP), R9
+	SHRQ         $0x04, R9
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX)(SI*1), Y1
+	VMOVUPS      (BX)(SI*1), Y2
+	VPSRLQ       $0x20, Y0, Y3
+	VPSRLQ       $0x20, Y1, Y4
+	VPSRLQ       $0x20, Y2, Y5
+	VPSLLQ       $0x20, Y2, Y2
+	VPSRLQ       $0x20, Y2, Y2
+	VPMULDQ      Y1, Y0, Y0
+	VPMULDQ      Y4, Y3, Y3
+	VPSRLVQ      Y2, Y0, Y6
+	VPAND        Y12, Y6, Y6
+	VPADDQ       Y6, Y0, Y0
+	VPADDQ       Y11, Y2, Y6
+	VPSLLVQ      Y6, Y11, Y6
+	VPSUBQ       Y6, Y0, Y0
+	VPADDQ       Y11, Y0, Y0
+	VPXOR        Y13, Y0, Y0
+	VPSRLVQ      Y2, Y0, Y0
+	VPSRLVQ      Y2, Y13, Y6
+	VPSUBQ       Y6, Y0, Y0
+	VPSRLVQ      Y5, Y3, Y7
+	VPAND        Y12, Y7, Y7
+	VPADDQ       Y7, Y3, Y3
+	VPADDQ       Y11, Y5, Y7
+	VPSLLVQ      Y7, Y11, Y7
+	VPSUBQ       Y7, Y3, Y3
+	VPADDQ       Y11, Y3, Y3
+	VPXOR        Y13, Y3, Y3
+	VPSRLVQ      Y5, Y3, Y3
+	VPSRLVQ      Y5, Y13, Y7
+	VPSUBQ       Y7, Y3, Y3
+	VPSLLQ       $0x20, Y0, Y0
+	VPSRLQ       $0x20, Y0, Y0
+	VPSLLQ       $0x20, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPMINSD      Y10, Y0, Y0
+	VPADDD       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (AX)
+	VMOVUPS      32(CX), Y0
+	VMOVUPS      32(DX)(SI*1), Y1
+	VMOVUPS      32(BX)(SI*1), Y2
+	VPSRLQ       $0x20, Y0, Y3
+	VPSRLQ       $0x20, Y1, Y4
+	VPSRLQ       $0x20, Y2, Y5
+	VPSLLQ       $0x20, Y2, Y2
+	VPSRLQ       $0x20, Y2, Y2
+	VPMULDQ      Y1, Y0, Y0
+	VPMULDQ      Y4, Y3, Y3
+	VPSRLVQ      Y2, Y0, Y6
+	VPAND        Y12, Y6, Y6
+	VPADDQ       Y6, Y0, Y0
+	VPADDQ       Y11, Y2, Y6
+	VPSLLVQ      Y6, Y11, Y6
+	VPSUBQ       Y6, Y0, Y0
+	VPADDQ       Y11, Y0, Y0
+	VPXOR        Y13, Y0, Y0
+	VPSRLVQ      Y2, Y0, Y0
+	VPSRLVQ      Y2, Y13, Y6
+	VPSUBQ       Y6, Y0, Y0
+	VPSRLVQ      Y5, Y3, Y7
+	VPAND        Y12, Y7, Y7
+	VPADDQ       Y7, Y3, Y3
+	VPADDQ       Y11, Y5, Y7
+	VPSLLVQ      Y7, Y11, Y7
+	VPSUBQ       Y7, Y3, Y3
+	VPADDQ       Y11, Y3, Y3
+	VPXOR        Y13, Y3, Y3
+	VPSRLVQ      Y5, Y3, Y3
+	VPSRLVQ      Y5, Y13, Y7
+	VPSUBQ       Y7, Y3, Y3
+	VPSLLQ       $0x20, Y0, Y0
+	VPSRLQ       $0x20, Y0, Y0
+	VPSLLQ       $0x20, Y3, Y3
+	VPOR         Y3, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPMINSD      Y10, Y0, Y0
+	VPADDD       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, 8(AX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, SI
+	CMPQ         SI, R8
+	CMOVQEQ      DI, SI
+	DECQ         R9
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func addCodesShiftRowAVX2(codes *uint8, a *uint8, b *uint8, n int, multA int32, zeroA int32, multB int32, zeroB int32, shift int32, zeroPoint int32, lo int32, hi int32)
+// Requires: AVX, AVX2
+TEXT ·addCodesShiftRowAVX2(SB), NOSPLIT, $0-64
+	MOVQ         codes+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	VPCMPEQD     Y11, Y11, Y11
+	VPSLLQ       $0x3f, Y11, Y13
+	VPSRLQ       $0x3f, Y11, Y12
+	MOVL         zeroPoint+52(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y8
+	MOVL         lo+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y9
+	MOVL         hi+60(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y10
+	MOVL         multA+32(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y15
+	MOVL         zeroA+36(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y3
+	MOVL         multB+40(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y4
+	MOVL         zeroB+44(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y5
+	VPCMPEQD     Y14, Y14, Y14
+	VPSRLD       $0x18, Y14, Y14
+	MOVL         shift+48(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y7
+	VPSRLQ       $0x20, Y7, Y7
+	MOVQ         n+24(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VPMOVZXBD    (CX), Y0
+	VPSUBD       Y3, Y0, Y0
+	VPMOVZXBD    (DX), Y2
+	VPSUBD       Y5, Y2, Y2
+	VPMULDQ      Y15, Y0, Y0
+	VPMULDQ      Y4, Y2, Y2
+	VPADDQ       Y2, Y0, Y0
+	VPSRLVQ      Y7, Y0, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDQ       Y2, Y0, Y0
+	VPADDQ       Y11, Y7, Y2
+	VPSLLVQ      Y2, Y11, Y2
+	VPSUBQ       Y2, Y0, Y0
+	VPADDQ       Y11, Y0, Y0
+	VPXOR        Y13, Y0, Y0
+	VPSRLVQ      Y7, Y0, Y0
+	VPSRLVQ      Y7, Y13, Y2
+	VPSUBQ       Y2, Y0, Y0
+	VPMOVZXBD    (CX), Y1
+	VPSUBD       Y3, Y1, Y1
+	VPMOVZXBD    (DX), Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLQ       $0x20, Y1, Y1
+	VPSRLQ       $0x20, Y2, Y2
+	VPMULDQ      Y15, Y1, Y1
+	VPMULDQ      Y4, Y2, Y2
+	VPADDQ       Y2, Y1, Y1
+	VPSRLVQ      Y7, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDQ       Y2, Y1, Y1
+	VPADDQ       Y11, Y7, Y2
+	VPSLLVQ      Y2, Y11, Y2
+	VPSUBQ       Y2, Y1, Y1
+	VPADDQ       Y11, Y1, Y1
+	VPXOR        Y13, Y1, Y1
+	VPSRLVQ      Y7, Y1, Y1
+	VPSRLVQ      Y7, Y13, Y2
+	VPSUBQ       Y2, Y1, Y1
+	VPSLLQ       $0x20, Y0, Y0
+	VPSRLQ       $0x20, Y0, Y0
+	VPSLLQ       $0x20, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPMINSD      Y10, Y0, Y0
+	VPADDD       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (AX)
+	VPMOVZXBD    8(CX), Y0
+	VPSUBD       Y3, Y0, Y0
+	VPMOVZXBD    8(DX), Y2
+	VPSUBD       Y5, Y2, Y2
+	VPMULDQ      Y15, Y0, Y0
+	VPMULDQ      Y4, Y2, Y2
+	VPADDQ       Y2, Y0, Y0
+	VPSRLVQ      Y7, Y0, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDQ       Y2, Y0, Y0
+	VPADDQ       Y11, Y7, Y2
+	VPSLLVQ      Y2, Y11, Y2
+	VPSUBQ       Y2, Y0, Y0
+	VPADDQ       Y11, Y0, Y0
+	VPXOR        Y13, Y0, Y0
+	VPSRLVQ      Y7, Y0, Y0
+	VPSRLVQ      Y7, Y13, Y2
+	VPSUBQ       Y2, Y0, Y0
+	VPMOVZXBD    8(CX), Y1
+	VPSUBD       Y3, Y1, Y1
+	VPMOVZXBD    8(DX), Y2
+	VPSUBD       Y5, Y2, Y2
+	VPSRLQ       $0x20, Y1, Y1
+	VPSRLQ       $0x20, Y2, Y2
+	VPMULDQ      Y15, Y1, Y1
+	VPMULDQ      Y4, Y2, Y2
+	VPADDQ       Y2, Y1, Y1
+	VPSRLVQ      Y7, Y1, Y2
+	VPAND        Y12, Y2, Y2
+	VPADDQ       Y2, Y1, Y1
+	VPADDQ       Y11, Y7, Y2
+	VPSLLVQ      Y2, Y11, Y2
+	VPSUBQ       Y2, Y1, Y1
+	VPADDQ       Y11, Y1, Y1
+	VPXOR        Y13, Y1, Y1
+	VPSRLVQ      Y7, Y1, Y1
+	VPSRLVQ      Y7, Y13, Y2
+	VPSUBQ       Y2, Y1, Y1
+	VPSLLQ       $0x20, Y0, Y0
+	VPSRLQ       $0x20, Y0, Y0
+	VPSLLQ       $0x20, Y1, Y1
+	VPOR         Y1, Y0, Y0
+	VPMAXSD      Y9, Y0, Y0
+	VPMINSD      Y10, Y0, Y0
+	VPADDD       Y8, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, 8(AX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, CX
+	ADDQ         $0x10, DX
+	DECQ         BX
 	JNZ          loop
 
 done:

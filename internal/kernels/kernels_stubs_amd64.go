@@ -528,6 +528,26 @@ func bellSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, 
 //go:noescape
 func bellGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
 
+// requantizeShiftRowAVX512 computes
+//
+//	for i < n: codes[i] = roundHalfEven(acc[i]*mult[c]*2^-shift[c]) + zeroPoint, with lo <= codes[i] - zeroPoint <= hi
+//
+// Products have 64 bits. shift is 31 to 62.
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func requantizeShiftRowAVX512(codes *uint8, acc *int32, mult *int32, shift *int32, n int, channels int, zeroPoint int32, lo int32, hi int32)
+
+// addCodesShiftRowAVX512 computes
+//
+//	for i < n: codes[i] = roundHalfEven(((a[i] - zeroA)*multA + (b[i] - zeroB)*multB)*2^-shift) + zeroPoint, with lo <= codes[i] - zeroPoint <= hi
+//
+// Products have 64 bits. shift is 9 to 62. n is a multiple of 16.
+//
+//go:noescape
+func addCodesShiftRowAVX512(codes *uint8, a *uint8, b *uint8, n int, multA int32, zeroA int32, multB int32, zeroB int32, shift int32, zeroPoint int32, lo int32, hi int32)
+
 // mapBytesRowAVX512 computes
 //
 //	for i < n: y[i] = table[x[i]]
@@ -989,6 +1009,26 @@ func bellSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z 
 //
 //go:noescape
 func bellGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
+
+// requantizeShiftRowAVX2 computes
+//
+//	for i < n: codes[i] = roundHalfEven(acc[i]*mult[c]*2^-shift[c]) + zeroPoint, with lo <= codes[i] - zeroPoint <= hi
+//
+// Products have 64 bits. shift is 31 to 62.
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func requantizeShiftRowAVX2(codes *uint8, acc *int32, mult *int32, shift *int32, n int, channels int, zeroPoint int32, lo int32, hi int32)
+
+// addCodesShiftRowAVX2 computes
+//
+//	for i < n: codes[i] = roundHalfEven(((a[i] - zeroA)*multA + (b[i] - zeroB)*multB)*2^-shift) + zeroPoint, with lo <= codes[i] - zeroPoint <= hi
+//
+// Products have 64 bits. shift is 9 to 62. n is a multiple of 16.
+//
+//go:noescape
+func addCodesShiftRowAVX2(codes *uint8, a *uint8, b *uint8, n int, multA int32, zeroA int32, multB int32, zeroB int32, shift int32, zeroPoint int32, lo int32, hi int32)
 
 // fmaPeakAVX2 computes
 //

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -452,4 +453,27 @@ func ExampleWriteFile() {
 	codes, err := f.Int8s("conv1.weight")
 	fmt.Println(f.Metadata["bits"], codes, err)
 	// Output: 4 [-7 0 3 7] <nil>
+}
+
+// A hostile file takes memory in proportion to its size, whatever it promises.
+func TestReadMemory(t *testing.T) {
+	huge := binary.LittleEndian.AppendUint64(nil, maxHeader)
+	for name, data := range map[string][]byte{
+		"promised header":  append(huge, '{'),
+		"promised tensors": file(`{"a":{"dtype":"F32","shape":[1000000,1000000],"data_offsets":[0,4000000000000]}}`, ""),
+		"long shape":       file(`{"a":{"dtype":"F32","shape":[`+strings.Repeat("1,", 400_000)+`1],"data_offsets":[0,4]}}`, "abc"),
+		"many metadata":    file(`{"__metadata__":{`+strings.Repeat(`"a":"",`, 100_000)+`"b":""}}`, ""),
+		"nested":           file(`{"a":`+strings.Repeat("[", 400_000), ""),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := Read(data)
+		runtime.ReadMemStats(&after)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if got := after.TotalAlloc - before.TotalAlloc; got > 100*uint64(len(data))+1<<16 {
+			t.Errorf("%s: %d bytes are allocated for a file of %d", name, got, len(data))
+		}
+	}
 }

@@ -30,6 +30,7 @@ func main() {
 		s.sgd()
 		s.staircase()
 		s.bells()
+		s.shifts()
 		s.mapBytes()
 		s.peak()
 	}

@@ -1,4 +1,4 @@
-package integer
+package dyadic
 
 import (
 	"math/rand/v2"
@@ -15,7 +15,7 @@ func TestSumPixels(t *testing.T) {
 				x[i] = uint8(255 - rng.UintN(2)*rng.UintN(256))
 				want[i%channels] += int32(x[i])
 			}
-			if sumPixels(acc, x); !slices.Equal(acc, want) {
+			if SumPixels(acc, x); !slices.Equal(acc, want) {
 				t.Errorf("%d channels, %d pixels: %v, want %v", channels, pixels, acc, want)
 			}
 		}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/export"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/train"
+)
+
+type inferOptions struct {
+	target string
+	top    int
+	json   bool
+}
+
+func newInferCommand() *cobra.Command {
+	var o inferOptions
+	c := &cobra.Command{
+		Use:   "infer MODEL IMAGE...",
+		Short: "Classify pictures with an integer network",
+		Long: `Classify JPEG and PNG pictures. MODEL is an exported network (.safetensors), or a
+run's directory or a checkpoint (.qat), whose integer network runs.
+
+A picture of another size than the network's is cropped to the network's
+proportions around its middle and resampled by a cubic filter. A score is the
+softmax of the logits, a share of 1.
+
+EXIT STATUS
+  0  done
+  1  failed; other pictures than the bad ones are classified all the same
+  2  the command line is wrong`,
+		Example: `  qat infer runs/quickstart/model.safetensors cat.jpg dog.png
+  qat infer runs/quickstart cat.jpg --top 3 --json`,
+		Args: wantArgs(2, -1, "a MODEL and one IMAGE or more"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.top < 1 {
+				return usagef(c, "--top wants a number of 1 or more, found %d", o.top)
+			}
+			if err := checkTarget(c, o.target); err != nil {
+				return err
+			}
+			return runInfer(o, args[0], args[1:], c.OutOrStdout())
+		},
+	}
+	f := c.Flags()
+	addTarget(c, &o.target)
+	f.IntVar(&o.top, "top", 1, "print the `K` classes with the highest scores")
+	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	return c
+}
+
+// classified is what the network sees in a picture, the best class first.
+type classified struct {
+	Image   string  `json:"image"`
+	Classes []class `json:"classes"`
+}
+
+type class struct {
+	Name  string  `json:"class"`
+	Score float64 `json:"score"`
+}
+
+func runInfer(o inferOptions, model string, images []string, stdout io.Writer) error {
+	if err := kernels.Check(); err != nil {
+		return err
+	}
+	net, err := openInteger(model)
+	if err == nil {
+		err = retarget(net, o.target)
+	}
+	if err != nil {
+		return err
+	}
+	in := net.Tensors[0]
+	if in.C != 3 {
+		return fmt.Errorf("%s: the network takes %d channels, pictures have 3", model, in.C)
+	}
+	pool := kernels.NewPool(1)
+	defer pool.Close()
+	r, err := integer.NewRunner(net, pool, 1)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	all := []classified{}
+	t := newTable(stdout)
+	t.row("IMAGE", "CLASS", "SCORE")
+	for _, path := range images {
+		pixels, err := datasets.ReadPicture(path, in.H, in.W)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		x := make([]float32, len(pixels))
+		for i, p := range pixels {
+			x[i] = (float32(p)/255 - net.Mean[i%3]) / net.Std[i%3]
+		}
+		logits, err := r.Run(x, 1)
+		if err != nil {
+			return err
+		}
+		p := classified{path, ranked(net, logits, r.Integers(1))}
+		p.Classes = p.Classes[:min(o.top, len(p.Classes))]
+		for _, c := range p.Classes {
+			t.row(p.Image, c.Name, percent(c.Score))
+		}
+		all = append(all, p)
+	}
+	if len(all) > 0 {
+		errs = append(errs, t.flush())
+	}
+	if o.json {
+		errs = append(errs, printJSON(stdout, struct {
+			Images []classified `json:"images"`
+			Target string       `json:"target"`
+		}{all, net.Target.String()}))
+	}
+	return errors.Join(errs...)
+}
+
+// openInteger returns the integer network of an export, a run or a checkpoint.
+func openInteger(path string) (*integer.Network, error) {
+	if isExport(path) {
+		return export.Read(path)
+	}
+	m, err := train.LoadNetwork(path)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	return m.Lower()
+}
+
+// ranked returns the classes from the highest score to the lowest. The order is that of
+// the logits, or of the integers of the target dyadic; of equal ones the first class
+// wins.
+func ranked(net *integer.Network, logits []float32, integers []int32) []class {
+	order := make([]int, len(logits))
+	sum := 0.0
+	for o := range order {
+		order[o] = o
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		if net.Target == integer.Dyadic {
+			return cmp.Compare(integers[b], integers[a])
+		}
+		return cmp.Compare(logits[b], logits[a])
+	})
+	classes := make([]class, len(order))
+	for i, o := range order {
+		name := fmt.Sprint(o)
+		if len(net.Classes) > 0 {
+			name = net.Classes[o]
+		}
+		classes[i] = class{name, math.Exp(float64(logits[o]) - float64(logits[order[0]]))}
+		sum += classes[i].Score
+	}
+	for i := range classes {
+		classes[i].Score /= sum
+	}
+	return classes
+}

@@ -1,0 +1,85 @@
+package datasets
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	_ "image/jpeg" // registers the formats that ReadPicture takes
+	_ "image/png"
+	"io"
+	"os"
+
+	"golang.org/x/image/draw"
+)
+
+// maxPicture is the largest number of pixels that a picture may have: that of an 8K
+// screen, and a bound for the memory that a small file can ask for.
+const maxPicture = 1 << 25
+
+// ReadPicture reads a JPEG or PNG file as ReadPictureFrom does.
+func ReadPicture(path string, height, width int) ([]uint8, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("datasets: %w", err)
+	}
+	p, err := decodePicture(data, height, width)
+	if err != nil {
+		return nil, fmt.Errorf("datasets: %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// ReadPictureFrom decodes a JPEG or PNG picture into bytes (height, width, 3) of red,
+// green and blue. Of a picture of another size it takes the largest rectangle in the
+// middle with the proportions of height and width, and resamples it by Catmull and
+// Rom's cubic filter; a picture of that size stays as it is, byte for byte. What is
+// transparent is black. Orientation tags are not read. A picture of more than 2^25
+// pixels is an error before any of it is decoded.
+func ReadPictureFrom(r io.Reader, height, width int) ([]uint8, error) {
+	data, err := io.ReadAll(r)
+	if err == nil {
+		data, err = decodePicture(data, height, width)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("datasets: %w", err)
+	}
+	return data, nil
+}
+
+func decodePicture(data []byte, height, width int) ([]uint8, error) {
+	cfg, format, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("not a JPEG or PNG picture: %w", err)
+	}
+	if cfg.Width < 1 || cfg.Height < 1 || cfg.Width > maxPicture/cfg.Height {
+		return nil, fmt.Errorf("the %s picture has %dx%d pixels, want 1 to %d; make it smaller first", format, cfg.Width, cfg.Height, maxPicture)
+	}
+	src, _, err := image.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("damaged %s picture: %w", format, err)
+	}
+	dst := image.NewRGBA(image.Rect(0, 0, width, height))
+	if from := crop(src.Bounds(), height, width); from.Size() == dst.Rect.Size() {
+		draw.Draw(dst, dst.Rect, src, from.Min, draw.Src)
+	} else {
+		draw.CatmullRom.Scale(dst, dst.Rect, src, from, draw.Src, nil)
+	}
+	pixels := make([]uint8, 0, height*width*3)
+	for i := 0; i < len(dst.Pix); i += 4 {
+		pixels = append(pixels, dst.Pix[i:i+3]...)
+	}
+	return pixels, nil
+}
+
+// crop is the largest rectangle in the middle of b with the proportions of height and
+// width, 1 pixel or more on each side.
+func crop(b image.Rectangle, height, width int) image.Rectangle {
+	w, h := b.Dx(), b.Dy()
+	if w*height > h*width {
+		w = max(h*width/height, 1)
+	} else {
+		h = max(w*height/width, 1)
+	}
+	at := b.Min.Add(image.Pt((b.Dx()-w)/2, (b.Dy()-h)/2))
+	return image.Rectangle{at, at.Add(image.Pt(w, h))}
+}

@@ -1,0 +1,160 @@
+package datasets
+
+import (
+	"bytes"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func encoded(t testing.TB, m image.Image, jpg bool) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	err := png.Encode(&b, m)
+	if jpg {
+		b.Reset()
+		err = jpeg.Encode(&b, m, &jpeg.Options{Quality: 100})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// striped is a picture whose columns are red up to from, green up to to, then blue.
+func striped(w, h, from, to int) *image.RGBA {
+	m := image.NewRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			c := color.RGBA{255, 0, 0, 255}
+			if x >= from {
+				c = color.RGBA{0, 255, 0, 255}
+			}
+			if x >= to {
+				c = color.RGBA{0, 0, 255, 255}
+			}
+			m.SetRGBA(x, y, c)
+		}
+	}
+	return m
+}
+
+func TestReadPicture(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	exact := image.NewNRGBA(image.Rect(0, 0, 5, 3))
+	var want []uint8
+	for i := range exact.Pix {
+		exact.Pix[i] = uint8(rng.UintN(256))
+		if i%4 == 3 {
+			exact.Pix[i] = 255
+		} else {
+			want = append(want, exact.Pix[i])
+		}
+	}
+	got, err := ReadPictureFrom(bytes.NewReader(encoded(t, exact, false)), 3, 5)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("a picture of the size wanted: %v, %v, want %v", got, err, want)
+	}
+	// The middle third of a wide picture is green, whatever it is scaled to.
+	for _, jpg := range []bool{false, true} {
+		for _, size := range []int{1, 8, 30, 64} {
+			got, err := ReadPictureFrom(bytes.NewReader(encoded(t, striped(96, 32, 32, 64), jpg)), size, size)
+			if err != nil || len(got) != size*size*3 {
+				t.Fatalf("%d values, error %v", len(got), err)
+			}
+			for i := 0; i < len(got); i += 3 {
+				if x := i / 3 % size; got[i] > 3 || got[i+1] < 250 || got[i+2] > 3 {
+					if jpg && (x == 0 || x == size-1) {
+						continue // JPEG mixes colours across the edges
+					}
+					t.Fatalf("JPEG %v, size %d: pixel %d is %v, want green", jpg, size, i/3, got[i:i+3])
+				}
+			}
+		}
+	}
+	gray := image.NewGray16(image.Rect(0, 0, 4, 4))
+	for i := range gray.Pix {
+		gray.Pix[i] = 0x80
+	}
+	if got, err := ReadPictureFrom(bytes.NewReader(encoded(t, gray, false)), 2, 2); err != nil || !slices.Equal(got, bytes.Repeat([]byte{0x80}, 12)) {
+		t.Errorf("gray of 16 bits: %v, %v", got, err)
+	}
+	if got, err := ReadPictureFrom(bytes.NewReader(encoded(t, image.NewNRGBA(image.Rect(0, 0, 2, 2)), false)), 2, 2); err != nil || slices.Max(got) != 0 {
+		t.Errorf("transparent: %v, %v", got, err)
+	}
+}
+
+func TestCrop(t *testing.T) {
+	for _, tt := range []struct {
+		in            image.Rectangle
+		height, width int
+		want          image.Rectangle
+	}{
+		{image.Rect(0, 0, 10, 10), 5, 5, image.Rect(0, 0, 10, 10)},
+		{image.Rect(0, 0, 30, 10), 5, 5, image.Rect(10, 0, 20, 10)},
+		{image.Rect(2, 3, 12, 33), 5, 5, image.Rect(2, 13, 12, 23)},
+		{image.Rect(0, 0, 10, 10), 1, 2, image.Rect(0, 2, 10, 7)},
+		{image.Rect(0, 0, 1, 1000), 1, 100, image.Rect(0, 499, 1, 500)},
+	} {
+		if got := crop(tt.in, tt.height, tt.width); got != tt.want {
+			t.Errorf("%v for %dx%d: %v, want %v", tt.in, tt.height, tt.width, got, tt.want)
+		}
+	}
+}
+
+// sized returns a PNG file that says it has another size.
+func sized(t testing.TB, width, height uint32) []byte {
+	data := encoded(t, image.NewGray(image.Rect(0, 0, 1, 1)), false)
+	for i := range 4 {
+		data[16+i], data[20+i] = byte(width>>(24-8*i)), byte(height>>(24-8*i))
+	}
+	c := crc32.ChecksumIEEE(data[12:29])
+	copy(data[29:], []byte{byte(c >> 24), byte(c >> 16), byte(c >> 8), byte(c)})
+	return data
+}
+
+func TestReadPictureRejects(t *testing.T) {
+	whole := encoded(t, striped(32, 32, 8, 16), true)
+	for name, tt := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"empty":    {nil, "not a JPEG or PNG picture"},
+		"text":     {[]byte("hello"), "not a JPEG or PNG picture"},
+		"GIF":      {[]byte("GIF89a\x01\x00\x01\x00\x00\x00\x00"), "not a JPEG or PNG picture"},
+		"cut":      {whole[:len(whole)-20], "damaged jpeg picture"},
+		"bomb":     {sized(t, 1<<16, 1<<16), "65536x65536 pixels, want 1 to 33554432"},
+		"wide":     {sized(t, 1<<30, 1), "1073741824x1 pixels"},
+		"too long": {sized(t, 5793, 5793), "5793x5793 pixels"},
+		"no data":  {sized(t, 5792, 5792), "damaged png picture"},
+	} {
+		if got, err := ReadPictureFrom(bytes.NewReader(tt.data), 32, 32); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %d values, error %v, want one with %q", name, len(got), err, tt.want)
+		}
+	}
+	if _, err := ReadPicture(t.TempDir(), 1, 1); err == nil {
+		t.Error("a folder is read")
+	}
+}
+
+// FuzzReadPicture checks that any file is refused or gives a picture.
+func FuzzReadPicture(f *testing.F) {
+	f.Add(encoded(f, striped(9, 7, 2, 5), false))
+	f.Add(encoded(f, striped(9, 7, 2, 5), true))
+	f.Add(encoded(f, image.NewPaletted(image.Rect(0, 0, 3, 3), color.Palette{color.White, color.Black}), false))
+	f.Add(sized(f, 1<<16, 1<<16))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if cfg, _, err := image.DecodeConfig(bytes.NewReader(data)); err == nil && cfg.Width*cfg.Height > 1<<20 {
+			t.Skip("would take long")
+		}
+		if p, err := ReadPictureFrom(bytes.NewReader(data), 4, 6); err == nil && len(p) != 4*6*3 {
+			t.Errorf("a picture of %d values", len(p))
+		}
+	})
+}

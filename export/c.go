@@ -1,0 +1,206 @@
+package export
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/integer/dyadic"
+)
+
+// cFormat is C99: a header with the network, and a program beside it that runs the
+// network in integers alone, without malloc.
+var cFormat = format{
+	name: configs.C, extension: "h", targets: []integer.Target{integer.Dyadic},
+	write: func(path string, net *integer.Network) error {
+		if filepath.Ext(path) != ".h" {
+			return errors.New("a C header's name ends in .h; the program beside it gets .c")
+		}
+		m, err := newCModel(net)
+		if err != nil {
+			return err
+		}
+		var header bytes.Buffer
+		if err := cHeader.Execute(&header, m); err != nil {
+			return err
+		}
+		if err := writeFile(path, header.Bytes()); err != nil {
+			return err
+		}
+		include := cString(filepath.Base(path))
+		return writeFile(cProgramPath(path), []byte(strings.Replace(cProgram, `"model.h"`, include, 1)))
+	},
+	files: func(path string) []string { return []string{path, cProgramPath(path)} },
+}
+
+// cProgramPath is the path of the program beside a header.
+func cProgramPath(path string) string { return strings.TrimSuffix(path, ".h") + ".c" }
+
+//go:embed csource/model.c
+var cProgram string
+
+//go:embed csource/model.h.tmpl
+var cHeaderText string
+
+var cHeader = template.Must(template.New("model.h").Funcs(template.FuncMap{"numbers": func(v any) string {
+	if w, ok := v.([]int32); ok {
+		return cNumbers(w)
+	}
+	return cNumbers(v.([]int))
+}}).Parse(cHeaderText))
+
+// cModel is what the header's template reads.
+type cModel struct {
+	Title   string
+	Input   dyadic.Tensor
+	Codes   [][]int // of each channel, of each value of a pixel
+	Tensors []cTensor
+	Layers  []cLayer
+	Classes []string // as literals
+	Arena   int
+	Row     int
+}
+
+type cTensor struct {
+	dyadic.Tensor
+	Offset int
+}
+
+type cLayer struct {
+	Title, Kind             string
+	In, In2, Out            int
+	Kernel, Stride, Padding int
+	Lo, Hi                  uint8
+	Bits                    int // 0: signs
+	Weights, Shift          []int
+	Bias, Multiplier        []int32
+}
+
+func newCModel(net *integer.Network) (*cModel, error) {
+	in := net.Tensors[0]
+	if in.C != len(net.Mean) {
+		return nil, fmt.Errorf("the pictures have %d channels, want %d", in.C, len(net.Mean))
+	}
+	p, err := net.Dyadic()
+	if err != nil {
+		return nil, err
+	}
+	m := &cModel{Title: cTitle(net.Name), Input: p.Tensors[0]}
+	for c := range in.C {
+		table := net.InputTable(c)
+		m.Codes = append(m.Codes, ints(table[:]))
+	}
+	offsets, size := plan(p)
+	m.Arena = size
+	for i, t := range p.Tensors {
+		m.Tensors = append(m.Tensors, cTensor{t, offsets[i]})
+	}
+	for _, l := range p.Layers {
+		c, row := newCLayer(l)
+		m.Layers, m.Row = append(m.Layers, c), max(m.Row, row)
+	}
+	for o := range m.Layers[len(m.Layers)-1].Bias {
+		name := fmt.Sprint(o)
+		if len(net.Classes) > 0 {
+			name = net.Classes[o]
+		}
+		m.Classes = append(m.Classes, cString(name))
+	}
+	return m, nil
+}
+
+// newCLayer returns a layer and its number of weights an output.
+func newCLayer(l dyadic.Layer) (c cLayer, row int) {
+	c.In, c.Out = l.Inputs()[0], max(l.Output(), 0)
+	weighted := func(w []int8, bits int, bias []int32, m []dyadic.Multiplier) {
+		row = len(w) / len(bias)
+		levels := levelsOf(w, bits)
+		if levels != signs {
+			c.Bits = bits
+		}
+		c.Weights, c.Bias = ints(levels.pack(transpose(w, 1, row, len(bias)))), bias
+		c.multipliers(m...)
+	}
+	switch l := l.(type) {
+	case *dyadic.Conv:
+		c.Title, c.Kind, c.Kernel, c.Stride, c.Padding, c.Lo, c.Hi = l.Name, "CONV", l.K, l.Stride, l.Pad, l.Lo, l.Hi
+		weighted(l.Weights, l.WeightBits, l.Bias, l.Multipliers)
+	case *dyadic.Requantize:
+		c.Title, c.Kind, c.Lo, c.Hi = l.Name, "REQUANTIZE", l.Lo, l.Hi
+		c.multipliers(l.Multiplier)
+	case *dyadic.Add:
+		c.Title, c.Kind, c.In2, c.Lo, c.Hi = l.Name, "ADD", l.B, l.Lo, l.Hi
+		c.multipliers(dyadic.Multiplier{M: l.MA, Shift: l.Shift}, dyadic.Multiplier{M: l.MB, Shift: l.Shift})
+	case *dyadic.Shortcut:
+		c.Title, c.Kind, c.Stride = l.Name, "SHORTCUT", l.Stride
+	case *dyadic.AveragePool:
+		c.Title, c.Kind, c.Lo, c.Hi = l.Name, "AVERAGE_POOL", l.Lo, l.Hi
+		c.multipliers(l.Multiplier)
+	case *dyadic.Linear:
+		c.Title, c.Kind = l.Name, "LINEAR"
+		weighted(l.Weights, l.WeightBits, l.Bias, l.Multipliers)
+	}
+	c.Title = cTitle(c.Title)
+	return c, row
+}
+
+func (c *cLayer) multipliers(m ...dyadic.Multiplier) {
+	for _, v := range m {
+		c.Multiplier, c.Shift = append(c.Multiplier, v.M), append(c.Shift, int(v.Shift))
+	}
+}
+
+func ints(bytes []byte) []int {
+	out := make([]int, len(bytes))
+	for i, b := range bytes {
+		out[i] = int(b)
+	}
+	return out
+}
+
+// cNumbers writes an array's values in lines.
+func cNumbers[T int | int32](values []T) string {
+	var b strings.Builder
+	for i, v := range values {
+		switch {
+		case i%16 == 0 && i > 0:
+			b.WriteString("\n    ")
+		case i%16 == 0:
+			b.WriteString("    ")
+		default:
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%d,", v)
+	}
+	return b.String()
+}
+
+// cTitle is a name that can stand in a comment.
+func cTitle(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(" ._-", r) {
+			return r
+		}
+		return '_'
+	}, name)
+}
+
+// cString is a string literal with nothing but ASCII, and without trigraphs.
+func cString(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range []byte(s) {
+		if c < ' ' || c > '~' || strings.IndexByte(`"\?`, c) >= 0 {
+			fmt.Fprintf(&b, "\\%03o", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String() + `"`
+}

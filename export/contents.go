@@ -1,0 +1,38 @@
+package export
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/safetensors"
+)
+
+// Part is a part of a file, in the order of its bytes.
+type Part struct {
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"`
+}
+
+// Contents reads a network as Read does, and tells where each byte of the file goes.
+func Contents(path string) (*integer.Network, []Part, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("export: %w", err)
+	}
+	f, err := safetensors.Read(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("export: %s: %w", path, err)
+	}
+	net, err := decode(f)
+	if err != nil {
+		return nil, nil, fmt.Errorf("export: %s: %w", path, err)
+	}
+	parts, header := []Part{{Name: "header"}}, int64(len(data))
+	for _, t := range f.Tensors {
+		parts = append(parts, Part{t.Name, int64(len(t.Data))})
+		header -= int64(len(t.Data))
+	}
+	parts[0].Bytes = header
+	return net, parts, nil
+}

@@ -1,0 +1,154 @@
+package export
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/integer/dyadic"
+	"github.com/qat-go/qat/internal/safetensors"
+)
+
+// npzFormat is NumPy's archive: a ZIP file with an array in each entry, not
+// compressed (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
+// Weights are int8 and not packed.
+var npzFormat = format{
+	name: configs.NPZ, extension: "npz", targets: anyTarget,
+	write: func(path string, net *integer.Network) error {
+		data, err := npz(net)
+		if err != nil {
+			return err
+		}
+		return writeFile(path, data)
+	},
+}
+
+// archive is an .npz in the making. The first error stays.
+type archive struct {
+	data  bytes.Buffer
+	zip   *zip.Writer
+	names map[string]bool
+	err   error
+}
+
+// npyTypes are NumPy's names of element types.
+var npyTypes = map[safetensors.Dtype]string{safetensors.U8: "|u1", safetensors.I8: "|i1", safetensors.I32: "<i4", safetensors.F32: "<f4"}
+
+// array adds an array as name.npy.
+func array[T safetensors.Element](a *archive, name string, shape []int, values []T) {
+	if a.err != nil {
+		return
+	}
+	if a.names[name] {
+		a.err = fmt.Errorf("two arrays would be called %q", name)
+		return
+	}
+	a.names[name] = true
+	t := safetensors.NewTensor(name, shape, values)
+	sizes := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(shape)), ", "), "[]")
+	if len(shape) == 1 {
+		sizes += "," // Python's tuple of one
+	}
+	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", npyTypes[t.Dtype], sizes)
+	// Magic, version 1.0 and the header's length take 10 bytes; the data is aligned to 64.
+	for (10+len(header)+1)%64 != 0 {
+		header += " "
+	}
+	header += "\n"
+	w, err := a.zip.CreateHeader(&zip.FileHeader{Name: name + ".npy", Method: zip.Store})
+	if err == nil {
+		_, err = w.Write(append(binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(header))), header...))
+	}
+	if err == nil {
+		_, err = w.Write(t.Data)
+	}
+	a.err = err
+}
+
+// npz returns the archive of a network that passes check.
+func npz(net *integer.Network) ([]byte, error) {
+	f, err := encode(net) // for its manifest, the same in both formats
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := f.Get(manifestName)
+	if err != nil {
+		return nil, err
+	}
+	a := &archive{names: map[string]bool{}}
+	a.zip = zip.NewWriter(&a.data)
+	array(a, manifestName, manifest.Shape, manifest.Data)
+	array(a, "mean", []int{3}, net.Mean[:])
+	array(a, "std", []int{3}, net.Std[:])
+	scales, zeroPoints := make([]float32, len(net.Tensors)), make([]uint8, len(net.Tensors))
+	for i, t := range net.Tensors {
+		scales[i], zeroPoints[i] = t.Scale, t.ZeroPoint
+	}
+	array(a, "tensors.scale", []int{len(scales)}, scales)
+	array(a, "tensors.zero_point", []int{len(zeroPoints)}, zeroPoints)
+	for _, l := range net.Layers {
+		switch l := l.(type) {
+		case *integer.Conv:
+			in, out := net.Tensors[l.In], net.Tensors[l.Out]
+			array(a, l.Name+".weight", []int{out.C, in.C, l.K, l.K}, transpose(l.Weights, l.K*l.K, in.C, out.C))
+			array(a, l.Name+".bias", []int{out.C}, l.Bias)
+			array(a, l.Name+".scale", []int{out.C}, l.Scale)
+			if net.Target == integer.Float32 {
+				array(a, l.Name+".multiplier", []int{out.C}, l.Multipliers(net))
+			}
+		case *integer.AveragePool:
+			if net.Target == integer.Float32 {
+				array(a, l.Name+".multiplier", []int{1}, []float32{l.Multiplier(net)})
+			}
+		case *integer.Linear:
+			in := net.Tensors[l.In]
+			array(a, l.Name+".weight", []int{l.Out, in.C, in.H, in.W}, transpose(l.Weights, in.H*in.W, in.C, l.Out))
+			array(a, l.Name+".bias", []int{l.Out}, l.Bias)
+			array(a, l.Name+".scale", []int{l.Out}, l.Scale)
+		}
+	}
+	if net.Target == integer.Dyadic {
+		if err := a.multipliers(net); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.zip.Close(); a.err == nil {
+		a.err = err
+	}
+	return a.data.Bytes(), a.err
+}
+
+// multipliers adds those of the target dyadic: NAME.multiplier and NAME.shift.
+func (a *archive) multipliers(net *integer.Network) error {
+	p, err := net.Dyadic()
+	if err != nil {
+		return err
+	}
+	add := func(name string, multipliers ...dyadic.Multiplier) {
+		m, shift := make([]int32, len(multipliers)), make([]uint8, len(multipliers))
+		for i, v := range multipliers {
+			m[i], shift[i] = v.M, v.Shift
+		}
+		array(a, name+".multiplier", []int{len(m)}, m)
+		array(a, name+".shift", []int{len(m)}, shift)
+	}
+	for _, l := range p.Layers {
+		switch l := l.(type) {
+		case *dyadic.Conv:
+			add(l.Name, l.Multipliers...)
+		case *dyadic.Requantize:
+			add(l.Name, l.Multiplier)
+		case *dyadic.Add:
+			add(l.Name, dyadic.Multiplier{M: l.MA, Shift: l.Shift}, dyadic.Multiplier{M: l.MB, Shift: l.Shift})
+		case *dyadic.AveragePool:
+			add(l.Name, l.Multiplier)
+		case *dyadic.Linear:
+			add(l.Name, l.Multipliers...)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+package train
+
+import (
+	"context"
+	"testing"
+
+	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/integer"
+)
+
+// With target dyadic, classes are compared by integers: 2^25 and 2^25 + 1 are the same
+// float32.
+func TestEvaluateComparesIntegers(t *testing.T) {
+	d, err := datasets.Open("cifar10-mini", datasets.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	net := &integer.Network{Classes: d.Classes, Mean: d.Mean, Std: d.Std, Tensors: []integer.Tensor{
+		{H: d.Height, W: d.Width, C: d.Channels, Bits: 8, Scale: 1, ZeroPoint: 128},
+		{H: 1, W: 1, C: d.Channels, Bits: 8, Scale: 1, ZeroPoint: 128},
+	}}
+	last := &integer.Linear{Name: "linear", In: 1, Out: 10, Weights: make([]int8, 30), WeightBits: 2, Scale: make([]float32, 10), Bias: make([]int32, 10)}
+	for o := range last.Scale {
+		last.Scale[o], last.Bias[o] = 1, 1<<25
+	}
+	last.Bias[7]++
+	net.Layers = []integer.Layer{&integer.AveragePool{Name: "pool", In: 0, Out: 1}, last}
+	for target, want := range map[integer.Target]uint8{integer.Float32: 0, integer.Dyadic: 7} {
+		net.Target = target
+		a, err := Evaluate(context.Background(), net, d, d.Test.Head(20), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range a.Predictions {
+			if p != want {
+				t.Fatalf("target %v: picture %d has class %d, want %d", target, i, p, want)
+			}
+		}
+		if a.Images != 20 || a.Top1 != 0.1 {
+			t.Errorf("target %v: accuracy %g on %d pictures, want a tenth on 20", target, a.Top1, a.Images)
+		}
+	}
+	net.Classes = net.Classes[:9]
+	if _, err := Evaluate(context.Background(), net, d, d.Test, 1); err == nil {
+		t.Error("a network of 9 classes is evaluated on 10")
+	}
+}
