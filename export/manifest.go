@@ -26,13 +26,13 @@ const maxManifest = 1 << 20
 
 // arithmetic tells a reader of the file what each kind of layer computes.
 var arithmetic = map[string]string{
-	"rounding":     "round is to the nearest integer, halves to even; acc and sums are exact in int32; every other operation is rounded to float32, and a division is a division, not a product with a reciprocal",
+	"rounding":     "round is to the nearest integer, halves to even; acc and sums are exact in int32; every other operation is rounded to float32, a division is a division, not a product with a reciprocal, and fma(x, y, z) = x*y + z is rounded once",
 	"input":        "x = (pixel/255 - mean[c])/std[c]; code = clamp(round(x/scale) + zero_point) to the range of tensor 0",
 	"range":        "unsigned: 0 to 2^bits - 1; signed: zero_point - 2^(bits-1), plus 1 if narrow, to zero_point + 2^(bits-1) - 1",
 	"weight":       "two's complement fields: element i has the bits i*bits to i*bits + bits - 1 of the data, counted from the lowest bit of the first byte; row-major in the shape (out, in, height, width)",
 	"conv":         "acc = bias[c] + sum (code - zero_point)*weight; code = clamp(round(float32(acc)*multiplier[c]) + zero_point_out) to clamp; padding is zero_point",
 	"requantize":   "code = clamp(round((code - zero_point)*scale/scale_out) + zero_point_out) to clamp",
-	"add":          "code = clamp(round((a - zero_point_a)*(scale_a/scale_out) + (b - zero_point_b)*(scale_b/scale_out)) + zero_point_out) to clamp",
+	"add":          "ratio = scale/scale_out; offset = zero_point_out - fma(ratio_a, zero_point_a, ratio_b*zero_point_b); code = clamp(round(fma(a, ratio_a, fma(b, ratio_b, offset)))) to clamp",
 	"shortcut":     "every stride-th pixel; (channels_out - channels_in)/2 channels of zero_point_out, rounded down, before the channels of the input, and the rest after",
 	"average_pool": "code = clamp(round(float32(sum over pixels of (code - zero_point))*multiplier) + zero_point_out) to the range of the output",
 	"linear":       "acc = bias[o] + sum (code - zero_point)*weight; logit[o] = float32(acc)*scale[o]",
