@@ -30,11 +30,13 @@ var house = []string{
 	"internal/graph",
 	"internal/safetensors",
 	"internal/torchfile",
+	"internal/onnx",
+	"internal/onnxruntime",
 	"internal/kernels",
 }
 
 // grounded packages import nothing of the project.
-var grounded = []string{"datasets", "estimators", "internal/kernels", "internal/safetensors", "internal/torchfile"}
+var grounded = []string{"datasets", "estimators", "internal/kernels", "internal/onnx", "internal/onnxruntime", "internal/safetensors", "internal/torchfile"}
 
 // TestHouse keeps the layers of the project apart: nothing below knows what is
 // above it. Tests count too.

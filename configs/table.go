@@ -46,7 +46,7 @@ var table = []field{
 	{key: "train", doc: "Training.", fields: trainFields},
 	{key: "quant", doc: "Quantization.", fields: quantFields()},
 	{key: "export", doc: "Files written after training.", fields: []field{
-		{key: "formats", doc: "Formats of the exported network; `[]` exports nothing.", kind: list[Format]{enum[Format]{values: []Format{Safetensors}, unbuilt: []Format{"onnx", "qonnx", "npz", "c"}}}, def: []Format{Safetensors}, at: func(c *Config) any { return &c.Export.Formats }},
+		{key: "formats", doc: "Formats of the exported network; `[]` exports nothing.", kind: list[Format]{enum[Format]{values: []Format{Safetensors, ONNX, QONNX}, unbuilt: []Format{"npz", "c"}}}, def: []Format{Safetensors}, at: func(c *Config) any { return &c.Export.Formats }},
 		{key: "target", doc: "Arithmetic of the integer network: `float32` rescales as onnxruntime does.", kind: enum[Target]{values: []Target{Float32}, unbuilt: []Target{"dyadic"}}, def: Float32, at: func(c *Config) any { return &c.Export.Target }},
 	}},
 }

@@ -63,6 +63,8 @@ const (
 	CalibrateMinMax Calibration = "min_max"
 
 	Safetensors Format = "safetensors"
+	ONNX        Format = "onnx"  // QDQ form, for onnxruntime and others
+	QONNX       Format = "qonnx" // for FINN, https://arxiv.org/abs/2206.07527
 
 	Float32 Target = "float32"
 )

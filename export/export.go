@@ -9,27 +9,18 @@ import (
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
-// Extension returns the file name extension of a format, without the dot.
-func Extension(format configs.Format) string { return string(format) }
+var _ = register(writer{format: configs.Safetensors, extension: "safetensors", write: writeSafetensors})
 
-// Write checks the network and writes it to path, whole or not at all. The same
-// network gives the same bytes.
-func Write(path string, format configs.Format, net *integer.Network) error {
-	if format != configs.Safetensors {
-		return fmt.Errorf("export: %s: format %q is not available; want %q", path, format, configs.Safetensors)
-	}
+func writeSafetensors(path string, net *integer.Network) error {
 	f, err := encode(net)
 	if err != nil {
-		return fmt.Errorf("export: %s: %w", path, err)
+		return err
 	}
-	if err := safetensors.WriteFile(path, f); err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	return nil
+	return safetensors.WriteFile(path, f)
 }
 
-// Read reads a network that Write wrote, and checks it. The memory it takes is
-// bounded by the size of the file, whatever is in it.
+// Read reads a network that Write wrote as safetensors, and checks it. The
+// memory it takes is bounded by the size of the file, whatever is in it.
 func Read(path string) (*integer.Network, error) {
 	f, err := safetensors.ReadFile(path)
 	if err != nil {
