@@ -19,6 +19,7 @@ const module = "github.com/qat-go/qat/"
 var house = []string{
 	"cmd/qat",
 	"experiments",
+	"verify",
 	"train",
 	"export",
 	"layers",

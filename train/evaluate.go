@@ -14,9 +14,9 @@ import (
 	"github.com/qat-go/qat/layers"
 )
 
-// evalBatch is the batch of evaluations. It does not change results: every
+// EvalBatch is the batch of evaluations. It does not change results: every
 // picture is computed alone.
-const evalBatch = 100
+const EvalBatch = 100
 
 // Accuracy is the outcome of an evaluation; shares are of 1.
 type Accuracy struct {
@@ -26,15 +26,26 @@ type Accuracy struct {
 	Predictions []uint8 // the class of each picture, in the split's order
 }
 
-// evaluator gives the logits of a batch of n pictures.
-type evaluator func(x []float32, n int) ([]float32, error)
+// Evaluator gives the logits (n, classes) of a batch x (n, H, W, C) of normalized
+// pictures. They are valid until its next call.
+type Evaluator func(x []float32, n int) ([]float32, error)
 
 // Simulate evaluates the floating-point simulation of the quantized network:
 // the evaluation graph, with running statistics and rounded biases.
 func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, error) {
+	simulation, err := m.Simulation()
+	if err != nil {
+		return nil, err
+	}
+	return m.evaluate(ctx, split, simulation)
+}
+
+// Simulation returns the floating-point simulation for batches of up to EvalBatch
+// pictures.
+func (m *Model) Simulation() (Evaluator, error) {
 	c := layers.NewContext(m.pool, false)
 	in := m.Net.Input
-	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(evalBatch, in.Height, in.Width, in.Channels))
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(EvalBatch, in.Height, in.Width, in.Channels))
 	logits, err := m.Net.Build(c, x)
 	if err != nil {
 		return nil, err
@@ -43,14 +54,14 @@ func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, 
 	if err != nil {
 		return nil, err
 	}
-	return m.evaluate(ctx, split, func(batch []float32, n int) ([]float32, error) {
+	return func(batch []float32, n int) ([]float32, error) {
 		copy(x.Float32s(), batch)
 		if err := vm.RunAll(); err != nil {
 			return nil, err
 		}
 		out := logits.Value().(*tensor.Dense).Float32s()
-		return out[:n*len(out)/evalBatch], nil
-	})
+		return out[:n*len(out)/EvalBatch], nil
+	}, nil
 }
 
 // EvaluateInteger evaluates an integer network, usually that of Model.Lower.
@@ -59,38 +70,56 @@ func (m *Model) EvaluateInteger(ctx context.Context, net *integer.Network, split
 		return nil, fmt.Errorf("evaluation: the integer network takes %d values and knows %d classes; %s has %d and %d",
 			net.Tensors[0].Len(), len(net.Classes), m.Data.Name, in.Height*in.Width*in.Channels, len(in.Classes))
 	}
-	r, err := integer.NewRunner(net, m.pool, evalBatch)
+	r, err := integer.NewRunner(net, m.pool, EvalBatch)
 	if err != nil {
 		return nil, err
 	}
 	return m.evaluate(ctx, split, r.Run)
 }
 
+// Tracer returns a runner of an integer network, for batches of up to EvalBatch
+// pictures, that keeps the codes of all tensors.
+func (m *Model) Tracer(net *integer.Network) (*integer.Runner, error) {
+	return integer.NewTracer(net, m.pool, EvalBatch)
+}
+
 // Lower returns the integer network; a layer left in floating point is a
 // *layers.NotIntegerError.
 func (m *Model) Lower() (*integer.Network, error) { return m.Net.Lower(m.Config.Name) }
 
-func (m *Model) evaluate(ctx context.Context, split datasets.Split, eval evaluator) (*Accuracy, error) {
-	start := time.Now()
-	l, err := datasets.NewLoader(m.Data, split, datasets.LoaderOptions{Batch: evalBatch, Workers: 1})
+// Batches calls do for the pictures of a split, in order and as they are: x
+// (n, H, W, C), normalized, and their labels, n at most EvalBatch.
+func (m *Model) Batches(ctx context.Context, split datasets.Split, do func(x []float32, labels []int32, n int) error) error {
+	l, err := datasets.NewLoader(m.Data, split, datasets.LoaderOptions{Batch: EvalBatch, Workers: 1})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	a := &Accuracy{Images: split.Len()}
 	it := l.Epoch(0, 0)
 	defer it.Close()
-	top1, top5 := 0, 0
 	for b, ok := it.Next(); ok; b, ok = it.Next() {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
-		logits, err := eval(b.X, b.N)
+		if err := do(b.X, b.Y[:b.N], b.N); err != nil {
+			return fmt.Errorf("evaluation: %w", err)
+		}
+		it.Release(b)
+	}
+	return nil
+}
+
+func (m *Model) evaluate(ctx context.Context, split datasets.Split, eval Evaluator) (*Accuracy, error) {
+	start := time.Now()
+	a := &Accuracy{Images: split.Len()}
+	top1, top5 := 0, 0
+	err := m.Batches(ctx, split, func(x []float32, labels []int32, n int) error {
+		logits, err := eval(x, n)
 		if err != nil {
-			return nil, fmt.Errorf("evaluation: %w", err)
+			return err
 		}
-		a.Predictions = predictions(a.Predictions, logits, b.N)
-		classes := len(logits) / b.N
-		for i, label := range b.Y[:b.N] {
+		a.Predictions = predictions(a.Predictions, logits, n)
+		classes := len(logits) / n
+		for i, label := range labels {
 			row := logits[i*classes:][:classes]
 			better := 0 // logits that come before the label's
 			for c, v := range row {
@@ -105,7 +134,10 @@ func (m *Model) evaluate(ctx context.Context, split datasets.Split, eval evaluat
 				top5++
 			}
 		}
-		it.Release(b)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	a.Top1, a.Top5 = float64(top1)/float64(a.Images), float64(top5)/float64(a.Images)
 	a.Seconds = time.Since(start).Seconds()

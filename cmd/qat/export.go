@@ -2,23 +2,37 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
 	"io"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/export"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/onnxruntime"
+	"github.com/qat-go/qat/internal/safetensors"
 	"github.com/qat-go/qat/train"
+	"github.com/qat-go/qat/verify"
 )
 
 type exportOptions struct {
 	formats []string
 	target  string
+	opset   int
 	output  string
+	verify  bool
+	data    string
+	limit   int
+	threads int
 	json    bool
+	plain   bool
 }
 
 func newExportCommand() *cobra.Command {
@@ -27,29 +41,56 @@ func newExportCommand() *cobra.Command {
 		Use:   "export RUN|CHECKPOINT",
 		Short: "Write integer weights for other programs",
 		Long: `Write the integer network of a run or a checkpoint: integer weights and biases,
-scales and zero points. The file is written whole or not at all; by default it
-is model.safetensors beside the checkpoint.
+scales and zero points. Files are written whole or not at all; by default they
+are model.EXTENSION beside the checkpoint.
+
+  safetensors  packed weights with a manifest of the network
+  onnx         QDQ form, which onnxruntime runs on integers
+  qonnx        Quant nodes for FINN; stock onnxruntime runs them too
+
+--verify compares, over the test set, the integer network with the simulation,
+and the ONNX files in onnxruntime, its optimizations off and on, with the
+integer network: predictions, logits, and the codes of each layer. It prints a
+table and writes a certificate, model.verify.json, beside the files. It needs a
+qat built with -tags onnxruntime, and $ONNXRUNTIME_LIB, the path of the shared
+library; what was not checked is said.
 
 EXIT STATUS
-  0  done
-  1  failed, for instance because the network has no integer form
-  2  the command line is wrong`,
-		Example: `  qat export runs/quickstart --format safetensors
-  qat export runs/quickstart/best.qat --format safetensors -o best.safetensors`,
+  0    done
+  1    failed, for instance because the network has no integer form
+  2    the command line is wrong
+  130  interrupted`,
+		Example: `  qat export runs/quickstart --format onnx,safetensors
+  qat export runs/quickstart/best.qat --format safetensors -o best.safetensors
+  qat export runs/quickstart --format onnx --verify --limit 500`,
 		Args: wantArgs(1, 1, "a RUN or a CHECKPOINT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.check(c, args[0]); err != nil {
 				return err
 			}
-			return runExport(o, args[0], c.OutOrStdout())
+			return runExport(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
-	f.StringSliceVar(&o.formats, "format", []string{string(configs.Safetensors)}, "`FORMAT` to write: safetensors")
+	f.StringSliceVar(&o.formats, "format", []string{string(configs.Safetensors)}, "`FORMATS` to write, with commas between: "+strings.Join(formatNames(), ", "))
 	f.StringVar(&o.target, "target", string(configs.Float32), "`ARITHMETIC` of the integer network: float32, which rescales as onnxruntime does")
-	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file")
+	f.IntVar(&o.opset, "opset", export.DefaultOpset, "version `N` of ONNX's operators in the format onnx: 13, 21 or 25")
+	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file; of the directory if there are several formats")
+	f.BoolVar(&o.verify, "verify", false, "compare with the simulation and with onnxruntime")
+	addData(c, &o.data)
+	f.IntVar(&o.limit, "limit", 0, "verify on the first `N` test pictures only; 0 takes all")
+	addThreads(c, &o.threads)
 	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
 	return c
+}
+
+func formatNames() []string {
+	var names []string
+	for _, f := range export.Formats() {
+		names = append(names, string(f))
+	}
+	return names
 }
 
 func (o *exportOptions) check(c *cobra.Command, path string) error {
@@ -57,14 +98,27 @@ func (o *exportOptions) check(c *cobra.Command, path string) error {
 		return usagef(c, "%s is an exported network; want a RUN or a CHECKPOINT", path)
 	}
 	if len(o.formats) == 0 {
-		return usagef(c, "--format is empty; available: safetensors")
+		return usagef(c, "--format is empty; available: %s", strings.Join(formatNames(), ", "))
 	}
-	for _, format := range o.formats {
-		if err := available(c, "--format", format, []string{string(configs.Safetensors)}, "onnx", "qonnx", "npz", "c"); err != nil {
+	for i, format := range o.formats {
+		if err := available(c, "--format", format, formatNames(), "npz", "c"); err != nil {
 			return err
 		}
+		if slices.Contains(o.formats[:i], format) {
+			return usagef(c, "--format names %s twice", format)
+		}
 	}
-	return available(c, "--target", o.target, []string{string(configs.Float32)}, "dyadic")
+	if !slices.Contains(export.Opsets(), o.opset) {
+		var names []string
+		for _, v := range export.Opsets() {
+			names = append(names, strconv.Itoa(v))
+		}
+		return usagef(c, "--opset %d is not available; want one of %s", o.opset, strings.Join(names, ", "))
+	}
+	if o.limit < 0 {
+		return usagef(c, "--limit wants a number of 0 or more, found %d", o.limit)
+	}
+	return errors.Join(available(c, "--target", o.target, []string{string(configs.Float32)}, "dyadic"), checkThreads(c, o.threads))
 }
 
 // available accepts a flag's value that is one of values; unbuilt ones are to
@@ -79,12 +133,23 @@ func available(c *cobra.Command, flag, value string, values []string, unbuilt ..
 	return usagef(c, "%s: unknown value %q; want %s", flag, value, strings.Join(values, ", "))
 }
 
-func runExport(o exportOptions, path string, stdout io.Writer) error {
+// exported is what --json prints.
+type exported struct {
+	Exports     []string            `json:"exports"`
+	Certificate *verify.Certificate `json:"certificate,omitempty"`
+}
+
+func runExport(ctx context.Context, o exportOptions, path string, stdout, stderr io.Writer) error {
 	checkpoint, err := checkpointOf(path)
 	if err != nil {
 		return err
 	}
-	m, err := train.LoadNetwork(checkpoint)
+	var m *train.Model
+	if o.verify {
+		m, err = openModel(ctx, path, o.data, o.threads, newProgress(stderr, o.plain))
+	} else {
+		m, err = train.LoadNetwork(checkpoint)
+	}
 	if err != nil {
 		return err
 	}
@@ -93,16 +158,102 @@ func runExport(o exportOptions, path string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	file := cmp.Or(o.output, filepath.Join(filepath.Dir(checkpoint), "model."+export.Extension(configs.Safetensors)))
-	if err := export.Write(file, configs.Safetensors, net); err != nil {
+	files, err := o.write(net, filepath.Dir(checkpoint))
+	if err != nil {
 		return err
 	}
+	var result exported
 	t := newTable(stdout)
-	t.row("exported", file)
-	if err := t.flush(); err != nil || !o.json {
+	for _, format := range o.formats {
+		file := files[configs.Format(format)]
+		result.Exports = append(result.Exports, file)
+		t.row("exported", file)
+	}
+	if err := t.flush(); err != nil {
 		return err
 	}
-	return printJSON(stdout, struct {
-		Exports []string `json:"exports"`
-	}{[]string{file}})
+	if o.verify {
+		split := m.Data.Test
+		if o.limit > 0 {
+			split = split.Head(o.limit)
+		}
+		result.Certificate, err = verify.Certify(ctx, m, net, verify.Options{
+			Split: split, Files: files, Opset: o.opset, Threads: o.threads, Library: onnxruntime.Library(),
+		})
+		if err != nil {
+			return err
+		}
+		first := result.Exports[0]
+		base := strings.TrimSuffix(strings.TrimSuffix(first, "."+export.Extension(configs.Format(o.formats[0]))), filepath.Ext(first))
+		if err := printCertificate(stdout, result.Certificate, base+".verify.json"); err != nil {
+			return err
+		}
+	}
+	if !o.json {
+		return nil
+	}
+	return printJSON(stdout, result)
+}
+
+// write writes all formats and returns the files. dir is where they go unless
+// --output says otherwise.
+func (o *exportOptions) write(net *integer.Network, dir string) (map[configs.Format]string, error) {
+	files := map[configs.Format]string{}
+	for _, name := range o.formats {
+		format := configs.Format(name)
+		file := filepath.Join(dir, "model."+export.Extension(format))
+		switch {
+		case o.output != "" && len(o.formats) == 1:
+			file = o.output
+		case o.output != "":
+			file = filepath.Join(o.output, "model."+export.Extension(format))
+		}
+		var err error
+		if format == configs.ONNX {
+			err = export.WriteONNX(file, net, o.opset)
+		} else {
+			err = export.Write(file, format, net)
+		}
+		if err != nil {
+			return nil, err
+		}
+		files[format] = file
+	}
+	return files, nil
+}
+
+// printCertificate prints a certificate in short and writes it to path.
+func printCertificate(w io.Writer, c *verify.Certificate, path string) error {
+	err := safetensors.WriteAtomic(path, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(c)
+	})
+	if err != nil {
+		return err
+	}
+	t := newTable(w)
+	t.row("NETWORK", "TOP-1", "OTHER PREDICTIONS", "OTHER LOGITS", "IN STEPS", "OTHER CODES", "CONVOLUTIONS", "PICTURES/S")
+	t.row("integer", percent(c.IntegerTop1), "", "", "", "", "", count(int64(c.ImagesPerSecond)))
+	compared := func(name string, x verify.Comparison, more ...any) {
+		t.row(append([]any{name, percent(x.Top1), x.DifferentPredictions, x.DifferentLogits, x.Steps.Different()}, more...)...)
+	}
+	compared("simulation", c.Simulation, "", "", "")
+	for _, r := range c.Runs {
+		name, convolutions, codes := r.Format+", not optimized", "", int64(0)
+		if r.Optimized {
+			name = r.Format + ", optimized"
+			convolutions = strconv.Itoa(r.OnIntegers) + " of " + strconv.Itoa(r.Convolutions) + " on integers"
+		}
+		for _, l := range r.Layers {
+			codes += l.Steps.Different()
+		}
+		compared(name, r.Comparison, codes, convolutions, count(int64(r.ImagesPerSecond)))
+	}
+	for _, what := range c.NotChecked {
+		t.row("not checked", what)
+	}
+	t.row(cmp.Or(c.Dataset, "data"), strconv.Itoa(c.Images)+" test pictures")
+	t.row("certificate", path)
+	return t.flush()
 }
