@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/qat-go/qat/configs"
@@ -126,6 +127,45 @@ func wantIntegerKernels(t *testing.T, net *integer.Network, model []byte) {
 	}
 }
 
+// A tensor that only a requantization to 8 bits reads keeps its own rounding:
+// onnxruntime would make one of both.
+func TestRuntimeRequantizesTwice(t *testing.T) {
+	net := &integer.Network{Name: "requantized", Std: [3]float32{1, 1, 1}, Tensors: []integer.Tensor{
+		{H: 6, W: 6, C: 3, Bits: 8, Scale: 0.02, ZeroPoint: 128},
+		{H: 6, W: 6, C: 4, Bits: 8, Scale: 0.011},
+		{H: 6, W: 6, C: 4, Bits: 8, Scale: 0.017, ZeroPoint: 9},
+		{H: 6, W: 6, C: 2, Bits: 8, Scale: 0.01},
+	}}
+	rng := rand.New(rand.NewPCG(1, 2))
+	weights := func(n int) []int8 {
+		w := make([]int8, n)
+		for i := range w {
+			w[i] = int8(rng.IntN(15) - 7)
+		}
+		return w
+	}
+	fold := func(tensor, channels int) integer.Folded {
+		return integer.FoldBias(net.Tensors[tensor].Scale, []float32{0.03}, make([]float32, channels))
+	}
+	f := fold(3, 5)
+	net.Layers = []integer.Layer{
+		integer.NewConv(net, "conv1", 0, 1, 1, 1, 0, weights(12), 4, fold(0, 4), true),
+		&integer.Requantize{Name: "requantize", In: 1, Out: 2, Hi: 255},
+		integer.NewConv(net, "conv2", 2, 3, 1, 1, 0, weights(8), 4, fold(2, 2), true),
+		&integer.Linear{Name: "linear", In: 3, Out: 5, Weights: weights(6 * 6 * 2 * 5), WeightBits: 4, Scale: f.Scale, Bias: f.Bias},
+	}
+	m, err := NewONNXModel(net, configs.ONNX, DefaultOpset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 200
+	x := integertest.Pictures(rng, net, n)
+	got, want := runModel(t, net, m.Marshal(), x, n, true)[onnxLogits].Floats, logits(t, net, x, n)
+	if !slices.Equal(got, want) {
+		t.Errorf("logits %v, want %v", got[:10], want[:10])
+	}
+}
+
 // Without its optimizations onnxruntime computes with real numbers: nearly all
 // codes of a layer are the same, and those that differ are near a half.
 func TestRuntimeUnoptimized(t *testing.T) {
@@ -180,30 +220,17 @@ func TestRuntimeQuant(t *testing.T) {
 	}
 }
 
-// quantOf is the definition of Quant with rounding mode ROUND.
-func quantOf(q quantizer, scale, x float32) float32 {
-	lo, hi := 0.0, math.Exp2(float64(q.bits))-1
-	if q.signed {
-		lo, hi = -math.Exp2(float64(q.bits-1)), math.Exp2(float64(q.bits-1))-1
-		if q.narrow {
-			lo++
-		}
-	} else if q.narrow {
-		hi--
-	}
-	z := float32(q.zeroPoint)
-	code := float32(math.RoundToEven(min(max(float64(x/scale+z), lo), hi)))
-	return (code - z) * scale
-}
-
 // A QONNX file runs in stock onnxruntime, and its real values are those of the
 // integer network but for rounding of sums in float32.
 func TestRuntimeQONNX(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	const n = 4
 	near, all := 0, 0
-	for range 40 {
+	for i := range 40 {
 		net := integertest.Random(rng)
+		if i%4 == 0 {
+			makeBinary(net)
+		}
 		m, err := NewONNXModel(net, configs.QONNX, 0)
 		if err != nil {
 			t.Fatal(err)
