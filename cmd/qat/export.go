@@ -1,9 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"path/filepath"
@@ -17,7 +15,6 @@ import (
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/onnxruntime"
-	"github.com/qat-go/qat/internal/safetensors"
 	"github.com/qat-go/qat/train"
 	"github.com/qat-go/qat/verify"
 )
@@ -220,40 +217,4 @@ func (o *exportOptions) write(net *integer.Network, dir string) (map[configs.For
 		files[format] = file
 	}
 	return files, nil
-}
-
-// printCertificate prints a certificate in short and writes it to path.
-func printCertificate(w io.Writer, c *verify.Certificate, path string) error {
-	err := safetensors.WriteAtomic(path, func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(c)
-	})
-	if err != nil {
-		return err
-	}
-	t := newTable(w)
-	t.row("NETWORK", "TOP-1", "OTHER PREDICTIONS", "OTHER LOGITS", "IN STEPS", "OTHER CODES", "CONVOLUTIONS", "PICTURES/S")
-	t.row("integer", percent(c.IntegerTop1), "", "", "", "", "", count(int64(c.ImagesPerSecond)))
-	compared := func(name string, x verify.Comparison, more ...any) {
-		t.row(append([]any{name, percent(x.Top1), x.DifferentPredictions, x.DifferentLogits, x.Steps.Different()}, more...)...)
-	}
-	compared("simulation", c.Simulation, "", "", "")
-	for _, r := range c.Runs {
-		name, convolutions, codes := r.Format+", not optimized", "", int64(0)
-		if r.Optimized {
-			name = r.Format + ", optimized"
-			convolutions = strconv.Itoa(r.OnIntegers) + " of " + strconv.Itoa(r.Convolutions) + " on integers"
-		}
-		for _, l := range r.Layers {
-			codes += l.Steps.Different()
-		}
-		compared(name, r.Comparison, codes, convolutions, count(int64(r.ImagesPerSecond)))
-	}
-	for _, what := range c.NotChecked {
-		t.row("not checked", what)
-	}
-	t.row(cmp.Or(c.Dataset, "data"), strconv.Itoa(c.Images)+" test pictures")
-	t.row("certificate", path)
-	return t.flush()
 }
