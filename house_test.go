@@ -19,6 +19,7 @@ const module = "github.com/qat-go/qat/"
 var house = []string{
 	"cmd/qat",
 	"experiments",
+	"verify",
 	"train",
 	"export",
 	"layers",
@@ -30,11 +31,13 @@ var house = []string{
 	"internal/graph",
 	"internal/safetensors",
 	"internal/torchfile",
+	"internal/onnx",
+	"internal/onnxruntime",
 	"internal/kernels",
 }
 
 // grounded packages import nothing of the project.
-var grounded = []string{"datasets", "estimators", "internal/kernels", "internal/safetensors", "internal/torchfile"}
+var grounded = []string{"datasets", "estimators", "internal/kernels", "internal/onnx", "internal/onnxruntime", "internal/safetensors", "internal/torchfile"}
 
 // TestHouse keeps the layers of the project apart: nothing below knows what is
 // above it. Tests count too.

@@ -46,7 +46,7 @@ var table = []field{
 	{key: "train", doc: "Training.", fields: trainFields},
 	{key: "quant", doc: "Quantization.", fields: quantFields()},
 	{key: "export", doc: "Files written after training.", fields: []field{
-		{key: "formats", doc: "Formats of the exported network; `[]` exports nothing.", kind: list[Format]{enum[Format]{values: []Format{Safetensors, NPZ, C}, unbuilt: []Format{"onnx", "qonnx"}}}, def: []Format{Safetensors}, at: func(c *Config) any { return &c.Export.Formats }},
+		{key: "formats", doc: "Formats of the exported network; `[]` exports nothing.", kind: list[Format]{enum[Format]{values: []Format{Safetensors, ONNX, QONNX, NPZ, C}}}, def: []Format{Safetensors}, at: func(c *Config) any { return &c.Export.Formats }},
 		{key: "target", doc: "Arithmetic of the integer network, whose accuracy is reported: `float32` rescales as onnxruntime does, `dyadic` by integers alone.", kind: enum[Target]{values: []Target{Float32, Dyadic}}, def: Float32, at: func(c *Config) any { return &c.Export.Target }},
 	}},
 }

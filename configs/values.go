@@ -66,6 +66,8 @@ const (
 	Safetensors Format = "safetensors"
 	NPZ         Format = "npz" // NumPy's archive of arrays
 	C           Format = "c"   // C99 source; integers only
+	ONNX        Format = "onnx"  // QDQ form, for onnxruntime and others
+	QONNX       Format = "qonnx" // for FINN, https://arxiv.org/abs/2206.07527
 
 	Float32 Target = "float32" // onnxruntime's arithmetic
 	Dyadic  Target = "dyadic"  // integers only, Jacob et al. 2018, https://arxiv.org/abs/1712.05877

@@ -25,6 +25,8 @@ type format struct {
 // formats has a line for each format; each is in a file of its own.
 var formats = []*format{
 	&safetensorsFormat,
+	&onnxFormat,
+	&qonnxFormat,
 	&npzFormat,
 	&cFormat,
 }

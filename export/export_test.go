@@ -125,7 +125,7 @@ func TestWriteRejects(t *testing.T) {
 		change func(n *integer.Network)
 		want   string
 	}{
-		"format":         {"onnx", func(n *integer.Network) {}, `format "onnx" is not available`},
+		"format":         {"gguf", func(n *integer.Network) {}, `format "gguf" is not available`},
 		"bad network":    {configs.Safetensors, func(n *integer.Network) { n.Tensors[0].Scale = 0 }, "scale 0"},
 		"name not UTF-8": {configs.Safetensors, func(n *integer.Network) { n.Name = "\xff" }, "UTF-8"},
 		"class":          {configs.Safetensors, func(n *integer.Network) { n.Classes[0] = "\xff" }, "UTF-8"},

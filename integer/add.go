@@ -6,12 +6,14 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 )
 
-// Add sums two tensors on the output's scale, in float32 and this order:
+// Add sums two tensors on the output's scale, with ratios ra = float32(sa/s) and
+// rb = float32(sb/s):
 //
-//	sum  = float32(float32(a - za)*float32(sa/s)) + float32(float32(b - zb)*float32(sb/s))
-//	code = clamp(roundHalfEven(float32(sum)) + z, Lo, Hi)
+//	offset = float32(z - fma(ra, za, float32(rb*zb)))
+//	code   = clamp(roundHalfEven(fma(a, ra, fma(b, rb, offset))), Lo, Hi)
 //
-// ReLU is the lower bound Lo = z.
+// in float32, fma(x, y, z) = x*y + z with one rounding. This is the arithmetic of
+// onnxruntime's QLinearAdd on x86. ReLU is the lower bound Lo = z.
 type Add struct {
 	Name      string
 	A, B, Out int

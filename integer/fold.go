@@ -51,9 +51,10 @@ func (f *Folded) set(c int, sx, sw float32, offset float64) {
 	b := math.RoundToEven(offset / float64(s))
 	if s == 0 || !(math.Abs(b) <= biasLimit) { // an offset that is NaN ends here: Check reports it
 		f.Dead[c] = true
-		s = float32(math.Abs(offset) / (1 << 24))
+		// As a product with s_x, which a weight scale of 32 bits can give.
+		s = sx * (float32(math.Abs(offset)/(1<<24)) / sx)
 		if s < 0x1p-126 {
-			s = 1 // the offset counts as 0 too
+			s = sx // the offset counts as 0 too
 		}
 		b = math.RoundToEven(offset / float64(s))
 	}

@@ -3,6 +3,7 @@ package integer_test
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -54,10 +55,12 @@ func reference(n *integer.Network, l integer.Layer, codes [][]uint8) (out []uint
 		}
 	case *integer.Add:
 		to := n.Tensors[l.Out]
+		a, b := n.Tensors[l.A], n.Tensors[l.B]
+		ra, rb := a.Scale/to.Scale, b.Scale/to.Scale
+		offset := float32(to.ZeroPoint) - fma(ra, float32(a.ZeroPoint), float32(rb*float32(b.ZeroPoint)))
 		for i := range out {
-			a := float32(value(l.A, i)) * float32(n.Tensors[l.A].Scale/to.Scale)
-			b := float32(value(l.B, i)) * float32(n.Tensors[l.B].Scale/to.Scale)
-			out[i] = clamp(float32(a)+float32(b), to.ZeroPoint, l.Lo, l.Hi)
+			sum := fma(float32(codes[l.A][i]), ra, fma(float32(codes[l.B][i]), rb, offset))
+			out[i] = clamp(sum, 0, l.Lo, l.Hi)
 		}
 	case *integer.Shortcut:
 		to := n.Tensors[l.Out]
@@ -88,6 +91,13 @@ func reference(n *integer.Network, l integer.Layer, codes [][]uint8) (out []uint
 		}
 	}
 	return out, logits
+}
+
+// fma is x*y + z, rounded once to 24 bits.
+func fma(x, y, z float32) float32 {
+	product := new(big.Float).Mul(big.NewFloat(float64(x)), big.NewFloat(float64(y))) // 53 bits hold it
+	sum, _ := new(big.Float).SetPrec(24).Add(product, big.NewFloat(float64(z))).Float32()
+	return sum
 }
 
 func newRunner(t testing.TB, net *integer.Network, threads, batch int) *integer.Runner {

@@ -100,7 +100,7 @@ func synthetic(cfg *configs.Config, threads int) (*Model, error) {
 		}
 		return s
 	}
-	d.Train, d.Test = split("train", cfg.Train.Batch), split("test", 10*evalBatch)
+	d.Train, d.Test = split("train", cfg.Train.Batch), split("test", 10*EvalBatch)
 	return newModel(cfg, d, threads)
 }
 

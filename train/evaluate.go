@@ -15,9 +15,9 @@ import (
 	"github.com/qat-go/qat/layers"
 )
 
-// evalBatch is the batch of evaluations. It does not change results: every
+// EvalBatch is the batch of evaluations. It does not change results: every
 // picture is computed alone.
-const evalBatch = 100
+const EvalBatch = 100
 
 // Accuracy is the outcome of an evaluation; shares are of 1.
 type Accuracy struct {
@@ -30,15 +30,26 @@ type Accuracy struct {
 // logit is what classes are compared by.
 type logit interface{ float32 | int32 }
 
-// evaluator gives the logits of a batch of n pictures.
-type evaluator[L logit] func(x []float32, n int) ([]L, error)
+// Evaluator gives the logits (n, classes) of a batch x (n, H, W, C) of normalized
+// pictures. They are valid until its next call.
+type Evaluator[L logit] func(x []float32, n int) ([]L, error)
 
 // Simulate evaluates the floating-point simulation of the quantized network:
 // the evaluation graph, with running statistics and rounded biases.
 func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, error) {
+	simulation, err := m.Simulation()
+	if err != nil {
+		return nil, err
+	}
+	return evaluate(ctx, m.Data, split, simulation)
+}
+
+// Simulation returns the floating-point simulation for batches of up to EvalBatch
+// pictures.
+func (m *Model) Simulation() (Evaluator[float32], error) {
 	c := layers.NewContext(m.pool, false)
 	in := m.Net.Input
-	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(evalBatch, in.Height, in.Width, in.Channels))
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(EvalBatch, in.Height, in.Width, in.Channels))
 	logits, err := m.Net.Build(c, x)
 	if err != nil {
 		return nil, err
@@ -47,14 +58,14 @@ func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, 
 	if err != nil {
 		return nil, err
 	}
-	return evaluate(ctx, m.Data, split, func(batch []float32, n int) ([]float32, error) {
+	return func(batch []float32, n int) ([]float32, error) {
 		copy(x.Float32s(), batch)
 		if err := vm.RunAll(); err != nil {
 			return nil, err
 		}
 		out := logits.Value().(*tensor.Dense).Float32s()
-		return out[:n*len(out)/evalBatch], nil
-	})
+		return out[:n*len(out)/EvalBatch], nil
+	}, nil
 }
 
 // EvaluateInteger evaluates an integer network, usually that of Model.Lower.
@@ -79,7 +90,7 @@ func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.D
 		return nil, fmt.Errorf("evaluation: the integer network takes pictures of %dx%dx%d in %d classes; %s has %dx%dx%d in %d",
 			in.H, in.W, in.C, len(net.Classes), data.Name, data.Height, data.Width, data.Channels, len(data.Classes))
 	}
-	r, err := integer.NewRunner(net, pool, evalBatch)
+	r, err := integer.NewRunner(net, pool, EvalBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +101,12 @@ func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.D
 		})
 	}
 	return evaluate(ctx, data, split, r.Run)
+}
+
+// Tracer returns a runner of an integer network, for batches of up to EvalBatch
+// pictures, that keeps the codes of all tensors.
+func (m *Model) Tracer(net *integer.Network) (*integer.Runner, error) {
+	return integer.NewTracer(net, m.pool, EvalBatch)
 }
 
 // Lower returns the integer network for the config's target; a layer left in floating
@@ -107,27 +124,39 @@ func (m *Model) Lower() (*integer.Network, error) {
 	return net, net.Check()
 }
 
-func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datasets.Split, eval evaluator[L]) (*Accuracy, error) {
-	start := time.Now()
-	l, err := datasets.NewLoader(data, split, datasets.LoaderOptions{Batch: evalBatch, Workers: 1})
+// Batches calls do for the pictures of a split, in order and as they are: x
+// (n, H, W, C), normalized, and their labels, n at most EvalBatch.
+func Batches(ctx context.Context, data *datasets.Dataset, split datasets.Split, do func(x []float32, labels []int32, n int) error) error {
+	l, err := datasets.NewLoader(data, split, datasets.LoaderOptions{Batch: EvalBatch, Workers: 1})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	a := &Accuracy{Images: split.Len()}
 	it := l.Epoch(0, 0)
 	defer it.Close()
-	top1, top5 := 0, 0
 	for b, ok := it.Next(); ok; b, ok = it.Next() {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
-		logits, err := eval(b.X, b.N)
+		if err := do(b.X, b.Y[:b.N], b.N); err != nil {
+			return fmt.Errorf("evaluation: %w", err)
+		}
+		it.Release(b)
+	}
+	return nil
+}
+
+func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datasets.Split, eval Evaluator[L]) (*Accuracy, error) {
+	start := time.Now()
+	a := &Accuracy{Images: split.Len()}
+	top1, top5 := 0, 0
+	err := Batches(ctx, data, split, func(x []float32, labels []int32, n int) error {
+		logits, err := eval(x, n)
 		if err != nil {
-			return nil, fmt.Errorf("evaluation: %w", err)
+			return err
 		}
-		a.Predictions = predictions(a.Predictions, logits, b.N)
-		classes := len(logits) / b.N
-		for i, label := range b.Y[:b.N] {
+		a.Predictions = predictions(a.Predictions, logits, n)
+		classes := len(logits) / n
+		for i, label := range labels {
 			row := logits[i*classes:][:classes]
 			better := 0 // logits that come before the label's
 			for c, v := range row {
@@ -142,7 +171,10 @@ func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datase
 				top5++
 			}
 		}
-		it.Release(b)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	a.Top1, a.Top5 = float64(top1)/float64(a.Images), float64(top5)/float64(a.Images)
 	a.Seconds = time.Since(start).Seconds()

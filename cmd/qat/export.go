@@ -1,11 +1,12 @@
 package main
 
 import (
-	"cmp"
+	"context"
 	"errors"
 	"io"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,14 +14,22 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/onnxruntime"
 	"github.com/qat-go/qat/train"
+	"github.com/qat-go/qat/verify"
 )
 
 type exportOptions struct {
 	formats []string
 	target  string
+	opset   int
 	output  string
+	verify  bool
+	data    string
+	limit   int
+	threads int
 	json    bool
+	plain   bool
 }
 
 func newExportCommand() *cobra.Command {
@@ -33,34 +42,48 @@ scales and zero points. Each file is written whole or not at all; by default the
 are called model and lie beside the checkpoint.
 
   safetensors  packed weights and a manifest; what eval, infer and inspect read
+  onnx         QDQ form, which onnxruntime runs on integers
+  qonnx        Quant nodes for FINN; stock onnxruntime runs them too
   npz          NumPy's arrays, weights not packed
   c            a C99 header and a program that runs it in integers alone: --target dyadic
 
+--verify compares, over the test set, the integer network with the simulation,
+and the ONNX files in onnxruntime, its optimizations off and on, with the
+integer network: predictions, logits, and the codes of each layer. It prints a
+table and writes a certificate, model.verify.json, beside the files. It needs a
+qat built with -tags onnxruntime, and $ONNXRUNTIME_LIB, the path of the shared
+library; what was not checked is said.
+
 EXIT STATUS
-  0  done
-  1  failed, for instance because the network has no integer form
-  2  the command line is wrong`,
-		Example: `  qat export runs/quickstart --format safetensors
+  0    done
+  1    failed, for instance because the network has no integer form
+  2    the command line is wrong
+  130  interrupted`,
+		Example: `  qat export runs/quickstart --format onnx,safetensors
   qat export runs/quickstart --format npz,c --target dyadic
-  qat export runs/quickstart/best.qat --format safetensors -o best.safetensors`,
+  qat export runs/quickstart/best.qat --format safetensors -o best.safetensors
+  qat export runs/quickstart --format onnx --verify --limit 500`,
 		Args: wantArgs(1, 1, "a RUN or a CHECKPOINT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.check(c, args[0]); err != nil {
 				return err
 			}
-			return runExport(o, args[0], c.OutOrStdout())
+			return runExport(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
-	f.StringSliceVar(&o.formats, "format", []string{string(configs.Safetensors)}, "`FORMATS` to write, with commas: "+strings.Join(formatNames(), ", "))
+	f.StringSliceVar(&o.formats, "format", []string{string(configs.Safetensors)}, "`FORMATS` to write, with commas between: "+strings.Join(formatNames(), ", "))
 	addTarget(c, &o.target)
-	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file")
+	f.IntVar(&o.opset, "opset", export.DefaultOpset, "version `N` of ONNX's operators in the format onnx: 13, 21 or 25")
+	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file; of the directory if there are several formats")
+	f.BoolVar(&o.verify, "verify", false, "compare with the simulation and with onnxruntime")
+	addData(c, &o.data)
+	f.IntVar(&o.limit, "limit", 0, "verify on the first `N` test pictures only; 0 takes all")
+	addThreads(c, &o.threads)
 	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
 	return c
 }
-
-// unbuiltFormats are to come.
-var unbuiltFormats = []string{"onnx", "qonnx"}
 
 func formatNames() []string {
 	var names []string
@@ -78,27 +101,30 @@ func (o *exportOptions) check(c *cobra.Command, path string) error {
 		return usagef(c, "--format is empty; available: %s", strings.Join(formatNames(), ", "))
 	}
 	for i, format := range o.formats {
-		if err := available(c, "--format", format, formatNames(), unbuiltFormats...); err != nil {
+		if err := available(c, "--format", format, formatNames()); err != nil {
 			return err
 		}
 		if slices.Contains(o.formats[:i], format) {
 			return usagef(c, "--format names %s twice", format)
 		}
 	}
-	if o.output != "" && len(o.formats) > 1 {
-		return usagef(c, "--output names one file, --format asks for %d formats", len(o.formats))
+	if !slices.Contains(export.Opsets(), o.opset) {
+		var names []string
+		for _, v := range export.Opsets() {
+			names = append(names, strconv.Itoa(v))
+		}
+		return usagef(c, "--opset %d is not available; want one of %s", o.opset, strings.Join(names, ", "))
 	}
-	return checkTarget(c, o.target)
+	if o.limit < 0 {
+		return usagef(c, "--limit wants a number of 0 or more, found %d", o.limit)
+	}
+	return errors.Join(checkTarget(c, o.target), checkThreads(c, o.threads))
 }
 
-// available accepts a flag's value that is one of values; unbuilt ones are to
-// come.
-func available(c *cobra.Command, flag, value string, values []string, unbuilt ...string) error {
-	switch {
-	case slices.Contains(values, value):
+// available accepts a flag's value that is one of values.
+func available(c *cobra.Command, flag, value string, values []string) error {
+	if slices.Contains(values, value) {
 		return nil
-	case slices.Contains(unbuilt, value):
-		return usagef(c, "%s %s is not built yet; available today: %s", flag, value, strings.Join(values, ", "))
 	}
 	return usagef(c, "%s: unknown value %q; want %s", flag, value, strings.Join(values, ", "))
 }
@@ -126,12 +152,24 @@ func retarget(net *integer.Network, target string) (err error) {
 	return err
 }
 
-func runExport(o exportOptions, path string, stdout io.Writer) error {
+// exported is what --json prints.
+type exported struct {
+	Exports     []string            `json:"exports"`
+	Target      string              `json:"target"`
+	Certificate *verify.Certificate `json:"certificate,omitempty"`
+}
+
+func runExport(ctx context.Context, o exportOptions, path string, stdout, stderr io.Writer) error {
 	checkpoint, err := checkpointOf(path)
 	if err != nil {
 		return err
 	}
-	m, err := train.LoadNetwork(checkpoint)
+	var m *train.Model
+	if o.verify {
+		m, err = openModel(ctx, path, o.data, o.threads, newProgress(stderr, o.plain))
+	} else {
+		m, err = train.LoadNetwork(checkpoint)
+	}
 	if err != nil {
 		return err
 	}
@@ -143,26 +181,66 @@ func runExport(o exportOptions, path string, stdout io.Writer) error {
 	if err := retarget(net, o.target); err != nil {
 		return err
 	}
+	result := exported{Exports: []string{}, Target: net.Target.String()}
 	t := newTable(stdout)
-	files := []string{}
+	files, err := o.write(net, filepath.Dir(checkpoint), func(file string) {
+		result.Exports = append(result.Exports, file)
+		t.row("exported", file)
+	})
+	if err := errors.Join(err, t.flush()); err != nil {
+		return err
+	}
+	if o.verify {
+		split := m.Data.Test
+		if o.limit > 0 {
+			split = split.Head(o.limit)
+		}
+		result.Certificate, err = verify.Certify(ctx, m, net, verify.Options{
+			Split: split, Files: files, Opset: o.opset, Threads: o.threads, Library: onnxruntime.Library(),
+		})
+		if err != nil {
+			return err
+		}
+		first := result.Exports[0]
+		base := strings.TrimSuffix(strings.TrimSuffix(first, "."+export.Extension(configs.Format(o.formats[0]))), filepath.Ext(first))
+		if err := printCertificate(stdout, result.Certificate, base+".verify.json"); err != nil {
+			return err
+		}
+	}
+	if !o.json {
+		return nil
+	}
+	return printJSON(stdout, result)
+}
+
+// write writes all formats, those that it can, tells of each file, and returns them by
+// format. dir is where they go unless --output says otherwise.
+func (o *exportOptions) write(net *integer.Network, dir string, wrote func(file string)) (map[configs.Format]string, error) {
+	files := map[configs.Format]string{}
 	var errs []error
 	for _, name := range o.formats {
 		format := configs.Format(name)
-		file := cmp.Or(o.output, filepath.Join(filepath.Dir(checkpoint), "model."+export.Extension(format)))
-		if err := export.Write(file, format, net); err != nil {
+		file := filepath.Join(dir, "model."+export.Extension(format))
+		switch {
+		case o.output != "" && len(o.formats) == 1:
+			file = o.output
+		case o.output != "":
+			file = filepath.Join(o.output, "model."+export.Extension(format))
+		}
+		var err error
+		if format == configs.ONNX {
+			err = export.WriteONNX(file, net, o.opset)
+		} else {
+			err = export.Write(file, format, net)
+		}
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
+		files[format] = file
 		for _, f := range export.Files(file, format) {
-			t.row("exported", f)
-			files = append(files, f)
+			wrote(f)
 		}
 	}
-	if err := errors.Join(append(errs, t.flush())...); err != nil || !o.json {
-		return err
-	}
-	return printJSON(stdout, struct {
-		Exports []string `json:"exports"`
-		Target  string   `json:"target"`
-	}{files, net.Target.String()})
+	return files, errors.Join(errs...)
 }

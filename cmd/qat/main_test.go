@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/internal/onnxruntime"
 	"github.com/qat-go/qat/train"
 )
 
@@ -28,10 +29,17 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Condition: func(cond string) (bool, error) {
-			if cond != "portable" {
-				return false, fmt.Errorf("unknown condition %q", cond)
+			switch cond {
+			case "portable":
+				return portable(), nil
+			case "onnxruntime":
+				return onnxruntime.Built, nil
 			}
-			return portable(), nil
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("ONNXRUNTIME_LIB", onnxruntime.Library())
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    exits,

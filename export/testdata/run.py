@@ -11,6 +11,7 @@ in docs/arithmetic.md, and its logits have the same bits as those of qat.
 import json
 import struct
 import sys
+from fractions import Fraction
 
 
 def f32(v):
@@ -118,13 +119,23 @@ def requantize(layer, x, t_in, t_out):
     return [to_code(f32(f32((v - zero_point) * scale) / t_out["scale"]), t_out, layer["lo"], layer["hi"]) for v in x]
 
 
+def fma(x, y, z):
+    """Returns x*y + z, rounded once to float32. The first guess may be rounded
+    twice; the exact sum says which of it and its neighbours is nearest."""
+    exact = Fraction(x) * Fraction(y) + Fraction(z)
+    guess = f32(float(exact))
+    (bits,) = struct.unpack("<i", struct.pack("<f", guess))
+    near = [struct.unpack("<f", struct.pack("<i", b))[0] for b in (bits, bits + 1, bits - 1) if b & 0x7FFFFFFF < 0x7F800000]
+    # Of two that are as near, the one whose last bit is 0.
+    return min(near, key=lambda v: (abs(Fraction(v) - exact), struct.unpack("<i", struct.pack("<f", v))[0] & 1))
+
+
 def add(layer, a, b, t_a, t_b, t_out):
     ratio_a, ratio_b = f32(t_a["scale"] / t_out["scale"]), f32(t_b["scale"] / t_out["scale"])
-    out = []
-    for va, vb in zip(a, b):
-        total = f32(f32((va - t_a["zero_point"]) * ratio_a) + f32((vb - t_b["zero_point"]) * ratio_b))
-        out.append(to_code(total, t_out, layer["lo"], layer["hi"]))
-    return out
+    offset = f32(t_out["zero_point"] - fma(ratio_a, t_a["zero_point"], f32(ratio_b * t_b["zero_point"])))
+    lo, hi = layer["lo"], layer["hi"]
+    sums = {(v, w): fma(v, ratio_a, fma(w, ratio_b, offset)) for v, w in set(zip(a, b))}
+    return [min(max(round(sums[p]), lo), hi) for p in zip(a, b)]
 
 
 def shortcut(layer, x, t_in, t_out):

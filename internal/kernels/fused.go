@@ -111,22 +111,20 @@ func (l *ResidualSums) End(*Pool) {
 
 // CodeSum is the sum of two tensors' codes, in a third one's:
 //
-//	sum  = float32(a - ZeroA)*RatioA + float32(b - ZeroB)*RatioB
-//	code = clamp(roundHalfEven(sum) + ZeroPoint, Lo, Hi)
+//	offset = float32(ZeroPoint - fma(RatioA, ZeroA, float32(RatioB*ZeroB)))
+//	code   = clamp(roundHalfEven(fma(a, RatioA, fma(b, RatioB, offset))), Lo, Hi)
 //
-// in float32, each product rounded by itself. A ratio is the summand's scale
-// over the sum's, at most 1e30, so that sums are finite; Lo <= Hi.
+// in float32, fma(x, y, z) = x*y + z with one rounding: the arithmetic of
+// onnxruntime's QLinearAdd on x86 with FMA. A ratio is the summand's scale over
+// the sum's, at most 1e30, so that sums are finite; Lo <= Hi.
 type CodeSum struct {
 	RatioA, RatioB    float32
 	ZeroA, ZeroB      uint8
 	ZeroPoint, Lo, Hi uint8
 }
 
-// bounds are Lo and Hi before the zero point is added. They are integers, so
-// that clipping before rounding gives the same.
-func (q *CodeSum) bounds() (qn, qp float32) {
-	z := int(q.ZeroPoint)
-	return float32(int(q.Lo) - z), float32(int(q.Hi) - z)
+func (q *CodeSum) offset() float32 {
+	return float32(q.ZeroPoint) - fma32(q.RatioA, float32(q.ZeroA), float32(q.RatioB*float32(q.ZeroB)))
 }
 
 // AddCodesRow writes the codes of the sums of a and b.

@@ -87,12 +87,11 @@ func requantizeCodesRow(codes, stream []uint8, from, to *Step) {
 func addCodesRow(codes, a, b []uint8, q *CodeSum) {
 	n := whole(len(a))
 	if n > 0 {
-		qn, qp := q.bounds()
 		switch level {
 		case avx512:
-			addCodesRowAVX512(&codes[:n][0], &a[0], &b[:n][0], n, q.RatioA, int32(q.ZeroA), q.RatioB, int32(q.ZeroB), qn, qp, int32(q.ZeroPoint))
+			addCodesRowAVX512(&codes[:n][0], &a[0], &b[:n][0], n, q.RatioA, q.RatioB, q.offset(), float32(q.Lo), float32(q.Hi))
 		default:
-			addCodesRowAVX2(&codes[:n][0], &a[0], &b[:n][0], n, q.RatioA, int32(q.ZeroA), q.RatioB, int32(q.ZeroB), qn, qp, int32(q.ZeroPoint))
+			addCodesRowAVX2(&codes[:n][0], &a[0], &b[:n][0], n, q.RatioA, q.RatioB, q.offset(), float32(q.Lo), float32(q.Hi))
 		}
 	}
 	addCodesRowGeneric(codes[n:], a[n:], b[n:], q)

@@ -96,10 +96,10 @@ func requantizeCodesRowGeneric(codes, stream []uint8, from, to *Step) {
 }
 
 func addCodesRowGeneric(codes, a, b []uint8, q *CodeSum) {
-	qn, qp := q.bounds()
+	offset, lo, hi := q.offset(), float32(q.Lo), float32(q.Hi)
 	for i, c := range a {
-		v := float32(float32(int32(c)-int32(q.ZeroA))*q.RatioA) + float32(float32(int32(b[i])-int32(q.ZeroB))*q.RatioB)
-		codes[i] = uint8(int32(roundEven(min(max(v, qn), qp))) + int32(q.ZeroPoint))
+		v := fma32(float32(c), q.RatioA, fma32(float32(b[i]), q.RatioB, offset))
+		codes[i] = uint8(int32(roundEven(min(max(v, lo), hi))))
 	}
 }
 

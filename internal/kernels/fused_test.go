@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -97,7 +98,29 @@ func TestFusedPassesEqualTheirParts(t *testing.T) {
 	}
 }
 
-// Every pair of codes, against the definition with the clamp last, in float64.
+// roundedSums are results of onnxruntime 1.30's QLinearAdd (x86, AVX2), found by
+// trying scales, that other orders of the same sum do not give: the terms
+// swapped, two products rounded, or the zero points' products rounded apart.
+var roundedSums = []struct {
+	sum        CodeSum
+	a, b, want uint8
+}{
+	{CodeSum{RatioA: 1.0192307, RatioB: 0.84615386, ZeroA: 168, ZeroB: 113, ZeroPoint: 224, Hi: 255}, 14, 227, 163},
+	{CodeSum{RatioA: 0.13129973, RatioB: 0.6710875, ZeroA: 238, ZeroB: 251, ZeroPoint: 69, Hi: 255}, 183, 188, 19},
+	{CodeSum{RatioA: 4.08498, RatioB: 2.618577, ZeroA: 109, ZeroB: 45, ZeroPoint: 38, Hi: 255}, 7, 194, 11},
+	{CodeSum{RatioA: 2.7894738, RatioB: 0.43585527, ZeroA: 118, ZeroB: 42, ZeroPoint: 140, Hi: 255}, 38, 250, 7},
+	{CodeSum{RatioA: 0.45833334, RatioB: 3.7321427, ZeroA: 240, ZeroB: 135, ZeroPoint: 58, Hi: 255}, 6, 177, 107},
+	{CodeSum{RatioA: 0.175, RatioB: 0.10000001, ZeroA: 112, ZeroB: 219, ZeroPoint: 45, Hi: 255}, 0, 0, 4},
+}
+
+// fmaExact is x*y + z, rounded once to 24 bits.
+func fmaExact(x, y, z float32) float32 {
+	product := new(big.Float).Mul(big.NewFloat(float64(x)), big.NewFloat(float64(y))) // 53 bits hold it
+	sum, _ := new(big.Float).SetPrec(24).Add(product, big.NewFloat(float64(z))).Float32()
+	return sum
+}
+
+// Every pair of codes, against the definition.
 func TestAddCodes(t *testing.T) {
 	pairs := 1 << 16
 	a, b, codes := make([]uint8, pairs), make([]uint8, pairs), make([]uint8, pairs)
@@ -115,19 +138,26 @@ func TestAddCodes(t *testing.T) {
 	} {
 		AddCodesRow(codes, a, b, &q)
 		for i, got := range codes {
-			va := float32(int(a[i])-int(q.ZeroA)) * q.RatioA
-			vb := float32(int(b[i])-int(q.ZeroB)) * q.RatioB
-			sum := float32(va) + float32(vb)
-			v := math.RoundToEven(float64(sum)) + float64(q.ZeroPoint)
+			offset := float32(q.ZeroPoint) - fmaExact(q.RatioA, float32(q.ZeroA), float32(q.RatioB*float32(q.ZeroB)))
+			v := math.RoundToEven(float64(fmaExact(float32(a[i]), q.RatioA, fmaExact(float32(b[i]), q.RatioB, offset))))
 			if want := uint8(math.Min(math.Max(v, float64(q.Lo)), float64(q.Hi))); got != want {
 				t.Fatalf("%+v: the sum of codes %d and %d is %d, want %d", q, a[i], b[i], got, want)
 			}
 		}
 	}
-	// By hand: 3*0.5 - 1, 5*0.5 - 1, 1*0.5 - 1 and 0 - 5, the halves to even.
+	// By hand: 3*0.5 - 1 + 5 and 5*0.5 - 1 + 5, halves to even after the zero point;
+	// 1*0.5 - 5 + 5; clamped.
 	got := make([]uint8, 4)
-	AddCodesRow(got, []uint8{3, 5, 1, 0}, []uint8{9, 9, 9, 5}, &CodeSum{RatioA: 0.5, RatioB: 1, ZeroB: 10, ZeroPoint: 4, Lo: 1, Hi: 5})
-	if want := []uint8{4, 5, 4, 1}; !slices.Equal(got, want) {
+	AddCodesRow(got, []uint8{3, 5, 1, 9}, []uint8{9, 9, 5, 15}, &CodeSum{RatioA: 0.5, RatioB: 1, ZeroB: 10, ZeroPoint: 5, Lo: 1, Hi: 9})
+	if want := []uint8{6, 6, 1, 9}; !slices.Equal(got, want) {
 		t.Errorf("sums %v, want %v", got, want)
+	}
+	// Cases found by trying scales, in which other orders and roundings of the
+	// zero points' products give another code.
+	for _, c := range roundedSums {
+		AddCodesRow(got[:1], []uint8{c.a}, []uint8{c.b}, &c.sum)
+		if got[0] != c.want {
+			t.Errorf("%+v: the sum of codes %d and %d is %d, want %d", c.sum, c.a, c.b, got[0], c.want)
+		}
 	}
 }

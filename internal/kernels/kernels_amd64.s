@@ -12760,49 +12760,37 @@ done:
 	VZEROUPPER
 	RET
 
-// func addCodesRowAVX512(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, zeroA int32, ratioB float32, zeroB int32, qn float32, qp float32, zeroPoint int32)
+// func addCodesRowAVX512(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, ratioB float32, offset float32, lo float32, hi float32)
 // Requires: AVX, AVX512F
-TEXT ·addCodesRowAVX512(SB), NOSPLIT, $0-60
+TEXT ·addCodesRowAVX512(SB), NOSPLIT, $0-52
 	MOVQ         codes+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+16(FP), DX
 	VBROADCASTSS ratioA+32(FP), Z30
-	MOVL         zeroA+36(FP), BX
-	VMOVD        BX, X0
-	VPBROADCASTD X0, Z29
-	VBROADCASTSS ratioB+40(FP), Z28
-	MOVL         zeroB+44(FP), BX
-	VMOVD        BX, X0
-	VPBROADCASTD X0, Z27
-	VBROADCASTSS qn+48(FP), Z26
-	VBROADCASTSS qp+52(FP), Z25
-	MOVL         zeroPoint+56(FP), BX
-	VMOVD        BX, X0
-	VPBROADCASTD X0, Z24
+	VBROADCASTSS ratioB+36(FP), Z29
+	VBROADCASTSS offset+40(FP), Z28
+	VBROADCASTSS lo+44(FP), Z27
+	VBROADCASTSS hi+48(FP), Z26
 	MOVQ         n+24(FP), BX
 	SHRQ         $0x04, BX
 	JZ           done
 
 loop:
-	VPMOVZXBD (CX), Z0
-	VPSUBD    Z29, Z0, Z0
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z30, Z0, Z0
-	VPMOVZXBD (DX), Z1
-	VPSUBD    Z27, Z1, Z1
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z28, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-	VMAXPS    Z26, Z0, Z0
-	VMINPS    Z25, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VPADDD    Z24, Z0, Z0
-	VPMOVDB   Z0, (AX)
-	ADDQ      $0x10, AX
-	ADDQ      $0x10, CX
-	ADDQ      $0x10, DX
-	DECQ      BX
-	JNZ       loop
+	VPMOVZXBD   (DX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VPMOVZXBD   (CX), Z1
+	VCVTDQ2PS   Z1, Z1
+	VFMADD213PS Z28, Z29, Z0
+	VFMADD231PS Z30, Z1, Z0
+	VMAXPS      Z27, Z0, Z0
+	VMINPS      Z26, Z0, Z0
+	VCVTPS2DQ   Z0, Z0
+	VPMOVDB     Z0, (AX)
+	ADDQ        $0x10, AX
+	ADDQ        $0x10, CX
+	ADDQ        $0x10, DX
+	DECQ        BX
+	JNZ         loop
 
 done:
 	VZEROUPPER
@@ -18137,65 +18125,47 @@ done:
 	VZEROUPPER
 	RET
 
-// func addCodesRowAVX2(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, zeroA int32, ratioB float32, zeroB int32, qn float32, qp float32, zeroPoint int32)
-// Requires: AVX, AVX2
-TEXT ·addCodesRowAVX2(SB), NOSPLIT, $64-60
+// func addCodesRowAVX2(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, ratioB float32, offset float32, lo float32, hi float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·addCodesRowAVX2(SB), NOSPLIT, $0-52
 	MOVQ         codes+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+16(FP), DX
 	VPCMPEQD     Y15, Y15, Y15
 	VPSRLD       $0x18, Y15, Y15
 	VBROADCASTSS ratioA+32(FP), Y14
-	MOVL         zeroA+36(FP), BX
-	VMOVD        BX, X0
-	VPBROADCASTD X0, Y13
-	VBROADCASTSS ratioB+40(FP), Y12
-	MOVL         zeroB+44(FP), BX
-	VMOVD        BX, X0
-	VPBROADCASTD X0, Y11
-	VBROADCASTSS qn+48(FP), Y10
-	VBROADCASTSS qp+52(FP), Y0
-	VMOVUPS      Y0, (SP)
-	MOVL         zeroPoint+56(FP), BX
-	VMOVD        BX, X0
-	VPBROADCASTD X0, Y0
-	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSS ratioB+36(FP), Y13
+	VBROADCASTSS offset+40(FP), Y12
+	VBROADCASTSS lo+44(FP), Y11
+	VBROADCASTSS hi+48(FP), Y10
 	MOVQ         n+24(FP), BX
 	SHRQ         $0x04, BX
 	JZ           done
 
 loop:
-	VPMOVZXBD    (CX), Y0
-	VPSUBD       Y13, Y0, Y0
+	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VPMOVZXBD    (DX), Y1
-	VPSUBD       Y11, Y1, Y1
+	VPMOVZXBD    (CX), Y1
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMAXPS       Y10, Y0, Y0
-	VMINPS       (SP), Y0, Y0
+	VFMADD213PS  Y12, Y13, Y0
+	VFMADD231PS  Y14, Y1, Y0
+	VMAXPS       Y11, Y0, Y0
+	VMINPS       Y10, Y0, Y0
 	VCVTPS2DQ    Y0, Y0
-	VPADDD       32(SP), Y0, Y0
 	VPAND        Y15, Y0, Y0
 	VEXTRACTI128 $0x01, Y0, X1
 	VPACKUSDW    X1, X0, X0
 	VPACKUSWB    X0, X0, X0
 	VMOVQ        X0, (AX)
-	VPMOVZXBD    8(CX), Y0
-	VPSUBD       Y13, Y0, Y0
+	VPMOVZXBD    8(DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VPMOVZXBD    8(DX), Y1
-	VPSUBD       Y11, Y1, Y1
+	VPMOVZXBD    8(CX), Y1
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VMAXPS       Y10, Y0, Y0
-	VMINPS       (SP), Y0, Y0
+	VFMADD213PS  Y12, Y13, Y0
+	VFMADD231PS  Y14, Y1, Y0
+	VMAXPS       Y11, Y0, Y0
+	VMINPS       Y10, Y0, Y0
 	VCVTPS2DQ    Y0, Y0
-	VPADDD       32(SP), Y0, Y0
 	VPAND        Y15, Y0, Y0
 	VEXTRACTI128 $0x01, Y0, X1
 	VPACKUSDW    X1, X0, X0

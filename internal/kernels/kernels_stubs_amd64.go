@@ -357,13 +357,13 @@ func requantizeGradRowAVX512(ds *float32, dx *float32, stream *uint8, dy *float3
 
 // addCodesRowAVX512 computes
 //
-//	for i < n: v = float32(a[i] - zeroA)*ratioA + float32(b[i] - zeroB)*ratioB
-//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
+//	for i < n: v = fma(a[i], ratioA, fma(b[i], ratioB, offset))
+//	  codes[i] = round(min(max(v, lo), hi))
 //
 // n is a multiple of 16.
 //
 //go:noescape
-func addCodesRowAVX512(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, zeroA int32, ratioB float32, zeroB int32, qn float32, qp float32, zeroPoint int32)
+func addCodesRowAVX512(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, ratioB float32, offset float32, lo float32, hi float32)
 
 // winogradInputAVX512 computes
 //
@@ -839,13 +839,13 @@ func requantizeGradRowAVX2(ds *float32, dx *float32, stream *uint8, dy *float32,
 
 // addCodesRowAVX2 computes
 //
-//	for i < n: v = float32(a[i] - zeroA)*ratioA + float32(b[i] - zeroB)*ratioB
-//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
+//	for i < n: v = fma(a[i], ratioA, fma(b[i], ratioB, offset))
+//	  codes[i] = round(min(max(v, lo), hi))
 //
 // n is a multiple of 16.
 //
 //go:noescape
-func addCodesRowAVX2(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, zeroA int32, ratioB float32, zeroB int32, qn float32, qp float32, zeroPoint int32)
+func addCodesRowAVX2(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, ratioB float32, offset float32, lo float32, hi float32)
 
 // winogradInputAVX2 computes
 //

@@ -333,21 +333,22 @@ func (s isa) requantizeGrad() {
 
 func (s isa) addCodes() {
 	v := s.v
-	s.text("addCodesRow", "func(codes, a, b *uint8, n int, ratioA float32, zeroA int32, ratioB float32, zeroB int32, qn, qp float32, zeroPoint int32)",
-		"for i < n: v = float32(a[i] - zeroA)*ratioA + float32(b[i] - zeroB)*ratioB\n\t  codes[i]"+codesDoc+multiple)
+	s.text("addCodesRow", "func(codes, a, b *uint8, n int, ratioA, ratioB, offset, lo, hi float32)",
+		"for i < n: v = fma(a[i], ratioA, fma(b[i], ratioB, offset))\n\t  codes[i] = round(min(max(v, lo), hi))"+multiple)
 	codes, a, b := stream{load("codes"), 1}, stream{load("a"), 1}, stream{load("b"), 1}
 	k := s.constants()
 	mask := k.byteMask()
-	fromA, fromB := dequantizer{k.float("ratioA"), k.int("zeroA")}, dequantizer{k.float("ratioB"), k.int("zeroB")}
-	qn, qp, zeroPoint := k.float("qn"), k.float("qp"), k.int("zeroPoint")
+	ratioA, ratioB, offset, lo, hi := k.float("ratioA"), k.float("ratioB"), k.float("offset"), k.float("lo"), k.float("hi")
 	s.flat([]stream{codes, a, b}, func(h int) {
-		s.dequantize(fromA, s.part(a, h), v(0))
-		s.dequantize(fromB, s.part(b, h), v(1))
-		VADDPS(v(1), v(0), v(0))
-		VMAXPS(qn, v(0), v(0))
-		VMINPS(qp, v(0), v(0))
+		for i, x := range []stream{b, a} {
+			VPMOVZXBD(s.part(x, h), v(i))
+			VCVTDQ2PS(v(i), v(i))
+		}
+		VFMADD213PS(offset, ratioB, v(0))
+		VFMADD231PS(ratioA, v(1), v(0))
+		VMAXPS(lo, v(0), v(0))
+		VMINPS(hi, v(0), v(0))
 		VCVTPS2DQ(v(0), v(0))
-		VPADDD(zeroPoint, v(0), v(0))
 		s.storeBytes(0, mask, s.part(codes, h))
 	}, nothing, nothing)
 }

@@ -1,0 +1,210 @@
+package export
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/onnx"
+)
+
+// DefaultOpset is the version of ONNX's operators that files of the format
+// onnx use unless told otherwise.
+const DefaultOpset = 21
+
+// opsets are the versions that can be written, with the lowest version of the
+// file format that has them.
+var opsets = map[int]int64{13: 7, 21: 10, 25: 13}
+
+// Opsets returns the versions of ONNX's operators that WriteONNX knows, sorted:
+// 13 stores all weights in 8 bits, 21 those of at most 4 bits in 4, 25 also
+// those of at most 2 bits in 2.
+func Opsets() []int { return []int{13, DefaultOpset, 25} }
+
+var onnxFormat = format{
+	name: configs.ONNX, extension: "onnx", targets: []integer.Target{integer.Float32},
+	write: func(path string, net *integer.Network) error { return WriteONNX(path, net, DefaultOpset) },
+}
+
+// WriteONNX writes the network as ONNX in QDQ form, whole or not at all:
+// operators on real numbers between DequantizeLinear and QuantizeLinear, which
+// runtimes fuse to integer kernels. docs/export.md has the conventions.
+func WriteONNX(path string, net *integer.Network, opset int) error {
+	m, err := NewONNXModel(net, configs.ONNX, opset)
+	if err != nil {
+		return err
+	}
+	return writeFile(path, m.Marshal())
+}
+
+// qdqGraph adds the network in QDQ form. For each tensor of the network it
+// knows the values of the graph that stand for it.
+type qdqGraph struct {
+	*onnxGraph
+	opset  int
+	states []qdqState
+}
+
+// qdqState are the names of a tensor's values in the graph.
+type qdqState struct {
+	name             string // of the layer that writes the tensor
+	codes            string // uint8
+	real             string // float32, once a node needs it
+	scale, zeroPoint string
+}
+
+// qdq returns the model in QDQ form.
+func qdq(net *integer.Network, opset int) (*ONNXModel, error) {
+	ir, ok := opsets[opset]
+	if !ok {
+		return nil, fmt.Errorf("opset %d is not available; want one of %v", opset, Opsets())
+	}
+	metadata, err := onnxMetadata(net)
+	if err != nil {
+		return nil, err
+	}
+	g := &qdqGraph{onnxGraph: newONNXGraph(net, classesOf(net)), opset: opset, states: make([]qdqState, len(net.Tensors))}
+	lo, hi := net.Tensors[0].Range()
+	g.quantize(onnxInput, onnxInput, 0, lo, hi)
+	for _, l := range net.Layers {
+		if err := g.layer(l); err != nil {
+			return nil, err
+		}
+	}
+	m := &ONNXModel{net: net, Type: onnx.Uint8, Model: onnx.Model{
+		IRVersion: ir, Producer: "qat", Opsets: []onnx.Opset{{Version: int64(opset)}}, Metadata: metadata, Graph: g.Graph}}
+	for _, s := range g.states {
+		m.Values = append(m.Values, s.codes)
+	}
+	return m, nil
+}
+
+func (g *qdqGraph) layer(l integer.Layer) error {
+	name, in := l.LayerName(), l.Inputs()
+	switch l := l.(type) {
+	case *integer.Conv:
+		w, err := weightsOf(g.net, l)
+		if err != nil {
+			return err
+		}
+		weight, bias := g.weights(name, w)
+		sum := g.convolution(l, name+".sum", g.real(l.In), weight, bias)
+		g.activation(name, sum, l.Out, l.Lo, l.Hi)
+	case *integer.Requantize:
+		g.quantize(name, g.real(l.In), l.Out, l.Lo, l.Hi)
+	case *integer.Add:
+		sum := g.node(name, "Add", name+".sum", []string{g.real(l.A), g.real(l.B)})
+		g.activation(name, sum, l.Out, l.Lo, l.Hi)
+	case *integer.Shortcut:
+		// Slice and Pad work on codes; the zero point is real zero.
+		s := g.states[l.In]
+		g.states[l.Out] = qdqState{name: name, codes: g.shortcut(l, s.codes, s.zeroPoint, name+".codes"), scale: s.scale, zeroPoint: s.zeroPoint}
+	case *integer.AveragePool:
+		mean := g.node(name, "GlobalAveragePool", name+".mean", []string{g.real(l.In)})
+		lo, hi := g.net.Tensors[l.Out].Range()
+		g.quantize(name, mean, l.Out, lo, hi)
+	case *integer.Linear:
+		w, err := weightsOf(g.net, l)
+		if err != nil {
+			return err
+		}
+		w.Shape = []int{w.Shape[0], w.Shape[1] * w.Shape[2] * w.Shape[3]}
+		s := &g.states[in[0]]
+		flat := g.node(name+".flatten", "Flatten", name+".flat", []string{s.codes})
+		x := g.node(name+".dequantize", "DequantizeLinear", name+".input", []string{flat, s.scale, s.zeroPoint})
+		weight, bias := g.weights(name, w)
+		g.node(name, "Gemm", onnxLogits, []string{x, weight, bias}, attribute("transB", int64(1)))
+	default:
+		return fmt.Errorf("%s: a layer of kind %q cannot be written", name, l.Kind())
+	}
+	return nil
+}
+
+// activation quantizes the output x of a layer that may end with a ReLU. Where
+// the zero point is the lowest code of uint8, a Relu node says so, and runtimes
+// drop it; elsewhere, Clip does it, since Relu would keep them from integers.
+func (g *qdqGraph) activation(name, x string, t int, lo, hi uint8) {
+	if lo == 0 && g.net.Tensors[t].ZeroPoint == 0 {
+		x = g.node(name+".relu", "Relu", name+".relu", []string{x})
+	}
+	g.quantize(name, x, t, lo, hi)
+}
+
+// quantize adds QuantizeLinear to the codes lo..hi of tensor t. Codes are
+// uint8 with a zero point; Clip brings them to fewer than 8 bits.
+func (g *qdqGraph) quantize(name, x string, t int, lo, hi uint8) {
+	to := g.net.Tensors[t]
+	s := qdqState{name: name, scale: g.floats(name+".scale", []float32{to.Scale}), zeroPoint: g.code(name+".zero_point", to.ZeroPoint)}
+	args := []string{x, s.scale, s.zeroPoint}
+	if lo == 0 && hi == 255 && !g.merges(t) {
+		s.codes = g.node(name+".quantize", "QuantizeLinear", name+".codes", args)
+	} else {
+		wide := g.node(name+".quantize", "QuantizeLinear", name+".unclipped", args)
+		s.codes = g.node(name+".clip", "Clip", name+".codes", []string{wide, g.code(name+".lowest", lo), g.code(name+".highest", hi)})
+	}
+	g.states[t] = s
+}
+
+// merges reports whether tensor t of 8 bits is a requantized tensor that no
+// other layer reads: onnxruntime makes one rounding of both, with a scale that
+// is neither's, unless a Clip stands in between.
+func (g *qdqGraph) merges(t int) bool {
+	for _, l := range g.net.Layers {
+		r, ok := l.(*integer.Requantize)
+		if !ok || r.Out != t {
+			continue
+		}
+		readers := 0
+		for _, l := range g.net.Layers {
+			if slices.Contains(l.Inputs(), r.In) {
+				readers++
+			}
+		}
+		return readers == 1
+	}
+	return false
+}
+
+// real returns the name of a tensor's real values.
+func (g *qdqGraph) real(t int) string {
+	s := &g.states[t]
+	if s.real == "" {
+		s.real = g.node(s.name+".dequantize", "DequantizeLinear", s.name+".real", []string{s.codes, s.scale, s.zeroPoint})
+	}
+	return s.real
+}
+
+// weights adds a layer's weights and bias and returns the names of their real
+// values. Weights of 4 bits or fewer are stored as such and cast to INT8,
+// because runtimes have integer kernels for no other type.
+func (g *qdqGraph) weights(name string, w *symmetric) (weight, bias string) {
+	dims := make([]int64, len(w.Shape))
+	for i, d := range w.Shape {
+		dims[i] = int64(d)
+	}
+	kind, bits := onnx.Int8, 8
+	switch {
+	case w.Bits <= 2 && g.opset >= 25:
+		kind, bits = onnx.Int2, 2
+	case w.Bits <= 4 && g.opset >= 21:
+		kind, bits = onnx.Int4, 4
+	}
+	codes := make([]int8, len(w.Codes))
+	for i, v := range w.Codes {
+		codes[i] = int8(v)
+	}
+	weight = g.constant(name+".weight", kind, dims, pack(codes, bits))
+	if kind != onnx.Int8 {
+		weight = g.node(name+".weight.cast", "Cast", name+".weight.int8", []string{weight}, attribute("to", int64(onnx.Int8)))
+	}
+	outputs := int64(len(w.Scale))
+	perChannel := func(what, codes string, scale []float32, kind onnx.DataType, size int64) string {
+		args := []string{codes, g.floats(name+what+".scale", scale, outputs),
+			g.constant(name+what+".zero_point", kind, []int64{outputs}, make([]byte, size*outputs))}
+		return g.node(name+what+".dequantize", "DequantizeLinear", name+what+".real", args, attribute("axis", int64(0)))
+	}
+	weight = perChannel(".weight", weight, w.Scale, onnx.Int8, 1)
+	bias = perChannel(".bias", g.int32s(name+".bias", w.Bias), w.Sum, onnx.Int32, 4)
+	return weight, bias
+}

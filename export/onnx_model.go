@@ -1,0 +1,53 @@
+package export
+
+import (
+	"fmt"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/onnx"
+)
+
+// ONNXModel is a network in one of the forms of ONNX.
+type ONNXModel struct {
+	onnx.Model
+	net *integer.Network
+	// Values are the names of the graph's values that stand for the network's
+	// tensors: codes of uint8 if Type says so, else real numbers.
+	Values []string
+	Type   onnx.DataType
+}
+
+// NewONNXModel returns the network in the format onnx, with the operators of
+// opset, or in the format qonnx, whose opset is fixed.
+func NewONNXModel(net *integer.Network, format configs.Format, opset int) (*ONNXModel, error) {
+	if net.Target != integer.Float32 {
+		return nil, fmt.Errorf("ONNX computes with target %v only, the network has %v; choose it with --target %v (export.target in a config)",
+			integer.Float32, net.Target, integer.Float32)
+	}
+	if err := net.Check(); err != nil {
+		return nil, err
+	}
+	if err := checkNormalization(net); err != nil {
+		return nil, err
+	}
+	switch format {
+	case configs.ONNX:
+		return qdq(net, opset)
+	case configs.QONNX:
+		return qonnx(net)
+	}
+	return nil, fmt.Errorf("format %q is no form of ONNX", format)
+}
+
+// Watched returns the file of the same model with all of Values as outputs
+// beside the logits.
+func (m *ONNXModel) Watched() []byte {
+	watched := m.Model
+	watched.Graph.Outputs = append([]onnx.Value(nil), m.Graph.Outputs...)
+	for i, t := range m.net.Tensors {
+		watched.Graph.Outputs = append(watched.Graph.Outputs, onnx.Value{Name: m.Values[i], Type: m.Type,
+			Dims: []onnx.Dim{{Name: onnxBatch}, {Size: int64(t.C)}, {Size: int64(t.H)}, {Size: int64(t.W)}}})
+	}
+	return watched.Marshal()
+}
