@@ -64,8 +64,8 @@ const (
 	CalibrateMinMax Calibration = "min_max"
 
 	Safetensors Format = "safetensors"
-	NPZ         Format = "npz" // NumPy's archive of arrays
-	C           Format = "c"   // C99 source; integers only
+	NPZ         Format = "npz"   // NumPy's archive of arrays
+	C           Format = "c"     // C99 source; integers only
 	ONNX        Format = "onnx"  // QDQ form, for onnxruntime and others
 	QONNX       Format = "qonnx" // for FINN, https://arxiv.org/abs/2206.07527
 

@@ -120,7 +120,7 @@ func newCLayer(l dyadic.Layer) (c cLayer, row int) {
 	c.In, c.Out = l.Inputs()[0], max(l.Output(), 0)
 	weighted := func(w []int8, bits int, bias []int32, m []dyadic.Multiplier) {
 		row = len(w) / len(bias)
-		levels := levelsOf(w, bits)
+		levels := levelsOf(bits)
 		if levels != signs {
 			c.Bits = bits
 		}

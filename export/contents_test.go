@@ -31,7 +31,7 @@ func TestContents(t *testing.T) {
 		sum, want := int64(0), map[string]int64{}
 		for _, l := range net.Layers {
 			weighted := func(w []int8, bits int, bias []int32, scale []float32) {
-				want[weightsName] += int64(len(levelsOf(w, bits).pack(w)))
+				want[weightsName] += int64(len(levelsOf(bits).pack(w)))
 				want[biasesName] += int64(packedLen(len(bias), bitsOf(bias)))
 				want[scalesName] += 4 * int64(len(scale))
 			}

@@ -134,7 +134,7 @@ func (d *decoder) conv(r *layerRow) (integer.Layer, error) {
 		return nil, err
 	}
 	c := &integer.Conv{Name: r.Name, In: r.In, Out: r.Out, K: r.Kernel, Stride: r.Stride, Pad: r.Padding, Lo: r.Lo, Hi: r.Hi}
-	c.WeightBits, _ = r.Weights.bits()
+	c.WeightBits = r.Weights.bits()
 	c.Weights, c.Bias, c.Scale, err = d.weighted(r, out.C, in.C, r.Kernel, r.Kernel)
 	return c, err
 }
@@ -145,7 +145,7 @@ func (d *decoder) linear(r *layerRow) (integer.Layer, error) {
 		return nil, err
 	}
 	l := &integer.Linear{Name: r.Name, In: r.In, Out: r.Classes}
-	l.WeightBits, _ = r.Weights.bits()
+	l.WeightBits = r.Weights.bits()
 	l.Weights, l.Bias, l.Scale, err = d.weighted(r, r.Classes, in.C, in.H, in.W)
 	return l, err
 }
@@ -153,9 +153,9 @@ func (d *decoder) linear(r *layerRow) (integer.Layer, error) {
 // weighted takes weights of shape (out, in, height, width), and the biases and scales
 // of the outputs. It returns the weights as (height, width, in, out).
 func (d *decoder) weighted(r *layerRow, shape ...int) (w []int8, bias []int32, scale []float32, err error) {
-	_, field := r.Weights.bits()
+	field := r.Weights.bits()
 	if field == 0 {
-		return nil, nil, nil, fmt.Errorf("weights %q, want int1 to int8 or %s", r.Weights, signs)
+		return nil, nil, nil, fmt.Errorf("weights %q, want int2 to int8 or %s", r.Weights, signs)
 	}
 	if r.BiasBits < 1 || r.BiasBits > 32 {
 		return nil, nil, nil, fmt.Errorf("biases of %d bits, want 1 to 32", r.BiasBits)

@@ -66,7 +66,7 @@ func (e *encoder) layer(net *integer.Network, l integer.Layer) error {
 }
 
 func (e *encoder) weighted(r *layerRow, w []int8, bits int, bias []int32, scale []float32) {
-	r.Weights, r.BiasBits = levelsOf(w, bits), bitsOf(bias)
+	r.Weights, r.BiasBits = levelsOf(bits), bitsOf(bias)
 	e.weights = append(e.weights, r.Weights.pack(w)...)
 	e.biases = append(e.biases, pack(bias, r.BiasBits)...)
 	e.scales = append(e.scales, scale...)

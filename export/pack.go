@@ -55,39 +55,27 @@ type levels string
 // signs are the levels of one bit that are -1 (bit 1) and 1 (bit 0).
 const signs levels = "sign"
 
-// levelsOf returns the levels of weights that have bits. Those of 2 bits that are all
-// -1 or 1 take one bit.
-func levelsOf(w []int8, bits int) levels {
-	if bits == 2 && isSigns(w) {
+// levelsOf returns the levels of weights that have bits.
+func levelsOf(bits int) levels {
+	if bits == 1 {
 		return signs
 	}
 	return levels(fmt.Sprintf("int%d", bits))
 }
 
-func isSigns(w []int8) bool {
-	for _, v := range w {
-		if v != 1 && v != -1 {
-			return false
-		}
-	}
-	return true
-}
-
-// bits returns the bits of the weights in the network and those of their fields in
-// the file, 0 for unknown levels.
-func (l levels) bits() (weight, field int) {
+// bits returns the bits of a weight, 0 for unknown levels.
+func (l levels) bits() int {
 	switch {
 	case l == signs:
-		return 2, 1
-	case len(l) == 4 && l[:3] == "int" && l[3] >= '1' && l[3] <= '8':
-		return int(l[3] - '0'), int(l[3] - '0')
+		return 1
+	case len(l) == 4 && l[:3] == "int" && l[3] >= '2' && l[3] <= '8':
+		return int(l[3] - '0')
 	}
-	return 0, 0
+	return 0
 }
 
 // pack returns the fields of weights with these levels.
 func (l levels) pack(w []int8) []byte {
-	_, field := l.bits()
 	if l == signs {
 		negative := make([]int8, len(w))
 		for i, v := range w {
@@ -95,13 +83,12 @@ func (l levels) pack(w []int8) []byte {
 		}
 		w = negative
 	}
-	return pack(w, field)
+	return pack(w, l.bits())
 }
 
 // unpack reverses pack for n weights.
 func (l levels) unpack(data []byte, n int) ([]int8, error) {
-	_, field := l.bits()
-	w, err := unpack[int8](data, n, field)
+	w, err := unpack[int8](data, n, l.bits())
 	if l == signs {
 		for i, v := range w {
 			w[i] = 2*v + 1 // 0 and -1 become 1 and -1

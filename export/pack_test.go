@@ -72,8 +72,8 @@ func TestPackBiases(t *testing.T) {
 	}
 }
 
-// Signs take a bit each; other weights of 2 bits, and signs of networks with other
-// bits, stay as they are.
+// Weights of one bit are signs; the others are integers, also where they are all -1
+// and 1.
 func TestLevels(t *testing.T) {
 	for _, tt := range []struct {
 		w    []int8
@@ -81,21 +81,21 @@ func TestLevels(t *testing.T) {
 		want levels
 		data []byte
 	}{
-		{[]int8{1, -1, -1, 1, 1, 1, 1, 1, -1}, 2, signs, []byte{0b110, 1}},
+		{[]int8{1, -1, -1, 1, 1, 1, 1, 1, -1}, 1, signs, []byte{0b110, 1}},
 		{[]int8{1, -1, 0}, 2, "int2", []byte{0b00_11_01}},
-		{[]int8{-1, 0}, 1, "int1", []byte{1}},
+		{[]int8{-1, 1}, 2, "int2", []byte{0b01_11}},
 		{[]int8{1, -1}, 3, "int3", []byte{0b111_001}},
 	} {
-		l := levelsOf(tt.w, tt.bits)
+		l := levelsOf(tt.bits)
 		data := l.pack(tt.w)
 		back, err := l.unpack(data, len(tt.w))
-		if bits, _ := l.bits(); l != tt.want || bits != tt.bits || !bytes.Equal(data, tt.data) || err != nil || !slices.Equal(back, tt.w) {
-			t.Errorf("%v of %d bits: levels %q of %d bits, bytes %08b, read as %v, %v", tt.w, tt.bits, l, bits, data, back, err)
+		if l != tt.want || l.bits() != tt.bits || !bytes.Equal(data, tt.data) || err != nil || !slices.Equal(back, tt.w) {
+			t.Errorf("%v of %d bits: levels %q of %d bits, bytes %08b, read as %v, %v", tt.w, tt.bits, l, l.bits(), data, back, err)
 		}
 	}
-	for _, l := range []levels{"", "int0", "int9", "int", "int12", "sig"} {
-		if _, field := l.bits(); field != 0 {
-			t.Errorf("%q has %d bits", l, field)
+	for _, l := range []levels{"", "int0", "int1", "int9", "int", "int12", "sig"} {
+		if l.bits() != 0 {
+			t.Errorf("%q has %d bits", l, l.bits())
 		}
 	}
 }

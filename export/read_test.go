@@ -148,7 +148,7 @@ func TestReadRejects(t *testing.T) {
 		"lo 256":              {set(1, "lo", 256), "column lo"},
 		"lo negative":         {set(2, "lo", -1), "column lo"},
 		"hi out of range":     {set(0, "hi", 16), "within 0..15"},
-		"int0":                {set(0, "weights", "int0"), `weights "int0", want int1 to int8 or sign`},
+		"int0":                {set(0, "weights", "int0"), `weights "int0", want int2 to int8 or sign`},
 		"float8":              {set(0, "weights", "float8"), `weights "float8"`},
 		"bias bits 0":         {set(0, "bias_bits", 0), "biases of 0 bits"},
 		"bias bits 33":        {set(5, "bias_bits", 33), "biases of 33 bits"},

@@ -140,6 +140,14 @@ func checkWeights(w []int8, n, bits int) error {
 	if bits < 1 || bits > 8 {
 		return fmt.Errorf("weights of %d bits, want 1 to 8", bits)
 	}
+	if bits == 1 {
+		for i, v := range w {
+			if v != -1 && v != 1 {
+				return fmt.Errorf("weight %d is %d; those of 1 bit are -1 and 1", i, v)
+			}
+		}
+		return nil
+	}
 	lo, hi := int8(-1<<(bits-1)), int8(1<<(bits-1)-1)
 	for i, v := range w {
 		if v < lo || v > hi {

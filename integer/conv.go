@@ -2,6 +2,7 @@ package integer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/qat-go/qat/internal/kernels"
 )
@@ -20,7 +21,7 @@ type Conv struct {
 	In, Out        int
 	K, Stride, Pad int
 	Weights        []int8
-	WeightBits     int
+	WeightBits     int       // 1: -1 and 1; more: two's complement
 	Scale          []float32 // of the int32 sum, per channel: s_x*s_w'
 	Bias           []int32
 	Lo, Hi         uint8
@@ -46,13 +47,23 @@ func (c *Conv) weights() ([]int8, int, []int32, []float32) {
 // unless a channel is dead.
 func NewConv(n *Network, name string, in, out, k, stride, pad int, w []int8, bits int, f Folded, relu bool) *Conv {
 	to := n.Tensors[out]
-	c := &Conv{Name: name, In: in, Out: out, K: k, Stride: stride, Pad: pad, Weights: f.Weights(w), WeightBits: bits,
+	w = f.Weights(w)
+	c := &Conv{Name: name, In: in, Out: out, K: k, Stride: stride, Pad: pad, Weights: w, WeightBits: StoredBits(w, bits),
 		Scale: f.Scale, Bias: f.Bias}
 	c.Lo, c.Hi = to.Range()
 	if relu {
 		c.Lo = max(c.Lo, to.ZeroPoint)
 	}
 	return c
+}
+
+// StoredBits returns the bits of weights that were made with so many. Weights of 1 bit are -1 and 1; the zeros of a dead
+// channel among them take 2.
+func StoredBits(w []int8, bits int) int {
+	if bits == 1 && slices.Contains(w, 0) {
+		return 2
+	}
+	return bits
 }
 
 // Multipliers returns the multiplier of each channel.

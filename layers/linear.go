@@ -62,8 +62,9 @@ func (l *Linear) Lower(low *lowering, in int) error {
 	if err != nil {
 		return low.fail(l.Name, err)
 	}
+	codes = f.Weights(codes)
 	low.net.Layers = append(low.net.Layers, &integer.Linear{
-		Name: l.Name, In: in, Out: len(f.Bias), Weights: f.Weights(codes), WeightBits: l.Weights.codeBits(), Scale: f.Scale, Bias: f.Bias,
+		Name: l.Name, In: in, Out: len(f.Bias), Weights: codes, WeightBits: integer.StoredBits(codes, l.Weights.codeBits()), Scale: f.Scale, Bias: f.Bias,
 	})
 	return nil
 }

@@ -238,7 +238,7 @@ func (q *Quantizer) refresh(w []float32) error {
 }
 
 // codeBits is the number of bits that hold the codes of weights: some methods
-// have levels that are not consecutive.
+// have levels that are not consecutive. -1 and 1 take one.
 func (q *Quantizer) codeBits() int {
 	if q.method == nil {
 		return q.Bits
@@ -248,6 +248,9 @@ func (q *Quantizer) codeBits() int {
 		return q.Bits
 	}
 	i := q.method.integer(est)
+	if q.Bits == 1 && i.Qn() == -1 && i.Qp() == 1 {
+		return 1
+	}
 	r := estimators.Range{Bits: q.Bits, Signed: true}
 	for r.Qn() > i.Qn() || r.Qp() < i.Qp() {
 		r.Bits++

@@ -102,7 +102,9 @@ func (b *builder) weights(n int) (w []int8, bits int) {
 		bits = 1 + b.rng.IntN(8)
 	}
 	for i := range w {
-		w[i] = int8(b.rng.IntN(1<<bits) - 1<<(bits-1))
+		if w[i] = int8(b.rng.IntN(1<<bits) - 1<<(bits-1)); bits == 1 {
+			w[i] = 2*w[i] + 1
+		}
 	}
 	return w, bits
 }
