@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/qat-go/qat/integer"
@@ -35,14 +36,14 @@ func TestBinaryLayers(t *testing.T) {
 				bias[c] = float32(rng.NormFloat64()) * to.Scale
 			}
 			f := integer.FoldBias(from.Scale, []float32{1}, bias)
-			conv := integer.NewConv(net, fmt.Sprint("conv", i), i, i+1, 3, stride, 1, signs(rng, 9*from.C*to.C), 2, f, false)
+			conv := integer.NewConv(net, fmt.Sprint("conv", i), i, i+1, 3, stride, 1, signs(rng, 9*from.C*to.C), 1, f, false)
 			if sign {
 				conv.Hi = 2
 			}
 			net.Layers = append(net.Layers, conv)
 		}
 		last := net.Tensors[3]
-		net.Layers = append(net.Layers, &integer.Linear{Name: "linear", In: 3, Out: 1, Weights: make([]int8, last.Len()), WeightBits: 1,
+		net.Layers = append(net.Layers, &integer.Linear{Name: "linear", In: 3, Out: 1, Weights: make([]int8, last.Len()), WeightBits: 2,
 			Scale: []float32{1}, Bias: []int32{0}})
 		const n = 3
 		r := newRunner(t, net, 2, n)
@@ -71,4 +72,25 @@ func signs(rng *rand.Rand, n int) []int8 {
 		w[i] = int8(rng.IntN(2)*2 - 1)
 	}
 	return w
+}
+
+// Weights of one bit are -1 and 1; zeros among them, of a dead channel, take two.
+func TestOneBit(t *testing.T) {
+	for bits, w := range map[int][]int8{1: {1, -1, 1}, 2: {1, 0, -1}} {
+		if got := integer.StoredBits(w, 1); got != bits {
+			t.Errorf("%v takes %d bits, want %d", w, got, bits)
+		}
+	}
+	net := integertest.ResNet20(rand.New(rand.NewPCG(1, 2)), 1)
+	if err := net.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range net.Layers {
+		if c, ok := l.(*integer.Conv); ok && c.WeightBits == 1 {
+			c.Weights[5] = 0
+		}
+	}
+	if err := net.Check(); err == nil || !strings.Contains(err.Error(), "weight 5 is 0; those of 1 bit are -1 and 1") {
+		t.Errorf("error %v", err)
+	}
 }

@@ -316,7 +316,7 @@ func TestElementwiseLayers(t *testing.T) {
 		requantize, add := &integer.Requantize{Name: "requantize", Out: 1}, &integer.Add{Name: "add", A: 1, Out: 2}
 		requantize.Lo, requantize.Hi = bounds()
 		add.Lo, add.Hi = bounds()
-		last := &integer.Linear{Name: "linear", In: 2, Out: 1, Weights: make([]int8, in.Len()), WeightBits: 1, Scale: []float32{1}, Bias: []int32{0}}
+		last := &integer.Linear{Name: "linear", In: 2, Out: 1, Weights: make([]int8, in.Len()), WeightBits: 2, Scale: []float32{1}, Bias: []int32{0}}
 		net.Layers = []integer.Layer{requantize, add, last}
 		if net.Check() != nil {
 			trials--
