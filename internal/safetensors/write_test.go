@@ -1,0 +1,178 @@
+package safetensors
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The expected bytes follow from the format's definition; the order of dtypes and names and the padding are those of
+// huggingface/safetensors, safetensors/src/tensor.rs, function prepare.
+func TestWriteBytes(t *testing.T) {
+	tests := []struct {
+		name string
+		file File
+		want []byte
+	}{
+		{"empty", File{}, file("{}      ", "")},
+		{"metadata", File{Metadata: map[string]string{"framework": "pt"}}, file(`{"__metadata__":{"framework":"pt"}}     `, "")},
+		{"padded header",
+			File{Tensors: []Tensor{NewTensor("w", []int{1, 2}, []float32{1, -2})}},
+			file(`{"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}} `+strings.Repeat(" ", 7), "\x00\x00\x80\x3f\x00\x00\x00\xc0")},
+		{"widest dtype first, then by name",
+			File{Tensors: []Tensor{
+				NewTensor("a", []int{1}, []int8{-1}),
+				NewTensor("c", nil, []int16{258}),
+				NewTensor("b", nil, []int16{1}),
+				NewTensor("d", []int{1}, []uint64{2}),
+			}},
+			file(`{"d":{"dtype":"U64","shape":[1],"data_offsets":[0,8]},"b":{"dtype":"I16","shape":[],"data_offsets":[8,10]},`+
+				`"c":{"dtype":"I16","shape":[],"data_offsets":[10,12]},"a":{"dtype":"I8","shape":[1],"data_offsets":[12,13]}}   `,
+				"\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x02\x01\xff")},
+		{"no HTML escapes", File{Tensors: []Tensor{NewTensor(`<&">`, []int{0}, []bool{})}},
+			file(`{"<&\">":{"dtype":"BOOL","shape":[0],"data_offsets":[0,0]}}     `, "")},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			// Spaces at the end of want's header are not counted by hand.
+			want := slices.Clone(tt.want)
+			n := int(binary.LittleEndian.Uint64(want))
+			header := strings.TrimRight(string(want[8:8+n]), " ")
+			for len(header)%8 != 0 {
+				header += " "
+			}
+			want = file(header, string(want[8+n:]))
+			got := marshal(t, &tt.file)
+			if !bytes.Equal(got, want) {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+			if start := binary.LittleEndian.Uint64(got) + 8; start%8 != 0 {
+				t.Errorf("the data starts at byte %d, which is not a multiple of 8", start)
+			}
+		})
+	}
+}
+
+func TestWriteIgnoresOrder(t *testing.T) {
+	f := everyDtype()
+	want := marshal(t, f)
+	slices.Reverse(f.Tensors)
+	first := f.Tensors[0].Name
+	if !bytes.Equal(marshal(t, f), want) {
+		t.Error("the same tensors in another order gave other bytes")
+	}
+	if f.Tensors[0].Name != first {
+		t.Error("Write reordered its argument")
+	}
+}
+
+func TestWriteRejects(t *testing.T) {
+	tests := map[string]struct {
+		file File
+		want string
+	}{
+		"same name":         {File{Tensors: []Tensor{NewTensor("a", nil, []int8{1}), NewTensor("a", nil, []uint8{1})}}, "used twice"},
+		"reserved name":     {File{Tensors: []Tensor{NewTensor("__metadata__", nil, []int8{1})}}, "reserved"},
+		"name not UTF-8":    {File{Tensors: []Tensor{NewTensor("\xff", nil, []int8{1})}}, "UTF-8"},
+		"value not UTF-8":   {File{Metadata: map[string]string{"k": "\xff"}}, "UTF-8"},
+		"wrong shape":       {File{Tensors: []Tensor{NewTensor("a", []int{2}, []int32{1})}}, "takes 8 bytes, found 4"},
+		"negative shape":    {File{Tensors: []Tensor{NewTensor("a", []int{-1, -1}, []int8{1})}}, "negative"},
+		"unknown dtype":     {File{Tensors: []Tensor{{Name: "a", Dtype: "I4"}}}, "unknown dtype"},
+		"overflowing shape": {File{Tensors: []Tensor{NewTensor("a", []int{math.MaxInt, 2}, []int8{})}}, "overflows"},
+	}
+	for name, tt := range tests {
+		var b bytes.Buffer
+		err := Write(&b, &tt.file)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || b.Len() != 0 {
+			t.Errorf("%s: got error %v and %d bytes, want %q and none", name, err, b.Len(), tt.want)
+		}
+	}
+}
+
+func TestWriteFileIsAtomic(t *testing.T) {
+	good := &File{Tensors: []Tensor{NewTensor("a", nil, []int8{1})}}
+	bad := &File{Tensors: []Tensor{NewTensor("a", []int{9}, []int8{1})}}
+	listing := func(dir string) (names []string) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+
+	t.Run("old file survives", func(t *testing.T) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "x.safetensors")
+		if err := WriteFile(path, good); err != nil {
+			t.Fatal(err)
+		}
+		failures := map[string]func() error{
+			"bad tensor": func() error { return WriteFile(path, bad) },
+			"disk full": func() error {
+				return WriteAtomic(path, func(w io.Writer) error {
+					_, err := w.Write([]byte("half a fi"))
+					return errors.Join(err, errors.New("no space left"))
+				})
+			},
+		}
+		for name, fail := range failures {
+			if fail() == nil {
+				t.Errorf("%s: no error", name)
+			}
+			if got := listing(dir); !slices.Equal(got, []string{"x.safetensors"}) {
+				t.Errorf("%s left behind %q", name, got)
+			}
+			if _, err := ReadFile(path); err != nil {
+				t.Errorf("%s: the old file is damaged: %v", name, err)
+			}
+		}
+	})
+	t.Run("replaces", func(t *testing.T) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "x.safetensors")
+		for i := range int8(2) {
+			if err := WriteFile(path, &File{Tensors: []Tensor{NewTensor("a", nil, []int8{i})}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f, err := ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.Int8s("a"); err != nil || got[0] != 1 {
+			t.Errorf("got %v, %v, want [1]", got, err)
+		}
+		if got := listing(dir); len(got) != 1 {
+			t.Errorf("left behind %q", got)
+		}
+	})
+	t.Run("rename fails", func(t *testing.T) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "folder")
+		if err := os.MkdirAll(filepath.Join(path, "full"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if WriteFile(path, good) == nil {
+			t.Error("a folder was replaced")
+		}
+		if got := listing(dir); !slices.Equal(got, []string{"folder"}) {
+			t.Errorf("left behind %q", got)
+		}
+	})
+	t.Run("no such folder", func(t *testing.T) {
+		err := WriteFile(filepath.Join(t.TempDir(), "none", "x"), good)
+		if !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("got error %v", err)
+		}
+	})
+}
