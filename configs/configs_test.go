@@ -179,6 +179,7 @@ func TestOverrideErrors(t *testing.T) {
 		{"train.lr=[", "not valid YAML"},
 		{"train.lr=\xff", "not UTF-8"},
 		{"train.lr", "wanted key.path=value"},
+		{"quant.layers[\"6\xb1L\"].weights.bits=2", "not UTF-8"},
 		{"=1", "empty key"},
 		{"train..lr=1", "empty key"},
 		{"train=1", "train: wanted a map with keys epochs"},
@@ -267,6 +268,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	f.Add([]byte("extends: resnet20_w4a4"), `quant.layers["layer[12].*"].weights.bits=2`)
 	f.Add([]byte("extends: resnet20_w4a4\nname: \"\\u2028 \\U0001F600\""), "description=\"\\0\\x85: #\"")
+	f.Add([]byte("extends: resnet20_w4a4"), "quant.layers[\"6\xb1L;layer[12].*\"].weights.bits=2")
 	load := func(text []byte, overrides []string) (*Config, ErrorList) {
 		l := newLoader()
 		doc := l.parse(source{embedded: true, path: "fuzz.yaml"}, text)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // overrides decodes the arguments together.
@@ -19,6 +20,10 @@ func (l *loader) overrides(args []string) *document {
 // override decodes one key.path=value argument.
 func (l *loader) override(arg string) *document {
 	pos := Pos{Argument: arg}
+	if !utf8.ValidString(arg) {
+		l.report(pos, "not UTF-8 text")
+		return newDocument()
+	}
 	key, value, found := cutValue(arg)
 	if !found {
 		l.report(pos, "wanted key.path=value, such as train.lr=0.1")
