@@ -2,7 +2,6 @@ package kernels
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"unsafe"
 )
@@ -17,8 +16,10 @@ type Pool struct {
 	body    runner
 	pieces  int64
 	next    atomic.Int64
-	wake    []chan struct{}
-	done    sync.WaitGroup
+	start   []*gate // of each helper: loops that it takes part in
+	done    *gate   // loops that helpers have finished, each counted
+	ended   int64   // what done is to be when all are
+	looks   int     // before a thread parks
 	fault   atomic.Pointer[any]
 	fused   fusedLoops
 	jobs    map[any]any // arguments of running loops, kept from call to call
@@ -37,18 +38,15 @@ func NewPool(threads int) *Pool {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	p := &Pool{scratch: make([]Scratch, threads), jobs: map[any]any{}}
+	p := &Pool{scratch: make([]Scratch, threads), jobs: map[any]any{}, done: newGate()}
+	if threads <= runtime.GOMAXPROCS(0) { // else a thread that looks is in the way of one that works
+		p.looks = looks
+	}
 	p.fused.pool = p
 	for w := 1; w < threads; w++ {
 		p.scratch[w].worker = w
-		wake := make(chan struct{}, 1)
-		p.wake = append(p.wake, wake)
-		go func() {
-			for range wake {
-				p.work(w)
-				p.done.Done()
-			}
-		}()
+		p.start = append(p.start, newGate())
+		go p.help(w, p.start[w-1])
 	}
 	return p
 }
@@ -58,10 +56,23 @@ func (p *Pool) Threads() int { return len(p.scratch) }
 
 // Close ends the workers. The pool must not be used afterwards.
 func (p *Pool) Close() {
-	for _, c := range p.wake {
-		close(c)
+	p.body = nil
+	for _, g := range p.start {
+		g.raise()
 	}
-	p.wake = nil
+	p.start = nil
+}
+
+// help takes part in loops until one has no body.
+func (p *Pool) help(worker int, start *gate) {
+	for n := int64(1); ; n++ {
+		start.await(n, p.looks)
+		if p.body == nil {
+			return
+		}
+		p.work(worker)
+		p.done.raise()
+	}
 }
 
 // For calls body(worker, piece) once for each piece in [0, pieces). A panic in
@@ -76,13 +87,13 @@ func (p *Pool) run(pieces int, body runner) {
 	}
 	p.body, p.pieces = body, int64(pieces)
 	p.next.Store(0)
-	helpers := min(len(p.wake), pieces-1)
-	p.done.Add(helpers)
-	for _, c := range p.wake[:helpers] {
-		c <- struct{}{}
+	helpers := min(len(p.start), pieces-1)
+	p.ended += int64(helpers)
+	for _, g := range p.start[:helpers] {
+		g.raise()
 	}
 	p.work(0)
-	p.done.Wait()
+	p.done.await(p.ended, p.looks)
 	p.body = nil
 	if f := p.fault.Swap(nil); f != nil {
 		panic(*f)
