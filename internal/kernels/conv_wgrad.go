@@ -94,10 +94,10 @@ func (l *WeightGrad) Begin(p *Pool) {
 
 // Picture implements Loop.
 func (l *WeightGrad) Picture(s *Scratch, piece, n int) {
-	if n == piece*l.G.N/l.sums { // the first of its piece
+	if n == firstOf(piece, l.sums, l.G.N) { // the first of its piece
 		clear(l.partial[piece*l.size:][:l.size])
 	}
-	l.add(s, piece, n, 0, l.pairs, n+1 == (piece+1)*l.G.N/l.sums)
+	l.add(s, piece, n, 0, l.pairs, n+1 == firstOf(piece+1, l.sums, l.G.N))
 }
 
 // End implements Loop.
@@ -150,8 +150,8 @@ func (a alone) run(s *Scratch, piece, job int) {
 	from, to := job*a.pairs/a.jobs, (job+1)*a.pairs/a.jobs
 	first, last := a.pair(from), a.pair(to-1)
 	clear(a.partial[piece*a.size:][first.from*a.rows : (last.from+last.width)*a.rows])
-	end := (piece + 1) * a.G.N / a.sums
-	for n := piece * a.G.N / a.sums; n < end; n++ {
+	end := firstOf(piece+1, a.sums, a.G.N)
+	for n := firstOf(piece, a.sums, a.G.N); n < end; n++ {
 		a.add(s, piece, n, from, to, n+1 == end)
 	}
 }

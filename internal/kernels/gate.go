@@ -1,6 +1,9 @@
 package kernels
 
-import "sync/atomic"
+import (
+	"runtime"
+	"sync/atomic"
+)
 
 // gate is a count that one goroutine waits for while others raise it. The one that waits looks for a while before it
 // parks: to wake a parked thread takes longer than most gaps between the loops of a training step.
@@ -11,8 +14,11 @@ type gate struct {
 	_      [64]byte // looking must not slow down what lies beside
 }
 
-// looks is how often a gate is looked at before its goroutine parks: some 100 microseconds.
-const looks = 1 << 18
+// looks is how often a gate is looked at before its goroutine parks: about a millisecond.
+const looks = 1 << 20
+
+// looksAtOnce is how often before others that could run are let go first.
+const looksAtOnce = 1 << 9
 
 func newGate() *gate { return &gate{wake: make(chan struct{}, 1)} }
 
@@ -28,6 +34,10 @@ func (g *gate) raise() {
 func (g *gate) await(n int64, looks int) {
 	for look := 0; g.count.Load() < n; look++ {
 		if look < looks {
+			if look%looksAtOnce == looksAtOnce-1 {
+				runtime.Gosched()
+				yield()
+			}
 			continue
 		}
 		g.parked.Store(true)

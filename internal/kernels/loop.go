@@ -28,8 +28,21 @@ func (anyCut) Cut(n int) int { return n }
 const maxPieces = 16
 
 // Pieces returns the number of pieces that loops with a sum for each cut a batch
-// of n pictures into; piece i holds the pictures from i*n/Pieces(n) on.
+// of n pictures into.
 func Pieces(n int) int { return min(maxPieces, n) }
+
+// firstOf returns the first picture of a piece of n pictures, at least one each. The last pieces are smaller, so that
+// threads end together: beside the one picture most have eight parts of the batch each, the last seven 7, 6, ... 1.
+func firstOf(piece, pieces, n int) int {
+	return piece + (n-pieces)*parts(piece, pieces)/parts(pieces, pieces)
+}
+
+// parts is how many parts the first i of all pieces have.
+func parts(i, pieces int) int {
+	const most = 8
+	late := max(0, i-max(0, pieces-most)) // of the pieces with 8 to 1 parts
+	return most*(i-late) + late*(2*min(most, pieces)-late+1)/2
+}
 
 // Run runs the loops over n pictures: every Begin in order, then for each
 // picture every Picture in order, then every End in order. A loop may read what
@@ -63,7 +76,7 @@ type fusedLoops struct {
 
 func (f *fusedLoops) run(worker, piece int) {
 	s := &f.pool.scratch[worker]
-	for n := piece * f.n / f.pieces; n < (piece+1)*f.n/f.pieces; n++ {
+	for n := firstOf(piece, f.pieces, f.n); n < firstOf(piece+1, f.pieces, f.n); n++ {
 		for _, l := range f.loops {
 			l.Picture(s, piece, n)
 		}

@@ -29,3 +29,20 @@ func TestFusedLoops(t *testing.T) {
 		p.Close()
 	}
 }
+
+// A piece without a picture would leave its sum as it was before.
+func TestPiecesCoverTheBatch(t *testing.T) {
+	for n := 1; n < 300; n++ {
+		for pieces := 1; pieces <= min(n, maxPieces); pieces++ {
+			if first, end := firstOf(0, pieces, n), firstOf(pieces, pieces, n); first != 0 || end != n {
+				t.Fatalf("%d pieces of %d pictures run from %d to %d", pieces, n, first, end)
+			}
+			for i := range pieces {
+				size, last := firstOf(i+1, pieces, n)-firstOf(i, pieces, n), n-firstOf(pieces-1, pieces, n)
+				if size < 1 || size+1 < last {
+					t.Errorf("piece %d of %d has %d of %d pictures, the last %d", i, pieces, size, n, last)
+				}
+			}
+		}
+	}
+}
