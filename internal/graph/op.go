@@ -241,7 +241,7 @@ func (o *opNode) forward(c *Call) error {
 		return o.Forward(c)
 	}
 	l := o.Loop(c)
-	return RunLoops(o.Pool, o.pictures(c), []Loop{l}, []kernels.Loop{l.Body})
+	return RunLoops(o.Pool, o.pictures(c), nil, []Loop{l}, []kernels.Loop{l.Body})
 }
 
 // pictures returns the size of the batch that the operation's loop runs over.

@@ -128,7 +128,7 @@ func (l *Forward) Picture(s *Scratch, _, n int) {
 		padImage(xp, m.x, g.H, g.W, g.Cin, border{g.Pad, g.Pad, g.Pad, g.Pad})
 		m.x = xp
 	}
-	m.run()
+	m.run(s)
 }
 
 // ConvForward computes y = x * w for y (N, OutH, OutW, Cout), x (N, H, W, Cin)

@@ -85,7 +85,7 @@ func (l *InputGrad) Picture(s *Scratch, _, n int) {
 					outH: v.length, outW: h.length, channels: g.Cin, kRows: v.count, kRun: h.count * g.Cout, group: 1,
 					xRow: rowLen, xPix: g.Cout, xStep: rowLen, yRow: g.Stride * g.W * g.Cin, yPix: g.Stride * g.Cin,
 				}
-				m.run()
+				m.run(s)
 			}
 			packed = packed[size:]
 		}

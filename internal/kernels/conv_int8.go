@@ -217,7 +217,7 @@ func runInts[X, W any](s *Scratch, w *IntWeights, acc, init []int32, x []X, pack
 		xRow: g.padW() * w.cin, xPix: g.Stride * w.cin, xStep: g.Stride * g.padW() * w.cin,
 		yRow: g.OutW() * g.Cout, yPix: g.Cout,
 	}
-	m.run()
+	m.run(s)
 }
 
 // padCodes copies one picture of codes into dst (H+2 pad, W+2 pad, cin). The

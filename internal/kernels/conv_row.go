@@ -49,7 +49,7 @@ type plane[X, W, Y any] struct {
 	steps                int // see IntWeights
 }
 
-func (m *plane[X, W, Y]) run() {
+func (m *plane[X, W, Y]) run(s *Scratch) {
 	nb := blocksOf(m.channels)
 	a := row[X, W, Y]{
 		pixels: m.outW, kRows: m.kRows, kRun: m.kRun, xRow: m.xRow, xPix: m.xPix,
@@ -65,6 +65,7 @@ func (m *plane[X, W, Y]) run() {
 			a.init = &m.init[b*lanes:][:a.blocks*lanes][0]
 		}
 		for i := 0; i < m.outH; i++ {
+			s.ahead.ask()
 			// The slices are cut to what the kernel touches, so that a wrong
 			// size panics here.
 			a.x = &m.x[i*m.xStep:][:reach][0]

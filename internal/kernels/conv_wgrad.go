@@ -181,6 +181,7 @@ func (l *WeightGrad) add(s *Scratch, piece, n, first, last int, lastPicture bool
 			}
 			for r := range g.K {
 				for t := range x.runs {
+					s.ahead.ask()
 					wgradRow(&wgrad{
 						dw: &part[(r*x.runs+t)*x.run*q.width], x: &x.data[r*x.row+t*x.pixel:][:(rows-1)*x.step+(ow-1)*x.pix+x.run][0],
 						dy:   &dy[:(rows*ow-1)*dyPix+q.width][0],

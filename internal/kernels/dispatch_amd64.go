@@ -45,6 +45,8 @@ func bitsFrom(planes int) int {
 // whose bits are the same. Switches, rather than variables, let the compiler see
 // that arguments do not escape.
 
+func prefetch(p *byte, lines int) { prefetchLines(p, lines) }
+
 func convRow(a *row[float32, float32, float32]) {
 	switch {
 	case level == avx512 && a.blocks == 2:

@@ -7,6 +7,8 @@ func bestPath() path { return generic }
 func addsPairs() bool  { return false }
 func bitsFrom(int) int { return 256 }
 
+func prefetch(*byte, int) {}
+
 func convRow(a *row[float32, float32, float32])           { convRowGeneric(a) }
 func convRowBytes(a *row[uint8, int8, int32])             { convRowBytesGeneric(a) }
 func convRowWords(a *row[int16, int16, int32])            { convRowWordsGeneric(a) }

@@ -1045,3 +1045,8 @@ func fmaPeakAVX2(n int)
 //
 //go:noescape
 func packBitsAVX2(dst *uint32, codes *uint8, n int, plane int)
+
+// prefetchLines asks for lines > 0 of 64 bytes, into the second-level cache.
+//
+//go:noescape
+func prefetchLines(p *byte, lines int)

@@ -47,7 +47,10 @@ func parts(i, pieces int) int {
 // Run runs the loops over n pictures: every Begin in order, then for each
 // picture every Picture in order, then every End in order. A loop may read what
 // an earlier one wrote for the same picture, and nothing that it writes in End.
-func (p *Pool) Run(n int, loops ...Loop) {
+func (p *Pool) Run(n int, loops ...Loop) { p.RunFetching(n, nil, loops...) }
+
+// RunFetching is Run for loops that read memory, which is fetched a picture ahead.
+func (p *Pool) RunFetching(n int, memory []Memory, loops ...Loop) {
 	for _, l := range loops {
 		l.Begin(p)
 	}
@@ -55,9 +58,9 @@ func (p *Pool) Run(n int, loops ...Loop) {
 	for _, l := range loops {
 		pieces = min(pieces, l.Cut(n))
 	}
-	p.fused.loops, p.fused.n, p.fused.pieces = loops, n, pieces
+	p.fused.loops, p.fused.memory, p.fused.n, p.fused.pieces = loops, memory, n, pieces
 	p.run(pieces, &p.fused)
-	p.fused.loops = nil
+	p.fused.loops, p.fused.memory = nil, nil
 	for _, l := range loops {
 		l.End(p)
 	}
@@ -70,17 +73,35 @@ func (s *Scratch) Worker() int { return s.worker }
 type fusedLoops struct {
 	pool   *Pool
 	loops  []Loop
+	memory []Memory
 	n      int
 	pieces int
 }
 
 func (f *fusedLoops) run(worker, piece int) {
 	s := &f.pool.scratch[worker]
-	for n := firstOf(piece, f.pieces, f.n); n < firstOf(piece+1, f.pieces, f.n); n++ {
+	end := firstOf(piece+1, f.pieces, f.n)
+	for n := firstOf(piece, f.pieces, f.n); n < end; n++ {
+		if next := f.after(n, end); next < f.n {
+			s.ahead.aim(f.memory, next)
+		}
 		for _, l := range f.loops {
 			l.Picture(s, piece, n)
 		}
 	}
+}
+
+// after returns the picture that a worker is likely to take after n of a piece, f.n or more for none: at the end of the
+// piece the other workers are about to take one each.
+func (f *fusedLoops) after(n, end int) int {
+	if n+1 < end {
+		return n + 1
+	}
+	piece := int(f.pool.next.Load()) + f.pool.Threads() - 1
+	if piece >= f.pieces {
+		return f.n
+	}
+	return firstOf(piece, f.pieces, f.n)
 }
 
 // Pictures is a batch of arrays of Each elements, one a picture. If Local, only

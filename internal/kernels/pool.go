@@ -144,6 +144,7 @@ func (j *job[A]) run(worker, piece int) { j.body(&j.pool.scratch[worker], piece,
 type Scratch struct {
 	worker int
 	slots  [3][]byte
+	ahead  ahead
 }
 
 func (s *Scratch) bytes(slot, n int) []byte {

@@ -42,21 +42,22 @@ func (l *WeightGrad) winogradGrad(s *Scratch, n, first, last int, sum []float32,
 		if from, count, done := winogradPad(th, i, rows, xRow); !done {
 			xp = l.padded(s, n, winogradBorder(g.H, g.W), from, count, g.Cin)
 		}
-		l.transform(t, winogradRow(xp, th, i, 0, xRow), dy[2*i*2*tw*g.Cout:], rows, tw, first, last)
+		l.transform(s, t, winogradRow(xp, th, i, 0, xRow), dy[2*i*2*tw*g.Cout:], rows, tw, first, last)
 		if t.tiles += rows * tw; pictures == 1 || lastPicture || t.tiles == t.room {
-			l.multiply(t, first, last, sum)
+			l.multiply(s, t, first, last, sum)
 			t.tiles = 0
 		}
 	}
 }
 
 // transform appends the squares of some rows of tiles.
-func (l *WeightGrad) transform(t *winogradTiles, xp, dy []float32, rows, tw, first, last int) {
+func (l *WeightGrad) transform(s *Scratch, t *winogradTiles, xp, dy []float32, rows, tw, first, last int) {
 	g := &l.G
 	ve, de := t.room*g.Cin+winogradGap, 2*t.room*lanes+winogradGap
 	xRow, dyRow := (2*tw+2)*g.Cin, 2*tw*g.Cout
 	for r := range rows {
 		at := t.tiles + r*tw
+		s.ahead.ask()
 		squares{dst: t.v[at*g.Cin:], src: xp[2*r*xRow:], tiles: tw, blocks: g.Cin / lanes,
 			dstRow: 4 * ve, dstCol: ve, dstTile: g.Cin,
 			srcRow: xRow, srcCol: g.Cin, srcTile: 2 * g.Cin}.run(inputSquare)
@@ -70,13 +71,14 @@ func (l *WeightGrad) transform(t *winogradTiles, xp, dy []float32, rows, tw, fir
 }
 
 // multiply adds the products of the squares to the sums.
-func (l *WeightGrad) multiply(t *winogradTiles, first, last int, sum []float32) {
+func (l *WeightGrad) multiply(s *Scratch, t *winogradTiles, first, last int, sum []float32) {
 	cin := l.G.Cin
 	ve, de := t.room*cin+winogradGap, 2*t.room*lanes+winogradGap
 	for pair := first; pair < last; pair++ {
 		q := l.pair(pair)
 		part := sum[q.from*l.rows:][:l.rows*q.width]
 		for e := range 16 {
+			s.ahead.ask()
 			wgradRow(&wgrad{
 				dw: &part[e*cin*q.width:][:cin*q.width][0], x: &t.v[e*ve:][:t.tiles*cin][0], dy: &t.d[((pair-first)*16+e)*de:][:t.tiles*q.width][0],
 				rows: 1, cols: t.tiles, blocks: q.blocks, kRun: cin, xPix: cin, dyPix: q.width, dwRow: q.width,

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -54,9 +55,10 @@ type step struct {
 	loops       []graph.Loop // empty for an operation alone
 	bodies      []kernels.Loop
 	batch       int
-	inputs      []input         // operands that gorgonia.Let may rebind between runs
-	dead        [][]byte        // buffers to poison after this step
-	profile     context.Context // labels of samples outside of loops
+	memory      []kernels.Memory // that the loops read and an earlier step wrote
+	inputs      []input          // operands that gorgonia.Let may rebind between runs
+	dead        [][]byte         // buffers to poison after this step
+	profile     context.Context  // labels of samples outside of loops
 	spent       time.Duration
 	runs        int
 }
@@ -156,6 +158,9 @@ func (m *Machine) addStep(p *plan, group []*planned, values map[*G.Node]G.Value,
 				return fmt.Errorf("machine: %s: input %v has no value", o.label, ch)
 			}
 			c.In, c.LocalIn = append(c.In, values[ch]), append(c.LocalIn, local[ch])
+			if from := p.byNode[ch]; fused && from != nil && from.group != o.group && o.picture(k) {
+				s.fetch(values[ch].(*tensor.Dense), s.batch)
+			}
 			if ch.Op() == nil {
 				s.inputs = append(s.inputs, input{c, k, ch})
 			}
@@ -186,6 +191,20 @@ func (m *Machine) addStep(p *plan, group []*planned, values map[*G.Node]G.Value,
 	}
 	m.steps = append(m.steps, s)
 	return nil
+}
+
+// fetch lets the loops over n pictures ask for d ahead.
+func (s *step) fetch(d *tensor.Dense, n int) {
+	var m kernels.Memory
+	switch data := d.Data().(type) {
+	case []float32:
+		m = kernels.MemoryOf(data, n)
+	case []uint8:
+		m = kernels.MemoryOf(data, n)
+	}
+	if m.Base != nil && !slices.Contains(s.memory, m) {
+		s.memory = append(s.memory, m)
+	}
 }
 
 // view returns a tensor over the storage's memory.
@@ -265,7 +284,7 @@ func (s *step) do(pool *kernels.Pool) (err error) {
 		}
 		return nil
 	}
-	if err := graph.RunLoops(pool, s.batch, s.loops, s.bodies); err != nil {
+	if err := graph.RunLoops(pool, s.batch, s.memory, s.loops, s.bodies); err != nil {
 		var l *graph.LoopError
 		if errors.As(err, &l) {
 			return fmt.Errorf("%s: %w", s.labels[l.Index], l.Err)

@@ -35,6 +35,7 @@ func main() {
 		s.peak()
 	}
 	packBits()
+	prefetch()
 	Generate()
 }
 
