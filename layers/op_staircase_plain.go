@@ -62,7 +62,7 @@ func (q *Quantizer) plainStaircase(c *Context, v Value) Value {
 					l.Y = k.OutPictures()
 				}
 				var err error
-				l.B, l.Q, _, err = q.plain(relu)
+				l.B, l.Q, _, err = q.plain(c.Train, relu)
 				return err
 			}}
 		},
@@ -97,7 +97,7 @@ func (q *Quantizer) plainStaircaseGradient(c *Context, from *Quantizer, relu boo
 				Before: func() (err error) {
 					l.DX, l.DY = k.OutPictures(), k.Pictures(1)
 					l.X, l.Stream, l.From = sourceOf(k, from)
-					l.B, l.Q, est, err = q.plain(relu)
+					l.B, l.Q, est, err = q.plain(true, relu)
 					return err
 				},
 				After: func() error { return q.learn(auxParams(k), est, l.LevelSums) },

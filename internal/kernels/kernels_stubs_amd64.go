@@ -493,6 +493,41 @@ func ladderRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, chan
 //go:noescape
 func ladderCodesRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, floor float32, zeroPoint int32, ladder *float32)
 
+// drawnSumsRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
+
+// drawnRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, start uint32, key uint32)
+
+// drawnCodesRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  codes[i] = q + zeroPoint
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnCodesRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, zeroPoint int32, start uint32, key uint32)
+
 // staircaseGradRowAVX512 computes
 //
 //	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
@@ -974,6 +1009,41 @@ func ladderRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channe
 //
 //go:noescape
 func ladderCodesRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, floor float32, zeroPoint int32, ladder *float32)
+
+// drawnSumsRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
+
+// drawnRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, start uint32, key uint32)
+
+// drawnCodesRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  codes[i] = q + zeroPoint
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnCodesRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, zeroPoint int32, start uint32, key uint32)
 
 // staircaseGradRowAVX2 computes
 //
