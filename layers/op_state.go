@@ -12,6 +12,9 @@ func (q *Quantizer) methodState(c *Context, x *G.Node) *G.Node {
 	if !c.Train || q.method.updates == nil {
 		return nil
 	}
+	if !c.parts && q.method.binned() {
+		return q.binnedState(c, x)
+	}
 	rank := x.Dims()
 	return c.B.Apply(graph.Op{
 		Name: "update " + string(q.Estimator), Layer: q.Name, In: []graph.Arg{f32(rank)}, Out: f32(1), Shape: fixedShape(1),

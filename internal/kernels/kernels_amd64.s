@@ -14609,6 +14609,57 @@ done:
 	VZEROUPPER
 	RET
 
+// func aboveRowAVX512(part *float32, x *float32, thresholds *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·aboveRowAVX512(SB), NOSPLIT, $192-32
+	MOVQ         part+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         thresholds+16(FP), DX
+	VBROADCASTSS (DX), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSS 4(DX), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSS 8(DX), Z0
+	VMOVUPS      Z0, 128(SP)
+	VPTERNLOGD   $0xff, Z1, Z1, Z1
+	VMOVUPS      (AX), Z2
+	VMOVUPS      64(AX), Z3
+	VMOVUPS      128(AX), Z4
+	VMOVUPS      192(AX), Z5
+	VMOVUPS      256(AX), Z6
+	VMOVUPS      320(AX), Z7
+	VMOVUPS      384(AX), Z8
+	MOVQ         n+24(FP), DX
+	SHRQ         $0x04, DX
+	JZ           done
+
+loop:
+	VMOVUPS (CX), Z0
+	VADDPS  Z0, Z2, Z2
+	VCMPPS  $0x1e, (SP), Z0, K1
+	VADDPS  Z0, Z3, K1, Z3
+	VPSUBD  Z1, Z6, K1, Z6
+	VCMPPS  $0x1e, 64(SP), Z0, K1
+	VADDPS  Z0, Z4, K1, Z4
+	VPSUBD  Z1, Z7, K1, Z7
+	VCMPPS  $0x1e, 128(SP), Z0, K1
+	VADDPS  Z0, Z5, K1, Z5
+	VPSUBD  Z1, Z8, K1, Z8
+	ADDQ    $0x40, CX
+	DECQ    DX
+	JNZ     loop
+
+done:
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	VMOVUPS Z4, 128(AX)
+	VMOVUPS Z5, 192(AX)
+	VMOVUPS Z6, 256(AX)
+	VMOVUPS Z7, 320(AX)
+	VMOVUPS Z8, 384(AX)
+	VZEROUPPER
+	RET
+
 // func requantizeShiftRowAVX512(codes *uint8, acc *int32, mult *int32, shift *int32, n int, channels int, zeroPoint int32, lo int32, hi int32)
 // Requires: AVX, AVX512F, CMOV
 TEXT ·requantizeShiftRowAVX512(SB), NOSPLIT, $0-60
@@ -21476,6 +21527,87 @@ loop:
 	JNZ          loop
 
 done:
+	VZEROUPPER
+	RET
+
+// func aboveRowAVX2(part *float32, x *float32, thresholds *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·aboveRowAVX2(SB), NOSPLIT, $96-32
+	MOVQ         part+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         thresholds+16(FP), DX
+	VBROADCASTSS (DX), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS 4(DX), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSS 8(DX), Y0
+	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	VMOVUPS      64(AX), Y4
+	VMOVUPS      96(AX), Y5
+	VMOVUPS      128(AX), Y6
+	VMOVUPS      160(AX), Y7
+	VMOVUPS      192(AX), Y8
+	VMOVUPS      224(AX), Y9
+	VMOVUPS      256(AX), Y10
+	VMOVUPS      288(AX), Y11
+	VMOVUPS      320(AX), Y12
+	VMOVUPS      352(AX), Y13
+	VMOVUPS      384(AX), Y14
+	VMOVUPS      416(AX), Y15
+	MOVQ         n+24(FP), DX
+	SHRQ         $0x04, DX
+	JZ           done
+
+loop:
+	VMOVUPS (CX), Y0
+	VADDPS  Y0, Y2, Y2
+	VCMPPS  $0x1e, (SP), Y0, Y1
+	VPSUBD  Y1, Y10, Y10
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y4, Y4
+	VCMPPS  $0x1e, 32(SP), Y0, Y1
+	VPSUBD  Y1, Y12, Y12
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y6, Y6
+	VCMPPS  $0x1e, 64(SP), Y0, Y1
+	VPSUBD  Y1, Y14, Y14
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y8, Y8
+	VMOVUPS 32(CX), Y0
+	VADDPS  Y0, Y3, Y3
+	VCMPPS  $0x1e, (SP), Y0, Y1
+	VPSUBD  Y1, Y11, Y11
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y5, Y5
+	VCMPPS  $0x1e, 32(SP), Y0, Y1
+	VPSUBD  Y1, Y13, Y13
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y7, Y7
+	VCMPPS  $0x1e, 64(SP), Y0, Y1
+	VPSUBD  Y1, Y15, Y15
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y9, Y9
+	ADDQ    $0x40, CX
+	DECQ    DX
+	JNZ     loop
+
+done:
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	VMOVUPS Y4, 64(AX)
+	VMOVUPS Y5, 96(AX)
+	VMOVUPS Y6, 128(AX)
+	VMOVUPS Y7, 160(AX)
+	VMOVUPS Y8, 192(AX)
+	VMOVUPS Y9, 224(AX)
+	VMOVUPS Y10, 256(AX)
+	VMOVUPS Y11, 288(AX)
+	VMOVUPS Y12, 320(AX)
+	VMOVUPS Y13, 352(AX)
+	VMOVUPS Y14, 384(AX)
+	VMOVUPS Y15, 416(AX)
 	VZEROUPPER
 	RET
 

@@ -563,6 +563,15 @@ func bellSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, 
 //go:noescape
 func bellGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
 
+// aboveRowAVX512 computes
+//
+//	for i < n: part[0][i%16] += x[i]; for j < 3 where x[i] > thresholds[j]: part[1+j][i%16] += x[i]; part[4+j][i%16]++
+//
+// The last three parts are integers. n is a multiple of 16.
+//
+//go:noescape
+func aboveRowAVX512(part *float32, x *float32, thresholds *float32, n int)
+
 // requantizeShiftRowAVX512 computes
 //
 //	for i < n: codes[i] = roundHalfEven(acc[i]*mult[c]*2^-shift[c]) + zeroPoint, with lo <= codes[i] - zeroPoint <= hi
@@ -1079,6 +1088,15 @@ func bellSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z 
 //
 //go:noescape
 func bellGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
+
+// aboveRowAVX2 computes
+//
+//	for i < n: part[0][i%16] += x[i]; for j < 3 where x[i] > thresholds[j]: part[1+j][i%16] += x[i]; part[4+j][i%16]++
+//
+// The last three parts are integers. n is a multiple of 16.
+//
+//go:noescape
+func aboveRowAVX2(part *float32, x *float32, thresholds *float32, n int)
 
 // requantizeShiftRowAVX2 computes
 //
