@@ -16,7 +16,7 @@ import (
 //	unsigned  dx = dy where lo <= x <= hi, the outermost levels, else 0
 //
 // which are the gradients for weights and activations. The basis is the state, of the tensor or of each channel. Each
-// [LQNets.Update] minimises the sum of squares (x - y)^2 by turns (section 3.3, algorithm 1): codes for the basis, then
+// [LQNets.Update], or [LQNets.UpdateBins], minimises the sum of squares (x - y)^2 by turns (section 3.3, algorithm 1): codes for the basis, then
 // the basis for the codes, v = (B B^T)^-1 B x, once or Rounds times, and moves the basis a part of the way there,
 //
 //	v <- Momentum*v + (1-Momentum)*v'
