@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // LQNets is the learned quantizer of LQ-Nets, Zhang et al. 2018, https://arxiv.org/abs/1807.10029, sections 3.2 and
@@ -15,7 +16,7 @@ import (
 //	unsigned  dx = dy where lo <= x <= hi, the outermost levels, else 0
 //
 // which are the gradients for weights and activations. The basis is the state, of the tensor or of each channel. Each
-// [LQNets.Update] minimises the sum of squares (x - y)^2 by turns (section 3.3, algorithm 1): codes for the basis, then
+// [LQNets.Update], or [LQNets.UpdateBins], minimises the sum of squares (x - y)^2 by turns (section 3.3, algorithm 1): codes for the basis, then
 // the basis for the codes, v = (B B^T)^-1 B x, once or Rounds times, and moves the basis a part of the way there,
 //
 //	v <- Momentum*v + (1-Momentum)*v'
@@ -41,7 +42,7 @@ type LQNets struct {
 
 var (
 	_ Codebook = LQNets{}
-	_ Stateful = LQNets{}
+	_ Binned   = LQNets{}
 )
 
 var lqNetsOptions = []Option{
@@ -120,17 +121,21 @@ func (l LQNets) Update(state Params, x []float32, p Params, step int) error {
 	if step == 0 {
 		l.start(state[0], x)
 	}
-	next := make([]float32, len(state[0]))
-	copy(next, state[0])
+	next := slices.Clone(state[0])
 	for range max(l.Rounds, 1) {
 		if err := l.fit(next, x); err != nil {
 			return prefixed("lq_nets", err)
 		}
 	}
-	for i, v := range next {
-		state[0][i] = float32(float64(l.Momentum*float64(state[0][i])) + float64((1-l.Momentum)*float64(v)))
-	}
+	l.move(state[0], next)
 	return nil
+}
+
+// move moves the basis a part of the way to the next one.
+func (l LQNets) move(basis, next []float32) {
+	for i, v := range next {
+		basis[i] = float32(float64(l.Momentum*float64(basis[i])) + float64((1-l.Momentum)*float64(v)))
+	}
 }
 
 // start writes the basis that the first update starts from.
@@ -162,38 +167,21 @@ func (l LQNets) start(basis, x []float32) {
 
 // fit replaces the basis by the one with the least squares for the codes that x has with it.
 func (l LQNets) fit(basis, x []float32) error {
-	channels, k := len(basis)/l.Bits, l.Bits
+	channels := len(basis) / l.Bits
 	tables, err := newLevelTables(l.levels(basis))
 	if err != nil {
 		return err
 	}
 	for c := range channels {
 		// How often x has each code, and the sum of these x, is all that least squares need.
-		counts, sums := make([]float64, 1<<k), make([]float64, 1<<k)
+		counts, sums := make([]float64, 1<<l.Bits), make([]float64, 1<<l.Bits)
 		t := &tables[c]
 		for i := c; i < len(x); i += channels {
 			code := t.places[t.find(x[i])]
 			counts[code]++
 			sums[code] += float64(x[i])
 		}
-		const ridge = 1e-4
-		a, b := make([][]float64, k), make([]float64, k)
-		for j := range k {
-			a[j] = make([]float64, k)
-			a[j][j] = ridge
-			b[j] = float64(ridge * float64(basis[j*channels+c]))
-			for code := range counts {
-				f := l.factor(code, j)
-				b[j] += float64(f * sums[code])
-				for h := range k {
-					a[j][h] += f * l.factor(code, h) * counts[code] // exact
-				}
-			}
-		}
-		solveSymmetric(a, b)
-		for j, v := range b {
-			basis[j*channels+c] = float32(v)
-		}
+		l.solve(basis, c, counts, sums)
 	}
 	return nil
 }

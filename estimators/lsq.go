@@ -35,7 +35,7 @@ type LSQ struct {
 	STE STE // gradient of the rounding; nil is [Clipped], the paper's
 
 	random bool // rounds at random: [Stochastic]
-	draws  draws
+	seed   uint64
 }
 
 var _ Integer = LSQ{}
@@ -91,7 +91,9 @@ func (l LSQ) levels(buf []levels, n int, p Params) ([]levels, error) {
 	return ls, nil
 }
 
-func (l LSQ) rounding() rounding { return rounding{ste: l.STE, random: l.random, draws: l.draws} }
+func (l LSQ) rounding() rounding {
+	return rounding{ste: l.STE, random: l.random, draws: newDraws(l.seed)}
+}
 
 // Params is the scale.
 func (l LSQ) Params() []Learned {

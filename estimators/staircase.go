@@ -12,13 +12,15 @@ import (
 //	h = dy*(1 + Delta*sign(dy)*(v - q)) where Lo <= v <= Hi, else 0,  dx = Slope*h
 //
 // With a [Bell], h is dy times its height at v, where Lo <= v <= Hi. Uneven levels are Levels, ascending, at most [MaxStairs]: q = Levels[i] where i of the Thresholds are below v,
-// whatever Lo and Hi are.
+// whatever Lo and Hi are. If Random, the levels are even and the rounding is that of [Stochastic] with this Seed.
 type Staircase struct {
 	S, B, Lo, Hi, Step, Offset float32
 	Zero                       int
 	Delta, Slope               float32
 	Levels, Thresholds         []float32
 	Bell                       *Bell
+	Random                     bool
+	Seed                       uint64
 }
 
 // Bell is the slope of a soft step in place of a hard one, as a function of the distance d of v from the nearest step:
@@ -56,6 +58,7 @@ var (
 	_ Stepped = DSQ{}
 	_ Stepped = DSQInteger{}
 	_ Stepped = LSQ{}
+	_ Stepped = Stochastic{}
 	_ Stepped = LSQPlus{}
 	_ Stepped = LSQPlusInteger{}
 	_ Stepped = EWGS{}
@@ -86,14 +89,15 @@ func (l *levels) sums(s StaircaseSums) sums {
 	return sums{gm: s.DyQ + zero*s.Dy, g: s.Dy, hv: s.HV + zero*s.H, h: s.H}
 }
 
-// Staircase implements [Stepped].
+// Staircase implements [Stepped]: at random, with the clipped gradient only.
 func (l LSQ) Staircase(p Params) (Staircase, bool, error) {
 	ls, err := l.levels(nil, 0, p)
 	if err != nil {
 		return Staircase{}, false, prefixed("lsq", err)
 	}
 	s, ok := ls[0].staircase(l.STE)
-	return s, ok && len(ls) == 1 && !l.random, nil
+	s.Random, s.Seed = l.random, l.seed
+	return s, ok && len(ls) == 1 && !(l.random && (s.Bell != nil || s.Delta != 0)), nil
 }
 
 // Gradients implements [Stepped].

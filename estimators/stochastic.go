@@ -3,7 +3,7 @@ package estimators
 // Stochastic is [LSQ] with stochastic rounding in training, Gupta et al. 2015, https://arxiv.org/abs/1502.02551,
 // section 3.1: v = clip(x/s, Qn, Qp) is rounded up with the probability v - floor(v), so that it is right on average,
 //
-//	code = floor(v + u),  u uniform on [0, 1)
+//	code = floor(v) + (1 where u < v - floor(v), else 0),  u uniform on [0, 1)
 //
 // and in evaluation, without a seed, to the nearest level, as LSQ. It is an estimator and not an STE since it changes
 // the forward pass. The gradients are LSQ's formulas at the code that was drawn, with LSQ's STEs; the parameter, its
@@ -31,6 +31,6 @@ var _ = register(Method{
 
 // Seeded implements [Random].
 func (s Stochastic) Seeded(seed uint64) Estimator {
-	s.random, s.draws = true, newDraws(seed)
+	s.random, s.seed = true, seed
 	return s
 }

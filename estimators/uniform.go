@@ -49,7 +49,11 @@ type rounding struct {
 // round rounds the clipped v of element i, to nearest or at random: up with the probability v - floor(v).
 func (r *rounding) round(v float32, i int) float32 {
 	if r.random {
-		return float32(math.Floor(float64(v) + float64(r.draws.uniform(i))))
+		low := float32(math.Floor(float64(v)))
+		if r.draws.uniform(i) < v-low {
+			return low + 1
+		}
+		return low
 	}
 	return float32(math.RoundToEven(float64(v)))
 }

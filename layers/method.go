@@ -77,8 +77,8 @@ func (m *method) drawing(est estimators.Estimator, train bool, draw int) estimat
 		return est
 	}
 	h := fnv.New64a()
-	fmt.Fprint(h, m.clock.seed, m.name, m.clock.step, draw)
-	return r.Seeded(h.Sum64())
+	fmt.Fprint(h, m.clock.seed, m.name, m.clock.step)
+	return r.Seeded(h.Sum64() + uint64(draw))
 }
 
 func (m *method) params() estimators.Params {

@@ -115,7 +115,8 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 	}
 	in, nodes := m.args(c, []graph.Arg{pictures(rank)}, []*G.Node{x})
 	wrt := m.wrt()
-	if state := q.methodState(c, x); state != nil {
+	state := q.methodState(c, x)
+	if state != nil {
 		in, nodes, wrt = append(in, f32(1)), append(nodes, state), append(wrt, false)
 	}
 	y := c.B.Apply(graph.Op{
@@ -145,6 +146,9 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 		Wrt: wrt,
 		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
 			args, nodes := m.args(c, []graph.Arg{pictures(rank), pictures(rank)}, []*G.Node{in[0], dout})
+			if state != nil { // the gradient is for the state of the forward pass
+				args, nodes = append(args, f32(1)), append(nodes, state)
+			}
 			grads := m.gradients(c, c.B.Apply(graph.Op{
 				Name: "quantize by " + string(q.Estimator) + ": gradient", Layer: q.Name, Attrs: fmt.Sprint(m.spec),
 				In: args, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool, Aux: m.gradientBuffers,

@@ -25,7 +25,7 @@ import (
 func (q *Quantizer) Quantize(c *Context, v Value) Value {
 	relu := v.relu
 	if q.method != nil {
-		stepped := !c.parts && q.method.stepped() != nil
+		stepped := !c.parts && q.method.stepped(c.Train) != nil
 		switch {
 		case v.sum != nil && v.float == nil && q.even():
 			return v.sum.codes(c, q, relu)

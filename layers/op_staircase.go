@@ -14,11 +14,11 @@ import (
 
 // Methods whose levels are a staircase (estimators.Staircase) run on kernels behind a batch norm, in one walk with it.
 
-// stepped returns the method as a staircase, or nil. What draws at random is none.
-func (m *method) stepped() estimators.Stepped {
-	est, err := m.estimator(false, 0)
+// stepped returns the method, in training or in evaluation, as a staircase, or nil.
+func (m *method) stepped(train bool) estimators.Stepped {
+	est, err := m.estimator(train, 0)
 	s, ok := est.(estimators.Stepped)
-	if _, random := est.(estimators.Random); err != nil || !ok || random {
+	if err != nil || !ok {
 		return nil
 	}
 	if _, ok, err := s.Staircase(m.anyParams()); err != nil || !ok {
@@ -57,12 +57,13 @@ func (q *Quantizer) even() bool {
 
 // staircase returns the quantizer of z*a + b as kernels take it, and moves b by its offset. relu tells that max(x, 0) is
 // quantized.
-func (q *Quantizer) staircase(b []float32, relu bool) (kernels.Staircase, estimators.Stepped, error) {
-	est := q.method.stepped()
+func (q *Quantizer) staircase(train bool, b []float32, relu bool) (kernels.Staircase, estimators.Stepped, error) {
+	est := q.method.stepped(train)
 	s, _, err := est.Staircase(q.method.params())
 	k := kernels.Staircase{
 		Step:  kernels.Step{Scale: s.S, Qn: s.Lo, Qp: s.Hi, ZeroPoint: uint8(s.Zero + q.method.shift())},
 		Floor: float32(math.Inf(-1)), Delta: s.Delta, Slope: s.Slope, Unit: s.Step, Offset: s.Offset,
+		Random: s.Random, Seed: s.Seed,
 	}
 	if s.Levels != nil {
 		k.Ladder = kernels.NewLadder(s.Levels, s.Thresholds)
@@ -88,9 +89,9 @@ func (q *Quantizer) uncalibrated(k *graph.Call) error {
 }
 
 // plain is staircase for x itself, which gets the offset b.
-func (q *Quantizer) plain(relu bool) (b float32, k kernels.Staircase, est estimators.Stepped, err error) {
+func (q *Quantizer) plain(train, relu bool) (b float32, k kernels.Staircase, est estimators.Stepped, err error) {
 	offset := []float32{0}
-	k, est, err = q.staircase(offset, relu)
+	k, est, err = q.staircase(train, offset, relu)
 	return offset[0], k, est, err
 }
 
@@ -153,10 +154,11 @@ func (q *Quantizer) normStaircase(c *Context, n *normed, relu bool) Value {
 					} else {
 						y = k.OutPictures()
 					}
-					step, _, err = q.staircase(b, relu)
+					step, _, err = q.staircase(c.Train, b, relu)
 					return err
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) {
+					step := step.Picture(i)
 					if out.Dtype == tensor.Uint8 {
 						kernels.StaircaseCodesRow(codes.At(s, i), z.At(s, i), a, b, &step)
 					} else {
@@ -193,7 +195,7 @@ func (q *Quantizer) staircaseSums(c *Context, n *normed, relu bool, dout *G.Node
 				Before: func() (err error) {
 					normFactors(l.A, l.B, k.F32(1), k.F32(2), k.F32(3))
 					l.Z, l.DY, l.Shift = k.Pictures(0), k.Pictures(4), k.F32(3)[:ch]
-					l.Q, est, err = q.staircase(l.B, relu)
+					l.Q, est, err = q.staircase(true, l.B, relu)
 					return err
 				},
 				After: func() error {
@@ -222,13 +224,14 @@ func (q *Quantizer) staircaseGradient(c *Context, n *normed, relu bool, sums, do
 					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
 					normSlopes(p, u, r, k.F32(1), k.F32(3), k.F32(4), n.count())
 					dz, z, dy = k.OutPictures(), k.Pictures(0), k.Pictures(5)
-					step, _, err = q.staircase(b, relu)
+					step, _, err = q.staircase(true, b, relu)
 					for j := range p {
 						p[j] *= step.Slope
 					}
 					return err
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) {
+					step := step.Picture(i)
 					kernels.StaircaseGradRow(dz.At(s, i), dy.At(s, i), z.At(s, i), a, b, p, u, r, &step)
 				}},
 			}

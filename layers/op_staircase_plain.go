@@ -35,7 +35,8 @@ func (q *Quantizer) plainStaircase(c *Context, v Value) Value {
 	}
 	in, nodes = m.args(c, in, nodes)
 	first := len(in) - len(m.learned) // the learned parameters follow
-	if state := q.methodState(c, x); state != nil {
+	state := q.methodState(c, x)
+	if state != nil {
 		in, nodes = append(in, f32(1)), append(nodes, state)
 	}
 	wrt := make([]bool, len(in))
@@ -62,13 +63,13 @@ func (q *Quantizer) plainStaircase(c *Context, v Value) Value {
 					l.Y = k.OutPictures()
 				}
 				var err error
-				l.B, l.Q, _, err = q.plain(relu)
+				l.B, l.Q, _, err = q.plain(c.Train, relu)
 				return err
 			}}
 		},
 		Wrt: wrt,
 		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
-			dx := q.plainStaircaseGradient(c, from, relu, in[0], dout)
+			dx := q.plainStaircaseGradient(c, from, relu, in[0], state, dout)
 			all := make([]*G.Node, len(wrt))
 			all[0] = dx
 			copy(all[first:], m.gradients(c, dx)[1:])
@@ -78,14 +79,18 @@ func (q *Quantizer) plainStaircase(c *Context, v Value) Value {
 	return q.value(y)
 }
 
-// plainStaircaseGradient is the gradient in x, the codes of from unless that is nil, with those of the learned parameters.
-func (q *Quantizer) plainStaircaseGradient(c *Context, from *Quantizer, relu bool, x, dout *G.Node) *G.Node {
+// plainStaircaseGradient is the gradient in x, the codes of from unless that is nil, with those of the learned parameters,
+// after what brings the state up to date, unless that is nil.
+func (q *Quantizer) plainStaircaseGradient(c *Context, from *Quantizer, relu bool, x, state, dout *G.Node) *G.Node {
 	m, rank := q.method, x.Dims()
 	in, nodes := []graph.Arg{pictures(rank), pictures(rank)}, []*G.Node{x, dout}
 	if from != nil {
 		in, nodes = []graph.Arg{codes(rank), pictures(rank), f32(1)}, append(nodes, c.node(from.Scale))
 	}
 	in, nodes = m.args(c, in, nodes)
+	if state != nil {
+		in, nodes = append(in, f32(1)), append(nodes, state)
+	}
 	return c.B.Apply(graph.Op{
 		Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(m.spec, relu, m.place.N),
 		In: in, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool, Aux: m.gradientBuffers,
@@ -97,7 +102,7 @@ func (q *Quantizer) plainStaircaseGradient(c *Context, from *Quantizer, relu boo
 				Before: func() (err error) {
 					l.DX, l.DY = k.OutPictures(), k.Pictures(1)
 					l.X, l.Stream, l.From = sourceOf(k, from)
-					l.B, l.Q, est, err = q.plain(relu)
+					l.B, l.Q, est, err = q.plain(true, relu)
 					return err
 				},
 				After: func() error { return q.learn(auxParams(k), est, l.LevelSums) },

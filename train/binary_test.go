@@ -23,10 +23,11 @@ func binaryConfig(t *testing.T, name string, overrides ...string) *configs.Confi
 	return cfg
 }
 
-// RPReLU, thresholds and the schedule of EDE go on from a checkpoint with the bits
-// of an uninterrupted run, on any number of threads.
-func TestBinaryNetworksResume(t *testing.T) {
-	for _, name := range []string{"resnet20_reactnet", "resnet20_irnet_w1a1"} {
+// RPReLU, thresholds, the schedule of EDE, random rounding and the basis of LQ-Nets
+// go on from a checkpoint with the bits of an uninterrupted run, on any number of
+// threads.
+func TestMethodsResume(t *testing.T) {
+	for _, name := range []string{"resnet20_reactnet", "resnet20_irnet_w1a1", "resnet20_stochastic_w4a4", "resnet20_lq_nets_w2a2"} {
 		whole, parts := t.TempDir(), t.TempDir()
 		if err := trainOnly(context.Background(), binaryConfig(t, name), Options{Out: whole, Threads: 2, Progress: &quiet{}}); err != nil {
 			t.Fatal(err)

@@ -13886,6 +13886,352 @@ done:
 	VZEROUPPER
 	RET
 
+// func drawnSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·drawnSumsRowAVX512(SB), NOSPLIT, $448-112
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         parts+16(FP), SI
+	MOVL         $0x00000010, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, (SP)
+	MOVL         key+108(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 64(SP)
+	MOVL         $0x85ebca6b, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 128(SP)
+	MOVL         $0xc2b2ae35, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 192(SP)
+	MOVL         $0x3f800000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 256(SP)
+	MOVL         $0x4b800000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 320(SP)
+	MOVL         start+104(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z1
+	MOVQ         $0x0706050403020100, DI
+	VMOVQ        DI, X0
+	MOVQ         $0x0f0e0d0c0b0a0908, DI
+	VPINSRQ      $0x01, DI, X0, X0
+	VPMOVZXBD    X0, Z0
+	VPADDD       Z1, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	VBROADCASTSS scale+80(FP), Z31
+	VBROADCASTSS qn+84(FP), Z30
+	VBROADCASTSS qp+88(FP), Z29
+	VBROADCASTSS delta+96(FP), Z28
+	VBROADCASTSS slope+100(FP), Z27
+	VPTERNLOGD   $0xff, Z26, Z26, Z26
+	VPSLLD       $0x1f, Z26, Z26
+	VBROADCASTSS floor+92(FP), Z25
+	MOVQ         sum+0(FP), DI
+	MOVQ         dot+8(FP), R8
+	MOVQ         shift+56(FP), R9
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Z4
+	VMOVUPS     (DX)(R10*1), Z5
+	VFMADD213PS (BX)(R10*1), Z5, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z25, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VMOVUPS     384(SP), Z7
+	VPADDD      (SP), Z7, Z8
+	VMOVUPS     Z8, 384(SP)
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     128(SP), Z7, Z7
+	VPSRLD      $0x0d, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     192(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPADDD      64(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     128(SP), Z7, Z7
+	VPSRLD      $0x0d, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     192(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPSRLD      $0x08, Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VRNDSCALEPS $0x01, Z5, Z6
+	VSUBPS      Z6, Z5, Z8
+	VMULPS      320(SP), Z8, Z8
+	VCMPPS      $0x11, Z8, Z7, K1
+	VADDPS      256(SP), Z6, K1, Z6
+	VMOVUPS     (AX), Z8
+	VCMPPS      $0x00, Z5, Z4, K1
+	VPANDND     Z8, Z26, Z7
+	VMULPS      Z28, Z7, Z7
+	VSUBPS      Z6, Z4, Z5
+	VFMADD231PS Z5, Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     (AX), Z5
+	VMOVUPS     (SI), Z7
+	VFMADD231PS Z6, Z5, Z7
+	VMOVUPS     Z7, (SI)
+	VADDPS      64(SI), Z5, Z5
+	VMOVUPS     Z5, 64(SI)
+	VMOVUPS     128(SI), Z7
+	VFMADD231PS Z4, Z8, Z7
+	VMOVUPS     Z7, 128(SI)
+	VADDPS      192(SI), Z8, Z5
+	VMOVUPS     Z5, 192(SI)
+	VMULPS      Z27, Z8, Z8
+	VCMPPS      $0x04, Z25, Z4, K2
+	VMOVAPS.Z   Z8, K2, Z8
+	VMOVUPS     (CX), Z4
+	VSUBPS      (R9)(R10*1), Z4, Z4
+	VFMADD213PS (R8)(R10*1), Z8, Z4
+	VADDPS      (DI)(R10*1), Z8, Z8
+	VMOVUPS     Z4, (R8)(R10*1)
+	VMOVUPS     Z8, (DI)(R10*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, R10
+	CMPQ        R10, R12
+	CMOVQEQ     R11, R10
+	DECQ        R13
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func drawnRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, start uint32, key uint32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·drawnRowAVX512(SB), NOSPLIT, $448-80
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVL         $0x00000010, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, (SP)
+	MOVL         key+76(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 64(SP)
+	MOVL         $0x85ebca6b, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 128(SP)
+	MOVL         $0xc2b2ae35, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 192(SP)
+	MOVL         $0x3f800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 256(SP)
+	MOVL         $0x4b800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 320(SP)
+	MOVL         start+72(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z1
+	MOVQ         $0x0706050403020100, SI
+	VMOVQ        SI, X0
+	MOVQ         $0x0f0e0d0c0b0a0908, SI
+	VPINSRQ      $0x01, SI, X0, X0
+	VPMOVZXBD    X0, Z0
+	VPADDD       Z1, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	VBROADCASTSS scale+48(FP), Z31
+	VBROADCASTSS qn+52(FP), Z30
+	VBROADCASTSS qp+56(FP), Z29
+	VBROADCASTSS floor+60(FP), Z28
+	VBROADCASTSS unit+64(FP), Z27
+	VBROADCASTSS offset+68(FP), Z26
+	MOVQ         channels+40(FP), R8
+	SHLQ         $0x02, R8
+	XORQ         SI, SI
+	XORQ         DI, DI
+	MOVQ         n+32(FP), R9
+	SHRQ         $0x04, R9
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Z4
+	VMOVUPS     (DX)(SI*1), Z5
+	VFMADD213PS (BX)(SI*1), Z5, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z28, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VMOVUPS     384(SP), Z7
+	VPADDD      (SP), Z7, Z8
+	VMOVUPS     Z8, 384(SP)
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     128(SP), Z7, Z7
+	VPSRLD      $0x0d, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     192(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPADDD      64(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     128(SP), Z7, Z7
+	VPSRLD      $0x0d, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     192(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPSRLD      $0x08, Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VRNDSCALEPS $0x01, Z5, Z6
+	VSUBPS      Z6, Z5, Z8
+	VMULPS      320(SP), Z8, Z8
+	VCMPPS      $0x11, Z8, Z7, K1
+	VADDPS      256(SP), Z6, K1, Z6
+	VMULPS      Z27, Z6, Z6
+	VADDPS      Z26, Z6, Z6
+	VMOVUPS     Z6, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, SI
+	CMPQ        SI, R8
+	CMOVQEQ     DI, SI
+	DECQ        R9
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func drawnCodesRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, zeroPoint int32, start uint32, key uint32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·drawnCodesRowAVX512(SB), NOSPLIT, $448-76
+	MOVQ         codes+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVL         $0x00000010, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, (SP)
+	MOVL         key+72(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 64(SP)
+	MOVL         $0x85ebca6b, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 128(SP)
+	MOVL         $0xc2b2ae35, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 192(SP)
+	MOVL         $0x3f800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 256(SP)
+	MOVL         $0x4b800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 320(SP)
+	MOVL         start+68(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z1
+	MOVQ         $0x0706050403020100, SI
+	VMOVQ        SI, X0
+	MOVQ         $0x0f0e0d0c0b0a0908, SI
+	VPINSRQ      $0x01, SI, X0, X0
+	VPMOVZXBD    X0, Z0
+	VPADDD       Z1, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	VBROADCASTSS scale+48(FP), Z30
+	VBROADCASTSS qn+52(FP), Z29
+	VBROADCASTSS qp+56(FP), Z28
+	VBROADCASTSS floor+60(FP), Z27
+	MOVL         zeroPoint+64(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z26
+	MOVQ         channels+40(FP), R8
+	SHLQ         $0x02, R8
+	XORQ         SI, SI
+	XORQ         DI, DI
+	MOVQ         n+32(FP), R9
+	SHRQ         $0x04, R9
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Z4
+	VMOVUPS     (DX)(SI*1), Z5
+	VFMADD213PS (BX)(SI*1), Z5, Z4
+	VDIVPS      Z30, Z4, Z4
+	VMAXPS      Z27, Z4, Z4
+	VMAXPS      Z29, Z4, Z5
+	VMINPS      Z28, Z5, Z5
+	VMOVUPS     384(SP), Z7
+	VPADDD      (SP), Z7, Z8
+	VMOVUPS     Z8, 384(SP)
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     128(SP), Z7, Z7
+	VPSRLD      $0x0d, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     192(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPADDD      64(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     128(SP), Z7, Z7
+	VPSRLD      $0x0d, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     192(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPSRLD      $0x08, Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VRNDSCALEPS $0x01, Z5, Z6
+	VSUBPS      Z6, Z5, Z8
+	VMULPS      320(SP), Z8, Z8
+	VCMPPS      $0x11, Z8, Z7, K1
+	VADDPS      256(SP), Z6, K1, Z6
+	VCVTPS2DQ   Z6, Z0
+	VPADDD      Z26, Z0, Z0
+	VPMOVDB     Z0, (AX)
+	ADDQ        $0x10, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, SI
+	CMPQ        SI, R8
+	CMOVQEQ     DI, SI
+	DECQ        R9
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func staircaseGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32)
 // Requires: AVX, AVX512F, CMOV
 TEXT ·staircaseGradRowAVX512(SB), NOSPLIT, $0-100
@@ -14260,6 +14606,57 @@ loop:
 	JNZ          loop
 
 done:
+	VZEROUPPER
+	RET
+
+// func aboveRowAVX512(part *float32, x *float32, thresholds *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·aboveRowAVX512(SB), NOSPLIT, $192-32
+	MOVQ         part+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         thresholds+16(FP), DX
+	VBROADCASTSS (DX), Z0
+	VMOVUPS      Z0, (SP)
+	VBROADCASTSS 4(DX), Z0
+	VMOVUPS      Z0, 64(SP)
+	VBROADCASTSS 8(DX), Z0
+	VMOVUPS      Z0, 128(SP)
+	VPTERNLOGD   $0xff, Z1, Z1, Z1
+	VMOVUPS      (AX), Z2
+	VMOVUPS      64(AX), Z3
+	VMOVUPS      128(AX), Z4
+	VMOVUPS      192(AX), Z5
+	VMOVUPS      256(AX), Z6
+	VMOVUPS      320(AX), Z7
+	VMOVUPS      384(AX), Z8
+	MOVQ         n+24(FP), DX
+	SHRQ         $0x04, DX
+	JZ           done
+
+loop:
+	VMOVUPS (CX), Z0
+	VADDPS  Z0, Z2, Z2
+	VCMPPS  $0x1e, (SP), Z0, K1
+	VADDPS  Z0, Z3, K1, Z3
+	VPSUBD  Z1, Z6, K1, Z6
+	VCMPPS  $0x1e, 64(SP), Z0, K1
+	VADDPS  Z0, Z4, K1, Z4
+	VPSUBD  Z1, Z7, K1, Z7
+	VCMPPS  $0x1e, 128(SP), Z0, K1
+	VADDPS  Z0, Z5, K1, Z5
+	VPSUBD  Z1, Z8, K1, Z8
+	ADDQ    $0x40, CX
+	DECQ    DX
+	JNZ     loop
+
+done:
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	VMOVUPS Z4, 128(AX)
+	VMOVUPS Z5, 192(AX)
+	VMOVUPS Z6, 256(AX)
+	VMOVUPS Z7, 320(AX)
+	VMOVUPS Z8, 384(AX)
 	VZEROUPPER
 	RET
 
@@ -20066,6 +20463,498 @@ done:
 	VZEROUPPER
 	RET
 
+// func drawnSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·drawnSumsRowAVX2(SB), NOSPLIT, $256-112
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	MOVQ         parts+16(FP), SI
+	MOVL         $0x00000008, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, (SP)
+	MOVL         key+108(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 32(SP)
+	MOVL         $0x85ebca6b, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 64(SP)
+	MOVL         $0xc2b2ae35, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 96(SP)
+	MOVL         $0x3f800000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 128(SP)
+	MOVL         $0x4b800000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 160(SP)
+	MOVL         start+104(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Y1
+	MOVQ         $0x0706050403020100, DI
+	VMOVQ        DI, X0
+	VPMOVZXBD    X0, Y0
+	VPADDD       Y1, Y0, Y0
+	VMOVUPS      Y0, 192(SP)
+	VBROADCASTSS scale+80(FP), Y15
+	VBROADCASTSS qn+84(FP), Y14
+	VBROADCASTSS qp+88(FP), Y13
+	VBROADCASTSS delta+96(FP), Y12
+	VBROADCASTSS slope+100(FP), Y11
+	VPCMPEQD     Y10, Y10, Y10
+	VPSLLD       $0x1f, Y10, Y10
+	VBROADCASTSS floor+92(FP), Y0
+	VMOVUPS      Y0, 224(SP)
+	MOVQ         sum+0(FP), DI
+	MOVQ         dot+8(FP), R8
+	MOVQ         shift+56(FP), R9
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Y4
+	VMOVUPS     (DX)(R10*1), Y5
+	VFMADD213PS (BX)(R10*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      224(SP), Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VMOVUPS     192(SP), Y7
+	VPADDD      (SP), Y7, Y8
+	VMOVUPS     Y8, 192(SP)
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     64(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPADDD      32(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     64(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPSRLD      $0x08, Y7, Y7
+	VCVTDQ2PS   Y7, Y7
+	VROUNDPS    $0x01, Y5, Y6
+	VSUBPS      Y6, Y5, Y8
+	VMULPS      160(SP), Y8, Y8
+	VCMPPS      $0x11, Y8, Y7, Y7
+	VANDPS      128(SP), Y7, Y7
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     (AX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y10, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VMOVUPS     (AX), Y5
+	VMOVUPS     (SI), Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMOVUPS     Y7, (SI)
+	VADDPS      64(SI), Y5, Y5
+	VMOVUPS     Y5, 64(SI)
+	VMOVUPS     128(SI), Y7
+	VFMADD231PS Y4, Y8, Y7
+	VMOVUPS     Y7, 128(SI)
+	VADDPS      192(SI), Y8, Y5
+	VMOVUPS     Y5, 192(SI)
+	VMULPS      Y11, Y8, Y8
+	VCMPPS      $0x04, 224(SP), Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     (CX), Y4
+	VSUBPS      (R9)(R10*1), Y4, Y4
+	VFMADD213PS (R8)(R10*1), Y8, Y4
+	VADDPS      (DI)(R10*1), Y8, Y8
+	VMOVUPS     Y4, (R8)(R10*1)
+	VMOVUPS     Y8, (DI)(R10*1)
+	VMOVUPS     32(CX), Y4
+	VMOVUPS     32(DX)(R10*1), Y5
+	VFMADD213PS 32(BX)(R10*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      224(SP), Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VMOVUPS     192(SP), Y7
+	VPADDD      (SP), Y7, Y8
+	VMOVUPS     Y8, 192(SP)
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     64(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPADDD      32(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     64(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPSRLD      $0x08, Y7, Y7
+	VCVTDQ2PS   Y7, Y7
+	VROUNDPS    $0x01, Y5, Y6
+	VSUBPS      Y6, Y5, Y8
+	VMULPS      160(SP), Y8, Y8
+	VCMPPS      $0x11, Y8, Y7, Y7
+	VANDPS      128(SP), Y7, Y7
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     32(AX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y10, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VMOVUPS     32(AX), Y5
+	VMOVUPS     32(SI), Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMOVUPS     Y7, 32(SI)
+	VADDPS      96(SI), Y5, Y5
+	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     160(SI), Y7
+	VFMADD231PS Y4, Y8, Y7
+	VMOVUPS     Y7, 160(SI)
+	VADDPS      224(SI), Y8, Y5
+	VMOVUPS     Y5, 224(SI)
+	VMULPS      Y11, Y8, Y8
+	VCMPPS      $0x04, 224(SP), Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     32(CX), Y4
+	VSUBPS      32(R9)(R10*1), Y4, Y4
+	VFMADD213PS 32(R8)(R10*1), Y8, Y4
+	VADDPS      32(DI)(R10*1), Y8, Y8
+	VMOVUPS     Y4, 32(R8)(R10*1)
+	VMOVUPS     Y8, 32(DI)(R10*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, R10
+	CMPQ        R10, R12
+	CMOVQEQ     R11, R10
+	DECQ        R13
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func drawnRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, start uint32, key uint32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·drawnRowAVX2(SB), NOSPLIT, $224-80
+	MOVQ         y+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVL         $0x00000008, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, (SP)
+	MOVL         key+76(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 32(SP)
+	MOVL         $0x85ebca6b, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 64(SP)
+	MOVL         $0xc2b2ae35, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 96(SP)
+	MOVL         $0x3f800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 128(SP)
+	MOVL         $0x4b800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 160(SP)
+	MOVL         start+72(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y1
+	MOVQ         $0x0706050403020100, SI
+	VMOVQ        SI, X0
+	VPMOVZXBD    X0, Y0
+	VPADDD       Y1, Y0, Y0
+	VMOVUPS      Y0, 192(SP)
+	VBROADCASTSS scale+48(FP), Y15
+	VBROADCASTSS qn+52(FP), Y14
+	VBROADCASTSS qp+56(FP), Y13
+	VBROADCASTSS floor+60(FP), Y12
+	VBROADCASTSS unit+64(FP), Y11
+	VBROADCASTSS offset+68(FP), Y10
+	MOVQ         channels+40(FP), R8
+	SHLQ         $0x02, R8
+	XORQ         SI, SI
+	XORQ         DI, DI
+	MOVQ         n+32(FP), R9
+	SHRQ         $0x04, R9
+	JZ           done
+
+loop:
+	VMOVUPS     (CX), Y4
+	VMOVUPS     (DX)(SI*1), Y5
+	VFMADD213PS (BX)(SI*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y12, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VMOVUPS     192(SP), Y7
+	VPADDD      (SP), Y7, Y8
+	VMOVUPS     Y8, 192(SP)
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     64(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPADDD      32(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     64(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPSRLD      $0x08, Y7, Y7
+	VCVTDQ2PS   Y7, Y7
+	VROUNDPS    $0x01, Y5, Y6
+	VSUBPS      Y6, Y5, Y8
+	VMULPS      160(SP), Y8, Y8
+	VCMPPS      $0x11, Y8, Y7, Y7
+	VANDPS      128(SP), Y7, Y7
+	VADDPS      Y7, Y6, Y6
+	VMULPS      Y11, Y6, Y6
+	VADDPS      Y10, Y6, Y6
+	VMOVUPS     Y6, (AX)
+	VMOVUPS     32(CX), Y4
+	VMOVUPS     32(DX)(SI*1), Y5
+	VFMADD213PS 32(BX)(SI*1), Y5, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      Y12, Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VMOVUPS     192(SP), Y7
+	VPADDD      (SP), Y7, Y8
+	VMOVUPS     Y8, 192(SP)
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     64(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPADDD      32(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     64(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPSRLD      $0x08, Y7, Y7
+	VCVTDQ2PS   Y7, Y7
+	VROUNDPS    $0x01, Y5, Y6
+	VSUBPS      Y6, Y5, Y8
+	VMULPS      160(SP), Y8, Y8
+	VCMPPS      $0x11, Y8, Y7, Y7
+	VANDPS      128(SP), Y7, Y7
+	VADDPS      Y7, Y6, Y6
+	VMULPS      Y11, Y6, Y6
+	VADDPS      Y10, Y6, Y6
+	VMOVUPS     Y6, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, SI
+	CMPQ        SI, R8
+	CMOVQEQ     DI, SI
+	DECQ        R9
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func drawnCodesRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, zeroPoint int32, start uint32, key uint32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·drawnCodesRowAVX2(SB), NOSPLIT, $224-76
+	MOVQ         codes+0(FP), AX
+	MOVQ         z+8(FP), CX
+	MOVQ         a+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVL         $0x00000008, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, (SP)
+	MOVL         key+72(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 32(SP)
+	MOVL         $0x85ebca6b, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 64(SP)
+	MOVL         $0xc2b2ae35, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 96(SP)
+	MOVL         $0x3f800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 128(SP)
+	MOVL         $0x4b800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 160(SP)
+	MOVL         start+68(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y1
+	MOVQ         $0x0706050403020100, SI
+	VMOVQ        SI, X0
+	VPMOVZXBD    X0, Y0
+	VPADDD       Y1, Y0, Y0
+	VMOVUPS      Y0, 192(SP)
+	VPCMPEQD     Y15, Y15, Y15
+	VPSRLD       $0x18, Y15, Y15
+	VBROADCASTSS scale+48(FP), Y14
+	VBROADCASTSS qn+52(FP), Y13
+	VBROADCASTSS qp+56(FP), Y12
+	VBROADCASTSS floor+60(FP), Y11
+	MOVL         zeroPoint+64(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y10
+	MOVQ         channels+40(FP), R8
+	SHLQ         $0x02, R8
+	XORQ         SI, SI
+	XORQ         DI, DI
+	MOVQ         n+32(FP), R9
+	SHRQ         $0x04, R9
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Y4
+	VMOVUPS      (DX)(SI*1), Y5
+	VFMADD213PS  (BX)(SI*1), Y5, Y4
+	VDIVPS       Y14, Y4, Y4
+	VMAXPS       Y11, Y4, Y4
+	VMAXPS       Y13, Y4, Y5
+	VMINPS       Y12, Y5, Y5
+	VMOVUPS      192(SP), Y7
+	VPADDD       (SP), Y7, Y8
+	VMOVUPS      Y8, 192(SP)
+	VPSRLD       $0x10, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPMULLD      64(SP), Y7, Y7
+	VPSRLD       $0x0d, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPMULLD      96(SP), Y7, Y7
+	VPSRLD       $0x10, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPADDD       32(SP), Y7, Y7
+	VPSRLD       $0x10, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPMULLD      64(SP), Y7, Y7
+	VPSRLD       $0x0d, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPMULLD      96(SP), Y7, Y7
+	VPSRLD       $0x10, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPSRLD       $0x08, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x01, Y5, Y6
+	VSUBPS       Y6, Y5, Y8
+	VMULPS       160(SP), Y8, Y8
+	VCMPPS       $0x11, Y8, Y7, Y7
+	VANDPS       128(SP), Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCVTPS2DQ    Y6, Y0
+	VPADDD       Y10, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (AX)
+	VMOVUPS      32(CX), Y4
+	VMOVUPS      32(DX)(SI*1), Y5
+	VFMADD213PS  32(BX)(SI*1), Y5, Y4
+	VDIVPS       Y14, Y4, Y4
+	VMAXPS       Y11, Y4, Y4
+	VMAXPS       Y13, Y4, Y5
+	VMINPS       Y12, Y5, Y5
+	VMOVUPS      192(SP), Y7
+	VPADDD       (SP), Y7, Y8
+	VMOVUPS      Y8, 192(SP)
+	VPSRLD       $0x10, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPMULLD      64(SP), Y7, Y7
+	VPSRLD       $0x0d, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPMULLD      96(SP), Y7, Y7
+	VPSRLD       $0x10, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPADDD       32(SP), Y7, Y7
+	VPSRLD       $0x10, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPMULLD      64(SP), Y7, Y7
+	VPSRLD       $0x0d, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPMULLD      96(SP), Y7, Y7
+	VPSRLD       $0x10, Y7, Y8
+	VPXOR        Y8, Y7, Y7
+	VPSRLD       $0x08, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VROUNDPS     $0x01, Y5, Y6
+	VSUBPS       Y6, Y5, Y8
+	VMULPS       160(SP), Y8, Y8
+	VCMPPS       $0x11, Y8, Y7, Y7
+	VANDPS       128(SP), Y7, Y7
+	VADDPS       Y7, Y6, Y6
+	VCVTPS2DQ    Y6, Y0
+	VPADDD       Y10, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, 8(AX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, SI
+	CMPQ         SI, R8
+	CMOVQEQ      DI, SI
+	DECQ         R9
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func staircaseGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·staircaseGradRowAVX2(SB), NOSPLIT, $0-100
@@ -20638,6 +21527,87 @@ loop:
 	JNZ          loop
 
 done:
+	VZEROUPPER
+	RET
+
+// func aboveRowAVX2(part *float32, x *float32, thresholds *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·aboveRowAVX2(SB), NOSPLIT, $96-32
+	MOVQ         part+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         thresholds+16(FP), DX
+	VBROADCASTSS (DX), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS 4(DX), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSS 8(DX), Y0
+	VMOVUPS      Y0, 64(SP)
+	VMOVUPS      (AX), Y2
+	VMOVUPS      32(AX), Y3
+	VMOVUPS      64(AX), Y4
+	VMOVUPS      96(AX), Y5
+	VMOVUPS      128(AX), Y6
+	VMOVUPS      160(AX), Y7
+	VMOVUPS      192(AX), Y8
+	VMOVUPS      224(AX), Y9
+	VMOVUPS      256(AX), Y10
+	VMOVUPS      288(AX), Y11
+	VMOVUPS      320(AX), Y12
+	VMOVUPS      352(AX), Y13
+	VMOVUPS      384(AX), Y14
+	VMOVUPS      416(AX), Y15
+	MOVQ         n+24(FP), DX
+	SHRQ         $0x04, DX
+	JZ           done
+
+loop:
+	VMOVUPS (CX), Y0
+	VADDPS  Y0, Y2, Y2
+	VCMPPS  $0x1e, (SP), Y0, Y1
+	VPSUBD  Y1, Y10, Y10
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y4, Y4
+	VCMPPS  $0x1e, 32(SP), Y0, Y1
+	VPSUBD  Y1, Y12, Y12
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y6, Y6
+	VCMPPS  $0x1e, 64(SP), Y0, Y1
+	VPSUBD  Y1, Y14, Y14
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y8, Y8
+	VMOVUPS 32(CX), Y0
+	VADDPS  Y0, Y3, Y3
+	VCMPPS  $0x1e, (SP), Y0, Y1
+	VPSUBD  Y1, Y11, Y11
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y5, Y5
+	VCMPPS  $0x1e, 32(SP), Y0, Y1
+	VPSUBD  Y1, Y13, Y13
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y7, Y7
+	VCMPPS  $0x1e, 64(SP), Y0, Y1
+	VPSUBD  Y1, Y15, Y15
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y9, Y9
+	ADDQ    $0x40, CX
+	DECQ    DX
+	JNZ     loop
+
+done:
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	VMOVUPS Y4, 64(AX)
+	VMOVUPS Y5, 96(AX)
+	VMOVUPS Y6, 128(AX)
+	VMOVUPS Y7, 160(AX)
+	VMOVUPS Y8, 192(AX)
+	VMOVUPS Y9, 224(AX)
+	VMOVUPS Y10, 256(AX)
+	VMOVUPS Y11, 288(AX)
+	VMOVUPS Y12, 320(AX)
+	VMOVUPS Y13, 352(AX)
+	VMOVUPS Y14, 384(AX)
+	VMOVUPS Y15, 416(AX)
 	VZEROUPPER
 	RET
 

@@ -91,5 +91,9 @@ func staircaseGradRow(dz, dy, z, a, b, p, q, r []float32, step *Staircase) {
 func staircaseRow(y, z, a, b []float32, q *Staircase) { staircaseRowGeneric(y, z, a, b, q) }
 
 func ladderCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
-	ladderCodesRowGeneric(codes, z, a, b, q)
+	levelCodesRowGeneric(codes, z, a, b, q)
+}
+
+func drawnCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
+	levelCodesRowGeneric(codes, z, a, b, q)
 }

@@ -493,6 +493,41 @@ func ladderRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, chan
 //go:noescape
 func ladderCodesRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, floor float32, zeroPoint int32, ladder *float32)
 
+// drawnSumsRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
+
+// drawnRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, start uint32, key uint32)
+
+// drawnCodesRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  codes[i] = q + zeroPoint
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnCodesRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, zeroPoint int32, start uint32, key uint32)
+
 // staircaseGradRowAVX512 computes
 //
 //	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
@@ -527,6 +562,15 @@ func bellSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, 
 //
 //go:noescape
 func bellGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
+
+// aboveRowAVX512 computes
+//
+//	for i < n: part[0][i%16] += x[i]; for j < 3 where x[i] > thresholds[j]: part[1+j][i%16] += x[i]; part[4+j][i%16]++
+//
+// The last three parts are integers. n is a multiple of 16.
+//
+//go:noescape
+func aboveRowAVX512(part *float32, x *float32, thresholds *float32, n int)
 
 // requantizeShiftRowAVX512 computes
 //
@@ -975,6 +1019,41 @@ func ladderRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channe
 //go:noescape
 func ladderCodesRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, floor float32, zeroPoint int32, ladder *float32)
 
+// drawnSumsRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
+
+// drawnRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, start uint32, key uint32)
+
+// drawnCodesRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  codes[i] = q + zeroPoint
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func drawnCodesRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, zeroPoint int32, start uint32, key uint32)
+
 // staircaseGradRowAVX2 computes
 //
 //	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
@@ -1009,6 +1088,15 @@ func bellSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z 
 //
 //go:noescape
 func bellGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
+
+// aboveRowAVX2 computes
+//
+//	for i < n: part[0][i%16] += x[i]; for j < 3 where x[i] > thresholds[j]: part[1+j][i%16] += x[i]; part[4+j][i%16]++
+//
+// The last three parts are integers. n is a multiple of 16.
+//
+//go:noescape
+func aboveRowAVX2(part *float32, x *float32, thresholds *float32, n int)
 
 // requantizeShiftRowAVX2 computes
 //

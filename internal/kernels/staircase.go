@@ -10,13 +10,16 @@ import "math"
 //
 // (Lee et al. 2021, arXiv 2104.00903, section 3; with Delta 0 the clipped straight-through estimator.) Floor
 // is a ReLU ahead of the quantizer, or -Inf. An offset of x is the caller's. With a Ladder, q is its level, whatever Qn and
-// Qp are, and Delta is 0. With a Bell, h follows from that; with a ladder beside it DyQ has no meaning.
+// Qp are, and Delta is 0. With a Bell, h follows from that; with a ladder beside it DyQ has no meaning. If Random, q is
+// clip(v, Qn, Qp) rounded by [Staircase.Picture]'s numbers, without ladder and bell, and Delta is 0.
 type Staircase struct {
 	Step
 	Floor, Delta, Slope float32
 	Unit, Offset        float32
 	Ladder              *Ladder
 	Bell                *Bell
+	Random              bool
+	Seed                uint64
 }
 
 // MaxLevels is how many levels a ladder has at most.
@@ -49,8 +52,8 @@ func (l *Ladder) level(v float32) float32 {
 	return l.Levels[i]
 }
 
-// of returns v and its level.
-func (q *Staircase) of(x float32) (v, c, level float32) {
+// of returns v and its level, of element i.
+func (q *Staircase) of(x float32, i int) (v, c, level float32) {
 	if v = x / q.Scale; !(v > q.Floor) {
 		v = q.Floor
 	}
@@ -61,15 +64,18 @@ func (q *Staircase) of(x float32) (v, c, level float32) {
 	if c > q.Qp {
 		c = q.Qp
 	}
-	if q.Ladder != nil {
+	switch {
+	case q.Ladder != nil:
 		return v, c, q.Ladder.level(v)
+	case q.Random:
+		return v, c, newDraws(q.Seed).round(c, i)
 	}
 	return v, c, roundEven(c)
 }
 
-// at returns v, the level, what of dy passes, and what stands beside dy in DyBell.
-func (q *Staircase) at(x, dy float32) (v, level, h, term float32) {
-	v, c, level := q.of(x)
+// at returns, of element i, v, the level, what of dy passes, and what stands beside dy in DyBell.
+func (q *Staircase) at(x, dy float32, i int) (v, level, h, term float32) {
+	v, c, level := q.of(x, i)
 	switch {
 	case q.Bell != nil:
 		height, t := q.Bell.at(v)
@@ -84,8 +90,12 @@ func (q *Staircase) at(x, dy float32) (v, level, h, term float32) {
 
 // StaircaseCodesRow writes the codes of z*a[c] + b[c].
 func StaircaseCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
-	if q.Ladder != nil {
+	switch {
+	case q.Ladder != nil:
 		ladderCodesRow(codes[:len(z)], z, a, b[:len(a)], q)
+		return
+	case q.Random:
+		drawnCodesRow(codes[:len(z)], z, a, b[:len(a)], q)
 		return
 	}
 	step := q.Step
@@ -124,8 +134,8 @@ func (l *StaircaseSums) Begin(*Pool) {
 // Picture implements Loop.
 func (l *StaircaseSums) Picture(s *Scratch, _, n int) {
 	c := len(l.A)
-	part := l.part[n*(2*c+5*lanes):][:2*c+5*lanes]
-	staircaseSumsRow(part[:c], part[c:2*c], (*[5 * lanes]float32)(part[2*c:]), l.DY.At(s, n), l.Z.At(s, n), l.A, l.B[:c], l.Shift[:c], &l.Q)
+	part, q := l.part[n*(2*c+5*lanes):][:2*c+5*lanes], l.Q.Picture(n)
+	staircaseSumsRow(part[:c], part[c:2*c], (*[5 * lanes]float32)(part[2*c:]), l.DY.At(s, n), l.Z.At(s, n), l.A, l.B[:c], l.Shift[:c], &q)
 }
 
 // End implements Loop.
@@ -157,17 +167,17 @@ func staircaseRowGeneric(y, z, a, b []float32, q *Staircase) {
 	c := len(a)
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
-			_, _, level := q.of(fma32(z[i+j], f, b[j]))
+			_, _, level := q.of(fma32(z[i+j], f, b[j]), i+j)
 			y[i+j] = float32(level*q.Unit) + q.Offset
 		}
 	}
 }
 
-func ladderCodesRowGeneric(codes []uint8, z, a, b []float32, q *Staircase) {
+func levelCodesRowGeneric(codes []uint8, z, a, b []float32, q *Staircase) {
 	c := len(a)
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
-			_, _, level := q.of(fma32(z[i+j], f, b[j]))
+			_, _, level := q.of(fma32(z[i+j], f, b[j]), i+j)
 			codes[i+j] = uint8(int(level) + int(q.ZeroPoint))
 		}
 	}
@@ -178,7 +188,7 @@ func staircaseSumsRowGeneric(sum, dot []float32, parts *[5 * lanes]float32, dy, 
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
 			g, l := dy[i+j], (i+j)%lanes
-			v, level, h, term := q.at(fma32(z[i+j], f, b[j]), g)
+			v, level, h, term := q.at(fma32(z[i+j], f, b[j]), g, i+j)
 			parts[l] = fma32(g, level, parts[l])
 			parts[lanes+l] += g
 			parts[2*lanes+l] = fma32(h, v, parts[2*lanes+l])
@@ -201,7 +211,7 @@ func staircaseGradRowGeneric(dz, dy, z, a, b, p, q, r []float32, step *Staircase
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
 			x := z[i+j]
-			v, _, h, _ := step.at(fma32(x, f, b[j]), dy[i+j])
+			v, _, h, _ := step.at(fma32(x, f, b[j]), dy[i+j], i+j)
 			if v == step.Floor {
 				h = 0
 			}

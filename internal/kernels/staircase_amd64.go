@@ -11,6 +11,8 @@ func staircaseSumsRow(sum, dot []float32, parts *[5 * lanes]float32, dy, z, a, b
 		bellSumsRowAVX512(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Slope, &q.Bell.K)
 	case q.Bell != nil:
 		bellSumsRowAVX2(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Slope, &q.Bell.K)
+	case q.Random:
+		drawnSumsRow(sum[:c], dot[:c], parts, dy[:n], z, a, b, shift, q)
 	case level == avx512 && q.Ladder != nil:
 		ladderSumsRowAVX512(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope, &q.Ladder.Levels[0])
 	case level == avx512:
@@ -43,6 +45,8 @@ func staircaseRow(y, z, a, b []float32, q *Staircase) {
 	switch {
 	case !blocked(n, c):
 		staircaseRowGeneric(y, z, a, b, q)
+	case q.Random:
+		drawnRow(y[:n], z, a, b, q)
 	case level == avx512 && q.Ladder != nil:
 		ladderRowAVX512(&y[:n][0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Unit, q.Offset, &q.Ladder.Levels[0])
 	case level == avx512:
@@ -58,7 +62,7 @@ func ladderCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
 	n, c := len(z), len(a)
 	switch {
 	case !blocked(n, c):
-		ladderCodesRowGeneric(codes, z, a, b, q)
+		levelCodesRowGeneric(codes, z, a, b, q)
 	case level == avx512:
 		ladderCodesRowAVX512(&codes[:n][0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Floor, int32(q.ZeroPoint), &q.Ladder.Levels[0])
 	default:

@@ -13,7 +13,7 @@ func TestStaircasePaths(t *testing.T) {
 		rng := rand.New(rand.NewPCG(41, 42))
 		for _, c := range []int{1, 3, 16, 32, 48} {
 			for _, pixels := range []int{0, 1, 2, 7, 33} {
-				for round := range 4 {
+				for round := range 6 {
 					ar := &arena{rng: rng, off: rng.IntN(8)}
 					n := c * pixels
 					draw := ar.special
@@ -21,15 +21,18 @@ func TestStaircasePaths(t *testing.T) {
 						draw = func(n int) []float32 { return normal(rng, n) }
 					}
 					z, dy, a, b, shift, p, q, r := draw(n), draw(n), draw(c), draw(c), draw(c), draw(c), draw(c), draw(c)
-					st := Staircase{Step: step, Floor: []float32{-infp, 0.3, -1, 2}[rng.IntN(4)], Delta: 0.4 * float32(round/2), Slope: 1.3}
+					st := Staircase{Step: step, Floor: []float32{-infp, 0.3, -1, 2}[rng.IntN(4)], Delta: 0.4 * float32(round%4/2), Slope: 1.3}
 					st.Unit, st.Offset = 0.7, -0.1
 					if round == 1 {
 						st.Bell = NewBell(3, 1.2, []float32{0, 0.6}[pixels%2], 0.3, -0.8, c%2 == 0, pixels == 7)
 					} else if round == 0 && pixels > 2 {
 						st.Bell = NewBell(3, 1.2, []float32{0, 0.6}[c%2], 0.3, -0.8, pixels == 7, c == 48)
 					}
-					if round >= 2 {
+					switch round / 2 {
+					case 1:
 						st.Ladder, st.Delta = randomLadder(rng), 0
+					case 2:
+						st.Random, st.Seed = true, rng.Uint64()
 					}
 					what := fmt.Sprintf("%d pixels of %d, round %d", pixels, c, round)
 					differ(t, ar, "staircaseGradRow, "+what, portable, n, c, func(y, _, _ []float32, _ []uint8, _ []int16) {

@@ -19,11 +19,12 @@ func (l *StaircaseForward) Begin(*Pool) { l.set(l.B) }
 func (l *StaircaseForward) Picture(s *Scratch, _, n int) {
 	x := realsOf(s, l.X, l.Stream, &l.From, n)
 	a, b := l.factors(len(x))
+	q := l.Q.Picture(n)
 	if l.Y.Data != nil {
-		StaircaseRow(l.Y.At(s, n), x, a, b, &l.Q)
+		StaircaseRow(l.Y.At(s, n), x, a, b, &q)
 		return
 	}
-	StaircaseCodesRow(l.Codes.At(s, n), x, a, b, &l.Q)
+	StaircaseCodesRow(l.Codes.At(s, n), x, a, b, &q)
 }
 
 // End implements Loop.
@@ -59,10 +60,10 @@ func (l *StaircaseGrad) Begin(*Pool) {
 func (l *StaircaseGrad) Picture(s *Scratch, _, n int) {
 	x, dy := realsOf(s, l.X, l.Stream, &l.From, n), l.DY.At(s, n)
 	a, b := l.factors(len(x))
-	c := len(a)
+	c, q := len(a), l.Q.Picture(n)
 	var sum, dot [lanes]float32 // of channels that do not exist
-	staircaseSumsRow(sum[:c], dot[:c], (*[5 * lanes]float32)(l.part[n*5*lanes:]), dy, x, a, b, l.zeros[:c], &l.Q)
-	StaircaseGradRow(l.DX.At(s, n), dy, x, a, b, l.slope[:c], l.zeros[:c], l.zeros[:c], &l.Q)
+	staircaseSumsRow(sum[:c], dot[:c], (*[5 * lanes]float32)(l.part[n*5*lanes:]), dy, x, a, b, l.zeros[:c], &q)
+	StaircaseGradRow(l.DX.At(s, n), dy, x, a, b, l.slope[:c], l.zeros[:c], l.zeros[:c], &q)
 }
 
 // End implements Loop.

@@ -30,6 +30,7 @@ func main() {
 		s.sgd()
 		s.staircase()
 		s.bells()
+		s.bins()
 		s.shifts()
 		s.mapBytes()
 		s.peak()

@@ -112,6 +112,9 @@ func (s isa) staircase() {
 	s.staircaseValues("staircaseRow", evenDoc, "", even)
 	s.staircaseValues("ladderRow", ladderDoc, ", ladder *float32", ladder)
 	s.ladderCodes()
+	s.staircaseSums("drawnSumsRow", drawnDoc, drawnParams, s.drawn)
+	s.staircaseValues("drawnRow", drawnDoc, drawnParams, s.drawn)
+	s.drawnCodes()
 	s.staircaseGrad()
 }
 

@@ -1,0 +1,33 @@
+//go:build !noasm
+
+package kernels
+
+func drawnSumsRow(sum, dot []float32, parts *[5 * lanes]float32, dy, z, a, b, shift []float32, q *Staircase) {
+	n, c, d := len(z), len(a), newDraws(q.Seed)
+	if level == avx512 {
+		drawnSumsRowAVX512(&sum[0], &dot[0], &parts[0], &dy[0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope, d.start, d.key)
+	} else {
+		drawnSumsRowAVX2(&sum[0], &dot[0], &parts[0], &dy[0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope, d.start, d.key)
+	}
+}
+
+func drawnRow(y, z, a, b []float32, q *Staircase) {
+	n, c, d := len(z), len(a), newDraws(q.Seed)
+	if level == avx512 {
+		drawnRowAVX512(&y[0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Unit, q.Offset, d.start, d.key)
+	} else {
+		drawnRowAVX2(&y[0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Unit, q.Offset, d.start, d.key)
+	}
+}
+
+func drawnCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
+	n, c, d := len(z), len(a), newDraws(q.Seed)
+	switch {
+	case !blocked(n, c):
+		levelCodesRowGeneric(codes, z, a, b, q)
+	case level == avx512:
+		drawnCodesRowAVX512(&codes[:n][0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, int32(q.ZeroPoint), d.start, d.key)
+	default:
+		drawnCodesRowAVX2(&codes[:n][0], &z[0], &a[0], &b[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, int32(q.ZeroPoint), d.start, d.key)
+	}
+}

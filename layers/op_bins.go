@@ -1,0 +1,62 @@
+package layers
+
+import (
+	G "gorgonia.org/gorgonia"
+
+	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// binned tells that updates of the method need no more than sums over bins.
+func (m *method) binned() bool {
+	est, err := m.spec.NewEstimator(m.place, 0)
+	b, ok := est.(estimators.Binned)
+	if err != nil || !ok {
+		return false
+	}
+	_, ok, err = b.Bins(m.buffers())
+	return err == nil && ok
+}
+
+// binnedState is methodState for a method that needs no more than sums over bins: a walk over the pictures that others can
+// share.
+func (q *Quantizer) binnedState(c *Context, x *G.Node) *G.Node {
+	m, rank := q.method, x.Dims()
+	return c.B.Apply(graph.Op{
+		Name: "update " + string(q.Estimator), Layer: q.Name, In: []graph.Arg{pictures(rank)}, Out: f32(1), Shape: fixedShape(1), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			l := &kernels.Bins{N: x.Shape()[0]}
+			var est estimators.Binned // nil where there is no update
+			return graph.Loop{
+				Body: l,
+				Before: func() (err error) {
+					k.OutF32()[0] = m.updates.Data[0]
+					est, l.X, l.Thresholds = nil, k.Pictures(0), nil
+					if err := q.uncalibrated(k); err != nil {
+						return err
+					}
+					if !q.Calibrated() {
+						return q.calibrateActivation(k.F32(0), false)
+					}
+					if m.clock.steady {
+						return nil
+					}
+					now, err := m.estimator(true, 0)
+					if err == nil {
+						est = now.(estimators.Binned)
+						l.Thresholds, _, err = est.Bins(m.buffers())
+					}
+					return err
+				},
+				After: func() error {
+					if est == nil {
+						return nil
+					}
+					m.updates.Data[0]++
+					return est.UpdateBins(m.buffers(), l.Counts, l.Sums)
+				},
+			}
+		},
+	}, x)
+}
