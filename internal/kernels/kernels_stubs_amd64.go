@@ -451,6 +451,40 @@ func sgdNesterovRowAVX512(w *float32, v *float32, grad *float32, n int, lr float
 //go:noescape
 func staircaseSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
 
+// staircaseSums16RowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod 16; n is a multiple of 16.
+//
+//go:noescape
+func staircaseSums16RowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+
+// staircasePassRowAVX512 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = round(min(max(v, qn), qp))
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func staircasePassRowAVX512(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+
+// staircaseRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func staircaseRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+
 // ladderSumsRowAVX512 computes
 //
 //	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
@@ -463,15 +497,29 @@ func staircaseSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *floa
 //go:noescape
 func ladderSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
 
-// staircaseRowAVX512 computes
+// ladderSums16RowAVX512 computes
 //
-//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
-//	  y[i] = q*unit + offset, rounded twice
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
 //
-// c = i mod channels; n and channels are multiples of 16.
+// c = i mod 16; n is a multiple of 16.
 //
 //go:noescape
-func staircaseRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+func ladderSums16RowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
+
+// ladderPassRowAVX512 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = levels[number of thresholds below v]
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func ladderPassRowAVX512(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
 
 // ladderRowAVX512 computes
 //
@@ -516,6 +564,19 @@ func staircaseGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b 
 //
 //go:noescape
 func bellSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
+
+// bellPassRowAVX512 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = round(min(max(v, qn), qp))
+//	  d = many ? v - floor(v) - 1/2 : v; h = qn <= v <= qp ? dy[i]*height(|d|) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  parts[4][i%16] = fma(dy[i], qn <= v <= qp ? p*tanh + q*d*(1 - tanh*tanh) : 0, ...)
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func bellPassRowAVX512(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
 
 // bellGradRowAVX512 computes
 //
@@ -933,6 +994,28 @@ func sgdNesterovRowAVX2(w *float32, v *float32, grad *float32, n int, lr float32
 //go:noescape
 func staircaseSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
 
+// staircasePassRowAVX2 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = round(min(max(v, qn), qp))
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func staircasePassRowAVX2(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+
+// staircaseRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func staircaseRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+
 // ladderSumsRowAVX2 computes
 //
 //	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
@@ -945,15 +1028,17 @@ func staircaseSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float3
 //go:noescape
 func ladderSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
 
-// staircaseRowAVX2 computes
+// ladderPassRowAVX2 computes
 //
-//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
-//	  y[i] = q*unit + offset, rounded twice
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = levels[number of thresholds below v]
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx[i] = v != floor ? h*slope : 0
 //
-// c = i mod channels; n and channels are multiples of 16.
+// n is a multiple of 16.
 //
 //go:noescape
-func staircaseRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+func ladderPassRowAVX2(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
 
 // ladderRowAVX2 computes
 //
@@ -998,6 +1083,19 @@ func staircaseGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *f
 //
 //go:noescape
 func bellSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
+
+// bellPassRowAVX2 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = round(min(max(v, qn), qp))
+//	  d = many ? v - floor(v) - 1/2 : v; h = qn <= v <= qp ? dy[i]*height(|d|) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  parts[4][i%16] = fma(dy[i], qn <= v <= qp ? p*tanh + q*d*(1 - tanh*tanh) : 0, ...)
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func bellPassRowAVX2(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
 
 // bellGradRowAVX2 computes
 //
