@@ -3,7 +3,6 @@ package estimators
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // APoT is additive powers-of-two quantization, Li et al. 2020, https://arxiv.org/abs/1909.13144, sections 2.2 and 2.3:
@@ -96,28 +95,8 @@ func (q APoT) magnitudeBits() int {
 	return q.Bits
 }
 
-// magnitudes are the codes that are not negative, ascending.
-func (q APoT) magnitudes() []int32 {
-	b := min(max(q.magnitudeBits(), 0), 8)
-	n, odd := b/2, b%2
-	last := max(3*n+odd-1, 0) // the largest exponent, whose power is the unit
-	sums := []int32{0}
-	add := func(exponents ...int) {
-		for _, sum := range slices.Clone(sums) {
-			for _, e := range exponents {
-				sums = append(sums, sum+1<<(last-e))
-			}
-		}
-	}
-	for i := range n {
-		add(i, i+n, i+2*n+odd)
-	}
-	if odd == 1 {
-		add(2 * n)
-	}
-	slices.Sort(sums)
-	return sums
-}
+// magnitudes are the codes that are not negative, ascending. They must not be changed.
+func (q APoT) magnitudes() []int32 { return apotCodes[min(max(q.magnitudeBits(), 0), 8)] }
 
 // Params is the clipping threshold.
 func (q APoT) Params() []Learned {
@@ -201,10 +180,14 @@ func (q APoT) codeTable() (levelTable, error) {
 
 // code is the integer level of v, and 0 for NaN.
 func (q APoT) code(v float32, t *levelTable) int32 {
-	if q.Signed && v < 0 {
-		return -int32(t.levels[t.find(-v)])
+	if !q.Signed {
+		return int32(t.levels[t.find(v)])
 	}
-	return int32(t.levels[t.find(v)])
+	// Weights have either sign: a branch on it would go wrong half of the time.
+	const sign = 1 << 31
+	bits := math.Float32bits(v)
+	level := t.levels[t.find(math.Float32frombits(bits&^sign))]
+	return int32(math.Float32frombits(math.Float32bits(level) | bits&sign))
 }
 
 // Forward implements [Estimator].

@@ -100,16 +100,14 @@ func (w DoReFaWeights) statistics(x []float32, p Params) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	stats, err := absMeans(x, w.scales())
-	if err != nil || w.Bits == 1 {
-		return stats, err
+	if w.Bits == 1 {
+		return absMeans(x, w.scales())
 	}
-	clear(stats)
-	for i, v := range x {
-		c := i % len(stats)
-		stats[c] = max(stats[c], math.Abs(math.Tanh(float64(v))))
+	stats, err := absMaxima(x, w.scales())
+	for c, largest := range stats { // the largest x has the largest tanh
+		stats[c] = math.Tanh(largest)
 	}
-	return stats, nil
+	return stats, err
 }
 
 // levels are those of a channel with that statistic.

@@ -77,6 +77,21 @@ func TestDoReFaWeights(t *testing.T) {
 	estimatortest.Run(t, cases...)
 }
 
+// DoReFa takes max|tanh(x)| at the largest |x|: tanh must not fall from a float32 to the next, nor differ by sign.
+func TestTanhRises(t *testing.T) {
+	before := 0.0
+	for start := uint32(0); start < math.Float32bits(30); start += 1 << 13 {
+		for b := start; b < start+64; b++ { // neighbours
+			x := float64(math.Float32frombits(b))
+			v := math.Tanh(x)
+			if v < before || math.Tanh(-x) != -v {
+				t.Fatalf("tanh(%v) = %v, after %v; tanh(-x) = %v", x, v, before, math.Tanh(-x))
+			}
+			before = v
+		}
+	}
+}
+
 func TestDoReFaWeightsAtZero(t *testing.T) {
 	x, y, dx := []float32{0, 0}, floats(2), floats(2)
 	for bits := 1; bits <= 4; bits++ {

@@ -38,10 +38,9 @@ func (e ElementwiseScaling) Grad(g, v, q, lo, hi float32) float32 {
 	if !(lo <= v && v <= hi) {
 		return 0
 	}
-	if g < 0 {
-		return g * (1 - e.Delta*(v-q)/(hi-lo))
-	}
-	return g * (1 + e.Delta*(v-q)/(hi-lo))
+	shift := e.Delta * (v - q) / (hi - lo)
+	// With the sign of g: a branch on it would go wrong half of the time.
+	return g * (1 + math.Float32frombits(math.Float32bits(shift)^math.Float32bits(g)&(1<<31)))
 }
 
 // EWGS is the quantizer of Lee et al. 2021, https://arxiv.org/abs/2104.00903, section 3: a learned interval [l, u] of

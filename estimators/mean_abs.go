@@ -26,6 +26,26 @@ func absMeans(x []float32, scales int) ([]float64, error) {
 	return means, nil
 }
 
+// absMaxima is max|x| of the tensor (1 scale) or of each channel; 0 without elements. It is an error if x is not finite.
+func absMaxima(x []float32, scales int) ([]float64, error) {
+	if err := checkChannels("scale", scales, len(x)); err != nil {
+		return nil, err
+	}
+	maxima := make([]float64, scales)
+	for i := 0; i < len(x); i += scales {
+		for c := range maxima {
+			size := math.Abs(float64(x[i+c]))
+			if size > maxima[c] {
+				maxima[c] = size
+			}
+			if !(size <= math.MaxFloat32) {
+				return nil, fmt.Errorf("x[%d] is %v; expected finite x", i+c, x[i+c])
+			}
+		}
+	}
+	return maxima, nil
+}
+
 // absScale is mean|x| as the scale of binary weights: at least [MinScale], which all-zero data gets.
 func absScale(x []float32, scales int) ([]float32, error) {
 	means, err := absMeans(x, scales)

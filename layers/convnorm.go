@@ -52,6 +52,9 @@ func newConvNorm(name, norm string, cin, cout, k, stride int, weights, input con
 	}
 	var err error
 	c.Weights, c.Input, err = newOperands(c.Weight, name, weights, input, signed)
+	if c.Input.offsetFor(c.Weights) {
+		c.Input.atOffset = true
+	}
 	return c, err
 }
 
@@ -129,7 +132,7 @@ func (c *ConvNorm) build(ctx *Context, v Value) Value {
 		return c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), w))
 	case c.Input == nil || v.codes == nil:
 		return c.norm(ctx, conv2d(ctx, c.Name, g, v.Float(ctx), dequantizeKernel(ctx, c.Weights, w)))
-	case ctx.Train:
+	case ctx.Train || c.Input.atOffset:
 		return c.norm(ctx, conv2dCodes(ctx, c.Name, g, c.Input, c.Weights, v.codes, w))
 	}
 	return Value{sum: &integerSum{c.Norm, c.Name, g, c.Input, c.Weights, v.codes, w}}

@@ -82,21 +82,34 @@ func convShape(g kernels.Conv) func([]tensor.Shape) (tensor.Shape, error) {
 //
 //	y = float32(sum (x - zero_point)*w) * float32(s_x*s_w[c])
 //
-// with the sum exact in int32. Gradients are those with respect to the
-// dequantized operands, which the quantizers pass on.
+// with the sum exact in int32. If the levels of qx lie at an offset b, y has
+//
+//	float32(sum w) * float32(b*s_w[c])
+//
+// more, of the weights whose inputs are no padding. Gradients are those with
+// respect to the dequantized operands, which the quantizers pass on.
 func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x, w *G.Node) *G.Node {
 	sx, sw := c.node(qx.Scale), c.node(qw.Scale)
 	var packed *kernels.IntWeights
 	scale := make([]float32, g.Cout)
+	var offset []float32 // of one picture
+	if qx.atOffset {
+		offset = make([]float32, g.OutH()*g.OutW()*g.Cout)
+	}
 	return c.B.Apply(graph.Op{
 		Name: "conv2d int8", Layer: layer, Attrs: fmt.Sprint(g),
 		In: []graph.Arg{codes(4), i8(4), f32(1), f32(1)}, Out: pictures(4), Shape: convShape(g), Pool: c.Pool,
 		Loop: func(k *graph.Call) graph.Loop {
-			l := &kernels.IntForward{Scale: scale}
+			l := &kernels.IntForward{Scale: scale, Offset: offset}
 			return graph.Loop{Body: l, Before: func() error {
-				productScale(scale, k.F32(2)[0], k.F32(3))
-				packed = kernels.PackIntWeights(packed, g, k.I8(1), qx.largest())
-				l.Weights, l.Codes, l.ZeroPoint, l.Y = packed, k.Codes(0), qx.zeroPoint(), k.OutPictures()
+				x := qx.grid()
+				if offset != nil {
+					productScale(scale, x.offset, k.F32(3))
+					kernels.ConvOffset(offset, g, k.I8(1), scale)
+				}
+				productScale(scale, x.scale, k.F32(3))
+				packed = kernels.PackIntWeights(packed, g, k.I8(1), x.largest)
+				l.Weights, l.Codes, l.ZeroPoint, l.Y = packed, k.Codes(0), x.zeroPoint, k.OutPictures()
 				return nil
 			}}
 		},
@@ -117,7 +130,8 @@ func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x,
 				},
 			}, in[1], sw, dout)
 			dw := weightGrad(c, layer, g, graph.Op{In: []graph.Arg{codes(4), f32(1), pictures(4)}}, func(k *graph.Call, l *kernels.WeightGrad) {
-				l.DW, l.Codes, l.ZeroPoint, l.Scale, l.DY = k.OutF32(), k.Codes(0), qx.zeroPoint(), k.F32(1)[0], k.Pictures(2)
+				x := qx.grid()
+				l.DW, l.Codes, l.ZeroPoint, l.Scale, l.Offset, l.DY = k.OutF32(), k.Codes(0), x.zeroPoint, x.scale, x.offset, k.Pictures(2)
 			}, in[0], sx, dout)
 			return []*G.Node{dx, dw, nil, nil}
 		},

@@ -60,8 +60,12 @@ func (q *Quantizer) even() bool {
 func (q *Quantizer) staircase(train bool, b []float32, relu bool) (kernels.Staircase, estimators.Stepped, error) {
 	est := q.method.stepped(train)
 	s, _, err := est.Staircase(q.method.params())
+	zero := s.Zero + q.method.shift()
+	if q.atOffset {
+		zero = -int(s.Lo)
+	}
 	k := kernels.Staircase{
-		Step:  kernels.Step{Scale: s.S, Qn: s.Lo, Qp: s.Hi, ZeroPoint: uint8(s.Zero + q.method.shift())},
+		Step:  kernels.Step{Scale: s.S, Qn: s.Lo, Qp: s.Hi, ZeroPoint: uint8(zero)},
 		Floor: float32(math.Inf(-1)), Delta: s.Delta, Slope: s.Slope, Unit: s.Step, Offset: s.Offset,
 		Random: s.Random, Seed: s.Seed,
 	}
@@ -104,7 +108,7 @@ func (q *Quantizer) learn(dp estimators.Params, est estimators.Stepped, sums ker
 
 // output is what the quantizer gives for activations: codes or, if the method has none, floats.
 func (q *Quantizer) output(c *Context, rank int) graph.Arg {
-	if q.method.integral(c.Train) {
+	if q.atOffset || q.method.integral(c.Train) {
 		return codes(rank)
 	}
 	return pictures(rank)

@@ -32,6 +32,7 @@ type Quantizer struct {
 	fixed    bool // the input picture, whose range is known without data
 	clip     *clip
 	method   *method // instead of what is here
+	atOffset bool    // its codes are for a convolution only: see grid
 }
 
 // newQuantizer returns a quantizer without a scale: the first batch, or a

@@ -109,6 +109,7 @@ type IntForward struct {
 	ZeroPoint uint8
 	Bias      []int32 // may be nil
 	Y         Pictures[float32]
+	Offset    []float32                            // a picture that is added to Y; may be nil
 	Scale     []float32                            // Y = Scale*acc, unless
 	Requant   Requantization                       // its Y takes codes, or
 	Sums      func(s *Scratch, n int, acc []int32) // takes the sums
@@ -155,6 +156,14 @@ func (l *IntForward) End(*Pool) {}
 
 // Picture implements Loop.
 func (l *IntForward) Picture(s *Scratch, _, n int) {
+	l.sums(s, n)
+	if l.Offset != nil {
+		y := l.Y.At(s, n)
+		addRow(y, y, l.Offset)
+	}
+}
+
+func (l *IntForward) sums(s *Scratch, n int) {
 	w := l.Weights
 	g := &w.g
 	acc, codes := s.int32s(1, g.outImage()), l.Codes.At(s, n)

@@ -160,9 +160,51 @@ func TestConvInt(t *testing.T) {
 		dw := make([]float32, len(w))
 		ConvWeightGradCodes(p, g, dw, codes, zp, 0.25, dy)
 		wdw.check(t, "weight gradient from codes", g, dw)
+		offsets(t, p, g, packed, codes, zp, w, dy)
 		if t.Failed() {
 			return
 		}
+	}
+}
+
+// offsets tests inputs x = 0.25*(code - zp) - 0.3, padded with zeros.
+func offsets(t *testing.T, p *Pool, g Conv, packed *IntWeights, codes []uint8, zp uint8, w []int8, dy []float32) {
+	t.Helper()
+	x, reals, scale := make([]float32, len(codes)), make([]float32, len(w)), make([]float32, g.Cout)
+	for i, q := range codes {
+		x[i] = float32(0.25*(float32(q)-float32(zp))) - 0.3
+	}
+	steps := []float32{0.5, 2}[:1+g.Cout%2]
+	for i, v := range w {
+		reals[i] = float32(v) * steps[i%g.Cout%len(steps)]
+	}
+	slopes := make([]float32, len(steps))
+	for i, s := range steps {
+		slopes[i] = s * -0.3
+	}
+	for c := range scale {
+		scale[c] = 0.25 * steps[c%len(steps)]
+	}
+	wy, wdw := newNaive(g.OutLen()), newNaive(len(w))
+	taps(g, func(o, i, t int) {
+		for ci := range g.Cin {
+			for co := range g.Cout {
+				k := (t*g.Cin+ci)*g.Cout + co
+				wy.add(o*g.Cout+co, x[i*g.Cin+ci], reals[k])
+				wdw.add(k, x[i*g.Cin+ci], dy[o*g.Cout+co])
+			}
+		}
+	})
+	offset, y, dw := make([]float32, g.outImage()), make([]float32, g.OutLen()), make([]float32, len(w))
+	ConvOffset(offset, g, w, slopes)
+	p.Run(g.N, &IntForward{Weights: packed, Codes: Batch(codes, g.N), ZeroPoint: zp, Y: Batch(y, g.N), Scale: scale, Offset: offset})
+	wy.check(t, "forward with an offset", g, y)
+	l := &WeightGrad{G: g, DW: dw, Codes: Batch(codes, g.N), ZeroPoint: zp, Scale: 0.25, Offset: -0.3, DY: Batch(dy, g.N)}
+	l.Run(p)
+	wdw.check(t, "weight gradient with an offset", g, dw)
+	ConvWeightGrad(p, g, reals, x, dy) // the same on floats, bit for bit
+	if !slices.Equal(dw, reals) {
+		t.Errorf("weight gradient with an offset, %+v: not that of floats", g)
 	}
 }
 

@@ -28,9 +28,10 @@ type WeightGrad struct {
 	DW        []float32
 	DY        Pictures[float32]
 	X         Pictures[float32]
-	Codes     Pictures[uint8] // instead of X, which is Scale*(code - ZeroPoint)
+	Codes     Pictures[uint8] // instead of X, which is Scale*(code - ZeroPoint) + Offset
 	ZeroPoint uint8
-	Scale     float32
+	Scale     float32 // 1 without codes
+	Offset    float32
 	Partial   []float32 // memory for PartialLen values, which the loop overwrites; its own if nil
 	partial   []float32 // [sum][pair of blocks of Cout][taps*Cin][32, or 16 in an odd last]
 	size      int       // length of a partial sum
@@ -38,6 +39,7 @@ type WeightGrad struct {
 	rows      int // taps*Cin
 	pairs     int
 	held      []winogradTiles // of each worker
+	plain
 }
 
 // Sums returns the number of partial sums. If it is less than Pieces(G.N), the
@@ -81,6 +83,7 @@ func (l *WeightGrad) pair(i int) pair {
 func (l *WeightGrad) Begin(p *Pool) {
 	l.rows, l.pairs = l.taps()*l.G.Cin, (blocksOf(l.G.Cout)+1)/2
 	l.size, l.sums = l.sumLen(), l.Sums()
+	l.plain.set(l.Offset)
 	l.held = grow(l.held, p.Threads())
 	for i := range l.held {
 		l.held[i].tiles = 0
@@ -283,12 +286,25 @@ func (l *WeightGrad) copyPixels(dst []float32, s *Scratch, n, from, count, pixel
 	}
 	for p := range count {
 		d, at := dst[p*pixel:][:c], from*l.G.Cin+p*c
-		if l.Codes.Data == nil {
+		switch {
+		case l.Codes.Data == nil:
 			copy(d, l.X.At(s, n)[at:])
-		} else {
+		case l.Offset != 0:
+			dequantizeRow(d, l.Codes.At(s, n)[at:][:c], l.ZeroPoint, l.Scale)
+			a, b := l.factors(c)
+			affineRow(d, d, a, b)
+		default:
 			codesToFloat(d, l.Codes.At(s, n)[at:][:c], l.ZeroPoint)
 		}
 	}
+}
+
+// factor is what remains to be multiplied with the sums.
+func (l *WeightGrad) factor() float32 {
+	if l.Offset != 0 {
+		return 1
+	}
+	return l.Scale
 }
 
 // total adds a pair's partial sums of one kernel tap, in piece order whatever
@@ -304,9 +320,9 @@ func (l *WeightGrad) total(i, tap int) {
 	if l.G.winograd() {
 		return
 	}
-	if l.Scale != 1 {
+	if f := l.factor(); f != 1 {
 		for i := range sum {
-			sum[i] *= l.Scale
+			sum[i] *= f
 		}
 	}
 	for ci := range cin {

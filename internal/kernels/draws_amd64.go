@@ -11,6 +11,15 @@ func drawnSumsRow(sum, dot []float32, parts *[5 * lanes]float32, dy, z, a, b, sh
 	}
 }
 
+func drawnPassRow(dx []float32, parts *[5 * lanes]float32, dy, x []float32, offset float32, q *Staircase) {
+	n, d := len(x), newDraws(q.Seed)
+	if level == avx512 {
+		drawnPassRowAVX512(&dx[0], &parts[0], &dy[0], &x[0], n, offset, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope, d.start, d.key)
+	} else {
+		drawnPassRowAVX2(&dx[0], &parts[0], &dy[0], &x[0], n, offset, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope, d.start, d.key)
+	}
+}
+
 func drawnRow(y, z, a, b []float32, q *Staircase) {
 	n, c, d := len(z), len(a), newDraws(q.Seed)
 	if level == avx512 {

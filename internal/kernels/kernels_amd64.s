@@ -13488,7 +13488,6 @@ TEXT ·staircaseSumsRowAVX512(SB), NOSPLIT, $0-104
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
 	MOVQ         b+48(FP), BX
-	MOVQ         parts+16(FP), SI
 	VBROADCASTSS scale+80(FP), Z31
 	VBROADCASTSS qn+84(FP), Z30
 	VBROADCASTSS qp+88(FP), Z29
@@ -13497,21 +13496,26 @@ TEXT ·staircaseSumsRowAVX512(SB), NOSPLIT, $0-104
 	VPTERNLOGD   $0xff, Z26, Z26, Z26
 	VPSLLD       $0x1f, Z26, Z26
 	VBROADCASTSS floor+92(FP), Z25
-	MOVQ         sum+0(FP), DI
-	MOVQ         dot+8(FP), R8
-	MOVQ         shift+56(FP), R9
-	MOVQ         channels+72(FP), R12
-	SHLQ         $0x02, R12
+	MOVQ         parts+16(FP), SI
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      128(SI), Z2
+	VMOVUPS      192(SI), Z3
+	MOVQ         sum+0(FP), SI
+	MOVQ         dot+8(FP), DI
+	MOVQ         shift+56(FP), R8
+	MOVQ         channels+72(FP), R11
+	SHLQ         $0x02, R11
+	XORQ         R9, R9
 	XORQ         R10, R10
-	XORQ         R11, R11
-	MOVQ         n+64(FP), R13
-	SHRQ         $0x04, R13
+	MOVQ         n+64(FP), R12
+	SHRQ         $0x04, R12
 	JZ           done
 
 loop:
 	VMOVUPS     (CX), Z4
-	VMOVUPS     (DX)(R10*1), Z5
-	VFMADD213PS (BX)(R10*1), Z5, Z4
+	VMOVUPS     (DX)(R9*1), Z5
+	VFMADD213PS (BX)(R9*1), Z5, Z4
 	VDIVPS      Z31, Z4, Z4
 	VMAXPS      Z25, Z4, Z4
 	VMAXPS      Z30, Z4, Z5
@@ -13525,114 +13529,74 @@ loop:
 	VFMADD231PS Z5, Z7, Z8
 	VMOVAPS.Z   Z8, K1, Z8
 	VMOVUPS     (AX), Z5
-	VMOVUPS     (SI), Z7
-	VFMADD231PS Z6, Z5, Z7
-	VMOVUPS     Z7, (SI)
-	VADDPS      64(SI), Z5, Z5
-	VMOVUPS     Z5, 64(SI)
-	VMOVUPS     128(SI), Z7
-	VFMADD231PS Z4, Z8, Z7
-	VMOVUPS     Z7, 128(SI)
-	VADDPS      192(SI), Z8, Z5
-	VMOVUPS     Z5, 192(SI)
+	VFMADD231PS Z6, Z5, Z0
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z4, Z8, Z2
+	VADDPS      Z8, Z3, Z3
 	VMULPS      Z27, Z8, Z8
 	VCMPPS      $0x04, Z25, Z4, K2
 	VMOVAPS.Z   Z8, K2, Z8
 	VMOVUPS     (CX), Z4
-	VSUBPS      (R9)(R10*1), Z4, Z4
-	VFMADD213PS (R8)(R10*1), Z8, Z4
-	VADDPS      (DI)(R10*1), Z8, Z8
-	VMOVUPS     Z4, (R8)(R10*1)
-	VMOVUPS     Z8, (DI)(R10*1)
+	VSUBPS      (R8)(R9*1), Z4, Z4
+	VFMADD213PS (DI)(R9*1), Z8, Z4
+	VADDPS      (SI)(R9*1), Z8, Z8
+	VMOVUPS     Z4, (DI)(R9*1)
+	VMOVUPS     Z8, (SI)(R9*1)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
-	ADDQ        $0x40, R10
-	CMPQ        R10, R12
-	CMOVQEQ     R11, R10
-	DECQ        R13
+	ADDQ        $0x40, R9
+	CMPQ        R9, R11
+	CMOVQEQ     R10, R9
+	DECQ        R12
 	JNZ         loop
 
 done:
+	MOVQ    parts+16(FP), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
 	VZEROUPPER
 	RET
 
-// func ladderSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·ladderSumsRowAVX512(SB), NOSPLIT, $0-112
+// func staircaseSums16RowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+// Requires: AVX, AVX512F
+TEXT ·staircaseSums16RowAVX512(SB), NOSPLIT, $0-96
 	MOVQ         dy+24(FP), AX
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
 	MOVQ         b+48(FP), BX
-	MOVQ         parts+16(FP), SI
-	MOVQ         ladder+104(FP), DI
-	VBROADCASTSS scale+80(FP), Z31
-	VBROADCASTSS qn+84(FP), Z30
-	VBROADCASTSS qp+88(FP), Z29
-	VBROADCASTSS delta+96(FP), Z28
-	VBROADCASTSS slope+100(FP), Z27
+	VBROADCASTSS scale+72(FP), Z31
+	VBROADCASTSS qn+76(FP), Z30
+	VBROADCASTSS qp+80(FP), Z29
+	VBROADCASTSS delta+88(FP), Z28
+	VBROADCASTSS slope+92(FP), Z27
 	VPTERNLOGD   $0xff, Z26, Z26, Z26
 	VPSLLD       $0x1f, Z26, Z26
-	VBROADCASTSS floor+92(FP), Z25
-	MOVQ         sum+0(FP), R8
-	MOVQ         dot+8(FP), R9
-	MOVQ         shift+56(FP), R10
-	MOVQ         channels+72(FP), R13
-	SHLQ         $0x02, R13
-	XORQ         R11, R11
-	XORQ         R12, R12
-	MOVQ         n+64(FP), R14
-	SHRQ         $0x04, R14
+	VBROADCASTSS floor+84(FP), Z25
+	MOVQ         parts+16(FP), SI
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      128(SI), Z2
+	VMOVUPS      192(SI), Z3
+	MOVQ         sum+0(FP), SI
+	MOVQ         dot+8(FP), DI
+	MOVQ         shift+56(FP), R8
+	VMOVUPS      (SI), Z10
+	VMOVUPS      (DI), Z11
+	MOVQ         n+64(FP), R9
+	SHRQ         $0x04, R9
 	JZ           done
 
 loop:
-	VMOVUPS      (CX), Z4
-	VMOVUPS      (DX)(R11*1), Z5
-	VFMADD213PS  (BX)(R11*1), Z5, Z4
-	VDIVPS       Z31, Z4, Z4
-	VMAXPS       Z25, Z4, Z4
-	VMAXPS       Z30, Z4, Z5
-	VMINPS       Z29, Z5, Z5
-	VBROADCASTSS (DI), Z6
-	VCMPPS.BCST  $0x1e, 64(DI), Z4, K1
-	VBROADCASTSS 4(DI), K1, Z6
-	VCMPPS.BCST  $0x1e, 68(DI), Z4, K1
-	VBROADCASTSS 8(DI), K1, Z6
-	VCMPPS.BCST  $0x1e, 72(DI), Z4, K1
-	VBROADCASTSS 12(DI), K1, Z6
-	CMPQ         128(DI), $0x03
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 76(DI), Z4, K1
-	VBROADCASTSS 16(DI), K1, Z6
-	VCMPPS.BCST  $0x1e, 80(DI), Z4, K1
-	VBROADCASTSS 20(DI), K1, Z6
-	VCMPPS.BCST  $0x1e, 84(DI), Z4, K1
-	VBROADCASTSS 24(DI), K1, Z6
-	CMPQ         128(DI), $0x06
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 88(DI), Z4, K1
-	VBROADCASTSS 28(DI), K1, Z6
-	VCMPPS.BCST  $0x1e, 92(DI), Z4, K1
-	VBROADCASTSS 32(DI), K1, Z6
-	VCMPPS.BCST  $0x1e, 96(DI), Z4, K1
-	VBROADCASTSS 36(DI), K1, Z6
-	CMPQ         128(DI), $0x09
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 100(DI), Z4, K1
-	VBROADCASTSS 40(DI), K1, Z6
-	VCMPPS.BCST  $0x1e, 104(DI), Z4, K1
-	VBROADCASTSS 44(DI), K1, Z6
-	VCMPPS.BCST  $0x1e, 108(DI), Z4, K1
-	VBROADCASTSS 48(DI), K1, Z6
-	CMPQ         128(DI), $0x0c
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 112(DI), Z4, K1
-	VBROADCASTSS 52(DI), K1, Z6
-	VCMPPS.BCST  $0x1e, 116(DI), Z4, K1
-	VBROADCASTSS 56(DI), K1, Z6
-	VCMPPS.BCST  $0x1e, 120(DI), Z4, K1
-	VBROADCASTSS 60(DI), K1, Z6
-
-rungs0:
+	VMOVUPS     (CX), Z4
+	VMOVUPS     (DX), Z5
+	VFMADD213PS (BX), Z5, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z25, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VRNDSCALEPS $0x00, Z5, Z6
 	VMOVUPS     (AX), Z8
 	VCMPPS      $0x00, Z5, Z4, K1
 	VPANDND     Z8, Z26, Z7
@@ -13641,34 +13605,93 @@ rungs0:
 	VFMADD231PS Z5, Z7, Z8
 	VMOVAPS.Z   Z8, K1, Z8
 	VMOVUPS     (AX), Z5
-	VMOVUPS     (SI), Z7
-	VFMADD231PS Z6, Z5, Z7
-	VMOVUPS     Z7, (SI)
-	VADDPS      64(SI), Z5, Z5
-	VMOVUPS     Z5, 64(SI)
-	VMOVUPS     128(SI), Z7
-	VFMADD231PS Z4, Z8, Z7
-	VMOVUPS     Z7, 128(SI)
-	VADDPS      192(SI), Z8, Z5
-	VMOVUPS     Z5, 192(SI)
+	VFMADD231PS Z6, Z5, Z0
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z4, Z8, Z2
+	VADDPS      Z8, Z3, Z3
 	VMULPS      Z27, Z8, Z8
 	VCMPPS      $0x04, Z25, Z4, K2
 	VMOVAPS.Z   Z8, K2, Z8
 	VMOVUPS     (CX), Z4
-	VSUBPS      (R10)(R11*1), Z4, Z4
-	VFMADD213PS (R9)(R11*1), Z8, Z4
-	VADDPS      (R8)(R11*1), Z8, Z8
-	VMOVUPS     Z4, (R9)(R11*1)
-	VMOVUPS     Z8, (R8)(R11*1)
+	VSUBPS      (R8), Z4, Z4
+	VADDPS      Z8, Z10, Z10
+	VFMADD231PS Z4, Z8, Z11
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
-	ADDQ        $0x40, R11
-	CMPQ        R11, R13
-	CMOVQEQ     R12, R11
-	DECQ        R14
+	DECQ        R9
 	JNZ         loop
 
 done:
+	MOVQ    parts+16(FP), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z10, (SI)
+	VMOVUPS Z11, (DI)
+	VZEROUPPER
+	RET
+
+// func staircasePassRowAVX512(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+// Requires: AVX, AVX512F
+TEXT ·staircasePassRowAVX512(SB), NOSPLIT, $0-68
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+16(FP), CX
+	MOVQ         x+24(FP), DX
+	VBROADCASTSS scale+44(FP), Z31
+	VBROADCASTSS qn+48(FP), Z30
+	VBROADCASTSS qp+52(FP), Z29
+	VBROADCASTSS delta+60(FP), Z28
+	VBROADCASTSS slope+64(FP), Z27
+	VPTERNLOGD   $0xff, Z26, Z26, Z26
+	VPSLLD       $0x1f, Z26, Z26
+	VBROADCASTSS floor+56(FP), Z25
+	VBROADCASTSS offset+40(FP), Z24
+	MOVQ         parts+8(FP), BX
+	VMOVUPS      (BX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      192(BX), Z3
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VMOVUPS     (DX), Z4
+	VADDPS      Z24, Z4, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z25, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VRNDSCALEPS $0x00, Z5, Z6
+	VMOVUPS     (CX), Z8
+	VCMPPS      $0x00, Z5, Z4, K1
+	VPANDND     Z8, Z26, Z7
+	VMULPS      Z28, Z7, Z7
+	VSUBPS      Z6, Z4, Z5
+	VFMADD231PS Z5, Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     (CX), Z5
+	VFMADD231PS Z6, Z5, Z0
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z4, Z8, Z2
+	VADDPS      Z8, Z3, Z3
+	VMULPS      Z27, Z8, Z8
+	VCMPPS      $0x04, Z25, Z4, K2
+	VMOVAPS.Z   Z8, K2, Z8
+	VMOVUPS     Z8, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	DECQ        BX
+	JNZ         loop
+
+done:
+	MOVQ    parts+8(FP), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
 	VZEROUPPER
 	RET
 
@@ -13717,6 +13740,358 @@ done:
 	VZEROUPPER
 	RET
 
+// func ladderSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·ladderSumsRowAVX512(SB), NOSPLIT, $0-112
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	VBROADCASTSS scale+80(FP), Z31
+	VBROADCASTSS qn+84(FP), Z30
+	VBROADCASTSS qp+88(FP), Z29
+	VBROADCASTSS delta+96(FP), Z28
+	VBROADCASTSS slope+100(FP), Z27
+	VPTERNLOGD   $0xff, Z26, Z26, Z26
+	VPSLLD       $0x1f, Z26, Z26
+	VBROADCASTSS floor+92(FP), Z25
+	MOVQ         ladder+104(FP), SI
+	VMOVUPS      (SI), Z24
+	VBROADCASTSS 92(SI), Z23
+	MOVL         $0x00000008, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z22
+	MOVL         $0x00000004, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z21
+	VMOVUPS      64(SI), Z20
+	VALIGND      $0x03, Z20, Z20, Z20
+	MOVL         $0x00000002, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z19
+	VMOVUPS      64(SI), Z18
+	VALIGND      $0x01, Z18, Z18, Z18
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z17
+	VMOVUPS      64(SI), Z16
+	VALIGND      $0x00, Z16, Z16, Z16
+	MOVQ         parts+16(FP), DI
+	VMOVUPS      (DI), Z0
+	VMOVUPS      64(DI), Z1
+	VMOVUPS      128(DI), Z2
+	VMOVUPS      192(DI), Z3
+	MOVQ         sum+0(FP), DI
+	MOVQ         dot+8(FP), R8
+	MOVQ         shift+56(FP), R9
+	MOVQ         channels+72(FP), R12
+	SHLQ         $0x02, R12
+	XORQ         R10, R10
+	XORQ         R11, R11
+	MOVQ         n+64(FP), R13
+	SHRQ         $0x04, R13
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Z4
+	VMOVUPS      (DX)(R10*1), Z5
+	VFMADD213PS  (BX)(R10*1), Z5, Z4
+	VDIVPS       Z31, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMAXPS       Z30, Z4, Z5
+	VMINPS       Z29, Z5, Z5
+	CMPQ         128(SI), $0x03
+	JG           search
+	VBROADCASTSS (SI), Z6
+	VCMPPS.BCST  $0x1e, 64(SI), Z4, K1
+	VBROADCASTSS 4(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 68(SI), Z4, K1
+	VBROADCASTSS 8(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 72(SI), Z4, K1
+	VBROADCASTSS 12(SI), K1, Z6
+	JMP          found
+
+search:
+	VCMPPS      $0x1e, Z23, Z4, K1
+	VMOVDQA32.Z Z22, K1, Z8
+	VPERMPS     Z20, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z21, Z8, K1, Z8
+	VPERMPS     Z18, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z19, Z8, K1, Z8
+	VPERMPS     Z16, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z17, Z8, K1, Z8
+	VPERMPS     Z24, Z8, Z6
+
+found:
+	VMOVUPS     (AX), Z8
+	VCMPPS      $0x00, Z5, Z4, K1
+	VPANDND     Z8, Z26, Z7
+	VMULPS      Z28, Z7, Z7
+	VSUBPS      Z6, Z4, Z5
+	VFMADD231PS Z5, Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     (AX), Z5
+	VFMADD231PS Z6, Z5, Z0
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z4, Z8, Z2
+	VADDPS      Z8, Z3, Z3
+	VMULPS      Z27, Z8, Z8
+	VCMPPS      $0x04, Z25, Z4, K2
+	VMOVAPS.Z   Z8, K2, Z8
+	VMOVUPS     (CX), Z4
+	VSUBPS      (R9)(R10*1), Z4, Z4
+	VFMADD213PS (R8)(R10*1), Z8, Z4
+	VADDPS      (DI)(R10*1), Z8, Z8
+	VMOVUPS     Z4, (R8)(R10*1)
+	VMOVUPS     Z8, (DI)(R10*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, R10
+	CMPQ        R10, R12
+	CMOVQEQ     R11, R10
+	DECQ        R13
+	JNZ         loop
+
+done:
+	MOVQ    parts+16(FP), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VZEROUPPER
+	RET
+
+// func ladderSums16RowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
+// Requires: AVX, AVX512F
+TEXT ·ladderSums16RowAVX512(SB), NOSPLIT, $0-104
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	VBROADCASTSS scale+72(FP), Z31
+	VBROADCASTSS qn+76(FP), Z30
+	VBROADCASTSS qp+80(FP), Z29
+	VBROADCASTSS delta+88(FP), Z28
+	VBROADCASTSS slope+92(FP), Z27
+	VPTERNLOGD   $0xff, Z26, Z26, Z26
+	VPSLLD       $0x1f, Z26, Z26
+	VBROADCASTSS floor+84(FP), Z25
+	MOVQ         ladder+96(FP), SI
+	VMOVUPS      (SI), Z24
+	VBROADCASTSS 92(SI), Z23
+	MOVL         $0x00000008, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z22
+	MOVL         $0x00000004, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z21
+	VMOVUPS      64(SI), Z20
+	VALIGND      $0x03, Z20, Z20, Z20
+	MOVL         $0x00000002, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z19
+	VMOVUPS      64(SI), Z18
+	VALIGND      $0x01, Z18, Z18, Z18
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z17
+	VMOVUPS      64(SI), Z16
+	VALIGND      $0x00, Z16, Z16, Z16
+	MOVQ         parts+16(FP), DI
+	VMOVUPS      (DI), Z0
+	VMOVUPS      64(DI), Z1
+	VMOVUPS      128(DI), Z2
+	VMOVUPS      192(DI), Z3
+	MOVQ         sum+0(FP), DI
+	MOVQ         dot+8(FP), R8
+	MOVQ         shift+56(FP), R9
+	VMOVUPS      (DI), Z10
+	VMOVUPS      (R8), Z11
+	MOVQ         n+64(FP), R10
+	SHRQ         $0x04, R10
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Z4
+	VMOVUPS      (DX), Z5
+	VFMADD213PS  (BX), Z5, Z4
+	VDIVPS       Z31, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMAXPS       Z30, Z4, Z5
+	VMINPS       Z29, Z5, Z5
+	CMPQ         128(SI), $0x03
+	JG           search
+	VBROADCASTSS (SI), Z6
+	VCMPPS.BCST  $0x1e, 64(SI), Z4, K1
+	VBROADCASTSS 4(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 68(SI), Z4, K1
+	VBROADCASTSS 8(SI), K1, Z6
+	VCMPPS.BCST  $0x1e, 72(SI), Z4, K1
+	VBROADCASTSS 12(SI), K1, Z6
+	JMP          found
+
+search:
+	VCMPPS      $0x1e, Z23, Z4, K1
+	VMOVDQA32.Z Z22, K1, Z8
+	VPERMPS     Z20, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z21, Z8, K1, Z8
+	VPERMPS     Z18, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z19, Z8, K1, Z8
+	VPERMPS     Z16, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z17, Z8, K1, Z8
+	VPERMPS     Z24, Z8, Z6
+
+found:
+	VMOVUPS     (AX), Z8
+	VCMPPS      $0x00, Z5, Z4, K1
+	VPANDND     Z8, Z26, Z7
+	VMULPS      Z28, Z7, Z7
+	VSUBPS      Z6, Z4, Z5
+	VFMADD231PS Z5, Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     (AX), Z5
+	VFMADD231PS Z6, Z5, Z0
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z4, Z8, Z2
+	VADDPS      Z8, Z3, Z3
+	VMULPS      Z27, Z8, Z8
+	VCMPPS      $0x04, Z25, Z4, K2
+	VMOVAPS.Z   Z8, K2, Z8
+	VMOVUPS     (CX), Z4
+	VSUBPS      (R9), Z4, Z4
+	VADDPS      Z8, Z10, Z10
+	VFMADD231PS Z4, Z8, Z11
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	DECQ        R10
+	JNZ         loop
+
+done:
+	MOVQ    parts+16(FP), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z11, (R8)
+	VZEROUPPER
+	RET
+
+// func ladderPassRowAVX512(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
+// Requires: AVX, AVX512F
+TEXT ·ladderPassRowAVX512(SB), NOSPLIT, $0-80
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+16(FP), CX
+	MOVQ         x+24(FP), DX
+	VBROADCASTSS scale+44(FP), Z31
+	VBROADCASTSS qn+48(FP), Z30
+	VBROADCASTSS qp+52(FP), Z29
+	VBROADCASTSS delta+60(FP), Z28
+	VBROADCASTSS slope+64(FP), Z27
+	VPTERNLOGD   $0xff, Z26, Z26, Z26
+	VPSLLD       $0x1f, Z26, Z26
+	VBROADCASTSS floor+56(FP), Z25
+	MOVQ         ladder+72(FP), BX
+	VMOVUPS      (BX), Z24
+	VBROADCASTSS 92(BX), Z23
+	MOVL         $0x00000008, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z22
+	MOVL         $0x00000004, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z21
+	VMOVUPS      64(BX), Z20
+	VALIGND      $0x03, Z20, Z20, Z20
+	MOVL         $0x00000002, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z19
+	VMOVUPS      64(BX), Z18
+	VALIGND      $0x01, Z18, Z18, Z18
+	MOVL         $0x00000001, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z17
+	VMOVUPS      64(BX), Z16
+	VALIGND      $0x00, Z16, Z16, Z16
+	VBROADCASTSS offset+40(FP), Z15
+	MOVQ         parts+8(FP), SI
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      128(SI), Z2
+	VMOVUPS      192(SI), Z3
+	MOVQ         n+32(FP), SI
+	SHRQ         $0x04, SI
+	JZ           done
+
+loop:
+	VMOVUPS      (DX), Z4
+	VADDPS       Z15, Z4, Z4
+	VDIVPS       Z31, Z4, Z4
+	VMAXPS       Z25, Z4, Z4
+	VMAXPS       Z30, Z4, Z5
+	VMINPS       Z29, Z5, Z5
+	CMPQ         128(BX), $0x03
+	JG           search
+	VBROADCASTSS (BX), Z6
+	VCMPPS.BCST  $0x1e, 64(BX), Z4, K1
+	VBROADCASTSS 4(BX), K1, Z6
+	VCMPPS.BCST  $0x1e, 68(BX), Z4, K1
+	VBROADCASTSS 8(BX), K1, Z6
+	VCMPPS.BCST  $0x1e, 72(BX), Z4, K1
+	VBROADCASTSS 12(BX), K1, Z6
+	JMP          found
+
+search:
+	VCMPPS      $0x1e, Z23, Z4, K1
+	VMOVDQA32.Z Z22, K1, Z8
+	VPERMPS     Z20, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z21, Z8, K1, Z8
+	VPERMPS     Z18, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z19, Z8, K1, Z8
+	VPERMPS     Z16, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z17, Z8, K1, Z8
+	VPERMPS     Z24, Z8, Z6
+
+found:
+	VMOVUPS     (CX), Z8
+	VCMPPS      $0x00, Z5, Z4, K1
+	VPANDND     Z8, Z26, Z7
+	VMULPS      Z28, Z7, Z7
+	VSUBPS      Z6, Z4, Z5
+	VFMADD231PS Z5, Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     (CX), Z5
+	VFMADD231PS Z6, Z5, Z0
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z4, Z8, Z2
+	VADDPS      Z8, Z3, Z3
+	VMULPS      Z27, Z8, Z8
+	VCMPPS      $0x04, Z25, Z4, K2
+	VMOVAPS.Z   Z8, K2, Z8
+	VMOVUPS     Z8, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	DECQ        SI
+	JNZ         loop
+
+done:
+	MOVQ    parts+8(FP), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VZEROUPPER
+	RET
+
 // func ladderRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, ladder *float32)
 // Requires: AVX, AVX512F, CMOV
 TEXT ·ladderRowAVX512(SB), NOSPLIT, $0-80
@@ -13724,13 +14099,33 @@ TEXT ·ladderRowAVX512(SB), NOSPLIT, $0-80
 	MOVQ         z+8(FP), CX
 	MOVQ         a+16(FP), DX
 	MOVQ         b+24(FP), BX
-	MOVQ         ladder+72(FP), SI
 	VBROADCASTSS scale+48(FP), Z31
 	VBROADCASTSS qn+52(FP), Z30
 	VBROADCASTSS qp+56(FP), Z29
 	VBROADCASTSS floor+60(FP), Z28
 	VBROADCASTSS unit+64(FP), Z27
 	VBROADCASTSS offset+68(FP), Z26
+	MOVQ         ladder+72(FP), SI
+	VMOVUPS      (SI), Z25
+	VBROADCASTSS 92(SI), Z24
+	MOVL         $0x00000008, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z23
+	MOVL         $0x00000004, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z22
+	VMOVUPS      64(SI), Z21
+	VALIGND      $0x03, Z21, Z21, Z21
+	MOVL         $0x00000002, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z20
+	VMOVUPS      64(SI), Z19
+	VALIGND      $0x01, Z19, Z19, Z19
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z18
+	VMOVUPS      64(SI), Z17
+	VALIGND      $0x00, Z17, Z17, Z17
 	MOVQ         channels+40(FP), R9
 	SHLQ         $0x02, R9
 	XORQ         DI, DI
@@ -13747,6 +14142,8 @@ loop:
 	VMAXPS       Z28, Z4, Z4
 	VMAXPS       Z30, Z4, Z5
 	VMINPS       Z29, Z5, Z5
+	CMPQ         128(SI), $0x03
+	JG           search
 	VBROADCASTSS (SI), Z6
 	VCMPPS.BCST  $0x1e, 64(SI), Z4, K1
 	VBROADCASTSS 4(SI), K1, Z6
@@ -13754,40 +14151,23 @@ loop:
 	VBROADCASTSS 8(SI), K1, Z6
 	VCMPPS.BCST  $0x1e, 72(SI), Z4, K1
 	VBROADCASTSS 12(SI), K1, Z6
-	CMPQ         128(SI), $0x03
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 76(SI), Z4, K1
-	VBROADCASTSS 16(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 80(SI), Z4, K1
-	VBROADCASTSS 20(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 84(SI), Z4, K1
-	VBROADCASTSS 24(SI), K1, Z6
-	CMPQ         128(SI), $0x06
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 88(SI), Z4, K1
-	VBROADCASTSS 28(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 92(SI), Z4, K1
-	VBROADCASTSS 32(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 96(SI), Z4, K1
-	VBROADCASTSS 36(SI), K1, Z6
-	CMPQ         128(SI), $0x09
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 100(SI), Z4, K1
-	VBROADCASTSS 40(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 104(SI), Z4, K1
-	VBROADCASTSS 44(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 108(SI), Z4, K1
-	VBROADCASTSS 48(SI), K1, Z6
-	CMPQ         128(SI), $0x0c
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 112(SI), Z4, K1
-	VBROADCASTSS 52(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 116(SI), Z4, K1
-	VBROADCASTSS 56(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 120(SI), Z4, K1
-	VBROADCASTSS 60(SI), K1, Z6
+	JMP          found
 
-rungs0:
+search:
+	VCMPPS      $0x1e, Z24, Z4, K1
+	VMOVDQA32.Z Z23, K1, Z8
+	VPERMPS     Z21, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z22, Z8, K1, Z8
+	VPERMPS     Z19, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z20, Z8, K1, Z8
+	VPERMPS     Z17, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z18, Z8, K1, Z8
+	VPERMPS     Z25, Z8, Z6
+
+found:
 	VMULPS  Z27, Z6, Z6
 	VADDPS  Z26, Z6, Z6
 	VMOVUPS Z6, (AX)
@@ -13811,11 +14191,31 @@ TEXT ·ladderCodesRowAVX512(SB), NOSPLIT, $0-72
 	MOVQ         a+16(FP), DX
 	MOVQ         b+24(FP), BX
 	MOVQ         ladder+64(FP), SI
-	VBROADCASTSS scale+48(FP), Z30
-	VBROADCASTSS floor+52(FP), Z29
-	MOVL         zeroPoint+56(FP), DI
+	VMOVUPS      (SI), Z31
+	VBROADCASTSS 92(SI), Z30
+	MOVL         $0x00000008, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z29
+	MOVL         $0x00000004, DI
 	VMOVD        DI, X0
 	VPBROADCASTD X0, Z28
+	VMOVUPS      64(SI), Z27
+	VALIGND      $0x03, Z27, Z27, Z27
+	MOVL         $0x00000002, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z26
+	VMOVUPS      64(SI), Z25
+	VALIGND      $0x01, Z25, Z25, Z25
+	MOVL         $0x00000001, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z24
+	VMOVUPS      64(SI), Z23
+	VALIGND      $0x00, Z23, Z23, Z23
+	VBROADCASTSS scale+48(FP), Z21
+	VBROADCASTSS floor+52(FP), Z20
+	MOVL         zeroPoint+56(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z19
 	MOVQ         channels+40(FP), R9
 	SHLQ         $0x02, R9
 	XORQ         DI, DI
@@ -13828,8 +14228,10 @@ loop:
 	VMOVUPS      (CX), Z4
 	VMOVUPS      (DX)(DI*1), Z5
 	VFMADD213PS  (BX)(DI*1), Z5, Z4
-	VDIVPS       Z30, Z4, Z4
-	VMAXPS       Z29, Z4, Z4
+	VDIVPS       Z21, Z4, Z4
+	VMAXPS       Z20, Z4, Z4
+	CMPQ         128(SI), $0x03
+	JG           search
 	VBROADCASTSS (SI), Z6
 	VCMPPS.BCST  $0x1e, 64(SI), Z4, K1
 	VBROADCASTSS 4(SI), K1, Z6
@@ -13837,42 +14239,25 @@ loop:
 	VBROADCASTSS 8(SI), K1, Z6
 	VCMPPS.BCST  $0x1e, 72(SI), Z4, K1
 	VBROADCASTSS 12(SI), K1, Z6
-	CMPQ         128(SI), $0x03
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 76(SI), Z4, K1
-	VBROADCASTSS 16(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 80(SI), Z4, K1
-	VBROADCASTSS 20(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 84(SI), Z4, K1
-	VBROADCASTSS 24(SI), K1, Z6
-	CMPQ         128(SI), $0x06
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 88(SI), Z4, K1
-	VBROADCASTSS 28(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 92(SI), Z4, K1
-	VBROADCASTSS 32(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 96(SI), Z4, K1
-	VBROADCASTSS 36(SI), K1, Z6
-	CMPQ         128(SI), $0x09
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 100(SI), Z4, K1
-	VBROADCASTSS 40(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 104(SI), Z4, K1
-	VBROADCASTSS 44(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 108(SI), Z4, K1
-	VBROADCASTSS 48(SI), K1, Z6
-	CMPQ         128(SI), $0x0c
-	JLE          rungs0
-	VCMPPS.BCST  $0x1e, 112(SI), Z4, K1
-	VBROADCASTSS 52(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 116(SI), Z4, K1
-	VBROADCASTSS 56(SI), K1, Z6
-	VCMPPS.BCST  $0x1e, 120(SI), Z4, K1
-	VBROADCASTSS 60(SI), K1, Z6
+	JMP          found
 
-rungs0:
+search:
+	VCMPPS      $0x1e, Z30, Z4, K1
+	VMOVDQA32.Z Z29, K1, Z8
+	VPERMPS     Z27, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z28, Z8, K1, Z8
+	VPERMPS     Z25, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z26, Z8, K1, Z8
+	VPERMPS     Z23, Z8, Z7
+	VCMPPS      $0x1e, Z7, Z4, K1
+	VPADDD      Z24, Z8, K1, Z8
+	VPERMPS     Z31, Z8, Z6
+
+found:
 	VCVTPS2DQ Z6, Z0
-	VPADDD    Z28, Z0, Z0
+	VPADDD    Z19, Z0, Z0
 	VPMOVDB   Z0, (AX)
 	ADDQ      $0x10, AX
 	ADDQ      $0x40, CX
@@ -13893,41 +14278,6 @@ TEXT ·drawnSumsRowAVX512(SB), NOSPLIT, $448-112
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
 	MOVQ         b+48(FP), BX
-	MOVQ         parts+16(FP), SI
-	MOVL         $0x00000010, DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Z0
-	VMOVUPS      Z0, (SP)
-	MOVL         key+108(FP), DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Z0
-	VMOVUPS      Z0, 64(SP)
-	MOVL         $0x85ebca6b, DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Z0
-	VMOVUPS      Z0, 128(SP)
-	MOVL         $0xc2b2ae35, DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Z0
-	VMOVUPS      Z0, 192(SP)
-	MOVL         $0x3f800000, DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Z0
-	VMOVUPS      Z0, 256(SP)
-	MOVL         $0x4b800000, DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Z0
-	VMOVUPS      Z0, 320(SP)
-	MOVL         start+104(FP), DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Z1
-	MOVQ         $0x0706050403020100, DI
-	VMOVQ        DI, X0
-	MOVQ         $0x0f0e0d0c0b0a0908, DI
-	VPINSRQ      $0x01, DI, X0, X0
-	VPMOVZXBD    X0, Z0
-	VPADDD       Z1, Z0, Z0
-	VMOVUPS      Z0, 384(SP)
 	VBROADCASTSS scale+80(FP), Z31
 	VBROADCASTSS qn+84(FP), Z30
 	VBROADCASTSS qp+88(FP), Z29
@@ -13936,21 +14286,60 @@ TEXT ·drawnSumsRowAVX512(SB), NOSPLIT, $448-112
 	VPTERNLOGD   $0xff, Z26, Z26, Z26
 	VPSLLD       $0x1f, Z26, Z26
 	VBROADCASTSS floor+92(FP), Z25
-	MOVQ         sum+0(FP), DI
-	MOVQ         dot+8(FP), R8
-	MOVQ         shift+56(FP), R9
-	MOVQ         channels+72(FP), R12
-	SHLQ         $0x02, R12
+	MOVL         $0x00000010, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, (SP)
+	MOVL         key+108(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 64(SP)
+	MOVL         $0x85ebca6b, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 128(SP)
+	MOVL         $0xc2b2ae35, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 192(SP)
+	MOVL         $0x3f800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 256(SP)
+	MOVL         $0x4b800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 320(SP)
+	MOVL         start+104(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z1
+	MOVQ         $0x0706050403020100, SI
+	VMOVQ        SI, X0
+	MOVQ         $0x0f0e0d0c0b0a0908, SI
+	VPINSRQ      $0x01, SI, X0, X0
+	VPMOVZXBD    X0, Z0
+	VPADDD       Z1, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	MOVQ         parts+16(FP), SI
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      128(SI), Z2
+	VMOVUPS      192(SI), Z3
+	MOVQ         sum+0(FP), SI
+	MOVQ         dot+8(FP), DI
+	MOVQ         shift+56(FP), R8
+	MOVQ         channels+72(FP), R11
+	SHLQ         $0x02, R11
+	XORQ         R9, R9
 	XORQ         R10, R10
-	XORQ         R11, R11
-	MOVQ         n+64(FP), R13
-	SHRQ         $0x04, R13
+	MOVQ         n+64(FP), R12
+	SHRQ         $0x04, R12
 	JZ           done
 
 loop:
 	VMOVUPS     (CX), Z4
-	VMOVUPS     (DX)(R10*1), Z5
-	VFMADD213PS (BX)(R10*1), Z5, Z4
+	VMOVUPS     (DX)(R9*1), Z5
+	VFMADD213PS (BX)(R9*1), Z5, Z4
 	VDIVPS      Z31, Z4, Z4
 	VMAXPS      Z25, Z4, Z4
 	VMAXPS      Z30, Z4, Z5
@@ -13990,34 +14379,156 @@ loop:
 	VFMADD231PS Z5, Z7, Z8
 	VMOVAPS.Z   Z8, K1, Z8
 	VMOVUPS     (AX), Z5
-	VMOVUPS     (SI), Z7
-	VFMADD231PS Z6, Z5, Z7
-	VMOVUPS     Z7, (SI)
-	VADDPS      64(SI), Z5, Z5
-	VMOVUPS     Z5, 64(SI)
-	VMOVUPS     128(SI), Z7
-	VFMADD231PS Z4, Z8, Z7
-	VMOVUPS     Z7, 128(SI)
-	VADDPS      192(SI), Z8, Z5
-	VMOVUPS     Z5, 192(SI)
+	VFMADD231PS Z6, Z5, Z0
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z4, Z8, Z2
+	VADDPS      Z8, Z3, Z3
 	VMULPS      Z27, Z8, Z8
 	VCMPPS      $0x04, Z25, Z4, K2
 	VMOVAPS.Z   Z8, K2, Z8
 	VMOVUPS     (CX), Z4
-	VSUBPS      (R9)(R10*1), Z4, Z4
-	VFMADD213PS (R8)(R10*1), Z8, Z4
-	VADDPS      (DI)(R10*1), Z8, Z8
-	VMOVUPS     Z4, (R8)(R10*1)
-	VMOVUPS     Z8, (DI)(R10*1)
+	VSUBPS      (R8)(R9*1), Z4, Z4
+	VFMADD213PS (DI)(R9*1), Z8, Z4
+	VADDPS      (SI)(R9*1), Z8, Z8
+	VMOVUPS     Z4, (DI)(R9*1)
+	VMOVUPS     Z8, (SI)(R9*1)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
-	ADDQ        $0x40, R10
-	CMPQ        R10, R12
-	CMOVQEQ     R11, R10
-	DECQ        R13
+	ADDQ        $0x40, R9
+	CMPQ        R9, R11
+	CMOVQEQ     R10, R9
+	DECQ        R12
 	JNZ         loop
 
 done:
+	MOVQ    parts+16(FP), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VZEROUPPER
+	RET
+
+// func drawnPassRowAVX512(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
+// Requires: AVX, AVX512F
+TEXT ·drawnPassRowAVX512(SB), NOSPLIT, $448-76
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+16(FP), CX
+	MOVQ         x+24(FP), DX
+	VBROADCASTSS scale+44(FP), Z31
+	VBROADCASTSS qn+48(FP), Z30
+	VBROADCASTSS qp+52(FP), Z29
+	VBROADCASTSS delta+60(FP), Z28
+	VBROADCASTSS slope+64(FP), Z27
+	VPTERNLOGD   $0xff, Z26, Z26, Z26
+	VPSLLD       $0x1f, Z26, Z26
+	VBROADCASTSS floor+56(FP), Z25
+	MOVL         $0x00000010, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, (SP)
+	MOVL         key+72(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 64(SP)
+	MOVL         $0x85ebca6b, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 128(SP)
+	MOVL         $0xc2b2ae35, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 192(SP)
+	MOVL         $0x3f800000, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 256(SP)
+	MOVL         $0x4b800000, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 320(SP)
+	MOVL         start+68(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z1
+	MOVQ         $0x0706050403020100, BX
+	VMOVQ        BX, X0
+	MOVQ         $0x0f0e0d0c0b0a0908, BX
+	VPINSRQ      $0x01, BX, X0, X0
+	VPMOVZXBD    X0, Z0
+	VPADDD       Z1, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	VBROADCASTSS offset+40(FP), Z24
+	MOVQ         parts+8(FP), BX
+	VMOVUPS      (BX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      192(BX), Z3
+	MOVQ         n+32(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VMOVUPS     (DX), Z4
+	VADDPS      Z24, Z4, Z4
+	VDIVPS      Z31, Z4, Z4
+	VMAXPS      Z25, Z4, Z4
+	VMAXPS      Z30, Z4, Z5
+	VMINPS      Z29, Z5, Z5
+	VMOVUPS     384(SP), Z7
+	VPADDD      (SP), Z7, Z8
+	VMOVUPS     Z8, 384(SP)
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     128(SP), Z7, Z7
+	VPSRLD      $0x0d, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     192(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPADDD      64(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     128(SP), Z7, Z7
+	VPSRLD      $0x0d, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPMULLD     192(SP), Z7, Z7
+	VPSRLD      $0x10, Z7, Z8
+	VPXORD      Z8, Z7, Z7
+	VPSRLD      $0x08, Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VRNDSCALEPS $0x01, Z5, Z6
+	VSUBPS      Z6, Z5, Z8
+	VMULPS      320(SP), Z8, Z8
+	VCMPPS      $0x11, Z8, Z7, K1
+	VADDPS      256(SP), Z6, K1, Z6
+	VMOVUPS     (CX), Z8
+	VCMPPS      $0x00, Z5, Z4, K1
+	VPANDND     Z8, Z26, Z7
+	VMULPS      Z28, Z7, Z7
+	VSUBPS      Z6, Z4, Z5
+	VFMADD231PS Z5, Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VMOVUPS     (CX), Z5
+	VFMADD231PS Z6, Z5, Z0
+	VADDPS      Z5, Z1, Z1
+	VFMADD231PS Z4, Z8, Z2
+	VADDPS      Z8, Z3, Z3
+	VMULPS      Z27, Z8, Z8
+	VCMPPS      $0x04, Z25, Z4, K2
+	VMOVAPS.Z   Z8, K2, Z8
+	VMOVUPS     Z8, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	DECQ        BX
+	JNZ         loop
+
+done:
+	MOVQ    parts+8(FP), AX
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
 	VZEROUPPER
 	RET
 
@@ -14028,6 +14539,12 @@ TEXT ·drawnRowAVX512(SB), NOSPLIT, $448-80
 	MOVQ         z+8(FP), CX
 	MOVQ         a+16(FP), DX
 	MOVQ         b+24(FP), BX
+	VBROADCASTSS scale+48(FP), Z31
+	VBROADCASTSS qn+52(FP), Z30
+	VBROADCASTSS qp+56(FP), Z29
+	VBROADCASTSS floor+60(FP), Z28
+	VBROADCASTSS unit+64(FP), Z27
+	VBROADCASTSS offset+68(FP), Z26
 	MOVL         $0x00000010, SI
 	VMOVD        SI, X0
 	VPBROADCASTD X0, Z0
@@ -14062,12 +14579,6 @@ TEXT ·drawnRowAVX512(SB), NOSPLIT, $448-80
 	VPMOVZXBD    X0, Z0
 	VPADDD       Z1, Z0, Z0
 	VMOVUPS      Z0, 384(SP)
-	VBROADCASTSS scale+48(FP), Z31
-	VBROADCASTSS qn+52(FP), Z30
-	VBROADCASTSS qp+56(FP), Z29
-	VBROADCASTSS floor+60(FP), Z28
-	VBROADCASTSS unit+64(FP), Z27
-	VBROADCASTSS offset+68(FP), Z26
 	MOVQ         channels+40(FP), R8
 	SHLQ         $0x02, R8
 	XORQ         SI, SI
@@ -14436,8 +14947,8 @@ loop:
 	VMOVUPS      Z7, 256(SI)
 	VMULPS       Z1, Z8, Z8
 	VMOVAPS.Z    Z8, K1, Z8
-	VADDPS       64(SI), Z1, Z1
-	VMOVUPS      Z1, 64(SI)
+	VADDPS       64(SI), Z1, Z2
+	VMOVUPS      Z2, 64(SI)
 	VMOVUPS      128(SI), Z7
 	VFMADD231PS  Z4, Z8, Z7
 	VMOVUPS      Z7, 128(SI)
@@ -14464,17 +14975,173 @@ done:
 	VZEROUPPER
 	RET
 
+// func bellPassRowAVX512(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
+// Requires: AVX, AVX512F
+TEXT ·bellPassRowAVX512(SB), NOSPLIT, $320-72
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+16(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         parts+8(FP), BX
+	VBROADCASTSS scale+44(FP), Z31
+	VBROADCASTSS qn+48(FP), Z30
+	VBROADCASTSS qp+52(FP), Z29
+	VBROADCASTSS slope+60(FP), Z28
+	VPTERNLOGD   $0xff, Z27, Z27, Z27
+	VPSLLD       $0x1f, Z27, Z27
+	VBROADCASTSS floor+56(FP), Z26
+	MOVQ         bell+64(FP), SI
+	VBROADCASTSS (SI), Z25
+	VBROADCASTSS 4(SI), Z24
+	VBROADCASTSS 8(SI), Z23
+	VBROADCASTSS 12(SI), Z22
+	VBROADCASTSS 16(SI), Z21
+	VBROADCASTSS 20(SI), Z20
+	VBROADCASTSS 24(SI), Z19
+	MOVL         $0x3f800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z18
+	MOVL         $0x3f000000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z17
+	MOVL         $0x40800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z16
+	MOVL         $0xbfb8aa3b, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z15
+	MOVL         $0xc2fa0000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z14
+	MOVL         $0x3f800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z13
+	MOVL         $0x3f317218, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z12
+	MOVL         $0x3e75fdf0, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z11
+	MOVL         $0x3d635847, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z10
+	MOVL         $0x3c1d955b, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, (SP)
+	MOVL         $0x3aaec3ff, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 64(SP)
+	MOVL         $0x39218489, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 128(SP)
+	MOVL         $0x377fe5fe, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 192(SP)
+	VBROADCASTSS offset+40(FP), Z0
+	VMOVUPS      Z0, 256(SP)
+	MOVQ         n+32(FP), SI
+	SHRQ         $0x04, SI
+	JZ           done
+
+loop:
+	VMOVUPS      (DX), Z4
+	VADDPS       256(SP), Z4, Z4
+	VDIVPS       Z31, Z4, Z4
+	VMAXPS       Z26, Z4, Z4
+	VMAXPS       Z30, Z4, Z5
+	VMINPS       Z29, Z5, Z5
+	VRNDSCALEPS  $0x01, Z4, Z0
+	VADDPS       Z17, Z0, Z0
+	VMULPS       Z20, Z0, Z0
+	VSUBPS       Z0, Z4, Z0
+	VPANDND      Z0, Z27, Z1
+	VMULPS       Z25, Z1, Z1
+	VMULPS       Z15, Z1, Z7
+	VMAXPS       Z14, Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z3
+	VSUBPS       Z3, Z7, Z7
+	VMOVUPS      192(SP), Z2
+	VFMADD213PS  128(SP), Z7, Z2
+	VFMADD213PS  64(SP), Z7, Z2
+	VFMADD213PS  (SP), Z7, Z2
+	VFMADD213PS  Z10, Z7, Z2
+	VFMADD213PS  Z11, Z7, Z2
+	VFMADD213PS  Z12, Z7, Z2
+	VFMADD213PS  Z13, Z7, Z2
+	VCVTPS2DQ    Z3, Z3
+	VPSLLD       $0x17, Z3, Z3
+	VPADDD       Z3, Z2, Z2
+	VADDPS       Z18, Z2, Z7
+	VMOVUPS      Z18, Z3
+	VDIVPS       Z7, Z3, Z7
+	VMOVUPS      Z18, Z3
+	VSUBPS       Z2, Z3, Z3
+	VMULPS       Z7, Z3, Z3
+	VMULPS       Z7, Z2, Z6
+	VMULPS       Z7, Z6, Z6
+	VMULPS       Z16, Z6, Z6
+	VMULPS       Z23, Z1, Z7
+	VMOVUPS      Z24, Z8
+	VFNMADD231PS Z7, Z3, Z8
+	VMULPS       Z6, Z8, Z8
+	VMOVUPS      Z24, Z7
+	VSUBPS       Z1, Z7, Z7
+	VMOVUPS      Z19, Z2
+	VPTERNLOGD   $0xca, Z8, Z7, Z2
+	VMOVAPS      Z2, Z8
+	VMOVUPS      (CX), Z1
+	VRNDSCALEPS  $0x00, Z5, Z2
+	VMOVUPS      (BX), Z7
+	VFMADD231PS  Z1, Z2, Z7
+	VMOVUPS      Z7, (BX)
+	VCMPPS       $0x00, Z5, Z4, K1
+	VMOVUPS      Z27, Z2
+	VPANDD       Z0, Z2, Z2
+	VPXORD       Z3, Z2, Z2
+	VMULPS       Z22, Z2, Z2
+	VMULPS       Z21, Z0, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      256(BX), Z7
+	VFMADD231PS  Z1, Z2, Z7
+	VMOVUPS      Z7, 256(BX)
+	VMULPS       Z1, Z8, Z8
+	VMOVAPS.Z    Z8, K1, Z8
+	VADDPS       64(BX), Z1, Z2
+	VMOVUPS      Z2, 64(BX)
+	VMOVUPS      128(BX), Z7
+	VFMADD231PS  Z4, Z8, Z7
+	VMOVUPS      Z7, 128(BX)
+	VADDPS       192(BX), Z8, Z2
+	VMOVUPS      Z2, 192(BX)
+	VMULPS       Z28, Z8, Z8
+	VCMPPS       $0x04, Z26, Z4, K2
+	VMOVAPS.Z    Z8, K2, Z8
+	VMOVUPS      Z8, (AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	DECQ         SI
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func bellGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
 // Requires: AVX, AVX512F, CMOV
 TEXT ·bellGradRowAVX512(SB), NOSPLIT, $192-104
 	MOVQ         dz+0(FP), AX
 	MOVQ         dy+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVQ         a+24(FP), BX
-	MOVQ         b+32(FP), SI
-	MOVQ         p+40(FP), DI
-	MOVQ         q+48(FP), R8
-	MOVQ         r+56(FP), R9
+	MOVQ         p+40(FP), BX
+	MOVQ         q+48(FP), SI
+	MOVQ         r+56(FP), DI
+	MOVQ         a+24(FP), R8
+	MOVQ         b+32(FP), R9
 	VBROADCASTSS scale+80(FP), Z31
 	VBROADCASTSS qn+84(FP), Z30
 	VBROADCASTSS qp+88(FP), Z29
@@ -14541,8 +15208,8 @@ TEXT ·bellGradRowAVX512(SB), NOSPLIT, $192-104
 
 loop:
 	VMOVUPS      (DX), Z4
-	VMOVUPS      (BX)(R10*1), Z5
-	VFMADD213PS  (SI)(R10*1), Z5, Z4
+	VMOVUPS      (R8)(R10*1), Z5
+	VFMADD213PS  (R9)(R10*1), Z5, Z4
 	VDIVPS       Z31, Z4, Z4
 	VMAXPS       Z27, Z4, Z4
 	VMAXPS       Z30, Z4, Z5
@@ -14592,9 +15259,9 @@ loop:
 	VCMPPS       $0x04, Z27, Z4, K2
 	VMOVAPS.Z    Z8, K2, Z8
 	VMOVUPS      (DX), Z4
-	VMOVUPS      (R8)(R10*1), Z5
-	VFMADD213PS  (R9)(R10*1), Z5, Z4
-	VFMADD231PS  (DI)(R10*1), Z8, Z4
+	VMOVUPS      (SI)(R10*1), Z5
+	VFMADD213PS  (DI)(R10*1), Z5, Z4
+	VFMADD231PS  (BX)(R10*1), Z8, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         $0x40, AX
 	ADDQ         $0x40, CX
@@ -19652,7 +20319,6 @@ TEXT ·staircaseSumsRowAVX2(SB), NOSPLIT, $32-104
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
 	MOVQ         b+48(FP), BX
-	MOVQ         parts+16(FP), SI
 	VBROADCASTSS scale+80(FP), Y15
 	VBROADCASTSS qn+84(FP), Y14
 	VBROADCASTSS qp+88(FP), Y13
@@ -19662,6 +20328,7 @@ TEXT ·staircaseSumsRowAVX2(SB), NOSPLIT, $32-104
 	VPSLLD       $0x1f, Y10, Y10
 	VBROADCASTSS floor+92(FP), Y0
 	VMOVUPS      Y0, (SP)
+	MOVQ         parts+16(FP), SI
 	MOVQ         sum+0(FP), DI
 	MOVQ         dot+8(FP), R8
 	MOVQ         shift+56(FP), R9
@@ -19693,13 +20360,13 @@ loop:
 	VMOVUPS     (SI), Y7
 	VFMADD231PS Y6, Y5, Y7
 	VMOVUPS     Y7, (SI)
-	VADDPS      64(SI), Y5, Y5
-	VMOVUPS     Y5, 64(SI)
+	VADDPS      64(SI), Y5, Y7
+	VMOVUPS     Y7, 64(SI)
 	VMOVUPS     128(SI), Y7
 	VFMADD231PS Y4, Y8, Y7
 	VMOVUPS     Y7, 128(SI)
-	VADDPS      192(SI), Y8, Y5
-	VMOVUPS     Y5, 192(SI)
+	VADDPS      192(SI), Y8, Y7
+	VMOVUPS     Y7, 192(SI)
 	VMULPS      Y11, Y8, Y8
 	VCMPPS      $0x04, (SP), Y4, Y7
 	VANDPS      Y7, Y8, Y8
@@ -19728,13 +20395,13 @@ loop:
 	VMOVUPS     32(SI), Y7
 	VFMADD231PS Y6, Y5, Y7
 	VMOVUPS     Y7, 32(SI)
-	VADDPS      96(SI), Y5, Y5
-	VMOVUPS     Y5, 96(SI)
+	VADDPS      96(SI), Y5, Y7
+	VMOVUPS     Y7, 96(SI)
 	VMOVUPS     160(SI), Y7
 	VFMADD231PS Y4, Y8, Y7
 	VMOVUPS     Y7, 160(SI)
-	VADDPS      224(SI), Y8, Y5
-	VMOVUPS     Y5, 224(SI)
+	VADDPS      224(SI), Y8, Y7
+	VMOVUPS     Y7, 224(SI)
 	VMULPS      Y11, Y8, Y8
 	VCMPPS      $0x04, (SP), Y4, Y7
 	VANDPS      Y7, Y8, Y8
@@ -19756,252 +20423,91 @@ done:
 	VZEROUPPER
 	RET
 
-// func ladderSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
-// Requires: AVX, AVX2, CMOV, FMA3
-TEXT ·ladderSumsRowAVX2(SB), NOSPLIT, $32-112
-	MOVQ         dy+24(FP), AX
-	MOVQ         z+32(FP), CX
-	MOVQ         a+40(FP), DX
-	MOVQ         b+48(FP), BX
-	MOVQ         parts+16(FP), SI
-	MOVQ         ladder+104(FP), DI
-	VBROADCASTSS scale+80(FP), Y15
-	VBROADCASTSS qn+84(FP), Y14
-	VBROADCASTSS qp+88(FP), Y13
-	VBROADCASTSS delta+96(FP), Y12
-	VBROADCASTSS slope+100(FP), Y11
+// func staircasePassRowAVX2(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·staircasePassRowAVX2(SB), NOSPLIT, $64-68
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+16(FP), CX
+	MOVQ         x+24(FP), DX
+	VBROADCASTSS scale+44(FP), Y15
+	VBROADCASTSS qn+48(FP), Y14
+	VBROADCASTSS qp+52(FP), Y13
+	VBROADCASTSS delta+60(FP), Y12
+	VBROADCASTSS slope+64(FP), Y11
 	VPCMPEQD     Y10, Y10, Y10
 	VPSLLD       $0x1f, Y10, Y10
-	VBROADCASTSS floor+92(FP), Y0
+	VBROADCASTSS floor+56(FP), Y0
 	VMOVUPS      Y0, (SP)
-	MOVQ         sum+0(FP), R8
-	MOVQ         dot+8(FP), R9
-	MOVQ         shift+56(FP), R10
-	MOVQ         channels+72(FP), R13
-	SHLQ         $0x02, R13
-	XORQ         R11, R11
-	XORQ         R12, R12
-	MOVQ         n+64(FP), R14
-	SHRQ         $0x04, R14
+	VBROADCASTSS offset+40(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	MOVQ         parts+8(FP), BX
+	MOVQ         n+32(FP), SI
+	SHRQ         $0x04, SI
 	JZ           done
 
 loop:
-	VMOVUPS      (CX), Y4
-	VMOVUPS      (DX)(R11*1), Y5
-	VFMADD213PS  (BX)(R11*1), Y5, Y4
-	VDIVPS       Y15, Y4, Y4
-	VMAXPS       (SP), Y4, Y4
-	VMAXPS       Y14, Y4, Y5
-	VMINPS       Y13, Y5, Y5
-	VBROADCASTSS (DI), Y6
-	VBROADCASTSS 64(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 4(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 68(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 8(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 72(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 12(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	CMPQ         128(DI), $0x03
-	JLE          rungs0
-	VBROADCASTSS 76(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 16(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 80(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 20(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 84(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 24(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	CMPQ         128(DI), $0x06
-	JLE          rungs0
-	VBROADCASTSS 88(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 28(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 92(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 32(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 96(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 36(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	CMPQ         128(DI), $0x09
-	JLE          rungs0
-	VBROADCASTSS 100(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 40(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 104(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 44(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 108(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 48(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	CMPQ         128(DI), $0x0c
-	JLE          rungs0
-	VBROADCASTSS 112(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 52(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 116(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 56(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 120(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 60(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-
-rungs0:
-	VMOVUPS      (AX), Y8
-	VCMPPS       $0x00, Y5, Y4, Y5
-	VANDNPS      Y8, Y10, Y7
-	VMULPS       Y12, Y7, Y7
-	VSUBPS       Y6, Y4, Y9
-	VFMADD231PS  Y9, Y7, Y8
-	VANDPS       Y5, Y8, Y8
-	VMOVUPS      (AX), Y5
-	VMOVUPS      (SI), Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VMOVUPS      Y7, (SI)
-	VADDPS       64(SI), Y5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VMOVUPS      128(SI), Y7
-	VFMADD231PS  Y4, Y8, Y7
-	VMOVUPS      Y7, 128(SI)
-	VADDPS       192(SI), Y8, Y5
-	VMOVUPS      Y5, 192(SI)
-	VMULPS       Y11, Y8, Y8
-	VCMPPS       $0x04, (SP), Y4, Y7
-	VANDPS       Y7, Y8, Y8
-	VMOVUPS      (CX), Y4
-	VSUBPS       (R10)(R11*1), Y4, Y4
-	VFMADD213PS  (R9)(R11*1), Y8, Y4
-	VADDPS       (R8)(R11*1), Y8, Y8
-	VMOVUPS      Y4, (R9)(R11*1)
-	VMOVUPS      Y8, (R8)(R11*1)
-	VMOVUPS      32(CX), Y4
-	VMOVUPS      32(DX)(R11*1), Y5
-	VFMADD213PS  32(BX)(R11*1), Y5, Y4
-	VDIVPS       Y15, Y4, Y4
-	VMAXPS       (SP), Y4, Y4
-	VMAXPS       Y14, Y4, Y5
-	VMINPS       Y13, Y5, Y5
-	VBROADCASTSS (DI), Y6
-	VBROADCASTSS 64(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 4(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 68(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 8(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 72(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 12(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	CMPQ         128(DI), $0x03
-	JLE          rungs1
-	VBROADCASTSS 76(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 16(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 80(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 20(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 84(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 24(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	CMPQ         128(DI), $0x06
-	JLE          rungs1
-	VBROADCASTSS 88(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 28(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 92(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 32(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 96(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 36(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	CMPQ         128(DI), $0x09
-	JLE          rungs1
-	VBROADCASTSS 100(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 40(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 104(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 44(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 108(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 48(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	CMPQ         128(DI), $0x0c
-	JLE          rungs1
-	VBROADCASTSS 112(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 52(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 116(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 56(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-	VBROADCASTSS 120(DI), Y7
-	VCMPPS       $0x1e, Y7, Y4, Y7
-	VBROADCASTSS 60(DI), Y8
-	VBLENDVPS    Y7, Y8, Y6, Y6
-
-rungs1:
-	VMOVUPS     32(AX), Y8
+	VMOVUPS     (DX), Y4
+	VADDPS      32(SP), Y4, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      (SP), Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VROUNDPS    $0x00, Y5, Y6
+	VMOVUPS     (CX), Y8
 	VCMPPS      $0x00, Y5, Y4, Y5
 	VANDNPS     Y8, Y10, Y7
 	VMULPS      Y12, Y7, Y7
 	VSUBPS      Y6, Y4, Y9
 	VFMADD231PS Y9, Y7, Y8
 	VANDPS      Y5, Y8, Y8
-	VMOVUPS     32(AX), Y5
-	VMOVUPS     32(SI), Y7
+	VMOVUPS     (CX), Y5
+	VMOVUPS     (BX), Y7
 	VFMADD231PS Y6, Y5, Y7
-	VMOVUPS     Y7, 32(SI)
-	VADDPS      96(SI), Y5, Y5
-	VMOVUPS     Y5, 96(SI)
-	VMOVUPS     160(SI), Y7
+	VMOVUPS     Y7, (BX)
+	VADDPS      64(BX), Y5, Y7
+	VMOVUPS     Y7, 64(BX)
+	VMOVUPS     128(BX), Y7
 	VFMADD231PS Y4, Y8, Y7
-	VMOVUPS     Y7, 160(SI)
-	VADDPS      224(SI), Y8, Y5
-	VMOVUPS     Y5, 224(SI)
+	VMOVUPS     Y7, 128(BX)
+	VADDPS      192(BX), Y8, Y7
+	VMOVUPS     Y7, 192(BX)
 	VMULPS      Y11, Y8, Y8
 	VCMPPS      $0x04, (SP), Y4, Y7
 	VANDPS      Y7, Y8, Y8
-	VMOVUPS     32(CX), Y4
-	VSUBPS      32(R10)(R11*1), Y4, Y4
-	VFMADD213PS 32(R9)(R11*1), Y8, Y4
-	VADDPS      32(R8)(R11*1), Y8, Y8
-	VMOVUPS     Y4, 32(R9)(R11*1)
-	VMOVUPS     Y8, 32(R8)(R11*1)
+	VMOVUPS     Y8, (AX)
+	VMOVUPS     32(DX), Y4
+	VADDPS      32(SP), Y4, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      (SP), Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VROUNDPS    $0x00, Y5, Y6
+	VMOVUPS     32(CX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y10, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VMOVUPS     32(CX), Y5
+	VMOVUPS     32(BX), Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMOVUPS     Y7, 32(BX)
+	VADDPS      96(BX), Y5, Y7
+	VMOVUPS     Y7, 96(BX)
+	VMOVUPS     160(BX), Y7
+	VFMADD231PS Y4, Y8, Y7
+	VMOVUPS     Y7, 160(BX)
+	VADDPS      224(BX), Y8, Y7
+	VMOVUPS     Y7, 224(BX)
+	VMULPS      Y11, Y8, Y8
+	VCMPPS      $0x04, (SP), Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     Y8, 32(AX)
 	ADDQ        $0x40, AX
 	ADDQ        $0x40, CX
-	ADDQ        $0x40, R11
-	CMPQ        R11, R13
-	CMOVQEQ     R12, R11
-	DECQ        R14
+	ADDQ        $0x40, DX
+	DECQ        SI
 	JNZ         loop
 
 done:
@@ -20064,6 +20570,490 @@ done:
 	VZEROUPPER
 	RET
 
+// func ladderSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·ladderSumsRowAVX2(SB), NOSPLIT, $32-112
+	MOVQ         dy+24(FP), AX
+	MOVQ         z+32(FP), CX
+	MOVQ         a+40(FP), DX
+	MOVQ         b+48(FP), BX
+	VBROADCASTSS scale+80(FP), Y15
+	VBROADCASTSS qn+84(FP), Y14
+	VBROADCASTSS qp+88(FP), Y13
+	VBROADCASTSS delta+96(FP), Y12
+	VBROADCASTSS slope+100(FP), Y11
+	VPCMPEQD     Y10, Y10, Y10
+	VPSLLD       $0x1f, Y10, Y10
+	VBROADCASTSS floor+92(FP), Y0
+	VMOVUPS      Y0, (SP)
+	MOVQ         ladder+104(FP), SI
+	MOVQ         parts+16(FP), DI
+	MOVQ         sum+0(FP), R8
+	MOVQ         dot+8(FP), R9
+	MOVQ         shift+56(FP), R10
+	MOVQ         channels+72(FP), R13
+	SHLQ         $0x02, R13
+	XORQ         R11, R11
+	XORQ         R12, R12
+	MOVQ         n+64(FP), R14
+	SHRQ         $0x04, R14
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Y4
+	VMOVUPS      (DX)(R11*1), Y5
+	VFMADD213PS  (BX)(R11*1), Y5, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       (SP), Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VBROADCASTSS (SI), Y6
+	VBROADCASTSS 64(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 4(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 68(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 8(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 72(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 12(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x03
+	JLE          rungs0
+	VBROADCASTSS 76(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 16(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 80(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 20(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 84(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 24(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x06
+	JLE          rungs0
+	VBROADCASTSS 88(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 28(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 92(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 32(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 96(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 36(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x09
+	JLE          rungs0
+	VBROADCASTSS 100(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 40(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 104(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 44(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 108(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 48(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x0c
+	JLE          rungs0
+	VBROADCASTSS 112(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 52(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 116(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 56(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 120(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 60(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+
+rungs0:
+	VMOVUPS      (AX), Y8
+	VCMPPS       $0x00, Y5, Y4, Y5
+	VANDNPS      Y8, Y10, Y7
+	VMULPS       Y12, Y7, Y7
+	VSUBPS       Y6, Y4, Y9
+	VFMADD231PS  Y9, Y7, Y8
+	VANDPS       Y5, Y8, Y8
+	VMOVUPS      (AX), Y5
+	VMOVUPS      (DI), Y7
+	VFMADD231PS  Y6, Y5, Y7
+	VMOVUPS      Y7, (DI)
+	VADDPS       64(DI), Y5, Y7
+	VMOVUPS      Y7, 64(DI)
+	VMOVUPS      128(DI), Y7
+	VFMADD231PS  Y4, Y8, Y7
+	VMOVUPS      Y7, 128(DI)
+	VADDPS       192(DI), Y8, Y7
+	VMOVUPS      Y7, 192(DI)
+	VMULPS       Y11, Y8, Y8
+	VCMPPS       $0x04, (SP), Y4, Y7
+	VANDPS       Y7, Y8, Y8
+	VMOVUPS      (CX), Y4
+	VSUBPS       (R10)(R11*1), Y4, Y4
+	VFMADD213PS  (R9)(R11*1), Y8, Y4
+	VADDPS       (R8)(R11*1), Y8, Y8
+	VMOVUPS      Y4, (R9)(R11*1)
+	VMOVUPS      Y8, (R8)(R11*1)
+	VMOVUPS      32(CX), Y4
+	VMOVUPS      32(DX)(R11*1), Y5
+	VFMADD213PS  32(BX)(R11*1), Y5, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       (SP), Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VBROADCASTSS (SI), Y6
+	VBROADCASTSS 64(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 4(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 68(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 8(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 72(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 12(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x03
+	JLE          rungs1
+	VBROADCASTSS 76(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 16(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 80(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 20(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 84(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 24(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x06
+	JLE          rungs1
+	VBROADCASTSS 88(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 28(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 92(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 32(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 96(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 36(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x09
+	JLE          rungs1
+	VBROADCASTSS 100(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 40(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 104(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 44(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 108(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 48(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(SI), $0x0c
+	JLE          rungs1
+	VBROADCASTSS 112(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 52(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 116(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 56(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 120(SI), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 60(SI), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+
+rungs1:
+	VMOVUPS     32(AX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y10, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VMOVUPS     32(AX), Y5
+	VMOVUPS     32(DI), Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMOVUPS     Y7, 32(DI)
+	VADDPS      96(DI), Y5, Y7
+	VMOVUPS     Y7, 96(DI)
+	VMOVUPS     160(DI), Y7
+	VFMADD231PS Y4, Y8, Y7
+	VMOVUPS     Y7, 160(DI)
+	VADDPS      224(DI), Y8, Y7
+	VMOVUPS     Y7, 224(DI)
+	VMULPS      Y11, Y8, Y8
+	VCMPPS      $0x04, (SP), Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     32(CX), Y4
+	VSUBPS      32(R10)(R11*1), Y4, Y4
+	VFMADD213PS 32(R9)(R11*1), Y8, Y4
+	VADDPS      32(R8)(R11*1), Y8, Y8
+	VMOVUPS     Y4, 32(R9)(R11*1)
+	VMOVUPS     Y8, 32(R8)(R11*1)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, R11
+	CMPQ        R11, R13
+	CMOVQEQ     R12, R11
+	DECQ        R14
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func ladderPassRowAVX2(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·ladderPassRowAVX2(SB), NOSPLIT, $64-80
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+16(FP), CX
+	MOVQ         x+24(FP), DX
+	VBROADCASTSS scale+44(FP), Y15
+	VBROADCASTSS qn+48(FP), Y14
+	VBROADCASTSS qp+52(FP), Y13
+	VBROADCASTSS delta+60(FP), Y12
+	VBROADCASTSS slope+64(FP), Y11
+	VPCMPEQD     Y10, Y10, Y10
+	VPSLLD       $0x1f, Y10, Y10
+	VBROADCASTSS floor+56(FP), Y0
+	VMOVUPS      Y0, (SP)
+	MOVQ         ladder+72(FP), BX
+	VBROADCASTSS offset+40(FP), Y0
+	VMOVUPS      Y0, 32(SP)
+	MOVQ         parts+8(FP), SI
+	MOVQ         n+32(FP), DI
+	SHRQ         $0x04, DI
+	JZ           done
+
+loop:
+	VMOVUPS      (DX), Y4
+	VADDPS       32(SP), Y4, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       (SP), Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VBROADCASTSS (BX), Y6
+	VBROADCASTSS 64(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 4(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 68(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 8(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 72(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 12(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(BX), $0x03
+	JLE          rungs0
+	VBROADCASTSS 76(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 16(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 80(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 20(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 84(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 24(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(BX), $0x06
+	JLE          rungs0
+	VBROADCASTSS 88(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 28(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 92(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 32(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 96(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 36(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(BX), $0x09
+	JLE          rungs0
+	VBROADCASTSS 100(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 40(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 104(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 44(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 108(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 48(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(BX), $0x0c
+	JLE          rungs0
+	VBROADCASTSS 112(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 52(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 116(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 56(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 120(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 60(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+
+rungs0:
+	VMOVUPS      (CX), Y8
+	VCMPPS       $0x00, Y5, Y4, Y5
+	VANDNPS      Y8, Y10, Y7
+	VMULPS       Y12, Y7, Y7
+	VSUBPS       Y6, Y4, Y9
+	VFMADD231PS  Y9, Y7, Y8
+	VANDPS       Y5, Y8, Y8
+	VMOVUPS      (CX), Y5
+	VMOVUPS      (SI), Y7
+	VFMADD231PS  Y6, Y5, Y7
+	VMOVUPS      Y7, (SI)
+	VADDPS       64(SI), Y5, Y7
+	VMOVUPS      Y7, 64(SI)
+	VMOVUPS      128(SI), Y7
+	VFMADD231PS  Y4, Y8, Y7
+	VMOVUPS      Y7, 128(SI)
+	VADDPS       192(SI), Y8, Y7
+	VMOVUPS      Y7, 192(SI)
+	VMULPS       Y11, Y8, Y8
+	VCMPPS       $0x04, (SP), Y4, Y7
+	VANDPS       Y7, Y8, Y8
+	VMOVUPS      Y8, (AX)
+	VMOVUPS      32(DX), Y4
+	VADDPS       32(SP), Y4, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       (SP), Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VBROADCASTSS (BX), Y6
+	VBROADCASTSS 64(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 4(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 68(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 8(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 72(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 12(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(BX), $0x03
+	JLE          rungs1
+	VBROADCASTSS 76(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 16(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 80(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 20(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 84(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 24(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(BX), $0x06
+	JLE          rungs1
+	VBROADCASTSS 88(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 28(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 92(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 32(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 96(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 36(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(BX), $0x09
+	JLE          rungs1
+	VBROADCASTSS 100(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 40(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 104(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 44(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 108(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 48(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	CMPQ         128(BX), $0x0c
+	JLE          rungs1
+	VBROADCASTSS 112(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 52(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 116(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 56(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+	VBROADCASTSS 120(BX), Y7
+	VCMPPS       $0x1e, Y7, Y4, Y7
+	VBROADCASTSS 60(BX), Y8
+	VBLENDVPS    Y7, Y8, Y6, Y6
+
+rungs1:
+	VMOVUPS     32(CX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y10, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VMOVUPS     32(CX), Y5
+	VMOVUPS     32(SI), Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMOVUPS     Y7, 32(SI)
+	VADDPS      96(SI), Y5, Y7
+	VMOVUPS     Y7, 96(SI)
+	VMOVUPS     160(SI), Y7
+	VFMADD231PS Y4, Y8, Y7
+	VMOVUPS     Y7, 160(SI)
+	VADDPS      224(SI), Y8, Y7
+	VMOVUPS     Y7, 224(SI)
+	VMULPS      Y11, Y8, Y8
+	VCMPPS      $0x04, (SP), Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     Y8, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	DECQ        DI
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func ladderRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, ladder *float32)
 // Requires: AVX, CMOV, FMA3
 TEXT ·ladderRowAVX2(SB), NOSPLIT, $0-80
@@ -20071,13 +21061,13 @@ TEXT ·ladderRowAVX2(SB), NOSPLIT, $0-80
 	MOVQ         z+8(FP), CX
 	MOVQ         a+16(FP), DX
 	MOVQ         b+24(FP), BX
-	MOVQ         ladder+72(FP), SI
 	VBROADCASTSS scale+48(FP), Y15
 	VBROADCASTSS qn+52(FP), Y14
 	VBROADCASTSS qp+56(FP), Y13
 	VBROADCASTSS floor+60(FP), Y12
 	VBROADCASTSS unit+64(FP), Y11
 	VBROADCASTSS offset+68(FP), Y10
+	MOVQ         ladder+72(FP), SI
 	MOVQ         channels+40(FP), R9
 	SHLQ         $0x02, R9
 	XORQ         DI, DI
@@ -20470,39 +21460,6 @@ TEXT ·drawnSumsRowAVX2(SB), NOSPLIT, $256-112
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
 	MOVQ         b+48(FP), BX
-	MOVQ         parts+16(FP), SI
-	MOVL         $0x00000008, DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Y0
-	VMOVUPS      Y0, (SP)
-	MOVL         key+108(FP), DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Y0
-	VMOVUPS      Y0, 32(SP)
-	MOVL         $0x85ebca6b, DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Y0
-	VMOVUPS      Y0, 64(SP)
-	MOVL         $0xc2b2ae35, DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Y0
-	VMOVUPS      Y0, 96(SP)
-	MOVL         $0x3f800000, DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Y0
-	VMOVUPS      Y0, 128(SP)
-	MOVL         $0x4b800000, DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Y0
-	VMOVUPS      Y0, 160(SP)
-	MOVL         start+104(FP), DI
-	VMOVD        DI, X0
-	VPBROADCASTD X0, Y1
-	MOVQ         $0x0706050403020100, DI
-	VMOVQ        DI, X0
-	VPMOVZXBD    X0, Y0
-	VPADDD       Y1, Y0, Y0
-	VMOVUPS      Y0, 192(SP)
 	VBROADCASTSS scale+80(FP), Y15
 	VBROADCASTSS qn+84(FP), Y14
 	VBROADCASTSS qp+88(FP), Y13
@@ -20511,7 +21468,40 @@ TEXT ·drawnSumsRowAVX2(SB), NOSPLIT, $256-112
 	VPCMPEQD     Y10, Y10, Y10
 	VPSLLD       $0x1f, Y10, Y10
 	VBROADCASTSS floor+92(FP), Y0
+	VMOVUPS      Y0, (SP)
+	MOVL         $0x00000008, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 32(SP)
+	MOVL         key+108(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 64(SP)
+	MOVL         $0x85ebca6b, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 96(SP)
+	MOVL         $0xc2b2ae35, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 128(SP)
+	MOVL         $0x3f800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 160(SP)
+	MOVL         $0x4b800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 192(SP)
+	MOVL         start+104(FP), SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y1
+	MOVQ         $0x0706050403020100, SI
+	VMOVQ        SI, X0
+	VPMOVZXBD    X0, Y0
+	VPADDD       Y1, Y0, Y0
 	VMOVUPS      Y0, 224(SP)
+	MOVQ         parts+16(FP), SI
 	MOVQ         sum+0(FP), DI
 	MOVQ         dot+8(FP), R8
 	MOVQ         shift+56(FP), R9
@@ -20528,36 +21518,36 @@ loop:
 	VMOVUPS     (DX)(R10*1), Y5
 	VFMADD213PS (BX)(R10*1), Y5, Y4
 	VDIVPS      Y15, Y4, Y4
-	VMAXPS      224(SP), Y4, Y4
+	VMAXPS      (SP), Y4, Y4
 	VMAXPS      Y14, Y4, Y5
 	VMINPS      Y13, Y5, Y5
-	VMOVUPS     192(SP), Y7
-	VPADDD      (SP), Y7, Y8
-	VMOVUPS     Y8, 192(SP)
+	VMOVUPS     224(SP), Y7
+	VPADDD      32(SP), Y7, Y8
+	VMOVUPS     Y8, 224(SP)
 	VPSRLD      $0x10, Y7, Y8
-	VPXOR       Y8, Y7, Y7
-	VPMULLD     64(SP), Y7, Y7
-	VPSRLD      $0x0d, Y7, Y8
 	VPXOR       Y8, Y7, Y7
 	VPMULLD     96(SP), Y7, Y7
-	VPSRLD      $0x10, Y7, Y8
-	VPXOR       Y8, Y7, Y7
-	VPADDD      32(SP), Y7, Y7
-	VPSRLD      $0x10, Y7, Y8
-	VPXOR       Y8, Y7, Y7
-	VPMULLD     64(SP), Y7, Y7
 	VPSRLD      $0x0d, Y7, Y8
 	VPXOR       Y8, Y7, Y7
+	VPMULLD     128(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPADDD      64(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
 	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     128(SP), Y7, Y7
 	VPSRLD      $0x10, Y7, Y8
 	VPXOR       Y8, Y7, Y7
 	VPSRLD      $0x08, Y7, Y7
 	VCVTDQ2PS   Y7, Y7
 	VROUNDPS    $0x01, Y5, Y6
 	VSUBPS      Y6, Y5, Y8
-	VMULPS      160(SP), Y8, Y8
+	VMULPS      192(SP), Y8, Y8
 	VCMPPS      $0x11, Y8, Y7, Y7
-	VANDPS      128(SP), Y7, Y7
+	VANDPS      160(SP), Y7, Y7
 	VADDPS      Y7, Y6, Y6
 	VMOVUPS     (AX), Y8
 	VCMPPS      $0x00, Y5, Y4, Y5
@@ -20570,15 +21560,15 @@ loop:
 	VMOVUPS     (SI), Y7
 	VFMADD231PS Y6, Y5, Y7
 	VMOVUPS     Y7, (SI)
-	VADDPS      64(SI), Y5, Y5
-	VMOVUPS     Y5, 64(SI)
+	VADDPS      64(SI), Y5, Y7
+	VMOVUPS     Y7, 64(SI)
 	VMOVUPS     128(SI), Y7
 	VFMADD231PS Y4, Y8, Y7
 	VMOVUPS     Y7, 128(SI)
-	VADDPS      192(SI), Y8, Y5
-	VMOVUPS     Y5, 192(SI)
+	VADDPS      192(SI), Y8, Y7
+	VMOVUPS     Y7, 192(SI)
 	VMULPS      Y11, Y8, Y8
-	VCMPPS      $0x04, 224(SP), Y4, Y7
+	VCMPPS      $0x04, (SP), Y4, Y7
 	VANDPS      Y7, Y8, Y8
 	VMOVUPS     (CX), Y4
 	VSUBPS      (R9)(R10*1), Y4, Y4
@@ -20590,36 +21580,36 @@ loop:
 	VMOVUPS     32(DX)(R10*1), Y5
 	VFMADD213PS 32(BX)(R10*1), Y5, Y4
 	VDIVPS      Y15, Y4, Y4
-	VMAXPS      224(SP), Y4, Y4
+	VMAXPS      (SP), Y4, Y4
 	VMAXPS      Y14, Y4, Y5
 	VMINPS      Y13, Y5, Y5
-	VMOVUPS     192(SP), Y7
-	VPADDD      (SP), Y7, Y8
-	VMOVUPS     Y8, 192(SP)
+	VMOVUPS     224(SP), Y7
+	VPADDD      32(SP), Y7, Y8
+	VMOVUPS     Y8, 224(SP)
 	VPSRLD      $0x10, Y7, Y8
-	VPXOR       Y8, Y7, Y7
-	VPMULLD     64(SP), Y7, Y7
-	VPSRLD      $0x0d, Y7, Y8
 	VPXOR       Y8, Y7, Y7
 	VPMULLD     96(SP), Y7, Y7
-	VPSRLD      $0x10, Y7, Y8
-	VPXOR       Y8, Y7, Y7
-	VPADDD      32(SP), Y7, Y7
-	VPSRLD      $0x10, Y7, Y8
-	VPXOR       Y8, Y7, Y7
-	VPMULLD     64(SP), Y7, Y7
 	VPSRLD      $0x0d, Y7, Y8
 	VPXOR       Y8, Y7, Y7
+	VPMULLD     128(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPADDD      64(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
 	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     128(SP), Y7, Y7
 	VPSRLD      $0x10, Y7, Y8
 	VPXOR       Y8, Y7, Y7
 	VPSRLD      $0x08, Y7, Y7
 	VCVTDQ2PS   Y7, Y7
 	VROUNDPS    $0x01, Y5, Y6
 	VSUBPS      Y6, Y5, Y8
-	VMULPS      160(SP), Y8, Y8
+	VMULPS      192(SP), Y8, Y8
 	VCMPPS      $0x11, Y8, Y7, Y7
-	VANDPS      128(SP), Y7, Y7
+	VANDPS      160(SP), Y7, Y7
 	VADDPS      Y7, Y6, Y6
 	VMOVUPS     32(AX), Y8
 	VCMPPS      $0x00, Y5, Y4, Y5
@@ -20632,15 +21622,15 @@ loop:
 	VMOVUPS     32(SI), Y7
 	VFMADD231PS Y6, Y5, Y7
 	VMOVUPS     Y7, 32(SI)
-	VADDPS      96(SI), Y5, Y5
-	VMOVUPS     Y5, 96(SI)
+	VADDPS      96(SI), Y5, Y7
+	VMOVUPS     Y7, 96(SI)
 	VMOVUPS     160(SI), Y7
 	VFMADD231PS Y4, Y8, Y7
 	VMOVUPS     Y7, 160(SI)
-	VADDPS      224(SI), Y8, Y5
-	VMOVUPS     Y5, 224(SI)
+	VADDPS      224(SI), Y8, Y7
+	VMOVUPS     Y7, 224(SI)
 	VMULPS      Y11, Y8, Y8
-	VCMPPS      $0x04, 224(SP), Y4, Y7
+	VCMPPS      $0x04, (SP), Y4, Y7
 	VANDPS      Y7, Y8, Y8
 	VMOVUPS     32(CX), Y4
 	VSUBPS      32(R9)(R10*1), Y4, Y4
@@ -20660,6 +21650,183 @@ done:
 	VZEROUPPER
 	RET
 
+// func drawnPassRowAVX2(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·drawnPassRowAVX2(SB), NOSPLIT, $288-76
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+16(FP), CX
+	MOVQ         x+24(FP), DX
+	VBROADCASTSS scale+44(FP), Y15
+	VBROADCASTSS qn+48(FP), Y14
+	VBROADCASTSS qp+52(FP), Y13
+	VBROADCASTSS delta+60(FP), Y12
+	VBROADCASTSS slope+64(FP), Y11
+	VPCMPEQD     Y10, Y10, Y10
+	VPSLLD       $0x1f, Y10, Y10
+	VBROADCASTSS floor+56(FP), Y0
+	VMOVUPS      Y0, (SP)
+	MOVL         $0x00000008, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 32(SP)
+	MOVL         key+72(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 64(SP)
+	MOVL         $0x85ebca6b, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 96(SP)
+	MOVL         $0xc2b2ae35, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 128(SP)
+	MOVL         $0x3f800000, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 160(SP)
+	MOVL         $0x4b800000, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 192(SP)
+	MOVL         start+68(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y1
+	MOVQ         $0x0706050403020100, BX
+	VMOVQ        BX, X0
+	VPMOVZXBD    X0, Y0
+	VPADDD       Y1, Y0, Y0
+	VMOVUPS      Y0, 224(SP)
+	VBROADCASTSS offset+40(FP), Y0
+	VMOVUPS      Y0, 256(SP)
+	MOVQ         parts+8(FP), BX
+	MOVQ         n+32(FP), SI
+	SHRQ         $0x04, SI
+	JZ           done
+
+loop:
+	VMOVUPS     (DX), Y4
+	VADDPS      256(SP), Y4, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      (SP), Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VMOVUPS     224(SP), Y7
+	VPADDD      32(SP), Y7, Y8
+	VMOVUPS     Y8, 224(SP)
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     128(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPADDD      64(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     128(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPSRLD      $0x08, Y7, Y7
+	VCVTDQ2PS   Y7, Y7
+	VROUNDPS    $0x01, Y5, Y6
+	VSUBPS      Y6, Y5, Y8
+	VMULPS      192(SP), Y8, Y8
+	VCMPPS      $0x11, Y8, Y7, Y7
+	VANDPS      160(SP), Y7, Y7
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     (CX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y10, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VMOVUPS     (CX), Y5
+	VMOVUPS     (BX), Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMOVUPS     Y7, (BX)
+	VADDPS      64(BX), Y5, Y7
+	VMOVUPS     Y7, 64(BX)
+	VMOVUPS     128(BX), Y7
+	VFMADD231PS Y4, Y8, Y7
+	VMOVUPS     Y7, 128(BX)
+	VADDPS      192(BX), Y8, Y7
+	VMOVUPS     Y7, 192(BX)
+	VMULPS      Y11, Y8, Y8
+	VCMPPS      $0x04, (SP), Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     Y8, (AX)
+	VMOVUPS     32(DX), Y4
+	VADDPS      256(SP), Y4, Y4
+	VDIVPS      Y15, Y4, Y4
+	VMAXPS      (SP), Y4, Y4
+	VMAXPS      Y14, Y4, Y5
+	VMINPS      Y13, Y5, Y5
+	VMOVUPS     224(SP), Y7
+	VPADDD      32(SP), Y7, Y8
+	VMOVUPS     Y8, 224(SP)
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     128(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPADDD      64(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     96(SP), Y7, Y7
+	VPSRLD      $0x0d, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPMULLD     128(SP), Y7, Y7
+	VPSRLD      $0x10, Y7, Y8
+	VPXOR       Y8, Y7, Y7
+	VPSRLD      $0x08, Y7, Y7
+	VCVTDQ2PS   Y7, Y7
+	VROUNDPS    $0x01, Y5, Y6
+	VSUBPS      Y6, Y5, Y8
+	VMULPS      192(SP), Y8, Y8
+	VCMPPS      $0x11, Y8, Y7, Y7
+	VANDPS      160(SP), Y7, Y7
+	VADDPS      Y7, Y6, Y6
+	VMOVUPS     32(CX), Y8
+	VCMPPS      $0x00, Y5, Y4, Y5
+	VANDNPS     Y8, Y10, Y7
+	VMULPS      Y12, Y7, Y7
+	VSUBPS      Y6, Y4, Y9
+	VFMADD231PS Y9, Y7, Y8
+	VANDPS      Y5, Y8, Y8
+	VMOVUPS     32(CX), Y5
+	VMOVUPS     32(BX), Y7
+	VFMADD231PS Y6, Y5, Y7
+	VMOVUPS     Y7, 32(BX)
+	VADDPS      96(BX), Y5, Y7
+	VMOVUPS     Y7, 96(BX)
+	VMOVUPS     160(BX), Y7
+	VFMADD231PS Y4, Y8, Y7
+	VMOVUPS     Y7, 160(BX)
+	VADDPS      224(BX), Y8, Y7
+	VMOVUPS     Y7, 224(BX)
+	VMULPS      Y11, Y8, Y8
+	VCMPPS      $0x04, (SP), Y4, Y7
+	VANDPS      Y7, Y8, Y8
+	VMOVUPS     Y8, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	DECQ        SI
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func drawnRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32, start uint32, key uint32)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·drawnRowAVX2(SB), NOSPLIT, $224-80
@@ -20667,6 +21834,12 @@ TEXT ·drawnRowAVX2(SB), NOSPLIT, $224-80
 	MOVQ         z+8(FP), CX
 	MOVQ         a+16(FP), DX
 	MOVQ         b+24(FP), BX
+	VBROADCASTSS scale+48(FP), Y15
+	VBROADCASTSS qn+52(FP), Y14
+	VBROADCASTSS qp+56(FP), Y13
+	VBROADCASTSS floor+60(FP), Y12
+	VBROADCASTSS unit+64(FP), Y11
+	VBROADCASTSS offset+68(FP), Y10
 	MOVL         $0x00000008, SI
 	VMOVD        SI, X0
 	VPBROADCASTD X0, Y0
@@ -20699,12 +21872,6 @@ TEXT ·drawnRowAVX2(SB), NOSPLIT, $224-80
 	VPMOVZXBD    X0, Y0
 	VPADDD       Y1, Y0, Y0
 	VMOVUPS      Y0, 192(SP)
-	VBROADCASTSS scale+48(FP), Y15
-	VBROADCASTSS qn+52(FP), Y14
-	VBROADCASTSS qp+56(FP), Y13
-	VBROADCASTSS floor+60(FP), Y12
-	VBROADCASTSS unit+64(FP), Y11
-	VBROADCASTSS offset+68(FP), Y10
 	MOVQ         channels+40(FP), R8
 	SHLQ         $0x02, R8
 	XORQ         SI, SI
@@ -21199,8 +22366,8 @@ loop:
 	VMOVUPS      Y7, 256(SI)
 	VMULPS       Y1, Y8, Y8
 	VANDPS       Y5, Y8, Y8
-	VADDPS       64(SI), Y1, Y1
-	VMOVUPS      Y1, 64(SI)
+	VADDPS       64(SI), Y1, Y2
+	VMOVUPS      Y2, 64(SI)
 	VMOVUPS      128(SI), Y7
 	VFMADD231PS  Y4, Y8, Y7
 	VMOVUPS      Y7, 128(SI)
@@ -21281,8 +22448,8 @@ loop:
 	VMOVUPS      Y7, 288(SI)
 	VMULPS       Y1, Y8, Y8
 	VANDPS       Y5, Y8, Y8
-	VADDPS       96(SI), Y1, Y1
-	VMOVUPS      Y1, 96(SI)
+	VADDPS       96(SI), Y1, Y2
+	VMOVUPS      Y2, 96(SI)
 	VMOVUPS      160(SI), Y7
 	VFMADD231PS  Y4, Y8, Y7
 	VMOVUPS      Y7, 160(SI)
@@ -21309,17 +22476,267 @@ done:
 	VZEROUPPER
 	RET
 
+// func bellPassRowAVX2(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·bellPassRowAVX2(SB), NOSPLIT, $672-72
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+16(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         parts+8(FP), BX
+	VBROADCASTSS scale+44(FP), Y15
+	VBROADCASTSS qn+48(FP), Y14
+	VBROADCASTSS qp+52(FP), Y13
+	VBROADCASTSS slope+60(FP), Y12
+	VPCMPEQD     Y11, Y11, Y11
+	VPSLLD       $0x1f, Y11, Y11
+	VBROADCASTSS floor+56(FP), Y10
+	MOVQ         bell+64(FP), SI
+	VBROADCASTSS (SI), Y0
+	VMOVUPS      Y0, (SP)
+	VBROADCASTSS 4(SI), Y0
+	VMOVUPS      Y0, 32(SP)
+	VBROADCASTSS 8(SI), Y0
+	VMOVUPS      Y0, 64(SP)
+	VBROADCASTSS 12(SI), Y0
+	VMOVUPS      Y0, 96(SP)
+	VBROADCASTSS 16(SI), Y0
+	VMOVUPS      Y0, 128(SP)
+	VBROADCASTSS 20(SI), Y0
+	VMOVUPS      Y0, 160(SP)
+	VBROADCASTSS 24(SI), Y0
+	VMOVUPS      Y0, 192(SP)
+	MOVL         $0x3f800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 224(SP)
+	MOVL         $0x3f000000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 256(SP)
+	MOVL         $0x40800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 288(SP)
+	MOVL         $0xbfb8aa3b, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 320(SP)
+	MOVL         $0xc2fa0000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 352(SP)
+	MOVL         $0x3f800000, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 384(SP)
+	MOVL         $0x3f317218, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 416(SP)
+	MOVL         $0x3e75fdf0, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 448(SP)
+	MOVL         $0x3d635847, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 480(SP)
+	MOVL         $0x3c1d955b, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 512(SP)
+	MOVL         $0x3aaec3ff, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 544(SP)
+	MOVL         $0x39218489, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 576(SP)
+	MOVL         $0x377fe5fe, SI
+	VMOVD        SI, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 608(SP)
+	VBROADCASTSS offset+40(FP), Y0
+	VMOVUPS      Y0, 640(SP)
+	MOVQ         n+32(FP), SI
+	SHRQ         $0x04, SI
+	JZ           done
+
+loop:
+	VMOVUPS      (DX), Y4
+	VADDPS       640(SP), Y4, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       Y10, Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VROUNDPS     $0x01, Y4, Y0
+	VADDPS       256(SP), Y0, Y0
+	VMULPS       160(SP), Y0, Y0
+	VSUBPS       Y0, Y4, Y0
+	VMOVUPS      Y11, Y1
+	VANDNPS      Y0, Y1, Y1
+	VMULPS       (SP), Y1, Y1
+	VMULPS       320(SP), Y1, Y7
+	VMAXPS       352(SP), Y7, Y7
+	VROUNDPS     $0x00, Y7, Y3
+	VSUBPS       Y3, Y7, Y7
+	VMOVUPS      608(SP), Y2
+	VFMADD213PS  576(SP), Y7, Y2
+	VFMADD213PS  544(SP), Y7, Y2
+	VFMADD213PS  512(SP), Y7, Y2
+	VFMADD213PS  480(SP), Y7, Y2
+	VFMADD213PS  448(SP), Y7, Y2
+	VFMADD213PS  416(SP), Y7, Y2
+	VFMADD213PS  384(SP), Y7, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       224(SP), Y2, Y7
+	VMOVUPS      224(SP), Y3
+	VDIVPS       Y7, Y3, Y7
+	VMOVUPS      224(SP), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VMULPS       Y7, Y2, Y6
+	VMULPS       Y7, Y6, Y6
+	VMULPS       288(SP), Y6, Y6
+	VMULPS       64(SP), Y1, Y7
+	VMOVUPS      32(SP), Y8
+	VFNMADD231PS Y7, Y3, Y8
+	VMULPS       Y6, Y8, Y8
+	VMOVUPS      32(SP), Y7
+	VSUBPS       Y1, Y7, Y7
+	VMOVUPS      192(SP), Y2
+	VANDPS       Y7, Y2, Y7
+	VANDNPS      Y8, Y2, Y8
+	VORPS        Y7, Y8, Y8
+	VMOVUPS      (CX), Y1
+	VROUNDPS     $0x00, Y5, Y2
+	VMOVUPS      (BX), Y7
+	VFMADD231PS  Y1, Y2, Y7
+	VMOVUPS      Y7, (BX)
+	VCMPPS       $0x00, Y5, Y4, Y5
+	VMOVUPS      Y11, Y2
+	VANDPS       Y0, Y2, Y2
+	VXORPS       Y3, Y2, Y2
+	VMULPS       96(SP), Y2, Y2
+	VMULPS       128(SP), Y0, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VANDPS       Y5, Y2, Y2
+	VMOVUPS      256(BX), Y7
+	VFMADD231PS  Y1, Y2, Y7
+	VMOVUPS      Y7, 256(BX)
+	VMULPS       Y1, Y8, Y8
+	VANDPS       Y5, Y8, Y8
+	VADDPS       64(BX), Y1, Y2
+	VMOVUPS      Y2, 64(BX)
+	VMOVUPS      128(BX), Y7
+	VFMADD231PS  Y4, Y8, Y7
+	VMOVUPS      Y7, 128(BX)
+	VADDPS       192(BX), Y8, Y2
+	VMOVUPS      Y2, 192(BX)
+	VMULPS       Y12, Y8, Y8
+	VCMPPS       $0x04, Y10, Y4, Y2
+	VANDPS       Y2, Y8, Y8
+	VMOVUPS      Y8, (AX)
+	VMOVUPS      32(DX), Y4
+	VADDPS       640(SP), Y4, Y4
+	VDIVPS       Y15, Y4, Y4
+	VMAXPS       Y10, Y4, Y4
+	VMAXPS       Y14, Y4, Y5
+	VMINPS       Y13, Y5, Y5
+	VROUNDPS     $0x01, Y4, Y0
+	VADDPS       256(SP), Y0, Y0
+	VMULPS       160(SP), Y0, Y0
+	VSUBPS       Y0, Y4, Y0
+	VMOVUPS      Y11, Y1
+	VANDNPS      Y0, Y1, Y1
+	VMULPS       (SP), Y1, Y1
+	VMULPS       320(SP), Y1, Y7
+	VMAXPS       352(SP), Y7, Y7
+	VROUNDPS     $0x00, Y7, Y3
+	VSUBPS       Y3, Y7, Y7
+	VMOVUPS      608(SP), Y2
+	VFMADD213PS  576(SP), Y7, Y2
+	VFMADD213PS  544(SP), Y7, Y2
+	VFMADD213PS  512(SP), Y7, Y2
+	VFMADD213PS  480(SP), Y7, Y2
+	VFMADD213PS  448(SP), Y7, Y2
+	VFMADD213PS  416(SP), Y7, Y2
+	VFMADD213PS  384(SP), Y7, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y2, Y2
+	VADDPS       224(SP), Y2, Y7
+	VMOVUPS      224(SP), Y3
+	VDIVPS       Y7, Y3, Y7
+	VMOVUPS      224(SP), Y3
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VMULPS       Y7, Y2, Y6
+	VMULPS       Y7, Y6, Y6
+	VMULPS       288(SP), Y6, Y6
+	VMULPS       64(SP), Y1, Y7
+	VMOVUPS      32(SP), Y8
+	VFNMADD231PS Y7, Y3, Y8
+	VMULPS       Y6, Y8, Y8
+	VMOVUPS      32(SP), Y7
+	VSUBPS       Y1, Y7, Y7
+	VMOVUPS      192(SP), Y2
+	VANDPS       Y7, Y2, Y7
+	VANDNPS      Y8, Y2, Y8
+	VORPS        Y7, Y8, Y8
+	VMOVUPS      32(CX), Y1
+	VROUNDPS     $0x00, Y5, Y2
+	VMOVUPS      32(BX), Y7
+	VFMADD231PS  Y1, Y2, Y7
+	VMOVUPS      Y7, 32(BX)
+	VCMPPS       $0x00, Y5, Y4, Y5
+	VMOVUPS      Y11, Y2
+	VANDPS       Y0, Y2, Y2
+	VXORPS       Y3, Y2, Y2
+	VMULPS       96(SP), Y2, Y2
+	VMULPS       128(SP), Y0, Y0
+	VFMADD231PS  Y6, Y0, Y2
+	VANDPS       Y5, Y2, Y2
+	VMOVUPS      288(BX), Y7
+	VFMADD231PS  Y1, Y2, Y7
+	VMOVUPS      Y7, 288(BX)
+	VMULPS       Y1, Y8, Y8
+	VANDPS       Y5, Y8, Y8
+	VADDPS       96(BX), Y1, Y2
+	VMOVUPS      Y2, 96(BX)
+	VMOVUPS      160(BX), Y7
+	VFMADD231PS  Y4, Y8, Y7
+	VMOVUPS      Y7, 160(BX)
+	VADDPS       224(BX), Y8, Y2
+	VMOVUPS      Y2, 224(BX)
+	VMULPS       Y12, Y8, Y8
+	VCMPPS       $0x04, Y10, Y4, Y2
+	VANDPS       Y2, Y8, Y8
+	VMOVUPS      Y8, 32(AX)
+	ADDQ         $0x40, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, DX
+	DECQ         SI
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func bellGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, bell *float32)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·bellGradRowAVX2(SB), NOSPLIT, $608-104
 	MOVQ         dz+0(FP), AX
 	MOVQ         dy+8(FP), CX
 	MOVQ         z+16(FP), DX
-	MOVQ         a+24(FP), BX
-	MOVQ         b+32(FP), SI
-	MOVQ         p+40(FP), DI
-	MOVQ         q+48(FP), R8
-	MOVQ         r+56(FP), R9
+	MOVQ         p+40(FP), BX
+	MOVQ         q+48(FP), SI
+	MOVQ         r+56(FP), DI
+	MOVQ         a+24(FP), R8
+	MOVQ         b+32(FP), R9
 	VBROADCASTSS scale+80(FP), Y15
 	VBROADCASTSS qn+84(FP), Y14
 	VBROADCASTSS qp+88(FP), Y13
@@ -21402,8 +22819,8 @@ TEXT ·bellGradRowAVX2(SB), NOSPLIT, $608-104
 
 loop:
 	VMOVUPS      (DX), Y4
-	VMOVUPS      (BX)(R10*1), Y5
-	VFMADD213PS  (SI)(R10*1), Y5, Y4
+	VMOVUPS      (R8)(R10*1), Y5
+	VFMADD213PS  (R9)(R10*1), Y5, Y4
 	VDIVPS       Y15, Y4, Y4
 	VMAXPS       Y11, Y4, Y4
 	VMAXPS       Y14, Y4, Y5
@@ -21455,13 +22872,13 @@ loop:
 	VCMPPS       $0x04, Y11, Y4, Y7
 	VANDPS       Y7, Y8, Y8
 	VMOVUPS      (DX), Y4
-	VMOVUPS      (R8)(R10*1), Y5
-	VFMADD213PS  (R9)(R10*1), Y5, Y4
-	VFMADD231PS  (DI)(R10*1), Y8, Y4
+	VMOVUPS      (SI)(R10*1), Y5
+	VFMADD213PS  (DI)(R10*1), Y5, Y4
+	VFMADD231PS  (BX)(R10*1), Y8, Y4
 	VMOVUPS      Y4, (AX)
 	VMOVUPS      32(DX), Y4
-	VMOVUPS      32(BX)(R10*1), Y5
-	VFMADD213PS  32(SI)(R10*1), Y5, Y4
+	VMOVUPS      32(R8)(R10*1), Y5
+	VFMADD213PS  32(R9)(R10*1), Y5, Y4
 	VDIVPS       Y15, Y4, Y4
 	VMAXPS       Y11, Y4, Y4
 	VMAXPS       Y14, Y4, Y5
@@ -21513,9 +22930,9 @@ loop:
 	VCMPPS       $0x04, Y11, Y4, Y7
 	VANDPS       Y7, Y8, Y8
 	VMOVUPS      32(DX), Y4
-	VMOVUPS      32(R8)(R10*1), Y5
-	VFMADD213PS  32(R9)(R10*1), Y5, Y4
-	VFMADD231PS  32(DI)(R10*1), Y8, Y4
+	VMOVUPS      32(SI)(R10*1), Y5
+	VFMADD213PS  32(DI)(R10*1), Y5, Y4
+	VFMADD231PS  32(BX)(R10*1), Y8, Y4
 	VMOVUPS      Y4, 32(AX)
 	ADDQ         $0x40, AX
 	ADDQ         $0x40, CX

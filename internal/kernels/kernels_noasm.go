@@ -84,6 +84,10 @@ func staircaseSumsRow(sum, dot []float32, parts *[5 * lanes]float32, dy, z, a, b
 	staircaseSumsRowGeneric(sum, dot, parts, dy, z, a, b, shift, q)
 }
 
+func staircasePassRow(dx []float32, parts *[5 * lanes]float32, dy, x []float32, offset float32, q *Staircase) {
+	staircasePassRowGeneric(dx, parts, dy, x, offset, q)
+}
+
 func staircaseGradRow(dz, dy, z, a, b, p, q, r []float32, step *Staircase) {
 	staircaseGradRowGeneric(dz, dy, z, a, b, p, q, r, step)
 }

@@ -451,6 +451,40 @@ func sgdNesterovRowAVX512(w *float32, v *float32, grad *float32, n int, lr float
 //go:noescape
 func staircaseSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
 
+// staircaseSums16RowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
+//
+// c = i mod 16; n is a multiple of 16.
+//
+//go:noescape
+func staircaseSums16RowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+
+// staircasePassRowAVX512 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = round(min(max(v, qn), qp))
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func staircasePassRowAVX512(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+
+// staircaseRowAVX512 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func staircaseRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+
 // ladderSumsRowAVX512 computes
 //
 //	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
@@ -463,15 +497,29 @@ func staircaseSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *floa
 //go:noescape
 func ladderSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
 
-// staircaseRowAVX512 computes
+// ladderSums16RowAVX512 computes
 //
-//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
-//	  y[i] = q*unit + offset, rounded twice
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx = v != floor ? h*slope : 0; sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
 //
-// c = i mod channels; n and channels are multiples of 16.
+// c = i mod 16; n is a multiple of 16.
 //
 //go:noescape
-func staircaseRowAVX512(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+func ladderSums16RowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
+
+// ladderPassRowAVX512 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = levels[number of thresholds below v]
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func ladderPassRowAVX512(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
 
 // ladderRowAVX512 computes
 //
@@ -505,6 +553,19 @@ func ladderCodesRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n in
 //
 //go:noescape
 func drawnSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
+
+// drawnPassRowAVX512 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func drawnPassRowAVX512(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
 
 // drawnRowAVX512 computes
 //
@@ -551,6 +612,19 @@ func staircaseGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b 
 //
 //go:noescape
 func bellSumsRowAVX512(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
+
+// bellPassRowAVX512 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = round(min(max(v, qn), qp))
+//	  d = many ? v - floor(v) - 1/2 : v; h = qn <= v <= qp ? dy[i]*height(|d|) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  parts[4][i%16] = fma(dy[i], qn <= v <= qp ? p*tanh + q*d*(1 - tanh*tanh) : 0, ...)
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func bellPassRowAVX512(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
 
 // bellGradRowAVX512 computes
 //
@@ -977,6 +1051,28 @@ func sgdNesterovRowAVX2(w *float32, v *float32, grad *float32, n int, lr float32
 //go:noescape
 func staircaseSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
 
+// staircasePassRowAVX2 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = round(min(max(v, qn), qp))
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func staircasePassRowAVX2(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32)
+
+// staircaseRowAVX2 computes
+//
+//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
+//	  y[i] = q*unit + offset, rounded twice
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func staircaseRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+
 // ladderSumsRowAVX2 computes
 //
 //	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]
@@ -989,15 +1085,17 @@ func staircaseSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float3
 //go:noescape
 func ladderSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
 
-// staircaseRowAVX2 computes
+// ladderPassRowAVX2 computes
 //
-//	for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = round(min(max(v, qn), qp))
-//	  y[i] = q*unit + offset, rounded twice
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = levels[number of thresholds below v]
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx[i] = v != floor ? h*slope : 0
 //
-// c = i mod channels; n and channels are multiples of 16.
+// n is a multiple of 16.
 //
 //go:noescape
-func staircaseRowAVX2(y *float32, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, unit float32, offset float32)
+func ladderPassRowAVX2(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, ladder *float32)
 
 // ladderRowAVX2 computes
 //
@@ -1031,6 +1129,19 @@ func ladderCodesRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int,
 //
 //go:noescape
 func drawnSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
+
+// drawnPassRowAVX2 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); w = min(max(v, qn), qp)
+//	  q = floor(w) + (mix(mix(i + start) + key)>>8 < (w - floor(w))*2^24 ? 1 : 0)
+//	  h = qn <= v <= qp ? fma(delta*|dy[i]|, v - q, dy[i]) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func drawnPassRowAVX2(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, delta float32, slope float32, start uint32, key uint32)
 
 // drawnRowAVX2 computes
 //
@@ -1077,6 +1188,19 @@ func staircaseGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *f
 //
 //go:noescape
 func bellSumsRowAVX2(sum *float32, dot *float32, parts *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
+
+// bellPassRowAVX2 computes
+//
+//	for i < n: v = max((x[i] + offset)/scale, floor); q = round(min(max(v, qn), qp))
+//	  d = many ? v - floor(v) - 1/2 : v; h = qn <= v <= qp ? dy[i]*height(|d|) : 0
+//	  parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h
+//	  parts[4][i%16] = fma(dy[i], qn <= v <= qp ? p*tanh + q*d*(1 - tanh*tanh) : 0, ...)
+//	  dx[i] = v != floor ? h*slope : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func bellPassRowAVX2(dx *float32, parts *float32, dy *float32, x *float32, n int, offset float32, scale float32, qn float32, qp float32, floor float32, slope float32, bell *float32)
 
 // bellGradRowAVX2 computes
 //

@@ -183,26 +183,37 @@ func levelCodesRowGeneric(codes []uint8, z, a, b []float32, q *Staircase) {
 	}
 }
 
+// passing returns the gradient that passes at x, of element i, and adds to the parts.
+func (q *Staircase) passing(parts *[5 * lanes]float32, i int, x, dy float32) float32 {
+	l := i % lanes
+	v, level, h, term := q.at(x, dy, i)
+	parts[l] = fma32(dy, level, parts[l])
+	parts[lanes+l] += dy
+	parts[2*lanes+l] = fma32(h, v, parts[2*lanes+l])
+	parts[3*lanes+l] += h
+	if q.Bell != nil {
+		parts[4*lanes+l] = fma32(dy, term, parts[4*lanes+l])
+	}
+	if v == q.Floor {
+		return 0
+	}
+	return float32(h * q.Slope)
+}
+
 func staircaseSumsRowGeneric(sum, dot []float32, parts *[5 * lanes]float32, dy, z, a, b, shift []float32, q *Staircase) {
 	c := len(a)
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
-			g, l := dy[i+j], (i+j)%lanes
-			v, level, h, term := q.at(fma32(z[i+j], f, b[j]), g, i+j)
-			parts[l] = fma32(g, level, parts[l])
-			parts[lanes+l] += g
-			parts[2*lanes+l] = fma32(h, v, parts[2*lanes+l])
-			parts[3*lanes+l] += h
-			if q.Bell != nil {
-				parts[4*lanes+l] = fma32(g, term, parts[4*lanes+l])
-			}
-			dx := float32(h * q.Slope)
-			if v == q.Floor {
-				dx = 0
-			}
+			dx := q.passing(parts, i+j, fma32(z[i+j], f, b[j]), dy[i+j])
 			sum[j] += dx
 			dot[j] = fma32(dx, z[i+j]-shift[j], dot[j])
 		}
+	}
+}
+
+func staircasePassRowGeneric(dx []float32, parts *[5 * lanes]float32, dy, x []float32, offset float32, q *Staircase) {
+	for i, v := range x {
+		dx[i] = q.passing(parts, i, v+offset, dy[i])
 	}
 }
 

@@ -13,8 +13,12 @@ func staircaseSumsRow(sum, dot []float32, parts *[5 * lanes]float32, dy, z, a, b
 		bellSumsRowAVX2(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Slope, &q.Bell.K)
 	case q.Random:
 		drawnSumsRow(sum[:c], dot[:c], parts, dy[:n], z, a, b, shift, q)
+	case level == avx512 && q.Ladder != nil && c == lanes:
+		ladderSums16RowAVX512(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope, &q.Ladder.Levels[0])
 	case level == avx512 && q.Ladder != nil:
 		ladderSumsRowAVX512(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope, &q.Ladder.Levels[0])
+	case level == avx512 && c == lanes:
+		staircaseSums16RowAVX512(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope)
 	case level == avx512:
 		staircaseSumsRowAVX512(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope)
 	case q.Ladder != nil:
@@ -22,6 +26,31 @@ func staircaseSumsRow(sum, dot []float32, parts *[5 * lanes]float32, dy, z, a, b
 	default:
 		staircaseSumsRowAVX2(&sum[:c][0], &dot[:c][0], &parts[0], &dy[:n][0], &z[0], &a[0], &b[0], &shift[0], n, c, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope)
 	}
+}
+
+func staircasePassRow(dx []float32, parts *[5 * lanes]float32, dy, x []float32, offset float32, q *Staircase) {
+	n := whole(len(x))
+	if q.Random && n < len(x) {
+		n = 0 // draws are counted from the first element
+	}
+	switch {
+	case n == 0:
+	case level == avx512 && q.Bell != nil:
+		bellPassRowAVX512(&dx[:n][0], &parts[0], &dy[:n][0], &x[0], n, offset, q.Scale, q.Qn, q.Qp, q.Floor, q.Slope, &q.Bell.K)
+	case q.Bell != nil:
+		bellPassRowAVX2(&dx[:n][0], &parts[0], &dy[:n][0], &x[0], n, offset, q.Scale, q.Qn, q.Qp, q.Floor, q.Slope, &q.Bell.K)
+	case q.Random:
+		drawnPassRow(dx[:n], parts, dy[:n], x[:n], offset, q)
+	case level == avx512 && q.Ladder != nil:
+		ladderPassRowAVX512(&dx[:n][0], &parts[0], &dy[:n][0], &x[0], n, offset, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope, &q.Ladder.Levels[0])
+	case level == avx512:
+		staircasePassRowAVX512(&dx[:n][0], &parts[0], &dy[:n][0], &x[0], n, offset, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope)
+	case q.Ladder != nil:
+		ladderPassRowAVX2(&dx[:n][0], &parts[0], &dy[:n][0], &x[0], n, offset, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope, &q.Ladder.Levels[0])
+	default:
+		staircasePassRowAVX2(&dx[:n][0], &parts[0], &dy[:n][0], &x[0], n, offset, q.Scale, q.Qn, q.Qp, q.Floor, q.Delta, q.Slope)
+	}
+	staircasePassRowGeneric(dx[n:], parts, dy[n:], x[n:], offset, q)
 }
 
 func staircaseGradRow(dz, dy, z, a, b, p, q, r []float32, step *Staircase) {

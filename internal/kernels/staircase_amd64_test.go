@@ -42,6 +42,10 @@ func TestStaircasePaths(t *testing.T) {
 					differ(t, ar, "staircaseSumsRow, "+what, portable, n, 5*lanes+c, func(_, s, q []float32, _ []uint8, _ []int16) {
 						staircaseSumsRow(s[5*lanes:], q[5*lanes:], (*[5 * lanes]float32)(s), dy, z, a, b, shift, &st)
 					})
+					differ(t, ar, "staircasePassRow, "+what, portable, n, 5*lanes, func(y, s, _ []float32, _ []uint8, _ []int16) {
+						copy(y, dy)
+						staircasePassRow(y, (*[5 * lanes]float32)(s), y, z, b[0], &st)
+					})
 					differ(t, ar, "staircaseRow, "+what, portable, n, c, func(y, _, _ []float32, _ []uint8, _ []int16) {
 						staircaseRow(y, z, a, b, &st)
 					})

@@ -35,35 +35,26 @@ func (l *StaircaseForward) End(*Pool) {}
 type StaircaseGrad struct {
 	anyCut
 	LevelSums
-	DX, DY, X    Pictures[float32]
-	Stream       Pictures[uint8]
-	From         Step
-	B            float32
-	Q            Staircase
-	N            int
-	part         []float32 // [picture][5*16]
-	zeros, slope [lanes]float32
-	plain
+	DX, DY, X Pictures[float32]
+	Stream    Pictures[uint8]
+	From      Step
+	B         float32
+	Q         Staircase
+	N         int
+	part      []float32 // [picture][5*16]
 }
 
 // Begin implements Loop.
 func (l *StaircaseGrad) Begin(*Pool) {
-	l.set(l.B)
 	l.part = grow(l.part, l.N*5*lanes)
 	clear(l.part)
-	for i := range l.slope {
-		l.slope[i] = l.Q.Slope
-	}
 }
 
 // Picture implements Loop.
 func (l *StaircaseGrad) Picture(s *Scratch, _, n int) {
-	x, dy := realsOf(s, l.X, l.Stream, &l.From, n), l.DY.At(s, n)
-	a, b := l.factors(len(x))
-	c, q := len(a), l.Q.Picture(n)
-	var sum, dot [lanes]float32 // of channels that do not exist
-	staircaseSumsRow(sum[:c], dot[:c], (*[5 * lanes]float32)(l.part[n*5*lanes:]), dy, x, a, b, l.zeros[:c], &q)
-	StaircaseGradRow(l.DX.At(s, n), dy, x, a, b, l.slope[:c], l.zeros[:c], l.zeros[:c], &q)
+	x := realsOf(s, l.X, l.Stream, &l.From, n)
+	q := l.Q.Picture(n)
+	staircasePassRow(l.DX.At(s, n), (*[5 * lanes]float32)(l.part[n*5*lanes:]), l.DY.At(s, n), x, l.B, &q)
 }
 
 // End implements Loop.

@@ -94,13 +94,13 @@ func (l *WeightGrad) winogradTotal(q pair) {
 	squares{dst: l.DW[q.from:], src: l.partial[q.from*l.rows:], tiles: g.Cin, blocks: q.blocks,
 		dstRow: 3 * out, dstCol: out, dstTile: g.Cout,
 		srcRow: 4 * size, srcCol: size, srcTile: q.width}.run(weightGradSquare)
-	if l.Scale == 1 {
+	if l.factor() == 1 {
 		return
 	}
 	for row := range 9 * g.Cin {
 		dw := l.DW[row*g.Cout:][q.from:q.to]
 		for c := range dw {
-			dw[c] *= l.Scale
+			dw[c] *= l.factor()
 		}
 	}
 }

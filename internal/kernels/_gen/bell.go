@@ -20,10 +20,13 @@ type bell struct {
 const bellDoc = "d = many ? v - floor(v) - 1/2 : v; h = qn <= v <= qp ? dy[i]*height(|d|) : 0\n\t  "
 
 // constant places a number.
-func (k *constants) constant(x float64) operand.Op {
+func (k *constants) constant(x float64) operand.Op { return k.bits(math.Float32bits(float32(x))) }
+
+// bits places 32 bits.
+func (k *constants) bits(x uint32) operand.Op {
 	return k.place(func(r reg.VecPhysical) {
 		bits := GP32()
-		MOVL(operand.U32(math.Float32bits(float32(x))), bits)
+		MOVL(operand.U32(x), bits)
 		VMOVD(bits, xmm[0])
 		VPBROADCASTD(xmm[0], r)
 	})
@@ -123,66 +126,94 @@ func (s isa) compare(v, c reg.VecPhysical) {
 	}
 }
 
+// bellGradient is what the backward passes over a bell have in common.
+type bellGradient struct {
+	quantizer
+	slope, sign, floor operand.Op
+	shape              bell
+	parts              parts
+}
+
+func (k *constants) bellGradient() bellGradient {
+	g := bellGradient{quantizer: k.quantizer("scale", "qn", "qp"), slope: k.float("slope"), sign: k.place(k.s.signMask), floor: k.float("floor")}
+	g.shape = k.bell(load("bell"), g.sign)
+	return g
+}
+
+const bellSumsDoc = levelSumsDoc + "parts[4][i%16] = fma(dy[i], qn <= v <= qp ? p*tanh + q*d*(1 - tanh*tanh) : 0, ...)\n\t  "
+
+// bellPassing emits the sums and, in shape.height, the gradient that passes, for x in v; c is lost.
+func (s isa) bellPassing(g bellGradient, h int, from operand.Mem, v, c reg.VecPhysical) {
+	shape := g.shape
+	g.clipAbove(g.floor, v, c)
+	s.heightAt(shape, v)
+	dy, t := shape.w, shape.u
+	VMOVUPS(from, dy)
+	s.round(c, t)
+	g.parts.dot(0, h, dy, t, shape.t)
+	s.compare(v, c)
+	// p*tanh, with the sign of d, + (q*d)*square
+	VMOVUPS(g.sign, t)
+	if s.wide() {
+		VPANDD(shape.d, t, t)
+		VPXORD(shape.tanh, t, t)
+	} else {
+		VANDPS(shape.d, t, t)
+		VXORPS(shape.tanh, t, t)
+	}
+	VMULPS(shape.p, t, t)
+	VMULPS(shape.q, shape.d, shape.d)
+	VFMADD231PS(shape.square, shape.d, t)
+	s.inside(v, c, t)
+	g.parts.dot(4, h, dy, t, shape.t)
+	VMULPS(dy, shape.height, shape.height)
+	s.inside(v, c, shape.height)
+	g.parts.add(1, h, dy, t)
+	g.parts.dot(2, h, v, shape.height, shape.t)
+	g.parts.add(3, h, shape.height, t)
+	VMULPS(g.slope, shape.height, shape.height)
+	s.above(g.floor, v, shape.height, t)
+}
+
 func (s isa) bells() {
 	v, c := s.v(4), s.v(5)
 	s.text("bellSumsRow", "func(sum, dot, parts, dy, z, a, b, shift *float32, n, channels int, scale, qn, qp, floor, slope float32, bell *float32)",
-		evenDoc+bellDoc+"parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h\n\t  "+
-			"parts[4][i%16] = fma(dy[i], qn <= v <= qp ? p*tanh + q*d*(1 - tanh*tanh) : 0, ...)\n\t  dx = v != floor ? h*slope : 0; "+sumsDoc+cyclicNote)
-	in, a, b, parts := floats("dy", "z"), load("a"), load("b"), load("parts")
+		evenDoc+bellDoc+bellSumsDoc+"dx = v != floor ? h*slope : 0; "+sumsDoc+cyclicNote)
+	in, a, b, parts := floats("dy", "z"), load("a"), load("b"), parts{s: s, at: load("parts")}
 	k := s.constants()
-	q, slope := k.quantizer("scale", "qn", "qp"), k.float("slope")
-	sign, floor := k.place(s.signMask), k.float("floor")
-	shape := k.bell(load("bell"), sign)
+	g := k.bellGradient()
+	g.parts = parts
 	sums, storeSums := s.loadSums(false)
 	s.cyclic(in, func(h int, off reg.Register) {
-		part := func(i int) operand.Mem { return mem(parts, i*64+h*s.size) }
 		affine(s.part(in[1], h), s.channel(a, off, h), s.channel(b, off, h), v, c)
-		q.clipAbove(floor, v, c)
-		s.heightAt(shape, v)
-		dy, t := shape.w, shape.u
-		VMOVUPS(s.part(in[0], h), dy)
-		s.round(c, t)
-		add := func(i int, x, y reg.VecPhysical) { // parts[i] = fma(x, y, parts[i])
-			VMOVUPS(part(i), shape.t)
-			VFMADD231PS(x, y, shape.t)
-			VMOVUPS(shape.t, part(i))
-		}
-		add(0, dy, t)
-		s.compare(v, c)
-		// p*tanh, with the sign of d, + (q*d)*square
-		VMOVUPS(sign, t)
-		if s.wide() {
-			VPANDD(shape.d, t, t)
-			VPXORD(shape.tanh, t, t)
-		} else {
-			VANDPS(shape.d, t, t)
-			VXORPS(shape.tanh, t, t)
-		}
-		VMULPS(shape.p, t, t)
-		VMULPS(shape.q, shape.d, shape.d)
-		VFMADD231PS(shape.square, shape.d, t)
-		s.inside(v, c, t)
-		add(4, dy, t)
-		VMULPS(dy, shape.height, shape.height)
-		s.inside(v, c, shape.height)
-		VADDPS(part(1), dy, dy)
-		VMOVUPS(dy, part(1))
-		add(2, v, shape.height)
-		VADDPS(part(3), shape.height, t)
-		VMOVUPS(t, part(3))
-		VMULPS(slope, shape.height, shape.height)
-		s.above(floor, v, shape.height, t)
+		s.bellPassing(g, h, s.part(in[0], h), v, c)
 		VMOVUPS(s.part(in[1], h), v)
-		s.add(sums, h, off, v, shape.height)
+		s.add(sums, h, off, v, g.shape.height)
 	}, storeSums)
+
+	s.text("bellPassRow", "func(dx, parts, dy, x *float32, n int, offset, scale, qn, qp, floor, slope float32, bell *float32)",
+		offsetDoc(evenDoc)+bellDoc+bellSumsDoc+"dx[i] = v != floor ? h*slope : 0"+multiple)
+	flat := floats("dx", "dy", "x")
+	parts.at = load("parts")
+	k = s.constants()
+	g = k.bellGradient()
+	g.parts = parts
+	offset := k.float("offset")
+	s.flat(flat, func(h int) {
+		VMOVUPS(s.part(flat[2], h), v)
+		VADDPS(offset, v, v)
+		s.bellPassing(g, h, s.part(flat[1], h), v, c)
+		VMOVUPS(g.shape.height, s.part(flat[0], h))
+	}, nothing, nothing)
 
 	s.text("bellGradRow", "func(dz, dy, z, a, b, p, q, r *float32, n, channels int, scale, qn, qp, floor float32, bell *float32)",
 		evenDoc+bellDoc+"dz[i] = fma(v != floor ? h : 0, p[c], fma(z[i], q[c], r[c]))"+cyclicNote)
-	io, a, b, fp, fq, fr := floats("dz", "dy", "z"), load("a"), load("b"), load("p"), load("q"), load("r")
+	io, fp, fq, fr := floats("dz", "dy", "z"), load("p"), load("q"), load("r")
+	a, b = load("a"), load("b")
 	k = s.constants()
-	q = k.quantizer("scale", "qn", "qp")
-	sign, floor = k.place(s.signMask), k.float("floor")
-	shape = k.bell(load("bell"), sign)
+	q := k.quantizer("scale", "qn", "qp")
+	sign, floor := k.place(s.signMask), k.float("floor")
+	shape := k.bell(load("bell"), sign)
 	s.cyclic(io, func(h int, off reg.Register) {
 		affine(s.part(io[2], h), s.channel(a, off, h), s.channel(b, off, h), v, c)
 		q.clipAbove(floor, v, c)

@@ -64,7 +64,7 @@ func (s isa) mix(d draws, x, t reg.VecPhysical) {
 }
 
 // drawn is the leveller of even levels, rounded at random. It uses vector registers 0 and 1 before the loop.
-func (s isa) drawn() leveller {
+func (s isa) drawn(*constants) leveller {
 	d := s.draws()
 	return func(_ int, _, c, q, t, u reg.VecPhysical) {
 		VMOVUPS(d.next, t)
@@ -98,7 +98,7 @@ func (s isa) drawnCodes() {
 	s.text("drawnCodesRow", "func(codes *uint8, z, a, b *float32, n, channels int, scale, qn, qp, floor float32, zeroPoint int32"+drawnParams+")",
 		drawnDoc+"codes[i] = q + zeroPoint"+cyclicNote)
 	codes, z, a, b := stream{load("codes"), 1}, stream{load("z"), 4}, load("a"), load("b")
-	level := s.drawn()
+	level := s.drawn(nil)
 	k := s.constants()
 	mask, q, floor, zeroPoint := k.byteMask(), k.quantizer("scale", "qn", "qp"), k.float("floor"), k.int("zeroPoint")
 	s.cyclic([]stream{codes, z}, func(h int, off reg.Register) {

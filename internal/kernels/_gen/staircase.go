@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -11,39 +13,6 @@ type leveller func(part int, v, c, q, t, u reg.VecPhysical)
 
 // even is that of evenly spaced levels.
 func (s isa) even(_ int, _, c, q, _, _ reg.VecPhysical) { s.round(c, q) }
-
-const (
-	maxRungs     = 15
-	thresholdsAt = 64  // in a Ladder, in bytes
-	rungsAt      = 128 // there too
-	greaterThan  = 0x1e
-	ladderDoc    = "for i < n: v = max(fma(z[i], a[c], b[c])/scale, floor); q = levels[number of thresholds below v]\n\t  "
-)
-
-// ladder is that of the levels at an address, three thresholds at a time.
-func (s isa) ladder(at reg.Register) leveller {
-	return func(part int, v, _, q, t, u reg.VecPhysical) {
-		done := label("rungs", part)
-		VBROADCASTSS(mem(at, 0), q)
-		for j := range maxRungs {
-			if j > 0 && j%3 == 0 {
-				CMPQ(mem(at, rungsAt), operand.U8(j))
-				JLE(operand.LabelRef(done))
-			}
-			threshold, level := mem(at, thresholdsAt+4*j), mem(at, 4*j+4)
-			if s.wide() {
-				VCMPPS_BCST(operand.U8(greaterThan), threshold, v, reg.K1)
-				VBROADCASTSS(level, reg.K1, q)
-				continue
-			}
-			VBROADCASTSS(threshold, t)
-			VCMPPS(operand.U8(greaterThan), t, v, t)
-			VBROADCASTSS(level, u)
-			VBLENDVPS(t, u, q, q)
-		}
-		Label(done)
-	}
-}
 
 // scaled emits the gradient that passes at v, which clip clipped to c and whose
 // level is q: h = dy + |dy|*delta*(v - q) where clipping changed nothing, else 0.
@@ -105,53 +74,149 @@ func (s isa) above(floor operand.Op, v, h, t reg.VecPhysical) {
 }
 
 func (s isa) staircase() {
-	even := func() leveller { return s.even }
-	ladder := func() leveller { return s.ladder(load("ladder")) }
-	s.staircaseSums("staircaseSumsRow", evenDoc, "", even)
-	s.staircaseSums("ladderSumsRow", ladderDoc, ", ladder *float32", ladder)
-	s.staircaseValues("staircaseRow", evenDoc, "", even)
-	s.staircaseValues("ladderRow", ladderDoc, ", ladder *float32", ladder)
+	even := kind{"staircase", evenDoc, "", func(*constants) leveller { return s.even }}
+	ladder := kind{"ladder", ladderDoc, ", ladder *float32", func(k *constants) leveller { return k.ladder(load("ladder")) }}
+	for _, l := range []kind{even, ladder} {
+		s.staircaseSums(l, "SumsRow", ", channels", cyclicNote, false, s.cyclic)
+		if s.wide() {
+			s.staircaseSums(l, "Sums16Row", "", oneNote, true, s.one)
+		}
+		s.staircasePass(l)
+		s.staircaseValues(l)
+	}
 	s.ladderCodes()
-	s.staircaseSums("drawnSumsRow", drawnDoc, drawnParams, s.drawn)
-	s.staircaseValues("drawnRow", drawnDoc, drawnParams, s.drawn)
+	drawn := kind{"drawn", drawnDoc, drawnParams, s.drawn}
+	s.staircaseSums(drawn, "SumsRow", ", channels", cyclicNote, false, s.cyclic)
+	s.staircasePass(drawn)
+	s.staircaseValues(drawn)
 	s.drawnCodes()
 	s.staircaseGrad()
 }
 
-// staircaseSums loads the ladder first: the loop has registers for no more.
-func (s isa) staircaseSums(name, doc, extra string, of func() leveller) {
+// kind is a kind of levels: the name its kernels begin with, its part of their documentation, the parameters that only
+// it has, and its leveller.
+type kind struct {
+	name, doc, extra string
+	leveller         func(*constants) leveller
+}
+
+// parts are running sums of 16 lanes each, one after the other: in memory or, where there are registers for them, there.
+type parts struct {
+	s    isa
+	at   reg.Register
+	held []reg.VecPhysical
+}
+
+// heldParts loads the first sums and returns what stores them.
+func (s isa) heldParts(n int) (parts, func()) {
+	p := parts{s: s, at: load("parts")}
+	if !s.wide() {
+		return p, nothing
+	}
+	for i := range n {
+		p.held = append(p.held, s.v(i))
+		VMOVUPS(p.mem(i, 0), s.v(i))
+	}
+	return p, func() {
+		p.at = load("parts")
+		for i, r := range p.held {
+			VMOVUPS(r, p.mem(i, 0))
+		}
+	}
+}
+
+func (p parts) mem(i, h int) operand.Mem { return mem(p.at, i*64+h*p.s.size) }
+
+// add emits parts[i] += x, for vector h of the 16; t is lost.
+func (p parts) add(i, h int, x, t reg.VecPhysical) {
+	if p.held != nil {
+		VADDPS(x, p.held[i], p.held[i])
+		return
+	}
+	VADDPS(p.mem(i, h), x, t)
+	VMOVUPS(t, p.mem(i, h))
+}
+
+// dot emits parts[i] = fma(x, y, parts[i]); t is lost.
+func (p parts) dot(i, h int, x, y, t reg.VecPhysical) {
+	if p.held != nil {
+		VFMADD231PS(x, y, p.held[i])
+		return
+	}
+	VMOVUPS(p.mem(i, h), t)
+	VFMADD231PS(x, y, t)
+	VMOVUPS(t, p.mem(i, h))
+}
+
+const levelSumsDoc = "parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h\n\t  "
+
+// gradient is what the backward passes over levels have in common.
+type gradient struct {
+	quantizer
+	delta, slope, sign, floor operand.Op
+	level                     leveller
+	parts                     parts
+}
+
+func (k *constants) gradient(l kind) gradient {
+	g := gradient{quantizer: k.quantizer("scale", "qn", "qp"), delta: k.float("delta"), slope: k.float("slope")}
+	g.sign, g.floor = k.place(k.s.signMask), k.float("floor")
+	g.level = l.leveller(k)
+	return g
+}
+
+// passing emits the sums and, in t[4], the gradient that passes, for x in t[0]; t is lost.
+func (s isa) passing(g gradient, h int, dy operand.Mem, t func(int) reg.VecPhysical) {
+	g.clipAbove(g.floor, t(0), t(1))
+	g.level(h, t(0), t(1), t(2), t(3), t(4))
+	s.scaled(t(0), t(1), t(2), t(3), t(4), dy, g.delta, g.sign)
+	VMOVUPS(dy, t(1))
+	g.parts.dot(0, h, t(2), t(1), t(3))
+	g.parts.add(1, h, t(1), t(3))
+	g.parts.dot(2, h, t(0), t(4), t(3))
+	g.parts.add(3, h, t(4), t(3))
+	VMULPS(g.slope, t(4), t(4))
+	s.above(g.floor, t(0), t(4), t(3))
+}
+
+func (s isa) staircaseSums(l kind, name, channels, note string, hold bool, walk walk) {
 	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
-	s.text(name, "func(sum, dot, parts, dy, z, a, b, shift *float32, n, channels int, scale, qn, qp, floor, delta, slope float32"+extra+")",
-		doc+passes+"parts[0][i%16] = fma(dy[i], q, ...); parts[1][i%16] += dy[i]; parts[2][i%16] = fma(h, v, ...); parts[3][i%16] += h\n\t  "+
-			"dx = v != floor ? h*slope : 0; "+sumsDoc+cyclicNote)
-	in, a, b, parts := floats("dy", "z"), load("a"), load("b"), load("parts")
-	level := of()
-	k := s.constants()
-	q, delta, slope := k.quantizer("scale", "qn", "qp"), k.float("delta"), k.float("slope")
-	sign, floor := k.place(s.signMask), k.float("floor")
-	c, storeSums := s.loadSums(false)
-	s.cyclic(in, func(h int, off reg.Register) {
-		part := func(i int) operand.Mem { return mem(parts, i*64+h*s.size) }
+	s.text(l.name+name, "func(sum, dot, parts, dy, z, a, b, shift *float32, n"+channels+" int, scale, qn, qp, floor, delta, slope float32"+l.extra+")",
+		l.doc+passes+levelSumsDoc+"dx = v != floor ? h*slope : 0; "+sumsDoc+note)
+	in, a, b := floats("dy", "z"), load("a"), load("b")
+	g := s.constants().gradient(l)
+	var storeParts func()
+	g.parts, storeParts = s.heldParts(4)
+	c, storeSums := s.loadSums(hold)
+	walk(in, func(h int, off reg.Register) {
 		affine(s.part(in[1], h), s.channel(a, off, h), s.channel(b, off, h), t(0), t(1))
-		q.clipAbove(floor, t(0), t(1))
-		level(h, t(0), t(1), t(2), t(3), t(4))
-		s.scaled(t(0), t(1), t(2), t(3), t(4), s.part(in[0], h), delta, sign)
-		VMOVUPS(s.part(in[0], h), t(1))
-		VMOVUPS(part(0), t(3))
-		VFMADD231PS(t(2), t(1), t(3))
-		VMOVUPS(t(3), part(0))
-		VADDPS(part(1), t(1), t(1))
-		VMOVUPS(t(1), part(1))
-		VMOVUPS(part(2), t(3))
-		VFMADD231PS(t(0), t(4), t(3))
-		VMOVUPS(t(3), part(2))
-		VADDPS(part(3), t(4), t(1))
-		VMOVUPS(t(1), part(3))
-		VMULPS(slope, t(4), t(4))
-		s.above(floor, t(0), t(4), t(3))
+		s.passing(g, h, s.part(in[0], h), t)
 		VMOVUPS(s.part(in[1], h), t(0))
 		s.add(c, h, off, t(0), t(4))
-	}, storeSums)
+	}, func() { storeParts(); storeSums() })
+}
+
+// offsetDoc is a kind's documentation where x is not behind a batch norm.
+func offsetDoc(doc string) string {
+	return strings.Replace(doc, "fma(z[i], a[c], b[c])", "(x[i] + offset)", 1)
+}
+
+func (s isa) staircasePass(l kind) {
+	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
+	s.text(l.name+"PassRow", "func(dx, parts, dy, x *float32, n int, offset, scale, qn, qp, floor, delta, slope float32"+l.extra+")",
+		offsetDoc(l.doc)+passes+levelSumsDoc+"dx[i] = v != floor ? h*slope : 0"+multiple)
+	io := floats("dx", "dy", "x")
+	k := s.constants()
+	g := k.gradient(l)
+	offset := k.float("offset")
+	var storeParts func()
+	g.parts, storeParts = s.heldParts(4)
+	s.flat(io, func(h int) {
+		VMOVUPS(s.part(io[2], h), t(0))
+		VADDPS(offset, t(0), t(0))
+		s.passing(g, h, s.part(io[1], h), t)
+		VMOVUPS(t(4), s.part(io[0], h))
+	}, nothing, storeParts)
 }
 
 func (s isa) staircaseGrad() {
@@ -174,13 +239,13 @@ func (s isa) staircaseGrad() {
 	}, nothing)
 }
 
-func (s isa) staircaseValues(name, doc, extra string, of func() leveller) {
+func (s isa) staircaseValues(l kind) {
 	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
-	s.text(name, "func(y, z, a, b *float32, n, channels int, scale, qn, qp, floor, unit, offset float32"+extra+")", doc+"y[i] = q*unit + offset, rounded twice"+cyclicNote)
+	s.text(l.name+"Row", "func(y, z, a, b *float32, n, channels int, scale, qn, qp, floor, unit, offset float32"+l.extra+")", l.doc+"y[i] = q*unit + offset, rounded twice"+cyclicNote)
 	io, a, b := floats("y", "z"), load("a"), load("b")
-	level := of()
 	k := s.constants()
 	q, floor, unit, offset := k.quantizer("scale", "qn", "qp"), k.float("floor"), k.float("unit"), k.float("offset")
+	level := l.leveller(k)
 	s.cyclic(io, func(h int, off reg.Register) {
 		affine(s.part(io[1], h), s.channel(a, off, h), s.channel(b, off, h), t(0), t(1))
 		q.clipAbove(floor, t(0), t(1))
@@ -188,24 +253,5 @@ func (s isa) staircaseValues(name, doc, extra string, of func() leveller) {
 		VMULPS(unit, t(2), t(2))
 		VADDPS(offset, t(2), t(2))
 		VMOVUPS(t(2), s.part(io[0], h))
-	}, nothing)
-}
-
-func (s isa) ladderCodes() {
-	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
-	s.text("ladderCodesRow", "func(codes *uint8, z, a, b *float32, n, channels int, scale, floor float32, zeroPoint int32, ladder *float32)",
-		ladderDoc+"codes[i] = q + zeroPoint"+cyclicNote)
-	codes, z, a, b := stream{load("codes"), 1}, stream{load("z"), 4}, load("a"), load("b")
-	level := s.ladder(load("ladder"))
-	k := s.constants()
-	mask, scale, floor, zeroPoint := k.byteMask(), k.float("scale"), k.float("floor"), k.int("zeroPoint")
-	s.cyclic([]stream{codes, z}, func(h int, off reg.Register) {
-		affine(s.part(z, h), s.channel(a, off, h), s.channel(b, off, h), t(0), t(1))
-		VDIVPS(scale, t(0), t(0))
-		VMAXPS(floor, t(0), t(0))
-		level(h, t(0), nil, t(2), t(3), t(4))
-		VCVTPS2DQ(t(2), s.v(0))
-		VPADDD(zeroPoint, s.v(0), s.v(0))
-		s.storeBytes(0, mask, s.part(codes, h))
 	}, nothing)
 }
