@@ -109,10 +109,7 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 	if c.Train {
 		q.count(shape)
 	}
-	out := pictures(rank)
-	if m.integral(c.Train) {
-		out = codes(rank)
-	}
+	out := q.output(c, rank)
 	in, nodes := m.args(c, []graph.Arg{pictures(rank)}, []*G.Node{x})
 	wrt := m.wrt()
 	state := q.methodState(c, x)
@@ -124,8 +121,8 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &methodLoop{method: m, train: c.Train}
 			return graph.Loop{Body: l, After: l.failure, Before: func() error {
-				if !q.Calibrated() && k.Fused {
-					return fmt.Errorf("the quantizer has no parameters; train or calibrate the network first")
+				if err := q.uncalibrated(k); err != nil {
+					return err
 				}
 				whole := func() []float32 { return k.F32(0) }
 				if k.Fused {
@@ -164,10 +161,7 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 			return append(grads, make([]*G.Node, len(wrt)-len(grads))...) // none of the state
 		},
 	}, nodes...)
-	if out.Dtype == tensor.Uint8 {
-		return Value{codes: y, quant: q}
-	}
-	return Value{float: y}
+	return q.value(y)
 }
 
 // methodLoop is the forward pass over pictures.

@@ -50,8 +50,8 @@ func (q *Quantizer) methodCodes(c *Context, v Value) Value {
 			var table [256]uint8
 			return graph.Loop{
 				Before: func() error {
-					if !q.Calibrated() && k.Fused {
-						return fmt.Errorf("the quantizer has no parameters; train or calibrate the network first")
+					if err := q.uncalibrated(k); err != nil {
+						return err
 					}
 					reals := from.reals()
 					err := q.prepareActivations(c.Train, func() []float32 {

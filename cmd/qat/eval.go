@@ -63,7 +63,7 @@ EXIT STATUS
 	addTarget(c, &o.target)
 	f.StringVar(&o.dataset, "dataset", "", "data set of an exported network, `NAME` (default cifar10)")
 	addData(c, &o.data)
-	f.IntVar(&o.limit, "limit", 0, "take the first `N` test pictures only; 0 takes all")
+	addLimit(c, &o.limit, "take")
 	addThreads(c, &o.threads)
 	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
@@ -73,8 +73,6 @@ EXIT STATUS
 
 func (o *evalOptions) check(c *cobra.Command, path string) error {
 	switch {
-	case o.limit < 0:
-		return usagef(c, "--limit wants a number of 0 or more, found %d", o.limit)
 	case isExport(path) && o.simulate:
 		return usagef(c, "--simulate needs a run or a checkpoint; an exported network has integers only")
 	case !isExport(path) && o.dataset != "":
@@ -83,7 +81,7 @@ func (o *evalOptions) check(c *cobra.Command, path string) error {
 		return usagef(c, "--target is the arithmetic of the integer network, --simulate runs another")
 	}
 	o.dataset = cmp.Or(o.dataset, string(configs.CIFAR10))
-	return errors.Join(checkTarget(c, o.target), checkDataset(c, o.dataset), checkThreads(c, o.threads), o.expected.check(c))
+	return errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), checkDataset(c, o.dataset), checkThreads(c, o.threads), o.expected.check(c))
 }
 
 type evalResult struct {
@@ -140,7 +138,7 @@ func evalTrained(ctx context.Context, o evalOptions, path string, p *progress) (
 		return nil, "", err
 	}
 	defer m.Close()
-	split := o.part(m.Data.Test)
+	split := limited(m.Data.Test, o.limit)
 	if o.simulate {
 		a, err = m.Simulate(ctx, split)
 		return a, "", err
@@ -176,14 +174,6 @@ func evalExport(ctx context.Context, o evalOptions, path string, p *progress) (a
 	if err := sameInput(path, net, d); err != nil {
 		return nil, "", err
 	}
-	a, err = train.Evaluate(ctx, net, d, o.part(d.Test), o.threads)
+	a, err = train.Evaluate(ctx, net, d, limited(d.Test, o.limit), o.threads)
 	return a, net.Target.String(), err
-}
-
-// part is what --limit leaves of a split.
-func (o *evalOptions) part(s datasets.Split) datasets.Split {
-	if o.limit > 0 {
-		return s.Head(o.limit)
-	}
-	return s
 }

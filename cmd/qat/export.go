@@ -78,7 +78,7 @@ EXIT STATUS
 	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file; of the directory if there are several formats")
 	f.BoolVar(&o.verify, "verify", false, "compare with the simulation and with onnxruntime")
 	addData(c, &o.data)
-	f.IntVar(&o.limit, "limit", 0, "verify on the first `N` test pictures only; 0 takes all")
+	addLimit(c, &o.limit, "verify on")
 	addThreads(c, &o.threads)
 	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
@@ -115,10 +115,7 @@ func (o *exportOptions) check(c *cobra.Command, path string) error {
 		}
 		return usagef(c, "--opset %d is not available; want one of %s", o.opset, strings.Join(names, ", "))
 	}
-	if o.limit < 0 {
-		return usagef(c, "--limit wants a number of 0 or more, found %d", o.limit)
-	}
-	return errors.Join(checkTarget(c, o.target), checkThreads(c, o.threads))
+	return errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), checkThreads(c, o.threads))
 }
 
 // available accepts a flag's value that is one of values.
@@ -191,12 +188,8 @@ func runExport(ctx context.Context, o exportOptions, path string, stdout, stderr
 		return err
 	}
 	if o.verify {
-		split := m.Data.Test
-		if o.limit > 0 {
-			split = split.Head(o.limit)
-		}
 		result.Certificate, err = verify.Certify(ctx, m, net, verify.Options{
-			Split: split, Files: files, Opset: o.opset, Threads: o.threads, Library: onnxruntime.Library(),
+			Split: limited(m.Data.Test, o.limit), Files: files, Opset: o.opset, Threads: o.threads, Library: onnxruntime.Library(),
 		})
 		if err != nil {
 			return err
