@@ -1,13 +1,31 @@
 package train
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/safetensors"
 )
+
+// CheckpointPath is the checkpoint that a run's directory or a file stands for.
+func CheckpointPath(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		checkpoint := filepath.Join(path, CheckpointFile)
+		if _, err = os.Stat(checkpoint); errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("%s has no %s; wanted the directory of a run, which qat train writes", path, CheckpointFile)
+		}
+		path = checkpoint
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s: no such file or directory; wanted the directory of a run, which qat train writes, or a checkpoint", path)
+	}
+	return path, err
+}
 
 // Load opens a trained model: a run's directory, which means its last
 // checkpoint, or a checkpoint file; of weights with averages, the averages. The config comes from the checkpoint. dir
@@ -21,12 +39,9 @@ func Load(path, dir string, threads int) (*Model, error) {
 func LoadNetwork(path string) (*Model, error) { return load(path, Describe) }
 
 func load(path string, open func(*configs.Config) (*Model, error)) (*Model, error) {
-	info, err := os.Stat(path)
+	path, err := CheckpointPath(path)
 	if err != nil {
 		return nil, err
-	}
-	if info.IsDir() {
-		path = filepath.Join(path, CheckpointFile)
 	}
 	f, _, err := readCheckpoint(path)
 	if err != nil {

@@ -157,7 +157,7 @@ type exported struct {
 }
 
 func runExport(ctx context.Context, o exportOptions, path string, stdout, stderr io.Writer) error {
-	checkpoint, err := checkpointOf(path)
+	checkpoint, err := train.CheckpointPath(path)
 	if err != nil {
 		return err
 	}

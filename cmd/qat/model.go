@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,19 +19,9 @@ func isExport(path string) bool {
 	return strings.EqualFold(filepath.Ext(path), "."+export.Extension(configs.Safetensors))
 }
 
-// checkpointOf is the checkpoint that a run's directory or a file stands for.
-func checkpointOf(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err == nil && info.IsDir() {
-		path = filepath.Join(path, train.CheckpointFile)
-		_, err = os.Stat(path)
-	}
-	return path, err
-}
-
 // openModel loads a run or a checkpoint; a missing data set is downloaded.
 func openModel(ctx context.Context, path, data string, threads int, p *progress) (*train.Model, error) {
-	checkpoint, err := checkpointOf(path)
+	checkpoint, err := train.CheckpointPath(path)
 	if err != nil {
 		return nil, err
 	}
