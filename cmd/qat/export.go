@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -75,7 +76,7 @@ EXIT STATUS
 	f.StringSliceVar(&o.formats, "format", []string{string(configs.Safetensors)}, "`FORMATS` to write, with commas between: "+strings.Join(formatNames(), ", "))
 	addTarget(c, &o.target)
 	f.IntVar(&o.opset, "opset", export.DefaultOpset, "version `N` of ONNX's operators in the format onnx: 13, 21 or 25")
-	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file; of the directory if there are several formats")
+	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file; of the directory, made if need be, if there are several formats")
 	f.BoolVar(&o.verify, "verify", false, "compare with the simulation and with onnxruntime")
 	addData(c, &o.data)
 	addLimit(c, &o.limit, "verify on")
@@ -211,6 +212,11 @@ func runExport(ctx context.Context, o exportOptions, path string, stdout, stderr
 func (o *exportOptions) write(net *integer.Network, dir string, wrote func(file string)) (map[configs.Format]string, error) {
 	files := map[configs.Format]string{}
 	var errs []error
+	if o.output != "" && len(o.formats) > 1 {
+		if err := os.MkdirAll(o.output, 0o755); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range o.formats {
 		format := configs.Format(name)
 		file := filepath.Join(dir, "model."+export.Extension(format))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,6 +15,9 @@ func WriteAtomic(path string, write func(io.Writer) error) (err error) {
 	temporary := fmt.Sprintf("%s.tmp-%016x", path, rand.Uint64())
 	// Not os.CreateTemp: it ignores the umask, and the result would be readable by its owner only.
 	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("directory %s: %w", filepath.Dir(path), fs.ErrNotExist)
+	}
 	if err != nil {
 		return err
 	}
