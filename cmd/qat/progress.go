@@ -39,8 +39,25 @@ func newProgress(stderr io.Writer, plain bool) *progress {
 	return p
 }
 
-// textWidth is room for the longest text beside a bar.
-const textWidth = 72
+// textWidth is room for a usual text beside a bar, and barEnds what a bar has around it, " 100% |", "|  " and " ". A line that
+// fills the terminal would break.
+const (
+	textWidth = 76
+	barEnds   = 11 + 1
+)
+
+func (p *progress) barWidth() int { return min(max(p.width-textWidth, 5), 40) }
+
+// fitting returns the first text that has room beside the bar, or the start of the last.
+func (p *progress) fitting(texts ...string) string {
+	room := max(p.width-barEnds-p.barWidth(), 0)
+	for _, t := range texts {
+		if len(t) <= room {
+			return t
+		}
+	}
+	return texts[len(texts)-1][:room]
+}
 
 // newBar replaces the bar. Nothing happens if stderr is not a terminal.
 func (p *progress) newBar(total int64) {
@@ -50,7 +67,7 @@ func (p *progress) newBar(total int64) {
 	}
 	p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(p.w), progressbar.OptionSetPredictTime(false),
 		progressbar.OptionSetElapsedTime(false), progressbar.OptionShowDescriptionAtLineEnd(), progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionSetWidth(min(max(p.width-textWidth, 5), 40)), progressbar.OptionClearOnFinish())
+		progressbar.OptionSetWidth(p.barWidth()), progressbar.OptionClearOnFinish())
 }
 
 // close removes the bar.
@@ -82,12 +99,14 @@ func (p *progress) Start(step, total, stepsPerEpoch int) {
 func (p *progress) Step(s train.StepInfo) {
 	first := !p.heard
 	p.heard, p.lastStep = true, time.Now()
-	at := fmt.Sprintf("step %d/%d epoch %d/%d", s.Step, p.total, s.Epoch, p.epochs(p.total))
+	step := fmt.Sprintf("step %d/%d", s.Step, p.total)
+	at := fmt.Sprintf("%s epoch %d/%d", step, s.Epoch, p.epochs(p.total))
 	now := fmt.Sprintf("loss %.4f acc %.1f%%", s.MeanLoss, 100*s.Accuracy)
-	pace := fmt.Sprintf("%.0f img/s eta %s", s.ImagesPerSecond, duration(p.left(s)))
+	eta := "eta " + duration(p.left(s))
+	pace := fmt.Sprintf("%.0f img/s %s", s.ImagesPerSecond, eta)
 	switch {
 	case p.bar != nil:
-		p.bar.Describe(at + " " + now + " " + pace)
+		p.bar.Describe(p.fitting(at+" "+now+" "+pace, step+" "+now+" "+pace, step+" "+now+" "+eta, step+" "+eta, step))
 		p.bar.Set(s.Step)
 	case first || s.Logged:
 		p.Message("%s %s lr %.3g %s", at, now, s.LR, pace)
@@ -125,7 +144,7 @@ func (p *progress) download(what string, done, total int64) {
 		p.newBar(total)
 	}
 	if p.bar != nil {
-		p.bar.Describe(size(done) + " of " + size(total))
+		p.bar.Describe(p.fitting(size(done) + " of " + size(total)))
 		p.bar.Set64(done)
 	} else if tenths := 10 * done / max(total, 1); tenths > p.tenths {
 		p.tenths = tenths
