@@ -200,7 +200,7 @@ func (l *WeightGrad) add(s *Scratch, piece, n, first, last int, lastPicture bool
 // wgradCache is how many float32 of x and dy one call of wgradRow reads: more
 // than the first-level cache has, since dw, which every call loads and stores, is
 // larger still. It changes no bit.
-const wgradCache = 12 << 10
+const wgradCache = 24 << 10
 
 // wgradStride is the most channels of dy that are read in place, 32 at a time: the pixels of wider ones fall into few sets
 // of the cache.
