@@ -246,14 +246,20 @@ func benchKernels(peak float64) []KernelRate {
 		x, w, y := make([]float32, g.InLen()), make([]float32, g.WeightLen()), make([]float32, g.OutLen())
 		codes, scale := make([]uint8, g.InLen()), make([]float32, g.Cout)
 		packed := kernels.PackIntWeights(nil, g, make([]int8, g.WeightLen()), 15)
+		// The loops keep their memory from one run to the next, as in a training.
+		xs, ys := kernels.Batch(x, g.N), kernels.Batch(y, g.N)
+		forward := &kernels.Forward{G: g, Y: ys, X: xs, W: w}
+		inputGrad := &kernels.InputGrad{G: g, DX: xs, DY: ys, W: w}
+		weightGrad := &kernels.WeightGrad{G: g, DW: w, X: xs, DY: ys, Scale: 1}
+		integers := &kernels.IntForward{Weights: packed, Codes: kernels.Batch(codes, g.N), Y: ys, Scale: scale}
 		for _, k := range []struct {
 			name string
 			run  func()
 		}{
-			{"conv2d", func() { kernels.ConvForward(p, g, y, x, w) }},
-			{"conv2d input gradient", func() { kernels.ConvInputGrad(p, g, x, y, w) }},
-			{"conv2d weight gradient", func() { kernels.ConvWeightGrad(p, g, w, x, y) }},
-			{"conv2d int8", func() { kernels.ConvForwardCodes(p, packed, g.N, y, codes, 0, scale) }},
+			{"conv2d", func() { p.Run(g.N, forward) }},
+			{"conv2d input gradient", func() { p.Run(g.N, inputGrad) }},
+			{"conv2d weight gradient", func() { weightGrad.Run(p) }},
+			{"conv2d int8", func() { p.Run(g.N, integers) }},
 		} {
 			best := time.Duration(1<<63 - 1)
 			for start := time.Now(); time.Since(start) < 100*time.Millisecond; {

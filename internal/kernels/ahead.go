@@ -18,45 +18,71 @@ func MemoryOf[T any](data []T, n int) Memory {
 // picture in work needs it is to fit into a second-level cache of 1 MiB.
 const aheadBytes = 1 << 19
 
-// ahead asks for the next picture's memory while the one in work is convolved: element-wise passes over memory that has not
-// come yet are slow, and convolutions leave the memory idle. It changes no result.
+// partBytes is how much memory a picture has at least whose parts are fetched while those before them are computed. Smaller
+// ones are there by then.
+const partBytes = 1 << 17
+
+// ahead lets convolutions fetch what is read after them: element-wise passes over memory that has not come yet are slow,
+// and convolutions leave the memory idle. Their kernels ask for a line at a time between their products; many at once
+// would fill the core's list of misses and hold up the products. It changes no result.
 type ahead struct {
-	left  []Memory // of the next picture
-	own   []Memory // backs left
-	asks  int      // for this picture so far
-	lines int      // a time
+	soon, left       []Memory // of the picture in work, of the next one
+	ownSoon, ownLeft []Memory // back them
 }
 
 const lineBytes = 64
 
-// aim starts to ask for picture n, about as often as in the picture before.
-func (a *ahead) aim(memory []Memory, n int) {
-	a.own = a.own[:0]
-	lines := 0
-	for _, m := range memory {
-		m.Base = (*byte)(unsafe.Add(unsafe.Pointer(m.Base), n*m.Each))
-		a.own = append(a.own, m)
-		lines += (m.Each + lineBytes - 1) / lineBytes
-	}
-	a.left = a.own
-	if a.lines = 1 + lines/max(a.asks, 64); lines > aheadBytes/lineBytes {
-		a.left = nil
-	}
-	a.asks = 0
+// fetch is what a kernel asks for: memory from at on, step bytes further at each step of the kernel.
+type fetch struct {
+	at   *byte
+	step int
 }
 
-// ask asks for some lines. Convolutions call it every microsecond or less.
-func (a *ahead) ask() {
-	a.asks++
-	for lines := a.lines; lines > 0 && len(a.left) > 0; {
-		m := &a.left[0]
-		n := min(lines, (m.Each+lineBytes-1)/lineBytes)
-		prefetch(m.Base, n)
-		lines -= n
-		if m.Each -= n * lineBytes; m.Each <= 0 {
-			a.left = a.left[1:]
-			continue
-		}
-		m.Base = (*byte)(unsafe.Add(unsafe.Pointer(m.Base), n*lineBytes))
+// nowhere is where a kernel asks that has nothing to fetch.
+var nowhere [lineBytes]byte
+
+// aim lets the kernels fetch picture n.
+func (a *ahead) aim(memory []Memory, n int) {
+	a.soon, a.ownLeft = nil, a.ownLeft[:0]
+	size := 0
+	for _, m := range memory {
+		m.Base = (*byte)(unsafe.Add(unsafe.Pointer(m.Base), n*m.Each))
+		a.ownLeft = append(a.ownLeft, m)
+		size += m.Each
 	}
+	if a.left = a.ownLeft; size > aheadBytes {
+		a.left = nil
+	}
+}
+
+// need lets the kernels fetch what the operation in work is to read next, before all else.
+func (a *ahead) need(memory ...Memory) {
+	a.ownSoon = a.ownSoon[:0]
+	for _, m := range memory {
+		if m.Each > 0 {
+			a.ownSoon = append(a.ownSoon, m)
+		}
+	}
+	a.soon = a.ownSoon
+}
+
+// take returns what a kernel of so many steps is to fetch.
+func (a *ahead) take(steps int) fetch {
+	queue := &a.soon
+	if len(a.soon) == 0 {
+		queue = &a.left
+	}
+	if len(*queue) == 0 {
+		return fetch{&nowhere[0], 0}
+	}
+	m := &(*queue)[0]
+	f := fetch{m.Base, lineBytes}
+	if n := steps * lineBytes; m.Each > n {
+		m.Base, m.Each = (*byte)(unsafe.Add(unsafe.Pointer(m.Base), n)), m.Each-n
+		return f
+	}
+	// The rest: no step leads beyond it.
+	f.step = m.Each / max(steps, 1)
+	*queue = (*queue)[1:]
+	return f
 }

@@ -1,11 +1,14 @@
 package kernels
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
 )
+
+var benchBatch = flag.Int("batch", 32, "pictures of a batch in BenchmarkConv")
 
 var peakOnce = sync.OnceValue(func() float64 { return PeakGFLOPS(0.2) })
 
@@ -47,7 +50,7 @@ func BenchmarkConv(b *testing.B) {
 	p := NewPool(1)
 	defer p.Close()
 	for _, g := range shapes {
-		g.N = 32
+		g.N = *benchBatch
 		x, w, dy := normal(rng, g.InLen()), normal(rng, g.WeightLen()), normal(rng, g.OutLen())
 		y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
 		codes, scale := make([]uint8, len(x)), make([]float32, g.Cout)
@@ -63,14 +66,19 @@ func BenchmarkConv(b *testing.B) {
 		}
 		w4, w8 := packed(4), packed(8)
 		name := fmt.Sprintf("%dx%dx%d-%d/k%ds%d", g.H, g.W, g.Cin, g.Cout, g.K, g.Stride)
+		// As in a training, memory of sums and of packed weights is there from the first step on.
+		forward := &Forward{G: g, Y: Batch(y, g.N), X: Batch(x, g.N), W: w}
+		inputGrad := &InputGrad{G: g, DX: Batch(dx, g.N), DY: Batch(dy, g.N), W: w}
+		weightGrad := &WeightGrad{G: g, DW: dw, X: Batch(x, g.N), DY: Batch(dy, g.N), Scale: 1}
+		weightGradCodes := &WeightGrad{G: g, DW: dw, Codes: Batch(codes, g.N), DY: Batch(dy, g.N), Scale: 1}
 		for _, pass := range []struct {
 			name string
 			run  func()
 		}{
-			{"forward", func() { ConvForward(p, g, y, x, w) }},
-			{"dx", func() { ConvInputGrad(p, g, dx, dy, w) }},
-			{"dw", func() { ConvWeightGrad(p, g, dw, x, dy) }},
-			{"dwCodes", func() { ConvWeightGradCodes(p, g, dw, codes, 0, 1, dy) }},
+			{"forward", func() { p.Run(g.N, forward) }},
+			{"dx", func() { p.Run(g.N, inputGrad) }},
+			{"dw", func() { weightGrad.Run(p) }},
+			{"dwCodes", func() { weightGradCodes.Run(p) }},
 			{"int4", func() { ConvForwardCodes(p, w4, g.N, y, codes, 0, scale) }},
 			{"int8", func() { ConvForwardCodes(p, w8, g.N, y, codes, 0, scale) }},
 		} {

@@ -36,7 +36,7 @@ func (l *IntForward) finish(s *Scratch, n int, x []uint8) bool {
 		width := a.blocks * lanes
 		a.w, a.init = &w.bytes[b*a.wBlock:][:a.blocks*a.wBlock][0], &l.init[b*lanes:][:width][0]
 		for i := range oh {
-			s.ahead.ask()
+			a.fetch = s.ahead.take(a.kernelSteps())
 			a.x = &x[i*g.Stride*xRow:][:reach][0]
 			from, to := i*ow*g.Cout+b*lanes, (i+1)*ow*g.Cout-g.Cout+b*lanes+width
 			if l.Requant.Y.Data != nil {

@@ -20,6 +20,7 @@ type row[X, W, Y any] struct {
 	xRow, xPix   int
 	yPix, wBlock int
 	steps        int // of byte kernels: see IntWeights
+	fetch        fetch
 }
 
 // run calls the kernel for the row's element types.
@@ -32,6 +33,12 @@ func (a *row[X, W, Y]) run() {
 	case *row[int16, int16, int32]:
 		convRowWords(a)
 	}
+}
+
+// kernelSteps is how often the kernel goes from one k to the next.
+func (a *row[X, W, Y]) kernelSteps() int {
+	tile := rowTile(a.blocks)
+	return (a.pixels + tile - 1) / tile * a.kRows * a.kRun
 }
 
 // plane is the convolution of one padded picture x with packed weights w, row
@@ -56,6 +63,7 @@ func (m *plane[X, W, Y]) run(s *Scratch) {
 		wBlock: m.kRows * m.kRun * m.group * lanes, steps: m.steps,
 	}
 	reach := (m.kRows-1)*m.xRow + (m.outW-1)*m.xPix + m.kRun*m.group
+	large := MemoryOf(m.x, 1).Each+MemoryOf(m.y, 1).Each >= partBytes
 	for b := 0; b < nb; b += 2 {
 		a.blocks = min(2, nb-b)
 		width := min(a.blocks*lanes, m.channels-b*lanes)
@@ -65,7 +73,10 @@ func (m *plane[X, W, Y]) run(s *Scratch) {
 			a.init = &m.init[b*lanes:][:a.blocks*lanes][0]
 		}
 		for i := 0; i < m.outH; i++ {
-			s.ahead.ask()
+			if b == 0 && i+1 < m.outH && large {
+				s.ahead.need(MemoryOf(m.x[(i+1)*m.xStep:][:reach], 1), MemoryOf(m.y[(i+1)*m.yRow:][:(m.outW-1)*m.yPix+m.channels], 1))
+			}
+			a.fetch = s.ahead.take(a.kernelSteps())
 			// The slices are cut to what the kernel touches, so that a wrong
 			// size panics here.
 			a.x = &m.x[i*m.xStep:][:reach][0]

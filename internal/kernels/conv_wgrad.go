@@ -15,6 +15,12 @@ type wgrad struct {
 	xRow, xPix   int
 	dyRow, dyPix int
 	dwRow        int
+	fetch        fetch
+}
+
+// wgradSteps is how often wgradRow goes from one of so many pixels to the next.
+func wgradSteps(kRun, blocks, pixels int) int {
+	return (kRun + gradTile(blocks) - 1) / gradTile(blocks) * pixels
 }
 
 // gradFloats bounds the partial sums of a batch, one a piece unless that would
@@ -174,6 +180,7 @@ func (l *WeightGrad) add(s *Scratch, piece, n, first, last int, lastPicture bool
 	for i := 0; i < oh; i += step {
 		rows := min(step, oh-i)
 		x := l.window(s, n, i, rows)
+		l.need(s, n, i+rows, step, lastPicture)
 		dyRows := l.DY.At(s, n)[i*ow*g.Cout:][:rows*ow*g.Cout]
 		for j := first; j < last; j++ {
 			q := l.pair(j)
@@ -184,17 +191,41 @@ func (l *WeightGrad) add(s *Scratch, piece, n, first, last int, lastPicture bool
 			}
 			for r := range g.K {
 				for t := range x.runs {
-					s.ahead.ask()
 					wgradRow(&wgrad{
 						dw: &part[(r*x.runs+t)*x.run*q.width], x: &x.data[r*x.row+t*x.pixel:][:(rows-1)*x.step+(ow-1)*x.pix+x.run][0],
 						dy:   &dy[:(rows*ow-1)*dyPix+q.width][0],
 						rows: rows, cols: ow, blocks: q.blocks, kRun: x.run,
 						xRow: x.step, xPix: x.pix, dyRow: ow * dyPix, dyPix: dyPix, dwRow: q.width,
+						fetch: s.ahead.take(wgradSteps(x.run, q.blocks, rows*ow)),
 					})
 				}
 			}
 		}
 	}
+}
+
+// need fetches what comes after the rows up to from: of the same picture, or the start of the next.
+func (l *WeightGrad) need(s *Scratch, n, from, rows int, lastPicture bool) {
+	g := &l.G
+	oh, row := g.OutH(), g.OutW()*g.Cout
+	if 4*(l.X.Each+l.DY.Each)+l.Codes.Each < partBytes || from == oh && lastPicture {
+		return
+	}
+	if from == oh {
+		n, from = n+1, 0
+	}
+	rows = min(rows, oh-from)
+	lo, hi := from*g.Stride*g.W*g.Cin, min(g.H, (from+rows)*g.Stride)*g.W*g.Cin
+	var memory [2]Memory
+	if !l.DY.Local {
+		memory[0] = MemoryOf(l.DY.At(s, n)[from*row:(from+rows)*row], 1)
+	}
+	if l.Codes.Data == nil && !l.X.Local {
+		memory[1] = MemoryOf(l.X.At(s, n)[lo:hi], 1)
+	} else if l.Codes.Data != nil && !l.Codes.Local {
+		memory[1] = MemoryOf(l.Codes.At(s, n)[lo:hi], 1)
+	}
+	s.ahead.need(memory[:]...)
 }
 
 // wgradCache is how many float32 of x and dy one call of wgradRow reads: more

@@ -45,17 +45,34 @@ func bitsFrom(planes int) int {
 // whose bits are the same. Switches, rather than variables, let the compiler see
 // that arguments do not escape.
 
-func prefetch(p *byte, lines int) { prefetchLines(p, lines) }
+// rowTile is how many pixels the largest tile of a row has.
+func rowTile(blocks int) int {
+	if level != avx512 {
+		return 6
+	}
+	return 16 / blocks
+}
+
+// gradTile is how many inputs the largest tile of a weight gradient has.
+func gradTile(blocks int) int {
+	switch {
+	case level != avx512:
+		return 6
+	case blocks == 2:
+		return 12
+	}
+	return 16
+}
 
 func convRow(a *row[float32, float32, float32]) {
 	switch {
 	case level == avx512 && a.blocks == 2:
-		convRowPairAVX512(a.y, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.wBlock)
+		convRowPairAVX512(a.y, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step, a.wBlock)
 	case level == avx512:
-		convRowAVX512(a.y, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix)
+		convRowAVX512(a.y, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step)
 	case level == avx2:
 		for b := range a.blocks {
-			convRowAVX2(at(a.y, b*lanes), a.x, at(a.w, b*a.wBlock), a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix)
+			convRowAVX2(at(a.y, b*lanes), a.x, at(a.w, b*a.wBlock), a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step)
 		}
 	default:
 		convRowGeneric(a)
@@ -67,14 +84,14 @@ func convRowBytes(a *row[uint8, int8, int32]) {
 	case addsPairs():
 		for b := range a.blocks {
 			convRowPairsAVX2(at(a.y, b*lanes), at(a.init, b*lanes), a.x, at(a.w, b*a.wBlock),
-				a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.steps)
+				a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step, a.steps)
 		}
 	case level == generic:
 		convRowBytesGeneric(a)
 	case a.blocks == 2:
-		convRowBytesPairAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.wBlock)
+		convRowBytesPairAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step, a.wBlock)
 	default:
-		convRowBytesAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix)
+		convRowBytesAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step)
 	}
 }
 
@@ -84,13 +101,13 @@ func finishes() bool { return level == avx512 && hasVNNI }
 func convRowFinished(a *finishedRow) {
 	switch {
 	case a.codes == nil && a.blocks == 2:
-		convRowScaledPairAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.wBlock, a.factors)
+		convRowScaledPairAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step, a.wBlock, a.factors)
 	case a.codes == nil:
-		convRowScaledAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.factors)
+		convRowScaledAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step, a.factors)
 	case a.blocks == 2:
-		convRowCodesPairAVX512(a.codes, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.wBlock, a.factors, a.zeroPoint, a.lo, a.hi)
+		convRowCodesPairAVX512(a.codes, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step, a.wBlock, a.factors, a.zeroPoint, a.lo, a.hi)
 	default:
-		convRowCodesAVX512(a.codes, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.factors, a.zeroPoint, a.lo, a.hi)
+		convRowCodesAVX512(a.codes, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step, a.factors, a.zeroPoint, a.lo, a.hi)
 	}
 }
 
@@ -101,7 +118,7 @@ func convRowWords(a *row[int16, int16, int32]) {
 	}
 	for b := range a.blocks {
 		convRowWordsAVX2(at(a.y, b*lanes), at(a.init, b*lanes), a.x, at(a.w, b*a.wBlock),
-			a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix)
+			a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step)
 	}
 }
 
@@ -128,12 +145,12 @@ func packBits(dst []uint32, codes []uint8, plane int) {
 func wgradRow(a *wgrad) {
 	switch {
 	case level == avx512 && a.blocks == 2:
-		wgradRowPairAVX512(a.dw, a.x, a.dy, a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow)
+		wgradRowPairAVX512(a.dw, a.x, a.dy, a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow, a.fetch.at, a.fetch.step)
 	case level == avx512:
-		wgradRowAVX512(a.dw, a.x, a.dy, a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow)
+		wgradRowAVX512(a.dw, a.x, a.dy, a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow, a.fetch.at, a.fetch.step)
 	case level == avx2:
 		for b := range a.blocks {
-			wgradRowAVX2(at(a.dw, b*lanes), a.x, at(a.dy, b*lanes), a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow)
+			wgradRowAVX2(at(a.dw, b*lanes), a.x, at(a.dy, b*lanes), a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow, a.fetch.at, a.fetch.step)
 		}
 	default:
 		wgradRowGeneric(a)

@@ -4,156 +4,163 @@
 
 #include "textflag.h"
 
-// func convRowAVX512(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int)
-// Requires: AVX, AVX512F
-TEXT ·convRowAVX512(SB), NOSPLIT, $24-72
+// func convRowAVX512(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convRowAVX512(SB), NOSPLIT, $24-88
 	MOVQ y+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ xPix+56(FP), DX
 	SHLQ $0x02, DX
 	MOVQ yPix+64(FP), BX
 	SHLQ $0x02, BX
-	MOVQ pixels+24(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xRow+48(FP), SI
-	SHLQ $0x02, SI
-	MOVQ SI, 16(SP)
-	LEAQ (DX)(DX*2), SI
-	LEAQ (DX)(DX*4), DI
-	LEAQ (SI)(DX*4), R8
+	MOVQ ahead+72(FP), SI
+	MOVQ pixels+24(FP), DI
+	MOVQ DI, (SP)
+	MOVQ xRow+48(FP), DI
+	SHLQ $0x02, DI
+	MOVQ DI, 16(SP)
+	LEAQ (DX)(DX*2), DI
+	LEAQ (DX)(DX*4), R8
+	LEAQ (DI)(DX*4), R9
 
 next:
-	MOVQ  (SP), R9
-	TESTQ R9, R9
+	MOVQ  (SP), R10
+	TESTQ R10, R10
 	JZ    done
-	CMPQ  R9, $0x10
+	CMPQ  R10, $0x10
 	JBE   sized
-	CMPQ  R9, $0x20
+	CMPQ  R10, $0x20
 	JAE   full
-	INCQ  R9
-	SHRQ  $0x01, R9
+	INCQ  R10
+	SHRQ  $0x01, R10
 	JMP   sized
 
 full:
-	MOVQ $0x00000010, R9
+	MOVQ $0x00000010, R10
 
 sized:
-	SUBQ   R9, (SP)
-	CMPQ   R9, $0x10
+	SUBQ   R10, (SP)
+	CMPQ   R10, $0x10
 	JEQ    tile16
-	CMPQ   R9, $0x0f
+	CMPQ   R10, $0x0f
 	JEQ    tile15
-	CMPQ   R9, $0x0e
+	CMPQ   R10, $0x0e
 	JEQ    tile14
-	CMPQ   R9, $0x0d
+	CMPQ   R10, $0x0d
 	JEQ    tile13
-	CMPQ   R9, $0x0c
+	CMPQ   R10, $0x0c
 	JEQ    tile12
-	CMPQ   R9, $0x0b
+	CMPQ   R10, $0x0b
 	JEQ    tile11
-	CMPQ   R9, $0x0a
+	CMPQ   R10, $0x0a
 	JEQ    tile10
-	CMPQ   R9, $0x09
+	CMPQ   R10, $0x09
 	JEQ    tile9
-	CMPQ   R9, $0x08
+	CMPQ   R10, $0x08
 	JEQ    tile8
-	CMPQ   R9, $0x07
+	CMPQ   R10, $0x07
 	JEQ    tile7
-	CMPQ   R9, $0x06
+	CMPQ   R10, $0x06
 	JEQ    tile6
-	CMPQ   R9, $0x05
+	CMPQ   R10, $0x05
 	JEQ    tile5
-	CMPQ   R9, $0x04
+	CMPQ   R10, $0x04
 	JEQ    tile4
-	CMPQ   R9, $0x03
+	CMPQ   R10, $0x03
 	JEQ    tile3
-	CMPQ   R9, $0x02
+	CMPQ   R10, $0x02
 	JEQ    tile2
 	VPXORD Z0, Z0, Z0
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row1:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k1:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
-	DECQ             R13
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	ADDQ             $0x40, R10
+	ADDQ             $0x04, R12
+	DECQ             R14
 	JNZ              k1
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row1
 	VMOVUPS          Z0, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x01, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x01, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile2:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row2:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k2:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k2
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row2
 	VMOVUPS          Z0, (AX)
 	ADDQ             BX, AX
 	VMOVUPS          Z1, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x02, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x02, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile3:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row3:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k3:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k3
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row3
 	VMOVUPS          Z0, (AX)
@@ -162,8 +169,8 @@ k3:
 	ADDQ             BX, AX
 	VMOVUPS          Z2, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x03, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x03, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile4:
@@ -171,28 +178,30 @@ tile4:
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row4:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k4:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k4
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row4
 	VMOVUPS          Z0, (AX)
@@ -203,8 +212,8 @@ k4:
 	ADDQ             BX, AX
 	VMOVUPS          Z3, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x04, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x04, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile5:
@@ -213,29 +222,31 @@ tile5:
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row5:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k5:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k5
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row5
 	VMOVUPS          Z0, (AX)
@@ -248,8 +259,8 @@ k5:
 	ADDQ             BX, AX
 	VMOVUPS          Z4, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x05, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x05, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile6:
@@ -259,30 +270,32 @@ tile6:
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row6:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k6:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	VFMADD231PS.BCST (R12)(DX*4), Z28, Z5
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k6
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row6
 	VMOVUPS          Z0, (AX)
@@ -297,8 +310,8 @@ k6:
 	ADDQ             BX, AX
 	VMOVUPS          Z5, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x06, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x06, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile7:
@@ -309,31 +322,33 @@ tile7:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row7:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k7:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	VFMADD231PS.BCST (R12)(DX*4), Z28, Z5
-	VFMADD231PS.BCST (R11)(SI*2), Z28, Z6
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k7
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row7
 	VMOVUPS          Z0, (AX)
@@ -350,8 +365,8 @@ k7:
 	ADDQ             BX, AX
 	VMOVUPS          Z6, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x07, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x07, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile8:
@@ -363,32 +378,34 @@ tile8:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row8:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k8:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	VFMADD231PS.BCST (R12)(DX*4), Z28, Z5
-	VFMADD231PS.BCST (R11)(SI*2), Z28, Z6
-	VFMADD231PS.BCST (R12)(SI*2), Z28, Z7
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k8
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row8
 	VMOVUPS          Z0, (AX)
@@ -407,8 +424,8 @@ k8:
 	ADDQ             BX, AX
 	VMOVUPS          Z7, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x08, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x08, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile9:
@@ -421,33 +438,35 @@ tile9:
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row9:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k9:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	VFMADD231PS.BCST (R12)(DX*4), Z28, Z5
-	VFMADD231PS.BCST (R11)(SI*2), Z28, Z6
-	VFMADD231PS.BCST (R12)(SI*2), Z28, Z7
-	VFMADD231PS.BCST (R11)(DX*8), Z28, Z8
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k9
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row9
 	VMOVUPS          Z0, (AX)
@@ -468,8 +487,8 @@ k9:
 	ADDQ             BX, AX
 	VMOVUPS          Z8, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x09, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x09, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile10:
@@ -483,34 +502,36 @@ tile10:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row10:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k10:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	VFMADD231PS.BCST (R12)(DX*4), Z28, Z5
-	VFMADD231PS.BCST (R11)(SI*2), Z28, Z6
-	VFMADD231PS.BCST (R12)(SI*2), Z28, Z7
-	VFMADD231PS.BCST (R11)(DX*8), Z28, Z8
-	VFMADD231PS.BCST (R12)(DX*8), Z28, Z9
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k10
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row10
 	VMOVUPS          Z0, (AX)
@@ -533,8 +554,8 @@ k10:
 	ADDQ             BX, AX
 	VMOVUPS          Z9, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x0a, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x0a, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile11:
@@ -549,35 +570,37 @@ tile11:
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row11:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k11:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	VFMADD231PS.BCST (R12)(DX*4), Z28, Z5
-	VFMADD231PS.BCST (R11)(SI*2), Z28, Z6
-	VFMADD231PS.BCST (R12)(SI*2), Z28, Z7
-	VFMADD231PS.BCST (R11)(DX*8), Z28, Z8
-	VFMADD231PS.BCST (R12)(DX*8), Z28, Z9
-	VFMADD231PS.BCST (R11)(DI*2), Z28, Z10
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k11
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row11
 	VMOVUPS          Z0, (AX)
@@ -602,8 +625,8 @@ k11:
 	ADDQ             BX, AX
 	VMOVUPS          Z10, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x0b, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x0b, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile12:
@@ -619,36 +642,38 @@ tile12:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row12:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k12:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	VFMADD231PS.BCST (R12)(DX*4), Z28, Z5
-	VFMADD231PS.BCST (R11)(SI*2), Z28, Z6
-	VFMADD231PS.BCST (R12)(SI*2), Z28, Z7
-	VFMADD231PS.BCST (R11)(DX*8), Z28, Z8
-	VFMADD231PS.BCST (R12)(DX*8), Z28, Z9
-	VFMADD231PS.BCST (R11)(DI*2), Z28, Z10
-	VFMADD231PS.BCST (R12)(DI*2), Z28, Z11
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k12
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row12
 	VMOVUPS          Z0, (AX)
@@ -675,8 +700,8 @@ k12:
 	ADDQ             BX, AX
 	VMOVUPS          Z11, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x0c, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x0c, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile13:
@@ -693,37 +718,39 @@ tile13:
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row13:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k13:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	VFMADD231PS.BCST (R12)(DX*4), Z28, Z5
-	VFMADD231PS.BCST (R11)(SI*2), Z28, Z6
-	VFMADD231PS.BCST (R12)(SI*2), Z28, Z7
-	VFMADD231PS.BCST (R11)(DX*8), Z28, Z8
-	VFMADD231PS.BCST (R12)(DX*8), Z28, Z9
-	VFMADD231PS.BCST (R11)(DI*2), Z28, Z10
-	VFMADD231PS.BCST (R12)(DI*2), Z28, Z11
-	VFMADD231PS.BCST (R11)(SI*4), Z28, Z12
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST (R12)(DI*4), Z28, Z12
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k13
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row13
 	VMOVUPS          Z0, (AX)
@@ -752,8 +779,8 @@ k13:
 	ADDQ             BX, AX
 	VMOVUPS          Z12, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x0d, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x0d, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile14:
@@ -771,38 +798,40 @@ tile14:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row14:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k14:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	VFMADD231PS.BCST (R12)(DX*4), Z28, Z5
-	VFMADD231PS.BCST (R11)(SI*2), Z28, Z6
-	VFMADD231PS.BCST (R12)(SI*2), Z28, Z7
-	VFMADD231PS.BCST (R11)(DX*8), Z28, Z8
-	VFMADD231PS.BCST (R12)(DX*8), Z28, Z9
-	VFMADD231PS.BCST (R11)(DI*2), Z28, Z10
-	VFMADD231PS.BCST (R12)(DI*2), Z28, Z11
-	VFMADD231PS.BCST (R11)(SI*4), Z28, Z12
-	VFMADD231PS.BCST (R12)(SI*4), Z28, Z13
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST (R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST (R13)(DI*4), Z28, Z13
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k14
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row14
 	VMOVUPS          Z0, (AX)
@@ -833,8 +862,8 @@ k14:
 	ADDQ             BX, AX
 	VMOVUPS          Z13, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x0e, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x0e, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile15:
@@ -853,39 +882,41 @@ tile15:
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row15:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k15:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	VFMADD231PS.BCST (R12)(DX*4), Z28, Z5
-	VFMADD231PS.BCST (R11)(SI*2), Z28, Z6
-	VFMADD231PS.BCST (R12)(SI*2), Z28, Z7
-	VFMADD231PS.BCST (R11)(DX*8), Z28, Z8
-	VFMADD231PS.BCST (R12)(DX*8), Z28, Z9
-	VFMADD231PS.BCST (R11)(DI*2), Z28, Z10
-	VFMADD231PS.BCST (R12)(DI*2), Z28, Z11
-	VFMADD231PS.BCST (R11)(SI*4), Z28, Z12
-	VFMADD231PS.BCST (R12)(SI*4), Z28, Z13
-	VFMADD231PS.BCST (R11)(R8*2), Z28, Z14
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST (R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST (R13)(DI*4), Z28, Z13
+	VFMADD231PS.BCST (R12)(R9*2), Z28, Z14
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k15
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row15
 	VMOVUPS          Z0, (AX)
@@ -918,8 +949,8 @@ k15:
 	ADDQ             BX, AX
 	VMOVUPS          Z14, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x0f, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x0f, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 tile16:
@@ -939,40 +970,42 @@ tile16:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row16:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+40(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k16:
-	VMOVUPS          (R9), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST (R12), Z28, Z1
-	VFMADD231PS.BCST (R11)(DX*2), Z28, Z2
-	VFMADD231PS.BCST (R12)(DX*2), Z28, Z3
-	VFMADD231PS.BCST (R11)(DX*4), Z28, Z4
-	VFMADD231PS.BCST (R12)(DX*4), Z28, Z5
-	VFMADD231PS.BCST (R11)(SI*2), Z28, Z6
-	VFMADD231PS.BCST (R12)(SI*2), Z28, Z7
-	VFMADD231PS.BCST (R11)(DX*8), Z28, Z8
-	VFMADD231PS.BCST (R12)(DX*8), Z28, Z9
-	VFMADD231PS.BCST (R11)(DI*2), Z28, Z10
-	VFMADD231PS.BCST (R12)(DI*2), Z28, Z11
-	VFMADD231PS.BCST (R11)(SI*4), Z28, Z12
-	VFMADD231PS.BCST (R12)(SI*4), Z28, Z13
-	VFMADD231PS.BCST (R11)(R8*2), Z28, Z14
-	VFMADD231PS.BCST (R12)(R8*2), Z28, Z15
-	ADDQ             $0x40, R9
-	ADDQ             $0x04, R11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST (R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST (R13)(DI*4), Z28, Z13
+	VFMADD231PS.BCST (R12)(R9*2), Z28, Z14
+	VFMADD231PS.BCST (R13)(R9*2), Z28, Z15
+	ADDQ             $0x40, R10
 	ADDQ             $0x04, R12
-	DECQ             R13
+	ADDQ             $0x04, R13
+	DECQ             R14
 	JNZ              k16
-	ADDQ             16(SP), R10
+	ADDQ             16(SP), R11
 	DECQ             8(SP)
 	JNZ              row16
 	VMOVUPS          Z0, (AX)
@@ -1007,95 +1040,98 @@ k16:
 	ADDQ             BX, AX
 	VMOVUPS          Z15, (AX)
 	ADDQ             BX, AX
-	IMUL3Q           $0x10, DX, R9
-	ADDQ             R9, CX
+	IMUL3Q           $0x10, DX, R10
+	ADDQ             R10, CX
 	JMP              next
 
 done:
 	VZEROUPPER
 	RET
 
-// func convRowPairAVX512(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int)
-// Requires: AVX, AVX512F
-TEXT ·convRowPairAVX512(SB), NOSPLIT, $24-80
+// func convRowPairAVX512(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, wBlock int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·convRowPairAVX512(SB), NOSPLIT, $24-96
 	MOVQ y+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ xPix+56(FP), DX
 	SHLQ $0x02, DX
 	MOVQ yPix+64(FP), BX
 	SHLQ $0x02, BX
-	MOVQ pixels+24(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xRow+48(FP), SI
-	SHLQ $0x02, SI
-	MOVQ SI, 16(SP)
-	MOVQ wBlock+72(FP), SI
-	SHLQ $0x02, SI
-	LEAQ (DX)(DX*2), DI
-	LEAQ (DX)(DX*4), R8
-	LEAQ (DI)(DX*4), R8
+	MOVQ ahead+72(FP), SI
+	MOVQ pixels+24(FP), DI
+	MOVQ DI, (SP)
+	MOVQ xRow+48(FP), DI
+	SHLQ $0x02, DI
+	MOVQ DI, 16(SP)
+	MOVQ wBlock+88(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (DX)(DX*2), R8
+	LEAQ (DX)(DX*4), R9
+	LEAQ (R8)(DX*4), R9
 
 next:
-	MOVQ  (SP), R8
-	TESTQ R8, R8
+	MOVQ  (SP), R9
+	TESTQ R9, R9
 	JZ    done
-	CMPQ  R8, $0x08
+	CMPQ  R9, $0x08
 	JBE   sized
-	CMPQ  R8, $0x10
+	CMPQ  R9, $0x10
 	JAE   full
-	INCQ  R8
-	SHRQ  $0x01, R8
+	INCQ  R9
+	SHRQ  $0x01, R9
 	JMP   sized
 
 full:
-	MOVQ $0x00000008, R8
+	MOVQ $0x00000008, R9
 
 sized:
-	SUBQ   R8, (SP)
-	CMPQ   R8, $0x08
+	SUBQ   R9, (SP)
+	CMPQ   R9, $0x08
 	JEQ    tile8
-	CMPQ   R8, $0x07
+	CMPQ   R9, $0x07
 	JEQ    tile7
-	CMPQ   R8, $0x06
+	CMPQ   R9, $0x06
 	JEQ    tile6
-	CMPQ   R8, $0x05
+	CMPQ   R9, $0x05
 	JEQ    tile5
-	CMPQ   R8, $0x04
+	CMPQ   R9, $0x04
 	JEQ    tile4
-	CMPQ   R8, $0x03
+	CMPQ   R9, $0x03
 	JEQ    tile3
-	CMPQ   R8, $0x02
+	CMPQ   R9, $0x02
 	JEQ    tile2
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   w+16(FP), R8
-	MOVQ   kRows+32(FP), R10
-	MOVQ   CX, R9
-	MOVQ   R10, 8(SP)
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+32(FP), R11
+	MOVQ   CX, R10
+	MOVQ   R11, 8(SP)
 
 row1:
-	MOVQ kRun+40(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+40(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k1:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VBROADCASTSS (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
-	DECQ         R12
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	DECQ         R13
 	JNZ          k1
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row1
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x01, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x01, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile2:
@@ -1103,31 +1139,33 @@ tile2:
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   w+16(FP), R8
-	MOVQ   kRows+32(FP), R10
-	MOVQ   CX, R9
-	MOVQ   R10, 8(SP)
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+32(FP), R11
+	MOVQ   CX, R10
+	MOVQ   R11, 8(SP)
 
 row2:
-	MOVQ kRun+40(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+40(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k2:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VBROADCASTSS (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R11), Z30
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k2
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row2
 	VMOVUPS      Z0, (AX)
@@ -1136,8 +1174,8 @@ k2:
 	VMOVUPS      Z2, (AX)
 	VMOVUPS      Z3, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x02, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x02, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile3:
@@ -1147,34 +1185,36 @@ tile3:
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   w+16(FP), R8
-	MOVQ   kRows+32(FP), R10
-	MOVQ   CX, R9
-	MOVQ   R10, 8(SP)
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+32(FP), R11
+	MOVQ   CX, R10
+	MOVQ   R11, 8(SP)
 
 row3:
-	MOVQ kRun+40(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+40(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k3:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VBROADCASTSS (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R11), Z30
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R10)(DX*2), Z30
+	VBROADCASTSS (R11)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k3
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row3
 	VMOVUPS      Z0, (AX)
@@ -1186,8 +1226,8 @@ k3:
 	VMOVUPS      Z4, (AX)
 	VMOVUPS      Z5, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x03, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x03, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile4:
@@ -1199,37 +1239,39 @@ tile4:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   w+16(FP), R8
-	MOVQ   kRows+32(FP), R10
-	MOVQ   CX, R9
-	MOVQ   R10, 8(SP)
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+32(FP), R11
+	MOVQ   CX, R10
+	MOVQ   R11, 8(SP)
 
 row4:
-	MOVQ kRun+40(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+40(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k4:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VBROADCASTSS (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R11), Z30
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R10)(DX*2), Z30
+	VBROADCASTSS (R11)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R11)(DX*2), Z30
+	VBROADCASTSS (R12)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k4
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row4
 	VMOVUPS      Z0, (AX)
@@ -1244,8 +1286,8 @@ k4:
 	VMOVUPS      Z6, (AX)
 	VMOVUPS      Z7, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x04, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x04, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile5:
@@ -1259,40 +1301,42 @@ tile5:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   w+16(FP), R8
-	MOVQ   kRows+32(FP), R10
-	MOVQ   CX, R9
-	MOVQ   R10, 8(SP)
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+32(FP), R11
+	MOVQ   CX, R10
+	MOVQ   R11, 8(SP)
 
 row5:
-	MOVQ kRun+40(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+40(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k5:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VBROADCASTSS (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R11), Z30
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R10)(DX*2), Z30
+	VBROADCASTSS (R11)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R11)(DX*2), Z30
+	VBROADCASTSS (R12)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS (R10)(DX*4), Z30
+	VBROADCASTSS (R11)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k5
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row5
 	VMOVUPS      Z0, (AX)
@@ -1310,8 +1354,8 @@ k5:
 	VMOVUPS      Z8, (AX)
 	VMOVUPS      Z9, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x05, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x05, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile6:
@@ -1327,43 +1371,45 @@ tile6:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   w+16(FP), R8
-	MOVQ   kRows+32(FP), R10
-	MOVQ   CX, R9
-	MOVQ   R10, 8(SP)
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+32(FP), R11
+	MOVQ   CX, R10
+	MOVQ   R11, 8(SP)
 
 row6:
-	MOVQ kRun+40(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+40(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k6:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VBROADCASTSS (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R11), Z30
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R10)(DX*2), Z30
+	VBROADCASTSS (R11)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R11)(DX*2), Z30
+	VBROADCASTSS (R12)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS (R10)(DX*4), Z30
+	VBROADCASTSS (R11)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS (R11)(DX*4), Z30
+	VBROADCASTSS (R12)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k6
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row6
 	VMOVUPS      Z0, (AX)
@@ -1384,8 +1430,8 @@ k6:
 	VMOVUPS      Z10, (AX)
 	VMOVUPS      Z11, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x06, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x06, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile7:
@@ -1403,46 +1449,48 @@ tile7:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-	MOVQ   w+16(FP), R8
-	MOVQ   kRows+32(FP), R10
-	MOVQ   CX, R9
-	MOVQ   R10, 8(SP)
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+32(FP), R11
+	MOVQ   CX, R10
+	MOVQ   R11, 8(SP)
 
 row7:
-	MOVQ kRun+40(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+40(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k7:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VBROADCASTSS (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R11), Z30
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R10)(DX*2), Z30
+	VBROADCASTSS (R11)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R11)(DX*2), Z30
+	VBROADCASTSS (R12)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS (R10)(DX*4), Z30
+	VBROADCASTSS (R11)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS (R11)(DX*4), Z30
+	VBROADCASTSS (R12)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS (R10)(DI*2), Z30
+	VBROADCASTSS (R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k7
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row7
 	VMOVUPS      Z0, (AX)
@@ -1466,8 +1514,8 @@ k7:
 	VMOVUPS      Z12, (AX)
 	VMOVUPS      Z13, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x07, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x07, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile8:
@@ -1487,49 +1535,51 @@ tile8:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	MOVQ   w+16(FP), R8
-	MOVQ   kRows+32(FP), R10
-	MOVQ   CX, R9
-	MOVQ   R10, 8(SP)
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+32(FP), R11
+	MOVQ   CX, R10
+	MOVQ   R11, 8(SP)
 
 row8:
-	MOVQ kRun+40(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+40(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k8:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VBROADCASTSS (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VBROADCASTSS (R11), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R11), Z30
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R10)(DX*2), Z30
+	VBROADCASTSS (R11)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R11)(DX*2), Z30
+	VBROADCASTSS (R12)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS (R10)(DX*4), Z30
+	VBROADCASTSS (R11)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS (R11)(DX*4), Z30
+	VBROADCASTSS (R12)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS (R10)(DI*2), Z30
+	VBROADCASTSS (R11)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS (R11)(DI*2), Z30
+	VBROADCASTSS (R12)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k8
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row8
 	VMOVUPS      Z0, (AX)
@@ -1556,171 +1606,178 @@ k8:
 	VMOVUPS      Z14, (AX)
 	VMOVUPS      Z15, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x08, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x08, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 done:
 	VZEROUPPER
 	RET
 
-// func convRowBytesAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int)
-// Requires: AVX, AVX512F, AVX512VNNI
-TEXT ·convRowBytesAVX512(SB), NOSPLIT, $24-80
+// func convRowBytesAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·convRowBytesAVX512(SB), NOSPLIT, $24-96
 	MOVQ y+0(FP), AX
 	MOVQ x+16(FP), CX
 	MOVQ xPix+64(FP), DX
 	MOVQ yPix+72(FP), BX
 	SHLQ $0x02, BX
-	MOVQ pixels+32(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xRow+56(FP), SI
-	MOVQ SI, 16(SP)
-	LEAQ (DX)(DX*2), SI
-	LEAQ (DX)(DX*4), DI
-	LEAQ (SI)(DX*4), R8
+	MOVQ ahead+80(FP), SI
+	MOVQ pixels+32(FP), DI
+	MOVQ DI, (SP)
+	MOVQ xRow+56(FP), DI
+	MOVQ DI, 16(SP)
+	LEAQ (DX)(DX*2), DI
+	LEAQ (DX)(DX*4), R8
+	LEAQ (DI)(DX*4), R9
 
 next:
-	MOVQ  (SP), R9
-	TESTQ R9, R9
+	MOVQ  (SP), R10
+	TESTQ R10, R10
 	JZ    done
-	CMPQ  R9, $0x10
+	CMPQ  R10, $0x10
 	JBE   sized
-	CMPQ  R9, $0x20
+	CMPQ  R10, $0x20
 	JAE   full
-	INCQ  R9
-	SHRQ  $0x01, R9
+	INCQ  R10
+	SHRQ  $0x01, R10
 	JMP   sized
 
 full:
-	MOVQ $0x00000010, R9
+	MOVQ $0x00000010, R10
 
 sized:
-	SUBQ    R9, (SP)
-	CMPQ    R9, $0x10
+	SUBQ    R10, (SP)
+	CMPQ    R10, $0x10
 	JEQ     tile16
-	CMPQ    R9, $0x0f
+	CMPQ    R10, $0x0f
 	JEQ     tile15
-	CMPQ    R9, $0x0e
+	CMPQ    R10, $0x0e
 	JEQ     tile14
-	CMPQ    R9, $0x0d
+	CMPQ    R10, $0x0d
 	JEQ     tile13
-	CMPQ    R9, $0x0c
+	CMPQ    R10, $0x0c
 	JEQ     tile12
-	CMPQ    R9, $0x0b
+	CMPQ    R10, $0x0b
 	JEQ     tile11
-	CMPQ    R9, $0x0a
+	CMPQ    R10, $0x0a
 	JEQ     tile10
-	CMPQ    R9, $0x09
+	CMPQ    R10, $0x09
 	JEQ     tile9
-	CMPQ    R9, $0x08
+	CMPQ    R10, $0x08
 	JEQ     tile8
-	CMPQ    R9, $0x07
+	CMPQ    R10, $0x07
 	JEQ     tile7
-	CMPQ    R9, $0x06
+	CMPQ    R10, $0x06
 	JEQ     tile6
-	CMPQ    R9, $0x05
+	CMPQ    R10, $0x05
 	JEQ     tile5
-	CMPQ    R9, $0x04
+	CMPQ    R10, $0x04
 	JEQ     tile4
-	CMPQ    R9, $0x03
+	CMPQ    R10, $0x03
 	JEQ     tile3
-	CMPQ    R9, $0x02
+	CMPQ    R10, $0x02
 	JEQ     tile2
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k1:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z0
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
-	DECQ         R13
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R12
+	DECQ         R14
 	JNZ          k1
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row1
 	VMOVUPS      Z0, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x01, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x01, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile2:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k2:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k2
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row2
 	VMOVUPS      Z0, (AX)
 	ADDQ         BX, AX
 	VMOVUPS      Z1, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x02, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x02, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile3:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k3:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z2
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k3
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row3
 	VMOVUPS      Z0, (AX)
@@ -1729,42 +1786,44 @@ k3:
 	ADDQ         BX, AX
 	VMOVUPS      Z2, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x03, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x03, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile4:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k4:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k4
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row4
 	VMOVUPS      Z0, (AX)
@@ -1775,45 +1834,47 @@ k4:
 	ADDQ         BX, AX
 	VMOVUPS      Z3, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x04, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x04, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile5:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k5:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z4
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k5
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row5
 	VMOVUPS      Z0, (AX)
@@ -1826,48 +1887,50 @@ k5:
 	ADDQ         BX, AX
 	VMOVUPS      Z4, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x05, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x05, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile6:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k6:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k6
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row6
 	VMOVUPS      Z0, (AX)
@@ -1882,51 +1945,53 @@ k6:
 	ADDQ         BX, AX
 	VMOVUPS      Z5, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x06, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x06, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile7:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k7:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k7
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row7
 	VMOVUPS      Z0, (AX)
@@ -1943,13 +2008,13 @@ k7:
 	ADDQ         BX, AX
 	VMOVUPS      Z6, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x07, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x07, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile8:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -1957,40 +2022,42 @@ tile8:
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
 	VMOVAPS Z0, Z7
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k8:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k8
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row8
 	VMOVUPS      Z0, (AX)
@@ -2009,13 +2076,13 @@ k8:
 	ADDQ         BX, AX
 	VMOVUPS      Z7, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x08, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x08, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile9:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2024,42 +2091,44 @@ tile9:
 	VMOVAPS Z0, Z6
 	VMOVAPS Z0, Z7
 	VMOVAPS Z0, Z8
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row9:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k9:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
+	VPBROADCASTD (R12)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z8
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k9
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row9
 	VMOVUPS      Z0, (AX)
@@ -2080,13 +2149,13 @@ k9:
 	ADDQ         BX, AX
 	VMOVUPS      Z8, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x09, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x09, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile10:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2096,44 +2165,46 @@ tile10:
 	VMOVAPS Z0, Z7
 	VMOVAPS Z0, Z8
 	VMOVAPS Z0, Z9
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row10:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k10:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
 	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z9
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k10
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row10
 	VMOVUPS      Z0, (AX)
@@ -2156,13 +2227,13 @@ k10:
 	ADDQ         BX, AX
 	VMOVUPS      Z9, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0a, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0a, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile11:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2173,46 +2244,48 @@ tile11:
 	VMOVAPS Z0, Z8
 	VMOVAPS Z0, Z9
 	VMOVAPS Z0, Z10
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row11:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k11:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
 	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
+	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z10
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k11
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row11
 	VMOVUPS      Z0, (AX)
@@ -2237,13 +2310,13 @@ k11:
 	ADDQ         BX, AX
 	VMOVUPS      Z10, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0b, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0b, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile12:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2255,48 +2328,50 @@ tile12:
 	VMOVAPS Z0, Z9
 	VMOVAPS Z0, Z10
 	VMOVAPS Z0, Z11
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row12:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k12:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k12
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row12
 	VMOVUPS      Z0, (AX)
@@ -2323,13 +2398,13 @@ k12:
 	ADDQ         BX, AX
 	VMOVUPS      Z11, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0c, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0c, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile13:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2342,50 +2417,52 @@ tile13:
 	VMOVAPS Z0, Z10
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row13:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k13:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
+	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k13
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row13
 	VMOVUPS      Z0, (AX)
@@ -2414,13 +2491,13 @@ k13:
 	ADDQ         BX, AX
 	VMOVUPS      Z12, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0d, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0d, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile14:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2434,52 +2511,54 @@ tile14:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row14:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k14:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
+	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	VPBROADCASTD (R12)(SI*4), Z30
+	VPBROADCASTD (R13)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z13
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k14
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row14
 	VMOVUPS      Z0, (AX)
@@ -2510,13 +2589,13 @@ k14:
 	ADDQ         BX, AX
 	VMOVUPS      Z13, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0e, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0e, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile15:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2531,54 +2610,56 @@ tile15:
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
 	VMOVAPS Z0, Z14
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row15:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k15:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
+	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	VPBROADCASTD (R12)(SI*4), Z30
+	VPBROADCASTD (R13)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z13
-	VPBROADCASTD (R11)(R8*2), Z30
+	VPBROADCASTD (R12)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k15
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row15
 	VMOVUPS      Z0, (AX)
@@ -2611,13 +2692,13 @@ k15:
 	ADDQ         BX, AX
 	VMOVUPS      Z14, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0f, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0f, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile16:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -2633,56 +2714,58 @@ tile16:
 	VMOVAPS Z0, Z13
 	VMOVAPS Z0, Z14
 	VMOVAPS Z0, Z15
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row16:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k16:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
-	VPDPBUSD     Z28, Z30, Z12
-	VPBROADCASTD (R12)(SI*4), Z30
-	VPDPBUSD     Z28, Z30, Z13
-	VPBROADCASTD (R11)(R8*2), Z30
-	VPDPBUSD     Z28, Z30, Z14
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
 	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	VPBROADCASTD (R12)(DI*4), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPBROADCASTD (R13)(DI*4), Z30
+	VPDPBUSD     Z28, Z30, Z13
+	VPBROADCASTD (R12)(R9*2), Z30
+	VPDPBUSD     Z28, Z30, Z14
+	VPBROADCASTD (R13)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z15
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k16
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row16
 	VMOVUPS      Z0, (AX)
@@ -2717,126 +2800,131 @@ k16:
 	ADDQ         BX, AX
 	VMOVUPS      Z15, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x10, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x10, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 done:
 	VZEROUPPER
 	RET
 
-// func convRowBytesPairAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int)
-// Requires: AVX, AVX512F, AVX512VNNI
-TEXT ·convRowBytesPairAVX512(SB), NOSPLIT, $24-88
+// func convRowBytesPairAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, wBlock int)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·convRowBytesPairAVX512(SB), NOSPLIT, $24-104
 	MOVQ y+0(FP), AX
 	MOVQ x+16(FP), CX
 	MOVQ xPix+64(FP), DX
 	MOVQ yPix+72(FP), BX
 	SHLQ $0x02, BX
-	MOVQ pixels+32(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xRow+56(FP), SI
-	MOVQ SI, 16(SP)
-	MOVQ wBlock+80(FP), SI
-	LEAQ (DX)(DX*2), DI
-	LEAQ (DX)(DX*4), R8
-	LEAQ (DI)(DX*4), R8
+	MOVQ ahead+80(FP), SI
+	MOVQ pixels+32(FP), DI
+	MOVQ DI, (SP)
+	MOVQ xRow+56(FP), DI
+	MOVQ DI, 16(SP)
+	MOVQ wBlock+96(FP), DI
+	LEAQ (DX)(DX*2), R8
+	LEAQ (DX)(DX*4), R9
+	LEAQ (R8)(DX*4), R9
 
 next:
-	MOVQ  (SP), R8
-	TESTQ R8, R8
+	MOVQ  (SP), R9
+	TESTQ R9, R9
 	JZ    done
-	CMPQ  R8, $0x08
+	CMPQ  R9, $0x08
 	JBE   sized
-	CMPQ  R8, $0x10
+	CMPQ  R9, $0x10
 	JAE   full
-	INCQ  R8
-	SHRQ  $0x01, R8
+	INCQ  R9
+	SHRQ  $0x01, R9
 	JMP   sized
 
 full:
-	MOVQ $0x00000008, R8
+	MOVQ $0x00000008, R9
 
 sized:
-	SUBQ    R8, (SP)
-	CMPQ    R8, $0x08
+	SUBQ    R9, (SP)
+	CMPQ    R9, $0x08
 	JEQ     tile8
-	CMPQ    R8, $0x07
+	CMPQ    R9, $0x07
 	JEQ     tile7
-	CMPQ    R8, $0x06
+	CMPQ    R9, $0x06
 	JEQ     tile6
-	CMPQ    R8, $0x05
+	CMPQ    R9, $0x05
 	JEQ     tile5
-	CMPQ    R8, $0x04
+	CMPQ    R9, $0x04
 	JEQ     tile4
-	CMPQ    R8, $0x03
+	CMPQ    R9, $0x03
 	JEQ     tile3
-	CMPQ    R8, $0x02
+	CMPQ    R9, $0x02
 	JEQ     tile2
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k1:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
-	DECQ         R12
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	DECQ         R13
 	JNZ          k1
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row1
 	VMOVUPS      Z0, (AX)
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x01, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x01, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile2:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k2:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k2
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row2
 	VMOVUPS      Z0, (AX)
@@ -2845,46 +2933,48 @@ k2:
 	VMOVUPS      Z2, (AX)
 	VMOVUPS      Z3, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x02, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x02, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile3:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z1, Z5
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k3:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k3
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row3
 	VMOVUPS      Z0, (AX)
@@ -2896,51 +2986,53 @@ k3:
 	VMOVUPS      Z4, (AX)
 	VMOVUPS      Z5, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x03, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x03, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile4:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z1, Z5
 	VMOVAPS Z0, Z6
 	VMOVAPS Z1, Z7
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k4:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k4
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row4
 	VMOVUPS      Z0, (AX)
@@ -2955,14 +3047,14 @@ k4:
 	VMOVUPS      Z6, (AX)
 	VMOVUPS      Z7, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x04, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x04, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile5:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -2971,40 +3063,42 @@ tile5:
 	VMOVAPS Z1, Z7
 	VMOVAPS Z0, Z8
 	VMOVAPS Z1, Z9
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k5:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k5
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row5
 	VMOVUPS      Z0, (AX)
@@ -3022,14 +3116,14 @@ k5:
 	VMOVUPS      Z8, (AX)
 	VMOVUPS      Z9, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x05, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x05, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile6:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -3040,43 +3134,45 @@ tile6:
 	VMOVAPS Z1, Z9
 	VMOVAPS Z0, Z10
 	VMOVAPS Z1, Z11
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k6:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k6
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row6
 	VMOVUPS      Z0, (AX)
@@ -3097,14 +3193,14 @@ k6:
 	VMOVUPS      Z10, (AX)
 	VMOVUPS      Z11, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x06, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x06, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile7:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -3117,46 +3213,48 @@ tile7:
 	VMOVAPS Z1, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z1, Z13
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k7:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	VPBROADCASTD (R10)(DI*2), Z30
+	VPBROADCASTD (R11)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z29, Z30, Z13
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k7
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row7
 	VMOVUPS      Z0, (AX)
@@ -3180,14 +3278,14 @@ k7:
 	VMOVUPS      Z12, (AX)
 	VMOVUPS      Z13, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x07, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x07, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile8:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -3202,49 +3300,51 @@ tile8:
 	VMOVAPS Z1, Z13
 	VMOVAPS Z0, Z14
 	VMOVAPS Z1, Z15
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k8:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	VPBROADCASTD (R10)(DI*2), Z30
+	VPBROADCASTD (R11)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z29, Z30, Z13
-	VPBROADCASTD (R11)(DI*2), Z30
+	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
 	VPDPBUSD     Z29, Z30, Z15
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k8
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row8
 	VMOVUPS      Z0, (AX)
@@ -3271,140 +3371,145 @@ k8:
 	VMOVUPS      Z14, (AX)
 	VMOVUPS      Z15, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x08, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x08, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 done:
 	VZEROUPPER
 	RET
 
-// func convRowScaledAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, scale *float32)
-// Requires: AVX, AVX512F, AVX512VNNI
-TEXT ·convRowScaledAVX512(SB), NOSPLIT, $24-88
+// func convRowScaledAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, scale *float32)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·convRowScaledAVX512(SB), NOSPLIT, $24-104
 	MOVQ y+0(FP), AX
 	MOVQ x+16(FP), CX
 	MOVQ xPix+64(FP), DX
 	MOVQ yPix+72(FP), BX
 	SHLQ $0x02, BX
-	MOVQ pixels+32(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xRow+56(FP), SI
-	MOVQ SI, 16(SP)
-	LEAQ (DX)(DX*2), SI
-	LEAQ (DX)(DX*4), DI
-	LEAQ (SI)(DX*4), R8
+	MOVQ ahead+80(FP), SI
+	MOVQ pixels+32(FP), DI
+	MOVQ DI, (SP)
+	MOVQ xRow+56(FP), DI
+	MOVQ DI, 16(SP)
+	LEAQ (DX)(DX*2), DI
+	LEAQ (DX)(DX*4), R8
+	LEAQ (DI)(DX*4), R9
 
 next:
-	MOVQ  (SP), R9
-	TESTQ R9, R9
+	MOVQ  (SP), R10
+	TESTQ R10, R10
 	JZ    done
-	CMPQ  R9, $0x10
+	CMPQ  R10, $0x10
 	JBE   sized
-	CMPQ  R9, $0x20
+	CMPQ  R10, $0x20
 	JAE   full
-	INCQ  R9
-	SHRQ  $0x01, R9
+	INCQ  R10
+	SHRQ  $0x01, R10
 	JMP   sized
 
 full:
-	MOVQ $0x00000010, R9
+	MOVQ $0x00000010, R10
 
 sized:
-	SUBQ    R9, (SP)
-	CMPQ    R9, $0x10
+	SUBQ    R10, (SP)
+	CMPQ    R10, $0x10
 	JEQ     tile16
-	CMPQ    R9, $0x0f
+	CMPQ    R10, $0x0f
 	JEQ     tile15
-	CMPQ    R9, $0x0e
+	CMPQ    R10, $0x0e
 	JEQ     tile14
-	CMPQ    R9, $0x0d
+	CMPQ    R10, $0x0d
 	JEQ     tile13
-	CMPQ    R9, $0x0c
+	CMPQ    R10, $0x0c
 	JEQ     tile12
-	CMPQ    R9, $0x0b
+	CMPQ    R10, $0x0b
 	JEQ     tile11
-	CMPQ    R9, $0x0a
+	CMPQ    R10, $0x0a
 	JEQ     tile10
-	CMPQ    R9, $0x09
+	CMPQ    R10, $0x09
 	JEQ     tile9
-	CMPQ    R9, $0x08
+	CMPQ    R10, $0x08
 	JEQ     tile8
-	CMPQ    R9, $0x07
+	CMPQ    R10, $0x07
 	JEQ     tile7
-	CMPQ    R9, $0x06
+	CMPQ    R10, $0x06
 	JEQ     tile6
-	CMPQ    R9, $0x05
+	CMPQ    R10, $0x05
 	JEQ     tile5
-	CMPQ    R9, $0x04
+	CMPQ    R10, $0x04
 	JEQ     tile4
-	CMPQ    R9, $0x03
+	CMPQ    R10, $0x03
 	JEQ     tile3
-	CMPQ    R9, $0x02
+	CMPQ    R10, $0x02
 	JEQ     tile2
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k1:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z0
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
-	DECQ         R13
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R12
+	DECQ         R14
 	JNZ          k1
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row1
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x01, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x01, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile2:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k2:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k2
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row2
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -3413,43 +3518,45 @@ k2:
 	VMULPS       Z28, Z1, Z1
 	VMOVUPS      Z1, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x02, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x02, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile3:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k3:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z2
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k3
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row3
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -3462,46 +3569,48 @@ k3:
 	VMULPS       Z28, Z2, Z2
 	VMOVUPS      Z2, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x03, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x03, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile4:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k4:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k4
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row4
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -3518,49 +3627,51 @@ k4:
 	VMULPS       Z28, Z3, Z3
 	VMOVUPS      Z3, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x04, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x04, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile5:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k5:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z4
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k5
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row5
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -3581,52 +3692,54 @@ k5:
 	VMULPS       Z28, Z4, Z4
 	VMOVUPS      Z4, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x05, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x05, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile6:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k6:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k6
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row6
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -3651,55 +3764,57 @@ k6:
 	VMULPS       Z28, Z5, Z5
 	VMOVUPS      Z5, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x06, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x06, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile7:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k7:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k7
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row7
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -3728,13 +3843,13 @@ k7:
 	VMULPS       Z28, Z6, Z6
 	VMOVUPS      Z6, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x07, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x07, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile8:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -3742,44 +3857,46 @@ tile8:
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
 	VMOVAPS Z0, Z7
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k8:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k8
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row8
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -3812,13 +3929,13 @@ k8:
 	VMULPS       Z28, Z7, Z7
 	VMOVUPS      Z7, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x08, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x08, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile9:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -3827,46 +3944,48 @@ tile9:
 	VMOVAPS Z0, Z6
 	VMOVAPS Z0, Z7
 	VMOVAPS Z0, Z8
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row9:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k9:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
+	VPBROADCASTD (R12)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z8
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k9
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row9
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -3903,13 +4022,13 @@ k9:
 	VMULPS       Z28, Z8, Z8
 	VMOVUPS      Z8, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x09, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x09, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile10:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -3919,48 +4038,50 @@ tile10:
 	VMOVAPS Z0, Z7
 	VMOVAPS Z0, Z8
 	VMOVAPS Z0, Z9
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row10:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k10:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
 	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z9
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k10
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row10
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -4001,13 +4122,13 @@ k10:
 	VMULPS       Z28, Z9, Z9
 	VMOVUPS      Z9, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0a, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0a, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile11:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -4018,50 +4139,52 @@ tile11:
 	VMOVAPS Z0, Z8
 	VMOVAPS Z0, Z9
 	VMOVAPS Z0, Z10
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row11:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k11:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
 	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
+	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z10
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k11
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row11
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -4106,13 +4229,13 @@ k11:
 	VMULPS       Z28, Z10, Z10
 	VMOVUPS      Z10, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0b, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0b, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile12:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -4124,52 +4247,54 @@ tile12:
 	VMOVAPS Z0, Z9
 	VMOVAPS Z0, Z10
 	VMOVAPS Z0, Z11
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row12:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k12:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k12
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row12
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -4218,13 +4343,13 @@ k12:
 	VMULPS       Z28, Z11, Z11
 	VMOVUPS      Z11, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0c, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0c, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile13:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -4237,54 +4362,56 @@ tile13:
 	VMOVAPS Z0, Z10
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row13:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k13:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
+	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k13
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row13
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -4337,13 +4464,13 @@ k13:
 	VMULPS       Z28, Z12, Z12
 	VMOVUPS      Z12, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0d, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0d, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile14:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -4357,56 +4484,58 @@ tile14:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row14:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k14:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
+	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	VPBROADCASTD (R12)(SI*4), Z30
+	VPBROADCASTD (R13)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z13
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k14
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row14
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -4463,13 +4592,13 @@ k14:
 	VMULPS       Z28, Z13, Z13
 	VMOVUPS      Z13, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0e, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0e, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile15:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -4484,58 +4613,60 @@ tile15:
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
 	VMOVAPS Z0, Z14
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row15:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k15:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
+	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	VPBROADCASTD (R12)(SI*4), Z30
+	VPBROADCASTD (R13)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z13
-	VPBROADCASTD (R11)(R8*2), Z30
+	VPBROADCASTD (R12)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k15
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row15
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -4596,13 +4727,13 @@ k15:
 	VMULPS       Z28, Z14, Z14
 	VMOVUPS      Z14, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0f, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0f, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile16:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -4618,60 +4749,62 @@ tile16:
 	VMOVAPS Z0, Z13
 	VMOVAPS Z0, Z14
 	VMOVAPS Z0, Z15
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row16:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k16:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
-	VPDPBUSD     Z28, Z30, Z12
-	VPBROADCASTD (R12)(SI*4), Z30
-	VPDPBUSD     Z28, Z30, Z13
-	VPBROADCASTD (R11)(R8*2), Z30
-	VPDPBUSD     Z28, Z30, Z14
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
 	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	VPBROADCASTD (R12)(DI*4), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPBROADCASTD (R13)(DI*4), Z30
+	VPDPBUSD     Z28, Z30, Z13
+	VPBROADCASTD (R12)(R9*2), Z30
+	VPDPBUSD     Z28, Z30, Z14
+	VPBROADCASTD (R13)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z15
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k16
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row16
-	MOVQ         scale+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         scale+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -4736,104 +4869,107 @@ k16:
 	VMULPS       Z28, Z15, Z15
 	VMOVUPS      Z15, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x10, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x10, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 done:
 	VZEROUPPER
 	RET
 
-// func convRowCodesAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, mult *float32, zeroPoint float32, lo float32, hi float32)
-// Requires: AVX, AVX512F, AVX512VNNI
-TEXT ·convRowCodesAVX512(SB), NOSPLIT, $24-100
-	VBROADCASTSS zeroPoint+88(FP), Z24
-	VBROADCASTSS lo+92(FP), Z25
-	VBROADCASTSS hi+96(FP), Z26
+// func convRowCodesAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, mult *float32, zeroPoint float32, lo float32, hi float32)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·convRowCodesAVX512(SB), NOSPLIT, $24-116
+	VBROADCASTSS zeroPoint+104(FP), Z24
+	VBROADCASTSS lo+108(FP), Z25
+	VBROADCASTSS hi+112(FP), Z26
 	MOVQ         y+0(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         xPix+64(FP), DX
 	MOVQ         yPix+72(FP), BX
-	MOVQ         pixels+32(FP), SI
-	MOVQ         SI, (SP)
-	MOVQ         xRow+56(FP), SI
-	MOVQ         SI, 16(SP)
-	LEAQ         (DX)(DX*2), SI
-	LEAQ         (DX)(DX*4), DI
-	LEAQ         (SI)(DX*4), R8
+	MOVQ         ahead+80(FP), SI
+	MOVQ         pixels+32(FP), DI
+	MOVQ         DI, (SP)
+	MOVQ         xRow+56(FP), DI
+	MOVQ         DI, 16(SP)
+	LEAQ         (DX)(DX*2), DI
+	LEAQ         (DX)(DX*4), R8
+	LEAQ         (DI)(DX*4), R9
 
 next:
-	MOVQ  (SP), R9
-	TESTQ R9, R9
+	MOVQ  (SP), R10
+	TESTQ R10, R10
 	JZ    done
-	CMPQ  R9, $0x10
+	CMPQ  R10, $0x10
 	JBE   sized
-	CMPQ  R9, $0x20
+	CMPQ  R10, $0x20
 	JAE   full
-	INCQ  R9
-	SHRQ  $0x01, R9
+	INCQ  R10
+	SHRQ  $0x01, R10
 	JMP   sized
 
 full:
-	MOVQ $0x00000010, R9
+	MOVQ $0x00000010, R10
 
 sized:
-	SUBQ    R9, (SP)
-	CMPQ    R9, $0x10
+	SUBQ    R10, (SP)
+	CMPQ    R10, $0x10
 	JEQ     tile16
-	CMPQ    R9, $0x0f
+	CMPQ    R10, $0x0f
 	JEQ     tile15
-	CMPQ    R9, $0x0e
+	CMPQ    R10, $0x0e
 	JEQ     tile14
-	CMPQ    R9, $0x0d
+	CMPQ    R10, $0x0d
 	JEQ     tile13
-	CMPQ    R9, $0x0c
+	CMPQ    R10, $0x0c
 	JEQ     tile12
-	CMPQ    R9, $0x0b
+	CMPQ    R10, $0x0b
 	JEQ     tile11
-	CMPQ    R9, $0x0a
+	CMPQ    R10, $0x0a
 	JEQ     tile10
-	CMPQ    R9, $0x09
+	CMPQ    R10, $0x09
 	JEQ     tile9
-	CMPQ    R9, $0x08
+	CMPQ    R10, $0x08
 	JEQ     tile8
-	CMPQ    R9, $0x07
+	CMPQ    R10, $0x07
 	JEQ     tile7
-	CMPQ    R9, $0x06
+	CMPQ    R10, $0x06
 	JEQ     tile6
-	CMPQ    R9, $0x05
+	CMPQ    R10, $0x05
 	JEQ     tile5
-	CMPQ    R9, $0x04
+	CMPQ    R10, $0x04
 	JEQ     tile4
-	CMPQ    R9, $0x03
+	CMPQ    R10, $0x03
 	JEQ     tile3
-	CMPQ    R9, $0x02
+	CMPQ    R10, $0x02
 	JEQ     tile2
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k1:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z0
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
-	DECQ         R13
+	ADDQ         $0x40, R10
+	ADDQ         $0x04, R12
+	DECQ         R14
 	JNZ          k1
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row1
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -4843,40 +4979,42 @@ k1:
 	VCVTPS2DQ    Z0, Z0
 	VPMOVDB      Z0, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x01, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x01, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile2:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k2:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k2
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row2
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -4895,43 +5033,45 @@ k2:
 	VCVTPS2DQ    Z1, Z1
 	VPMOVDB      Z1, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x02, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x02, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile3:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k3:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z2
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k3
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row3
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -4959,46 +5099,48 @@ k3:
 	VCVTPS2DQ    Z2, Z2
 	VPMOVDB      Z2, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x03, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x03, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile4:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k4:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k4
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row4
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -5035,49 +5177,51 @@ k4:
 	VCVTPS2DQ    Z3, Z3
 	VPMOVDB      Z3, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x04, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x04, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile5:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k5:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z4
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k5
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row5
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -5123,52 +5267,54 @@ k5:
 	VCVTPS2DQ    Z4, Z4
 	VPMOVDB      Z4, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x05, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x05, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile6:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k6:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k6
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row6
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -5223,55 +5369,57 @@ k6:
 	VCVTPS2DQ    Z5, Z5
 	VPMOVDB      Z5, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x06, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x06, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile7:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k7:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k7
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row7
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -5335,13 +5483,13 @@ k7:
 	VCVTPS2DQ    Z6, Z6
 	VPMOVDB      Z6, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x07, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x07, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile8:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -5349,44 +5497,46 @@ tile8:
 	VMOVAPS Z0, Z5
 	VMOVAPS Z0, Z6
 	VMOVAPS Z0, Z7
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k8:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k8
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row8
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -5459,13 +5609,13 @@ k8:
 	VCVTPS2DQ    Z7, Z7
 	VPMOVDB      Z7, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x08, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x08, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile9:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -5474,46 +5624,48 @@ tile9:
 	VMOVAPS Z0, Z6
 	VMOVAPS Z0, Z7
 	VMOVAPS Z0, Z8
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row9:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k9:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
+	VPBROADCASTD (R12)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z8
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k9
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row9
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -5595,13 +5747,13 @@ k9:
 	VCVTPS2DQ    Z8, Z8
 	VPMOVDB      Z8, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x09, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x09, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile10:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -5611,48 +5763,50 @@ tile10:
 	VMOVAPS Z0, Z7
 	VMOVAPS Z0, Z8
 	VMOVAPS Z0, Z9
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row10:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k10:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
 	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z9
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k10
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row10
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -5743,13 +5897,13 @@ k10:
 	VCVTPS2DQ    Z9, Z9
 	VPMOVDB      Z9, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0a, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0a, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile11:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -5760,50 +5914,52 @@ tile11:
 	VMOVAPS Z0, Z8
 	VMOVAPS Z0, Z9
 	VMOVAPS Z0, Z10
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row11:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k11:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
+	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
+	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
 	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
+	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z10
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k11
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row11
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -5903,13 +6059,13 @@ k11:
 	VCVTPS2DQ    Z10, Z10
 	VPMOVDB      Z10, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0b, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0b, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile12:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -5921,52 +6077,54 @@ tile12:
 	VMOVAPS Z0, Z9
 	VMOVAPS Z0, Z10
 	VMOVAPS Z0, Z11
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row12:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k12:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k12
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row12
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -6075,13 +6233,13 @@ k12:
 	VCVTPS2DQ    Z11, Z11
 	VPMOVDB      Z11, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0c, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0c, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile13:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -6094,54 +6252,56 @@ tile13:
 	VMOVAPS Z0, Z10
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row13:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k13:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
+	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k13
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row13
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -6259,13 +6419,13 @@ k13:
 	VCVTPS2DQ    Z12, Z12
 	VPMOVDB      Z12, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0d, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0d, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile14:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -6279,56 +6439,58 @@ tile14:
 	VMOVAPS Z0, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row14:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k14:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
+	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	VPBROADCASTD (R12)(SI*4), Z30
+	VPBROADCASTD (R13)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z13
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k14
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row14
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -6455,13 +6617,13 @@ k14:
 	VCVTPS2DQ    Z13, Z13
 	VPMOVDB      Z13, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0e, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0e, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile15:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -6476,58 +6638,60 @@ tile15:
 	VMOVAPS Z0, Z12
 	VMOVAPS Z0, Z13
 	VMOVAPS Z0, Z14
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row15:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k15:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
+	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
+	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	VPBROADCASTD (R12)(SI*4), Z30
+	VPBROADCASTD (R13)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z13
-	VPBROADCASTD (R11)(R8*2), Z30
+	VPBROADCASTD (R12)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k15
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row15
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -6663,13 +6827,13 @@ k15:
 	VCVTPS2DQ    Z14, Z14
 	VPMOVDB      Z14, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x0f, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x0f, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 tile16:
-	MOVQ    init+8(FP), R9
-	VMOVUPS (R9), Z0
+	MOVQ    init+8(FP), R10
+	VMOVUPS (R10), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z0, Z3
@@ -6685,60 +6849,62 @@ tile16:
 	VMOVAPS Z0, Z13
 	VMOVAPS Z0, Z14
 	VMOVAPS Z0, Z15
-	MOVQ    w+24(FP), R9
-	MOVQ    kRows+40(FP), R11
-	MOVQ    CX, R10
-	MOVQ    R11, 8(SP)
+	MOVQ    w+24(FP), R10
+	MOVQ    kRows+40(FP), R12
+	MOVQ    CX, R11
+	MOVQ    R12, 8(SP)
 
 row16:
-	MOVQ kRun+48(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R14
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 
 k16:
-	VMOVUPS      (R9), Z28
-	VPBROADCASTD (R11), Z30
-	VPDPBUSD     Z28, Z30, Z0
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
+	VPDPBUSD     Z28, Z30, Z0
+	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	VPBROADCASTD (R11)(DX*2), Z30
-	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R12)(DX*2), Z30
+	VPDPBUSD     Z28, Z30, Z2
+	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	VPBROADCASTD (R11)(DX*4), Z30
-	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R12)(DX*4), Z30
+	VPDPBUSD     Z28, Z30, Z4
+	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	VPBROADCASTD (R11)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z6
-	VPBROADCASTD (R12)(SI*2), Z30
-	VPDPBUSD     Z28, Z30, Z7
-	VPBROADCASTD (R11)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z8
-	VPBROADCASTD (R12)(DX*8), Z30
-	VPDPBUSD     Z28, Z30, Z9
-	VPBROADCASTD (R11)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R12)(DI*2), Z30
-	VPDPBUSD     Z28, Z30, Z11
-	VPBROADCASTD (R11)(SI*4), Z30
-	VPDPBUSD     Z28, Z30, Z12
-	VPBROADCASTD (R12)(SI*4), Z30
-	VPDPBUSD     Z28, Z30, Z13
-	VPBROADCASTD (R11)(R8*2), Z30
-	VPDPBUSD     Z28, Z30, Z14
+	VPDPBUSD     Z28, Z30, Z6
+	VPBROADCASTD (R13)(DI*2), Z30
+	VPDPBUSD     Z28, Z30, Z7
+	VPBROADCASTD (R12)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z8
+	VPBROADCASTD (R13)(DX*8), Z30
+	VPDPBUSD     Z28, Z30, Z9
 	VPBROADCASTD (R12)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z10
+	VPBROADCASTD (R13)(R8*2), Z30
+	VPDPBUSD     Z28, Z30, Z11
+	VPBROADCASTD (R12)(DI*4), Z30
+	VPDPBUSD     Z28, Z30, Z12
+	VPBROADCASTD (R13)(DI*4), Z30
+	VPDPBUSD     Z28, Z30, Z13
+	VPBROADCASTD (R12)(R9*2), Z30
+	VPDPBUSD     Z28, Z30, Z14
+	VPBROADCASTD (R13)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z15
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	ADDQ         $0x40, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
+	ADDQ         $0x04, R13
+	DECQ         R14
 	JNZ          k16
-	ADDQ         16(SP), R10
+	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row16
-	MOVQ         mult+80(FP), R9
-	VMOVUPS      (R9), Z28
+	MOVQ         mult+96(FP), R10
+	VMOVUPS      (R10), Z28
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -6883,91 +7049,94 @@ k16:
 	VCVTPS2DQ    Z15, Z15
 	VPMOVDB      Z15, (AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x10, DX, R9
-	ADDQ         R9, CX
+	IMUL3Q       $0x10, DX, R10
+	ADDQ         R10, CX
 	JMP          next
 
 done:
 	VZEROUPPER
 	RET
 
-// func convRowScaledPairAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int, scale *float32)
-// Requires: AVX, AVX512F, AVX512VNNI
-TEXT ·convRowScaledPairAVX512(SB), NOSPLIT, $24-96
+// func convRowScaledPairAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, wBlock int, scale *float32)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·convRowScaledPairAVX512(SB), NOSPLIT, $24-112
 	MOVQ y+0(FP), AX
 	MOVQ x+16(FP), CX
 	MOVQ xPix+64(FP), DX
 	MOVQ yPix+72(FP), BX
 	SHLQ $0x02, BX
-	MOVQ pixels+32(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xRow+56(FP), SI
-	MOVQ SI, 16(SP)
-	MOVQ wBlock+80(FP), SI
-	LEAQ (DX)(DX*2), DI
-	LEAQ (DX)(DX*4), R8
-	LEAQ (DI)(DX*4), R8
+	MOVQ ahead+80(FP), SI
+	MOVQ pixels+32(FP), DI
+	MOVQ DI, (SP)
+	MOVQ xRow+56(FP), DI
+	MOVQ DI, 16(SP)
+	MOVQ wBlock+96(FP), DI
+	LEAQ (DX)(DX*2), R8
+	LEAQ (DX)(DX*4), R9
+	LEAQ (R8)(DX*4), R9
 
 next:
-	MOVQ  (SP), R8
-	TESTQ R8, R8
+	MOVQ  (SP), R9
+	TESTQ R9, R9
 	JZ    done
-	CMPQ  R8, $0x08
+	CMPQ  R9, $0x08
 	JBE   sized
-	CMPQ  R8, $0x10
+	CMPQ  R9, $0x10
 	JAE   full
-	INCQ  R8
-	SHRQ  $0x01, R8
+	INCQ  R9
+	SHRQ  $0x01, R9
 	JMP   sized
 
 full:
-	MOVQ $0x00000008, R8
+	MOVQ $0x00000008, R9
 
 sized:
-	SUBQ    R8, (SP)
-	CMPQ    R8, $0x08
+	SUBQ    R9, (SP)
+	CMPQ    R9, $0x08
 	JEQ     tile8
-	CMPQ    R8, $0x07
+	CMPQ    R9, $0x07
 	JEQ     tile7
-	CMPQ    R8, $0x06
+	CMPQ    R9, $0x06
 	JEQ     tile6
-	CMPQ    R8, $0x05
+	CMPQ    R9, $0x05
 	JEQ     tile5
-	CMPQ    R8, $0x04
+	CMPQ    R9, $0x04
 	JEQ     tile4
-	CMPQ    R8, $0x03
+	CMPQ    R9, $0x03
 	JEQ     tile3
-	CMPQ    R8, $0x02
+	CMPQ    R9, $0x02
 	JEQ     tile2
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k1:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
-	DECQ         R12
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	DECQ         R13
 	JNZ          k1
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row1
-	MOVQ         scale+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         scale+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -6975,46 +7144,48 @@ k1:
 	VMULPS       Z29, Z1, Z1
 	VMOVUPS      Z1, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x01, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x01, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile2:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k2:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k2
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row2
-	MOVQ         scale+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         scale+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -7029,51 +7200,53 @@ k2:
 	VMULPS       Z29, Z3, Z3
 	VMOVUPS      Z3, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x02, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x02, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile3:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z1, Z5
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k3:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k3
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row3
-	MOVQ         scale+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         scale+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -7095,56 +7268,58 @@ k3:
 	VMULPS       Z29, Z5, Z5
 	VMOVUPS      Z5, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x03, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x03, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile4:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z1, Z5
 	VMOVAPS Z0, Z6
 	VMOVAPS Z1, Z7
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k4:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k4
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row4
-	MOVQ         scale+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         scale+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -7173,14 +7348,14 @@ k4:
 	VMULPS       Z29, Z7, Z7
 	VMOVUPS      Z7, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x04, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x04, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile5:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -7189,45 +7364,47 @@ tile5:
 	VMOVAPS Z1, Z7
 	VMOVAPS Z0, Z8
 	VMOVAPS Z1, Z9
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k5:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k5
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row5
-	MOVQ         scale+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         scale+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -7263,14 +7440,14 @@ k5:
 	VMULPS       Z29, Z9, Z9
 	VMOVUPS      Z9, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x05, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x05, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile6:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -7281,48 +7458,50 @@ tile6:
 	VMOVAPS Z1, Z9
 	VMOVAPS Z0, Z10
 	VMOVAPS Z1, Z11
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k6:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k6
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row6
-	MOVQ         scale+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         scale+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -7365,14 +7544,14 @@ k6:
 	VMULPS       Z29, Z11, Z11
 	VMOVUPS      Z11, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x06, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x06, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile7:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -7385,51 +7564,53 @@ tile7:
 	VMOVAPS Z1, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z1, Z13
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k7:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	VPBROADCASTD (R10)(DI*2), Z30
+	VPBROADCASTD (R11)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z29, Z30, Z13
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k7
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row7
-	MOVQ         scale+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         scale+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -7479,14 +7660,14 @@ k7:
 	VMULPS       Z29, Z13, Z13
 	VMOVUPS      Z13, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x07, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x07, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile8:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -7501,54 +7682,56 @@ tile8:
 	VMOVAPS Z1, Z13
 	VMOVAPS Z0, Z14
 	VMOVAPS Z1, Z15
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k8:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	VPBROADCASTD (R10)(DI*2), Z30
+	VPBROADCASTD (R11)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z29, Z30, Z13
-	VPBROADCASTD (R11)(DI*2), Z30
+	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
 	VPDPBUSD     Z29, Z30, Z15
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k8
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row8
-	MOVQ         scale+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         scale+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -7605,93 +7788,96 @@ k8:
 	VMULPS       Z29, Z15, Z15
 	VMOVUPS      Z15, 64(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x08, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x08, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 done:
 	VZEROUPPER
 	RET
 
-// func convRowCodesPairAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int, mult *float32, zeroPoint float32, lo float32, hi float32)
-// Requires: AVX, AVX512F, AVX512VNNI
-TEXT ·convRowCodesPairAVX512(SB), NOSPLIT, $24-108
-	VBROADCASTSS zeroPoint+96(FP), Z24
-	VBROADCASTSS lo+100(FP), Z25
-	VBROADCASTSS hi+104(FP), Z26
+// func convRowCodesPairAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, wBlock int, mult *float32, zeroPoint float32, lo float32, hi float32)
+// Requires: AVX, AVX512F, AVX512VNNI, MMX+
+TEXT ·convRowCodesPairAVX512(SB), NOSPLIT, $24-124
+	VBROADCASTSS zeroPoint+112(FP), Z24
+	VBROADCASTSS lo+116(FP), Z25
+	VBROADCASTSS hi+120(FP), Z26
 	MOVQ         y+0(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         xPix+64(FP), DX
 	MOVQ         yPix+72(FP), BX
-	MOVQ         pixels+32(FP), SI
-	MOVQ         SI, (SP)
-	MOVQ         xRow+56(FP), SI
-	MOVQ         SI, 16(SP)
-	MOVQ         wBlock+80(FP), SI
-	LEAQ         (DX)(DX*2), DI
-	LEAQ         (DX)(DX*4), R8
-	LEAQ         (DI)(DX*4), R8
+	MOVQ         ahead+80(FP), SI
+	MOVQ         pixels+32(FP), DI
+	MOVQ         DI, (SP)
+	MOVQ         xRow+56(FP), DI
+	MOVQ         DI, 16(SP)
+	MOVQ         wBlock+96(FP), DI
+	LEAQ         (DX)(DX*2), R8
+	LEAQ         (DX)(DX*4), R9
+	LEAQ         (R8)(DX*4), R9
 
 next:
-	MOVQ  (SP), R8
-	TESTQ R8, R8
+	MOVQ  (SP), R9
+	TESTQ R9, R9
 	JZ    done
-	CMPQ  R8, $0x08
+	CMPQ  R9, $0x08
 	JBE   sized
-	CMPQ  R8, $0x10
+	CMPQ  R9, $0x10
 	JAE   full
-	INCQ  R8
-	SHRQ  $0x01, R8
+	INCQ  R9
+	SHRQ  $0x01, R9
 	JMP   sized
 
 full:
-	MOVQ $0x00000008, R8
+	MOVQ $0x00000008, R9
 
 sized:
-	SUBQ    R8, (SP)
-	CMPQ    R8, $0x08
+	SUBQ    R9, (SP)
+	CMPQ    R9, $0x08
 	JEQ     tile8
-	CMPQ    R8, $0x07
+	CMPQ    R9, $0x07
 	JEQ     tile7
-	CMPQ    R8, $0x06
+	CMPQ    R9, $0x06
 	JEQ     tile6
-	CMPQ    R8, $0x05
+	CMPQ    R9, $0x05
 	JEQ     tile5
-	CMPQ    R8, $0x04
+	CMPQ    R9, $0x04
 	JEQ     tile4
-	CMPQ    R8, $0x03
+	CMPQ    R9, $0x03
 	JEQ     tile3
-	CMPQ    R8, $0x02
+	CMPQ    R9, $0x02
 	JEQ     tile2
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k1:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
-	DECQ         R12
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	DECQ         R13
 	JNZ          k1
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row1
-	MOVQ         mult+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         mult+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -7709,46 +7895,48 @@ k1:
 	VCVTPS2DQ    Z1, Z1
 	VPMOVDB      Z1, 16(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x01, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x01, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile2:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k2:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k2
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row2
-	MOVQ         mult+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         mult+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -7783,51 +7971,53 @@ k2:
 	VCVTPS2DQ    Z3, Z3
 	VPMOVDB      Z3, 16(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x02, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x02, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile3:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z1, Z5
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k3:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k3
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row3
-	MOVQ         mult+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         mult+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -7879,56 +8069,58 @@ k3:
 	VCVTPS2DQ    Z5, Z5
 	VPMOVDB      Z5, 16(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x03, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x03, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile4:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
 	VMOVAPS Z1, Z5
 	VMOVAPS Z0, Z6
 	VMOVAPS Z1, Z7
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k4:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k4
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row4
-	MOVQ         mult+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         mult+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -7997,14 +8189,14 @@ k4:
 	VCVTPS2DQ    Z7, Z7
 	VPMOVDB      Z7, 16(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x04, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x04, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile5:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -8013,45 +8205,47 @@ tile5:
 	VMOVAPS Z1, Z7
 	VMOVAPS Z0, Z8
 	VMOVAPS Z1, Z9
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k5:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k5
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row5
-	MOVQ         mult+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         mult+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -8137,14 +8331,14 @@ k5:
 	VCVTPS2DQ    Z9, Z9
 	VPMOVDB      Z9, 16(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x05, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x05, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile6:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -8155,48 +8349,50 @@ tile6:
 	VMOVAPS Z1, Z9
 	VMOVAPS Z0, Z10
 	VMOVAPS Z1, Z11
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k6:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k6
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row6
-	MOVQ         mult+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         mult+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -8299,14 +8495,14 @@ k6:
 	VCVTPS2DQ    Z11, Z11
 	VPMOVDB      Z11, 16(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x06, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x06, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile7:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -8319,51 +8515,53 @@ tile7:
 	VMOVAPS Z1, Z11
 	VMOVAPS Z0, Z12
 	VMOVAPS Z1, Z13
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k7:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	VPBROADCASTD (R10)(DI*2), Z30
+	VPBROADCASTD (R11)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z29, Z30, Z13
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k7
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row7
-	MOVQ         mult+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         mult+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -8483,14 +8681,14 @@ k7:
 	VCVTPS2DQ    Z13, Z13
 	VPMOVDB      Z13, 16(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x07, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x07, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 tile8:
-	MOVQ    init+8(FP), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	MOVQ    init+8(FP), R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 	VMOVAPS Z0, Z2
 	VMOVAPS Z1, Z3
 	VMOVAPS Z0, Z4
@@ -8505,54 +8703,56 @@ tile8:
 	VMOVAPS Z1, Z13
 	VMOVAPS Z0, Z14
 	VMOVAPS Z1, Z15
-	MOVQ    w+24(FP), R8
-	MOVQ    kRows+40(FP), R10
-	MOVQ    CX, R9
-	MOVQ    R10, 8(SP)
+	MOVQ    w+24(FP), R9
+	MOVQ    kRows+40(FP), R11
+	MOVQ    CX, R10
+	MOVQ    R11, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R12
-	MOVQ R9, R10
-	LEAQ (R9)(DX*1), R11
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
 
 k8:
-	VMOVUPS      (R8), Z28
-	VMOVUPS      (R8)(SI*1), Z29
-	VPBROADCASTD (R10), Z30
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (R9), Z28
+	VMOVUPS      (R9)(DI*1), Z29
+	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	VPBROADCASTD (R11), Z30
+	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	VPBROADCASTD (R10)(DX*2), Z30
+	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	VPBROADCASTD (R11)(DX*2), Z30
+	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	VPBROADCASTD (R10)(DX*4), Z30
+	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	VPBROADCASTD (R11)(DX*4), Z30
+	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	VPBROADCASTD (R10)(DI*2), Z30
+	VPBROADCASTD (R11)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z29, Z30, Z13
-	VPBROADCASTD (R11)(DI*2), Z30
+	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
 	VPDPBUSD     Z29, Z30, Z15
-	ADDQ         $0x40, R8
-	ADDQ         $0x04, R10
+	ADDQ         $0x40, R9
 	ADDQ         $0x04, R11
-	DECQ         R12
+	ADDQ         $0x04, R12
+	DECQ         R13
 	JNZ          k8
-	ADDQ         16(SP), R9
+	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row8
-	MOVQ         mult+88(FP), R8
-	VMOVUPS      (R8), Z28
-	VMOVUPS      64(R8), Z29
+	MOVQ         mult+104(FP), R9
+	VMOVUPS      (R9), Z28
+	VMOVUPS      64(R9), Z29
 	VCVTDQ2PS    Z0, Z0
 	VMULPS       Z28, Z0, Z0
 	VRNDSCALEPS  $0x00, Z0, Z0
@@ -8689,8 +8889,8 @@ k8:
 	VCVTPS2DQ    Z15, Z15
 	VPMOVDB      Z15, 16(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x08, DX, R8
-	ADDQ         R8, CX
+	IMUL3Q       $0x08, DX, R9
+	ADDQ         R9, CX
 	JMP          next
 
 done:
@@ -9586,9 +9786,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func wgradRowAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int)
-// Requires: AVX, AVX512F
-TEXT ·wgradRowAVX512(SB), NOSPLIT, $16-88
+// func wgradRowAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·wgradRowAVX512(SB), NOSPLIT, $16-104
 	MOVQ kRun+40(FP), AX
 	MOVQ AX, (SP)
 	MOVQ dw+0(FP), AX
@@ -9603,76 +9803,79 @@ TEXT ·wgradRowAVX512(SB), NOSPLIT, $16-88
 	SHLQ $0x02, DI
 	MOVQ dyRow+64(FP), R8
 	SHLQ $0x02, R8
+	MOVQ ahead+88(FP), R9
 
 next:
-	MOVQ  (SP), R9
-	TESTQ R9, R9
+	MOVQ  (SP), R10
+	TESTQ R10, R10
 	JZ    done
-	CMPQ  R9, $0x10
+	CMPQ  R10, $0x10
 	JBE   sized
-	CMPQ  R9, $0x20
+	CMPQ  R10, $0x20
 	JAE   full
-	INCQ  R9
-	SHRQ  $0x01, R9
+	INCQ  R10
+	SHRQ  $0x01, R10
 	JMP   sized
 
 full:
-	MOVQ $0x00000010, R9
+	MOVQ $0x00000010, R10
 
 sized:
-	SUBQ    R9, (SP)
-	CMPQ    R9, $0x10
+	SUBQ    R10, (SP)
+	CMPQ    R10, $0x10
 	JEQ     tile16
-	CMPQ    R9, $0x0f
+	CMPQ    R10, $0x0f
 	JEQ     tile15
-	CMPQ    R9, $0x0e
+	CMPQ    R10, $0x0e
 	JEQ     tile14
-	CMPQ    R9, $0x0d
+	CMPQ    R10, $0x0d
 	JEQ     tile13
-	CMPQ    R9, $0x0c
+	CMPQ    R10, $0x0c
 	JEQ     tile12
-	CMPQ    R9, $0x0b
+	CMPQ    R10, $0x0b
 	JEQ     tile11
-	CMPQ    R9, $0x0a
+	CMPQ    R10, $0x0a
 	JEQ     tile10
-	CMPQ    R9, $0x09
+	CMPQ    R10, $0x09
 	JEQ     tile9
-	CMPQ    R9, $0x08
+	CMPQ    R10, $0x08
 	JEQ     tile8
-	CMPQ    R9, $0x07
+	CMPQ    R10, $0x07
 	JEQ     tile7
-	CMPQ    R9, $0x06
+	CMPQ    R10, $0x06
 	JEQ     tile6
-	CMPQ    R9, $0x05
+	CMPQ    R10, $0x05
 	JEQ     tile5
-	CMPQ    R9, $0x04
+	CMPQ    R10, $0x04
 	JEQ     tile4
-	CMPQ    R9, $0x03
+	CMPQ    R10, $0x03
 	JEQ     tile3
-	CMPQ    R9, $0x02
+	CMPQ    R10, $0x02
 	JEQ     tile2
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row1:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col1:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col1
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row1
 	VMOVUPS          Z0, (AX)
@@ -9681,31 +9884,33 @@ col1:
 	JMP              next
 
 tile2:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row2:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col2:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col2
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row2
 	VMOVUPS          Z0, (AX)
@@ -9716,34 +9921,36 @@ col2:
 	JMP              next
 
 tile3:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row3:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col3:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col3
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row3
 	VMOVUPS          Z0, (AX)
@@ -9756,37 +9963,39 @@ col3:
 	JMP              next
 
 tile4:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row4:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col4:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col4
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row4
 	VMOVUPS          Z0, (AX)
@@ -9801,40 +10010,42 @@ col4:
 	JMP              next
 
 tile5:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row5:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col5:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col5
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row5
 	VMOVUPS          Z0, (AX)
@@ -9851,43 +10062,45 @@ col5:
 	JMP              next
 
 tile6:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z5
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z5
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row6:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col6:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	VFMADD231PS.BCST 20(R11), Z28, Z5
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	VFMADD231PS.BCST 20(R12), Z28, Z5
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col6
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row6
 	VMOVUPS          Z0, (AX)
@@ -9906,46 +10119,48 @@ col6:
 	JMP              next
 
 tile7:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row7:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col7:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	VFMADD231PS.BCST 20(R11), Z28, Z5
-	VFMADD231PS.BCST 24(R11), Z28, Z6
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	VFMADD231PS.BCST 20(R12), Z28, Z5
+	VFMADD231PS.BCST 24(R12), Z28, Z6
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col7
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row7
 	VMOVUPS          Z0, (AX)
@@ -9966,49 +10181,51 @@ col7:
 	JMP              next
 
 tile8:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z7
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z7
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row8:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col8:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	VFMADD231PS.BCST 20(R11), Z28, Z5
-	VFMADD231PS.BCST 24(R11), Z28, Z6
-	VFMADD231PS.BCST 28(R11), Z28, Z7
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	VFMADD231PS.BCST 20(R12), Z28, Z5
+	VFMADD231PS.BCST 24(R12), Z28, Z6
+	VFMADD231PS.BCST 28(R12), Z28, Z7
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col8
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row8
 	VMOVUPS          Z0, (AX)
@@ -10031,52 +10248,54 @@ col8:
 	JMP              next
 
 tile9:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row9:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col9:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	VFMADD231PS.BCST 20(R11), Z28, Z5
-	VFMADD231PS.BCST 24(R11), Z28, Z6
-	VFMADD231PS.BCST 28(R11), Z28, Z7
-	VFMADD231PS.BCST 32(R11), Z28, Z8
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	VFMADD231PS.BCST 20(R12), Z28, Z5
+	VFMADD231PS.BCST 24(R12), Z28, Z6
+	VFMADD231PS.BCST 28(R12), Z28, Z7
+	VFMADD231PS.BCST 32(R12), Z28, Z8
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col9
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row9
 	VMOVUPS          Z0, (AX)
@@ -10101,55 +10320,57 @@ col9:
 	JMP              next
 
 tile10:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z9
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z9
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row10:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col10:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	VFMADD231PS.BCST 20(R11), Z28, Z5
-	VFMADD231PS.BCST 24(R11), Z28, Z6
-	VFMADD231PS.BCST 28(R11), Z28, Z7
-	VFMADD231PS.BCST 32(R11), Z28, Z8
-	VFMADD231PS.BCST 36(R11), Z28, Z9
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	VFMADD231PS.BCST 20(R12), Z28, Z5
+	VFMADD231PS.BCST 24(R12), Z28, Z6
+	VFMADD231PS.BCST 28(R12), Z28, Z7
+	VFMADD231PS.BCST 32(R12), Z28, Z8
+	VFMADD231PS.BCST 36(R12), Z28, Z9
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col10
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row10
 	VMOVUPS          Z0, (AX)
@@ -10176,58 +10397,60 @@ col10:
 	JMP              next
 
 tile11:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row11:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col11:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	VFMADD231PS.BCST 20(R11), Z28, Z5
-	VFMADD231PS.BCST 24(R11), Z28, Z6
-	VFMADD231PS.BCST 28(R11), Z28, Z7
-	VFMADD231PS.BCST 32(R11), Z28, Z8
-	VFMADD231PS.BCST 36(R11), Z28, Z9
-	VFMADD231PS.BCST 40(R11), Z28, Z10
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	VFMADD231PS.BCST 20(R12), Z28, Z5
+	VFMADD231PS.BCST 24(R12), Z28, Z6
+	VFMADD231PS.BCST 28(R12), Z28, Z7
+	VFMADD231PS.BCST 32(R12), Z28, Z8
+	VFMADD231PS.BCST 36(R12), Z28, Z9
+	VFMADD231PS.BCST 40(R12), Z28, Z10
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col11
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row11
 	VMOVUPS          Z0, (AX)
@@ -10256,61 +10479,63 @@ col11:
 	JMP              next
 
 tile12:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z11
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z11
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row12:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col12:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	VFMADD231PS.BCST 20(R11), Z28, Z5
-	VFMADD231PS.BCST 24(R11), Z28, Z6
-	VFMADD231PS.BCST 28(R11), Z28, Z7
-	VFMADD231PS.BCST 32(R11), Z28, Z8
-	VFMADD231PS.BCST 36(R11), Z28, Z9
-	VFMADD231PS.BCST 40(R11), Z28, Z10
-	VFMADD231PS.BCST 44(R11), Z28, Z11
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	VFMADD231PS.BCST 20(R12), Z28, Z5
+	VFMADD231PS.BCST 24(R12), Z28, Z6
+	VFMADD231PS.BCST 28(R12), Z28, Z7
+	VFMADD231PS.BCST 32(R12), Z28, Z8
+	VFMADD231PS.BCST 36(R12), Z28, Z9
+	VFMADD231PS.BCST 40(R12), Z28, Z10
+	VFMADD231PS.BCST 44(R12), Z28, Z11
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col12
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row12
 	VMOVUPS          Z0, (AX)
@@ -10341,64 +10566,66 @@ col12:
 	JMP              next
 
 tile13:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z11
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z12
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z11
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z12
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row13:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col13:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	VFMADD231PS.BCST 20(R11), Z28, Z5
-	VFMADD231PS.BCST 24(R11), Z28, Z6
-	VFMADD231PS.BCST 28(R11), Z28, Z7
-	VFMADD231PS.BCST 32(R11), Z28, Z8
-	VFMADD231PS.BCST 36(R11), Z28, Z9
-	VFMADD231PS.BCST 40(R11), Z28, Z10
-	VFMADD231PS.BCST 44(R11), Z28, Z11
-	VFMADD231PS.BCST 48(R11), Z28, Z12
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	VFMADD231PS.BCST 20(R12), Z28, Z5
+	VFMADD231PS.BCST 24(R12), Z28, Z6
+	VFMADD231PS.BCST 28(R12), Z28, Z7
+	VFMADD231PS.BCST 32(R12), Z28, Z8
+	VFMADD231PS.BCST 36(R12), Z28, Z9
+	VFMADD231PS.BCST 40(R12), Z28, Z10
+	VFMADD231PS.BCST 44(R12), Z28, Z11
+	VFMADD231PS.BCST 48(R12), Z28, Z12
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col13
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row13
 	VMOVUPS          Z0, (AX)
@@ -10431,67 +10658,69 @@ col13:
 	JMP              next
 
 tile14:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z11
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z12
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z13
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z11
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z12
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z13
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row14:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col14:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	VFMADD231PS.BCST 20(R11), Z28, Z5
-	VFMADD231PS.BCST 24(R11), Z28, Z6
-	VFMADD231PS.BCST 28(R11), Z28, Z7
-	VFMADD231PS.BCST 32(R11), Z28, Z8
-	VFMADD231PS.BCST 36(R11), Z28, Z9
-	VFMADD231PS.BCST 40(R11), Z28, Z10
-	VFMADD231PS.BCST 44(R11), Z28, Z11
-	VFMADD231PS.BCST 48(R11), Z28, Z12
-	VFMADD231PS.BCST 52(R11), Z28, Z13
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	VFMADD231PS.BCST 20(R12), Z28, Z5
+	VFMADD231PS.BCST 24(R12), Z28, Z6
+	VFMADD231PS.BCST 28(R12), Z28, Z7
+	VFMADD231PS.BCST 32(R12), Z28, Z8
+	VFMADD231PS.BCST 36(R12), Z28, Z9
+	VFMADD231PS.BCST 40(R12), Z28, Z10
+	VFMADD231PS.BCST 44(R12), Z28, Z11
+	VFMADD231PS.BCST 48(R12), Z28, Z12
+	VFMADD231PS.BCST 52(R12), Z28, Z13
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col14
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row14
 	VMOVUPS          Z0, (AX)
@@ -10526,70 +10755,72 @@ col14:
 	JMP              next
 
 tile15:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z11
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z12
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z13
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z14
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z11
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z12
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z13
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z14
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row15:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col15:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	VFMADD231PS.BCST 20(R11), Z28, Z5
-	VFMADD231PS.BCST 24(R11), Z28, Z6
-	VFMADD231PS.BCST 28(R11), Z28, Z7
-	VFMADD231PS.BCST 32(R11), Z28, Z8
-	VFMADD231PS.BCST 36(R11), Z28, Z9
-	VFMADD231PS.BCST 40(R11), Z28, Z10
-	VFMADD231PS.BCST 44(R11), Z28, Z11
-	VFMADD231PS.BCST 48(R11), Z28, Z12
-	VFMADD231PS.BCST 52(R11), Z28, Z13
-	VFMADD231PS.BCST 56(R11), Z28, Z14
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	VFMADD231PS.BCST 20(R12), Z28, Z5
+	VFMADD231PS.BCST 24(R12), Z28, Z6
+	VFMADD231PS.BCST 28(R12), Z28, Z7
+	VFMADD231PS.BCST 32(R12), Z28, Z8
+	VFMADD231PS.BCST 36(R12), Z28, Z9
+	VFMADD231PS.BCST 40(R12), Z28, Z10
+	VFMADD231PS.BCST 44(R12), Z28, Z11
+	VFMADD231PS.BCST 48(R12), Z28, Z12
+	VFMADD231PS.BCST 52(R12), Z28, Z13
+	VFMADD231PS.BCST 56(R12), Z28, Z14
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col15
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row15
 	VMOVUPS          Z0, (AX)
@@ -10626,73 +10857,75 @@ col15:
 	JMP              next
 
 tile16:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z11
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z12
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z13
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z14
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z15
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z11
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z12
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z13
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z14
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z15
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row16:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col16:
-	VMOVUPS          (R12), Z28
-	VFMADD231PS.BCST (R11), Z28, Z0
-	VFMADD231PS.BCST 4(R11), Z28, Z1
-	VFMADD231PS.BCST 8(R11), Z28, Z2
-	VFMADD231PS.BCST 12(R11), Z28, Z3
-	VFMADD231PS.BCST 16(R11), Z28, Z4
-	VFMADD231PS.BCST 20(R11), Z28, Z5
-	VFMADD231PS.BCST 24(R11), Z28, Z6
-	VFMADD231PS.BCST 28(R11), Z28, Z7
-	VFMADD231PS.BCST 32(R11), Z28, Z8
-	VFMADD231PS.BCST 36(R11), Z28, Z9
-	VFMADD231PS.BCST 40(R11), Z28, Z10
-	VFMADD231PS.BCST 44(R11), Z28, Z11
-	VFMADD231PS.BCST 48(R11), Z28, Z12
-	VFMADD231PS.BCST 52(R11), Z28, Z13
-	VFMADD231PS.BCST 56(R11), Z28, Z14
-	VFMADD231PS.BCST 60(R11), Z28, Z15
-	ADDQ             DX, R11
-	ADDQ             BX, R12
-	DECQ             R13
+	PREFETCHT1       (R9)
+	ADDQ             step+96(FP), R9
+	VMOVUPS          (R13), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST 4(R12), Z28, Z1
+	VFMADD231PS.BCST 8(R12), Z28, Z2
+	VFMADD231PS.BCST 12(R12), Z28, Z3
+	VFMADD231PS.BCST 16(R12), Z28, Z4
+	VFMADD231PS.BCST 20(R12), Z28, Z5
+	VFMADD231PS.BCST 24(R12), Z28, Z6
+	VFMADD231PS.BCST 28(R12), Z28, Z7
+	VFMADD231PS.BCST 32(R12), Z28, Z8
+	VFMADD231PS.BCST 36(R12), Z28, Z9
+	VFMADD231PS.BCST 40(R12), Z28, Z10
+	VFMADD231PS.BCST 44(R12), Z28, Z11
+	VFMADD231PS.BCST 48(R12), Z28, Z12
+	VFMADD231PS.BCST 52(R12), Z28, Z13
+	VFMADD231PS.BCST 56(R12), Z28, Z14
+	VFMADD231PS.BCST 60(R12), Z28, Z15
+	ADDQ             DX, R12
+	ADDQ             BX, R13
+	DECQ             R14
 	JNZ              col16
-	ADDQ             DI, R9
-	ADDQ             R8, R10
+	ADDQ             DI, R10
+	ADDQ             R8, R11
 	DECQ             8(SP)
 	JNZ              row16
 	VMOVUPS          Z0, (AX)
@@ -10734,9 +10967,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func wgradRowPairAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int)
-// Requires: AVX, AVX512F
-TEXT ·wgradRowPairAVX512(SB), NOSPLIT, $16-88
+// func wgradRowPairAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·wgradRowPairAVX512(SB), NOSPLIT, $16-104
 	MOVQ kRun+40(FP), AX
 	MOVQ AX, (SP)
 	MOVQ dw+0(FP), AX
@@ -10751,72 +10984,75 @@ TEXT ·wgradRowPairAVX512(SB), NOSPLIT, $16-88
 	SHLQ $0x02, DI
 	MOVQ dyRow+64(FP), R8
 	SHLQ $0x02, R8
+	MOVQ ahead+88(FP), R9
 
 next:
-	MOVQ  (SP), R9
-	TESTQ R9, R9
+	MOVQ  (SP), R10
+	TESTQ R10, R10
 	JZ    done
-	CMPQ  R9, $0x0c
+	CMPQ  R10, $0x0c
 	JBE   sized
-	CMPQ  R9, $0x18
+	CMPQ  R10, $0x18
 	JAE   full
-	INCQ  R9
-	SHRQ  $0x01, R9
+	INCQ  R10
+	SHRQ  $0x01, R10
 	JMP   sized
 
 full:
-	MOVQ $0x0000000c, R9
+	MOVQ $0x0000000c, R10
 
 sized:
-	SUBQ    R9, (SP)
-	CMPQ    R9, $0x0c
+	SUBQ    R10, (SP)
+	CMPQ    R10, $0x0c
 	JEQ     tile12
-	CMPQ    R9, $0x0b
+	CMPQ    R10, $0x0b
 	JEQ     tile11
-	CMPQ    R9, $0x0a
+	CMPQ    R10, $0x0a
 	JEQ     tile10
-	CMPQ    R9, $0x09
+	CMPQ    R10, $0x09
 	JEQ     tile9
-	CMPQ    R9, $0x08
+	CMPQ    R10, $0x08
 	JEQ     tile8
-	CMPQ    R9, $0x07
+	CMPQ    R10, $0x07
 	JEQ     tile7
-	CMPQ    R9, $0x06
+	CMPQ    R10, $0x06
 	JEQ     tile6
-	CMPQ    R9, $0x05
+	CMPQ    R10, $0x05
 	JEQ     tile5
-	CMPQ    R9, $0x04
+	CMPQ    R10, $0x04
 	JEQ     tile4
-	CMPQ    R9, $0x03
+	CMPQ    R10, $0x03
 	JEQ     tile3
-	CMPQ    R9, $0x02
+	CMPQ    R10, $0x02
 	JEQ     tile2
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row1:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col1:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col1
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row1
 	VMOVUPS      Z0, (AX)
@@ -10826,38 +11062,40 @@ col1:
 	JMP          next
 
 tile2:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row2:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col2:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R11), Z30
+	VBROADCASTSS 4(R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col2
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row2
 	VMOVUPS      Z0, (AX)
@@ -10870,44 +11108,46 @@ col2:
 	JMP          next
 
 tile3:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	VMOVUPS 64(R9), Z5
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row3:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col3:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R11), Z30
+	VBROADCASTSS 4(R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R11), Z30
+	VBROADCASTSS 8(R12), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col3
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row3
 	VMOVUPS      Z0, (AX)
@@ -10923,50 +11163,52 @@ col3:
 	JMP          next
 
 tile4:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	VMOVUPS 64(R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	VMOVUPS 64(R9), Z7
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row4:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col4:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R11), Z30
+	VBROADCASTSS 4(R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R11), Z30
+	VBROADCASTSS 8(R12), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R11), Z30
+	VBROADCASTSS 12(R12), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col4
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row4
 	VMOVUPS      Z0, (AX)
@@ -10985,56 +11227,58 @@ col4:
 	JMP          next
 
 tile5:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	VMOVUPS 64(R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	VMOVUPS 64(R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row5:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col5:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R11), Z30
+	VBROADCASTSS 4(R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R11), Z30
+	VBROADCASTSS 8(R12), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R11), Z30
+	VBROADCASTSS 12(R12), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R11), Z30
+	VBROADCASTSS 16(R12), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col5
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row5
 	VMOVUPS      Z0, (AX)
@@ -11056,62 +11300,64 @@ col5:
 	JMP          next
 
 tile6:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	VMOVUPS 64(R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	VMOVUPS 64(R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	VMOVUPS 64(R9), Z11
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	VMOVUPS 64(R10), Z11
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row6:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col6:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R11), Z30
+	VBROADCASTSS 4(R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R11), Z30
+	VBROADCASTSS 8(R12), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R11), Z30
+	VBROADCASTSS 12(R12), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R11), Z30
+	VBROADCASTSS 16(R12), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R11), Z30
+	VBROADCASTSS 20(R12), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col6
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row6
 	VMOVUPS      Z0, (AX)
@@ -11136,68 +11382,70 @@ col6:
 	JMP          next
 
 tile7:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	VMOVUPS 64(R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	VMOVUPS 64(R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	VMOVUPS 64(R9), Z11
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	VMOVUPS 64(R10), Z11
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row7:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col7:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R11), Z30
+	VBROADCASTSS 4(R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R11), Z30
+	VBROADCASTSS 8(R12), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R11), Z30
+	VBROADCASTSS 12(R12), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R11), Z30
+	VBROADCASTSS 16(R12), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R11), Z30
+	VBROADCASTSS 20(R12), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R11), Z30
+	VBROADCASTSS 24(R12), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col7
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row7
 	VMOVUPS      Z0, (AX)
@@ -11225,74 +11473,76 @@ col7:
 	JMP          next
 
 tile8:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	VMOVUPS 64(R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	VMOVUPS 64(R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	VMOVUPS 64(R9), Z11
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z14
-	VMOVUPS 64(R9), Z15
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	VMOVUPS 64(R10), Z11
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z14
+	VMOVUPS 64(R10), Z15
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row8:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col8:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R11), Z30
+	VBROADCASTSS 4(R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R11), Z30
+	VBROADCASTSS 8(R12), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R11), Z30
+	VBROADCASTSS 12(R12), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R11), Z30
+	VBROADCASTSS 16(R12), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R11), Z30
+	VBROADCASTSS 20(R12), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R11), Z30
+	VBROADCASTSS 24(R12), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS 28(R11), Z30
+	VBROADCASTSS 28(R12), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col8
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row8
 	VMOVUPS      Z0, (AX)
@@ -11323,80 +11573,82 @@ col8:
 	JMP          next
 
 tile9:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	VMOVUPS 64(R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	VMOVUPS 64(R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	VMOVUPS 64(R9), Z11
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z14
-	VMOVUPS 64(R9), Z15
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z16
-	VMOVUPS 64(R9), Z17
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	VMOVUPS 64(R10), Z11
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z14
+	VMOVUPS 64(R10), Z15
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z16
+	VMOVUPS 64(R10), Z17
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row9:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col9:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R11), Z30
+	VBROADCASTSS 4(R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R11), Z30
+	VBROADCASTSS 8(R12), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R11), Z30
+	VBROADCASTSS 12(R12), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R11), Z30
+	VBROADCASTSS 16(R12), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R11), Z30
+	VBROADCASTSS 20(R12), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R11), Z30
+	VBROADCASTSS 24(R12), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS 28(R11), Z30
+	VBROADCASTSS 28(R12), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS 32(R11), Z30
+	VBROADCASTSS 32(R12), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col9
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row9
 	VMOVUPS      Z0, (AX)
@@ -11430,86 +11682,88 @@ col9:
 	JMP          next
 
 tile10:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	VMOVUPS 64(R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	VMOVUPS 64(R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	VMOVUPS 64(R9), Z11
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z14
-	VMOVUPS 64(R9), Z15
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z16
-	VMOVUPS 64(R9), Z17
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z18
-	VMOVUPS 64(R9), Z19
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	VMOVUPS 64(R10), Z11
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z14
+	VMOVUPS 64(R10), Z15
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z16
+	VMOVUPS 64(R10), Z17
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z18
+	VMOVUPS 64(R10), Z19
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row10:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col10:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R11), Z30
+	VBROADCASTSS 4(R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R11), Z30
+	VBROADCASTSS 8(R12), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R11), Z30
+	VBROADCASTSS 12(R12), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R11), Z30
+	VBROADCASTSS 16(R12), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R11), Z30
+	VBROADCASTSS 20(R12), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R11), Z30
+	VBROADCASTSS 24(R12), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS 28(R11), Z30
+	VBROADCASTSS 28(R12), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS 32(R11), Z30
+	VBROADCASTSS 32(R12), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	VBROADCASTSS 36(R11), Z30
+	VBROADCASTSS 36(R12), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col10
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row10
 	VMOVUPS      Z0, (AX)
@@ -11546,92 +11800,94 @@ col10:
 	JMP          next
 
 tile11:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	VMOVUPS 64(R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	VMOVUPS 64(R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	VMOVUPS 64(R9), Z11
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z14
-	VMOVUPS 64(R9), Z15
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z16
-	VMOVUPS 64(R9), Z17
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z18
-	VMOVUPS 64(R9), Z19
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z20
-	VMOVUPS 64(R9), Z21
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	VMOVUPS 64(R10), Z11
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z14
+	VMOVUPS 64(R10), Z15
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z16
+	VMOVUPS 64(R10), Z17
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z18
+	VMOVUPS 64(R10), Z19
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z20
+	VMOVUPS 64(R10), Z21
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row11:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col11:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R11), Z30
+	VBROADCASTSS 4(R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R11), Z30
+	VBROADCASTSS 8(R12), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R11), Z30
+	VBROADCASTSS 12(R12), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R11), Z30
+	VBROADCASTSS 16(R12), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R11), Z30
+	VBROADCASTSS 20(R12), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R11), Z30
+	VBROADCASTSS 24(R12), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS 28(R11), Z30
+	VBROADCASTSS 28(R12), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS 32(R11), Z30
+	VBROADCASTSS 32(R12), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	VBROADCASTSS 36(R11), Z30
+	VBROADCASTSS 36(R12), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	VBROADCASTSS 40(R11), Z30
+	VBROADCASTSS 40(R12), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col11
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row11
 	VMOVUPS      Z0, (AX)
@@ -11671,98 +11927,100 @@ col11:
 	JMP          next
 
 tile12:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z4
-	VMOVUPS 64(R9), Z5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z6
-	VMOVUPS 64(R9), Z7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z8
-	VMOVUPS 64(R9), Z9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z10
-	VMOVUPS 64(R9), Z11
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z12
-	VMOVUPS 64(R9), Z13
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z14
-	VMOVUPS 64(R9), Z15
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z16
-	VMOVUPS 64(R9), Z17
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z18
-	VMOVUPS 64(R9), Z19
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z20
-	VMOVUPS 64(R9), Z21
-	ADDQ    SI, R9
-	VMOVUPS (R9), Z22
-	VMOVUPS 64(R9), Z23
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z2
+	VMOVUPS 64(R10), Z3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z10
+	VMOVUPS 64(R10), Z11
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z12
+	VMOVUPS 64(R10), Z13
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z14
+	VMOVUPS 64(R10), Z15
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z16
+	VMOVUPS 64(R10), Z17
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z18
+	VMOVUPS 64(R10), Z19
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z20
+	VMOVUPS 64(R10), Z21
+	ADDQ    SI, R10
+	VMOVUPS (R10), Z22
+	VMOVUPS 64(R10), Z23
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row12:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col12:
-	VMOVUPS      (R12), Z28
-	VMOVUPS      64(R12), Z29
-	VBROADCASTSS (R11), Z30
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Z28
+	VMOVUPS      64(R13), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R11), Z30
+	VBROADCASTSS 4(R12), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R11), Z30
+	VBROADCASTSS 8(R12), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R11), Z30
+	VBROADCASTSS 12(R12), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R11), Z30
+	VBROADCASTSS 16(R12), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R11), Z30
+	VBROADCASTSS 20(R12), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R11), Z30
+	VBROADCASTSS 24(R12), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS 28(R11), Z30
+	VBROADCASTSS 28(R12), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS 32(R11), Z30
+	VBROADCASTSS 32(R12), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	VBROADCASTSS 36(R11), Z30
+	VBROADCASTSS 36(R12), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	VBROADCASTSS 40(R11), Z30
+	VBROADCASTSS 40(R12), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
-	VBROADCASTSS 44(R11), Z30
+	VBROADCASTSS 44(R12), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col12
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row12
 	VMOVUPS      Z0, (AX)
@@ -15555,81 +15813,84 @@ loop:
 	VZEROUPPER
 	RET
 
-// func convRowAVX2(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·convRowAVX2(SB), NOSPLIT, $24-72
+// func convRowAVX2(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·convRowAVX2(SB), NOSPLIT, $24-88
 	MOVQ y+0(FP), AX
 	MOVQ x+8(FP), CX
 	MOVQ xPix+56(FP), DX
 	SHLQ $0x02, DX
 	MOVQ yPix+64(FP), BX
 	SHLQ $0x02, BX
-	MOVQ pixels+24(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xRow+48(FP), SI
-	SHLQ $0x02, SI
-	MOVQ SI, 16(SP)
-	LEAQ (DX)(DX*2), SI
-	LEAQ (DX)(DX*4), DI
-	LEAQ (SI)(DX*4), SI
+	MOVQ ahead+72(FP), SI
+	MOVQ pixels+24(FP), DI
+	MOVQ DI, (SP)
+	MOVQ xRow+48(FP), DI
+	SHLQ $0x02, DI
+	MOVQ DI, 16(SP)
+	LEAQ (DX)(DX*2), DI
+	LEAQ (DX)(DX*4), R8
+	LEAQ (DI)(DX*4), DI
 
 next:
-	MOVQ  (SP), SI
-	TESTQ SI, SI
+	MOVQ  (SP), DI
+	TESTQ DI, DI
 	JZ    done
-	CMPQ  SI, $0x06
+	CMPQ  DI, $0x06
 	JBE   sized
-	CMPQ  SI, $0x0c
+	CMPQ  DI, $0x0c
 	JAE   full
-	INCQ  SI
-	SHRQ  $0x01, SI
+	INCQ  DI
+	SHRQ  $0x01, DI
 	JMP   sized
 
 full:
-	MOVQ $0x00000006, SI
+	MOVQ $0x00000006, DI
 
 sized:
-	SUBQ  SI, (SP)
-	CMPQ  SI, $0x06
+	SUBQ  DI, (SP)
+	CMPQ  DI, $0x06
 	JEQ   tile6
-	CMPQ  SI, $0x05
+	CMPQ  DI, $0x05
 	JEQ   tile5
-	CMPQ  SI, $0x04
+	CMPQ  DI, $0x04
 	JEQ   tile4
-	CMPQ  SI, $0x03
+	CMPQ  DI, $0x03
 	JEQ   tile3
-	CMPQ  SI, $0x02
+	CMPQ  DI, $0x02
 	JEQ   tile2
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
-	MOVQ  w+16(FP), SI
-	MOVQ  kRows+32(FP), R8
-	MOVQ  CX, DI
-	MOVQ  R8, 8(SP)
+	MOVQ  w+16(FP), DI
+	MOVQ  kRows+32(FP), R9
+	MOVQ  CX, R8
+	MOVQ  R9, 8(SP)
 
 row1:
-	MOVQ kRun+40(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+40(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k1:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VBROADCASTSS (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
-	DECQ         R10
+	ADDQ         $0x40, DI
+	ADDQ         $0x04, R9
+	DECQ         R11
 	JNZ          k1
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row1
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x01, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x01, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 tile2:
@@ -15637,31 +15898,33 @@ tile2:
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
-	MOVQ  w+16(FP), SI
-	MOVQ  kRows+32(FP), R8
-	MOVQ  CX, DI
-	MOVQ  R8, 8(SP)
+	MOVQ  w+16(FP), DI
+	MOVQ  kRows+32(FP), R9
+	MOVQ  CX, R8
+	MOVQ  R9, 8(SP)
 
 row2:
-	MOVQ kRun+40(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+40(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k2:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VBROADCASTSS (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R9), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
+	ADDQ         $0x40, DI
 	ADDQ         $0x04, R9
-	DECQ         R10
+	ADDQ         $0x04, R10
+	DECQ         R11
 	JNZ          k2
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row2
 	VMOVUPS      Y0, (AX)
@@ -15670,8 +15933,8 @@ k2:
 	VMOVUPS      Y2, (AX)
 	VMOVUPS      Y3, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x02, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x02, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 tile3:
@@ -15681,34 +15944,36 @@ tile3:
 	VPXOR Y3, Y3, Y3
 	VPXOR Y4, Y4, Y4
 	VPXOR Y5, Y5, Y5
-	MOVQ  w+16(FP), SI
-	MOVQ  kRows+32(FP), R8
-	MOVQ  CX, DI
-	MOVQ  R8, 8(SP)
+	MOVQ  w+16(FP), DI
+	MOVQ  kRows+32(FP), R9
+	MOVQ  CX, R8
+	MOVQ  R9, 8(SP)
 
 row3:
-	MOVQ kRun+40(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+40(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k3:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VBROADCASTSS (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R9), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R8)(DX*2), Y14
+	VBROADCASTSS (R9)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
+	ADDQ         $0x40, DI
 	ADDQ         $0x04, R9
-	DECQ         R10
+	ADDQ         $0x04, R10
+	DECQ         R11
 	JNZ          k3
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row3
 	VMOVUPS      Y0, (AX)
@@ -15720,8 +15985,8 @@ k3:
 	VMOVUPS      Y4, (AX)
 	VMOVUPS      Y5, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x03, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x03, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 tile4:
@@ -15733,37 +15998,39 @@ tile4:
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	MOVQ  w+16(FP), SI
-	MOVQ  kRows+32(FP), R8
-	MOVQ  CX, DI
-	MOVQ  R8, 8(SP)
+	MOVQ  w+16(FP), DI
+	MOVQ  kRows+32(FP), R9
+	MOVQ  CX, R8
+	MOVQ  R9, 8(SP)
 
 row4:
-	MOVQ kRun+40(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+40(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k4:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VBROADCASTSS (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R9), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R8)(DX*2), Y14
+	VBROADCASTSS (R9)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R9)(DX*2), Y14
+	VBROADCASTSS (R10)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
+	ADDQ         $0x40, DI
 	ADDQ         $0x04, R9
-	DECQ         R10
+	ADDQ         $0x04, R10
+	DECQ         R11
 	JNZ          k4
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row4
 	VMOVUPS      Y0, (AX)
@@ -15778,8 +16045,8 @@ k4:
 	VMOVUPS      Y6, (AX)
 	VMOVUPS      Y7, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x04, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x04, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 tile5:
@@ -15793,40 +16060,42 @@ tile5:
 	VPXOR Y7, Y7, Y7
 	VPXOR Y8, Y8, Y8
 	VPXOR Y9, Y9, Y9
-	MOVQ  w+16(FP), SI
-	MOVQ  kRows+32(FP), R8
-	MOVQ  CX, DI
-	MOVQ  R8, 8(SP)
+	MOVQ  w+16(FP), DI
+	MOVQ  kRows+32(FP), R9
+	MOVQ  CX, R8
+	MOVQ  R9, 8(SP)
 
 row5:
-	MOVQ kRun+40(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+40(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k5:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VBROADCASTSS (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R9), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R8)(DX*2), Y14
+	VBROADCASTSS (R9)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R9)(DX*2), Y14
+	VBROADCASTSS (R10)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R8)(DX*4), Y14
+	VBROADCASTSS (R9)(DX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
+	ADDQ         $0x40, DI
 	ADDQ         $0x04, R9
-	DECQ         R10
+	ADDQ         $0x04, R10
+	DECQ         R11
 	JNZ          k5
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row5
 	VMOVUPS      Y0, (AX)
@@ -15844,8 +16113,8 @@ k5:
 	VMOVUPS      Y8, (AX)
 	VMOVUPS      Y9, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x05, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x05, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 tile6:
@@ -15861,43 +16130,45 @@ tile6:
 	VPXOR Y9, Y9, Y9
 	VPXOR Y10, Y10, Y10
 	VPXOR Y11, Y11, Y11
-	MOVQ  w+16(FP), SI
-	MOVQ  kRows+32(FP), R8
-	MOVQ  CX, DI
-	MOVQ  R8, 8(SP)
+	MOVQ  w+16(FP), DI
+	MOVQ  kRows+32(FP), R9
+	MOVQ  CX, R8
+	MOVQ  R9, 8(SP)
 
 row6:
-	MOVQ kRun+40(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+40(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k6:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VBROADCASTSS (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (R9), Y14
+	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (R8)(DX*2), Y14
+	VBROADCASTSS (R9)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (R9)(DX*2), Y14
+	VBROADCASTSS (R10)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (R8)(DX*4), Y14
+	VBROADCASTSS (R9)(DX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (R9)(DX*4), Y14
+	VBROADCASTSS (R10)(DX*4), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
+	ADDQ         $0x40, DI
 	ADDQ         $0x04, R9
-	DECQ         R10
+	ADDQ         $0x04, R10
+	DECQ         R11
 	JNZ          k6
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row6
 	VMOVUPS      Y0, (AX)
@@ -15918,129 +16189,134 @@ k6:
 	VMOVUPS      Y10, (AX)
 	VMOVUPS      Y11, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x06, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x06, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 done:
 	VZEROUPPER
 	RET
 
-// func convRowWordsAVX2(y *int32, init *int32, x *int16, w *int16, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int)
-// Requires: AVX, AVX2
-TEXT ·convRowWordsAVX2(SB), NOSPLIT, $24-80
+// func convRowWordsAVX2(y *int32, init *int32, x *int16, w *int16, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·convRowWordsAVX2(SB), NOSPLIT, $24-96
 	MOVQ y+0(FP), AX
 	MOVQ x+16(FP), CX
 	MOVQ xPix+64(FP), DX
 	SHLQ $0x01, DX
 	MOVQ yPix+72(FP), BX
 	SHLQ $0x02, BX
-	MOVQ pixels+32(FP), SI
-	MOVQ SI, (SP)
-	MOVQ xRow+56(FP), SI
-	SHLQ $0x01, SI
-	MOVQ SI, 16(SP)
-	LEAQ (DX)(DX*2), SI
-	LEAQ (DX)(DX*4), DI
-	LEAQ (SI)(DX*4), SI
+	MOVQ ahead+80(FP), SI
+	MOVQ pixels+32(FP), DI
+	MOVQ DI, (SP)
+	MOVQ xRow+56(FP), DI
+	SHLQ $0x01, DI
+	MOVQ DI, 16(SP)
+	LEAQ (DX)(DX*2), DI
+	LEAQ (DX)(DX*4), R8
+	LEAQ (DI)(DX*4), DI
 
 next:
-	MOVQ  (SP), SI
-	TESTQ SI, SI
+	MOVQ  (SP), DI
+	TESTQ DI, DI
 	JZ    done
-	CMPQ  SI, $0x06
+	CMPQ  DI, $0x06
 	JBE   sized
-	CMPQ  SI, $0x0c
+	CMPQ  DI, $0x0c
 	JAE   full
-	INCQ  SI
-	SHRQ  $0x01, SI
+	INCQ  DI
+	SHRQ  $0x01, DI
 	JMP   sized
 
 full:
-	MOVQ $0x00000006, SI
+	MOVQ $0x00000006, DI
 
 sized:
-	SUBQ    SI, (SP)
-	CMPQ    SI, $0x06
+	SUBQ    DI, (SP)
+	CMPQ    DI, $0x06
 	JEQ     tile6
-	CMPQ    SI, $0x05
+	CMPQ    DI, $0x05
 	JEQ     tile5
-	CMPQ    SI, $0x04
+	CMPQ    DI, $0x04
 	JEQ     tile4
-	CMPQ    SI, $0x03
+	CMPQ    DI, $0x03
 	JEQ     tile3
-	CMPQ    SI, $0x02
+	CMPQ    DI, $0x02
 	JEQ     tile2
-	MOVQ    init+8(FP), SI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
-	MOVQ    w+24(FP), SI
-	MOVQ    kRows+40(FP), R8
-	MOVQ    CX, DI
-	MOVQ    R8, 8(SP)
+	MOVQ    init+8(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    w+24(FP), DI
+	MOVQ    kRows+40(FP), R9
+	MOVQ    CX, R8
+	MOVQ    R9, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+48(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k1:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VPBROADCASTD (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VPBROADCASTD (R9), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y0, Y0
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y1, Y1
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
-	DECQ         R10
+	ADDQ         $0x40, DI
+	ADDQ         $0x04, R9
+	DECQ         R11
 	JNZ          k1
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row1
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      Y1, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x01, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x01, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 tile2:
-	MOVQ    init+8(FP), SI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
+	MOVQ    init+8(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
-	MOVQ    w+24(FP), SI
-	MOVQ    kRows+40(FP), R8
-	MOVQ    CX, DI
-	MOVQ    R8, 8(SP)
+	MOVQ    w+24(FP), DI
+	MOVQ    kRows+40(FP), R9
+	MOVQ    CX, R8
+	MOVQ    R9, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+48(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k2:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VPBROADCASTD (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VPBROADCASTD (R9), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y0, Y0
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y1, Y1
-	VPBROADCASTD (R9), Y14
+	VPBROADCASTD (R10), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y2, Y2
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y3, Y3
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
+	ADDQ         $0x40, DI
 	ADDQ         $0x04, R9
-	DECQ         R10
+	ADDQ         $0x04, R10
+	DECQ         R11
 	JNZ          k2
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row2
 	VMOVUPS      Y0, (AX)
@@ -16049,52 +16325,54 @@ k2:
 	VMOVUPS      Y2, (AX)
 	VMOVUPS      Y3, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x02, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x02, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 tile3:
-	MOVQ    init+8(FP), SI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
+	MOVQ    init+8(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
 	VMOVAPS Y0, Y4
 	VMOVAPS Y1, Y5
-	MOVQ    w+24(FP), SI
-	MOVQ    kRows+40(FP), R8
-	MOVQ    CX, DI
-	MOVQ    R8, 8(SP)
+	MOVQ    w+24(FP), DI
+	MOVQ    kRows+40(FP), R9
+	MOVQ    CX, R8
+	MOVQ    R9, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+48(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k3:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VPBROADCASTD (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VPBROADCASTD (R9), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y0, Y0
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y1, Y1
-	VPBROADCASTD (R9), Y14
+	VPBROADCASTD (R10), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y2, Y2
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y3, Y3
-	VPBROADCASTD (R8)(DX*2), Y14
+	VPBROADCASTD (R9)(DX*2), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y4, Y4
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y5, Y5
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
+	ADDQ         $0x40, DI
 	ADDQ         $0x04, R9
-	DECQ         R10
+	ADDQ         $0x04, R10
+	DECQ         R11
 	JNZ          k3
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row3
 	VMOVUPS      Y0, (AX)
@@ -16106,59 +16384,61 @@ k3:
 	VMOVUPS      Y4, (AX)
 	VMOVUPS      Y5, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x03, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x03, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 tile4:
-	MOVQ    init+8(FP), SI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
+	MOVQ    init+8(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
 	VMOVAPS Y0, Y4
 	VMOVAPS Y1, Y5
 	VMOVAPS Y0, Y6
 	VMOVAPS Y1, Y7
-	MOVQ    w+24(FP), SI
-	MOVQ    kRows+40(FP), R8
-	MOVQ    CX, DI
-	MOVQ    R8, 8(SP)
+	MOVQ    w+24(FP), DI
+	MOVQ    kRows+40(FP), R9
+	MOVQ    CX, R8
+	MOVQ    R9, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+48(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k4:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VPBROADCASTD (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VPBROADCASTD (R9), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y0, Y0
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y1, Y1
-	VPBROADCASTD (R9), Y14
+	VPBROADCASTD (R10), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y2, Y2
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y3, Y3
-	VPBROADCASTD (R8)(DX*2), Y14
+	VPBROADCASTD (R9)(DX*2), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y4, Y4
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y5, Y5
-	VPBROADCASTD (R9)(DX*2), Y14
+	VPBROADCASTD (R10)(DX*2), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y6, Y6
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y7, Y7
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
+	ADDQ         $0x40, DI
 	ADDQ         $0x04, R9
-	DECQ         R10
+	ADDQ         $0x04, R10
+	DECQ         R11
 	JNZ          k4
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row4
 	VMOVUPS      Y0, (AX)
@@ -16173,14 +16453,14 @@ k4:
 	VMOVUPS      Y6, (AX)
 	VMOVUPS      Y7, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x04, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x04, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 tile5:
-	MOVQ    init+8(FP), SI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
+	MOVQ    init+8(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
 	VMOVAPS Y0, Y4
@@ -16189,50 +16469,52 @@ tile5:
 	VMOVAPS Y1, Y7
 	VMOVAPS Y0, Y8
 	VMOVAPS Y1, Y9
-	MOVQ    w+24(FP), SI
-	MOVQ    kRows+40(FP), R8
-	MOVQ    CX, DI
-	MOVQ    R8, 8(SP)
+	MOVQ    w+24(FP), DI
+	MOVQ    kRows+40(FP), R9
+	MOVQ    CX, R8
+	MOVQ    R9, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+48(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k5:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VPBROADCASTD (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VPBROADCASTD (R9), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y0, Y0
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y1, Y1
-	VPBROADCASTD (R9), Y14
+	VPBROADCASTD (R10), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y2, Y2
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y3, Y3
-	VPBROADCASTD (R8)(DX*2), Y14
+	VPBROADCASTD (R9)(DX*2), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y4, Y4
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y5, Y5
-	VPBROADCASTD (R9)(DX*2), Y14
+	VPBROADCASTD (R10)(DX*2), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y6, Y6
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y7, Y7
-	VPBROADCASTD (R8)(DX*4), Y14
+	VPBROADCASTD (R9)(DX*4), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y8, Y8
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y9, Y9
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
+	ADDQ         $0x40, DI
 	ADDQ         $0x04, R9
-	DECQ         R10
+	ADDQ         $0x04, R10
+	DECQ         R11
 	JNZ          k5
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row5
 	VMOVUPS      Y0, (AX)
@@ -16250,14 +16532,14 @@ k5:
 	VMOVUPS      Y8, (AX)
 	VMOVUPS      Y9, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x05, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x05, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 tile6:
-	MOVQ    init+8(FP), SI
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
+	MOVQ    init+8(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
 	VMOVAPS Y0, Y2
 	VMOVAPS Y1, Y3
 	VMOVAPS Y0, Y4
@@ -16268,55 +16550,57 @@ tile6:
 	VMOVAPS Y1, Y9
 	VMOVAPS Y0, Y10
 	VMOVAPS Y1, Y11
-	MOVQ    w+24(FP), SI
-	MOVQ    kRows+40(FP), R8
-	MOVQ    CX, DI
-	MOVQ    R8, 8(SP)
+	MOVQ    w+24(FP), DI
+	MOVQ    kRows+40(FP), R9
+	MOVQ    CX, R8
+	MOVQ    R9, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R10
-	MOVQ DI, R8
-	LEAQ (DI)(DX*1), R9
+	MOVQ kRun+48(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
 
 k6:
-	VMOVUPS      (SI), Y12
-	VMOVUPS      32(SI), Y13
-	VPBROADCASTD (R8), Y14
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VPBROADCASTD (R9), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y0, Y0
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y1, Y1
-	VPBROADCASTD (R9), Y14
+	VPBROADCASTD (R10), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y2, Y2
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y3, Y3
-	VPBROADCASTD (R8)(DX*2), Y14
+	VPBROADCASTD (R9)(DX*2), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y4, Y4
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y5, Y5
-	VPBROADCASTD (R9)(DX*2), Y14
+	VPBROADCASTD (R10)(DX*2), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y6, Y6
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y7, Y7
-	VPBROADCASTD (R8)(DX*4), Y14
+	VPBROADCASTD (R9)(DX*4), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y8, Y8
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y9, Y9
-	VPBROADCASTD (R9)(DX*4), Y14
+	VPBROADCASTD (R10)(DX*4), Y14
 	VPMADDWD     Y12, Y14, Y15
 	VPADDD       Y15, Y10, Y10
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y11, Y11
-	ADDQ         $0x40, SI
-	ADDQ         $0x04, R8
+	ADDQ         $0x40, DI
 	ADDQ         $0x04, R9
-	DECQ         R10
+	ADDQ         $0x04, R10
+	DECQ         R11
 	JNZ          k6
-	ADDQ         16(SP), DI
+	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row6
 	VMOVUPS      Y0, (AX)
@@ -16337,17 +16621,17 @@ k6:
 	VMOVUPS      Y10, (AX)
 	VMOVUPS      Y11, 32(AX)
 	ADDQ         BX, AX
-	IMUL3Q       $0x06, DX, SI
-	ADDQ         SI, CX
+	IMUL3Q       $0x06, DX, DI
+	ADDQ         DI, CX
 	JMP          next
 
 done:
 	VZEROUPPER
 	RET
 
-// func convRowPairsAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, steps int)
-// Requires: AVX, AVX2, CMOV
-TEXT ·convRowPairsAVX2(SB), NOSPLIT, $32-88
+// func convRowPairsAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, steps int)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·convRowPairsAVX2(SB), NOSPLIT, $40-104
 	MOVQ y+0(FP), AX
 	MOVQ x+16(FP), CX
 	MOVQ xPix+64(FP), DX
@@ -16357,6 +16641,8 @@ TEXT ·convRowPairsAVX2(SB), NOSPLIT, $32-88
 	LEAQ (DX)(DX*2), DI
 	MOVQ pixels+32(FP), DI
 	MOVQ DI, (SP)
+	MOVQ ahead+80(FP), DI
+	MOVQ DI, 32(SP)
 
 next:
 	MOVQ  (SP), DI
@@ -16399,7 +16685,7 @@ sized:
 clear1:
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
-	MOVQ  steps+80(FP), R12
+	MOVQ  steps+96(FP), R12
 	MOVQ  R12, 24(SP)
 
 part1:
@@ -16409,8 +16695,11 @@ part1:
 	CMOVQGT R13, R12
 	SUBQ    R12, 16(SP)
 	SUBQ    R12, 24(SP)
+	MOVQ    32(SP), R13
 
 k1:
+	PREFETCHT1   (R13)
+	ADDQ         step+88(FP), R13
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VPBROADCASTD (R11), Y14
@@ -16422,6 +16711,7 @@ k1:
 	ADDQ         $0x04, R11
 	DECQ         R12
 	JNZ          k1
+	MOVQ         R13, 32(SP)
 	CMPQ         16(SP), $0x00
 	JNE          widen1
 	MOVQ         xRow+56(FP), R11
@@ -16473,7 +16763,7 @@ clear2:
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
-	MOVQ  steps+80(FP), R13
+	MOVQ  steps+96(FP), R13
 	MOVQ  R13, 24(SP)
 
 part2:
@@ -16483,8 +16773,11 @@ part2:
 	CMOVQGT R14, R13
 	SUBQ    R13, 16(SP)
 	SUBQ    R13, 24(SP)
+	MOVQ    32(SP), R14
 
 k2:
+	PREFETCHT1   (R14)
+	ADDQ         step+88(FP), R14
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VPBROADCASTD (R11), Y14
@@ -16502,6 +16795,7 @@ k2:
 	ADDQ         $0x04, R12
 	DECQ         R13
 	JNZ          k2
+	MOVQ         R14, 32(SP)
 	CMPQ         16(SP), $0x00
 	JNE          widen2
 	MOVQ         xRow+56(FP), R11
@@ -16563,7 +16857,7 @@ clear3:
 	VPXOR Y3, Y3, Y3
 	VPXOR Y4, Y4, Y4
 	VPXOR Y5, Y5, Y5
-	MOVQ  steps+80(FP), R13
+	MOVQ  steps+96(FP), R13
 	MOVQ  R13, 24(SP)
 
 part3:
@@ -16573,8 +16867,11 @@ part3:
 	CMOVQGT R14, R13
 	SUBQ    R13, 16(SP)
 	SUBQ    R13, 24(SP)
+	MOVQ    32(SP), R14
 
 k3:
+	PREFETCHT1   (R14)
+	ADDQ         step+88(FP), R14
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VPBROADCASTD (R11), Y14
@@ -16597,6 +16894,7 @@ k3:
 	ADDQ         $0x04, R12
 	DECQ         R13
 	JNZ          k3
+	MOVQ         R14, 32(SP)
 	CMPQ         16(SP), $0x00
 	JNE          widen3
 	MOVQ         xRow+56(FP), R11
@@ -16668,7 +16966,7 @@ clear4:
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	MOVQ  steps+80(FP), R13
+	MOVQ  steps+96(FP), R13
 	MOVQ  R13, 24(SP)
 
 part4:
@@ -16678,8 +16976,11 @@ part4:
 	CMOVQGT R14, R13
 	SUBQ    R13, 16(SP)
 	SUBQ    R13, 24(SP)
+	MOVQ    32(SP), R14
 
 k4:
+	PREFETCHT1   (R14)
+	ADDQ         step+88(FP), R14
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VPBROADCASTD (R11), Y14
@@ -16707,6 +17008,7 @@ k4:
 	ADDQ         $0x04, R12
 	DECQ         R13
 	JNZ          k4
+	MOVQ         R14, 32(SP)
 	CMPQ         16(SP), $0x00
 	JNE          widen4
 	MOVQ         xRow+56(FP), R11
@@ -16788,7 +17090,7 @@ clear5:
 	VPXOR Y7, Y7, Y7
 	VPXOR Y8, Y8, Y8
 	VPXOR Y9, Y9, Y9
-	MOVQ  steps+80(FP), R13
+	MOVQ  steps+96(FP), R13
 	MOVQ  R13, 24(SP)
 
 part5:
@@ -16798,8 +17100,11 @@ part5:
 	CMOVQGT R14, R13
 	SUBQ    R13, 16(SP)
 	SUBQ    R13, 24(SP)
+	MOVQ    32(SP), R14
 
 k5:
+	PREFETCHT1   (R14)
+	ADDQ         step+88(FP), R14
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VPBROADCASTD (R11), Y14
@@ -16832,6 +17137,7 @@ k5:
 	ADDQ         $0x04, R12
 	DECQ         R13
 	JNZ          k5
+	MOVQ         R14, 32(SP)
 	CMPQ         16(SP), $0x00
 	JNE          widen5
 	MOVQ         xRow+56(FP), R11
@@ -16923,7 +17229,7 @@ clear6:
 	VPXOR Y9, Y9, Y9
 	VPXOR Y10, Y10, Y10
 	VPXOR Y11, Y11, Y11
-	MOVQ  steps+80(FP), R13
+	MOVQ  steps+96(FP), R13
 	MOVQ  R13, 24(SP)
 
 part6:
@@ -16933,8 +17239,11 @@ part6:
 	CMOVQGT R14, R13
 	SUBQ    R13, 16(SP)
 	SUBQ    R13, 24(SP)
+	MOVQ    32(SP), R14
 
 k6:
+	PREFETCHT1   (R14)
+	ADDQ         step+88(FP), R14
 	VMOVUPS      (R9), Y12
 	VMOVUPS      32(R9), Y13
 	VPBROADCASTD (R11), Y14
@@ -16972,6 +17281,7 @@ k6:
 	ADDQ         $0x04, R12
 	DECQ         R13
 	JNZ          k6
+	MOVQ         R14, 32(SP)
 	CMPQ         16(SP), $0x00
 	JNE          widen6
 	MOVQ         xRow+56(FP), R11
@@ -17685,9 +17995,9 @@ DATA halfBytes<>+16(SB)/8, $0x0f0f0f0f0f0f0f0f
 DATA halfBytes<>+24(SB)/8, $0x0f0f0f0f0f0f0f0f
 GLOBL halfBytes<>(SB), RODATA|NOPTR, $32
 
-// func wgradRowAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int)
-// Requires: AVX, FMA3
-TEXT ·wgradRowAVX2(SB), NOSPLIT, $16-88
+// func wgradRowAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
+// Requires: AVX, FMA3, MMX+
+TEXT ·wgradRowAVX2(SB), NOSPLIT, $16-104
 	MOVQ kRun+40(FP), AX
 	MOVQ AX, (SP)
 	MOVQ dw+0(FP), AX
@@ -17702,60 +18012,63 @@ TEXT ·wgradRowAVX2(SB), NOSPLIT, $16-88
 	SHLQ $0x02, DI
 	MOVQ dyRow+64(FP), R8
 	SHLQ $0x02, R8
+	MOVQ ahead+88(FP), R9
 
 next:
-	MOVQ  (SP), R9
-	TESTQ R9, R9
+	MOVQ  (SP), R10
+	TESTQ R10, R10
 	JZ    done
-	CMPQ  R9, $0x06
+	CMPQ  R10, $0x06
 	JBE   sized
-	CMPQ  R9, $0x0c
+	CMPQ  R10, $0x0c
 	JAE   full
-	INCQ  R9
-	SHRQ  $0x01, R9
+	INCQ  R10
+	SHRQ  $0x01, R10
 	JMP   sized
 
 full:
-	MOVQ $0x00000006, R9
+	MOVQ $0x00000006, R10
 
 sized:
-	SUBQ    R9, (SP)
-	CMPQ    R9, $0x06
+	SUBQ    R10, (SP)
+	CMPQ    R10, $0x06
 	JEQ     tile6
-	CMPQ    R9, $0x05
+	CMPQ    R10, $0x05
 	JEQ     tile5
-	CMPQ    R9, $0x04
+	CMPQ    R10, $0x04
 	JEQ     tile4
-	CMPQ    R9, $0x03
+	CMPQ    R10, $0x03
 	JEQ     tile3
-	CMPQ    R9, $0x02
+	CMPQ    R10, $0x02
 	JEQ     tile2
-	MOVQ    AX, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row1:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col1:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (R11), Y14
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Y12
+	VMOVUPS      32(R13), Y13
+	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col1
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row1
 	VMOVUPS      Y0, (AX)
@@ -17765,38 +18078,40 @@ col1:
 	JMP          next
 
 tile2:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row2:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col2:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (R11), Y14
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Y12
+	VMOVUPS      32(R13), Y13
+	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R11), Y14
+	VBROADCASTSS 4(R12), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col2
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row2
 	VMOVUPS      Y0, (AX)
@@ -17809,44 +18124,46 @@ col2:
 	JMP          next
 
 tile3:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row3:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col3:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (R11), Y14
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Y12
+	VMOVUPS      32(R13), Y13
+	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R11), Y14
+	VBROADCASTSS 4(R12), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R11), Y14
+	VBROADCASTSS 8(R12), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col3
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row3
 	VMOVUPS      Y0, (AX)
@@ -17862,50 +18179,52 @@ col3:
 	JMP          next
 
 tile4:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y6
-	VMOVUPS 32(R9), Y7
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row4:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col4:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (R11), Y14
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Y12
+	VMOVUPS      32(R13), Y13
+	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R11), Y14
+	VBROADCASTSS 4(R12), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R11), Y14
+	VBROADCASTSS 8(R12), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(R11), Y14
+	VBROADCASTSS 12(R12), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col4
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row4
 	VMOVUPS      Y0, (AX)
@@ -17924,56 +18243,58 @@ col4:
 	JMP          next
 
 tile5:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y6
-	VMOVUPS 32(R9), Y7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y8
-	VMOVUPS 32(R9), Y9
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y8
+	VMOVUPS 32(R10), Y9
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row5:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col5:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (R11), Y14
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Y12
+	VMOVUPS      32(R13), Y13
+	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R11), Y14
+	VBROADCASTSS 4(R12), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R11), Y14
+	VBROADCASTSS 8(R12), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(R11), Y14
+	VBROADCASTSS 12(R12), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 16(R11), Y14
+	VBROADCASTSS 16(R12), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col5
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row5
 	VMOVUPS      Y0, (AX)
@@ -17995,62 +18316,64 @@ col5:
 	JMP          next
 
 tile6:
-	MOVQ    AX, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y6
-	VMOVUPS 32(R9), Y7
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y8
-	VMOVUPS 32(R9), Y9
-	ADDQ    SI, R9
-	VMOVUPS (R9), Y10
-	VMOVUPS 32(R9), Y11
-	ADDQ    SI, R9
-	MOVQ    dy+16(FP), R10
-	MOVQ    rows+24(FP), R11
-	MOVQ    CX, R9
-	MOVQ    R11, 8(SP)
+	MOVQ    AX, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y2
+	VMOVUPS 32(R10), Y3
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y6
+	VMOVUPS 32(R10), Y7
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y8
+	VMOVUPS 32(R10), Y9
+	ADDQ    SI, R10
+	VMOVUPS (R10), Y10
+	VMOVUPS 32(R10), Y11
+	ADDQ    SI, R10
+	MOVQ    dy+16(FP), R11
+	MOVQ    rows+24(FP), R12
+	MOVQ    CX, R10
+	MOVQ    R12, 8(SP)
 
 row6:
-	MOVQ cols+32(FP), R13
-	MOVQ R9, R11
+	MOVQ cols+32(FP), R14
 	MOVQ R10, R12
+	MOVQ R11, R13
 
 col6:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (R11), Y14
+	PREFETCHT1   (R9)
+	ADDQ         step+96(FP), R9
+	VMOVUPS      (R13), Y12
+	VMOVUPS      32(R13), Y13
+	VBROADCASTSS (R12), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R11), Y14
+	VBROADCASTSS 4(R12), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R11), Y14
+	VBROADCASTSS 8(R12), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(R11), Y14
+	VBROADCASTSS 12(R12), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 16(R11), Y14
+	VBROADCASTSS 16(R12), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 20(R11), Y14
+	VBROADCASTSS 20(R12), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         DX, R11
-	ADDQ         BX, R12
-	DECQ         R13
+	ADDQ         DX, R12
+	ADDQ         BX, R13
+	DECQ         R14
 	JNZ          col6
-	ADDQ         DI, R9
-	ADDQ         R8, R10
+	ADDQ         DI, R10
+	ADDQ         R8, R11
 	DECQ         8(SP)
 	JNZ          row6
 	VMOVUPS      Y0, (AX)
@@ -23366,17 +23689,4 @@ loop:
 	DECQ      DX
 	JNZ       loop
 	VZEROUPPER
-	RET
-
-// func prefetchLines(p *byte, lines int)
-// Requires: MMX+
-TEXT ·prefetchLines(SB), NOSPLIT, $0-16
-	MOVQ p+0(FP), AX
-	MOVQ lines+8(FP), CX
-
-line:
-	PREFETCHT1 (AX)
-	ADDQ       $0x40, AX
-	DECQ       CX
-	JNZ        line
 	RET

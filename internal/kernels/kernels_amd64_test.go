@@ -246,7 +246,7 @@ func TestConvRows(t *testing.T) {
 				if rng.IntN(2) == 0 { // without NaN, which hides much
 					x, w = normal(rng, nx), normal(rng, nw)
 				}
-				a := row[float32, float32, float32]{&y[0], nil, &x[0], &w[0], c.pixels, c.blocks, c.kRows, c.kRun, c.xRow, c.xPix, c.yPix, c.wBlock, 0}
+				a := row[float32, float32, float32]{&y[0], nil, &x[0], &w[0], c.pixels, c.blocks, c.kRows, c.kRun, c.xRow, c.xPix, c.yPix, c.wBlock, 0, fetch{&nowhere[0], 0}}
 				convRow(&a)
 				a.y = &want[0]
 				portable(func() { convRow(&a) })

@@ -7,8 +7,6 @@ func bestPath() path { return generic }
 func addsPairs() bool  { return false }
 func bitsFrom(int) int { return 256 }
 
-func prefetch(*byte, int) {}
-
 func convRow(a *row[float32, float32, float32])           { convRowGeneric(a) }
 func convRowBytes(a *row[uint8, int8, int32])             { convRowBytesGeneric(a) }
 func convRowWords(a *row[int16, int16, int32])            { convRowWordsGeneric(a) }
@@ -101,3 +99,6 @@ func ladderCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
 func drawnCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
 	levelCodesRowGeneric(codes, z, a, b, q)
 }
+
+func rowTile(int) int  { return 1 }
+func gradTile(int) int { return 1 }

@@ -14,7 +14,7 @@ package kernels
 // with fused multiply-adds in that order.
 //
 //go:noescape
-func convRowAVX512(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int)
+func convRowAVX512(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int)
 
 // convRowPairAVX512 computes
 //
@@ -26,7 +26,7 @@ func convRowAVX512(y *float32, x *float32, w *float32, pixels int, kRows int, kR
 // where the weights of l >= 16 follow wBlock elements behind those of l-16.
 //
 //go:noescape
-func convRowPairAVX512(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int)
+func convRowPairAVX512(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, wBlock int)
 
 // convRowBytesAVX512 computes
 //
@@ -38,7 +38,7 @@ func convRowPairAVX512(y *float32, x *float32, w *float32, pixels int, kRows int
 // where each x*w is a sum of 4 products of bytes.
 //
 //go:noescape
-func convRowBytesAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int)
+func convRowBytesAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int)
 
 // convRowBytesPairAVX512 computes
 //
@@ -51,7 +51,7 @@ func convRowBytesAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kR
 // follow wBlock elements behind those of l-16.
 //
 //go:noescape
-func convRowBytesPairAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int)
+func convRowBytesPairAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, wBlock int)
 
 // convRowScaledAVX512 computes
 //
@@ -60,7 +60,7 @@ func convRowBytesPairAVX512(y *int32, init *int32, x *uint8, w *int8, pixels int
 // where acc is the sum that convRowBytes stores.
 //
 //go:noescape
-func convRowScaledAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, scale *float32)
+func convRowScaledAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, scale *float32)
 
 // convRowCodesAVX512 computes
 //
@@ -69,7 +69,7 @@ func convRowScaledAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int,
 // where acc is the sum that convRowBytes stores.
 //
 //go:noescape
-func convRowCodesAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, mult *float32, zeroPoint float32, lo float32, hi float32)
+func convRowCodesAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, mult *float32, zeroPoint float32, lo float32, hi float32)
 
 // convRowScaledPairAVX512 computes
 //
@@ -78,7 +78,7 @@ func convRowCodesAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kR
 // where acc is the sum that convRowBytesPair stores.
 //
 //go:noescape
-func convRowScaledPairAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int, scale *float32)
+func convRowScaledPairAVX512(y *float32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, wBlock int, scale *float32)
 
 // convRowCodesPairAVX512 computes
 //
@@ -87,7 +87,7 @@ func convRowScaledPairAVX512(y *float32, init *int32, x *uint8, w *int8, pixels 
 // where acc is the sum that convRowBytesPair stores.
 //
 //go:noescape
-func convRowCodesPairAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, wBlock int, mult *float32, zeroPoint float32, lo float32, hi float32)
+func convRowCodesPairAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, wBlock int, mult *float32, zeroPoint float32, lo float32, hi float32)
 
 // convRowBitsAVX512 computes
 //
@@ -109,7 +109,7 @@ func convRowBitsAVX512(y *int32, init *int32, x *uint32, w *uint32, pixels int, 
 // with fused multiply-adds in that order.
 //
 //go:noescape
-func wgradRowAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int)
+func wgradRowAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
 
 // wgradRowPairAVX512 computes
 //
@@ -121,7 +121,7 @@ func wgradRowAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kR
 // with fused multiply-adds in that order.
 //
 //go:noescape
-func wgradRowPairAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int)
+func wgradRowPairAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
 
 // reluRowAVX512 computes
 //
@@ -692,7 +692,7 @@ func fmaPeakAVX512(n int)
 // with fused multiply-adds in that order.
 //
 //go:noescape
-func convRowAVX2(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int)
+func convRowAVX2(y *float32, x *float32, w *float32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int)
 
 // convRowWordsAVX2 computes
 //
@@ -704,7 +704,7 @@ func convRowAVX2(y *float32, x *float32, w *float32, pixels int, kRows int, kRun
 // where each x*w is a sum of 2 products of words.
 //
 //go:noescape
-func convRowWordsAVX2(y *int32, init *int32, x *int16, w *int16, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int)
+func convRowWordsAVX2(y *int32, init *int32, x *int16, w *int16, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int)
 
 // convRowPairsAVX2 computes
 //
@@ -717,7 +717,7 @@ func convRowWordsAVX2(y *int32, init *int32, x *int16, w *int16, pixels int, kRo
 // pairs of up to steps following k in int16.
 //
 //go:noescape
-func convRowPairsAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, steps int)
+func convRowPairsAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, steps int)
 
 // convRowBitsAVX2 computes
 //
@@ -739,7 +739,7 @@ func convRowBitsAVX2(y *int32, init *int32, x *uint32, w *uint32, pixels int, kR
 // with fused multiply-adds in that order.
 //
 //go:noescape
-func wgradRowAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int)
+func wgradRowAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
 
 // reluRowAVX2 computes
 //
@@ -1257,8 +1257,3 @@ func fmaPeakAVX2(n int)
 //
 //go:noescape
 func packBitsAVX2(dst *uint32, codes *uint8, n int, plane int)
-
-// prefetchLines asks for lines > 0 of 64 bytes, into the second-level cache.
-//
-//go:noescape
-func prefetchLines(p *byte, lines int)

@@ -192,14 +192,12 @@ func winogradPicture(s *Scratch, y, x, weights []float32, h, w, from, to int) {
 		ve, me := tiles*from+winogradGap, tiles*to+winogradGap // from one of the 16 elements to the next
 		v, m := v[:16*ve], v[16*ve:]
 		for r := range rows {
-			s.ahead.ask()
 			squares{dst: v[r*tw*from:], src: winogradRow(xp, th, i, r, rowLen), tiles: tw, blocks: from / lanes,
 				dstRow: 4 * ve, dstCol: ve, dstTile: from,
 				srcRow: rowLen, srcCol: from, srcTile: 2 * from}.run(inputSquare)
 		}
 		winogradProducts(s, m, v, weights, tiles, me, ve, from, to)
 		for r := range rows {
-			s.ahead.ask()
 			winogradOutput(s, y[2*(i+r)*w*to:], m[r*tw*to:], me, min(2, h-2*(i+r)), w, to)
 		}
 	}
@@ -209,12 +207,12 @@ func winogradPicture(s *Scratch, y, x, weights []float32, h, w, from, to int) {
 func winogradProducts(s *Scratch, m, v, weights []float32, tiles, me, ve, from, to int) {
 	a := row[float32, float32, float32]{pixels: tiles, kRows: 1, kRun: from, xPix: from, yPix: to, wBlock: from * lanes}
 	for e := range 16 {
-		s.ahead.ask()
 		w := weights[e*from*to:][:from*to]
 		a.x = &v[e*ve:][:tiles*from][0]
 		for b := 0; b < to/lanes; b += 2 {
 			a.blocks = min(2, to/lanes-b)
 			a.w, a.y = &w[b*a.wBlock:][:a.blocks*a.wBlock][0], &m[e*me:][:tiles*to][b*lanes]
+			a.fetch = s.ahead.take(a.kernelSteps())
 			convRow(&a)
 		}
 	}

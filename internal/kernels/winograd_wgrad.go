@@ -57,7 +57,6 @@ func (l *WeightGrad) transform(s *Scratch, t *winogradTiles, xp, dy []float32, r
 	xRow, dyRow := (2*tw+2)*g.Cin, 2*tw*g.Cout
 	for r := range rows {
 		at := t.tiles + r*tw
-		s.ahead.ask()
 		squares{dst: t.v[at*g.Cin:], src: xp[2*r*xRow:], tiles: tw, blocks: g.Cin / lanes,
 			dstRow: 4 * ve, dstCol: ve, dstTile: g.Cin,
 			srcRow: xRow, srcCol: g.Cin, srcTile: 2 * g.Cin}.run(inputSquare)
@@ -78,10 +77,9 @@ func (l *WeightGrad) multiply(s *Scratch, t *winogradTiles, first, last int, sum
 		q := l.pair(pair)
 		part := sum[q.from*l.rows:][:l.rows*q.width]
 		for e := range 16 {
-			s.ahead.ask()
 			wgradRow(&wgrad{
 				dw: &part[e*cin*q.width:][:cin*q.width][0], x: &t.v[e*ve:][:t.tiles*cin][0], dy: &t.d[((pair-first)*16+e)*de:][:t.tiles*q.width][0],
-				rows: 1, cols: t.tiles, blocks: q.blocks, kRun: cin, xPix: cin, dyPix: q.width, dwRow: q.width,
+				rows: 1, cols: t.tiles, blocks: q.blocks, kRun: cin, xPix: cin, dyPix: q.width, dwRow: q.width, fetch: s.ahead.take(wgradSteps(cin, q.blocks, t.tiles)),
 			})
 		}
 	}

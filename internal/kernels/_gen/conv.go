@@ -48,7 +48,7 @@ const loopDoc = "for p < pixels, l < %d:\n" +
 	"\t  y[p*yPix + l] = acc\n\n%s"
 
 func (s isa) convFloats() {
-	const args = "(y, x, w *float32, pixels, kRows, kRun, xRow, xPix, yPix%s int)"
+	const args = "(y, x, w *float32, pixels, kRows, kRun, xRow, xPix, yPix int, ahead *byte, step%s int)"
 	s.text("convRow", "func"+fmt.Sprintf(args, ""), fmt.Sprintf(loopDoc, 16, "0", "with fused multiply-adds in that order."))
 	s.convRow(convKind{shift: 2, most: s.most(), blocks: 1, product: floatProduct(s)})
 	if s.wide() {
@@ -59,7 +59,7 @@ func (s isa) convFloats() {
 }
 
 func (s isa) convInts() {
-	const args = "(y, init *int32, x *%s, w *%s, pixels, kRows, kRun, xRow, xPix, yPix%s int)"
+	const args = "(y, init *int32, x *%s, w *%s, pixels, kRows, kRun, xRow, xPix, yPix int, ahead *byte, step%s int)"
 	if !s.wide() {
 		s.text("convRowWords", "func"+fmt.Sprintf(args, "int16", "int16", ""),
 			fmt.Sprintf(loopDoc, 16, "init[l]", "where each x*w is a sum of 2 products of words."))
@@ -78,7 +78,7 @@ func (s isa) convInts() {
 // convFinished emits byte kernels that turn their sums into floats or codes
 // before they store them.
 func (s isa) convFinished(product product) {
-	const in = "(y *%s, init *int32, x *uint8, w *int8, pixels, kRows, kRun, xRow, xPix, yPix%s int, %s)"
+	const in = "(y *%s, init *int32, x *uint8, w *int8, pixels, kRows, kRun, xRow, xPix, yPix int, ahead *byte, step%s int, %s)"
 	for _, blocks := range []int{1, 2} {
 		most, name, wBlock := 16, "", ""
 		if blocks == 2 {
@@ -161,6 +161,7 @@ func (s isa) convRow(c convKind) {
 		c.store.begin()
 	}
 	y, x, s1, yPix := load("y"), load("x"), loadScaled("xPix", c.shift), loadScaled("yPix", c.yShift)
+	ahead := load("ahead")
 	t := load("pixels")
 	MOVQ(t, n)
 	t = loadScaled("xRow", c.shift)
@@ -227,6 +228,7 @@ func (s isa) convRow(c convKind) {
 		MOVQ(xr, base[0])
 		LEAQ(indexed(xr, s1, 1), base[1])
 		Label(label("k", size))
+		fetchNext(ahead)
 		for v := range w {
 			switch {
 			case v == 1 && c.blocks == 2:
@@ -270,6 +272,16 @@ func (s isa) convRow(c convKind) {
 	})
 }
 
+// fetchNext asks for a line into the second-level cache and goes on to the next.
+func fetchNext(ahead reg.Register) {
+	PREFETCHT1(mem(ahead, 0))
+	step, err := Param("step").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	ADDQ(step.Addr, ahead)
+}
+
 // last is the number of the last vector register.
 func (s isa) last() int {
 	if s.wide() {
@@ -283,7 +295,7 @@ func (s isa) weightGrad() {
 		"\t  acc = dw[k*dwRow + l]\n" +
 		"\t  for i < rows, j < cols: acc += x[i*xRow + j*xPix + k] * dy[i*dyRow + j*dyPix + l]\n" +
 		"\t  dw[k*dwRow + l] = acc\n\nwith fused multiply-adds in that order."
-	const args = "func(dw, x, dy *float32, rows, cols, kRun, xRow, xPix, dyRow, dyPix, dwRow int)"
+	const args = "func(dw, x, dy *float32, rows, cols, kRun, xRow, xPix, dyRow, dyPix, dwRow int, ahead *byte, step int)"
 	s.text("wgradRow", args, fmt.Sprintf(doc, 16))
 	s.wgradRow(s.most(), 1)
 	if s.wide() {
@@ -304,6 +316,7 @@ func (s isa) wgradRow(most, blocks int) {
 	dw, x := load("dw"), load("x")
 	xPix, dyPix, dwRow := loadScaled("xPix", 2), loadScaled("dyPix", 2), loadScaled("dwRow", 2)
 	xRow, dyRow := loadScaled("xRow", 2), loadScaled("dyRow", 2)
+	ahead := load("ahead")
 	tiles(n, most, func(size int) {
 		acc := func(k int) []reg.VecPhysical {
 			a := make([]reg.VecPhysical, vectors)
@@ -328,6 +341,7 @@ func (s isa) wgradRow(most, blocks int) {
 		MOVQ(xr, xp)
 		MOVQ(dyr, dyp)
 		Label(label("col", size))
+		fetchNext(ahead)
 		for v := range w {
 			VMOVUPS(mem(dyp, v*s.size), w[v])
 		}

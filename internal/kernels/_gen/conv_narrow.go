@@ -15,10 +15,10 @@ func (s isa) convPairs() {
 		return
 	}
 	ones := s.v(s.last())
-	s.text("convRowPairs", "func(y, init *int32, x *uint8, w *int8, pixels, kRows, kRun, xRow, xPix, yPix, steps int)",
+	s.text("convRowPairs", "func(y, init *int32, x *uint8, w *int8, pixels, kRows, kRun, xRow, xPix, yPix int, ahead *byte, step, steps int)",
 		fmt.Sprintf(loopDoc, 16, "init[l]", "where each x*w is a sum of 4 products of bytes. It adds the even and the odd\n"+
 			"pairs of up to steps following k in int16."))
-	s.convNarrow(narrowKind{most: 6, product: pairProduct,
+	s.convNarrow(narrowKind{most: 6, fetches: true, product: pairProduct,
 		steps:   func() reg.Register { return load("steps") },
 		prepare: func() { wordOnes(ones) },
 		widen: func(from operand.Mem, acc reg.VecPhysical) {
@@ -46,6 +46,7 @@ func wordOnes(v reg.VecPhysical) {
 type narrowKind struct {
 	shift   uint64 // log2 of the size of an element of x
 	most    int    // pixels of the largest tile
+	fetches bool   // asks for memory ahead
 	initPix bool   // each pixel has sums to start from, not all the same
 	product product
 	steps   func() reg.Register
@@ -65,6 +66,12 @@ func (s isa) convNarrow(c narrowKind) {
 	LEAQ(indexed(s1, s1, 2), s3)
 	t := load("pixels")
 	MOVQ(t, n)
+	var aheadAt operand.Mem
+	if c.fetches {
+		aheadAt = AllocLocal(8)
+		t := load("ahead")
+		MOVQ(t, aheadAt)
+	}
 	tiles(n, c.most, func(size int) {
 		acc := func(p int) []reg.VecPhysical {
 			a := make([]reg.VecPhysical, len(w))
@@ -108,7 +115,14 @@ func (s isa) convNarrow(c narrowKind) {
 		CMOVQGT(b, k)
 		SUBQ(k, left)
 		SUBQ(k, budget)
+		ahead := GP64()
+		if c.fetches {
+			MOVQ(aheadAt, ahead)
+		}
 		Label(label("k", size))
+		if c.fetches {
+			fetchNext(ahead)
+		}
 		for v := range w {
 			VMOVUPS(mem(wp, v*s.size), w[v])
 		}
@@ -122,6 +136,9 @@ func (s isa) convNarrow(c narrowKind) {
 		}
 		DECQ(k)
 		JNZ(operand.LabelRef(label("k", size)))
+		if c.fetches {
+			MOVQ(ahead, aheadAt)
+		}
 		CMPQ(left, operand.Imm(0))
 		JNE(operand.LabelRef(label("widen", size)))
 		t = loadScaled("xRow", c.shift)

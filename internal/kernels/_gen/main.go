@@ -36,7 +36,6 @@ func main() {
 		s.peak()
 	}
 	packBits()
-	prefetch()
 	Generate()
 }
 
