@@ -30,6 +30,13 @@ type clock struct {
 	steady   bool    // the network is measured, not trained: nothing draws, and states stay
 }
 
+// seedOf is the seed of what draws at random under a name in this step.
+func (c *clock) seedOf(name string) uint64 {
+	h := fnv.New64a()
+	fmt.Fprint(h, c.seed, name, c.step)
+	return h.Sum64()
+}
+
 // newMethod returns the method of the tensor called name, which has size elements if it is a weight.
 func newMethod(name string, spec configs.TensorSpec, place configs.Place, size int) (*method, error) {
 	m := &method{spec: spec, place: place, clock: &clock{}, name: name}
@@ -76,9 +83,7 @@ func (m *method) drawing(est estimators.Estimator, train bool, draw int) estimat
 	if !ok || !train || m.clock.steady {
 		return est
 	}
-	h := fnv.New64a()
-	fmt.Fprint(h, m.clock.seed, m.name, m.clock.step)
-	return r.Seeded(h.Sum64() + uint64(draw))
+	return r.Seeded(m.clock.seedOf(m.name) + uint64(draw))
 }
 
 func (m *method) params() estimators.Params {
