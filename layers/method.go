@@ -15,6 +15,7 @@ import (
 type method struct {
 	spec    configs.TensorSpec
 	place   configs.Place
+	first   estimators.Estimator // at the start of training: for what no schedule changes
 	learned []*Param
 	state   []*Buffer
 	updates *Buffer // how many times the state was updated, an array of one
@@ -39,11 +40,11 @@ func (c *clock) seedOf(name string) uint64 {
 
 // newMethod returns the method of the tensor called name, which has size elements if it is a weight.
 func newMethod(name string, spec configs.TensorSpec, place configs.Place, size int) (*method, error) {
-	m := &method{spec: spec, place: place, clock: &clock{}, name: name}
 	est, err := spec.NewEstimator(place, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	m := &method{spec: spec, place: place, first: est, clock: &clock{}, name: name}
 	for _, l := range est.Params() {
 		p := newParam(name+"_quantizer."+l.Name, Scales, l.Len)
 		if l.Positive {
@@ -135,29 +136,22 @@ func (m *method) integer(est estimators.Estimator) estimators.Integer {
 
 // integral tells that the method gives codes; those with noise do not in training.
 func (m *method) integral(train bool) bool {
-	est, err := m.spec.NewEstimator(m.place, 0)
-	if _, noisy := est.(estimators.Noisy); err != nil || noisy && train {
-		return false
-	}
-	return m.integer(est) != nil
+	_, noisy := m.first.(estimators.Noisy)
+	return !(noisy && train) && m.integer(m.first) != nil
 }
 
 // shift is what codes of activations are stored with: code + shift >= 0.
 func (m *method) shift() int {
-	if est, err := m.spec.NewEstimator(m.place, 0); err == nil {
-		if i := m.integer(est); i != nil {
-			return -min(i.Qn(), 0)
-		}
+	if i := m.integer(m.first); i != nil {
+		return -min(i.Qn(), 0)
 	}
 	return 0
 }
 
 // largest is the largest code of activations, as stored: that of a sign is 2, since -1 and 1 are stored as 0 and 2.
 func (m *method) largest() uint8 {
-	if est, err := m.spec.NewEstimator(m.place, 0); err == nil {
-		if i := m.integer(est); i != nil {
-			return uint8(i.Qp() - min(i.Qn(), 0))
-		}
+	if i := m.integer(m.first); i != nil {
+		return uint8(i.Qp() - min(i.Qn(), 0))
 	}
 	return math.MaxUint8
 }
@@ -248,11 +242,7 @@ func (q *Quantizer) codeBits() int {
 	if q.method == nil {
 		return q.Bits
 	}
-	est, err := q.method.spec.NewEstimator(q.method.place, 0)
-	if err != nil {
-		return q.Bits
-	}
-	i := q.method.integer(est)
+	i := q.method.integer(q.method.first)
 	if q.Bits == 1 && i.Qn() == -1 && i.Qp() == 1 {
 		return 1
 	}
