@@ -16,6 +16,7 @@ type Checkpoint struct {
 	Path   string // of the file
 	Config *configs.Config
 	file   *safetensors.File
+	state  state
 }
 
 // OpenCheckpoint reads a run's directory, which means its last checkpoint, or a checkpoint file.
@@ -25,7 +26,7 @@ func OpenCheckpoint(path string) (*Checkpoint, error) {
 		c.Path = filepath.Join(path, CheckpointFile)
 	}
 	var err error
-	c.file, _, err = readCheckpoint(c.Path)
+	c.file, c.state, err = readCheckpoint(c.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && c.Path != path:
 		return nil, fmt.Errorf("%s has no %s; wanted the directory of a run, which qat train writes", path, CheckpointFile)
@@ -55,7 +56,7 @@ func (c *Checkpoint) into(m *Model, err error) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.restore(c.Path, c.file, nil); err != nil {
+	if err := m.restore(c.Path, c.file, c.state, nil); err != nil {
 		m.Close()
 		return nil, err
 	}
