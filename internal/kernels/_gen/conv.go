@@ -83,6 +83,14 @@ func (s isa) most() int {
 	return 6
 }
 
+// accumulators are the vectors, so many, of row i of a tile.
+func (s isa) accumulators(i, vectors int) (acc []reg.VecPhysical) {
+	for v := range vectors {
+		acc = append(acc, s.v(i*vectors+v))
+	}
+	return acc
+}
+
 type convKind struct {
 	shift   uint64 // log2 of the size of an element of x and w
 	most    int    // pixels of the largest tile
@@ -140,13 +148,7 @@ func (s isa) convRow(c convKind) {
 		}
 	}
 	tiles(n, c.most, func(size int) {
-		acc := func(p int) []reg.VecPhysical {
-			a := make([]reg.VecPhysical, vectors)
-			for v := range a {
-				a[v] = s.v(p*vectors + v)
-			}
-			return a
-		}
+		acc := func(p int) []reg.VecPhysical { return s.accumulators(p, vectors) }
 		if c.ints {
 			init := load("init")
 			for p := range size {

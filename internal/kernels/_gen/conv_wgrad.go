@@ -35,13 +35,7 @@ func (s isa) wgradRow(most, blocks int) {
 	xPix, dyPix, dwRow := loadScaled("xPix", 2), loadScaled("dyPix", 2), loadScaled("dwRow", 2)
 	xRow, dyRow := loadScaled("xRow", 2), loadScaled("dyRow", 2)
 	tiles(n, most, func(size int) {
-		acc := func(k int) []reg.VecPhysical {
-			a := make([]reg.VecPhysical, vectors)
-			for v := range a {
-				a[v] = s.v(k*vectors + v)
-			}
-			return a
-		}
+		acc := func(k int) []reg.VecPhysical { return s.accumulators(k, vectors) }
 		at := GP64()
 		MOVQ(dw, at)
 		for k := range size {
