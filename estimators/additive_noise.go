@@ -1,5 +1,7 @@
 package estimators
 
+import "github.com/qat-go/qat/internal/random"
+
 // AdditiveNoise trains with noise in place of rounding, as DiffQ does, Défossez et al. 2021,
 // https://arxiv.org/abs/2104.09987, section 3: with a seed,
 //
@@ -37,7 +39,7 @@ func NewAdditiveNoise(r Range, scales int) (AdditiveNoise, error) {
 
 // Seeded implements [Random].
 func (a AdditiveNoise) Seeded(seed uint64) Estimator {
-	a.noise = rounding{random: true, draws: newDraws(seed)}
+	a.noise = rounding{random: true, draws: random.New(seed)}
 	return a
 }
 
@@ -57,7 +59,7 @@ func (a AdditiveNoise) Forward(y, x []float32, p Params) error {
 		return err
 	}
 	for i, v := range x {
-		y[i] = v + float32(ls[i%len(ls)].s*(a.noise.draws.uniform(i)-0.5))
+		y[i] = v + float32(ls[i%len(ls)].s*(a.noise.draws.Uniform(i)-0.5))
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package estimators
 
+import "github.com/qat-go/qat/internal/random"
+
 // BinaryConnect is the quantizer of weights of Courbariaux et al. 2015, https://arxiv.org/abs/1511.00363, sections 2.2
 // to 2.4:
 //
@@ -17,7 +19,7 @@ type BinaryConnect struct {
 	Stochastic bool
 
 	seeded bool
-	draws  draws
+	draws  random.Stream
 }
 
 var (
@@ -64,14 +66,14 @@ func clipToUnit(w []float32) {
 
 // Seeded implements [Random].
 func (b BinaryConnect) Seeded(seed uint64) Estimator {
-	b.seeded, b.draws = true, newDraws(seed)
+	b.seeded, b.draws = true, random.New(seed)
 	return b
 }
 
 // sign is the sign of element i.
 func (b BinaryConnect) sign(x float32, i int) float32 {
 	if b.Stochastic && b.seeded && x == x {
-		if b.draws.uniform(i) < min(max((x+1)/2, 0), 1) {
+		if b.draws.Uniform(i) < min(max((x+1)/2, 0), 1) {
 			return 1
 		}
 		return -1

@@ -26,11 +26,8 @@ var _ = registerRegularizer(RegularizerKind{
 
 // Penalty implements [Regularizer].
 func (d Dampening) Penalty(dw, w []float32, scale []float32, r Range) (loss float64, err error) {
-	if err = checkLambda(d.Lambda); err == nil {
-		err = checkWeights(dw, w, scale, r)
-	}
-	if err != nil {
-		return 0, prefixed("dampening", err)
+	if err := checkPenalty("dampening", d.Lambda, dw, w, scale, r); err != nil {
+		return 0, err
 	}
 	for i, v := range w {
 		s := scale[i%len(scale)]

@@ -3,6 +3,8 @@ package estimators
 import (
 	"fmt"
 	"math"
+
+	"github.com/qat-go/qat/internal/random"
 )
 
 // DoReFaGradients quantizes gradients as DoReFa-Net does, Zhou et al. 2016, https://arxiv.org/abs/1606.06160, section
@@ -30,7 +32,7 @@ func (d DoReFaGradients) Quantize(out, dr []float32, samples int, seed uint64) e
 	if err != nil {
 		return prefixed("dorefa gradients", err)
 	}
-	noise := newDraws(seed)
+	noise := random.New(seed)
 	n := float64(int(1)<<d.Bits - 1)
 	size := len(dr) / samples
 	for start := 0; start < len(dr); start += size {
@@ -47,7 +49,7 @@ func (d DoReFaGradients) Quantize(out, dr []float32, samples int, seed uint64) e
 				out[start+i] = 0
 				continue
 			}
-			e := float64(noise.uniform(start+i)) - 0.5
+			e := float64(noise.Uniform(start+i)) - 0.5
 			q := min(max(math.RoundToEven(float64(n*(float64(v)/(2*m)+0.5))+e), 0), n)
 			out[start+i] = float32(m * (2*q - n) / n)
 		}

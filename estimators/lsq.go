@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/qat-go/qat/internal/random"
 )
 
 // LSQ is learned step size quantization, Esser et al. 2020, https://arxiv.org/abs/1902.08153, section 2:
@@ -92,7 +94,7 @@ func (l LSQ) levels(buf []levels, n int, p Params) ([]levels, error) {
 }
 
 func (l LSQ) rounding() rounding {
-	return rounding{ste: l.STE, random: l.random, draws: newDraws(l.seed)}
+	return rounding{ste: l.STE, random: l.random, draws: random.New(l.seed)}
 }
 
 // Params is the scale.

@@ -25,11 +25,8 @@ var _ = registerRegularizer(RegularizerKind{
 
 // Penalty implements [Regularizer].
 func (m MSQE) Penalty(dw, w []float32, scale []float32, r Range) (loss float64, err error) {
-	if err = checkLambda(m.Lambda); err == nil {
-		err = checkWeights(dw, w, scale, r)
-	}
-	if err != nil {
-		return 0, prefixed("msqe", err)
+	if err := checkPenalty("msqe", m.Lambda, dw, w, scale, r); err != nil {
+		return 0, err
 	}
 	n := float64(max(len(w), 1))
 	for i, v := range w {

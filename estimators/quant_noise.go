@@ -1,5 +1,7 @@
 package estimators
 
+import "github.com/qat-go/qat/internal/random"
+
 // QuantNoise is training with quantization noise, Fan et al. 2021, https://arxiv.org/abs/2004.07320, section 4: with
 // a seed, each weight is quantized with the probability share, and the others pass unchanged, with their exact
 // gradient; without one, as in evaluation, all are quantized.
@@ -54,7 +56,7 @@ func NewQuantNoise(r Range, scales int, share float32) (QuantNoise, error) {
 
 // Seeded implements [Random].
 func (q QuantNoise) Seeded(seed uint64) Estimator {
-	q.noise = rounding{random: true, draws: newDraws(seed)}
+	q.noise = rounding{random: true, draws: random.New(seed)}
 	return q
 }
 
@@ -71,7 +73,7 @@ func (q QuantNoise) Forward(y, x []float32, p Params) error {
 		return err
 	}
 	for i, v := range x {
-		if !q.noise.random || q.noise.draws.uniform(i) < q.share {
+		if !q.noise.random || q.noise.draws.Uniform(i) < q.share {
 			_, v = ls[i%len(ls)].quantize(v, &rounding{}, i)
 		}
 		y[i] = v

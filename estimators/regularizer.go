@@ -53,17 +53,20 @@ func checkLambda(l float64) error {
 	return nil
 }
 
-// checkWeights reports weights, gradients or levels that a regularizer cannot have. Without weights there is no
-// penalty.
-func checkWeights(dw, w, scale []float32, r Range) error {
-	err := errors.Join(r.Validate(), checkLength("dw", len(dw), len(w)))
+// checkPenalty reports the strength, and weights, gradients or levels that the penalty of a method cannot have. Without
+// weights there is none.
+func checkPenalty(method string, lambda float64, dw, w, scale []float32, r Range) error {
+	err := checkLambda(lambda)
+	if err == nil {
+		err = errors.Join(r.Validate(), checkLength("dw", len(dw), len(w)))
+	}
 	if err == nil {
 		err = checkScale(scale, len(w))
 	}
 	if err == nil && len(w) > 0 {
 		err = checkStatistics(w)
 	}
-	return err
+	return prefixed(method, err)
 }
 
 // nearestLevel is the level of w in the range of a scale s, in float64.

@@ -28,11 +28,8 @@ var _ = registerRegularizer(RegularizerKind{
 
 // Penalty implements [Regularizer].
 func (p Sin2) Penalty(dw, w []float32, scale []float32, r Range) (loss float64, err error) {
-	if err = checkLambda(p.Lambda); err == nil {
-		err = checkWeights(dw, w, scale, r)
-	}
-	if err != nil {
-		return 0, prefixed("sin2", err)
+	if err := checkPenalty("sin2", p.Lambda, dw, w, scale, r); err != nil {
+		return 0, err
 	}
 	factor := math.Ldexp(p.Lambda, -r.Bits)
 	for i, v := range w {

@@ -46,7 +46,7 @@ type Stepped interface {
 	Estimator
 
 	// Staircase returns the levels for the parameters; ok is false where the rounding has another gradient, or there are too
-	// many levels.
+	// many levels. It depends on no value of a parameter or of an option, which a schedule may change.
 	Staircase(p Params) (s Staircase, ok bool, err error)
 
 	// Gradients writes the gradients of the parameters for n elements, as Backward does.
@@ -97,7 +97,8 @@ func (l LSQ) Staircase(p Params) (Staircase, bool, error) {
 	}
 	s, ok := ls[0].staircase(l.STE)
 	s.Random, s.Seed = l.random, l.seed
-	return s, ok && len(ls) == 1 && !(l.random && (s.Bell != nil || s.Delta != 0)), nil
+	r := l.rounding()
+	return s, ok && len(ls) == 1 && (!l.random || r.passing() == passClipped), nil
 }
 
 // Gradients implements [Stepped].

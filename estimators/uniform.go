@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/qat-go/qat/internal/random"
 )
 
 // levels are the evenly spaced levels of one channel, which most methods share:
@@ -43,17 +45,13 @@ func channels[T any](buf []T, n int) []T {
 type rounding struct {
 	ste    STE // nil is Clipped
 	random bool
-	draws  draws
+	draws  random.Stream
 }
 
 // round rounds the clipped v of element i, to nearest or at random: up with the probability v - floor(v).
 func (r *rounding) round(v float32, i int) float32 {
 	if r.random {
-		low := float32(math.Floor(float64(v)))
-		if r.draws.uniform(i) < v-low {
-			return low + 1
-		}
-		return low
+		return r.draws.Round(v, i)
 	}
 	return float32(math.RoundToEven(float64(v)))
 }

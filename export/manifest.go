@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/safetensors"
 )
 
 // Keys and values of a file's metadata, and the names of its tensors.
@@ -74,7 +75,7 @@ func (t tensorRow) MarshalJSON() ([]byte, error) {
 	case t.Signed:
 		kind = "signed"
 	}
-	return encodeJSON([]any{t.Name, t.H, t.W, t.C, t.Bits, kind, t.Scale, t.ZeroPoint})
+	return safetensors.EncodeJSON([]any{t.Name, t.H, t.W, t.C, t.Bits, kind, t.Scale, t.ZeroPoint})
 }
 
 // UnmarshalJSON refuses a bad row at once, before memory is spent on the rows after
@@ -127,7 +128,7 @@ func (l *layerRow) fields() []any {
 }
 
 // MarshalJSON implements json.Marshaler.
-func (l layerRow) MarshalJSON() ([]byte, error) { return encodeJSON(l.fields()) }
+func (l layerRow) MarshalJSON() ([]byte, error) { return safetensors.EncodeJSON(l.fields()) }
 
 // UnmarshalJSON refuses a bad row at once, as that of tensorRow does.
 func (l *layerRow) UnmarshalJSON(b []byte) error {
@@ -185,22 +186,13 @@ func (r row) read(kind string, fields []any) error {
 	return nil
 }
 
-// encodeJSON is json.Marshal without its escapes for HTML.
-func encodeJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), err
-}
-
 func (m *manifest) marshal() ([]byte, error) {
 	for _, s := range m.names() {
 		if !utf8.ValidString(s) {
 			return nil, fmt.Errorf("the name %q is not valid UTF-8", s)
 		}
 	}
-	text, err := encodeJSON(m)
+	text, err := safetensors.EncodeJSON(m)
 	if len(text) > maxManifest {
 		return nil, fmt.Errorf("the manifest takes %d bytes, at most %d are allowed", len(text), maxManifest)
 	}

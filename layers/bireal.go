@@ -1,8 +1,6 @@
 package layers
 
-import (
-	G "gorgonia.org/gorgonia"
-)
+import G "gorgonia.org/gorgonia"
 
 // BiReal is a pair of blocks of Bi-Real Net (Liu et al. 2018, arXiv 1808.00278,
 // section 3.1): a shortcut around each convolution, and no ReLU, so that what the

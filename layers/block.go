@@ -1,8 +1,6 @@
 package layers
 
-import (
-	"github.com/qat-go/qat/integer"
-)
+import "github.com/qat-go/qat/integer"
 
 // Block is the basic residual block of ResNets on CIFAR (He et al. 2015,
 // arXiv 1512.03385, section 4.2):

@@ -15,6 +15,7 @@ import (
 type method struct {
 	spec    configs.TensorSpec
 	place   configs.Place
+	first   estimators.Estimator // at the start of training: for what no schedule changes
 	learned []*Param
 	state   []*Buffer
 	updates *Buffer // how many times the state was updated, an array of one
@@ -30,13 +31,20 @@ type clock struct {
 	steady   bool    // the network is measured, not trained: nothing draws, and states stay
 }
 
+// seedOf is the seed of what draws at random under a name in this step.
+func (c *clock) seedOf(name string) uint64 {
+	h := fnv.New64a()
+	fmt.Fprint(h, c.seed, name, c.step)
+	return h.Sum64()
+}
+
 // newMethod returns the method of the tensor called name, which has size elements if it is a weight.
 func newMethod(name string, spec configs.TensorSpec, place configs.Place, size int) (*method, error) {
-	m := &method{spec: spec, place: place, clock: &clock{}, name: name}
 	est, err := spec.NewEstimator(place, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	m := &method{spec: spec, place: place, first: est, clock: &clock{}, name: name}
 	for _, l := range est.Params() {
 		p := newParam(name+"_quantizer."+l.Name, Scales, l.Len)
 		if l.Positive {
@@ -76,9 +84,7 @@ func (m *method) drawing(est estimators.Estimator, train bool, draw int) estimat
 	if !ok || !train || m.clock.steady {
 		return est
 	}
-	h := fnv.New64a()
-	fmt.Fprint(h, m.clock.seed, m.name, m.clock.step)
-	return r.Seeded(h.Sum64() + uint64(draw))
+	return r.Seeded(m.clock.seedOf(m.name) + uint64(draw))
 }
 
 func (m *method) params() estimators.Params {
@@ -130,29 +136,22 @@ func (m *method) integer(est estimators.Estimator) estimators.Integer {
 
 // integral tells that the method gives codes; those with noise do not in training.
 func (m *method) integral(train bool) bool {
-	est, err := m.spec.NewEstimator(m.place, 0)
-	if _, noisy := est.(estimators.Noisy); err != nil || noisy && train {
-		return false
-	}
-	return m.integer(est) != nil
+	_, noisy := m.first.(estimators.Noisy)
+	return !(noisy && train) && m.integer(m.first) != nil
 }
 
 // shift is what codes of activations are stored with: code + shift >= 0.
 func (m *method) shift() int {
-	if est, err := m.spec.NewEstimator(m.place, 0); err == nil {
-		if i := m.integer(est); i != nil {
-			return -min(i.Qn(), 0)
-		}
+	if i := m.integer(m.first); i != nil {
+		return -min(i.Qn(), 0)
 	}
 	return 0
 }
 
 // largest is the largest code of activations, as stored: that of a sign is 2, since -1 and 1 are stored as 0 and 2.
 func (m *method) largest() uint8 {
-	if est, err := m.spec.NewEstimator(m.place, 0); err == nil {
-		if i := m.integer(est); i != nil {
-			return uint8(i.Qp() - min(i.Qn(), 0))
-		}
+	if i := m.integer(m.first); i != nil {
+		return uint8(i.Qp() - min(i.Qn(), 0))
 	}
 	return math.MaxUint8
 }
@@ -243,11 +242,7 @@ func (q *Quantizer) codeBits() int {
 	if q.method == nil {
 		return q.Bits
 	}
-	est, err := q.method.spec.NewEstimator(q.method.place, 0)
-	if err != nil {
-		return q.Bits
-	}
-	i := q.method.integer(est)
+	i := q.method.integer(q.method.first)
 	if q.Bits == 1 && i.Qn() == -1 && i.Qp() == 1 {
 		return 1
 	}

@@ -26,10 +26,6 @@ func (q *Quantizer) offsetFor(weights *Quantizer) bool {
 		weights == nil || !weights.integral(true) || !weights.integral(false) {
 		return false
 	}
-	est := q.method.stepped(true)
-	if est == nil {
-		return false
-	}
-	s, _, err := est.Staircase(q.method.anyParams())
-	return err == nil && s.Levels == nil && s.Hi-s.Lo <= math.MaxUint8
+	s, ok := q.method.stairs(true)
+	return ok && s.Levels == nil && s.Hi-s.Lo <= math.MaxUint8
 }

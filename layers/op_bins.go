@@ -10,12 +10,11 @@ import (
 
 // binned tells that updates of the method need no more than sums over bins.
 func (m *method) binned() bool {
-	est, err := m.spec.NewEstimator(m.place, 0)
-	b, ok := est.(estimators.Binned)
-	if err != nil || !ok {
+	b, ok := m.first.(estimators.Binned)
+	if !ok {
 		return false
 	}
-	_, ok, err = b.Bins(m.buffers())
+	_, ok, err := b.Bins(m.buffers())
 	return err == nil && ok
 }
 

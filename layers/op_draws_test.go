@@ -24,7 +24,7 @@ func TestStochasticDrawsBehindBatchNorm(t *testing.T) {
 	}
 }
 
-// Kernels draw what package estimators draws, bit for bit, wherever the values come from.
+// Kernels draw for each element what package estimators draws, bit for bit, wherever the values come from.
 func TestKernelsDrawAsEstimators(t *testing.T) {
 	for _, how := range []struct{ relu, onCodes bool }{{false, false}, {true, false}, {false, true}} {
 		want, _ := runMethod(t, spec(4, "stochastic"), true, how.relu, how.onCodes)

@@ -3,7 +3,6 @@ package layers
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
 
 	G "gorgonia.org/gorgonia"
 
@@ -35,9 +34,7 @@ func (c *Context) outputGradient(layer string, dout *G.Node) *G.Node {
 			var seed uint64
 			return graph.Loop{
 				Before: func() error {
-					h := fnv.New64a()
-					fmt.Fprint(h, q.clock.seed, layer, q.clock.step)
-					out, dr, seed = k.OutPictures(), k.Pictures(0), h.Sum64()
+					out, dr, seed = k.OutPictures(), k.Pictures(0), q.clock.seedOf(layer)
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {

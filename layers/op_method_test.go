@@ -15,6 +15,10 @@ func constant(name string, v float64) configs.Setting {
 	return configs.Setting{Name: name, Value: estimators.Schedule{Kind: estimators.Constant, From: v, To: v}}
 }
 
+func linear(name string, from, to float64) configs.Setting {
+	return configs.Setting{Name: name, Value: estimators.Schedule{Kind: estimators.Linear, From: from, To: to}}
+}
+
 // methodSpecs are methods of activations with staircase levels, tables and other levels.
 func methodSpecs() map[string]configs.TensorSpec {
 	with := func(e configs.Estimator, ste configs.STE, options ...configs.Setting) configs.TensorSpec {
@@ -23,24 +27,26 @@ func methodSpecs() map[string]configs.TensorSpec {
 		return s
 	}
 	return map[string]configs.TensorSpec{
-		"lsq_plus":           with("lsq_plus", configs.STEAuto),
-		"lsq_plus on codes":  with("lsq_plus", configs.STEAuto, constant("zero_point", 1)),
-		"lsq scaled":         with("lsq", "ewgs", constant("delta", 0.5)),
-		"ewgs":               with("ewgs", "ewgs", constant("delta", 0.5)),
-		"qil":                with("qil", configs.STEAuto),
-		"dsq":                with("dsq", configs.STEAuto),
-		"apot":               with("apot", configs.STEAuto),
-		"pact scaled":        with("pact", "ewgs", constant("delta", 0.5), constant("initial_alpha", 2)),
-		"lq_nets":            with("lq_nets", configs.STEAuto),
-		"apot signed":        with("apot", configs.STEAuto, constant("clip", 2)),
-		"dsq alpha":          with("dsq", "dsq", constant("learn_alpha", 1)),
-		"hwgq":               with("hwgq", configs.STEAuto),
-		"dorefa by a method": with("dorefa", "ewgs"),
-		"stochastic":         with("stochastic", configs.STEAuto),
+		"lsq_plus":            with("lsq_plus", configs.STEAuto),
+		"lsq_plus on codes":   with("lsq_plus", configs.STEAuto, constant("zero_point", 1)),
+		"lsq scaled":          with("lsq", "ewgs", constant("delta", 0.5)),
+		"ewgs":                with("ewgs", "ewgs", constant("delta", 0.5)),
+		"qil":                 with("qil", configs.STEAuto),
+		"dsq":                 with("dsq", configs.STEAuto),
+		"apot":                with("apot", configs.STEAuto),
+		"pact scaled":         with("pact", "ewgs", constant("delta", 0.5), constant("initial_alpha", 2)),
+		"lq_nets":             with("lq_nets", configs.STEAuto),
+		"apot signed":         with("apot", configs.STEAuto, constant("clip", 2)),
+		"dsq alpha":           with("dsq", "dsq", constant("learn_alpha", 1)),
+		"hwgq":                with("hwgq", configs.STEAuto),
+		"dorefa by a method":  with("dorefa", "ewgs"),
+		"stochastic":          with("stochastic", configs.STEAuto),
+		"stochastic, to ewgs": with("stochastic", "ewgs", linear("delta", 0, 0.5)), // at first as without an STE
+		"lsq soft, scheduled": with("lsq", "dsq", linear("alpha", 0.1, 0.3)),
 	}
 }
 
-// runMethod quantizes a batch norm's output, or codes, and returns output and gradients.
+// runMethod quantizes a batch norm's output, or codes, and returns output and gradients at the end of all schedules.
 func runMethod(t *testing.T, s configs.TensorSpec, parts, relu, onCodes bool) (out []float32, grads [][]float32) {
 	t.Helper()
 	c := testContext(t, true)
@@ -82,6 +88,7 @@ func runMethod(t *testing.T, s configs.TensorSpec, parts, relu, onCodes bool) (o
 	for _, p := range q.method.learned {
 		wrt = append(wrt, c.node(p))
 	}
+	q.method.clock.progress = 1 // the graph is from the start of training
 	return gradients(t, c, y.Float(c), c.B.Input("g", g), wrt...)
 }
 

@@ -16,12 +16,8 @@ import (
 
 // tabled tells that the method does the same to equal values.
 func (m *method) tabled() bool {
-	est, err := m.spec.NewEstimator(m.place, m.clock.progress)
-	if err != nil || !m.integral(false) || m.place.Scales > 1 {
-		return false
-	}
-	_, random := est.(estimators.Random)
-	return !random
+	_, random := m.first.(estimators.Random)
+	return m.integral(false) && m.place.Scales == 1 && !random
 }
 
 // reals are the values of all codes.

@@ -25,7 +25,8 @@ import (
 func (q *Quantizer) Quantize(c *Context, v Value) Value {
 	relu := v.relu
 	if q.method != nil {
-		stepped := !c.parts && q.method.stepped(c.Train) != nil
+		_, stepped := q.method.stairs(c.Train)
+		stepped = stepped && !c.parts
 		switch {
 		case v.sum != nil && v.float == nil && q.even():
 			return v.sum.codes(c, q, relu)

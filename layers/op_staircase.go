@@ -3,6 +3,7 @@ package layers
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -14,29 +15,20 @@ import (
 
 // Methods whose levels are a staircase (estimators.Staircase) run on kernels behind a batch norm, in one walk with it.
 
-// stepped returns the method, in training or in evaluation, as a staircase, or nil.
-func (m *method) stepped(train bool) estimators.Stepped {
+// stairs are the levels of the method as it is now, if they are a staircase: for what depends on no parameter and no
+// schedule, and so can be asked when a graph is built.
+func (m *method) stairs(train bool) (s estimators.Staircase, ok bool) {
 	est, err := m.estimator(train, 0)
-	s, ok := est.(estimators.Stepped)
+	stepped, ok := est.(estimators.Stepped)
 	if err != nil || !ok {
-		return nil
+		return s, false
 	}
-	if _, ok, err := s.Staircase(m.anyParams()); err != nil || !ok {
-		return nil
-	}
-	return s
-}
-
-// anyParams are values of the learned parameters for questions whose answer does not depend on them.
-func (m *method) anyParams() (p estimators.Params) {
+	var any estimators.Params // values of the learned parameters
 	for i, l := range m.learned {
-		v := make([]float32, len(l.Data()))
-		for j := range v {
-			v[j] = float32(i + 1)
-		}
-		p = append(p, v)
+		any = append(any, slices.Repeat([]float32{float32(i + 1)}, len(l.Data())))
 	}
-	return p
+	s, ok, err = stepped.Staircase(any)
+	return s, ok && err == nil
 }
 
 // even tells that the codes are what an integer network has: y = s*(code - zero_point) with the s that x is divided by,
@@ -46,19 +38,18 @@ func (q *Quantizer) even() bool {
 	if m == nil {
 		return true
 	}
-	est, err := m.estimator(false, 0)
-	s, ok := est.(estimators.Stepped)
-	if err != nil || !ok || !m.integral(false) || q.Narrow {
-		return false
-	}
-	levels, ok, err := s.Staircase(m.anyParams())
-	return err == nil && ok && levels.S == levels.Step && levels.B == 0 && levels.Offset == 0 && levels.Levels == nil
+	s, ok := m.stairs(false)
+	return ok && m.integral(false) && !q.Narrow && s.S == s.Step && s.B == 0 && s.Offset == 0 && s.Levels == nil
 }
 
 // staircase returns the quantizer of z*a + b as kernels take it, and moves b by its offset. relu tells that max(x, 0) is
 // quantized.
 func (q *Quantizer) staircase(train bool, b []float32, relu bool) (kernels.Staircase, estimators.Stepped, error) {
-	est := q.method.stepped(train)
+	now, err := q.method.estimator(train, 0)
+	if err != nil {
+		return kernels.Staircase{}, nil, err
+	}
+	est := now.(estimators.Stepped)
 	s, _, err := est.Staircase(q.method.params())
 	zero := s.Zero + q.method.shift()
 	if q.atOffset {

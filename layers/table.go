@@ -1,8 +1,6 @@
 package layers
 
-import (
-	"github.com/qat-go/qat/configs"
-)
+import "github.com/qat-go/qat/configs"
 
 // Row describes one layer with weights.
 type Row struct {

@@ -54,7 +54,11 @@ func TestWeightEMA(t *testing.T) {
 		}
 	}
 	checkpoint := filepath.Join(dir, CheckpointFile)
-	loaded, err := Load(dir, "", 1)
+	c, err := OpenCheckpoint(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := c.Load("", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,11 @@ func TestMethodsResume(t *testing.T) {
 		if !bytes.Equal(tensors(t, parts), tensors(t, whole)) {
 			t.Errorf("%s: the checkpoint differs from that of an uninterrupted run", name)
 		}
-		m, err := LoadNetwork(whole)
+		c, err := OpenCheckpoint(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := c.LoadNetwork()
 		if err != nil {
 			t.Fatal(err)
 		}

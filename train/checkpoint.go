@@ -24,7 +24,8 @@ const (
 
 // state is where a run stands, besides its tensors.
 type state struct {
-	Step int `json:"step"` // optimizer steps done
+	Step  int `json:"step"`  // optimizer steps done
+	Total int `json:"total"` // of the run, what schedules go by
 
 	// Of the epoch in progress, so that a resumed run reports the same mean.
 	LossSum    float64 `json:"loss_sum"`
@@ -88,8 +89,9 @@ func readCheckpoint(path string) (*safetensors.File, state, error) {
 	return f, st, nil
 }
 
-// restore loads every tensor of a checkpoint of this very config.
-func (m *Model) restore(path string, f *safetensors.File, opt *SGD) error {
+// restore loads every tensor of a checkpoint of this very config. Options with a schedule are as in the last step.
+func (m *Model) restore(path string, f *safetensors.File, st state, opt *SGD) error {
+	m.Net.SetProgress(max(st.Step-1, 0), st.Total)
 	want := 0
 	load := func(name string, shape []int, set func([]float32) error) error {
 		want++

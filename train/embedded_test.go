@@ -86,12 +86,12 @@ func runEmbedded(t *testing.T, first *Model, cfg *configs.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, _, err := readCheckpoint(file)
+	f, st, err := readCheckpoint(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	resumed := newLine(t, again, steps)
-	if err := again.restore(file, f, resumed.sgd); err != nil {
+	if err := again.restore(file, f, st, resumed.sgd); err != nil {
 		t.Fatal(err)
 	}
 	l.train(t, 1)

@@ -11,71 +11,54 @@ import (
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
-// CheckpointPath is the checkpoint that a run's directory or a file stands for.
-func CheckpointPath(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err == nil && info.IsDir() {
-		checkpoint := filepath.Join(path, CheckpointFile)
-		if _, err = os.Stat(checkpoint); errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("%s has no %s; wanted the directory of a run, which qat train writes", path, CheckpointFile)
-		}
-		path = checkpoint
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("%s: no such file or directory; wanted the directory of a run, which qat train writes, or a checkpoint", path)
-	}
-	return path, err
+// Checkpoint is a trained model as a file has it; of weights with averages, the averages.
+type Checkpoint struct {
+	Path   string // of the file
+	Config *configs.Config
+	file   *safetensors.File
+	state  state
 }
 
-// Load opens a trained model: a run's directory, which means its last
-// checkpoint, or a checkpoint file; of weights with averages, the averages. The config comes from the checkpoint. dir
-// is where data sets are, as in Open.
-func Load(path, dir string, threads int) (*Model, error) {
-	return load(path, func(cfg *configs.Config) (*Model, error) { return Open(cfg, dir, threads) })
+// OpenCheckpoint reads a run's directory, which means its last checkpoint, or a checkpoint file.
+func OpenCheckpoint(path string) (*Checkpoint, error) {
+	c := &Checkpoint{Path: path}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		c.Path = filepath.Join(path, CheckpointFile)
+	}
+	var err error
+	c.file, c.state, err = readCheckpoint(c.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && c.Path != path:
+		return nil, fmt.Errorf("%s has no %s; wanted the directory of a run, which qat train writes", path, CheckpointFile)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: no such file or directory; wanted the directory of a run, which qat train writes, or a checkpoint", path)
+	case err != nil:
+		return nil, err
+	}
+	preferAverages(c.file)
+	if c.Config, err = configs.Parse(c.Path, []byte(c.file.Metadata["config"])); err != nil {
+		return nil, fmt.Errorf("%s: the config inside is not valid for this version: %w", c.Path, err)
+	}
+	return c, nil
+}
+
+// Load returns the model. dir is where data sets are, as in Open.
+func (c *Checkpoint) Load(dir string, threads int) (*Model, error) {
+	return c.into(Open(c.Config, dir, threads))
 }
 
 // LoadNetwork is Load without the data set's pictures: enough to describe and
 // to export the network.
-func LoadNetwork(path string) (*Model, error) { return load(path, Describe) }
+func (c *Checkpoint) LoadNetwork() (*Model, error) { return c.into(Describe(c.Config)) }
 
-func load(path string, open func(*configs.Config) (*Model, error)) (*Model, error) {
-	path, err := CheckpointPath(path)
+// into restores a model that was built for the checkpoint.
+func (c *Checkpoint) into(m *Model, err error) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, _, err := readCheckpoint(path)
-	if err != nil {
-		return nil, err
-	}
-	preferAverages(f)
-	cfg, err := configOf(path, f)
-	if err != nil {
-		return nil, err
-	}
-	m, err := open(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.restore(path, f, nil); err != nil {
+	if err := m.restore(c.Path, c.file, c.state, nil); err != nil {
 		m.Close()
 		return nil, err
 	}
 	return m, nil
-}
-
-// CheckpointConfig returns the config that a checkpoint was trained with.
-func CheckpointConfig(path string) (*configs.Config, error) {
-	f, _, err := readCheckpoint(path)
-	if err != nil {
-		return nil, err
-	}
-	return configOf(path, f)
-}
-
-func configOf(path string, f *safetensors.File) (*configs.Config, error) {
-	cfg, err := configs.Parse(path, []byte(f.Metadata["config"]))
-	if err != nil {
-		return nil, fmt.Errorf("%s: the config inside is not valid for this version: %w", path, err)
-	}
-	return cfg, nil
 }

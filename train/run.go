@@ -141,7 +141,7 @@ func (r *run) train(ctx context.Context) error {
 		case err != nil:
 			return err
 		default:
-			if err := r.restore(r.path(CheckpointFile), f, r.sgd); err != nil {
+			if err := r.restore(r.path(CheckpointFile), f, st, r.sgd); err != nil {
 				return err
 			}
 			r.st, resumed, r.init = st, true, r.Config.Model.Init

@@ -16,6 +16,7 @@ func (r *run) loop(ctx context.Context) error {
 	if t.MaxSteps > 0 {
 		total = min(total, t.MaxSteps)
 	}
+	r.st.Total = total
 	every := t.CheckpointEvery.Steps(perEpoch, t.Epochs)
 	r.opt.Progress.Start(r.st.Step, total, perEpoch)
 	if r.st.Step >= total {

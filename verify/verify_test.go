@@ -110,7 +110,11 @@ func calibrated(t *testing.T) *train.Model {
 	if _, err := train.Run(context.Background(), cfg, train.Options{Out: dir, Threads: 1, Progress: silent{}}); err != nil {
 		t.Fatal(err)
 	}
-	m, err := train.Load(filepath.Join(dir, train.CheckpointFile), "", 1)
+	c, err := train.OpenCheckpoint(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := c.Load("", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -133,7 +133,11 @@ func runEval(ctx context.Context, o evalOptions, path string, stdout, stderr io.
 // evalTrained evaluates a run or a checkpoint. target is the arithmetic of its integer
 // network, "" if it is simulated.
 func evalTrained(ctx context.Context, o evalOptions, path string, p *progress) (a *train.Accuracy, target string, err error) {
-	m, err := openModel(ctx, path, o.data, o.threads, p)
+	c, err := train.OpenCheckpoint(path)
+	if err != nil {
+		return nil, "", err
+	}
+	m, err := loadModel(ctx, c, o.data, o.threads, p)
 	if err != nil {
 		return nil, "", err
 	}

@@ -158,15 +158,15 @@ type exported struct {
 }
 
 func runExport(ctx context.Context, o exportOptions, path string, stdout, stderr io.Writer) error {
-	checkpoint, err := train.CheckpointPath(path)
+	checkpoint, err := train.OpenCheckpoint(path)
 	if err != nil {
 		return err
 	}
 	var m *train.Model
 	if o.verify {
-		m, err = openModel(ctx, path, o.data, o.threads, newProgress(stderr, o.plain))
+		m, err = loadModel(ctx, checkpoint, o.data, o.threads, newProgress(stderr, o.plain))
 	} else {
-		m, err = train.LoadNetwork(checkpoint)
+		m, err = checkpoint.LoadNetwork()
 	}
 	if err != nil {
 		return err
@@ -181,7 +181,7 @@ func runExport(ctx context.Context, o exportOptions, path string, stdout, stderr
 	}
 	result := exported{Exports: []string{}, Target: net.Target.String()}
 	t := newTable(stdout)
-	files, err := o.write(net, filepath.Dir(checkpoint), func(file string) {
+	files, err := o.write(net, filepath.Dir(checkpoint.Path), func(file string) {
 		result.Exports = append(result.Exports, file)
 		t.row("exported", file)
 	})

@@ -133,7 +133,11 @@ func openInteger(path string) (*integer.Network, error) {
 	if isExport(path) {
 		return export.Read(path)
 	}
-	m, err := train.LoadNetwork(path)
+	c, err := train.OpenCheckpoint(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.LoadNetwork()
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,11 @@ func runInspect(o inspectOptions, path string, stdout io.Writer) error {
 			i.FileBytes += p.Bytes
 		}
 	} else {
-		m, err := train.LoadNetwork(path)
+		c, err := train.OpenCheckpoint(path)
+		if err != nil {
+			return err
+		}
+		m, err := c.LoadNetwork()
 		if err != nil {
 			return err
 		}

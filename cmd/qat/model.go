@@ -19,20 +19,12 @@ func isExport(path string) bool {
 	return strings.EqualFold(filepath.Ext(path), "."+export.Extension(configs.Safetensors))
 }
 
-// openModel loads a run or a checkpoint; a missing data set is downloaded.
-func openModel(ctx context.Context, path, data string, threads int, p *progress) (*train.Model, error) {
-	checkpoint, err := train.CheckpointPath(path)
-	if err != nil {
+// loadModel loads a checkpoint; a missing data set is downloaded.
+func loadModel(ctx context.Context, c *train.Checkpoint, data string, threads int, p *progress) (*train.Model, error) {
+	if err := fetch(ctx, c.Config, data, p); err != nil {
 		return nil, err
 	}
-	cfg, err := train.CheckpointConfig(checkpoint)
-	if err != nil {
-		return nil, err
-	}
-	if err := fetch(ctx, cfg, data, p); err != nil {
-		return nil, err
-	}
-	return train.Load(checkpoint, data, threads)
+	return c.Load(data, threads)
 }
 
 // sameInput tells that a data set has the pictures and classes that a network knows.

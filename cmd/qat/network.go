@@ -1,8 +1,6 @@
 package main
 
-import (
-	"github.com/qat-go/qat/layers"
-)
+import "github.com/qat-go/qat/layers"
 
 // integerForm tells whether a network that is not calibrated yet will run in
 // integers; the error is a *layers.NotIntegerError if not. It changes the scales

@@ -26,6 +26,3 @@ func QuantizeRow(codes []uint8, x []float32, q *Step) { quantizeRow(codes, x, q)
 func DequantizeRow(y []float32, codes []uint8, q *Step) {
 	dequantizeRow(y, codes, q.ZeroPoint, q.Scale)
 }
-
-// ScaleInts turns sums acc (pixels, C) into y = acc * scale[c].
-func ScaleInts(y []float32, acc []int32, scale []float32) { scaleInts(y, acc, scale) }

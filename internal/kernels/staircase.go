@@ -1,6 +1,10 @@
 package kernels
 
-import "math"
+import (
+	"math"
+
+	"github.com/qat-go/qat/internal/random"
+)
 
 // Staircase is a quantizer of which the gradient between levels may depend on the distance from the level, with one scale
 // for a whole array:
@@ -68,7 +72,7 @@ func (q *Staircase) of(x float32, i int) (v, c, level float32) {
 	case q.Ladder != nil:
 		return v, c, q.Ladder.level(v)
 	case q.Random:
-		return v, c, newDraws(q.Seed).round(c, i)
+		return v, c, random.New(q.Seed).Round(c, i)
 	}
 	return v, c, roundEven(c)
 }
@@ -86,6 +90,14 @@ func (q *Staircase) at(x, dy float32, i int) (v, level, h, term float32) {
 		h = fma32(float32(q.Delta*float32(math.Abs(float64(dy)))), v-level, dy)
 	}
 	return v, level, h, term
+}
+
+// Picture returns the quantizer of picture n. If Random, it draws number i of the seed Seed + n for element i of the
+// picture, in every walk the same.
+func (q *Staircase) Picture(n int) Staircase {
+	p := *q
+	p.Seed += uint64(n)
+	return p
 }
 
 // StaircaseCodesRow writes the codes of z*a[c] + b[c].

@@ -1,8 +1,6 @@
 package machine
 
-import (
-	G "gorgonia.org/gorgonia"
-)
+import G "gorgonia.org/gorgonia"
 
 // schedule orders the operations into groups. A group is
 //

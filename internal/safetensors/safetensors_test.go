@@ -80,16 +80,16 @@ func TestRoundTrip(t *testing.T) {
 		get  func(string) (any, error)
 		want any
 	}{
-		{"bool", func(n string) (any, error) { return f.Bools(n) }, []bool{true, false}},
-		{"u8", func(n string) (any, error) { return f.Uint8s(n) }, []uint8{0, 255}},
-		{"i8", func(n string) (any, error) { return f.Int8s(n) }, []int8{-128, 127}},
-		{"i16", func(n string) (any, error) { return f.Int16s(n) }, []int16{-32768, 32767}},
-		{"u16", func(n string) (any, error) { return f.Uint16s(n) }, []uint16{65535}},
-		{"i32", func(n string) (any, error) { return f.Int32s(n) }, []int32{math.MinInt32}},
-		{"u32", func(n string) (any, error) { return f.Uint32s(n) }, []uint32{math.MaxUint32}},
-		{"i64", func(n string) (any, error) { return f.Int64s(n) }, []int64{math.MinInt64}},
-		{"u64", func(n string) (any, error) { return f.Uint64s(n) }, []uint64{math.MaxUint64}},
-		{"f64", func(n string) (any, error) { return f.Float64s(n) }, []float64{math.Pi}},
+		{"bool", func(n string) (any, error) { return values[bool](f, n) }, []bool{true, false}},
+		{"u8", func(n string) (any, error) { return values[uint8](f, n) }, []uint8{0, 255}},
+		{"i8", func(n string) (any, error) { return values[int8](f, n) }, []int8{-128, 127}},
+		{"i16", func(n string) (any, error) { return values[int16](f, n) }, []int16{-32768, 32767}},
+		{"u16", func(n string) (any, error) { return values[uint16](f, n) }, []uint16{65535}},
+		{"i32", func(n string) (any, error) { return values[int32](f, n) }, []int32{math.MinInt32}},
+		{"u32", func(n string) (any, error) { return values[uint32](f, n) }, []uint32{math.MaxUint32}},
+		{"i64", func(n string) (any, error) { return values[int64](f, n) }, []int64{math.MinInt64}},
+		{"u64", func(n string) (any, error) { return values[uint64](f, n) }, []uint64{math.MaxUint64}},
+		{"f64", func(n string) (any, error) { return values[float64](f, n) }, []float64{math.Pi}},
 		{"f16", func(n string) (any, error) { return f.Float32s(n) }, []float32{1, 65504}},
 		{"bf16", func(n string) (any, error) { return f.Float32s(n) }, []float32{-1}},
 		{"empty", func(n string) (any, error) { return f.Float32s(n) }, []float32{}},
@@ -109,8 +109,8 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("f32[%d] has bits %#x, want %#x", i, math.Float32bits(floats[i]), bits)
 		}
 	}
-	if _, err := f.Int8s("f32"); err == nil || !strings.Contains(err.Error(), `tensor "f32": wanted dtype I8, found F32`) {
-		t.Errorf("Int8s of an F32 tensor: got error %v", err)
+	if _, err := values[int8](f, "f32"); err == nil || !strings.Contains(err.Error(), `tensor "f32": wanted dtype I8, found F32`) {
+		t.Errorf("int8 values of an F32 tensor: got error %v", err)
 	}
 	if _, err := f.Float32s("none"); err == nil || !strings.Contains(err.Error(), `no tensor "none"`) {
 		t.Errorf("missing tensor: got error %v", err)
@@ -165,7 +165,7 @@ func ExampleWriteFile() {
 		fmt.Println(err)
 		return
 	}
-	codes, err := f.Int8s("conv1.weight")
-	fmt.Println(f.Metadata["bits"], codes, err)
-	// Output: 4 [-7 0 3 7] <nil>
+	scale, err := f.Float32s("conv1.scale")
+	fmt.Println(f.Metadata["bits"], scale, err)
+	// Output: 4 [0.25] <nil>
 }

@@ -31,36 +31,6 @@ func (f *File) Float32s(name string) ([]float32, error) {
 	return out, nil
 }
 
-// Float64s returns a copy of an F64 tensor's elements.
-func (f *File) Float64s(name string) ([]float64, error) { return values[float64](f, name) }
-
-// Int8s returns a copy of an I8 tensor's elements.
-func (f *File) Int8s(name string) ([]int8, error) { return values[int8](f, name) }
-
-// Uint8s returns a copy of a U8 tensor's elements.
-func (f *File) Uint8s(name string) ([]uint8, error) { return values[uint8](f, name) }
-
-// Int16s returns a copy of an I16 tensor's elements.
-func (f *File) Int16s(name string) ([]int16, error) { return values[int16](f, name) }
-
-// Uint16s returns a copy of a U16 tensor's elements.
-func (f *File) Uint16s(name string) ([]uint16, error) { return values[uint16](f, name) }
-
-// Int32s returns a copy of an I32 tensor's elements.
-func (f *File) Int32s(name string) ([]int32, error) { return values[int32](f, name) }
-
-// Uint32s returns a copy of a U32 tensor's elements.
-func (f *File) Uint32s(name string) ([]uint32, error) { return values[uint32](f, name) }
-
-// Int64s returns a copy of an I64 tensor's elements.
-func (f *File) Int64s(name string) ([]int64, error) { return values[int64](f, name) }
-
-// Uint64s returns a copy of a U64 tensor's elements.
-func (f *File) Uint64s(name string) ([]uint64, error) { return values[uint64](f, name) }
-
-// Bools returns a copy of a BOOL tensor's elements; any byte but 0 is true.
-func (f *File) Bools(name string) ([]bool, error) { return values[bool](f, name) }
-
 func values[T Element](f *File, name string) ([]T, error) {
 	t, err := f.Get(name)
 	if err != nil {

@@ -49,11 +49,11 @@ func buildHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
 	header := []byte{'{'}
 	separator := ""
 	add := func(key string, value any) error {
-		k, err := encode(key)
+		k, err := EncodeJSON(key)
 		if err != nil {
 			return err
 		}
-		v, err := encode(value)
+		v, err := EncodeJSON(value)
 		if err != nil {
 			return err
 		}
@@ -104,8 +104,8 @@ func buildHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
 	return header, nil
 }
 
-// encode is json.Marshal without its escapes for HTML, which the reference implementation does not write.
-func encode(v any) ([]byte, error) {
+// EncodeJSON is json.Marshal without its escapes for HTML, which the reference implementation does not write.
+func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -149,7 +149,7 @@ func TestWriteFileIsAtomic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := f.Int8s("a"); err != nil || got[0] != 1 {
+		if got, err := values[int8](f, "a"); err != nil || got[0] != 1 {
 			t.Errorf("got %v, %v, want [1]", got, err)
 		}
 		if got := listing(dir); len(got) != 1 {

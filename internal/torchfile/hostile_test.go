@@ -3,56 +3,9 @@ package torchfile
 import (
 	"archive/zip"
 	"bytes"
-	"encoding/binary"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
-
-// Pieces of pickles at protocol 2, named after their opcodes.
-func unicode(s string) string {
-	return "X" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(s)))) + s
-}
-func global(module, name string) string { return "c" + module + "\n" + name + "\n" }
-func tuple(items ...string) string      { return "(" + strings.Join(items, "") + "t" }
-func dict(items ...string) string       { return "}(" + strings.Join(items, "") + "u" }
-func binint(n int32) string {
-	return "J" + string(binary.LittleEndian.AppendUint32(nil, uint32(n)))
-}
-func program(body string) string { return "\x80\x02" + body + "." }
-
-func storageID(class, key string, length int32) string {
-	return tuple(unicode("storage"), global("torch", class), unicode(key), unicode("cpu"), binint(length), "N") + "Q"
-}
-
-// tensor is a call of _rebuild_tensor_v2 on storage "0", which has four float32.
-func tensor(offset int32, shape, stride string) string {
-	return rebuild(storageID("FloatStorage", "0", 4), offset, shape, stride)
-}
-
-func rebuild(storage string, offset int32, shape, stride string) string {
-	return global("torch._utils", "_rebuild_tensor_v2") +
-		tuple(storage, binint(offset), shape, stride, "\x89", global("collections", "OrderedDict")+")R") + "R"
-}
-
-// legacy is a file of the legacy format whose storage "0", if object uses any, holds the float32 1, 2, 3, 4.
-func legacy(object string) []byte {
-	head := legacyMagic + program(dict(unicode("little_endian"), "\x88")) + program(object)
-	if !strings.Contains(object, "Storage") {
-		return []byte(head + program("]"))
-	}
-	b := []byte(head + program("]("+unicode("0")+"e"))
-	b = binary.LittleEndian.AppendUint64(b, 4)
-	b, err := binary.Append(b, binary.LittleEndian, []float32{1, 2, 3, 4})
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
-
-var vector = tensor(0, tuple(binint(4)), tuple(binint(1)))
 
 func TestCheckpointShapes(t *testing.T) {
 	state := dict(unicode("w"), vector)
@@ -253,88 +206,4 @@ func TestRejectsArchives(t *testing.T) {
 			t.Errorf("%s: got error %v, want one with %q", name, err, tt.want)
 		}
 	}
-}
-
-func fixtures(t testing.TB) [][]byte {
-	t.Helper()
-	var files [][]byte
-	for _, name := range []string{"zip.pth", "legacy.pth"} {
-		data, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, data)
-	}
-	return files
-}
-
-// Parse recovers from gopickle's panics, so these tests find those that end the process, and files that are read
-// although a part is missing.
-func TestTruncated(t *testing.T) {
-	for _, data := range fixtures(t) {
-		for n := range data {
-			if _, err := Parse(data[:n:n]); err == nil {
-				t.Errorf("no error with %d of %d bytes", n, len(data))
-			}
-		}
-	}
-}
-
-func TestMutated(t *testing.T) {
-	for _, data := range fixtures(t) {
-		for i := range data {
-			for _, b := range []byte{0, '(', '.', 'R', 0xff, data[i] ^ 1, data[i] + 1} {
-				mutant := bytes.Clone(data)
-				mutant[i] = b
-				checkBounds(t, mutant)
-			}
-		}
-	}
-}
-
-func TestMutatedPretrained(t *testing.T) {
-	data := readPretrained(t)
-	rng := rand.New(rand.NewPCG(1, 2))
-	const pickles = 14063 // bytes before the numbers
-	for range 200 {
-		mutant := bytes.Clone(data)
-		for range 1 + rng.IntN(3) {
-			mutant[rng.IntN(pickles)] = byte(rng.Uint32())
-		}
-		checkBounds(t, mutant)
-		if _, err := Parse(data[:rng.IntN(len(data))]); err == nil {
-			t.Error("a truncated file was read")
-		}
-	}
-}
-
-// checkBounds parses data and checks that what is returned is consistent and no larger than promised.
-func checkBounds(t *testing.T, data []byte) {
-	t.Helper()
-	tensors, err := Parse(data)
-	if err != nil {
-		return
-	}
-	total := 0
-	for _, tensor := range tensors {
-		n := 1
-		for _, d := range tensor.Shape {
-			n *= d
-		}
-		if n != len(tensor.Data) {
-			t.Errorf("tensor %q: shape %v and %d elements", tensor.Name, tensor.Shape, len(tensor.Data))
-		}
-		total += n
-	}
-	if total > len(data) {
-		t.Errorf("%d elements from %d bytes", total, len(data))
-	}
-}
-
-func FuzzParse(f *testing.F) {
-	for _, data := range fixtures(f) {
-		f.Add(data)
-	}
-	f.Add(legacy(dict(unicode("w"), vector)))
-	f.Fuzz(func(t *testing.T, data []byte) { checkBounds(t, data) })
 }

@@ -8,8 +8,6 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-func label(what string, i int) string { return fmt.Sprintf("%s%d", what, i) }
-
 // product emits acc[v] += x * w[v] for one pixel, v over the vectors of output
 // channels. x is 4 bytes in memory that go to all lanes, t0 and t1 are free.
 type product func(x operand.Mem, acc, w []reg.VecPhysical, t0, t1 reg.VecPhysical)
@@ -43,6 +41,7 @@ func wordProduct(x operand.Mem, acc, w []reg.VecPhysical, t0, t1 reg.VecPhysical
 }
 
 const loopDoc = "for p < pixels, l < %d:\n" +
+
 	"\t  acc = %s\n" +
 	"\t  for r < kRows, k < kRun: acc += x[r*xRow + p*xPix + k] * w[r*kRun+k][l]\n" +
 	"\t  y[p*yPix + l] = acc\n\n%s"
@@ -75,61 +74,6 @@ func (s isa) convInts() {
 	s.convFinished(byteProduct)
 }
 
-// convFinished emits byte kernels that turn their sums into floats or codes
-// before they store them.
-func (s isa) convFinished(product product) {
-	const in = "(y *%s, init *int32, x *uint8, w *int8, pixels, kRows, kRun, xRow, xPix, yPix int, ahead *byte, step%s int, %s)"
-	for _, blocks := range []int{1, 2} {
-		most, name, wBlock := 16, "", ""
-		if blocks == 2 {
-			most, name, wBlock = 8, "Pair", ", wBlock"
-		}
-		kind := convKind{most: most, blocks: blocks, ints: true, product: product}
-		const note = "where acc is the sum that convRowBytes%s stores."
-		s.text("convRowScaled"+name, "func"+fmt.Sprintf(in, "float32", wBlock, "scale *float32"),
-			"y[p*yPix + l] = float32(acc)*scale[l]\n\n"+fmt.Sprintf(note, name))
-		kind.store, kind.yShift = s.storeScaled(), 2
-		s.convRow(kind)
-		s.text("convRowCodes"+name, "func"+fmt.Sprintf(in, "uint8", wBlock, "mult *float32, zeroPoint, lo, hi float32"),
-			"y[p*yPix + l] = min(max(round(float32(acc)*mult[l]) + zeroPoint, lo), hi)\n\n"+fmt.Sprintf(note, name))
-		kind.store, kind.yShift = s.storeCodes(), 0
-		s.convRow(kind)
-	}
-}
-
-// finish turns sums into what is stored; f is the channels' factors.
-type finish struct {
-	factors string // the parameter
-	begin   func() // ahead of everything
-	store   func(acc, f reg.VecPhysical, y reg.Register, v int)
-}
-
-func (s isa) storeScaled() *finish {
-	return &finish{"scale", func() {}, func(acc, f reg.VecPhysical, y reg.Register, v int) {
-		VCVTDQ2PS(acc, acc)
-		VMULPS(f, acc, acc)
-		VMOVUPS(acc, mem(y, v*s.size))
-	}}
-}
-
-func (s isa) storeCodes() *finish {
-	zeroPoint, lo, hi := s.v(24), s.v(25), s.v(26)
-	return &finish{"mult", func() {
-		s.broadcast("zeroPoint", zeroPoint)
-		s.broadcast("lo", lo)
-		s.broadcast("hi", hi)
-	}, func(acc, f reg.VecPhysical, y reg.Register, v int) {
-		VCVTDQ2PS(acc, acc)
-		VMULPS(f, acc, acc)
-		s.round(acc, acc)
-		VADDPS(zeroPoint, acc, acc)
-		VMAXPS(lo, acc, acc)
-		VMINPS(hi, acc, acc)
-		VCVTPS2DQ(acc, acc)
-		VPMOVDB(acc, mem(y, v*16))
-	}}
-}
-
 // most is the largest tile of one block: its accumulators take half of the
 // AVX-512 registers, three quarters of AVX2's.
 func (s isa) most() int {
@@ -137,6 +81,14 @@ func (s isa) most() int {
 		return 16
 	}
 	return 6
+}
+
+// accumulators are the vectors, so many, of row i of a tile.
+func (s isa) accumulators(i, vectors int) (acc []reg.VecPhysical) {
+	for v := range vectors {
+		acc = append(acc, s.v(i*vectors+v))
+	}
+	return acc
 }
 
 type convKind struct {
@@ -197,13 +149,7 @@ func (s isa) convRow(c convKind) {
 		}
 	}
 	tiles(n, c.most, func(size int) {
-		acc := func(p int) []reg.VecPhysical {
-			a := make([]reg.VecPhysical, vectors)
-			for v := range a {
-				a[v] = s.v(p*vectors + v)
-			}
-			return a
-		}
+		acc := func(p int) []reg.VecPhysical { return s.accumulators(p, vectors) }
 		if c.ints {
 			init := load("init")
 			for p := range size {
@@ -269,99 +215,5 @@ func (s isa) convRow(c convKind) {
 		step := GP64()
 		IMUL3Q(operand.Imm(uint64(size)), s1, step)
 		ADDQ(step, x)
-	})
-}
-
-// fetchNext asks for a line into the second-level cache and goes on to the next.
-func fetchNext(ahead reg.Register) {
-	PREFETCHT1(mem(ahead, 0))
-	step, err := Param("step").Resolve()
-	if err != nil {
-		panic(err)
-	}
-	ADDQ(step.Addr, ahead)
-}
-
-// last is the number of the last vector register.
-func (s isa) last() int {
-	if s.wide() {
-		return 31
-	}
-	return 15
-}
-
-func (s isa) weightGrad() {
-	const doc = "for k < kRun, l < %d:\n" +
-		"\t  acc = dw[k*dwRow + l]\n" +
-		"\t  for i < rows, j < cols: acc += x[i*xRow + j*xPix + k] * dy[i*dyRow + j*dyPix + l]\n" +
-		"\t  dw[k*dwRow + l] = acc\n\nwith fused multiply-adds in that order."
-	const args = "func(dw, x, dy *float32, rows, cols, kRun, xRow, xPix, dyRow, dyPix, dwRow int, ahead *byte, step int)"
-	s.text("wgradRow", args, fmt.Sprintf(doc, 16))
-	s.wgradRow(s.most(), 1)
-	if s.wide() {
-		s.text("wgradRowPair", args, fmt.Sprintf(doc, 32))
-		s.wgradRow(12, 2)
-	}
-}
-
-func (s isa) wgradRow(most, blocks int) {
-	vectors := blocks * s.parts()
-	w := []reg.VecPhysical{s.v(s.last() - 3), s.v(s.last() - 2)}[:vectors]
-	t0, t1 := s.v(s.last()-1), s.v(s.last())
-	product := floatProduct(s)
-
-	n, count := AllocLocal(8), AllocLocal(8)
-	t := load("kRun")
-	MOVQ(t, n)
-	dw, x := load("dw"), load("x")
-	xPix, dyPix, dwRow := loadScaled("xPix", 2), loadScaled("dyPix", 2), loadScaled("dwRow", 2)
-	xRow, dyRow := loadScaled("xRow", 2), loadScaled("dyRow", 2)
-	ahead := load("ahead")
-	tiles(n, most, func(size int) {
-		acc := func(k int) []reg.VecPhysical {
-			a := make([]reg.VecPhysical, vectors)
-			for v := range a {
-				a[v] = s.v(k*vectors + v)
-			}
-			return a
-		}
-		at := GP64()
-		MOVQ(dw, at)
-		for k := range size {
-			for v, a := range acc(k) {
-				VMOVUPS(mem(at, v*s.size), a)
-			}
-			ADDQ(dwRow, at)
-		}
-		xr, dyr, r := GP64(), load("dy"), load("rows")
-		MOVQ(x, xr)
-		MOVQ(r, count)
-		Label(label("row", size))
-		xp, dyp, j := GP64(), GP64(), load("cols")
-		MOVQ(xr, xp)
-		MOVQ(dyr, dyp)
-		Label(label("col", size))
-		fetchNext(ahead)
-		for v := range w {
-			VMOVUPS(mem(dyp, v*s.size), w[v])
-		}
-		for k := range size {
-			product(mem(xp, 4*k), acc(k), w, t0, t1)
-		}
-		ADDQ(xPix, xp)
-		ADDQ(dyPix, dyp)
-		DECQ(j)
-		JNZ(operand.LabelRef(label("col", size)))
-		ADDQ(xRow, xr)
-		ADDQ(dyRow, dyr)
-		DECQ(count)
-		JNZ(operand.LabelRef(label("row", size)))
-		for k := range size {
-			for v, a := range acc(k) {
-				VMOVUPS(a, mem(dw, v*s.size))
-			}
-			ADDQ(dwRow, dw)
-		}
-		ADDQ(operand.Imm(uint64(4*size)), x)
 	})
 }

@@ -73,13 +73,7 @@ func (s isa) convNarrow(c narrowKind) {
 		MOVQ(t, aheadAt)
 	}
 	tiles(n, c.most, func(size int) {
-		acc := func(p int) []reg.VecPhysical {
-			a := make([]reg.VecPhysical, len(w))
-			for v := range a {
-				a[v] = s.v(p*len(w) + v)
-			}
-			return a
-		}
+		acc := func(p int) []reg.VecPhysical { return s.accumulators(p, len(w)) }
 		// Sums start at init; then they continue at y.
 		from, fromPix := GP64(), GP64()
 		MOVQ(init, from)

@@ -6,46 +6,6 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// stream is an array that a flat kernel walks through.
-type stream struct {
-	base reg.Register
-	size int // bytes an element
-}
-
-// flat emits a loop over n elements, a multiple of 16, 16 at a time. body sees
-// vector h of the 16; wrap is emitted once per 16, after at the end.
-func (s isa) flat(streams []stream, body func(h int), wrap, after func()) {
-	n := load("n")
-	SHRQ(operand.U8(4), n)
-	JZ(operand.LabelRef("done"))
-	Label("loop")
-	for h := range s.parts() {
-		body(h)
-	}
-	for _, a := range streams {
-		ADDQ(operand.Imm(uint64(16*a.size)), a.base)
-	}
-	wrap()
-	DECQ(n)
-	JNZ(operand.LabelRef("loop"))
-	Label("done")
-	after()
-	VZEROUPPER()
-	RET()
-}
-
-func nothing() {}
-
-func floats(names ...string) (all []stream) {
-	for _, n := range names {
-		all = append(all, stream{load(n), 4})
-	}
-	return all
-}
-
-// part returns the memory of vector h of the 16 elements at a.
-func (s isa) part(a stream, h int) operand.Mem { return mem(a.base, h*s.size/4*a.size) }
-
 func (s isa) elementwise() {
 	v := s.v
 	s.text("reluRow", "func(y, x *float32, n int)", "for i < n: y[i] = x[i] > 0 ? x[i] : 0\n\nn is a multiple of 16.")
@@ -79,32 +39,6 @@ func (s isa) elementwise() {
 		VMOVUPS(v(0), s.part(c[0], h))
 	}, nothing, nothing)
 }
-
-// Predicates of VCMPPS: ordered, and quiet where NaN is expected.
-const (
-	lessThan     = 0x11 // LT_OQ
-	lessEqual    = 0x12 // LE_OQ
-	greaterEqual = 0x1d // GE_OQ
-)
-
-// cyclic is flat for maps whose parameters depend on the channel: off is the
-// byte offset of the current 16 channels in an array of float32.
-func (s isa) cyclic(streams []stream, body func(h int, off reg.Register), after func()) {
-	off, zero, end := GP64(), GP64(), loadScaled("channels", 2)
-	XORQ(off, off)
-	XORQ(zero, zero)
-	s.flat(streams, func(h int) { body(h, off) }, func() {
-		ADDQ(operand.Imm(64), off)
-		CMPQ(off, end)
-		CMOVQEQ(zero, off)
-	}, after)
-}
-
-func (s isa) channel(base, off reg.Register, h int) operand.Mem {
-	return operand.Mem{Base: base, Index: off, Scale: 1, Disp: h * s.size}
-}
-
-const cyclicNote = "\n\nc = i mod channels; n and channels are multiples of 16."
 
 func (s isa) perChannel() {
 	v := s.v

@@ -5,6 +5,7 @@ package main
 //go:generate go run . -out ../kernels_amd64.s -stubs ../kernels_stubs_amd64.go -pkg kernels
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -58,6 +59,14 @@ func (s isa) v(i int) reg.VecPhysical {
 	return ymm[i]
 }
 
+// last is the number of the last vector register.
+func (s isa) last() int {
+	if s.wide() {
+		return 31
+	}
+	return 15
+}
+
 var (
 	zmm = []reg.VecPhysical{
 		reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15,
@@ -102,6 +111,8 @@ func mem(base operand.Op, disp int) operand.Mem {
 func indexed(base, index reg.Register, scale uint8) operand.Mem {
 	return operand.Mem{Base: base, Index: index, Scale: scale}
 }
+
+func label(what string, i int) string { return fmt.Sprintf("%s%d", what, i) }
 
 // tiles emits a loop that cuts the count in n into tiles of at most most,
 // as even as the last two allow, and emits body for each size of tile.

@@ -2,60 +2,8 @@ package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
-	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
-
-// round emits to = the nearest integer to from, half to even.
-func (s isa) round(from, to operand.Op) {
-	if s.wide() {
-		VRNDSCALEPS(operand.U8(0), from, to)
-	} else {
-		VROUNDPS(operand.U8(0), from, to)
-	}
-}
-
-// broadcast loads a float32 parameter into all lanes.
-func (s isa) broadcast(name string, to reg.VecPhysical) {
-	addr, err := Param(name).Resolve()
-	if err != nil {
-		panic(err)
-	}
-	VBROADCASTSS(addr.Addr, to)
-}
-
-// broadcastInt loads an int32 parameter into all lanes.
-func (s isa) broadcastInt(name string, to reg.VecPhysical) {
-	VMOVD(Load(Param(name), GP32()), xmm[0])
-	VPBROADCASTD(xmm[0], to)
-}
-
-// byteMask sets each lane to 255, for storeBytes.
-func (s isa) byteMask(to reg.VecPhysical) {
-	if s.wide() {
-		return
-	}
-	VPCMPEQD(to, to, to)
-	VPSRLD(operand.U8(24), to, to)
-}
-
-// storeBytes stores the low byte of each lane of vector register i.
-func (s isa) storeBytes(i int, mask operand.Op, to operand.Mem) {
-	if s.wide() {
-		VPMOVDB(s.v(i), to)
-		return
-	}
-	VPAND(mask, s.v(i), s.v(i))
-	low, high := xmm[i], xmm[i+1]
-	VEXTRACTI128(operand.U8(1), s.v(i), high)
-	VPACKUSDW(high, low, low)
-	VPACKUSWB(low, low, low)
-	VMOVQ(low, to)
-}
-
-var xmm = []reg.VecPhysical{reg.X0, reg.X1, reg.X2, reg.X3}
-
-const multiple = "\n\nn is a multiple of 16."
 
 func (s isa) quantization() {
 	v := s.v
@@ -125,22 +73,4 @@ func (s isa) quantization() {
 			}
 		}, nothing, nothing)
 	}
-}
-
-// peak emits the loop behind PeakGFLOPS.
-func (s isa) peak() {
-	const chains = 12
-	s.text("fmaPeak", "func(n int)", "n times 12 independent fused multiply-adds of a vector, for timing.")
-	n := load("n")
-	for i := range chains + 1 {
-		s.zero(i)
-	}
-	Label("loop")
-	for i := range chains {
-		VFMADD231PS(s.v(chains), s.v(chains), s.v(i))
-	}
-	DECQ(n)
-	JNZ(operand.LabelRef("loop"))
-	VZEROUPPER()
-	RET()
 }

@@ -1,0 +1,95 @@
+package integer_test
+
+import (
+	"math"
+	"math/big"
+
+	"github.com/qat-go/qat/integer"
+)
+
+// reference computes one layer of one picture from its definition in
+// docs/arithmetic.md, one output at a time. codes has the tensors of the
+// picture; the result are the output's codes, or the logits.
+func reference(n *integer.Network, l integer.Layer, codes [][]uint8) (out []uint8, logits []float32) {
+	clamp := func(v float32, zeroPoint, lo, hi uint8) uint8 {
+		r := math.RoundToEven(float64(v)) + float64(zeroPoint)
+		return uint8(math.Min(math.Max(r, float64(lo)), float64(hi)))
+	}
+	value := func(t, i int) int64 { return int64(codes[t][i]) - int64(n.Tensors[t].ZeroPoint) }
+	if t := l.Output(); t >= 0 {
+		out = make([]uint8, n.Tensors[t].Len())
+	}
+	in := n.Tensors[l.Inputs()[0]]
+	switch l := l.(type) {
+	case *integer.Conv:
+		to := n.Tensors[l.Out]
+		for y := range to.H {
+			for x := range to.W {
+				for c := range to.C {
+					acc := int64(l.Bias[c])
+					for ky := range l.K {
+						for kx := range l.K {
+							for ci := range in.C {
+								py, px := y*l.Stride+ky-l.Pad, x*l.Stride+kx-l.Pad
+								if py >= 0 && py < in.H && px >= 0 && px < in.W {
+									acc += value(l.In, (py*in.W+px)*in.C+ci) * int64(l.Weights[((ky*l.K+kx)*in.C+ci)*to.C+c])
+								}
+							}
+						}
+					}
+					out[(y*to.W+x)*to.C+c] = clamp(float32(acc)*float32(l.Scale[c]/to.Scale), to.ZeroPoint, l.Lo, l.Hi)
+				}
+			}
+		}
+	case *integer.Requantize:
+		to := n.Tensors[l.Out]
+		for i := range out {
+			real := float32(value(l.In, i)) * in.Scale
+			out[i] = clamp(real/to.Scale, to.ZeroPoint, l.Lo, l.Hi)
+		}
+	case *integer.Add:
+		to := n.Tensors[l.Out]
+		a, b := n.Tensors[l.A], n.Tensors[l.B]
+		ra, rb := a.Scale/to.Scale, b.Scale/to.Scale
+		offset := float32(to.ZeroPoint) - fma(ra, float32(a.ZeroPoint), float32(rb*float32(b.ZeroPoint)))
+		for i := range out {
+			sum := fma(float32(codes[l.A][i]), ra, fma(float32(codes[l.B][i]), rb, offset))
+			out[i] = clamp(sum, 0, l.Lo, l.Hi)
+		}
+	case *integer.Shortcut:
+		to := n.Tensors[l.Out]
+		for i := range out {
+			c, x, y := i%to.C-(to.C-in.C)/2, i/to.C%to.W*l.Stride, i/to.C/to.W*l.Stride
+			out[i] = to.ZeroPoint
+			if c >= 0 && c < in.C {
+				out[i] = codes[l.In][(y*in.W+x)*in.C+c]
+			}
+		}
+	case *integer.AveragePool:
+		to := n.Tensors[l.Out]
+		lo, hi := to.Range()
+		for c := range out {
+			sum := int64(0)
+			for p := range in.H * in.W {
+				sum += value(l.In, p*in.C+c)
+			}
+			out[c] = clamp(float32(sum)*(in.Scale/(to.Scale*float32(in.H*in.W))), to.ZeroPoint, lo, hi)
+		}
+	case *integer.Linear:
+		for o := range l.Out {
+			acc := int64(l.Bias[o])
+			for i := range in.Len() {
+				acc += value(l.In, i) * int64(l.Weights[i*l.Out+o])
+			}
+			logits = append(logits, float32(acc)*l.Scale[o])
+		}
+	}
+	return out, logits
+}
+
+// fma is x*y + z, rounded once to 24 bits.
+func fma(x, y, z float32) float32 {
+	product := new(big.Float).Mul(big.NewFloat(float64(x)), big.NewFloat(float64(y))) // 53 bits hold it
+	sum, _ := new(big.Float).SetPrec(24).Add(product, big.NewFloat(float64(z))).Float32()
+	return sum
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func (s isa) weightGrad() {
+	const doc = "for k < kRun, l < %d:\n" +
+		"\t  acc = dw[k*dwRow + l]\n" +
+		"\t  for i < rows, j < cols: acc += x[i*xRow + j*xPix + k] * dy[i*dyRow + j*dyPix + l]\n" +
+		"\t  dw[k*dwRow + l] = acc\n\nwith fused multiply-adds in that order."
+	const args = "func(dw, x, dy *float32, rows, cols, kRun, xRow, xPix, dyRow, dyPix, dwRow int, ahead *byte, step int)"
+	s.text("wgradRow", args, fmt.Sprintf(doc, 16))
+	s.wgradRow(s.most(), 1)
+	if s.wide() {
+		s.text("wgradRowPair", args, fmt.Sprintf(doc, 32))
+		s.wgradRow(12, 2)
+	}
+}
+
+func (s isa) wgradRow(most, blocks int) {
+	vectors := blocks * s.parts()
+	w := []reg.VecPhysical{s.v(s.last() - 3), s.v(s.last() - 2)}[:vectors]
+	t0, t1 := s.v(s.last()-1), s.v(s.last())
+	product := floatProduct(s)
+
+	n, count := AllocLocal(8), AllocLocal(8)
+	t := load("kRun")
+	MOVQ(t, n)
+	dw, x := load("dw"), load("x")
+	xPix, dyPix, dwRow := loadScaled("xPix", 2), loadScaled("dyPix", 2), loadScaled("dwRow", 2)
+	xRow, dyRow := loadScaled("xRow", 2), loadScaled("dyRow", 2)
+	ahead := load("ahead")
+	tiles(n, most, func(size int) {
+		acc := func(k int) []reg.VecPhysical { return s.accumulators(k, vectors) }
+		at := GP64()
+		MOVQ(dw, at)
+		for k := range size {
+			for v, a := range acc(k) {
+				VMOVUPS(mem(at, v*s.size), a)
+			}
+			ADDQ(dwRow, at)
+		}
+		xr, dyr, r := GP64(), load("dy"), load("rows")
+		MOVQ(x, xr)
+		MOVQ(r, count)
+		Label(label("row", size))
+		xp, dyp, j := GP64(), GP64(), load("cols")
+		MOVQ(xr, xp)
+		MOVQ(dyr, dyp)
+		Label(label("col", size))
+		fetchNext(ahead)
+		for v := range w {
+			VMOVUPS(mem(dyp, v*s.size), w[v])
+		}
+		for k := range size {
+			product(mem(xp, 4*k), acc(k), w, t0, t1)
+		}
+		ADDQ(xPix, xp)
+		ADDQ(dyPix, dyp)
+		DECQ(j)
+		JNZ(operand.LabelRef(label("col", size)))
+		ADDQ(xRow, xr)
+		ADDQ(dyRow, dyr)
+		DECQ(count)
+		JNZ(operand.LabelRef(label("row", size)))
+		for k := range size {
+			for v, a := range acc(k) {
+				VMOVUPS(a, mem(dw, v*s.size))
+			}
+			ADDQ(dwRow, dw)
+		}
+		ADDQ(operand.Imm(uint64(4*size)), x)
+	})
+}

@@ -1,0 +1,93 @@
+package torchfile
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func fixtures(t testing.TB) [][]byte {
+	t.Helper()
+	var files [][]byte
+	for _, name := range []string{"zip.pth", "legacy.pth"} {
+		data, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, data)
+	}
+	return files
+}
+
+// Parse recovers from gopickle's panics, so these tests find those that end the process, and files that are read
+// although a part is missing.
+func TestTruncated(t *testing.T) {
+	for _, data := range fixtures(t) {
+		for n := range data {
+			if _, err := Parse(data[:n:n]); err == nil {
+				t.Errorf("no error with %d of %d bytes", n, len(data))
+			}
+		}
+	}
+}
+
+func TestMutated(t *testing.T) {
+	for _, data := range fixtures(t) {
+		for i := range data {
+			for _, b := range []byte{0, '(', '.', 'R', 0xff, data[i] ^ 1, data[i] + 1} {
+				mutant := bytes.Clone(data)
+				mutant[i] = b
+				checkBounds(t, mutant)
+			}
+		}
+	}
+}
+
+func TestMutatedPretrained(t *testing.T) {
+	data := readPretrained(t)
+	rng := rand.New(rand.NewPCG(1, 2))
+	const pickles = 14063 // bytes before the numbers
+	for range 200 {
+		mutant := bytes.Clone(data)
+		for range 1 + rng.IntN(3) {
+			mutant[rng.IntN(pickles)] = byte(rng.Uint32())
+		}
+		checkBounds(t, mutant)
+		if _, err := Parse(data[:rng.IntN(len(data))]); err == nil {
+			t.Error("a truncated file was read")
+		}
+	}
+}
+
+// checkBounds parses data and checks that what is returned is consistent and no larger than promised.
+func checkBounds(t *testing.T, data []byte) {
+	t.Helper()
+	tensors, err := Parse(data)
+	if err != nil {
+		return
+	}
+	total := 0
+	for _, tensor := range tensors {
+		n := 1
+		for _, d := range tensor.Shape {
+			n *= d
+		}
+		if n != len(tensor.Data) {
+			t.Errorf("tensor %q: shape %v and %d elements", tensor.Name, tensor.Shape, len(tensor.Data))
+		}
+		total += n
+	}
+	if total > len(data) {
+		t.Errorf("%d elements from %d bytes", total, len(data))
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, data := range fixtures(f) {
+		f.Add(data)
+	}
+	f.Add(legacy(dict(unicode("w"), vector)))
+	f.Fuzz(func(t *testing.T, data []byte) { checkBounds(t, data) })
+}
