@@ -52,8 +52,16 @@ func (s TensorSpec) NewEstimator(at Place, progress float64) (estimators.Estimat
 }
 
 // Scheduled tells that an option changes over training.
-func (s TensorSpec) Scheduled() bool {
-	return slices.ContainsFunc(s.Options, func(o Setting) bool { return o.Value.Kind != estimators.Constant })
+func (s TensorSpec) Scheduled() bool { return len(s.scheduled()) > 0 }
+
+// scheduled names the options that change over training.
+func (s TensorSpec) scheduled() (names []string) {
+	for _, o := range s.Options {
+		if o.Value.Kind != estimators.Constant {
+			names = append(names, o.Name)
+		}
+	}
+	return names
 }
 
 func hasOption(options []estimators.Option, name string) bool {
@@ -89,10 +97,54 @@ func estimatorFits(s TensorSpec, weights bool) string {
 		}
 		return fmt.Sprintf("ste: %s with estimator %s; it combines with auto, %s", s.STE, s.Estimator, strings.Join(m.STEs, ", "))
 	}
-	for _, progress := range []float64{0, 1} {
-		if _, err := s.NewEstimator(Place{Weights: weights, Signed: weights || s.Signed == SignedTrue, Scales: 1}, progress); err != nil {
+	at := Place{Weights: weights, Signed: weights || s.Signed == SignedTrue, Scales: 1}
+	first, err := s.NewEstimator(at, 0)
+	if err != nil {
+		return strings.TrimPrefix(err.Error(), "estimators: ")
+	}
+	for _, progress := range s.changes() {
+		est, err := s.NewEstimator(at, progress)
+		if err != nil {
 			return strings.TrimPrefix(err.Error(), "estimators: ")
 		}
+		if what := unlike(first, est); what != "" {
+			return fmt.Sprintf("options: %s of estimator %s would change in training at %.0f%%, by the schedule of %s; expected constants there",
+				what, s.Estimator, 100*progress, strings.Join(s.scheduled(), ", "))
+		}
+	}
+	return ""
+}
+
+// changes are the points of training at which the options are looked at: where steps are, and some between.
+func (s TensorSpec) changes() []float64 {
+	if !s.Scheduled() {
+		return nil
+	}
+	at := []float64{0.25, 0.5, 0.75, 1}
+	for _, o := range s.Options {
+		for _, step := range o.Value.Steps {
+			at = append(at, step.At)
+		}
+	}
+	slices.Sort(at)
+	return slices.Compact(at)
+}
+
+// unlike says in what the graph of a network cannot follow a schedule from one estimator to the other: what is learned,
+// what is kept from step to step, and which codes there are.
+func unlike(a, b estimators.Estimator) string {
+	if !slices.Equal(a.Params(), b.Params()) {
+		return "what is learned"
+	}
+	sa, keepsA := a.(estimators.Stateful)
+	sb, keepsB := b.(estimators.Stateful)
+	if keepsA != keepsB || keepsA && !slices.Equal(sa.State(1), sb.State(1)) {
+		return "the state"
+	}
+	ia, codesA := a.(estimators.Integer)
+	ib, codesB := b.(estimators.Integer)
+	if codesA != codesB || codesA && (ia.Qn() != ib.Qn() || ia.Qp() != ib.Qp()) {
+		return "the codes"
 	}
 	return ""
 }
