@@ -27,6 +27,7 @@ func main() {
 		s.quantization()
 		s.fused()
 		s.winograd()
+		s.winogradCodes()
 		s.sgd()
 		s.staircase()
 		s.bells()
