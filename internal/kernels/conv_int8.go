@@ -16,7 +16,7 @@ type IntWeights struct {
 	words   []int16
 	sum     []int32    // sum of each output's weights, for the zero point
 	bits    bitWeights // instead of all but g and group, where that is faster
-	squares bool       // words are weights for sumSquares
+	squares bool       // words are transformed, [36][block of 16 outputs][Cin/2][16][2] with gaps: see winograd_codes.go
 }
 
 // PackIntWeights packs w (K, K, Cin, Cout) for codes from 0 to largest into dst,

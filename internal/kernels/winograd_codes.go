@@ -51,14 +51,14 @@ func (dst *IntWeights) packSquares(g Conv, w []int8, largest uint8) bool {
 	if !dst.squaresFit(w, largest) {
 		return false
 	}
-	size := g.Cin * g.Cout
-	dst.words = grow(dst.words, 36*size)
+	size, element := g.Cin*g.Cout, dst.squareElement()
+	dst.words = grow(dst.words, 36*element)
 	var z squareRoom
 	clear(dst.sum)
 	for b := 0; b < g.Cout; b += lanes {
-		winogradTaps(dst.words[b*g.Cin:], w[b:], &z, g.Cin/2, g.Cout, size, size)
+		winogradTaps(dst.words[b*g.Cin:], w[b:], &z, g.Cin/2, g.Cout, size, element)
 		sums := dst.sum[b:][:lanes]
-		middle := dst.words[7*size+b*g.Cin:][:lanes*g.Cin] // element (1, 1) is the sum of all taps
+		middle := dst.words[7*element+b*g.Cin:][:lanes*g.Cin] // element (1, 1) is the sum of all taps
 		for ; len(middle) > 0; middle = middle[2*lanes:] {
 			for l := range sums {
 				sums[l] += int32(middle[2*l]) + int32(middle[2*l+1])
@@ -87,6 +87,9 @@ func (dst *IntWeights) squaresFit(w []int8, largest uint8) bool {
 	}
 	return true
 }
+
+// squareElement is the distance of the 36 elements in the weights: see winogradGap.
+func (w *IntWeights) squareElement() int { return w.g.Cin*w.g.Cout + 2*winogradGap }
 
 // padSize returns the size of a picture with its border.
 func (w *IntWeights) padSize() int {
@@ -147,7 +150,7 @@ func (w *IntWeights) squareProducts(s *Scratch, m []int32, v []int16, tiles, me,
 	a := row[int16, int16, int32]{init: &noSums[0], pixels: tiles, kRows: 1, kRun: cin / 2, xPix: cin, yPix: cout, wBlock: cin * lanes}
 	for e := range 36 {
 		s.ahead.ask()
-		weights := w.words[e*cin*cout:][:cin*cout]
+		weights := w.words[e*w.squareElement():][:cin*cout]
 		a.x = &v[e*ve:][:tiles*cin][0]
 		for b := 0; b < cout/lanes; b += 2 {
 			a.blocks = min(2, cout/lanes-b)
