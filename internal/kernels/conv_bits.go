@@ -26,10 +26,14 @@ type bitWeights struct {
 const maxInside = 1 << 20
 
 // bitsPay tells that bits are faster than bytes for codes from 0 to largest: a sum
-// must be long enough to outweigh packing the codes. docs/speed.md has the
-// measurements.
+// must be long enough to outweigh packing the codes. Winograd's filtering is faster
+// than two planes, but slower than those of -1 and 1, the codes 0 and 2, of which
+// one is blank. docs/speed.md has the measurements.
 func bitsPay(g *Conv, largest uint8) bool {
 	planes := mathbits.Len8(max(largest, 1))
+	if largest == 3 && squaresPay(g, 2) {
+		return false
+	}
 	return planes <= 2 && g.K*g.K*g.Cin >= bitsFrom(planes) && (2*g.Pad+1)*g.OutW()*blocksOf(g.Cout)*lanes <= maxInside
 }
 
@@ -41,7 +45,7 @@ func isBits(w []int8) bool {
 // packSigns makes dst weights of -1 and 1, w (K, K, Cin, Cout), for codes from 0 to
 // largest, which is at most 3.
 func (dst *IntWeights) packSigns(g Conv, w []int8, largest uint8) {
-	dst.g, dst.group = g, 32
+	dst.g, dst.group, dst.squares = g, 32, false
 	dst.bits.pack(&g, w, largest)
 }
 

@@ -8,14 +8,15 @@ import "math"
 // are padded to whole groups in the channels, so Cin is padded too. Words are
 // for CPUs without VNNI, where products of large bytes overflow.
 type IntWeights struct {
-	g     Conv
-	cin   int // Cin rounded up to a multiple of 4
-	group int // inputs a lane takes at a time: 4 bytes, 2 words or 32 bits
-	steps int // bytes without VNNI: how many sums of two products fit int16 together
-	bytes []int8
-	words []int16
-	sum   []int32    // sum of each output's weights, for the zero point
-	bits  bitWeights // instead of all but g and group, where that is faster
+	g       Conv
+	cin     int // Cin rounded up to a multiple of 4
+	group   int // inputs a lane takes at a time: 4 bytes, 2 words or 32 bits
+	steps   int // bytes without VNNI: how many sums of two products fit int16 together
+	bytes   []int8
+	words   []int16
+	sum     []int32    // sum of each output's weights, for the zero point
+	bits    bitWeights // instead of all but g and group, where that is faster
+	squares bool       // words are transformed, [36][block of 16 outputs][Cin/2][16][2] with gaps: see winograd_codes.go
 }
 
 // PackIntWeights packs w (K, K, Cin, Cout) for codes from 0 to largest into dst,
@@ -24,11 +25,19 @@ func PackIntWeights(dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeight
 	if dst == nil {
 		dst = &IntWeights{}
 	}
-	if bitsPay(&g, largest) && isBits(w) {
+	switch {
+	case bitsPay(&g, largest) && isBits(w):
 		dst.packSigns(g, w, largest)
-		return dst
+	case (squaresPay(&g, 2) || squaresPay(&g, 0) && pairSteps(&g, w, largest) < 2) && dst.packSquares(g, w, largest):
+	default:
+		dst.packDirect(g, w, largest)
 	}
-	dst.g, dst.cin, dst.group, dst.steps = g, (g.Cin+3)&^3, 4, 0
+	return dst
+}
+
+// packDirect packs weights for direct sums of bytes or words.
+func (dst *IntWeights) packDirect(g Conv, w []int8, largest uint8) {
+	dst.g, dst.cin, dst.group, dst.steps, dst.squares = g, (g.Cin+3)&^3, 4, 0, false
 	if addsPairs() {
 		// Sums that must be widened after every step are slower than words.
 		if dst.steps = pairSteps(&g, w, largest); dst.steps < 2 {
@@ -46,7 +55,6 @@ func PackIntWeights(dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeight
 		dst.words = grow(dst.words, n)
 		packInts(dst, dst.words, w)
 	}
-	return dst
 }
 
 // pairSteps returns how many sums of two products, of a code up to largest and a
@@ -121,7 +129,7 @@ type IntForward struct {
 
 // Begin implements Loop.
 func (l *IntForward) Begin(p *Pool) {
-	if l.Weights.group == 4 {
+	if l.Weights.group == 4 || l.Weights.squares {
 		l.pad(p.Threads())
 	}
 	if w := l.Weights; w.group == 32 {
@@ -139,8 +147,7 @@ func (l *IntForward) Begin(p *Pool) {
 
 // pad gives each worker a picture whose border holds the zero point.
 func (l *IntForward) pad(workers int) {
-	g := &l.Weights.g
-	size := g.padH() * g.padW() * l.Weights.cin
+	size := l.Weights.padSize()
 	if len(l.padded) == workers && len(l.padded[0]) == size && l.border == l.ZeroPoint {
 		return
 	}
@@ -168,10 +175,12 @@ func (l *IntForward) sums(s *Scratch, n int) {
 	g := &w.g
 	acc, codes := s.int32s(1, g.outImage()), l.Codes.At(s, n)
 	size := g.padH() * g.padW() * w.cin
-	switch w.group {
-	case 32:
+	switch {
+	case w.squares:
+		w.sumSquares(s, acc, l.init, l.padded[s.worker], codes)
+	case w.group == 32:
 		w.bits.run(s, g, acc, &l.starts, codes)
-	case 4:
+	case w.group == 4:
 		x := codes
 		if g.Pad > 0 || w.cin != g.Cin {
 			x = l.padded[s.worker]

@@ -34,6 +34,18 @@ func fmaPeak(n int) (flops int) { return fmaPeakGeneric(n) }
 
 func packBits(dst []uint32, codes []uint8, plane int) { packBitsGeneric(dst, codes, plane) }
 
+func winogradCodes(dst []int16, src []uint8, _ *squareRoom, tiles, blocks, srcRow, element int) {
+	winogradCodesGeneric(dst, src, tiles, blocks*lanes, srcRow, element)
+}
+
+func winogradTaps(dst []int16, src []int8, _ *squareRoom, pairs, outputs, tap, element int) {
+	winogradTapsGeneric(dst, src, pairs, outputs, tap, element)
+}
+
+func winogradSums(dst, src, init []int32, _ *squareRoom, tiles, blocks, dstRow, element int) {
+	winogradSumsGeneric(dst, src, init, tiles, blocks*lanes, dstRow, element)
+}
+
 func widenCodes(words []int16, codes []uint8) { widenCodesGeneric(words, codes) }
 
 func quantizeGradRow(sum *[lanes]float32, dx, x, dy []float32, q *Step) {

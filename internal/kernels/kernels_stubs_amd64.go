@@ -1015,6 +1015,37 @@ func winogradOutputGradAVX2(dst *float32, src *float32, tiles int, blocks int, d
 //go:noescape
 func winogradWeightsGradAVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
 
+// winogradCodesAVX2 computes
+//
+//	for t < tiles, l < C = 16*blocks, with x[k][j] = src[k*srcRow + (4*t+j)*C + l]: z[i][j] = f(x[0][j], ...)[i] and
+//	  dst[(6*i+o)*element + t*C + l] = f(z[i][0], ...)[o]
+//
+// f(d) = 4d0-5d2+d4, -4d1-4d2+d3+d4, 4d1-4d2-d3+d4, -2d1-d2+2d3+d4, 2d1-d2-2d3+d4, 4d1-5d3+d5.
+//
+//go:noescape
+func winogradCodesAVX2(dst *int16, src *uint8, z *int32, tiles int, blocks int, srcRow int, element int)
+
+// winogradTapsAVX2 computes
+//
+//	for p < pairs, l < 16, h < 2, with x[k][j] = src[(3*k+j)*tap + (2*p+h)*outputs + l]: z[i][j] = f(x[0][j], ...)[i] and
+//	  dst[(6*i+o)*element + p*32 + 2*l + h] = f(z[i][0], ...)[o]
+//
+// f(g) = 6g0, g0+g1+g2, g0-g1+g2, g0+2g1+4g2, g0-2g1+4g2, 6g2.
+//
+//go:noescape
+func winogradTapsAVX2(dst *int16, src *int8, z *int32, pairs int, outputs int, tap int, element int)
+
+// winogradSumsAVX2 computes
+//
+//	for t < tiles, l < C = 16*blocks, with x[k][j] = src[(6*k+j)*element + t*C + l]: z[i][j] = f(x[0][j], ...)[i] and
+//	  dst[i*dstRow + (4*t+o)*C + l] = f(z[i][0], ...)[o] / (n[i]*n[o]) + init[l]
+//
+// f(m) = m0-4(m1+m2)+m3+m4, -2(m1-m2)+m3-m4, -(m1+m2)+m3+m4, -(m1-m2)+2(m3-m4)+m5.
+// n = 24, 12, 6, 6. The quotient must be whole, and 64 times it must fit int32.
+//
+//go:noescape
+func winogradSumsAVX2(dst *int32, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, element int)
+
 // sgdRowAVX2 computes
 //
 //	for i < n:

@@ -28,6 +28,7 @@ func main() {
 		s.quantization()
 		s.fused()
 		s.winograd()
+		s.winogradCodes()
 		s.sgd()
 		s.staircase()
 		s.bells()

@@ -1,0 +1,38 @@
+//go:build !noasm
+
+package kernels
+
+// The slices are cut to what the kernels touch, so that a wrong size panics here.
+
+// winogradCodes computes dst = B' d B for a row of tiles of codes with 16*blocks channels: element i starts at i*element.
+func winogradCodes(dst []int16, src []uint8, z *squareRoom, tiles, blocks, srcRow, element int) {
+	channels := blocks * lanes
+	dst, src = dst[:35*element+tiles*channels], src[:5*srcRow+(sumSquare*tiles+2)*channels]
+	if level == generic {
+		winogradCodesGeneric(dst, src, tiles, channels, srcRow, element)
+		return
+	}
+	winogradCodesAVX2(&dst[0], &src[0], &z[0][0], tiles, blocks, srcRow, element)
+}
+
+// winogradTaps computes dst = G g G' for 16 outputs of weights, interleaving two inputs. From one of the 9 taps to the next
+// are tap weights.
+func winogradTaps(dst []int16, src []int8, z *squareRoom, pairs, outputs, tap, element int) {
+	dst, src = dst[:35*element+2*lanes*pairs], src[:8*tap+(2*pairs-1)*outputs+lanes]
+	if level == generic {
+		winogradTapsGeneric(dst, src, pairs, outputs, tap, element)
+		return
+	}
+	winogradTapsAVX2(&dst[0], &src[0], &z[0][0], pairs, outputs, tap, element)
+}
+
+// winogradSums computes the 4x4 sums of a row of tiles from init and the products of the 36 elements.
+func winogradSums(dst, src, init []int32, z *squareRoom, tiles, blocks, dstRow, element int) {
+	channels := blocks * lanes
+	dst, src, init = dst[:3*dstRow+sumSquare*tiles*channels], src[:35*element+tiles*channels], init[:channels]
+	if level == generic {
+		winogradSumsGeneric(dst, src, init, tiles, channels, dstRow, element)
+		return
+	}
+	winogradSumsAVX2(&dst[0], &src[0], &init[0], &z[0][0], tiles, blocks, dstRow, element)
+}

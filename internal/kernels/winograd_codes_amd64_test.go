@@ -1,0 +1,56 @@
+//go:build !noasm
+
+package kernels
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestSquareKernels(t *testing.T) {
+	onPaths(t, func(t *testing.T, portable func(func())) {
+		rng := rand.New(rand.NewPCG(39, 40))
+		z := &squareRoom{}
+		for range 100 {
+			ar := &arena{rng: rng, off: rng.IntN(8)}
+			tiles, blocks := 1+rng.IntN(5), 1+rng.IntN(4)
+			channels := blocks * lanes
+			what := fmt.Sprintf("%d tiles of %d blocks", tiles, blocks)
+
+			row, element := (sumSquare*tiles+2)*channels+rng.IntN(9), tiles*channels+rng.IntN(9)
+			codes := ar.codes(5*row + (sumSquare*tiles+2)*channels)
+			if rng.IntN(2) == 0 {
+				for i := range codes {
+					codes[i] = uint8(rng.IntN(2)) * 255
+				}
+			}
+			v, want := alloc[int16](ar, 35*element+tiles*channels, 7), alloc[int16](ar, 35*element+tiles*channels, 7)
+			winogradCodes(v, codes, z, tiles, blocks, row, element)
+			portable(func() { winogradCodes(want, codes, z, tiles, blocks, row, element) })
+			same(t, "codes: "+what, v, want)
+
+			pairs, outputs := 1+rng.IntN(5), channels+rng.IntN(9)
+			tap, element := 2*pairs*outputs+rng.IntN(9), 2*lanes*pairs+rng.IntN(9)
+			w := alloc[int8](ar, 8*tap+(2*pairs-1)*outputs+lanes, 5)
+			for i := range w {
+				w[i] = int8(rng.UintN(256))
+			}
+			v, want = alloc[int16](ar, 35*element+2*lanes*pairs, 7), alloc[int16](ar, 35*element+2*lanes*pairs, 7)
+			winogradTaps(v, w, z, pairs, outputs, tap, element)
+			portable(func() { winogradTaps(want, w, z, pairs, outputs, tap, element) })
+			same(t, "weights: "+what, v, want)
+
+			row, element = sumSquare*tiles*channels+rng.IntN(9), tiles*channels+rng.IntN(9)
+			m, init := ar.ints(35*element+tiles*channels), ar.ints(channels)
+			y, sums := alloc[int32](ar, 3*row+sumSquare*tiles*channels, 3), alloc[int32](ar, 3*row+sumSquare*tiles*channels, 3)
+			winogradSums(y, m, init, z, tiles, blocks, row, element)
+			portable(func() { winogradSums(sums, m, init, z, tiles, blocks, row, element) })
+			same(t, "sums: "+what, y, sums)
+			ar.intact(t, "squares")
+		}
+		TestConvSquares(t)
+		TestSquaresLimit(t)
+		TestSquaresAreChosen(t)
+	})
+}

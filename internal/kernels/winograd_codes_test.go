@@ -1,0 +1,199 @@
+package kernels
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// squareOperands returns codes up to largest and weights of so many bits, or the extremes of both.
+func squareOperands(rng *rand.Rand, g Conv, largest uint8, bits int, extreme bool) (codes []uint8, w []int8) {
+	codes, w = make([]uint8, g.InLen()), make([]int8, g.WeightLen())
+	lo, hi := -1<<(bits-1), 1<<(bits-1)-1
+	for i := range codes {
+		codes[i] = uint8(rng.IntN(int(largest) + 1))
+		if extreme {
+			codes[i] = uint8(rng.IntN(2)) * largest
+		}
+	}
+	for i := range w {
+		w[i] = int8(lo + rng.IntN(hi-lo+1))
+		if extreme {
+			w[i] = int8([]int{lo, hi}[rng.IntN(2)])
+		}
+	}
+	return codes, w
+}
+
+// Winograd's filtering gives the sums of the direct kernels, whatever kernel the weights and the loop had before: pictures
+// that squares do not fill, smaller than one or in several groups, zero points on the border, biases that overflow.
+func TestConvSquares(t *testing.T) {
+	rng := rand.New(rand.NewPCG(37, 38))
+	p := NewPool(2)
+	defer p.Close()
+	packed := &IntWeights{}
+	for i := range 120 {
+		g := Conv{N: 1 + rng.IntN(3), H: 1 + rng.IntN(14), W: 1 + rng.IntN(14), Cin: 16 + 16*rng.IntN(4), Cout: 16 + 16*rng.IntN(4), K: 3, Stride: 1, Pad: 1}
+		switch i {
+		case 0:
+			g.H, g.W, g.Cout = 39, 70, 32
+		case 1:
+			g.H, g.W, g.Cin, g.Cout = 18, 17, 112, 112
+		}
+		largest := uint8(1<<(1+rng.IntN(8)) - 1)
+		codes, w := squareOperands(rng, g, largest, 2+rng.IntN(7), i%2 == 0)
+		if i%5 == 0 {
+			for k := range w {
+				w[k] = int8(rng.IntN(2)*2 - 1)
+			}
+		}
+		l := &IntForward{ZeroPoint: uint8(rng.IntN(int(largest) + 1)), Bias: make([]int32, g.Cout), Codes: Batch(codes, g.N)}
+		for c := range l.Bias {
+			l.Bias[c] = int32(rng.Uint32()) >> rng.IntN(32)
+		}
+		sums := func() []int32 {
+			all := make([]int32, g.OutLen())
+			l.Weights, l.Sums = packed, func(_ *Scratch, n int, acc []int32) { copy(all[n*len(acc):], acc) }
+			p.Run(g.N, l)
+			return all
+		}
+		var signs []int32
+		if largest <= 3 && isBits(w) {
+			packed.packSigns(g, w, largest)
+			signs = sums()
+		}
+		packed.packDirect(g, w, largest)
+		want := sums()
+		if signs != nil && !slices.Equal(signs, want) {
+			t.Fatalf("%+v: bits differ behind squares", g)
+		}
+		if !packed.packSquares(g, w, largest) {
+			t.Fatalf("%+v: refused", g)
+		}
+		if got := sums(); !slices.Equal(got, want) {
+			t.Fatalf("%+v, codes up to %d: got %v, want %v", g, largest, got, want)
+		}
+	}
+}
+
+// The largest and the smallest sum that are exact, and those beyond.
+func TestSquaresLimit(t *testing.T) {
+	p := NewPool(1)
+	defer p.Close()
+	g := Conv{N: 1, H: 4, W: 4, Cin: 128, Cout: 16, K: 3, Stride: 1, Pad: 1}
+	const most = (1<<31 - 1) / 64 / 255
+	codes, w := make([]uint8, g.InLen()), make([]int8, g.WeightLen())
+	fill(codes, 255)
+	for _, sign := range []int{1, -1} {
+		clear(w)
+		left := most
+		for i := 3; left > 0; i += g.Cout { // of output 3
+			w[i] = int8(sign * min(left, 127))
+			left -= min(left, 127)
+		}
+		packed := &IntWeights{}
+		if !packed.packSquares(g, w, 255) {
+			t.Fatalf("sign %d: the largest sum is refused", sign)
+		}
+		ConvInt(p, packed, 1, codes, 0, nil, func(_, _ int, acc []int32) {
+			if got := acc[5*g.Cout+3]; got != int32(sign*most*255) {
+				t.Errorf("sign %d: got %d, want %d", sign, got, sign*most*255)
+			}
+		})
+		w[len(w)-g.Cout+3] = int8(sign)
+		if packed.packSquares(g, w, 255) {
+			t.Errorf("sign %d: a sum that does not fit is taken", sign)
+		}
+	}
+}
+
+func TestSquaresAreChosen(t *testing.T) {
+	small := Conv{N: 1, H: 8, W: 8, Cin: 16, Cout: 16, K: 3, Stride: 1, Pad: 1}
+	for name, tt := range map[string]struct {
+		change  func(g *Conv)
+		bits    int
+		squares bool // without VNNI
+	}{
+		"4 bits":                     {func(g *Conv) {}, 4, true},
+		"8 bits":                     {func(g *Conv) {}, 8, true},
+		"stride":                     {func(g *Conv) { g.Stride = 2 }, 8, false},
+		"no padding":                 {func(g *Conv) { g.Pad = 0 }, 8, false},
+		"kernel of 1":                {func(g *Conv) { g.K, g.Pad = 1, 0 }, 8, false},
+		"3 inputs":                   {func(g *Conv) { g.Cin = 3 }, 8, false},
+		"10 outputs":                 {func(g *Conv) { g.Cout = 10 }, 8, false},
+		"half empty squares, 4 bits": {func(g *Conv) { g.H, g.W = 9, 9 }, 4, false},
+		"half empty squares, 8 bits": {func(g *Conv) { g.H, g.W = 9, 9 }, 8, true},
+		"one square":                 {func(g *Conv) { g.H, g.W = 4, 4 }, 8, false},
+		"many weights, 4 bits":       {func(g *Conv) { g.Cin, g.Cout = 512, 512 }, 4, false},
+	} {
+		g := small
+		tt.change(&g)
+		_, w := squareOperands(rand.New(rand.NewPCG(1, 1)), g, 1, tt.bits, false)
+		if got := PackIntWeights(nil, g, w, uint8(1<<tt.bits-1)).squares; got != (tt.squares && addsPairs()) {
+			t.Errorf("%s: got squares %v", name, got)
+		}
+	}
+	g := small
+	g.Cin = 64
+	w := make([]int8, g.WeightLen())
+	fill(w, 1)
+	if addsPairs() {
+		if packed := PackIntWeights(nil, g, w, 2); packed.group != 32 || packed.squares {
+			t.Error("signs as codes are not bits")
+		}
+		if packed := PackIntWeights(nil, g, w, 3); !packed.squares {
+			t.Error("weights of -1 and 1 with codes of two bits are not squares")
+		}
+	}
+}
+
+func TestSquaresDoNotAllocate(t *testing.T) {
+	g := Conv{N: 4, H: 7, W: 6, Cin: 128, Cout: 32, K: 3, Stride: 1, Pad: 1}
+	codes, w := squareOperands(rand.New(rand.NewPCG(1, 1)), g, 255, 6, false)
+	p, packed := NewPool(2), &IntWeights{}
+	defer p.Close()
+	loops := []Loop{&IntForward{Weights: packed, Codes: Batch(codes, g.N), ZeroPoint: 1, Y: Batch(make([]float32, g.OutLen()), g.N), Scale: make([]float32, g.Cout)}}
+	step := func() {
+		packed.packSquares(g, w, 255)
+		p.Run(g.N, loops...)
+	}
+	step()
+	if n := testing.AllocsPerRun(20, step); n > 0 {
+		t.Errorf("a pass allocates %g times", n)
+	}
+}
+
+// BenchmarkConvSquares compares Winograd's filtering of codes with direct sums on one thread: of codes and weights of 4 bits,
+// of 8 and 4, and of 8.
+func BenchmarkConvSquares(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	p := NewPool(1)
+	defer p.Close()
+	for _, c := range [][3]int{
+		{32, 16, 16}, {16, 32, 32}, {8, 64, 64}, {56, 64, 64}, {28, 128, 128}, {14, 256, 256}, {7, 512, 512},
+		{11, 64, 64}, {10, 64, 64}, {9, 64, 64}, {7, 128, 128}, {6, 64, 64}, {5, 64, 64}, {4, 64, 64}, {4, 16, 16}, {8, 512, 512}, {12, 512, 512},
+	} {
+		g := Conv{N: max(4, 32*64/(c[0]*c[0])), H: c[0], W: c[0], Cin: c[1], Cout: c[2], K: 3, Stride: 1, Pad: 1}
+		for _, kind := range []struct {
+			name    string
+			largest uint8
+			weights int
+			squares bool
+		}{{"4bits", 15, 4, false}, {"8x4bits", 255, 4, false}, {"8bits", 255, 8, false}, {"squares", 255, 7, true}} {
+			codes, w := squareOperands(rng, g, kind.largest, kind.weights, false)
+			packed := &IntWeights{}
+			packed.packDirect(g, w, kind.largest)
+			if kind.squares {
+				packed.packSquares(g, w, kind.largest)
+			}
+			b.Run(fmt.Sprintf("%dx%dx%d-%d/%s", g.H, g.W, g.Cin, g.Cout, kind.name), func(b *testing.B) {
+				for b.Loop() {
+					ConvInt(p, packed, g.N, codes, 0, nil, func(int, int, []int32) {})
+				}
+				b.ReportMetric(2*float64(g.MACs())*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GOP/s")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
