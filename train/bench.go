@@ -75,6 +75,16 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 		return nil, err
 	}
 	r.PeakRSSMiB = peakRSS()
+	if opt.Profile { // on a machine of its own, which takes memory, since measuring takes time
+		s, err := m.newStepper(machine.Options{Profile: true})
+		if err != nil {
+			return nil, err
+		}
+		if _, err := m.benchSteps(ctx, s, opt.Steps, nil); err != nil {
+			return nil, err
+		}
+		r.Operations = operations(s.vm.Timings())
+	}
 	if err := m.benchEvaluation(ctx, r); err != nil {
 		return nil, err
 	}
@@ -105,16 +115,6 @@ func synthetic(cfg *configs.Config, threads int) (*Model, error) {
 }
 
 func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOptions) error {
-	if opt.Profile { // on a machine of its own, since measuring takes time
-		s, err := m.newStepper(machine.Options{Profile: true})
-		if err != nil {
-			return err
-		}
-		if _, err := m.benchSteps(ctx, s, opt.Steps, nil); err != nil {
-			return err
-		}
-		r.Operations = operations(s.vm.Timings())
-	}
 	s, err := m.newStepper(machine.Options{})
 	if err != nil {
 		return err
