@@ -108,8 +108,8 @@ func estimatorFits(s TensorSpec, weights bool) string {
 			return strings.TrimPrefix(err.Error(), "estimators: ")
 		}
 		if what := unlike(first, est); what != "" {
-			return fmt.Sprintf("options: %s of estimator %s would change in training at %.0f%%, by the schedule of %s; expected constants there",
-				what, s.Estimator, 100*progress, strings.Join(s.scheduled(), ", "))
+			return fmt.Sprintf("options: %s of estimator %s cannot change in training, but do at %.0f%% by the schedule of %s; expected a constant",
+				what, s.Estimator, 100*progress, strings.Join(s.scheduled(), " and "))
 		}
 	}
 	return ""
@@ -134,12 +134,12 @@ func (s TensorSpec) changes() []float64 {
 // what is kept from step to step, and which codes there are.
 func unlike(a, b estimators.Estimator) string {
 	if !slices.Equal(a.Params(), b.Params()) {
-		return "what is learned"
+		return "the parameters"
 	}
 	sa, keepsA := a.(estimators.Stateful)
 	sb, keepsB := b.(estimators.Stateful)
 	if keepsA != keepsB || keepsA && !slices.Equal(sa.State(1), sb.State(1)) {
-		return "the state"
+		return "the state arrays"
 	}
 	ia, codesA := a.(estimators.Integer)
 	ib, codesB := b.(estimators.Integer)
