@@ -15,6 +15,9 @@ import (
 
 // Methods whose levels are a staircase (estimators.Staircase) run on kernels behind a batch norm, in one walk with it.
 
+// Kernels take every uneven staircase that a method may have; else this does not compile.
+const _ = uint(kernels.MaxLevels - estimators.MaxStairs)
+
 // stairs are the levels of the method as it is now, if they are a staircase: for what depends on no parameter and no
 // schedule, and so can be asked when a graph is built.
 func (m *method) stairs(train bool) (s estimators.Staircase, ok bool) {
