@@ -3,13 +3,14 @@ package configs
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/qat-go/qat/internal/regular"
 )
 
 // source is one config file, on disk or embedded.
@@ -37,26 +38,18 @@ func (s source) id() string {
 }
 
 // maxSize is far above any config, and keeps a mistaken path to a checkpoint
-// or a device from being read whole.
+// from being read whole.
 const maxSize = 1 << 20
 
 func (s source) read() ([]byte, error) {
 	if s.embedded {
 		return embedded.ReadFile(s.path)
 	}
-	f, err := os.Open(s.path)
-	if err != nil {
-		return nil, cause(err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return nil, cause(err)
-	}
-	if len(b) > maxSize {
+	b, err := regular.Read(s.path, maxSize)
+	if size := (*regular.SizeError)(nil); errors.As(err, &size) {
 		return nil, fmt.Errorf("larger than %d bytes, so not a config", maxSize)
 	}
-	return b, nil
+	return b, cause(err)
 }
 
 // cause drops the path that the caller reports anyway.

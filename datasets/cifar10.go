@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/qat-go/qat/internal/regular"
 )
 
 // CIFAR-10, binary version: https://www.cs.toronto.edu/~kriz/cifar.html. A
@@ -19,6 +20,9 @@ const (
 	cifarChannels = 3
 	cifarPixels   = cifarPlane * cifarChannels
 	cifarRecord   = 1 + cifarPixels
+
+	// The whole set has 60,000 records. More in one file is another file's size.
+	cifarMaxRecords = 60000
 )
 
 var cifar10Classes = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
@@ -82,27 +86,25 @@ func missing(err error, dir string) error {
 
 // countRecords returns the number of records that the file's size stands for.
 func countRecords(path string) (int, error) {
-	fi, err := os.Stat(path)
+	f, size, err := regular.Open(path)
 	if err != nil {
 		return 0, err
 	}
-	if !fi.Mode().IsRegular() {
-		return 0, fmt.Errorf("%s: want a file, found %v", path, fi.Mode().Type())
-	}
-	return recordsIn(path, fi.Size())
+	f.Close()
+	return recordsIn(path, size)
 }
 
 func recordsIn(path string, size int64) (int, error) {
 	n, over := size/cifarRecord, size%cifarRecord
-	if n == 0 || over != 0 {
-		return 0, fmt.Errorf("%s: want one or more whole records of %d bytes, found %d bytes (%d records and %d bytes over); "+
-			"the file is cut off or of another format: delete it and download again", path, cifarRecord, size, n, over)
+	if n == 0 || over != 0 || n > cifarMaxRecords {
+		return 0, fmt.Errorf("%s: want 1 to %d whole records of %d bytes, found %d bytes (%d records and %d bytes over); "+
+			"the file is cut off or of another format: delete it and download again", path, cifarMaxRecords, cifarRecord, size, n, over)
 	}
 	return int(n), nil
 }
 
 func readFile(path string, pixels, labels []uint8) error {
-	f, err := os.Open(path)
+	f, _, err := regular.Open(path)
 	if err != nil {
 		return err
 	}

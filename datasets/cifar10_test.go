@@ -107,7 +107,12 @@ func TestOpenErrors(t *testing.T) {
 		{"directory", func(t *testing.T, dir string) {
 			must(t, os.Remove(filepath.Join(dir, cifar10Files[0])))
 			must(t, os.Mkdir(filepath.Join(dir, cifar10Files[0]), 0o755))
-		}, []string{"data_batch_1.bin", "want a file"}, nil},
+		}, []string{"data_batch_1.bin", "is a directory; want a regular file"}, nil},
+		// A sparse file, which takes no room on the disk; room in memory it would take.
+		{"300 GB", func(t *testing.T, dir string) {
+			must(t, os.Truncate(filepath.Join(dir, cifar10Files[4]), 3073*100_000_000))
+		},
+			[]string{"data_batch_5.bin", "want 1 to 60000 whole records", "found 307300000000 bytes"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := writeCIFAR10(t, 3, 2, 70, 2, 1, 12)

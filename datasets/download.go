@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/qat-go/qat/internal/regular"
 )
 
 // DownloadOptions says how Download works.
@@ -110,6 +112,14 @@ func (a archive) advise(ctx context.Context, err error, dir string) error {
 }
 
 func (a archive) verify(file string) error {
+	f, size, err := regular.Open(file)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	if size != a.size {
+		return fmt.Errorf("%s: want SHA-256 %s, found a file of %d bytes instead of %d", file, a.sha256, size, a.size)
+	}
 	sum, err := fileSHA256(file)
 	if err != nil {
 		return err

@@ -7,18 +7,23 @@ import (
 	_ "image/jpeg" // registers the formats that ReadPicture takes
 	_ "image/png"
 	"io"
-	"os"
 
 	"golang.org/x/image/draw"
+
+	"github.com/qat-go/qat/internal/regular"
 )
 
 // maxPicture is the largest number of pixels that a picture may have: that of an 8K
 // screen, and a bound for the memory that a small file can ask for.
 const maxPicture = 1 << 25
 
+// maxPictureFile is the size of the largest picture's file, in bytes: uncompressed it has four channels of 16 bits, and
+// a MiB is for what is not pixels.
+const maxPictureFile = 8*maxPicture + 1<<20
+
 // ReadPicture reads a JPEG or PNG file as ReadPictureFrom does.
 func ReadPicture(path string, height, width int) ([]uint8, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, maxPictureFile)
 	if err != nil {
 		return nil, fmt.Errorf("datasets: %w", err)
 	}
@@ -36,7 +41,10 @@ func ReadPicture(path string, height, width int) ([]uint8, error) {
 // transparent is black. Orientation tags are not read. A picture of more than 2^25
 // pixels is an error before any of it is decoded.
 func ReadPictureFrom(r io.Reader, height, width int) ([]uint8, error) {
-	data, err := io.ReadAll(r)
+	data, err := io.ReadAll(io.LimitReader(r, maxPictureFile+1))
+	if err == nil && len(data) > maxPictureFile {
+		err = fmt.Errorf("more than %d bytes, so not a picture", maxPictureFile)
+	}
 	if err == nil {
 		data, err = decodePicture(data, height, width)
 	}

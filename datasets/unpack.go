@@ -10,12 +10,14 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/qat-go/qat/internal/regular"
 )
 
 // unpack brings the archive's folder into dir: first into a temporary directory
 // beside it, where it is checked, then under its name by a rename.
 func (a archive) unpack(file, dir string) (err error) {
-	f, err := os.Open(file)
+	f, _, err := regular.Open(file)
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,9 @@ package export
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/regular"
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
@@ -16,7 +16,7 @@ type Part struct {
 
 // Contents reads a network as Read does, and tells where each byte of the file goes.
 func Contents(path string) (*integer.Network, []Part, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, safetensors.MaxFile)
 	if err != nil {
 		return nil, nil, fmt.Errorf("export: %w", err)
 	}

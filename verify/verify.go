@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/qat-go/qat/configs"
@@ -11,8 +10,12 @@ import (
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/onnxruntime"
+	"github.com/qat-go/qat/internal/regular"
 	"github.com/qat-go/qat/train"
 )
+
+// maxModel is the size of the largest ONNX file in bytes, that of a Protocol Buffers message.
+const maxModel = 1<<31 - 1
 
 // Options say what to compare.
 type Options struct {
@@ -122,7 +125,7 @@ func (v *verifier) simulation(ctx context.Context, c *Certificate) error {
 // run compares one file, in onnxruntime with or without its optimizations.
 func (v *verifier) run(ctx context.Context, format configs.Format, file string, optimize bool) (*Run, error) {
 	r := &Run{Format: string(format), File: file, Optimized: optimize}
-	data, err := os.ReadFile(file)
+	data, err := regular.Read(file, maxModel)
 	if err != nil {
 		return nil, err
 	}

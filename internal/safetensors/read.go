@@ -8,11 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/qat-go/qat/internal/regular"
 )
+
+// MaxFile is the size of the largest file that is read, in bytes: three times the largest network that fits the
+// memory of a small machine, ResNet-50, with velocities and averages.
+const MaxFile = 1 << 30
 
 // maxHeader is the reference implementation's limit on the length of the JSON header, in bytes.
 const maxHeader = 100_000_000
@@ -21,7 +26,7 @@ const metadataKey = "__metadata__"
 
 // ReadFile reads the safetensors file at path.
 func ReadFile(path string) (*File, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, MaxFile)
 	if err != nil {
 		return nil, err
 	}

@@ -15,9 +15,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/nlpodyssey/gopickle/types"
+
+	"github.com/qat-go/qat/internal/regular"
 )
 
 // Tensor is one named tensor. Data is row-major whatever the strides in the file. Floating-point types of other widths
@@ -32,7 +33,7 @@ type Tensor struct {
 
 // Read returns the tensors of the checkpoint at path in the order in which they were saved. See [Parse].
 func Read(path string) ([]Tensor, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.Read(path, 1<<30)
 	if err != nil {
 		return nil, err
 	}

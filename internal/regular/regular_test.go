@@ -1,0 +1,45 @@
+package regular
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestRead(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	if err := os.WriteFile(path, []byte("12345"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := Read(path, 5); err != nil || string(b) != "12345" {
+		t.Errorf("got %q, %v", b, err)
+	}
+	var size *SizeError
+	if _, err := Read(path, 4); !errors.As(err, &size) || *size != (SizeError{path, 5, 4}) {
+		t.Errorf("a byte too many: %v", err)
+	}
+	if _, err := Read(filepath.Join(dir, "none"), 5); !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "open ") {
+		t.Errorf("no file: %v", err)
+	}
+	if _, err := Read(dir, 5); err == nil || !strings.Contains(err.Error(), "is a directory; want a regular file") {
+		t.Errorf("a directory: %v", err)
+	}
+}
+
+// A sparse file takes no room on the disk, whatever it says that it holds.
+func TestSparse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 300e9); err != nil {
+		t.Skipf("no sparse files here: %v", err)
+	}
+	if _, err := Read(path, 1<<30); err == nil || !strings.Contains(err.Error(), "has 300000000000 bytes; want at most 1073741824") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,23 @@
+//go:build unix
+
+package regular
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Opening a pipe without a writer would wait for ever.
+func TestPipesAndDevices(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{pipe: "is a pipe", "/dev/zero": "is a device", "/dev/tty": "is a device"} {
+		if _, err := Read(path, 1<<20); err == nil || !strings.Contains(err.Error(), want+"; want a regular file") {
+			t.Errorf("%s: got %v", path, err)
+		}
+	}
+}
