@@ -12,6 +12,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/dyadic"
+	"github.com/qat-go/qat/internal/atomicfile"
 )
 
 // cFormat is C99: a header with the network, and a program beside it that runs the
@@ -30,11 +31,11 @@ var cFormat = format{
 		if err := cHeader.Execute(&header, m); err != nil {
 			return err
 		}
-		if err := writeFile(path, header.Bytes()); err != nil {
+		if err := atomicfile.WriteBytes(path, header.Bytes()); err != nil {
 			return err
 		}
 		include := cString(filepath.Base(path))
-		return writeFile(cProgramPath(path), []byte(strings.Replace(cProgram, `"model.h"`, include, 1)))
+		return atomicfile.WriteBytes(cProgramPath(path), []byte(strings.Replace(cProgram, `"model.h"`, include, 1)))
 	},
 	files: func(path string) []string { return []string{path, cProgramPath(path)} },
 }

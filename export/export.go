@@ -4,12 +4,10 @@ package export
 
 import (
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
-	"github.com/qat-go/qat/internal/safetensors"
 )
 
 // format is one of the formats that networks are written in.
@@ -93,12 +91,4 @@ func check(f *format, net *integer.Network) error {
 			f.name, f.targets[0], net.Target, f.targets[0])
 	}
 	return checkNormalization(net)
-}
-
-// writeFile writes a file, whole or not at all.
-func writeFile(path string, data []byte) error {
-	return safetensors.WriteAtomic(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
 }

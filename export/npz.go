@@ -10,6 +10,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/dyadic"
+	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
@@ -23,7 +24,7 @@ var npzFormat = format{
 		if err != nil {
 			return err
 		}
-		return writeFile(path, data)
+		return atomicfile.WriteBytes(path, data)
 	},
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/onnx"
 )
 
@@ -35,7 +36,7 @@ func WriteONNX(path string, net *integer.Network, opset int) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(path, m.Marshal())
+	return atomicfile.WriteBytes(path, m.Marshal())
 }
 
 // qdqGraph adds the network in QDQ form. For each tensor of the network it

@@ -6,6 +6,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/onnx"
 )
 
@@ -17,7 +18,7 @@ var qonnxFormat = format{
 		if err != nil {
 			return err
 		}
-		return writeFile(path, m.Marshal())
+		return atomicfile.WriteBytes(path, m.Marshal())
 	},
 }
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+
+	"github.com/qat-go/qat/internal/atomicfile"
 )
 
 // metrics writes metrics.jsonl: one JSON object per logged step ("kind":
@@ -51,7 +53,7 @@ func openMetrics(path string, step int) (*metrics, error) {
 			kept.Write(line)
 		}
 	}
-	if err := writeFile(path, kept.Bytes()); err != nil {
+	if err := atomicfile.WriteBytes(path, kept.Bytes()); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o666)

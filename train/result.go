@@ -3,14 +3,13 @@ package train
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"runtime"
 	"time"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/export"
+	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/kernels"
-	"github.com/qat-go/qat/internal/safetensors"
 )
 
 // Result is the outcome of a run. Accuracies are shares of 1 on the test set.
@@ -174,13 +173,5 @@ func (r *run) writeManifest(res *Result) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(r.path(ManifestFile), append(js, '\n'))
-}
-
-// writeFile replaces a file at once: readers see the old or the new one.
-func writeFile(path string, data []byte) error {
-	return safetensors.WriteAtomic(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
+	return atomicfile.WriteBytes(r.path(ManifestFile), append(js, '\n'))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/machine"
 )
 
@@ -158,7 +159,7 @@ func (r *run) train(ctx context.Context) error {
 	if err := os.MkdirAll(r.dir, 0o777); err != nil {
 		return err
 	}
-	if err := writeFile(r.path(ConfigFile), r.Config.YAML()); err != nil {
+	if err := atomicfile.WriteBytes(r.path(ConfigFile), r.Config.YAML()); err != nil {
 		return err
 	}
 	if r.metrics, err = openMetrics(r.path(MetricsFile), r.st.Step); err != nil {

@@ -5,13 +5,13 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/qat-go/qat/internal/safetensors"
+	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/verify"
 )
 
 // printCertificate prints a certificate in short and writes it to path.
 func printCertificate(w io.Writer, c *verify.Certificate, path string) error {
-	err := safetensors.WriteAtomic(path, func(w io.Writer) error {
+	err := atomicfile.Write(path, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(c)

@@ -11,12 +11,14 @@ import (
 	"maps"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/qat-go/qat/internal/atomicfile"
 )
 
 // WriteFile writes f to path, whole or not at all: the bytes go to a temporary file in the same folder, which is synced
 // and then renamed. After an error nothing is left behind and a file that was at path before is as it was.
 func WriteFile(path string, f *File) error {
-	return WriteAtomic(path, func(w io.Writer) error { return Write(w, f) })
+	return atomicfile.Write(path, func(w io.Writer) error { return Write(w, f) })
 }
 
 // Write writes f to w in the order that the package comment defines; f is not modified. Nothing is written if a name is
