@@ -129,6 +129,12 @@ type Gradients struct {
 type Export struct {
 	Formats []Format
 	Target  Target
+	ONNX    ONNXExport
+}
+
+// ONNXExport says how the format onnx stores what it leaves open.
+type ONNXExport struct {
+	Weights ONNXWeights
 }
 
 // Origin says where the value at a key path such as "train.lr" was set:

@@ -22,6 +22,7 @@ type (
 	Calibration   string
 	Format        string
 	Target        string
+	ONNXWeights   string
 )
 
 const (
@@ -71,6 +72,10 @@ const (
 
 	Float32 Target = "float32" // onnxruntime's arithmetic
 	Dyadic  Target = "dyadic"  // integers only, Jacob et al. 2018, https://arxiv.org/abs/1712.05877
+
+	ONNXAuto  ONNXWeights = "auto"
+	ONNXInt8  ONNXWeights = "int8"
+	ONNXUint8 ONNXWeights = "uint8"
 )
 
 // Values of Model.Init and Distillation.Teacher that are not paths.

@@ -19,7 +19,7 @@ import (
 // network in integers alone, without malloc.
 var cFormat = format{
 	name: configs.C, extension: "h", targets: []integer.Target{integer.Dyadic},
-	write: func(path string, net *integer.Network) error {
+	write: func(path string, net *integer.Network, _ ONNXOptions) error {
 		if filepath.Ext(path) != ".h" {
 			return errors.New("a C header's name ends in .h; the program beside it gets .c")
 		}

@@ -15,7 +15,7 @@ type format struct {
 	name      configs.Format
 	extension string           // of the file's name, without the dot
 	targets   []integer.Target // whose arithmetic the format can express
-	write     func(path string, net *integer.Network) error
+	write     func(path string, net *integer.Network, o ONNXOptions) error
 	// files lists what write leaves; nil is path alone.
 	files func(path string) []string
 }
@@ -66,14 +66,14 @@ func Files(path string, name configs.Format) []string {
 }
 
 // Write checks the network and writes it to path, each file whole or not at all. The
-// same network gives the same bytes.
-func Write(path string, name configs.Format, net *integer.Network) error {
+// same network and options, of which only the format onnx has some, give the same bytes.
+func Write(path string, name configs.Format, net *integer.Network, o ONNXOptions) error {
 	f, err := find(name)
 	if err == nil {
 		err = check(f, net)
 	}
 	if err == nil {
-		err = f.write(path, net)
+		err = f.write(path, net, o)
 	}
 	if err != nil {
 		return fmt.Errorf("export: %s: %w", path, err)

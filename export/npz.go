@@ -19,7 +19,7 @@ import (
 // Weights are int8 and not packed.
 var npzFormat = format{
 	name: configs.NPZ, extension: "npz", targets: anyTarget,
-	write: func(path string, net *integer.Network) error {
+	write: func(path string, net *integer.Network, _ ONNXOptions) error {
 		data, err := npz(net)
 		if err != nil {
 			return err

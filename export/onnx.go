@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -18,33 +19,37 @@ const DefaultOpset = 21
 // file format that has them.
 var opsets = map[int]int64{13: 7, 21: 10, 25: 13}
 
-// Opsets returns the versions of ONNX's operators that WriteONNX knows, sorted:
+// Opsets returns the versions of ONNX's operators that the format onnx can have, sorted:
 // 13 stores all weights in 8 bits, 21 those of at most 4 bits in 4, 25 also
 // those of at most 2 bits in 2.
 func Opsets() []int { return []int{13, DefaultOpset, 25} }
 
 var onnxFormat = format{
 	name: configs.ONNX, extension: "onnx", targets: []integer.Target{integer.Float32},
-	write: func(path string, net *integer.Network) error { return WriteONNX(path, net, DefaultOpset) },
+	write: func(path string, net *integer.Network, o ONNXOptions) error {
+		m, err := NewONNXModel(net, configs.ONNX, o)
+		if err != nil {
+			return err
+		}
+		return atomicfile.WriteBytes(path, m.Marshal())
+	},
 }
 
-// WriteONNX writes the network as ONNX in QDQ form, whole or not at all:
-// operators on real numbers between DequantizeLinear and QuantizeLinear, which
-// runtimes fuse to integer kernels. docs/export.md has the conventions.
-func WriteONNX(path string, net *integer.Network, opset int) error {
-	m, err := NewONNXModel(net, configs.ONNX, opset)
-	if err != nil {
-		return err
-	}
-	return atomicfile.WriteBytes(path, m.Marshal())
+// ONNXOptions are choices of the format onnx.
+type ONNXOptions struct {
+	Opset   int                 // version of ONNX's operators, one of Opsets; 0 is DefaultOpset
+	Weights configs.ONNXWeights // "" is auto
 }
 
-// qdqGraph adds the network in QDQ form. For each tensor of the network it
-// knows the values of the graph that stand for it.
+// qdqGraph adds the network in QDQ form: operators on real numbers between
+// DequantizeLinear and QuantizeLinear, which runtimes fuse to integer kernels.
+// docs/export.md has the conventions. For each tensor of the network it knows the
+// values of the graph that stand for it.
 type qdqGraph struct {
 	*onnxGraph
-	opset  int
+	ONNXOptions
 	states []qdqState
+	stored []StoredWeights
 }
 
 // qdqState are the names of a tensor's values in the graph.
@@ -56,16 +61,19 @@ type qdqState struct {
 }
 
 // qdq returns the model in QDQ form.
-func qdq(net *integer.Network, opset int) (*ONNXModel, error) {
-	ir, ok := opsets[opset]
+func qdq(net *integer.Network, o ONNXOptions) (*ONNXModel, error) {
+	if o.Opset == 0 {
+		o.Opset = DefaultOpset
+	}
+	ir, ok := opsets[o.Opset]
 	if !ok {
-		return nil, fmt.Errorf("opset %d is not available; want one of %v", opset, Opsets())
+		return nil, fmt.Errorf("opset %d is not available; want one of %v", o.Opset, Opsets())
 	}
 	metadata, err := onnxMetadata(net)
 	if err != nil {
 		return nil, err
 	}
-	g := &qdqGraph{onnxGraph: newONNXGraph(net, classesOf(net)), opset: opset, states: make([]qdqState, len(net.Tensors))}
+	g := &qdqGraph{onnxGraph: newONNXGraph(net, classesOf(net)), ONNXOptions: o, states: make([]qdqState, len(net.Tensors))}
 	lo, hi := net.Tensors[0].Range()
 	g.quantize(onnxInput, onnxInput, 0, lo, hi)
 	for _, l := range net.Layers {
@@ -74,7 +82,7 @@ func qdq(net *integer.Network, opset int) (*ONNXModel, error) {
 		}
 	}
 	m := &ONNXModel{net: net, Type: onnx.Uint8, Model: onnx.Model{
-		IRVersion: ir, Producer: "qat", Opsets: []onnx.Opset{{Version: int64(opset)}}, Metadata: metadata, Graph: g.Graph}}
+		IRVersion: ir, Producer: "qat", Opsets: []onnx.Opset{{Version: int64(o.Opset)}}, Metadata: metadata, Graph: g.Graph}, Weights: g.stored}
 	for _, s := range g.states {
 		m.Values = append(m.Values, s.codes)
 	}
@@ -89,7 +97,7 @@ func (g *qdqGraph) layer(l integer.Layer) error {
 		if err != nil {
 			return err
 		}
-		weight, bias := g.weights(name, w)
+		weight, bias := g.weights(l, w)
 		sum := g.convolution(l, name+".sum", g.real(l.In), weight, bias)
 		g.activation(name, sum, l.Out, l.Lo, l.Hi)
 	case *integer.Requantize:
@@ -114,7 +122,7 @@ func (g *qdqGraph) layer(l integer.Layer) error {
 		s := &g.states[in[0]]
 		flat := g.node(name+".flatten", "Flatten", name+".flat", []string{s.codes})
 		x := g.node(name+".dequantize", "DequantizeLinear", name+".input", []string{flat, s.scale, s.zeroPoint})
-		weight, bias := g.weights(name, w)
+		weight, bias := g.weights(l, w)
 		g.node(name, "Gemm", onnxLogits, []string{x, weight, bias}, attribute("transB", int64(1)))
 	default:
 		return fmt.Errorf("%s: a layer of kind %q cannot be written", name, l.Kind())
@@ -177,35 +185,46 @@ func (g *qdqGraph) real(t int) string {
 }
 
 // weights adds a layer's weights and bias and returns the names of their real
-// values. Weights of 4 bits or fewer are stored as such and cast to INT8,
+// values. Weights of 4 bits or fewer are stored as such and cast to 8 bits,
 // because runtimes have integer kernels for no other type.
-func (g *qdqGraph) weights(name string, w *symmetric) (weight, bias string) {
+func (g *qdqGraph) weights(l integer.Layer, w *symmetric) (weight, bias string) {
+	name := l.LayerName()
+	_, highest := g.net.Tensors[l.Inputs()[0]].Range()
+	s := StoredWeights{Layer: name, Type: KernelInt8, Pair: w.widestPair(highest)}
+	if g.Weights == configs.ONNXUint8 || g.Weights != configs.ONNXInt8 && s.Pair > PairLimit {
+		s.Type = KernelUint8
+	}
+	g.stored = append(g.stored, s)
 	dims := make([]int64, len(w.Shape))
 	for i, d := range w.Shape {
 		dims[i] = int64(d)
 	}
-	kind, bits := onnx.Int8, 8
+	bits, signed, unsigned, wide := 8, onnx.Int8, onnx.Uint8, ".weight.int8"
 	switch {
-	case w.Bits <= 2 && g.opset >= 25:
-		kind, bits = onnx.Int2, 2
-	case w.Bits <= 4 && g.opset >= 21:
-		kind, bits = onnx.Int4, 4
+	case w.Bits <= 2 && g.Opset >= 25:
+		bits, signed, unsigned = 2, onnx.Int2, onnx.Uint2
+	case w.Bits <= 4 && g.Opset >= 21:
+		bits, signed, unsigned = 4, onnx.Int4, onnx.Uint4
+	}
+	kind, kernel, zero := signed, onnx.Int8, int16(0)
+	if s.Type == KernelUint8 {
+		kind, kernel, zero, wide = unsigned, onnx.Uint8, 1<<(bits-1), ".weight.uint8"
 	}
 	codes := make([]int8, len(w.Codes))
 	for i, v := range w.Codes {
-		codes[i] = int8(v)
+		codes[i] = int8(v + zero) // its bits, whatever the sign
 	}
 	weight = g.constant(name+".weight", kind, dims, pack(codes, bits))
-	if kind != onnx.Int8 {
-		weight = g.node(name+".weight.cast", "Cast", name+".weight.int8", []string{weight}, attribute("to", int64(onnx.Int8)))
+	if kind != kernel {
+		weight = g.node(name+".weight.cast", "Cast", name+wide, []string{weight}, attribute("to", int64(kernel)))
 	}
-	outputs := int64(len(w.Scale))
-	perChannel := func(what, codes string, scale []float32, kind onnx.DataType, size int64) string {
-		args := []string{codes, g.floats(name+what+".scale", scale, outputs),
-			g.constant(name+what+".zero_point", kind, []int64{outputs}, make([]byte, size*outputs))}
+	outputs := len(w.Scale)
+	perChannel := func(what, codes string, scale []float32, kind onnx.DataType, zeroPoints []byte) string {
+		args := []string{codes, g.floats(name+what+".scale", scale, int64(outputs)),
+			g.constant(name+what+".zero_point", kind, []int64{int64(outputs)}, zeroPoints)}
 		return g.node(name+what+".dequantize", "DequantizeLinear", name+what+".real", args, attribute("axis", int64(0)))
 	}
-	weight = perChannel(".weight", weight, w.Scale, onnx.Int8, 1)
-	bias = perChannel(".bias", g.int32s(name+".bias", w.Bias), w.Sum, onnx.Int32, 4)
+	weight = perChannel(".weight", weight, w.Scale, kernel, bytes.Repeat([]byte{byte(zero)}, outputs))
+	bias = perChannel(".bias", g.int32s(name+".bias", w.Bias), w.Sum, onnx.Int32, make([]byte, 4*outputs))
 	return weight, bias
 }

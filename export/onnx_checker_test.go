@@ -50,7 +50,7 @@ func newChecker(t *testing.T, name string, model *ONNXModel) *checker {
 		for _, d := range k.Dims {
 			n *= int(d)
 		}
-		bits := map[onnx.DataType]int{onnx.Float: 32, onnx.Uint8: 8, onnx.Int8: 8, onnx.Int32: 32, onnx.Int64: 64, onnx.Int4: 4, onnx.Int2: 2}[k.Type]
+		bits := map[onnx.DataType]int{onnx.Float: 32, onnx.Uint8: 8, onnx.Int8: 8, onnx.Int32: 32, onnx.Int64: 64, onnx.Int4: 4, onnx.Int2: 2, onnx.Uint4: 4, onnx.Uint2: 2}[k.Type]
 		if bits == 0 || len(k.Data) != (n*bits+7)/8 {
 			t.Errorf("%s: constant %s of type %d and shape %v has %d bytes", name, k.Name, k.Type, k.Dims, len(k.Data))
 		}
@@ -95,6 +95,25 @@ func (c *checker) floats(name string) []float32 {
 	return x
 }
 
+func (c *checker) bits(k onnx.Tensor) int {
+	return map[onnx.DataType]int{onnx.Int8: 8, onnx.Int4: 4, onnx.Int2: 2, onnx.Uint8: 8, onnx.Uint4: 4, onnx.Uint2: 2}[k.Type]
+}
+
+func (c *checker) unsigned(k onnx.Tensor) bool {
+	return k.Type == onnx.Uint8 || k.Type == onnx.Uint4 || k.Type == onnx.Uint2
+}
+
+// middle is the zero point that stored weights or a bias must have.
+func (c *checker) middle(value string) byte {
+	if cast := c.producers[value]; cast.Op == "Cast" {
+		value = cast.Inputs[0]
+	}
+	if k := c.constants[value]; c.unsigned(k) {
+		return 1 << (c.bits(k) - 1)
+	}
+	return 0
+}
+
 func (c *checker) attribute(n onnx.Node, name string) any {
 	for _, a := range n.Attributes {
 		if a.Name == name {
@@ -118,12 +137,12 @@ func (c *checker) qdq(opset int, seen map[string]int) {
 			if scale.Type != onnx.Float || !slices.Equal(scale.Dims, zero.Dims) {
 				t.Errorf("%s: %s: scale %v %v, zero point %v %v", c.name, n.Name, scale.Type, scale.Dims, zero.Type, zero.Dims)
 			}
-			perChannel := zero.Type != onnx.Uint8
+			perChannel := len(zero.Dims) > 0
 			if axis := c.attribute(n, "axis"); perChannel != (len(scale.Dims) == 1) || perChannel && axis != int64(0) || !perChannel && (axis != nil || len(scale.Dims) != 0) {
 				t.Errorf("%s: %s: axis %v for a scale of shape %v", c.name, n.Name, axis, scale.Dims)
 			}
-			if perChannel && slices.Max(zero.Data) > 0 {
-				t.Errorf("%s: %s: a zero point that is not 0", c.name, n.Name)
+			if want := c.middle(n.Inputs[0]); perChannel && (slices.Min(zero.Data) != want || slices.Max(zero.Data) != want) {
+				t.Errorf("%s: %s: zero points %v, want %d", c.name, n.Name, zero.Data, want)
 			}
 			for _, s := range c.floats(n.Inputs[1]) {
 				if !(s != 0 && math.Abs(float64(s)) <= math.MaxFloat32) || !perChannel && s < 0 {
@@ -155,20 +174,21 @@ func (c *checker) weighted(n onnx.Node, opset int, seen map[string]int) {
 		}
 	}
 	stored, ok := c.constants[w.Inputs[0]]
+	zero := c.constants[w.Inputs[2]].Type
 	switch {
-	case ok && stored.Type == onnx.Int8:
-		seen["INT8"]++
-	case c.producers[w.Inputs[0]].Op == "Cast" && c.attribute(c.producers[w.Inputs[0]], "to") == int64(onnx.Int8):
+	case ok && stored.Type == zero:
+		seen[map[onnx.DataType]string{onnx.Int8: "INT8", onnx.Uint8: "UINT8"}[stored.Type]]++
+	case c.producers[w.Inputs[0]].Op == "Cast" && c.attribute(c.producers[w.Inputs[0]], "to") == int64(zero):
 		stored = c.constants[c.producers[w.Inputs[0]].Inputs[0]]
-		seen[map[onnx.DataType]string{onnx.Int4: "INT4", onnx.Int2: "INT2"}[stored.Type]]++
-		if stored.Type == onnx.Int4 && opset < 21 || stored.Type == onnx.Int2 && opset < 25 {
+		seen[map[onnx.DataType]string{onnx.Int4: "INT4", onnx.Int2: "INT2", onnx.Uint4: "UINT4", onnx.Uint2: "UINT2"}[stored.Type]]++
+		if c.bits(stored) == 4 && opset < 21 || c.bits(stored) == 2 && opset < 25 || c.unsigned(stored) != (zero == onnx.Uint8) {
 			t.Errorf("%s: %s: type %v", c.name, n.Name, stored.Type)
 		}
 	default:
-		t.Errorf("%s: the weights of %s are dequantized from neither INT8 nor a Cast to it", c.name, n.Name)
+		t.Errorf("%s: the weights of %s are dequantized from neither 8 bits nor a Cast to them", c.name, n.Name)
 	}
 	bias := c.constants[b.Inputs[0]]
-	if c.constants[w.Inputs[2]].Type != onnx.Int8 || bias.Type != onnx.Int32 || c.constants[b.Inputs[2]].Type != onnx.Int32 {
+	if zero != onnx.Int8 && zero != onnx.Uint8 || bias.Type != onnx.Int32 || c.constants[b.Inputs[2]].Type != onnx.Int32 {
 		t.Errorf("%s: %s: wrong types", c.name, n.Name)
 	}
 	sx, sw, sb := c.floats(x.Inputs[1])[0], c.floats(w.Inputs[1]), c.floats(b.Inputs[1])
@@ -212,9 +232,14 @@ func (c *checker) network(net *integer.Network, seen map[string]int) {
 			inputs = net.Tensors[l.Inputs()[0]].C
 			pixels = int(k.Dims[1]) / inputs
 		}
-		got, err := unpack[int8](k.Data, n, map[onnx.DataType]int{onnx.Int8: 8, onnx.Int4: 4, onnx.Int2: 2}[k.Type])
+		got, err := unpack[int8](k.Data, n, c.bits(k))
 		if err != nil {
 			c.t.Fatal(err)
+		}
+		if c.unsigned(k) { // the middle is 0
+			for i := range got {
+				got[i] = int8(int(got[i])&(1<<c.bits(k)-1) - 1<<(c.bits(k)-1))
+			}
 		}
 		want := transpose(weights, pixels, inputs, len(bias))
 		sums, b := c.floats(l.LayerName()+".bias.scale"), c.constants[l.LayerName()+".bias"]

@@ -16,11 +16,13 @@ type ONNXModel struct {
 	// tensors: codes of uint8 if Type says so, else real numbers.
 	Values []string
 	Type   onnx.DataType
+	// Weights tells how the format onnx stores those of each layer that has some.
+	Weights []StoredWeights
 }
 
-// NewONNXModel returns the network in the format onnx, with the operators of
-// opset, or in the format qonnx, whose opset is fixed.
-func NewONNXModel(net *integer.Network, format configs.Format, opset int) (*ONNXModel, error) {
+// NewONNXModel returns the network in the format onnx, or in the format qonnx,
+// which has no options.
+func NewONNXModel(net *integer.Network, format configs.Format, o ONNXOptions) (*ONNXModel, error) {
 	if net.Target != integer.Float32 {
 		return nil, fmt.Errorf("ONNX computes with target %v only, the network has %v; choose it with --target %v (export.target in a config)",
 			integer.Float32, net.Target, integer.Float32)
@@ -33,7 +35,7 @@ func NewONNXModel(net *integer.Network, format configs.Format, opset int) (*ONNX
 	}
 	switch format {
 	case configs.ONNX:
-		return qdq(net, opset)
+		return qdq(net, o)
 	case configs.QONNX:
 		return qonnx(net)
 	}

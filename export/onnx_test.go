@@ -22,7 +22,7 @@ func TestONNXGolden(t *testing.T) {
 	for _, format := range []configs.Format{configs.ONNX, configs.QONNX} {
 		golden := filepath.Join("testdata", "small."+Extension(format))
 		path := filepath.Join(t.TempDir(), "x")
-		if err := Write(path, format, small()); err != nil {
+		if err := Write(path, format, small(), ONNXOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(path)
@@ -59,25 +59,26 @@ func TestONNXRules(t *testing.T) {
 		case i%10 == 3:
 			makeBinary(net)
 		}
-		for _, opset := range Opsets() {
-			m, err := NewONNXModel(net, configs.ONNX, opset)
+		for j, opset := range Opsets() {
+			weights := []configs.ONNXWeights{configs.ONNXAuto, configs.ONNXInt8, configs.ONNXUint8}[(i+j)%3]
+			m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{opset, weights})
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := newChecker(t, fmt.Sprintf("network %d, opset %d", i, opset), m)
+			c := newChecker(t, fmt.Sprintf("network %d, opset %d, weights %s", i, opset, weights), m)
 			if c.m.IRVersion != opsets[opset] || c.m.Opsets[0].Version != int64(opset) || len(c.m.Opsets) != 1 {
 				t.Errorf("%s: IR %d and operators %v", c.name, c.m.IRVersion, c.m.Opsets)
 			}
 			c.qdq(opset, seen)
 			c.network(net, seen)
 		}
-		m, err := NewONNXModel(net, configs.QONNX, 0)
+		m, err := NewONNXModel(net, configs.QONNX, ONNXOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		newChecker(t, fmt.Sprintf("network %d, qonnx", i), m).qonnx(seen)
 	}
-	for _, what := range []string{"INT8", "INT4", "INT2", "Clip", "Relu", "flipped", "negative", "Quant", "BipolarQuant"} {
+	for _, what := range []string{"INT8", "INT4", "INT2", "UINT8", "UINT4", "UINT2", "Clip", "Relu", "flipped", "negative", "Quant", "BipolarQuant"} {
 		if seen[what] == 0 {
 			t.Errorf("no model has %s; the test checks too little: %v", what, seen)
 		}

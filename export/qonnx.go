@@ -13,8 +13,8 @@ import (
 // The extension ends with onnx, as the programs that read QONNX expect.
 var qonnxFormat = format{
 	name: configs.QONNX, extension: "qonnx.onnx", targets: []integer.Target{integer.Float32},
-	write: func(path string, net *integer.Network) error {
-		m, err := NewONNXModel(net, configs.QONNX, qonnxOpset)
+	write: func(path string, net *integer.Network, _ ONNXOptions) error {
+		m, err := NewONNXModel(net, configs.QONNX, ONNXOptions{})
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ import (
 // a manifest in JSON: docs/export.md.
 var safetensorsFormat = format{
 	name: configs.Safetensors, extension: "safetensors", targets: anyTarget,
-	write: func(path string, net *integer.Network) error {
+	write: func(path string, net *integer.Network, _ ONNXOptions) error {
 		f, err := encode(net)
 		if err != nil {
 			return err

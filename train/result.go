@@ -81,7 +81,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		res.Test, res.TestTop5, res.Mode, res.Disagreements, res.Target = a.Top1, a.Top5, "integer", &d, net.Target.String()
 		for _, format := range r.Config.Export.Formats {
 			path := r.path("model." + export.Extension(format))
-			if err := export.Write(path, format, net); err != nil {
+			if err := export.Write(path, format, net, export.ONNXOptions{Weights: r.Config.Export.ONNX.Weights}); err != nil {
 				return nil, err
 			}
 			res.Exports = append(res.Exports, export.Files(path, format)...)

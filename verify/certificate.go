@@ -2,7 +2,11 @@
 // saw and with other programs that run its exports.
 package verify
 
-import "math"
+import (
+	"math"
+
+	"github.com/qat-go/qat/export"
+)
 
 // Certificate is what was compared, and what was found. NotChecked tells what
 // was not, and why.
@@ -17,9 +21,22 @@ type Certificate struct {
 	ImagesPerSecond float64 `json:"images_per_second"`
 
 	Simulation Comparison `json:"simulation"`
-	Runtime    string     `json:"runtime,omitempty"` // onnxruntime's version
-	Runs       []Run      `json:"runs"`
-	NotChecked []string   `json:"not_checked,omitempty"`
+	// Saturation is of the files of the format onnx.
+	Saturation []Saturation `json:"saturation,omitempty"`
+	Runtime    string       `json:"runtime,omitempty"`   // onnxruntime's version
+	Processor  string       `json:"processor,omitempty"` // that onnxruntime ran on
+	Runs       []Run        `json:"runs"`
+	NotChecked []string     `json:"not_checked,omitempty"`
+}
+
+// Saturation is what sums of two products in a file can reach. Where Widest is
+// greater than Limit, processors that add them in 16 bits may give other codes in
+// the layers named by Layers that have INT8 weights and so wide a pair.
+type Saturation struct {
+	File   string                 `json:"file"`
+	Limit  int                    `json:"limit"`
+	Widest int                    `json:"widest"` // of the layers with INT8 weights
+	Layers []export.StoredWeights `json:"layers"`
 }
 
 // Run is one export in onnxruntime.

@@ -79,8 +79,8 @@ func reason(format configs.Format, m *onnx.Model, layer string) string {
 	switch {
 	case node == nil:
 		return "no rule that is known here"
-	case len(node.Inputs) > 1 && node.Op != "Add" && g.typeOf(node.Inputs[1]) != onnx.Int8:
-		return "its weights are dequantized from another type than INT8"
+	case len(node.Inputs) > 1 && node.Op != "Add" && g.typeOf(node.Inputs[1]) != onnx.Int8 && g.typeOf(node.Inputs[1]) != onnx.Uint8:
+		return "its weights are dequantized from another type than INT8 and UINT8"
 	}
 	next := g.readers[layer+".sum"]
 	relu := next != nil && next.Op == "Relu"

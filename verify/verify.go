@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -21,7 +22,7 @@ const maxModel = 1<<31 - 1
 type Options struct {
 	Split   datasets.Split
 	Files   map[configs.Format]string // exports of the network
-	Opset   int                       // of the format onnx
+	ONNX    export.ONNXOptions        // that the file of the format onnx was written with
 	Threads int                       // of onnxruntime; 0: all cores
 	Library string                    // path of onnxruntime; "" if there is none
 }
@@ -44,11 +45,18 @@ func Certify(ctx context.Context, m *train.Model, net *integer.Network, o Option
 		if !ok {
 			continue
 		}
+		if format == configs.ONNX {
+			s, err := saturation(file, net, o.ONNX)
+			if err != nil {
+				return nil, err
+			}
+			c.Saturation = append(c.Saturation, *s)
+		}
 		if reason := v.open(); reason != "" {
 			c.NotChecked = append(c.NotChecked, fmt.Sprintf("%s in onnxruntime: %s", format, reason))
 			continue
 		}
-		c.Runtime = v.runtime.Version()
+		c.Runtime, c.Processor = v.runtime.Version(), onnxruntime.Processor()
 		for _, optimize := range []bool{false, true} {
 			r, err := v.run(ctx, format, file, optimize)
 			if err != nil {
@@ -122,6 +130,28 @@ func (v *verifier) simulation(ctx context.Context, c *Certificate) error {
 	})
 }
 
+// saturation checks that a file is the network's, and tells how it stores weights.
+func saturation(file string, net *integer.Network, o export.ONNXOptions) (*Saturation, error) {
+	data, err := regular.Read(file, maxModel)
+	if err != nil {
+		return nil, err
+	}
+	m, err := export.NewONNXModel(net, configs.ONNX, o)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(data, m.Marshal()) {
+		return nil, fmt.Errorf("%s: the file is not the network that was written", file)
+	}
+	s := &Saturation{File: file, Limit: export.PairLimit, Layers: m.Weights}
+	for _, w := range m.Weights {
+		if w.Type == export.KernelInt8 {
+			s.Widest = max(s.Widest, w.Pair)
+		}
+	}
+	return s, nil
+}
+
 // run compares one file, in onnxruntime with or without its optimizations.
 func (v *verifier) run(ctx context.Context, format configs.Format, file string, optimize bool) (*Run, error) {
 	r := &Run{Format: string(format), File: file, Optimized: optimize}
@@ -129,7 +159,7 @@ func (v *verifier) run(ctx context.Context, format configs.Format, file string, 
 	if err != nil {
 		return nil, err
 	}
-	model, err := export.NewONNXModel(v.net, format, v.options.Opset)
+	model, err := export.NewONNXModel(v.net, format, v.options.ONNX)
 	if err != nil {
 		return nil, err
 	}

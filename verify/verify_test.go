@@ -48,7 +48,7 @@ func TestTraces(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, format := range []configs.Format{configs.ONNX, configs.QONNX} {
-		model, err := export.NewONNXModel(net, format, export.DefaultOpset)
+		model, err := export.NewONNXModel(net, format, export.ONNXOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,11 +138,11 @@ func TestCertify(t *testing.T) {
 	files := map[configs.Format]string{}
 	for _, format := range []configs.Format{configs.Safetensors, configs.ONNX, configs.QONNX} {
 		files[format] = filepath.Join(t.TempDir(), "model."+export.Extension(format))
-		if err := export.Write(files[format], format, net); err != nil {
+		if err := export.Write(files[format], format, net, export.ONNXOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	o := Options{Split: m.Data.Test.Head(120), Files: files, Opset: export.DefaultOpset, Threads: 1, Library: onnxruntime.Library()}
+	o := Options{Split: m.Data.Test.Head(120), Files: files, Threads: 1, Library: onnxruntime.Library()}
 	c, err := Certify(context.Background(), m, net, o)
 	if err != nil {
 		t.Fatal(err)
@@ -218,7 +218,7 @@ var broken = map[string]struct {
 				k.Type, k.Data = onnx.Int4, make([]byte, (n+1)/2)
 			}
 		}
-	}, "its weights are dequantized from another type than INT8"},
+	}, "its weights are dequantized from another type than INT8 and UINT8"},
 	"Relu and signed codes": {func(m *onnx.Model) { signed(m, false) }, "Relu stands before a quantizer whose zero point is not its lowest code"},
 	"Clip of signed codes":  {func(m *onnx.Model) { signed(m, true) }, "Clip stands on signed codes"},
 	"no quantizer": {func(m *onnx.Model) {
@@ -268,7 +268,7 @@ func signed(m *onnx.Model, clip bool) {
 func TestReason(t *testing.T) {
 	net := integertest.ResNet20(rand.New(rand.NewPCG(1, 2)), 4)
 	for name, b := range broken {
-		model, err := export.NewONNXModel(net, configs.ONNX, export.DefaultOpset)
+		model, err := export.NewONNXModel(net, configs.ONNX, export.ONNXOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +278,7 @@ func TestReason(t *testing.T) {
 		}
 		tryBroken(t, name, &model.Model)
 	}
-	model, err := export.NewONNXModel(net, configs.ONNX, export.DefaultOpset)
+	model, err := export.NewONNXModel(net, configs.ONNX, export.ONNXOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -37,10 +38,27 @@ func printCertificate(w io.Writer, c *verify.Certificate, path string) error {
 		}
 		compared(name, r.Comparison, codes, convolutions, count(int64(r.ImagesPerSecond)))
 	}
+	for _, s := range c.Saturation {
+		t.row("onnx, sums of two", saturation(s))
+	}
+	if c.Processor != "" {
+		t.row("onnxruntime", c.Runtime+" on "+c.Processor)
+	}
 	for _, what := range c.NotChecked {
 		t.row("not checked", what)
 	}
 	t.row(c.Dataset, strconv.Itoa(c.Images)+" test pictures")
 	t.row("certificate", path)
 	return t.flush()
+}
+
+// saturation says what sums of two products can reach, and on which processors that matters.
+func saturation(s verify.Saturation) string {
+	switch {
+	case s.Widest == 0:
+		return "no INT8 weights: no processor cuts them off"
+	case s.Widest > s.Limit:
+		return fmt.Sprintf("up to %d, beyond the %d of 16 bits: cut off on x86 without VNNI", s.Widest, s.Limit)
+	}
+	return fmt.Sprintf("up to %d of %d with INT8 weights: no processor cuts them off", s.Widest, s.Limit)
 }

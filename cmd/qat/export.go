@@ -24,6 +24,7 @@ type exportOptions struct {
 	formats []string
 	target  string
 	opset   int
+	weights string // of the format onnx; "" is what the config says
 	output  string
 	verify  bool
 	data    string
@@ -76,6 +77,7 @@ EXIT STATUS
 	f.StringSliceVar(&o.formats, "format", []string{string(configs.Safetensors)}, "`FORMATS` to write, with commas between: "+strings.Join(formatNames(), ", "))
 	addTarget(c, &o.target)
 	f.IntVar(&o.opset, "opset", export.DefaultOpset, "version `N` of ONNX's operators in the format onnx: 13, 21 or 25")
+	f.StringVar(&o.weights, "onnx-weights", "", "`TYPE` of weights in the format onnx: auto, int8 or uint8 (default what the config says)")
 	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file; of the directory, made if need be, if there are several formats")
 	f.BoolVar(&o.verify, "verify", false, "compare with the simulation and with onnxruntime")
 	addData(c, &o.data)
@@ -116,6 +118,11 @@ func (o *exportOptions) check(c *cobra.Command, path string) error {
 		}
 		return usagef(c, "--opset %d is not available; want one of %s", o.opset, strings.Join(names, ", "))
 	}
+	if o.weights != "" {
+		if err := available(c, "--onnx-weights", o.weights, []string{string(configs.ONNXAuto), string(configs.ONNXInt8), string(configs.ONNXUint8)}); err != nil {
+			return err
+		}
+	}
 	return errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), checkThreads(c, o.threads))
 }
 
@@ -154,6 +161,7 @@ func retarget(net *integer.Network, target string) (err error) {
 type exported struct {
 	Exports     []string            `json:"exports"`
 	Target      string              `json:"target"`
+	ONNX        *storedONNX         `json:"onnx,omitempty"`
 	Certificate *verify.Certificate `json:"certificate,omitempty"`
 }
 
@@ -181,16 +189,26 @@ func runExport(ctx context.Context, o exportOptions, path string, stdout, stderr
 	}
 	result := exported{Exports: []string{}, Target: net.Target.String()}
 	t := newTable(stdout)
-	files, err := o.write(net, filepath.Dir(checkpoint.Path), func(file string) {
+	options := export.ONNXOptions{Opset: o.opset, Weights: m.Config.Export.ONNX.Weights}
+	if o.weights != "" {
+		options.Weights = configs.ONNXWeights(o.weights)
+	}
+	files, err := o.write(net, options, filepath.Dir(checkpoint.Path), func(file string) {
 		result.Exports = append(result.Exports, file)
 		t.row("exported", file)
 	})
+	if _, ok := files[configs.ONNX]; ok {
+		var stored error
+		if result.ONNX, stored = describeONNX(t, net, options); stored != nil {
+			err = errors.Join(err, stored)
+		}
+	}
 	if err := errors.Join(err, t.flush()); err != nil {
 		return err
 	}
 	if o.verify {
 		result.Certificate, err = verify.Certify(ctx, m, net, verify.Options{
-			Split: limited(m.Data.Test, o.limit), Files: files, Opset: o.opset, Threads: o.threads, Library: onnxruntime.Library(),
+			Split: limited(m.Data.Test, o.limit), Files: files, ONNX: options, Threads: o.threads, Library: onnxruntime.Library(),
 		})
 		if err != nil {
 			return err
@@ -209,7 +227,7 @@ func runExport(ctx context.Context, o exportOptions, path string, stdout, stderr
 
 // write writes all formats, those that it can, tells of each file, and returns them by
 // format. dir is where they go unless --output says otherwise.
-func (o *exportOptions) write(net *integer.Network, dir string, wrote func(file string)) (map[configs.Format]string, error) {
+func (o *exportOptions) write(net *integer.Network, options export.ONNXOptions, dir string, wrote func(file string)) (map[configs.Format]string, error) {
 	files := map[configs.Format]string{}
 	var errs []error
 	if o.output != "" && len(o.formats) > 1 {
@@ -226,13 +244,7 @@ func (o *exportOptions) write(net *integer.Network, dir string, wrote func(file 
 		case o.output != "":
 			file = filepath.Join(o.output, "model."+export.Extension(format))
 		}
-		var err error
-		if format == configs.ONNX {
-			err = export.WriteONNX(file, net, o.opset)
-		} else {
-			err = export.Write(file, format, net)
-		}
-		if err != nil {
+		if err := export.Write(file, format, net, options); err != nil {
 			errs = append(errs, err)
 			continue
 		}

@@ -13,8 +13,10 @@ const (
 	Int8  DataType = 3
 	Int32 DataType = 6
 	Int64 DataType = 7
-	Int4  DataType = 22 // two in a byte, the first in the low half; IR 10
-	Int2  DataType = 26 // four in a byte, the first in the lowest bits; IR 13
+	Uint4 DataType = 21 // two in a byte, the first in the low half; IR 10
+	Int4  DataType = 22
+	Uint2 DataType = 25 // four in a byte, the first in the lowest bits; IR 13
+	Int2  DataType = 26
 )
 
 // Model is a ModelProto: a graph, and what it takes to read it.

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/export"
+	"github.com/qat-go/qat/integer"
+)
+
+// storedONNX is how a file of the format onnx stores weights.
+type storedONNX struct {
+	Weights configs.ONNXWeights    `json:"weights"`
+	Layers  []export.StoredWeights `json:"layers"`
+}
+
+// describeONNX tells which layers have UINT8 weights, and which may give other codes
+// on some processors.
+func describeONNX(t table, net *integer.Network, o export.ONNXOptions) (*storedONNX, error) {
+	m, err := export.NewONNXModel(net, configs.ONNX, o)
+	if err != nil {
+		return nil, err
+	}
+	var unsigned, saturating []string
+	for _, w := range m.Weights {
+		switch {
+		case w.Saturates():
+			saturating = append(saturating, w.Layer)
+		case w.Type == export.KernelUint8:
+			unsigned = append(unsigned, w.Layer)
+		}
+	}
+	listLayers(t, "uint8 weights", unsigned, len(m.Weights))
+	listLayers(t, "other codes without VNNI", saturating, len(m.Weights))
+	return &storedONNX{o.Weights, m.Weights}, nil
+}
+
+// listLayers prints names, a few in a line, after what they have in common.
+func listLayers(t table, what string, names []string, all int) {
+	if len(names) == all {
+		names = []string{"all layers"}
+	}
+	for line := ""; len(names) > 0; line = "" {
+		for len(names) > 0 && (line == "" || len(line)+len(names[0]) < 50) {
+			line += names[0] + ", "
+			names = names[1:]
+		}
+		if line = strings.TrimSuffix(line, " "); len(names) == 0 {
+			line = strings.TrimSuffix(line, ",")
+		}
+		t.row(what, line)
+		what = ""
+	}
+}
