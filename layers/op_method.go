@@ -81,11 +81,12 @@ func (q *Quantizer) methodWeights(c *Context, w *Param) *G.Node {
 			return weightCodes(k.OutI8(), scratch, k.F32(0), m.integer(est), m.params())
 		},
 		Wrt: m.wrt(),
-		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
-			args, nodes := m.args(c, []graph.Arg{f32(rank), f32(rank)}, []*G.Node{in[0], dout})
+		Gradient: func(in []*G.Node, y, dout *G.Node) []*G.Node {
+			// The gradient is for the parameters and the state of the forward pass, which may move them.
+			args, nodes := m.args(c, []graph.Arg{f32(rank), f32(rank), out}, []*G.Node{in[0], dout, y})
 			return m.gradients(c, c.B.Apply(graph.Op{
 				Name: "quantize weights gradient", Layer: q.Name, Attrs: fmt.Sprint(m.spec), In: args, Out: f32(rank), Shape: sameShape(0), InPlace: 2,
-				Aux: m.gradientBuffers,
+				OrderOnly: []bool{false, false, true}, Aux: m.gradientBuffers,
 				Forward: func(k *graph.Call) error {
 					est, err := m.estimator(true, 0)
 					if err != nil {
