@@ -204,12 +204,12 @@ func TestOverrideErrors(t *testing.T) {
 }
 
 func TestRuleGivenAgainIsLater(t *testing.T) {
-	path := write(t, "extends: resnet20_w4a4\nquant: {layers: {'a*': {weights: {bits: 2}}, '*b': {weights: {bits: 3}}}}\n")
-	if w, _ := mustLoad(t, path).Quant.Resolve("ab", false, false); w.Bits != 3 {
+	path := write(t, "extends: resnet20_w4a4\nquant: {layers: {'c*': {weights: {bits: 2}}, '*1': {weights: {bits: 3}}}}\n")
+	if w, _ := mustLoad(t, path).Quant.Resolve("conv1", false, false); w.Bits != 3 {
 		t.Errorf("bits %v, wanted 3 from the later rule", w.Bits)
 	}
-	c := mustLoad(t, path, "quant.layers[a*].weights.bits=5")
-	if w, _ := c.Quant.Resolve("ab", false, false); w.Bits != 5 || len(c.Quant.Layers) != 2 {
+	c := mustLoad(t, path, "quant.layers[c*].weights.bits=5")
+	if w, _ := c.Quant.Resolve("conv1", false, false); w.Bits != 5 || len(c.Quant.Layers) != 2 {
 		t.Errorf("bits %v of %d rules, wanted 5 of 2", w.Bits, len(c.Quant.Layers))
 	}
 }
@@ -291,6 +291,5 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 		c.Quant.Resolve("layer3.0.conv1", true, false)
-		c.Quant.UnmatchedRules([]string{"conv1", "layer3.0.conv1", "linear"})
 	})
 }

@@ -98,6 +98,10 @@ func (l *loader) ruleMap(doc *document, n *node, each []field, path string) {
 	if !l.isMap(n, path, `such as "layer3.*" (globs over layer names)`) {
 		return
 	}
+	if len(n.entries) > maxItems {
+		l.report(n.pos, "%s: %d rules; wanted at most %d", path, len(n.entries), maxItems)
+		return
+	}
 	for _, e := range n.entries {
 		p := rulePath(e.key)
 		glob, err := ParseGlob(e.key)
@@ -138,6 +142,10 @@ func (d *document) markBad(fields []field, path string, pos Pos) {
 }
 
 func (l *loader) unknownKey(e entry, fields []field, path string) {
+	if len(l.errs) >= maxFindings { // enough to be counted
+		l.report(e.pos, "unexpected key")
+		return
+	}
 	where := ""
 	if path != "" {
 		where = " in " + path
@@ -146,7 +154,7 @@ func (l *loader) unknownKey(e entry, fields []field, path string) {
 	if hint == "" {
 		hint = elsewhere(e.key)
 	}
-	l.report(e.pos, "unexpected key %q%s%s; allowed: %s", e.key, where, hint, builtKeys(fields))
+	l.report(e.pos, "unexpected key %q%s%s; allowed: %s", shorten(e.key), where, hint, builtKeys(fields))
 }
 
 func builtKeys(fields []field) string {

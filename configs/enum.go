@@ -25,12 +25,12 @@ func (k enum[T]) parse(n *node) (any, error) {
 	case slices.Contains(k.values, v):
 		return v, nil
 	case slices.Contains(k.unbuilt, v):
-		return nil, fmt.Errorf("%q is not built yet; available today: %s", n.text, k.names())
+		return nil, fmt.Errorf("%q is not built yet; available today: %s", v, k.names())
 	case refused:
-		return nil, fmt.Errorf("%q is not possible here: %s; allowed: %s", n.text, reason, k.names())
+		return nil, fmt.Errorf("%q is not possible here: %s; allowed: %s", v, reason, k.names())
 	}
 	hint := didYouMean(n.text, append(stringsOf(k.values), stringsOf(k.unbuilt)...))
-	return nil, errors.New(fmt.Sprintf("unknown value %q", n.text) + hint + "; allowed: " + k.names())
+	return nil, errors.New(fmt.Sprintf("unknown value %q", shorten(n.text)) + hint + "; allowed: " + k.names())
 }
 
 func (k enum[T]) names() string { return strings.Join(stringsOf(k.values), ", ") }

@@ -18,7 +18,7 @@ type Pos struct {
 func (p Pos) String() string {
 	switch {
 	case p.Argument != "":
-		return fmt.Sprintf("argument %q", p.Argument)
+		return fmt.Sprintf("argument %q", shorten(p.Argument))
 	case p.Line == 0:
 		return p.File
 	}
@@ -33,7 +33,11 @@ type Error struct {
 
 func (e Error) Error() string { return e.Pos.String() + ": " + e.Message }
 
-// ErrorList is everything that is wrong with a config, sorted by place.
+// maxFindings is how many mistakes are told; the others are counted.
+const maxFindings = 50
+
+// ErrorList is what is wrong with a config, sorted by place. Of very many mistakes the last one tells how many more there
+// are.
 type ErrorList []Error
 
 // Error returns one finding per line.
@@ -59,5 +63,10 @@ func (l ErrorList) sorted() ErrorList {
 			cmp.Compare(a.Message, b.Message),
 		)
 	})
-	return slices.Compact(l)
+	l = slices.Compact(l)
+	if more := len(l) - maxFindings; more > 0 {
+		at := Pos{File: l[maxFindings].Pos.File, Argument: l[maxFindings].Pos.Argument}
+		l = append(l[:maxFindings], Error{at, fmt.Sprintf("%d more mistakes; mend those above first", more)})
+	}
+	return l
 }

@@ -115,6 +115,18 @@ func estimatorFits(s TensorSpec, weights bool) string {
 	return ""
 }
 
+// granularityFits reports a method that has no levels for each channel.
+func granularityFits(s TensorSpec, weights bool) string {
+	if s.Bits == FP || s.Granularity != PerChannel || estimatorFits(s, weights) != "" {
+		return ""
+	}
+	const scales = 2 // as any number above 1
+	if _, err := s.NewEstimator(Place{Weights: weights, Signed: true, Scales: scales}, 0); err == nil {
+		return ""
+	}
+	return fmt.Sprintf("granularity: %s with estimator %s, whose levels are those of the whole tensor; set granularity: %s", s.Granularity, s.Estimator, PerTensor)
+}
+
 // changes are the points of training at which the options are looked at: where steps are, and some between.
 func (s TensorSpec) changes() []float64 {
 	if !s.Scheduled() {

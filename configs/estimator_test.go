@@ -5,6 +5,16 @@ import (
 	"testing"
 )
 
+// A method of the whole tensor has no levels for each channel.
+func TestGranularityThatNoMethodHas(t *testing.T) {
+	for _, name := range []string{"inq", "kmeans"} {
+		_, err := Load("resnet20_w4a4", []string{"quant.weights={estimator: " + name + ", granularity: per_channel}"})
+		if err == nil || !strings.Contains(err.Error(), "granularity: per_channel with estimator "+name+", whose levels are those of the whole tensor; set granularity: per_tensor") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A schedule moves numbers; what is learned, and which codes there are, is fixed when training starts.
 func TestScheduleThatNoGraphFollows(t *testing.T) {
 	for _, tt := range []struct{ config, override, want string }{

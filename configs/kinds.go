@@ -29,7 +29,7 @@ type text struct {
 func (k text) parse(n *node) (any, error) {
 	switch {
 	case n.kind == boolNode || n.kind == intNode || n.kind == floatNode || n.kind == oddNumberNode:
-		return nil, fmt.Errorf("wanted %s, found %s; quote it (\"%s\") if it is meant as text", k.what, n.text, n.text)
+		return nil, fmt.Errorf("wanted %s, found %s; quote it (\"%s\") if it is meant as text", k.what, shorten(n.text), shorten(n.text))
 	case n.kind != stringNode || k.pattern != nil && !k.pattern.MatchString(n.text):
 		return nil, errKind
 	}
@@ -103,12 +103,18 @@ func (decay) schema() map[string]any {
 	return map[string]any{"anyOf": []any{real{zero: inclusive}.schema(), map[string]any{"const": "inherit"}}}
 }
 
+// maxItems is more than any list or map of a config has, and keeps checks that compare items with each other quick.
+const maxItems = 1000
+
 // list is a list whose items differ, as []T; item is the kind of T.
 type list[T comparable] struct{ item kind }
 
 func (k list[T]) parse(n *node) (any, error) {
 	if n.kind != listNode {
 		return nil, errKind
+	}
+	if len(n.items) > maxItems {
+		return nil, fmt.Errorf("a list of %d items; wanted at most %d", len(n.items), maxItems)
 	}
 	values := []T{}
 	errs := ErrorList{}
@@ -138,7 +144,7 @@ func (k list[T]) format(v any) string {
 }
 func (k list[T]) describe() string { return "a list [...], each item " + k.item.describe() }
 func (k list[T]) schema() map[string]any {
-	return map[string]any{"type": "array", "items": k.item.schema(), "uniqueItems": true}
+	return map[string]any{"type": "array", "items": k.item.schema(), "uniqueItems": true, "maxItems": maxItems}
 }
 
 // bases is one file name or a list of them, as []*node.

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -49,15 +48,15 @@ func (n *node) describe() string {
 	case nullNode:
 		return "an empty value"
 	case stringNode:
-		return fmt.Sprintf("the string %q", n.text)
+		return fmt.Sprintf("the string %q", shorten(n.text))
 	case oddNumberNode:
-		return fmt.Sprintf("%s (write numbers in plain decimal, without leading zeros, and finite)", n.text)
+		return fmt.Sprintf("%s (write numbers in plain decimal, without leading zeros, and finite)", shorten(n.text))
 	case mapNode:
 		return "a map"
 	case listNode:
 		return "a list"
 	}
-	return n.text
+	return shorten(n.text)
 }
 
 // maxDepth is far above any config's nesting and far below what a stack holds.
@@ -73,8 +72,8 @@ type reader struct {
 // empty value; one that is not YAML is a badNode.
 func (r reader) parse(text []byte) *node {
 	bad := &node{pos: r.at(1, 1), kind: badNode}
-	if !utf8.Valid(text) {
-		r.errs.report(bad.pos, "not UTF-8 text")
+	if m, found := badText(string(text)); found {
+		r.errs.report(r.at(m.line, m.column), "not valid YAML: %s", m.message)
 		return bad
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(text))
@@ -83,14 +82,14 @@ func (r reader) parse(text []byte) *node {
 	case errors.Is(err, io.EOF):
 		return &node{pos: r.at(1, 1), kind: nullNode}
 	case err != nil:
-		r.syntaxError(err)
+		r.syntaxError(string(text), err)
 		return bad
 	}
 	switch err := dec.Decode(&second); {
 	case err == nil:
 		r.errs.report(r.at(second.Line, second.Column), "a second YAML document; a config is one document")
 	case !errors.Is(err, io.EOF):
-		r.syntaxError(err)
+		r.syntaxError(string(text), err)
 		return bad
 	}
 	return r.convert(doc.Content[0], 0)
@@ -99,14 +98,15 @@ func (r reader) parse(text []byte) *node {
 var yamlErrorLine = regexp.MustCompile(`^line (\d+): (.*)`)
 
 // syntaxError reports yaml.v3's "yaml: line 3: message".
-func (r reader) syntaxError(err error) {
+func (r reader) syntaxError(text string, err error) {
 	msg := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 1
 	if m := yamlErrorLine.FindStringSubmatch(msg); m != nil {
 		line, _ = strconv.Atoi(m[1]) // digits by the pattern
 		msg = m[2]
 	}
-	r.errs.report(r.at(line, 1), "not valid YAML: %s", msg)
+	m := explain(text, line, msg)
+	r.errs.report(r.at(m.line, m.column), "not valid YAML: %s", m.message)
 }
 
 func (r reader) convert(y *yaml.Node, depth int) *node {
@@ -145,7 +145,7 @@ func (r reader) addEntries(n *node, content []*yaml.Node, depth int) {
 		case k.Value == "<<":
 			r.errs.report(pos, `YAML merge keys (<<) are not supported; share settings with "extends"`)
 		case twice:
-			r.errs.report(pos, "key %q is given twice; first at %v", k.Value, first)
+			r.errs.report(pos, "key %q is given twice; first at %v", shorten(k.Value), first)
 		default:
 			seen[k.Value] = pos
 			value := r.convert(content[i+1], depth+1)

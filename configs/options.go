@@ -30,7 +30,7 @@ func (k settings) parse(n *node) (any, error) {
 	all, errs := []Setting{}, ErrorList{}
 	for _, e := range n.entries {
 		if !slices.Contains(k.names, e.key) {
-			errs.report(e.pos, "unknown name %q%s; allowed: %s", e.key, didYouMean(e.key, k.names), strings.Join(k.names, ", "))
+			errs.report(e.pos, "unknown name %q%s; allowed: %s", shorten(e.key), didYouMean(e.key, k.names), strings.Join(k.names, ", "))
 			continue
 		}
 		v, err := parseSchedule(e.value)
@@ -56,7 +56,7 @@ func parseSchedule(n *node) (estimators.Schedule, error) {
 		v, err := strconv.ParseFloat(n.text, 64)
 		s.From, s.To = v, v
 		if err != nil {
-			return s, fmt.Errorf("wanted a finite number, found %s", n.text)
+			return s, fmt.Errorf("wanted a finite number, found %s", n.describe())
 		}
 		return s, nil
 	}
@@ -74,8 +74,10 @@ func parseSchedule(n *node) (estimators.Schedule, error) {
 			return fmt.Errorf("wanted a number, found %s", n.describe())
 		}
 		var err error
-		*v, err = strconv.ParseFloat(n.text, 64)
-		return err
+		if *v, err = strconv.ParseFloat(n.text, 64); err != nil {
+			return fmt.Errorf("wanted a finite number, found %s", n.describe())
+		}
+		return nil
 	}
 	given := map[string]bool{}
 	for _, e := range n.entries {
@@ -109,6 +111,9 @@ func parseSchedule(n *node) (estimators.Schedule, error) {
 func parseScheduleSteps(n *node) ([]estimators.ScheduleStep, error) {
 	if n.kind != mapNode {
 		return nil, fmt.Errorf("wanted a map of shares of training to values such as {50%%: 0.1}, found %s", n.describe())
+	}
+	if len(n.entries) > maxItems {
+		return nil, fmt.Errorf("%d steps; wanted at most %d", len(n.entries), maxItems)
 	}
 	var steps []estimators.ScheduleStep
 	for _, e := range n.entries {

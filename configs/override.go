@@ -1,10 +1,8 @@
 package configs
 
 import (
-	"errors"
 	"fmt"
 	"strings"
-	"unicode/utf8"
 )
 
 // overrides decodes the arguments together.
@@ -20,8 +18,8 @@ func (l *loader) overrides(args []string) *document {
 // override decodes one key.path=value argument.
 func (l *loader) override(arg string) *document {
 	pos := Pos{Argument: arg}
-	if !utf8.ValidString(arg) {
-		l.report(pos, "not UTF-8 text")
+	if m, found := badText(arg); found {
+		l.report(pos, "character %d: %s", m.column, m.message)
 		return newDocument()
 	}
 	key, value, found := cutValue(arg)
@@ -79,20 +77,20 @@ func parsePath(s string) ([]string, error) {
 			}
 			inner, after, ok := strings.Cut(rest[len(open):], closing)
 			if !ok {
-				return nil, fmt.Errorf("key path %q: %s without %s", s, open, closing)
+				return nil, fmt.Errorf("key path %q: %s without %s", shorten(s), open, closing)
 			}
 			segments, rest = append(segments, inner), after
 		}
 		for _, seg := range segments {
 			if seg == "" {
-				return nil, fmt.Errorf("key path %q has an empty key; wanted keys joined by dots", s)
+				return nil, fmt.Errorf("key path %q has an empty key; wanted keys joined by dots", shorten(s))
 			}
 		}
 		if rest == "" {
 			return segments, nil
 		}
 		if rest[0] != '.' {
-			return nil, errors.New("key path " + s + `: wanted "." or the end after "]"`)
+			return nil, fmt.Errorf("key path %q: wanted \".\" or the end after \"]\"", shorten(s))
 		}
 		rest = rest[1:]
 	}

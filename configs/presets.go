@@ -37,7 +37,7 @@ func (k estimatorKind) parse(n *node) (any, error) {
 	if _, elsewhere := presetNamed(n.text); elsewhere {
 		return nil, fmt.Errorf("preset %q is not for such a tensor; available: %s", n.text, available)
 	}
-	return nil, fmt.Errorf("unknown preset %q%s; available: %s", n.text, didYouMean(n.text, stringsOf(k.presets)), available)
+	return nil, fmt.Errorf("unknown preset %q%s; available: %s", shorten(n.text), didYouMean(n.text, stringsOf(k.presets)), available)
 }
 
 func (k estimatorKind) describe() string {

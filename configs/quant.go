@@ -16,8 +16,14 @@ type Glob struct {
 	text string
 }
 
+// maxGlob is more than naming each layer of a network takes.
+const maxGlob = 1 << 12
+
 // ParseGlob checks a pattern such as "layer3.*|linear".
 func ParseGlob(s string) (Glob, error) {
+	if len(s) > maxGlob {
+		return Glob{}, fmt.Errorf("glob %q has %d bytes; wanted at most %d", shorten(s), len(s), maxGlob)
+	}
 	if strings.ContainsAny(s, "\"\n\r") {
 		return Glob{}, fmt.Errorf("glob %q: layer names have no quotes or line breaks", s)
 	}
@@ -153,22 +159,33 @@ func (q *Quant) matching(layerName string) []Rule {
 	return rules
 }
 
-// UnmatchedRules returns an error for each alternative of a rule that matches
-// none of the network's layers, with the names it may have meant, and one for
-// each layer whose rules together ask for something impossible.
-func (q *Quant) UnmatchedRules(layerNames []string) ErrorList {
-	var errs ErrorList
+// LayerNames lists the layers that rules name, in order of execution.
+func LayerNames(Arch) []string { // all networks are ResNet-20 today
+	names := []string{"conv1"}
+	for _, stage := range []int{1, 2, 3} {
+		for block := range 3 {
+			for _, conv := range []int{1, 2} {
+				names = append(names, fmt.Sprintf("layer%d.%d.conv%d", stage, block, conv))
+			}
+		}
+	}
+	return append(names, "linear")
+}
+
+// unmatched returns an error for each alternative of a rule that matches none of the layers, with the names it may have
+// meant.
+func (q *Quant) unmatched(layerNames []string) (errs ErrorList) {
 	for _, r := range q.Layers {
 		for _, alt := range r.Pattern.alternatives() {
 			if slices.ContainsFunc(layerNames, Glob{alt}.Match) {
 				continue
 			}
-			errs.report(r.Pos, "%s: %q matches no layer%s; layers: %s", layersPath, alt,
-				didYouMean(alt, layerNames), strings.Join(layerNames, ", "))
+			hint := didYouMean(alt, layerNames)
+			if hint == "" {
+				hint = "; layers: " + strings.Join(layerNames, ", ")
+			}
+			errs.report(r.Pos, "%s: %q matches no layer%s", layersPath, shorten(alt), hint)
 		}
 	}
-	for _, name := range layerNames {
-		q.checkLayer(name, &errs)
-	}
-	return errs.sorted()
+	return errs
 }

@@ -107,6 +107,7 @@ type tensorRule struct {
 var tensorRules = []tensorRule{
 	{[]string{"bits", "estimator"}, oneBitNeedsBinary},
 	{[]string{"estimator", "bits", "ste", "options", "signed"}, estimatorFits},
+	{[]string{"granularity", "estimator", "bits"}, granularityFits},
 	{[]string{"calibration", "calibration_options", "estimator", "bits"}, calibrationFits},
 }
 
@@ -135,6 +136,13 @@ func (l *loader) check(doc *document, c *Config, root Pos) {
 		l.checkTensor(doc, p+".weights", r.Weights.Apply(c.Quant.Weights), true, Pos{})
 		l.checkTensor(doc, p+".activations", r.Activations.Apply(c.Quant.Activations), false, Pos{})
 	}
+	names := LayerNames(c.Model.Arch)
+	l.errs = append(l.errs, c.Quant.unmatched(names)...)
+	if len(l.errs) == 0 {
+		for _, name := range names {
+			c.Quant.checkLayer(name, &l.errs)
+		}
+	}
 }
 
 // checkTensor checks the quantizer at path. A per-layer rule that gives none of
@@ -156,7 +164,7 @@ func (l *loader) checkTensor(doc *document, path string, spec TensorSpec, weight
 func (q *Quant) checkLayer(name string, errs *ErrorList) {
 	rules := q.matching(name)
 	if len(rules) < 2 {
-		return // checked when the config was loaded
+		return // checked alone
 	}
 	weights, activations := q.Resolve(name, false, false)
 	last := rules[len(rules)-1]

@@ -40,7 +40,7 @@ type Network struct {
 
 // New returns the network that a config's model and quant describe, with random weights (He
 // et al. 2015, arXiv 1502.01852: normal, variance 2/fan-out for convolutions)
-// drawn from seed. Per-layer rules that match no layer are an error.
+// drawn from seed.
 func New(model configs.Model, quant *configs.Quant, in Input, seed uint64) (*Network, error) {
 	if model.Arch != configs.ResNet20 {
 		return nil, fmt.Errorf("layers: network %q is not built; available: %s", model.Arch, configs.ResNet20)
@@ -53,9 +53,6 @@ func New(model configs.Model, quant *configs.Quant, in Input, seed uint64) (*Net
 		return nil, fmt.Errorf("layers: %w", err)
 	}
 	n := &Network{Model: model, Input: in, net: net, clock: &clock{seed: seed}}
-	if errs := quant.UnmatchedRules(n.LayerNames()); len(errs) > 0 {
-		return nil, errs
-	}
 	learned := n.net.activations()
 	for _, c := range n.net.convs() {
 		n.Params = append(n.Params, c.Weight, c.Norm.Gamma, c.Norm.Beta)
@@ -122,8 +119,8 @@ func (n *Network) randomize(seed uint64) {
 	}
 }
 
-// LayerNames lists the layers that configs name: convolutions and the linear
-// layer.
+// LayerNames lists the layers that configs name ([configs.LayerNames]):
+// convolutions and the linear layer.
 func (n *Network) LayerNames() []string {
 	var names []string
 	for _, c := range n.net.convs() {
