@@ -1,6 +1,10 @@
 package layers
 
-import G "gorgonia.org/gorgonia"
+import (
+	"errors"
+
+	G "gorgonia.org/gorgonia"
+)
 
 // BiReal is a pair of blocks of Bi-Real Net (Liu et al. 2018, arXiv 1808.00278,
 // section 3.1): a shortcut around each convolution, and no ReLU, so that what the
@@ -30,12 +34,15 @@ func skip(c *Context, v *ConvNorm, x *G.Node) *G.Node {
 	return add(c, v.Name, y.Float(c), x)
 }
 
-// Lower implements residualBlock: the stream is in floating point.
-func (b *BiReal) Lower(*lowering, int) (int, error) { return 0, floatStream(b.Name) }
+// floatStream is why blocks without ReLU have no integer form.
+const floatStream = "its residual stream is in floating point; only model.block basic has an integer form"
 
-func floatStream(block string) error {
-	return &NotIntegerError{block, "its residual stream is in floating point; only model.block basic has an integer form"}
-}
+func (*BiReal) notInteger() []string { return []string{floatStream} }
+
+// Lower implements residualBlock.
+func (b *BiReal) Lower(*lowering, int) (int, error) { return 0, errors.New(floatStream) }
+
+func (b *BiReal) name() string { return b.Name }
 
 func (b *BiReal) convs() []*ConvNorm { return []*ConvNorm{b.Conv1, b.Conv2} }
 

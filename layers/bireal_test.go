@@ -199,7 +199,7 @@ func TestBinaryNetworks(t *testing.T) {
 			}
 		}
 		var e *NotIntegerError
-		if _, err := calibrated(t, config).Lower("x"); !errors.As(err, &e) || e.Layer != "layer1.0" {
+		if _, err := calibrated(t, config).Lower("x"); !errors.As(err, &e) || e.Causes[0].Layers[0] != "layer1.0" {
 			t.Errorf("%s: %v, want a NotIntegerError of layer1.0", config, err)
 		}
 	}

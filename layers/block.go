@@ -45,6 +45,10 @@ func (b *Block) Build(c *Context, x Value) Value {
 // projects tells that the shortcut is not the identity.
 func (b *Block) projects() bool { return b.Conv1.resizes() }
 
+func (b *Block) notInteger() []string { return streamReasons(b.Branch, b.Output) }
+
+func (b *Block) name() string { return b.Name }
+
 func (b *Block) convs() []*ConvNorm { return []*ConvNorm{b.Conv1, b.Conv2} }
 
 func (b *Block) quantizers() []*Quantizer {
@@ -64,10 +68,10 @@ func (b *Block) shortcutCodes(c *Context, x Value) Value {
 // Lower adds the integer block that reads tensor x and returns the tensor of
 // its output.
 func (b *Block) Lower(l *lowering, x int) (int, error) {
-	if err := l.integral(b.Name, b.Branch, b.Output); err != nil {
+	if err := l.ready(b.Name, b.Branch, b.Output); err != nil {
 		return 0, err
 	}
-	if err := l.integral(b.Name, b.Conv1.Input, b.Conv2.Input); err != nil {
+	if err := l.ready(b.Name, b.Conv1.Input, b.Conv2.Input); err != nil {
 		return 0, err
 	}
 	from := l.net.Tensors[x]

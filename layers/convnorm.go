@@ -148,7 +148,7 @@ func (c *ConvNorm) norm(ctx *Context, x *G.Node) Value {
 // Lower adds the integer convolution that reads tensor in, already quantized
 // by c.Input, and writes tensor out.
 func (c *ConvNorm) Lower(l *lowering, in, out int, relu bool) error {
-	if err := l.integral(c.Name, c.Weights, c.Input); err != nil {
+	if err := l.ready(c.Name, c.Weights, c.Input); err != nil {
 		return err
 	}
 	if err := c.Weights.refresh(c.Weight.Data()); err != nil {

@@ -48,7 +48,7 @@ func (l *Linear) Fold() integer.Folded {
 
 // Lower adds the integer layer that reads tensor in and gives the logits.
 func (l *Linear) Lower(low *lowering, in int) error {
-	if err := low.integral(l.Name, l.Weights, l.Input); err != nil {
+	if err := low.ready(l.Name, l.Weights, l.Input); err != nil {
 		return err
 	}
 	if err := l.Weights.refresh(l.Weight.Data()); err != nil {

@@ -15,27 +15,11 @@ func (l *lowering) fail(layer string, err error) error {
 	return fmt.Errorf("%s: %w", layer, err)
 }
 
-// NotIntegerError tells which layer keeps a network from running in integers.
-type NotIntegerError struct {
-	Layer, Reason string
-}
-
-// Error implements error.
-func (e *NotIntegerError) Error() string {
-	return fmt.Sprintf("%s cannot run in integers: %s", e.Layer, e.Reason)
-}
-
-// integral checks that a layer's quantizers are there and have a scale.
-func (l *lowering) integral(layer string, qs ...*Quantizer) error {
+// ready checks that a layer's quantizers have a scale, and brings their zero points up to date.
+func (l *lowering) ready(layer string, qs ...*Quantizer) error {
 	for _, q := range qs {
-		if q == nil {
-			return &NotIntegerError{layer, "a part of it is left in floating point (fp)"}
-		}
-		if !q.integral(false) || q.ZeroPoint != nil && !q.even() {
-			return &NotIntegerError{layer, "the levels of " + q.Name + " (" + string(q.Estimator) + ") are not a scale times integers"}
-		}
 		if !q.Calibrated() {
-			return &NotIntegerError{layer, "quantizer " + q.Name + " has no scale yet; train or calibrate first"}
+			return &NotIntegerError{[]Cause{{[]string{layer}, "quantizer " + q.Name + " has no scale yet; train or calibrate first"}}}
 		}
 		if q.method != nil && q.ZeroPoint != nil {
 			if err := q.measure(nil); err != nil {

@@ -96,8 +96,11 @@ func agree(t *testing.T, net *Network, n, settle int, overrides []string) {
 }
 
 func TestLowerRefusesFloatLayers(t *testing.T) {
-	for override, layer := range map[string]string{
-		"quant.first_last=fp": "conv1", "quant.residual=fp": "conv1", `quant.layers[layer2.1.conv2].weights.bits=fp`: "layer2.1.conv2",
+	for override, want := range map[string]string{
+		"quant.first_last=fp":                              "conv1, linear cannot run in integers: weights and input are left in floating point (bits: fp)",
+		"quant.residual=fp":                                "conv1, layer1.0, layer1.1 and 7 more cannot run in integers: the residual stream is left in floating point (quant.residual: fp)",
+		"quant.layers[layer2.1.conv2].weights.bits=fp":     "layer2.1.conv2 cannot run in integers: the weights are left in floating point (bits: fp)",
+		"quant.layers[layer2.1.conv2].activations.bits=fp": "layer2.1.conv2 cannot run in integers: the input is left in floating point (bits: fp)",
 	} {
 		net := testNetwork(t, "resnet20_w4a4", override)
 		for _, q := range net.Quantizers {
@@ -105,8 +108,8 @@ func TestLowerRefusesFloatLayers(t *testing.T) {
 		}
 		_, err := net.Lower("test")
 		var e *NotIntegerError
-		if !errors.As(err, &e) || e.Layer != layer {
-			t.Errorf("%s: %v, want a NotIntegerError of %s", override, err, layer)
+		if !errors.As(err, &e) || err.Error() != want {
+			t.Errorf("%s: %v, want a NotIntegerError %s", override, err, want)
 		}
 	}
 	var e *NotIntegerError

@@ -131,6 +131,9 @@ func TestMethodsLower(t *testing.T) {
 		case !errors.As(err, &e):
 			t.Errorf("%v, want a NotIntegerError", err)
 		}
+		if foretold := testNetwork(t, "resnet20_w4a4", overrides...).IntegerForm(); fmt.Sprint(foretold) != fmt.Sprint(err) {
+			t.Errorf("%v, foretold without scales: %v", err, foretold)
+		}
 	})
 }
 

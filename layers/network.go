@@ -164,9 +164,12 @@ func (n *Network) Build(c *Context, x *tensor.Dense) (*G.Node, error) {
 // Node returns the parameter's node in the context's graph.
 func (c *Context) Node(p *Param) *G.Node { return c.node(p) }
 
-// Lower returns the integer network. A layer that is left in floating point is
-// a *NotIntegerError.
+// Lower returns the integer network. The error is a *NotIntegerError if there is
+// none: see [Network.IntegerForm].
 func (n *Network) Lower(name string) (*integer.Network, error) {
+	if err := n.IntegerForm(); err != nil {
+		return nil, err
+	}
 	l := &lowering{net: &integer.Network{Name: name, Classes: n.Input.Classes, Mean: n.Input.Mean, Std: n.Input.Std}}
 	if err := n.net.lower(l, n.Input.Height, n.Input.Width); err != nil {
 		return nil, err

@@ -1,5 +1,7 @@
 package layers
 
+import "errors"
+
 // ReActNet is a pair of blocks of ReActNet (Liu et al. 2020, arXiv 2003.03488,
 // sections 4.1 and 4.2), in the form of the paper's ResNets:
 //
@@ -20,8 +22,12 @@ func (b *ReActNet) Build(c *Context, x Value) Value {
 	return Value{float: b.Act2.Build(c, skip(c, b.Conv2, y))}
 }
 
-// Lower implements residualBlock: the stream is in floating point.
-func (b *ReActNet) Lower(*lowering, int) (int, error) { return 0, floatStream(b.Name) }
+func (*ReActNet) notInteger() []string { return []string{floatStream} }
+
+// Lower implements residualBlock.
+func (b *ReActNet) Lower(*lowering, int) (int, error) { return 0, errors.New(floatStream) }
+
+func (b *ReActNet) name() string { return b.Name }
 
 func (b *ReActNet) convs() []*ConvNorm { return []*ConvNorm{b.Conv1, b.Conv2} }
 

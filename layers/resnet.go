@@ -29,9 +29,12 @@ type ResNet struct {
 type residualBlock interface {
 	// Build adds the block to the graph.
 	Build(c *Context, x Value) Value
+	// notInteger says why the block's residual stream is none of an integer network.
+	notInteger() []string
 	// Lower adds the integer block that reads tensor x and returns the tensor of
-	// its output.
+	// its output; notInteger said nothing.
 	Lower(l *lowering, x int) (int, error)
+	name() string
 	convs() []*ConvNorm
 	quantizers() []*Quantizer
 	// activations are the learned ones, as many as convs, or none.
@@ -127,14 +130,10 @@ func (r *ResNet) build(c *Context, x *G.Node) *G.Node {
 
 // lower adds the network to the integer network.
 func (r *ResNet) lower(l *lowering, h, w int) error {
-	if !r.ReLU { // the blocks say why they cannot
-		_, err := r.Blocks[0].Lower(l, 0)
+	if err := l.ready(r.Stem.Name, r.Stem.Input, r.StemOutput); err != nil {
 		return err
 	}
-	if err := l.integral(r.Stem.Name, r.Stem.Input, r.StemOutput); err != nil {
-		return err
-	}
-	if err := l.integral(r.Head.Name, r.Head.Input); err != nil {
+	if err := l.ready(r.Head.Name, r.Head.Input); err != nil {
 		return err
 	}
 	in := l.tensor(r.Stem.Input, h, w, r.Stem.Cin)

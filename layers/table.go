@@ -1,6 +1,10 @@
 package layers
 
-import "github.com/qat-go/qat/configs"
+import (
+	"strings"
+
+	"github.com/qat-go/qat/configs"
+)
 
 // Row describes one layer with weights.
 type Row struct {
@@ -72,9 +76,7 @@ func newRow(r Row, weights, input *Quantizer, count, channels int) Row {
 	if input != nil {
 		r.SizeBits += 32 * int64(input.thresholds())
 	}
-	if weights == nil || input == nil {
-		r.NotExportable = "floating point"
-	}
+	r.NotExportable = strings.Join(operandReasons(weights, input), "; ")
 	return r
 }
 

@@ -128,10 +128,8 @@ func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer
 	r := configReport{Config: cfg.Name, Layers: net.Table(), Params: net.ParamCount(), References: cfg.References()}
 	r.SizeBytes, r.BitOps = net.Cost()
 	var reason *layers.NotIntegerError
-	if err := integerForm(net); errors.As(err, &reason) {
+	if errors.As(net.IntegerForm(), &reason) {
 		r.NotInteger = reason.Error()
-	} else if err != nil {
-		return err
 	}
 	t := newTable(stdout)
 	t.row("LAYER", "KIND", "INPUT", "OUTPUT", "WEIGHTS", "ACTIVATIONS", "PARAMETERS", "MACS", "BITOPS", "SIZE")
@@ -144,10 +142,12 @@ func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer
 		return err
 	}
 	fmt.Fprintf(stdout, "residual stream: %s\n", bitsOf(int(cfg.Quant.Residual)))
-	if r.NotInteger == "" {
+	if reason == nil {
 		fmt.Fprintln(stdout, "integer network: yes, it can be exported")
 	} else {
-		fmt.Fprintf(stdout, "integer network: no, %s\n", r.NotInteger)
+		for _, cause := range reason.Causes {
+			fmt.Fprintf(stdout, "integer network: no, %v\n", cause)
+		}
 	}
 	if err := printReferences(stdout, r.References); err != nil {
 		return err

@@ -1,0 +1,183 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
+)
+
+// NotIntegerError tells what keeps a network from running in integers.
+type NotIntegerError struct {
+	Causes []Cause // at least one
+}
+
+// Cause is a reason with all layers that it holds for.
+type Cause struct {
+	Layers []string // in order of execution
+	Reason string   // and what cures it
+}
+
+// Error implements error: one line.
+func (e *NotIntegerError) Error() string {
+	var all []string
+	for _, c := range e.Causes {
+		all = append(all, c.String())
+	}
+	return strings.Join(all, "; ")
+}
+
+// String is a sentence that names a few of the layers.
+func (c Cause) String() string {
+	const most = 3
+	names := strings.Join(c.Layers[:min(len(c.Layers), most)], ", ")
+	if more := len(c.Layers) - most; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return names + " cannot run in integers: " + c.Reason
+}
+
+// add notes reasons of a layer.
+func (e *NotIntegerError) add(layer string, reasons ...string) {
+	for _, reason := range reasons {
+		i := slices.IndexFunc(e.Causes, func(c Cause) bool { return c.Reason == reason })
+		if i < 0 {
+			i = len(e.Causes)
+			e.Causes = append(e.Causes, Cause{Reason: reason})
+		}
+		e.Causes[i].Layers = append(e.Causes[i].Layers, layer)
+	}
+}
+
+// IntegerForm tells whether the network runs in integers once it is trained or calibrated; the error is a
+// *NotIntegerError if not. It depends on what the config says and on no scale: [Network.Lower] asks the same.
+func (n *Network) IntegerForm() error {
+	e := &NotIntegerError{}
+	if n.net.ReLU { // else the blocks say all there is to say
+		for _, c := range n.net.convs() {
+			e.add(c.Name, operandReasons(c.Weights, c.Input)...)
+		}
+		e.add(n.net.Head.Name, operandReasons(n.net.Head.Weights, n.net.Head.Input)...)
+		e.add(n.net.Stem.Name, streamReasons(n.net.StemOutput)...)
+	}
+	for _, b := range n.net.Blocks {
+		e.add(b.name(), b.notInteger()...)
+	}
+	if len(e.Causes) == 0 {
+		return nil
+	}
+	return e
+}
+
+// operandReasons says why a layer's weights and input are none of an integer network.
+func operandReasons(weights, input *Quantizer) (reasons []string) {
+	switch {
+	case weights == nil && input == nil:
+		return []string{"weights and input are left in floating point (bits: fp)"}
+	case weights == nil:
+		reasons = append(reasons, "the weights are left in floating point (bits: fp)")
+	case input == nil:
+		reasons = append(reasons, "the input is left in floating point (bits: fp)")
+	}
+	for _, q := range []*Quantizer{weights, input} {
+		if q == nil {
+			continue
+		}
+		if reason := q.notInteger(); reason != "" {
+			reasons = append(reasons, reason+q.cure())
+		}
+	}
+	return reasons
+}
+
+// streamReasons says why the residual stream is none of an integer network.
+func streamReasons(qs ...*Quantizer) []string {
+	if slices.Contains(qs, nil) {
+		return []string{"the residual stream is left in floating point (quant.residual: fp)"}
+	}
+	return nil // its quantizers are affine or lsq
+}
+
+// notInteger says why the levels of the quantizer are none of an integer network, or "".
+func (q *Quantizer) notInteger() string {
+	m := q.method
+	if m == nil {
+		return ""
+	}
+	what, lo, hi := fmt.Sprintf("the levels of %s weights", q.Estimator), math.MinInt8, math.MaxInt8
+	if q.ZeroPoint != nil {
+		what, lo, hi = fmt.Sprintf("the levels of %s activations", q.Estimator), 0, math.MaxUint8
+	}
+	i, ok := m.first.(estimators.Integer)
+	if !ok {
+		return what + " are not a scale times integers"
+	}
+	if m.integer(i) == nil {
+		return fmt.Sprintf("%s are a scale times %d to %d, and codes are bytes, %d to %d", what, i.Qn(), i.Qp(), lo, hi)
+	}
+	if q.ZeroPoint == nil {
+		return ""
+	}
+	s, ok := m.stairs(false)
+	_, stepped := m.first.(estimators.Stepped)
+	switch {
+	case !stepped:
+		return what + " have no integer form"
+	case s.Levels != nil || s.S == 0: // a table, perhaps too long for a staircase
+		return what + " are not those of rounding to the nearest multiple of a scale"
+	case s.S != s.Step || s.B != 0 || s.Offset != 0:
+		return what + " are rounded with another scale or offset than their codes have"
+	case q.Narrow:
+		return what + " have no integer form where they are narrow"
+	case !ok:
+		return fmt.Sprintf("%s have no integer form with ste: %s", what, m.spec.STE)
+	}
+	return ""
+}
+
+// cure names a key with which the quantizer has an integer form, if one does.
+func (q *Quantizer) cure() string {
+	spec := q.method.spec
+	m, err := estimators.MethodNamed(string(q.Estimator))
+	if err != nil {
+		return ""
+	}
+	try := func(s configs.TensorSpec) bool {
+		c, err := &Quantizer{Estimator: q.Estimator}, error(nil)
+		if q.ZeroPoint != nil {
+			c, err = newActivationQuantizer("", s, q.Signed && s.Signed != configs.SignedFalse, q.method.place.Scales)
+		} else {
+			c.method, err = newMethod("", s, q.method.place, 1)
+		}
+		return err == nil && c.notInteger() == ""
+	}
+	for _, o := range m.Options {
+		s := spec
+		s.Options = append(slices.Clone(spec.Options), configs.Setting{Name: o.Name, Value: estimators.Schedule{Kind: estimators.Constant, From: 1, To: 1}})
+		if o.Max == 1 && !slices.ContainsFunc(spec.Options, func(g configs.Setting) bool { return g.Name == o.Name }) && try(s) {
+			return fmt.Sprintf("; with options: {%s: 1} they are", o.Name)
+		}
+	}
+	s := spec
+	if s.Narrow = !s.Narrow; try(s) {
+		return fmt.Sprintf("; with narrow: %t they have one", s.Narrow)
+	}
+	s = spec
+	if s.Signed = configs.SignedFalse; q.ZeroPoint != nil && try(s) {
+		return "; with signed: false they have one"
+	}
+	s = spec
+	if s.STE = configs.STEAuto; try(s) {
+		return "; with ste: auto they have one"
+	}
+	s = spec
+	for s.Bits--; int(s.Bits) >= m.MinBits; s.Bits-- {
+		if try(s) {
+			return fmt.Sprintf("; with bits: %v they have one", s.Bits)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,57 @@
+package layers
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/qat-go/qat/configs"
+)
+
+// What keeps a network from integers is told of all layers, truly, and with the key that cures it.
+func TestIntegerForm(t *testing.T) {
+	for _, tt := range []struct{ override, want, cure string }{
+		{"quant.weights={estimator: dorefa, bits: 8}",
+			"conv1, layer1.0.conv1, layer1.0.conv2 and 17 more cannot run in integers: the levels of dorefa weights are a scale times -255 to 255, and codes are bytes, -128 to 127; with bits: 7 they have one",
+			"quant.weights.bits=7|quant.first_last=7"},
+		{"quant.weights={estimator: sawb, bits: 8}",
+			"the levels of sawb weights are a scale times -255 to 255, and codes are bytes, -128 to 127; with narrow: true they have one", "quant.weights.narrow=true"},
+		{"quant.activations.estimator=lsq_plus",
+			"layer1.0.conv1, layer1.0.conv2, layer1.1.conv1 and 16 more cannot run in integers: the levels of lsq_plus activations are not a scale times integers; with options: {zero_point: 1} they are",
+			"quant.activations.options={zero_point: 1}"},
+		{"quant.activations={estimator: lsq_plus, narrow: true, signed: true, options: {zero_point: 1}}",
+			"the levels of lsq_plus activations have no integer form where they are narrow; with narrow: false they have one", "quant.activations.narrow=false"},
+		{"quant.activations={estimator: hwgq, bits: 4}", "the levels of hwgq activations are not those of rounding to the nearest multiple of a scale", ""},
+		{"quant.activations={estimator: apot, bits: 4}", "the levels of apot activations are not those of rounding to the nearest multiple of a scale", ""},
+		{"quant.activations={estimator: qil, bits: 4}", "the levels of qil activations are rounded with another scale or offset than their codes have", ""},
+		{"quant.activations={estimator: lsq, ste: identity}", "the levels of lsq activations have no integer form with ste: identity; with ste: auto they have one", "quant.activations.ste=auto"},
+		{"quant.activations={estimator: pact, signed: true}", "the levels of pact activations have no integer form; with signed: false they have one", "quant.activations.signed=false"},
+		{"quant.weights.estimator=kmeans", "the levels of kmeans weights are not a scale times integers", ""},
+	} {
+		err := testNetwork(t, "resnet20_w4a4", tt.override).IntegerForm()
+		var e *NotIntegerError
+		if !errors.As(err, &e) || len(e.Causes) != 1 || !strings.HasSuffix(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %s", tt.override, err, tt.want)
+		}
+		if tt.cure == "" {
+			continue
+		}
+		if err := testNetwork(t, "resnet20_w4a4", append([]string{tt.override}, strings.Split(tt.cure, "|")...)...).IntegerForm(); err != nil {
+			t.Errorf("%s and %s: %v", tt.override, tt.cure, err)
+		}
+	}
+	// Two causes are told together, and each layer's row has its own.
+	n := testNetwork(t, "resnet20_w4a4", "quant.weights.estimator=kmeans", "quant.layers[layer2.0.conv1].activations.bits=fp")
+	var e *NotIntegerError
+	if err := n.IntegerForm(); !errors.As(err, &e) || len(e.Causes) != 2 || !strings.Contains(err.Error(), "; layer2.0.conv1 cannot run in integers: the input is left") {
+		t.Errorf("%v, want two causes", err)
+	}
+	for _, r := range n.Table() {
+		if has := strings.Contains(r.NotExportable, "input"); has != (r.Name == "layer2.0.conv1") || r.NotExportable == "" {
+			t.Errorf("%s: %q", r.Name, r.NotExportable)
+		}
+	}
+	for _, e := range configs.Names() {
+		testNetwork(t, e.Name).IntegerForm() // without panic
+	}
+}
