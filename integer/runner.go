@@ -85,7 +85,8 @@ func (r *Runner) prepareDyadic() error {
 }
 
 // Run classifies n pictures x (n, H, W, C), normalized, and returns their
-// logits (n, classes) as real numbers; they are valid until the next call.
+// logits (n, classes) as real numbers; they are valid until the next call. The error is the
+// context's if [kernels.Pool.Until] stops the pool.
 func (r *Runner) Run(x []float32, n int) ([]float32, error) {
 	in := r.net.Tensors[0]
 	if n < 0 || n > r.batch || len(x) < n*in.Len() {
@@ -93,6 +94,9 @@ func (r *Runner) Run(x []float32, n int) ([]float32, error) {
 	}
 	r.x = kernels.Batch(x[:n*in.Len()], n)
 	r.pool.Run(n, r.loops...)
+	if err := r.pool.Err(); err != nil {
+		return nil, err
+	}
 	return r.logits.Data[:n*r.logits.Each], nil
 }
 

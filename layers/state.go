@@ -5,6 +5,19 @@ import (
 	"math"
 )
 
+// Written lists the arrays that operations may write while they compute: all but the weights.
+func (n *Network) Written() (arrays [][]float32) {
+	for _, p := range n.Params {
+		if p.Group != Weights {
+			arrays = append(arrays, p.Data())
+		}
+	}
+	for _, b := range n.Buffers {
+		arrays = append(arrays, b.Data)
+	}
+	return arrays
+}
+
 // CheckState verifies values that come from a file: everything finite,
 // variances not negative, scales not negative, zero points within uint8.
 func (n *Network) CheckState() error {

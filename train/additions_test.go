@@ -118,7 +118,7 @@ func openTraining(t *testing.T, overrides ...string) (*Model, *stepper) {
 	if _, err := m.initial(); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.calibrate(); err != nil {
+	if err := m.calibrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	s, err := m.newStepper(machine.Options{})
@@ -137,7 +137,7 @@ func (s *stepper) runFirst(t *testing.T, m *Model) float64 {
 	it := l.Epoch(0, 0)
 	defer it.Close()
 	b, _ := it.Next()
-	loss, _, err := s.forwardBackward(b)
+	loss, _, err := s.forwardBackward(context.Background(), b)
 	if err != nil {
 		t.Fatal(err)
 	}

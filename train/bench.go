@@ -67,7 +67,7 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 		return nil, err
 	}
 	defer m.Close()
-	if err := m.calibrate(); err != nil {
+	if err := m.calibrate(ctx); err != nil {
 		return nil, err
 	}
 	r := &BenchResult{Config: cfg.Name, Batch: cfg.Train.Batch, Threads: m.pool.Threads(), CPU: cpuName(), KernelPath: kernels.Path()}
@@ -155,7 +155,7 @@ func (m *Model) benchSteps(ctx context.Context, s *stepper, n int, before *runti
 			}
 		}
 		start := time.Now()
-		if _, _, err := s.forwardBackward(b); err != nil {
+		if _, _, err := s.forwardBackward(ctx, b); err != nil {
 			return nil, err
 		}
 		if err := s.update(sgd); err != nil {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"iter"
 	"slices"
 
@@ -11,7 +12,7 @@ import (
 
 // calibrate gives quantizers without levels their first ones, from training batches. Batch norm takes the statistics of
 // each batch, as the first training step will; where nothing is trained it takes the running ones, as evaluation will.
-func (m *Model) calibrate() error {
+func (m *Model) calibrate(ctx context.Context) error {
 	if !m.Net.Quantized() {
 		return nil
 	}
@@ -19,15 +20,16 @@ func (m *Model) calibrate() error {
 	if err != nil {
 		return err
 	}
+	defer m.pool.Until(ctx)()
 	m.Net.FreezeBatchNorm(m.Config.Train.Epochs == 0)
 	defer m.Net.FreezeBatchNorm(false)
 	return m.Net.Calibrate(m.pool, x...)
 }
 
 // finishCalibration ends a run that trains nothing. The checkpoint of a resumed one is finished already.
-func (r *run) finishCalibration(resumed bool) error {
+func (r *run) finishCalibration(ctx context.Context, resumed bool) error {
 	if !resumed {
-		if err := r.correct(); err != nil {
+		if err := r.correct(ctx); err != nil {
 			return err
 		}
 	}
@@ -35,19 +37,20 @@ func (r *run) finishCalibration(resumed bool) error {
 }
 
 // finishTraining ends a run whose last step is in its checkpoint. Doing it again gives the same bits.
-func (r *run) finishTraining() error {
+func (r *run) finishTraining(ctx context.Context) error {
 	if r.Config.Quant.BatchNormReestimation == 0 {
 		return nil
 	}
-	if err := r.reestimate(); err != nil {
-		return err
+	if err := r.reestimate(ctx); err != nil {
+		return interrupted(ctx, err)
 	}
 	return r.checkpoint()
 }
 
 // correct does what the config asks for after calibration alone: batch norm's statistics first, since the correction of
 // biases sees what they leave.
-func (m *Model) correct() error {
+func (m *Model) correct(ctx context.Context) error {
+	defer m.pool.Until(ctx)()
 	var float *layers.Network
 	if m.Config.Quant.BiasCorrection {
 		var err error
@@ -55,7 +58,7 @@ func (m *Model) correct() error {
 			return err
 		}
 	}
-	if err := m.reestimate(); err != nil || float == nil {
+	if err := m.reestimate(ctx); err != nil || float == nil {
 		return err
 	}
 	x, err := m.calibrationBatches()
@@ -66,7 +69,7 @@ func (m *Model) correct() error {
 }
 
 // reestimate takes the running statistics of batch norm anew, if the config asks for it.
-func (m *Model) reestimate() error {
+func (m *Model) reestimate(ctx context.Context) error {
 	n := m.Config.Quant.BatchNormReestimation
 	if n == 0 {
 		return nil
@@ -75,6 +78,7 @@ func (m *Model) reestimate() error {
 	if err != nil {
 		return err
 	}
+	defer m.pool.Until(ctx)()
 	return m.Net.ReestimateBatchNorm(m.pool, batches)
 }
 

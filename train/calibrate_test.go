@@ -90,7 +90,7 @@ func TestCalibrationStatistics(t *testing.T) {
 				bn++
 			}
 		}
-		if err := m.calibrate(); err != nil || bn != 1 {
+		if err := m.calibrate(context.Background()); err != nil || bn != 1 {
 			t.Fatal(err, bn)
 		}
 		for _, q := range m.Net.Quantizers {
@@ -206,7 +206,7 @@ func TestMethodsStartFromInit(t *testing.T) {
 	if line, err := m.initial(); err != nil || !strings.Contains(line, "97 tensors") {
 		t.Fatalf("%q, %v", line, err)
 	}
-	if err := m.calibrate(); err != nil {
+	if err := m.calibrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	found := 0

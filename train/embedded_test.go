@@ -53,7 +53,7 @@ func runEmbedded(t *testing.T, first *Model, cfg *configs.Config) {
 	if _, err := m.initial(); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.calibrate(); err != nil {
+	if err := m.calibrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	steps := embeddedSteps
@@ -145,7 +145,7 @@ func (l *line) train(t *testing.T, steps int) {
 		if !ok {
 			t.Fatal("the data ended")
 		}
-		loss, _, err := l.step.forwardBackward(b)
+		loss, _, err := l.step.forwardBackward(context.Background(), b)
 		if err == nil {
 			err = l.step.update(l.sgd)
 		}

@@ -41,6 +41,7 @@ func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, 
 	if err != nil {
 		return nil, err
 	}
+	defer m.pool.Until(ctx)()
 	return evaluate(ctx, m.Data, split, simulation)
 }
 
@@ -90,6 +91,7 @@ func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.D
 		return nil, fmt.Errorf("evaluation: the integer network takes pictures of %dx%dx%d in %d classes; %s has %dx%dx%d in %d",
 			in.H, in.W, in.C, len(net.Classes), data.Name, data.Height, data.Width, data.Channels, len(data.Classes))
 	}
+	defer pool.Until(ctx)()
 	r, err := integer.NewRunner(net, pool, EvalBatch)
 	if err != nil {
 		return nil, err
@@ -125,8 +127,14 @@ func (m *Model) Lower() (*integer.Network, error) {
 }
 
 // Batches calls do for the pictures of a split, in order and as they are: x
-// (n, H, W, C), normalized, and their labels, n at most EvalBatch.
-func Batches(ctx context.Context, data *datasets.Dataset, split datasets.Split, do func(x []float32, labels []int32, n int) error) error {
+// (n, H, W, C), normalized, and their labels, n at most EvalBatch. The end of ctx
+// ends what the model computes in do, too.
+func (m *Model) Batches(ctx context.Context, split datasets.Split, do func(x []float32, labels []int32, n int) error) error {
+	defer m.pool.Until(ctx)()
+	return batches(ctx, m.Data, split, do)
+}
+
+func batches(ctx context.Context, data *datasets.Dataset, split datasets.Split, do func(x []float32, labels []int32, n int) error) error {
 	l, err := datasets.NewLoader(data, split, datasets.LoaderOptions{Batch: EvalBatch, Workers: 1})
 	if err != nil {
 		return err
@@ -149,7 +157,7 @@ func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datase
 	start := time.Now()
 	a := &Accuracy{Images: split.Len()}
 	top1, top5 := 0, 0
-	err := Batches(ctx, data, split, func(x []float32, labels []int32, n int) error {
+	err := batches(ctx, data, split, func(x []float32, labels []int32, n int) error {
 		logits, err := eval(x, n)
 		if err != nil {
 			return err

@@ -12,7 +12,7 @@ func logits(t *testing.T, m *Model) (all []float32) {
 	t.Helper()
 	simulation, err := m.Simulation()
 	if err == nil {
-		err = Batches(context.Background(), m.Data, m.Data.Test.Head(20), func(x []float32, _ []int32, n int) error {
+		err = m.Batches(context.Background(), m.Data.Test.Head(20), func(x []float32, _ []int32, n int) error {
 			y, err := simulation(x, n)
 			all = append(all, y...)
 			return err

@@ -123,12 +123,14 @@ func (r *run) baselines(ctx context.Context, res *Result) error {
 		if err != nil {
 			return err
 		}
-		if _, err := m.initial(); err != nil {
+		if _, err := Await(ctx, m.initial); ctx.Err() != nil {
+			return err
+		} else if err != nil {
 			r.opt.Progress.Message("baseline not measured: %v", err)
 			return nil
 		}
 		if m.Net.Quantized() {
-			if err := m.calibrate(); err != nil {
+			if err := m.calibrate(ctx); err != nil {
 				return err
 			}
 		}

@@ -54,7 +54,7 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 		return nil, err
 	}
 	var err error
-	if r.Model, err = Open(cfg, opt.Data, opt.Threads); err != nil {
+	if r.Model, err = Await(ctx, func() (*Model, error) { return Open(cfg, opt.Data, opt.Threads) }); err != nil {
 		return nil, err
 	}
 	defer r.Close()
@@ -152,7 +152,7 @@ func (r *run) train(ctx context.Context) error {
 		}
 	}
 	if !resumed { // a resumed run has its weights, and model.init may be gone
-		if r.init, err = r.initial(); err != nil {
+		if r.init, err = Await(ctx, r.initial); err != nil {
 			return err
 		}
 	}
@@ -175,7 +175,7 @@ func (r *run) train(ctx context.Context) error {
 	} else {
 		r.opt.Progress.Message("model: %s, %d parameters; %s", r.Config.Model.Arch, r.Net.ParamCount(), r.init)
 	}
-	if err := r.calibrate(); err != nil {
+	if err := r.calibrate(ctx); err != nil {
 		return err
 	}
 	if r.st.Step == 0 { // there may be no step at all
@@ -184,10 +184,10 @@ func (r *run) train(ctx context.Context) error {
 		}
 	}
 	if r.Config.Train.Epochs == 0 {
-		return r.finishCalibration(resumed)
+		return r.finishCalibration(ctx, resumed)
 	}
 	if err := r.loop(ctx); err != nil {
 		return err
 	}
-	return r.finishTraining()
+	return r.finishTraining(ctx)
 }

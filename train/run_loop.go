@@ -19,10 +19,19 @@ func (r *run) loop(ctx context.Context) error {
 	r.st.Total = total
 	every := t.CheckpointEvery.Steps(perEpoch, t.Epochs)
 	r.opt.Progress.Start(r.st.Step, total, perEpoch)
+	if r.st.Seen > 0 && r.epochEnds() { // an earlier process was interrupted in the evaluation
+		err := r.endEpoch(ctx)
+		if err == nil {
+			err = r.checkpoint()
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if r.st.Step >= total {
 		return nil
 	}
-	s, err := r.newStepper(machine.Options{Profile: r.opt.Profile})
+	s, err := Await(ctx, func() (*stepper, error) { return r.newStepper(machine.Options{Profile: r.opt.Profile}) }) // it reads the teacher
 	if err != nil {
 		return err
 	}
@@ -49,7 +58,10 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 	start := time.Now() // of the step, waiting for its batch included
 	for b, ok := it.Next(); ok && r.st.Step < total; b, ok = it.Next() {
 		r.sgd.LR = LearningRate(t, r.st.Step, perEpoch)
-		loss, correct, err := s.forwardBackward(b)
+		loss, correct, err := s.forwardBackward(ctx, b)
+		if err != nil && ctx.Err() != nil {
+			return r.interrupt() // the step has not been
+		}
 		if err == nil {
 			err = s.update(r.sgd)
 		}
@@ -70,10 +82,10 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		r.st.Seconds += took.Seconds()
 		info := StepInfo{
 			Step: r.st.Step, Epoch: epoch + 1, Loss: loss, LR: r.sgd.LR, Images: images,
-			MeanLoss: r.st.LossSum * float64(t.Batch) / float64(r.st.Seen), Accuracy: float64(r.st.Correct) / float64(r.st.Seen),
 			ImagesPerSecond: rate.add(images, took),
 			Logged:          r.st.Step == 1 || r.st.Step%t.LogEvery == 0 || r.st.Step == total,
 		}
+		info.MeanLoss, info.Accuracy = r.means()
 		if r.Net.Penalized() {
 			penalty := s.penalty
 			info.Penalty = &penalty
@@ -84,8 +96,8 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 			}
 		}
 		r.opt.Progress.Step(info)
-		if r.st.Step%perEpoch == 0 || r.st.Step == total {
-			if err := r.endEpoch(ctx, epoch+1, info); err != nil {
+		if r.epochEnds() {
+			if err := r.endEpoch(ctx); err != nil {
 				return err
 			}
 		}
@@ -95,30 +107,38 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 			}
 		}
 		if ctx.Err() != nil {
-			if err := r.checkpoint(); err != nil {
-				return err
-			}
-			return ErrInterrupted
+			return r.interrupt()
 		}
 		start = time.Now()
 	}
 	return nil
 }
 
-// endEpoch evaluates the network on the validation split.
-func (r *run) endEpoch(ctx context.Context, epoch int, last StepInfo) error {
+// epochEnds tells that the last step ends an epoch.
+func (r *run) epochEnds() bool { return r.st.Step%r.loader.Steps() == 0 || r.st.Step == r.st.Total }
+
+// means are of the training pictures of the epoch so far.
+func (r *run) means() (loss, accuracy float64) {
+	return r.st.LossSum * float64(r.Config.Train.Batch) / float64(r.st.Seen), float64(r.st.Correct) / float64(r.st.Seen)
+}
+
+// endEpoch evaluates the network on the validation split. If ctx ends in between, a resumed run does it again.
+func (r *run) endEpoch(ctx context.Context) error {
 	split := r.validation()
-	// An interruption here finishes the evaluation, so that the checkpoint is
-	// that of the whole epoch.
 	m, err := r.evaluated()
 	if err != nil {
 		return err
 	}
-	a, err := m.Simulate(context.WithoutCancel(ctx), split)
+	a, err := m.Simulate(ctx, split)
+	if err != nil && ctx.Err() != nil {
+		return r.interrupt()
+	}
 	if err != nil {
 		return err
 	}
-	e := EpochInfo{Epoch: epoch, TrainLoss: last.MeanLoss, TrainTop1: last.Accuracy, Split: split.Name, Top1: a.Top1, Seconds: r.st.Seconds}
+	epoch := (r.st.Step-1)/r.loader.Steps() + 1
+	e := EpochInfo{Epoch: epoch, Split: split.Name, Top1: a.Top1, Seconds: r.st.Seconds}
+	e.TrainLoss, e.TrainTop1 = r.means()
 	if r.Net.Penalized() {
 		mean := r.st.PenaltySum * float64(r.Config.Train.Batch) / float64(r.st.Seen)
 		e.Penalty = &mean
@@ -132,6 +152,14 @@ func (r *run) endEpoch(ctx context.Context, epoch int, last StepInfo) error {
 	}
 	r.opt.Progress.Epoch(e)
 	return r.metrics.epoch(r.st.Step, e)
+}
+
+// interrupt ends the run after its last finished step.
+func (r *run) interrupt() error {
+	if err := r.checkpoint(); err != nil {
+		return err
+	}
+	return ErrInterrupted
 }
 
 func (r *run) checkpoint() error {

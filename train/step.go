@@ -1,6 +1,8 @@
 package train
 
 import (
+	"context"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -26,6 +28,8 @@ type stepper struct {
 	penalty     float64  // on the weights of the last step, not in the loss
 	teacher     *teacher // nil: none
 	freeze      int      // step from which on batch norm is frozen; 0: never
+
+	written, kept [][]float32 // what operations write, and what it was before the step
 }
 
 // newStepper builds the training graph.
@@ -66,15 +70,33 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 		return nil, err
 	}
 	s.logits = logits.Value().(*tensor.Dense)
+	s.written = m.Net.Written()
+	for _, v := range s.written {
+		s.kept = append(s.kept, make([]float32, len(v)))
+	}
 	return s, nil
 }
 
 // forwardBackward runs one batch and returns the mean loss and the number of
-// pictures classified correctly. Gradients are those of the penalties too.
-func (s *stepper) forwardBackward(b *datasets.Batch) (loss float64, correct int, err error) {
+// pictures classified correctly. Gradients are those of the penalties too. The end of ctx ends it in the middle: then, as after
+// any error, the network is what it was before.
+func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss float64, correct int, err error) {
+	for i, v := range s.written {
+		copy(s.kept[i], v)
+	}
+	defer func() {
+		if err == nil {
+			s.step++
+			return
+		}
+		for i, v := range s.kept {
+			copy(s.written[i], v)
+		}
+		s.net.SetProgress(max(s.step-1, 0), s.total)
+	}()
+	defer s.pool.Until(ctx)()
 	s.net.SetProgress(s.step, s.total)
 	s.net.FreezeBatchNorm(s.freeze > 0 && s.step >= s.freeze)
-	s.step++
 	copy(s.x.Float32s(), b.X)
 	copy(s.y.Int32s(), b.Y)
 	if s.teacher != nil {
@@ -86,6 +108,9 @@ func (s *stepper) forwardBackward(b *datasets.Batch) (loss float64, correct int,
 		return 0, 0, err
 	}
 	s.penalty, err = s.net.Penalize(s.pool, func(p *layers.Param) []float32 { return s.grads[p].Value().(*tensor.Dense).Float32s() })
+	if err == nil {
+		err = s.pool.Err()
+	}
 	if err != nil {
 		return 0, 0, err
 	}

@@ -117,7 +117,7 @@ func (v *verifier) simulation(ctx context.Context, c *Certificate) error {
 	if err != nil {
 		return err
 	}
-	return train.Batches(ctx, v.m.Data, v.options.Split, func(x []float32, labels []int32, n int) error {
+	return v.m.Batches(ctx, v.options.Split, func(x []float32, labels []int32, n int) error {
 		want, err := tracer.Run(x, n)
 		if err != nil {
 			return err
@@ -181,7 +181,7 @@ func (v *verifier) run(ctx context.Context, format configs.Format, file string, 
 	in := v.net.Tensors[0]
 	layers := newTraces(v.net, model)
 	seconds := 0.0
-	err = train.Batches(ctx, v.m.Data, v.options.Split, func(x []float32, labels []int32, n int) error {
+	err = v.m.Batches(ctx, v.options.Split, func(x []float32, labels []int32, n int) error {
 		want, err := tracer.Run(x, n)
 		if err != nil {
 			return err

@@ -85,5 +85,6 @@ EXIT STATUS
 	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(newTrainCommand(), newEvalCommand(), newExportCommand(), newInferCommand(), newInspectCommand(),
 		newConfigCommand(), newDataCommand(), newBenchCommand(), newVersionCommand())
+	endAtOnce(root)
 	return root
 }

@@ -88,7 +88,7 @@ func (p *progress) Message(format string, args ...any) {
 
 // Start implements train.Progress.
 func (p *progress) Start(step, total, stepsPerEpoch int) {
-	p.total, p.stepsPerEpoch = total, stepsPerEpoch
+	p.total, p.stepsPerEpoch, p.lastStep = total, stepsPerEpoch, time.Now()
 	p.newBar(int64(total))
 	if p.bar != nil {
 		p.bar.Set(step)

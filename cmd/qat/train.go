@@ -67,7 +67,7 @@ EXIT STATUS
 }
 
 func runTrain(ctx context.Context, o trainOptions, config string, overrides []string, stdout, stderr io.Writer) error {
-	cfg, err := configs.Load(config, overrides)
+	cfg, err := train.Await(ctx, func() (*configs.Config, error) { return configs.Load(config, overrides) })
 	if err != nil {
 		return err
 	}

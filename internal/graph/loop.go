@@ -25,6 +25,9 @@ func RunLoops(p *kernels.Pool, n int, memory []kernels.Memory, loops []Loop, bod
 		}
 	}
 	p.RunFetching(n, memory, bodies...)
+	if err := p.Err(); err != nil {
+		return err
+	}
 	for i := range loops {
 		if f := loops[i].After; f != nil {
 			if err := f(); err != nil {

@@ -46,7 +46,7 @@ func parts(i, pieces int) int {
 
 // Run runs the loops over n pictures: every Begin in order, then for each
 // picture every Picture in order, then every End in order. A loop may read what
-// an earlier one wrote for the same picture, and nothing that it writes in End.
+// an earlier one wrote for the same picture, and nothing that it writes in End. Loops that [Pool.Until] stops have no End.
 func (p *Pool) Run(n int, loops ...Loop) { p.RunFetching(n, nil, loops...) }
 
 // RunFetching is Run for loops that read memory, which is fetched a picture ahead.
@@ -61,6 +61,9 @@ func (p *Pool) RunFetching(n int, memory []Memory, loops ...Loop) {
 	p.fused.loops, p.fused.memory, p.fused.n, p.fused.pieces = loops, memory, n, pieces
 	p.run(pieces, &p.fused)
 	p.fused.loops, p.fused.memory = nil, nil
+	if p.stopped() {
+		return
+	}
 	for _, l := range loops {
 		l.End(p)
 	}
@@ -81,7 +84,7 @@ type fusedLoops struct {
 func (f *fusedLoops) run(worker, piece int) {
 	s := &f.pool.scratch[worker]
 	end := firstOf(piece+1, f.pieces, f.n)
-	for n := firstOf(piece, f.pieces, f.n); n < end; n++ {
+	for n := firstOf(piece, f.pieces, f.n); n < end && !f.pool.stopped(); n++ {
 		if next := f.after(n, end); next < f.n {
 			s.ahead.aim(f.memory, next)
 		}

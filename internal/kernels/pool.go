@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"context"
 	"runtime"
 	"sync/atomic"
 	"unsafe"
@@ -22,7 +23,9 @@ type Pool struct {
 	looks   int     // before a thread parks
 	fault   atomic.Pointer[any]
 	fused   fusedLoops
-	jobs    map[any]any // arguments of running loops, kept from call to call
+	jobs    map[any]any     // arguments of running loops, kept from call to call
+	until   context.Context // nil: nothing stops loops
+	stop    <-chan struct{} // of until
 }
 
 // runner does one piece of a loop.
@@ -75,6 +78,36 @@ func (p *Pool) help(worker int, start *gate) {
 	}
 }
 
+// Until lets the end of ctx stop loops: those in work end after the piece or the picture at hand, later ones do nothing,
+// and Err tells. What they were to write is garbage then. restore puts an end to it.
+func (p *Pool) Until(ctx context.Context) (restore func()) {
+	before := p.until
+	p.until, p.stop = ctx, ctx.Done()
+	return func() {
+		p.until, p.stop = before, nil
+		if before != nil {
+			p.stop = before.Done()
+		}
+	}
+}
+
+// Err returns why loops are stopped, nil if they are not.
+func (p *Pool) Err() error {
+	if !p.stopped() {
+		return nil
+	}
+	return p.until.Err()
+}
+
+func (p *Pool) stopped() bool {
+	select {
+	case <-p.stop:
+		return true
+	default:
+		return false
+	}
+}
+
 // For calls body(worker, piece) once for each piece in [0, pieces). A panic in
 // body reaches the caller, whichever worker it happened on.
 func (p *Pool) For(pieces int, body func(worker, piece int)) {
@@ -110,7 +143,7 @@ func (p *Pool) work(worker int) {
 	}()
 	for {
 		i := p.next.Add(1) - 1
-		if i >= p.pieces {
+		if i >= p.pieces || p.stopped() {
 			return
 		}
 		p.body.run(worker, int(i))

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 )
@@ -37,6 +38,49 @@ func TestPool(t *testing.T) {
 		p.Close()
 	}
 }
+
+// A context that ends stops loops at the picture at hand, and those after it, until it is put aside.
+func TestUntil(t *testing.T) {
+	for _, threads := range []int{1, 3} {
+		p := NewPool(threads)
+		ctx, cancel := context.WithCancel(context.Background())
+		restore := p.Until(ctx)
+		var ran atomic.Int32
+		l := &counted{Each: Each{Do: func(_ *Scratch, n int) {
+			if ran.Add(1) == 5 {
+				cancel()
+			}
+		}}}
+		p.Run(1000, l)
+		if n := int(ran.Load()); n < 5 || n > 4+threads || p.Err() != context.Canceled || l.ends != 0 {
+			t.Errorf("%d threads: %d pictures, error %v, %d ends", threads, n, p.Err(), l.ends)
+		}
+		p.For(50, func(int, int) { t.Error("a loop ran after the end") })
+		within := p.Until(context.Background())
+		if p.Err() != nil {
+			t.Errorf("an endless context: error %v", p.Err())
+		}
+		within()
+		if p.Err() == nil {
+			t.Error("the context that ended is forgotten")
+		}
+		restore()
+		ran.Store(-1000)
+		if p.Run(1000, l); ran.Load() != 0 || p.Err() != nil || l.ends != 1 {
+			t.Errorf("%d threads: %d pictures are left, error %v, %d ends", threads, -ran.Load(), p.Err(), l.ends)
+		}
+		p.Close()
+	}
+}
+
+// counted is a loop in eight pieces that counts its ends.
+type counted struct {
+	Each
+	ends int
+}
+
+func (c *counted) Cut(int) int { return 8 }
+func (c *counted) End(*Pool)   { c.ends++ }
 
 // A training step runs hundreds of kernels; none may allocate in steady state.
 func TestAllocations(t *testing.T) {

@@ -27,6 +27,8 @@ type Options struct {
 	// Profile measures the time of each operation, also in fused loops; it costs
 	// about 100 ns for each picture and operation.
 	Profile bool
+	// Before is called ahead of each step. For tests.
+	Before func(step int)
 }
 
 // Machine executes one graph. It implements gorgonia.VM. It is not safe for
@@ -81,7 +83,8 @@ func (m *Machine) ArenaBytes() int { return m.plan.size }
 func (m *Machine) Steps() int { return len(m.steps) }
 
 // RunAll runs every operation once. An error or a panic of an operation is
-// reported with the layer's name.
+// reported with the layer's name. If [kernels.Pool.Until] stops the run, the error is the context's, and what operations
+// write is garbage, their state included.
 func (m *Machine) RunAll() error { return m.run(0) }
 
 // run goes through the steps from the given one on.
@@ -91,12 +94,19 @@ func (m *Machine) run(from int) error {
 		for _, in := range s.inputs {
 			in.call.In[in.k] = in.n.Value()
 		}
+		if m.opt.Before != nil {
+			m.opt.Before(m.at)
+		}
 		var t time.Time
 		if m.opt.Profile {
 			pprof.SetGoroutineLabels(s.profile)
 			t = time.Now()
 		}
-		if err := s.do(m.pool); err != nil {
+		err := s.do(m.pool)
+		if stopped := m.pool.Err(); stopped != nil { // whatever an operation made of what was left undone
+			err = stopped
+		}
+		if err != nil {
 			return err
 		}
 		if m.opt.Profile {

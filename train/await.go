@@ -1,0 +1,35 @@
+package train
+
+import (
+	"context"
+	"time"
+)
+
+// patience is how long Await lets f end in order after its context has ended.
+const patience = 400 * time.Millisecond
+
+// Await returns what f returns, or the error of ctx soon after ctx ends: what f waits for, such as the writer of a
+// pipe, may never come. f is then left to itself, and the process expected to end.
+func Await[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := f()
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-time.After(patience):
+		var none T
+		return none, ctx.Err()
+	}
+}

@@ -1,0 +1,138 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/qat-go/qat/internal/machine"
+)
+
+// A step that is interrupted leaves nothing behind, wherever it is: neither in the network nor in the steps after it.
+func TestInterruptedStepLeavesNothing(t *testing.T) {
+	for _, name := range []string{"resnet20_affine_w8a8", "resnet20_lq_nets_w2a2"} {
+		cfg := binaryConfig(t, name)
+		var want []byte
+		for _, interrupted := range []bool{false, true} {
+			m, err := Open(cfg, "", 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			if _, err := m.initial(); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.calibrate(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			l := newLine(t, m, 0)
+			ctx, cancel := context.WithCancel(context.Background())
+			at := -1
+			if l.step, err = m.newStepper(machine.Options{Before: func(step int) {
+				if step == at {
+					cancel()
+				}
+			}}); err != nil {
+				t.Fatal(err)
+			}
+			l.step.total = 3
+			l.train(t, 1)
+			b, _ := l.data.Next()
+			before, steps := l.bytes(t), l.step.vm.Steps()
+			for _, at = range []int{steps / 4, steps - 1} {
+				if !interrupted {
+					break
+				}
+				if _, _, err := l.step.forwardBackward(ctx, b); !errors.Is(err, context.Canceled) {
+					t.Fatalf("%s: interrupted before operation %d: error %v", name, at, err)
+				}
+				if !bytes.Equal(l.bytes(t), before) {
+					t.Fatalf("%s: interrupted before operation %d, the network has changed", name, at)
+				}
+				ctx, cancel = context.WithCancel(context.Background())
+			}
+			at = -1
+			l.train(t, 2)
+			if cancel(); !interrupted {
+				want = l.bytes(t)
+			} else if !bytes.Equal(l.bytes(t), want) {
+				t.Errorf("%s: the network differs from that of a training without interruptions", name)
+			}
+		}
+	}
+}
+
+// ending is a context that ends when it is asked for the n-th time.
+type ending struct {
+	context.Context
+	mu   sync.Mutex
+	n    int
+	done chan struct{}
+}
+
+func (e *ending) Done() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.n--; e.n == 0 {
+		close(e.done)
+	}
+	return e.done
+}
+
+func (e *ending) Err() error {
+	select {
+	case <-e.done:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+// Wherever a run is interrupted, in calibration, in a step or in an evaluation, it continues to the same bits.
+func TestInterruptionsAnywhereGiveTheSameBits(t *testing.T) {
+	over := []string{"train.max_steps=2", "train.weight_ema=0.9", "quant.batch_norm_reestimation=2"}
+	whole := t.TempDir()
+	if err := trainOnly(context.Background(), loadConfig(t, over...), Options{Out: whole, Progress: &quiet{}}); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; ; n++ {
+		dir := t.TempDir()
+		ctx := &ending{Context: context.Background(), n: n, done: make(chan struct{})}
+		err := trainOnly(ctx, loadConfig(t, over...), Options{Out: dir, Progress: &quiet{}})
+		if err == nil {
+			if n < 7 {
+				t.Errorf("a run asks for the end of its context %d times", n-1)
+			}
+			return
+		}
+		if !errors.Is(err, ErrInterrupted) && !errors.Is(err, context.Canceled) {
+			t.Fatalf("interrupted at %d: %v", n, err)
+		}
+		if err := trainOnly(context.Background(), loadConfig(t, over...), Options{Out: dir, Resume: true, Progress: &quiet{}}); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(tensors(t, dir), tensors(t, whole)) {
+			t.Errorf("interrupted at %d: the checkpoint differs from that of an uninterrupted run", n)
+		}
+		if got, want := losses(t, dir), losses(t, whole); got != want {
+			t.Errorf("interrupted at %d: metrics:\n%s\nwant:\n%s", n, got, want)
+		}
+	}
+}
+
+func TestAwait(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	if v, err := Await(ctx, func() (int, error) { return 7, nil }); v != 7 || err != nil {
+		t.Errorf("%d, %v", v, err)
+	}
+	forever := make(chan int)
+	defer close(forever)
+	cancel()
+	start := time.Now()
+	if _, err := Await(ctx, func() (int, error) { return <-forever, nil }); err != context.Canceled {
+		t.Errorf("error %v after %v", err, time.Since(start))
+	}
+}
