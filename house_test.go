@@ -34,6 +34,7 @@ var house = []string{
 	"internal/onnx",
 	"internal/onnxruntime",
 	"internal/kernels",
+	"internal/memory",
 	"internal/random",
 	"internal/regular",
 	"internal/atomicfile",
@@ -45,7 +46,7 @@ var house = []string{
 var ground = []string{"internal/random", "internal/regular", "internal/atomicfile", "internal/filelock", "internal/faults"}
 
 // grounded packages import nothing else of the project.
-var grounded = append([]string{"datasets", "estimators", "internal/kernels", "internal/onnx", "internal/onnxruntime", "internal/safetensors", "internal/torchfile"}, ground...)
+var grounded = append([]string{"datasets", "estimators", "internal/kernels", "internal/memory", "internal/onnx", "internal/onnxruntime", "internal/safetensors", "internal/torchfile"}, ground...)
 
 // TestHouse keeps the layers of the project apart: nothing below knows what is
 // above it. Tests count too.

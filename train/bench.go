@@ -12,6 +12,7 @@ import (
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/internal/memory"
 )
 
 // BenchOptions say how long and on how many threads to measure.
@@ -29,7 +30,7 @@ type BenchResult struct {
 	Train         float64        `json:"train_images_per_second"`
 	Eval          float64        `json:"eval_images_per_second,omitempty"` // integer network
 	Simulate      float64        `json:"simulate_images_per_second"`
-	PeakRSSMiB    float64        `json:"peak_rss_mib"` // of the process after training steps
+	PeakRSSMiB    float64        `json:"peak_rss_mib"` // of the process; 0: not known
 	AllocsPerStep float64        `json:"allocs_per_step"`
 	BytesPerStep  float64        `json:"bytes_per_step"`
 	Threads       int            `json:"threads"`
@@ -67,6 +68,7 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 		return nil, err
 	}
 	defer m.Close()
+	defer memory.Settle()()
 	if err := m.calibrate(ctx); err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 	if err := m.benchTraining(ctx, r, opt); err != nil {
 		return nil, err
 	}
-	r.PeakRSSMiB = peakRSS()
+	memory.Settle()
 	if opt.Profile { // on a machine of its own, which takes memory, since measuring takes time
 		s, err := m.newStepper(machine.Options{Profile: true})
 		if err != nil {
@@ -90,6 +92,7 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 	}
 	r.PeakGFLOPS = kernels.PeakGFLOPS(0.2)
 	r.Kernels = benchKernels(r.PeakGFLOPS)
+	r.PeakRSSMiB = float64(memory.Peak()) / (1 << 20)
 	return r, ctx.Err()
 }
 

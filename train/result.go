@@ -10,6 +10,7 @@ import (
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/internal/memory"
 )
 
 // Result is the outcome of a run. Accuracies are shares of 1 on the test set.
@@ -34,7 +35,7 @@ type Result struct {
 	Calibrated      *float64       `json:"calibrated_top1,omitempty"`
 	TrainLoss       float64        `json:"train_loss"`
 	ImagesPerSecond float64        `json:"images_per_second"`
-	PeakRSSMiB      float64        `json:"peak_rss_mib"` // of the process until the end of training
+	PeakRSSMiB      float64        `json:"peak_rss_mib,omitempty"` // of the process; 0: not known
 	SizeBytes       int64          `json:"size_bytes"`
 	BitOps          int64          `json:"bitops"`
 	Images          int            `json:"test_images"`
@@ -49,7 +50,7 @@ type Result struct {
 func (r *run) finish(ctx context.Context) (*Result, error) {
 	res := &Result{Run: r.dir, Epochs: r.Config.Train.Epochs, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
 		FloorHits: r.st.FloorHits, Exports: []string{}}
-	res.PeakRSSMiB, res.Quantized = peakRSS(), r.Net.Quantized()
+	res.Quantized = r.Net.Quantized()
 	res.SizeBytes, res.BitOps = r.Net.Cost()
 	if r.opt.Profile {
 		res.Operations = operations(r.timings)
@@ -57,6 +58,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	if r.st.Seconds > 0 {
 		res.ImagesPerSecond = float64(r.st.Step*r.Config.Train.Batch) / r.st.Seconds
 	}
+	memory.Settle() // the training graph is no longer needed
 	r.opt.Progress.Message("evaluating on %d test pictures", r.Data.Test.Len())
 	m, err := r.evaluated()
 	if err != nil {
@@ -90,6 +92,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	if err := r.baselines(ctx, res); err != nil {
 		return nil, interrupted(ctx, err)
 	}
+	res.PeakRSSMiB = float64(memory.Peak()) / (1 << 20)
 	return res, r.writeManifest(res)
 }
 

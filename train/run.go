@@ -14,6 +14,7 @@ import (
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/internal/memory"
 )
 
 // The files of a run's directory.
@@ -58,6 +59,7 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 		return nil, err
 	}
 	defer r.Close()
+	defer memory.Settle()()
 	if err := r.train(ctx); err != nil {
 		return nil, err
 	}

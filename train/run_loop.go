@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/internal/memory"
 )
 
 // loop runs the steps that are left.
@@ -31,6 +32,7 @@ func (r *run) loop(ctx context.Context) error {
 	if r.st.Step >= total {
 		return nil
 	}
+	memory.Settle()                                                                                                 // after calibration
 	s, err := Await(ctx, func() (*stepper, error) { return r.newStepper(machine.Options{Profile: r.opt.Profile}) }) // it reads the teacher
 	if err != nil {
 		return err
@@ -39,6 +41,7 @@ func (r *run) loop(ctx context.Context) error {
 		r.opt.Progress.Message("teacher: %s", s.teacher.init)
 	}
 	defer func() { r.timings = s.vm.Timings() }()
+	memory.Settle()
 	s.step, s.total, s.freeze = r.st.Step, total, t.BatchNormFreeze.Steps(perEpoch, t.Epochs)
 	for r.st.Step < total {
 		if err := r.epoch(ctx, s, total, every); err != nil {

@@ -32,41 +32,14 @@ type stepper struct {
 	written, kept [][]float32 // what operations write, and what it was before the step
 }
 
-// newStepper builds the training graph.
+// newStepper prepares the training graph to run.
 func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
-	c := layers.NewContext(m.pool, true)
-	b, in := m.Config.Train.Batch, m.Net.Input
-	s := &stepper{
-		net: m.Net, pool: m.pool, grads: map[*layers.Param]*G.Node{},
-		x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.Height, in.Width, in.Channels)),
-		y: tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(b)),
-	}
-	logits, err := m.Net.Build(c, s.x)
+	s, logits, outputs, err := m.buildStep(true)
 	if err != nil {
 		return nil, err
-	}
-	labels := c.B.Input("y", s.y)
-	if d := m.Config.Quant.Distillation; d.On() {
-		if s.teacher, err = m.newTeacher(s.x); err != nil {
-			return nil, err
-		}
-		s.loss = layers.Distillation(c, d, logits, c.B.Input("teacher", s.teacher.logits), labels)
-	} else {
-		s.loss = layers.CrossEntropy(c, logits, labels)
-	}
-	outputs := []*G.Node{logits, s.loss}
-	for _, p := range m.Net.Learnable() {
-		s.params = append(s.params, c.Node(p))
-	}
-	grads, err := c.B.Grad(s.loss, s.params...)
-	if err != nil {
-		return nil, err
-	}
-	for i, p := range m.Net.Learnable() {
-		s.grads[p] = grads[i]
 	}
 	s.values = G.NodesToValueGrads(s.params)
-	if s.vm, err = machine.New(m.pool, opt, append(outputs, grads...)...); err != nil {
+	if s.vm, err = machine.New(m.pool, opt, outputs...); err != nil {
 		return nil, err
 	}
 	s.logits = logits.Value().(*tensor.Dense)
@@ -75,6 +48,41 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 		s.kept = append(s.kept, make([]float32, len(v)))
 	}
 	return s, nil
+}
+
+// buildStep builds the training graph, whose outputs are the logits and others. Without its teacher, it can be measured only.
+func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*G.Node, err error) {
+	c := layers.NewContext(m.pool, true)
+	b, in := m.Config.Train.Batch, m.Net.Input
+	s = &stepper{
+		net: m.Net, pool: m.pool, grads: map[*layers.Param]*G.Node{},
+		x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.Height, in.Width, in.Channels)),
+		y: tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(b)),
+	}
+	if logits, err = m.Net.Build(c, s.x); err != nil {
+		return nil, nil, nil, err
+	}
+	labels := c.B.Input("y", s.y)
+	if d := m.Config.Quant.Distillation; d.On() && teacher {
+		if s.teacher, err = m.newTeacher(s.x); err != nil {
+			return nil, nil, nil, err
+		}
+		s.loss = layers.Distillation(c, d, logits, c.B.Input("teacher", s.teacher.logits), labels)
+	} else {
+		s.loss = layers.CrossEntropy(c, logits, labels)
+	}
+	outputs = []*G.Node{logits, s.loss}
+	for _, p := range m.Net.Learnable() {
+		s.params = append(s.params, c.Node(p))
+	}
+	grads, err := c.B.Grad(s.loss, s.params...)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for i, p := range m.Net.Learnable() {
+		s.grads[p] = grads[i]
+	}
+	return s, logits, append(outputs, grads...), nil
 }
 
 // forwardBackward runs one batch and returns the mean loss and the number of

@@ -94,9 +94,7 @@ func printBench(w io.Writer, r *train.BenchResult) error {
 		t.row("evaluation, integer network", fmt.Sprintf("%.0f pictures/s", r.Eval))
 	}
 	t.row("evaluation, simulated", fmt.Sprintf("%.0f pictures/s", r.Simulate))
-	if r.PeakRSSMiB > 0 {
-		t.row("peak memory", fmt.Sprintf("%.0f MiB", r.PeakRSSMiB))
-	}
+	t.row("peak memory", mebibytes(r.PeakRSSMiB))
 	t.row("allocated in a training step", fmt.Sprintf("%.0f B, %.0f times", r.BytesPerStep, r.AllocsPerStep))
 	t.row("peak of fused multiply-adds", fmt.Sprintf("%.1f GFLOP/s on one thread", r.PeakGFLOPS))
 	t.row()

@@ -87,6 +87,14 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.2f MiB", float64(bytes)/(1<<20))
 }
 
+// mebibytes is an amount of memory, 0 if the system does not tell.
+func mebibytes(mib float64) string {
+	if mib == 0 {
+		return "unknown on this system"
+	}
+	return fmt.Sprintf("%.0f MiB", mib)
+}
+
 // count is a number of operations or parameters for people.
 func count(n int64) string {
 	switch {

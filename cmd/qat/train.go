@@ -134,8 +134,9 @@ func printResult(w io.Writer, r *train.Result) error {
 	t.row("size", size(r.SizeBytes))
 	t.row("BitOps", count(r.BitOps))
 	if r.ImagesPerSecond > 0 {
-		t.row("training", fmt.Sprintf("%.0f pictures/s, at most %.0f MiB of memory", r.ImagesPerSecond, r.PeakRSSMiB))
+		t.row("training", fmt.Sprintf("%.0f pictures/s", r.ImagesPerSecond))
 	}
+	t.row("peak memory", mebibytes(r.PeakRSSMiB))
 	for _, path := range r.Exports {
 		t.row("exported", path)
 	}

@@ -55,6 +55,13 @@ func (a *ahead) aim(memory []Memory, n int) {
 	}
 }
 
+// forget lets go of the memory, which may be a whole arena.
+func (a *ahead) forget() {
+	clear(a.ownLeft[:cap(a.ownLeft)])
+	clear(a.ownSoon[:cap(a.ownSoon)])
+	a.soon, a.left = nil, nil
+}
+
 // need lets the kernels fetch what the operation in work is to read next, before all else.
 func (a *ahead) need(memory ...Memory) {
 	a.ownSoon = a.ownSoon[:0]

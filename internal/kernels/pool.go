@@ -127,6 +127,9 @@ func (p *Pool) run(pieces int, body runner) {
 	}
 	p.work(0)
 	p.done.await(p.ended, p.looks)
+	for i := range p.scratch {
+		p.scratch[i].ahead.forget()
+	}
 	p.body = nil
 	if f := p.fault.Swap(nil); f != nil {
 		panic(*f)

@@ -76,6 +76,15 @@ func New(pool *kernels.Pool, opt Options, outputs ...*G.Node) (*Machine, error) 
 	return m, nil
 }
 
+// Size returns what ArenaBytes will be of the machine that New makes of the same.
+func Size(pool *kernels.Pool, opt Options, outputs ...*G.Node) (int, error) {
+	p, err := newPlan(pool, !opt.Unfused, outputs)
+	if err != nil {
+		return 0, err
+	}
+	return p.size, nil
+}
+
 // ArenaBytes returns the size of the planned memory.
 func (m *Machine) ArenaBytes() int { return m.plan.size }
 
