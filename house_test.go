@@ -1,6 +1,7 @@
 package qat_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -112,4 +113,47 @@ func floor(pkg string) int {
 		}
 	}
 	return -1
+}
+
+// TestErrorsNameNoPackage keeps the names of packages out of what users read: an
+// error begins with the file, key or layer that it is about. What internal/graph and
+// internal/machine report are mistakes of the program, not of its input.
+func TestErrorsNameNoPackage(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			return err
+		}
+		if name := f.Name.Name; name == "graph" || name == "machine" || name == "onnxruntime" { // the last is a program's name too
+			return nil
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) == 0 {
+				return true
+			}
+			of, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || of.Sel.Name != "Errorf" && of.Sel.Name != "New" {
+				return true
+			}
+			if text, ok := call.Args[0].(*ast.BasicLit); ok {
+				seen++
+				if strings.HasPrefix(text.Value, `"`+f.Name.Name+": ") {
+					t.Errorf("%s: the error %s begins with the name of its package", file, text.Value)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 100 {
+		t.Errorf("found %d errors; is the test blind?", seen)
+	}
 }

@@ -107,7 +107,7 @@ func calibrationFits(s TensorSpec, weights bool) string {
 	}
 	r := estimators.Range{Bits: int(s.Bits), Signed: signed, Narrow: signed && s.Narrow}
 	if _, err := s.NewObserver(r, signed, 1); err != nil {
-		return "calibration: " + strings.TrimPrefix(err.Error(), "estimators: ")
+		return "calibration: " + err.Error()
 	}
 	return ""
 }

@@ -100,12 +100,12 @@ func estimatorFits(s TensorSpec, weights bool) string {
 	at := Place{Weights: weights, Signed: weights || s.Signed == SignedTrue, Scales: 1}
 	first, err := s.NewEstimator(at, 0)
 	if err != nil {
-		return strings.TrimPrefix(err.Error(), "estimators: ")
+		return err.Error()
 	}
 	for _, progress := range s.changes() {
 		est, err := s.NewEstimator(at, progress)
 		if err != nil {
-			return strings.TrimPrefix(err.Error(), "estimators: ")
+			return err.Error()
 		}
 		if what := unlike(first, est); what != "" {
 			return fmt.Sprintf("options: %s of estimator %s cannot change in training, but do at %.0f%% by the schedule of %s; expected a constant",

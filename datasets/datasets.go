@@ -103,7 +103,7 @@ func Open(name string, o Options) (*Dataset, error) {
 		err = d.holdOut(o.Validation, o.Seed)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("datasets: %w", err)
+		return nil, err
 	}
 	return d, nil
 }
@@ -112,7 +112,7 @@ func Open(name string, o Options) (*Dataset, error) {
 // sizes and normalization. It reads nothing.
 func Describe(name string) (*Dataset, error) {
 	if name != cifar10 && name != cifar10Mini {
-		return nil, fmt.Errorf("datasets: %w", unknown(name))
+		return nil, unknown(name)
 	}
 	return newCIFAR10(name, 0, 0), nil
 }

@@ -37,10 +37,7 @@ func Download(ctx context.Context, name, dir string, o DownloadOptions) error {
 	default:
 		err = unknown(name)
 	}
-	if err != nil {
-		return fmt.Errorf("datasets: %w", err)
-	}
-	return nil
+	return err
 }
 
 // archive is a tar.gz file on the network that holds one folder.

@@ -47,7 +47,7 @@ func Info(name, dir string) (*Description, error) {
 		err = unknown(name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("datasets: %w", err)
+		return nil, err
 	}
 	d := newCIFAR10(name, 0, 0)
 	return &Description{name, d.Classes, d.Height, d.Width, d.Channels, files}, nil

@@ -45,7 +45,7 @@ type Loader struct {
 // normalization of d.
 func NewLoader(d *Dataset, split Split, o LoaderOptions) (*Loader, error) {
 	if err := checkLoader(d, split, o); err != nil {
-		return nil, fmt.Errorf("datasets: loader of %s %s: %w", d.Name, split.Name, err)
+		return nil, fmt.Errorf("loader of %s %s: %w", d.Name, split.Name, err)
 	}
 	if o.Workers == 0 {
 		o.Workers = 1

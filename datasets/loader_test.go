@@ -278,7 +278,7 @@ func TestNewLoaderErrors(t *testing.T) {
 		d, o := noise(20), ok
 		tt.change(d, &o)
 		_, err := NewLoader(d, d.Train, o)
-		wantError(t, err, "datasets: loader of noise", tt.want)
+		wantError(t, err, "loader of noise", tt.want)
 	}
 }
 

@@ -25,11 +25,11 @@ const maxPictureFile = 8*maxPicture + 1<<20
 func ReadPicture(path string, height, width int) ([]uint8, error) {
 	data, err := regular.Read(path, maxPictureFile)
 	if err != nil {
-		return nil, fmt.Errorf("datasets: %w", err)
+		return nil, err
 	}
 	p, err := decodePicture(data, height, width)
 	if err != nil {
-		return nil, fmt.Errorf("datasets: %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil
 }
@@ -45,13 +45,10 @@ func ReadPictureFrom(r io.Reader, height, width int) ([]uint8, error) {
 	if err == nil && len(data) > maxPictureFile {
 		err = fmt.Errorf("more than %d bytes, so not a picture", maxPictureFile)
 	}
-	if err == nil {
-		data, err = decodePicture(data, height, width)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("datasets: %w", err)
+		return nil, err
 	}
-	return data, nil
+	return decodePicture(data, height, width)
 }
 
 func decodePicture(data []byte, height, width int) ([]uint8, error) {

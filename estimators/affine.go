@@ -59,12 +59,12 @@ func NewAffine(r Range, lo, hi []float32) (Affine, error) {
 	qn, qp := float64(r.Qn()), float64(r.Qp())
 	for c := range lo {
 		if !(lo[c] <= hi[c]) || math.IsInf(float64(lo[c]), 0) || math.IsInf(float64(hi[c]), 0) {
-			return Affine{}, fmt.Errorf("estimators: affine: the range of channel %d is [%v, %v]; expected finite ends, the lower one first", c, lo[c], hi[c])
+			return Affine{}, fmt.Errorf("affine: the range of channel %d is [%v, %v]; expected finite ends, the lower one first", c, lo[c], hi[c])
 		}
 		l, h := float64(min(lo[c], 0)), float64(max(hi[c], 0))
 		s := (h - l) / (qp - qn)
 		if s > math.MaxFloat32 {
-			return Affine{}, fmt.Errorf("estimators: affine: the range [%v, %v] of channel %d is too wide for a float32 scale", lo[c], hi[c], c)
+			return Affine{}, fmt.Errorf("affine: the range [%v, %v] of channel %d is too wide for a float32 scale", lo[c], hi[c], c)
 		}
 		a.Scale[c] = max(float32(s), MinScale)
 		z := math.RoundToEven(qn - l/float64(a.Scale[c]))

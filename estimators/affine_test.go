@@ -131,7 +131,7 @@ func TestAffineErrors(t *testing.T) {
 	} {
 		x := make([]float32, 6)
 		err := tt.a.Forward(make([]float32, 6), x, nil)
-		if err == nil || !strings.HasPrefix(err.Error(), "estimators: affine: ") || !strings.Contains(err.Error(), tt.want) {
+		if err == nil || !strings.HasPrefix(err.Error(), "affine: ") || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("got error %v, want one with %q", err, tt.want)
 		}
 	}

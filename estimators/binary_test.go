@@ -92,13 +92,13 @@ func testMisfits(t *testing.T, m estimators.Method, weights bool, bits int) {
 	t.Helper()
 	for _, wrong := range []int{0, 3 - bits, 4} {
 		_, err := m.New(estimators.Spec{Range: estimators.Range{Bits: wrong, Signed: true}, Weights: weights})
-		if err == nil || !strings.HasPrefix(err.Error(), "estimators: "+m.Name+": ") {
+		if err == nil || !strings.HasPrefix(err.Error(), ""+m.Name+": ") {
 			t.Errorf("%s with %d bits: %v; want an error", m.Name, wrong, err)
 		}
 	}
 	r := estimators.Range{Bits: bits, Signed: true}
 	_, err := m.New(estimators.Spec{Range: r, Weights: weights, STE: foreignSTE{}})
-	if err == nil || !strings.HasPrefix(err.Error(), "estimators: "+m.Name+": ") {
+	if err == nil || !strings.HasPrefix(err.Error(), ""+m.Name+": ") {
 		t.Errorf("%s with a foreign STE: %v; want an error", m.Name, err)
 		return
 	}

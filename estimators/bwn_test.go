@@ -81,12 +81,12 @@ func TestBWNErrors(t *testing.T) {
 		"a parameter too many": e.Forward(make([]float32, 6), x, estimators.Params{{1}}),
 		"one in Backward":      e.Backward(make([]float32, 6), nil, x, x, estimators.Params{{1}}),
 	} {
-		if err == nil || !strings.HasPrefix(err.Error(), "estimators: reactnet: ") {
+		if err == nil || !strings.HasPrefix(err.Error(), "reactnet: ") {
 			t.Errorf("%s: %v; want an error of reactnet", name, err)
 		}
 	}
 	err := estimators.BWN{}.Forward(nil, x, nil)
-	if err == nil || !strings.HasPrefix(err.Error(), "estimators: bwn: ") {
+	if err == nil || !strings.HasPrefix(err.Error(), "bwn: ") {
 		t.Errorf("%v; want an error of bwn", err)
 	}
 }

@@ -100,7 +100,7 @@ func prefixed(method string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("estimators: %s: %w", method, err)
+	return fmt.Errorf("%s: %w", method, err)
 }
 
 // checkLength reports a slice that has not one element for each of the want elements of x.

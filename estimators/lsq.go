@@ -225,7 +225,7 @@ func (l LSQ) InitialScale(scale, x []float32) error {
 	for c, sum := range sums {
 		s := 2 * sum / n / math.Sqrt(float64(l.Qp()))
 		if !(s <= math.MaxFloat32) {
-			return fmt.Errorf("estimators: lsq: mean|x| of channel %d is %v; expected finite x", c, sum/n)
+			return fmt.Errorf("lsq: mean|x| of channel %d is %v; expected finite x", c, sum/n)
 		}
 		scale[c] = max(float32(s), MinScale)
 	}

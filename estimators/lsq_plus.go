@@ -119,7 +119,7 @@ func (l LSQPlusWeights) Init(p Params, w []float32) error {
 		s := (math.Abs(mean) + 3*deviation) / float64(int(1)<<(l.Bits-1))
 		if !(s <= math.MaxFloat32) {
 			return fmt.Errorf(
-				"estimators: lsq_plus: channel %d has mean %v and deviation %v; expected finite weights", c, mean, deviation)
+				"lsq_plus: channel %d has mean %v and deviation %v; expected finite weights", c, mean, deviation)
 		}
 		p[0][c] = max(float32(s), MinScale)
 	}

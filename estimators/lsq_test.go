@@ -199,7 +199,7 @@ func TestLSQErrors(t *testing.T) {
 			"Forward":  tt.e.Forward(make([]float32, 6), x, p),
 			"Backward": tt.e.Backward(make([]float32, 6), dp, x, x, p),
 		} {
-			if err == nil || !strings.HasPrefix(err.Error(), "estimators: lsq: ") || !strings.Contains(err.Error(), tt.want) {
+			if err == nil || !strings.HasPrefix(err.Error(), "lsq: ") || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%s: got error %v, want one with %q", name, err, tt.want)
 			}
 		}

@@ -23,7 +23,7 @@ func MinMax(lo, hi, x []float32) error {
 	copy(hi, x)
 	for i, v := range x {
 		if v-v != 0 { // NaN for NaN and the infinities
-			return fmt.Errorf("estimators: min-max: x[%d] is %v; expected finite elements", i, v)
+			return fmt.Errorf("min-max: x[%d] is %v; expected finite elements", i, v)
 		}
 		c := i % len(lo)
 		lo[c], hi[c] = min(lo[c], v), max(hi[c], v)

@@ -31,5 +31,5 @@ func (r *registry[T]) named(name string) (T, error) {
 		}
 	}
 	var none T
-	return none, fmt.Errorf("estimators: no %s %q", r.kind, name)
+	return none, fmt.Errorf("no %s %q", r.kind, name)
 }

@@ -18,15 +18,15 @@ type Part struct {
 func Contents(path string) (*integer.Network, []Part, error) {
 	data, err := regular.Read(path, safetensors.MaxFile)
 	if err != nil {
-		return nil, nil, fmt.Errorf("export: %w", err)
+		return nil, nil, err
 	}
 	f, err := safetensors.Read(data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("export: %s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	net, err := decode(f)
 	if err != nil {
-		return nil, nil, fmt.Errorf("export: %s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	parts, header := []Part{{Name: "header"}}, int64(len(data))
 	for _, t := range f.Tensors {

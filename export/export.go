@@ -76,7 +76,7 @@ func Write(path string, name configs.Format, net *integer.Network, o ONNXOptions
 		err = f.write(path, net, o)
 	}
 	if err != nil {
-		return fmt.Errorf("export: %s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }

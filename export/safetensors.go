@@ -26,11 +26,11 @@ var safetensorsFormat = format{
 func Read(path string) (*integer.Network, error) {
 	f, err := safetensors.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("export: %w", err)
+		return nil, err
 	}
 	net, err := decode(f)
 	if err != nil {
-		return nil, fmt.Errorf("export: %s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return net, nil
 }

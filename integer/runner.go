@@ -37,7 +37,7 @@ func NewTracer(n *Network, pool *kernels.Pool, batch int) (*Runner, error) {
 
 func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, error) {
 	if err := n.Check(); err != nil {
-		return nil, fmt.Errorf("integer: %w", err)
+		return nil, err
 	}
 	r := &Runner{net: n, pool: pool, batch: batch}
 	// Every tensor, the logits' bytes included, stays below 2 GiB.
@@ -46,7 +46,7 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 	for _, t := range n.Tensors {
 		size, ok := product(math.MaxInt32, batch, t.Len())
 		if !ok || !fits {
-			return nil, fmt.Errorf("integer: a batch of %d pictures, want 1 or more and tensors below 2 GiB", batch)
+			return nil, fmt.Errorf("a batch of %d pictures, want 1 or more and tensors below 2 GiB", batch)
 		}
 		if local {
 			size = pool.Threads() * t.Len()
@@ -71,7 +71,7 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 func (r *Runner) prepareDyadic() error {
 	p, err := r.net.Dyadic()
 	if err != nil {
-		return fmt.Errorf("integer: %w", err)
+		return err
 	}
 	r.loops = append(r.loops, p.Loops(&dyadic.Buffers{Workers: r.pool.Threads(), Codes: r.codes, Logits: r.integers})...)
 	scale := r.net.LogitScale()
@@ -90,7 +90,7 @@ func (r *Runner) prepareDyadic() error {
 func (r *Runner) Run(x []float32, n int) ([]float32, error) {
 	in := r.net.Tensors[0]
 	if n < 0 || n > r.batch || len(x) < n*in.Len() {
-		return nil, fmt.Errorf("integer: %d pictures in %d values; want 0 to %d pictures of %d values each", n, len(x), r.batch, in.Len())
+		return nil, fmt.Errorf("%d pictures in %d values; want 0 to %d pictures of %d values each", n, len(x), r.batch, in.Len())
 	}
 	r.x = kernels.Batch(x[:n*in.Len()], n)
 	r.pool.Run(n, r.loops...)

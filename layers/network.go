@@ -43,14 +43,14 @@ type Network struct {
 // drawn from seed.
 func New(model configs.Model, quant *configs.Quant, in Input, seed uint64) (*Network, error) {
 	if model.Arch != configs.ResNet20 {
-		return nil, fmt.Errorf("layers: network %q is not built; available: %s", model.Arch, configs.ResNet20)
+		return nil, fmt.Errorf("network %q is not built; available: %s", model.Arch, configs.ResNet20)
 	}
 	if in.Height != 32 || in.Width != 32 || in.Channels != 3 {
-		return nil, fmt.Errorf("layers: %s takes pictures of (32,32,3), the data has (%d,%d,%d)", model.Arch, in.Height, in.Width, in.Channels)
+		return nil, fmt.Errorf("%s takes pictures of (32,32,3), the data has (%d,%d,%d)", model.Arch, in.Height, in.Width, in.Channels)
 	}
 	net, err := newResNet(quant, model.Block, 3, len(in.Classes))
 	if err != nil {
-		return nil, fmt.Errorf("layers: %w", err)
+		return nil, err
 	}
 	n := &Network{Model: model, Input: in, net: net, clock: &clock{seed: seed}}
 	learned := n.net.activations()
@@ -80,12 +80,12 @@ func New(model configs.Model, quant *configs.Quant, in Input, seed uint64) (*Net
 		}
 		if q.fixed {
 			if err := q.setRange(in.Lo, in.Hi); err != nil {
-				return nil, fmt.Errorf("layers: range of the input: %w", err)
+				return nil, fmt.Errorf("range of the input: %w", err)
 			}
 		}
 	}
 	if err := n.regularize(quant.Regularizers); err != nil {
-		return nil, fmt.Errorf("layers: %w", err)
+		return nil, err
 	}
 	if b := quant.Gradients.Bits; b != configs.FP {
 		n.gradients = &gradientQuantizer{estimators.DoReFaGradients{Bits: int(b)}, n.net.Stem.Name, n.clock}

@@ -45,7 +45,7 @@ func (m *Model) loadWeights(key, from string) (string, error) {
 			err = set(v)
 		}
 		if err != nil {
-			problems = append(problems, strings.TrimPrefix(err.Error(), "safetensors: "))
+			problems = append(problems, err.Error())
 		}
 	}
 	missing := 0

@@ -79,14 +79,14 @@ func (o *SGD) Step(model []G.ValueGrad) error {
 func (o *SGD) parameter(vg G.ValueGrad) (s *slot, w, g []float32, err error) {
 	n, ok := vg.(*G.Node)
 	if !ok {
-		return nil, nil, nil, fmt.Errorf("train: the optimizer takes parameter nodes, found %T", vg)
+		return nil, nil, nil, fmt.Errorf("the optimizer takes parameter nodes, found %T", vg)
 	}
 	if s = o.slots[n.Name()]; s == nil {
-		return nil, nil, nil, fmt.Errorf("train: the optimizer does not know parameter %q", n.Name())
+		return nil, nil, nil, fmt.Errorf("the optimizer does not know parameter %q", n.Name())
 	}
 	grad, err := n.Grad()
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("train: gradient of %s: %w", n.Name(), err)
+		return nil, nil, nil, fmt.Errorf("gradient of %s: %w", n.Name(), err)
 	}
 	return s, n.Value().(*tensor.Dense).Float32s(), grad.(*tensor.Dense).Float32s(), nil
 }

@@ -30,7 +30,7 @@ func Unmarshal(data []byte) (*Model, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
+		return nil, err
 	}
 	return m, nil
 }

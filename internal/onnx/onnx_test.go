@@ -2,7 +2,6 @@ package onnx
 
 import (
 	"reflect"
-	"strings"
 	"testing"
 )
 
@@ -83,8 +82,8 @@ func TestUnmarshalRejects(t *testing.T) {
 		"packed":    "\x3a\x05\x2a\x03\x0a\x01\x80",
 		"no field":  "\x00",
 	} {
-		if _, err := Unmarshal([]byte(bad)); err == nil || !strings.HasPrefix(err.Error(), "onnx: ") {
-			t.Errorf("%s: error %v", name, err)
+		if _, err := Unmarshal([]byte(bad)); err == nil {
+			t.Errorf("%s: no error", name)
 		}
 	}
 }

@@ -42,14 +42,6 @@ func ReadFile(path string) (*File, error) {
 // It returns an error unless the header is well-formed JSON without repeated or unknown keys, every shape matches its
 // data_offsets, and the tensors fill the data from its first byte to its last without gap or overlap.
 func Read(data []byte) (*File, error) {
-	f, err := read(data)
-	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
-	}
-	return f, nil
-}
-
-func read(data []byte) (*File, error) {
 	if len(data) < 8 {
 		return nil, fmt.Errorf("the file has %d bytes; expected at least 8 for the header's length", len(data))
 	}

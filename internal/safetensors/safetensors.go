@@ -134,7 +134,7 @@ func (f *File) Get(name string) (Tensor, error) {
 			return t, nil
 		}
 	}
-	return Tensor{}, fmt.Errorf("safetensors: no tensor %q among the file's %d", name, len(f.Tensors))
+	return Tensor{}, fmt.Errorf("no tensor %q among the file's %d", name, len(f.Tensors))
 }
 
 // check reports whether name, dtype, shape and data agree.

@@ -22,7 +22,7 @@ func (f *File) Float32s(name string) ([]float32, error) {
 		return values[float32](f, name)
 	}
 	if err := t.check(); err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
+		return nil, err
 	}
 	out := make([]float32, len(t.Data)/2)
 	for i := range out {
@@ -37,14 +37,14 @@ func values[T Element](f *File, name string) ([]T, error) {
 		return nil, err
 	}
 	if want := dtypeOf[T](); t.Dtype != want {
-		return nil, fmt.Errorf("safetensors: tensor %q: wanted dtype %s, found %s", name, want, t.Dtype)
+		return nil, fmt.Errorf("tensor %q: wanted dtype %s, found %s", name, want, t.Dtype)
 	}
 	if err := t.check(); err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
+		return nil, err
 	}
 	out := make([]T, len(t.Data)/t.Dtype.Size())
 	if _, err := binary.Decode(t.Data, binary.LittleEndian, out); err != nil {
-		return nil, fmt.Errorf("safetensors: tensor %q: %w", name, err)
+		return nil, fmt.Errorf("tensor %q: %w", name, err)
 	}
 	return out, nil
 }

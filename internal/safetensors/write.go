@@ -29,7 +29,7 @@ func Write(w io.Writer, f *File) error {
 	})
 	header, err := buildHeader(tensors, f.Metadata)
 	if err != nil {
-		return fmt.Errorf("safetensors: %w", err)
+		return err
 	}
 	out := bufio.NewWriter(w)
 	if err := binary.Write(out, binary.LittleEndian, uint64(len(header))); err != nil {

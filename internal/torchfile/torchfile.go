@@ -56,12 +56,12 @@ func Parse(data []byte) (tensors []Tensor, err error) {
 	// gopickle indexes and asserts on the word of the file in places: there a malformed pickle panics.
 	defer func() {
 		if r := recover(); r != nil {
-			tensors, err = nil, fmt.Errorf("torchfile: malformed pickle: %v", r)
+			tensors, err = nil, fmt.Errorf("malformed pickle: %v", r)
 		}
 	}()
 	tensors, err = parse(data)
 	if err != nil {
-		return nil, fmt.Errorf("torchfile: %w", err)
+		return nil, err
 	}
 	return tensors, nil
 }

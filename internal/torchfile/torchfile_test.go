@@ -96,7 +96,7 @@ func TestReadNamesTheFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("not a checkpoint"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(path); err == nil || !strings.HasPrefix(err.Error(), path+": torchfile: neither a zip archive") {
+	if _, err := Read(path); err == nil || !strings.HasPrefix(err.Error(), path+": neither a zip archive") {
 		t.Errorf("got error %v", err)
 	}
 }
