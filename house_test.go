@@ -37,6 +37,7 @@ var house = []string{
 	"internal/kernels",
 	"internal/memory",
 	"internal/random",
+	"internal/filetype",
 	"internal/regular",
 	"internal/atomicfile",
 	"internal/filelock",
@@ -47,7 +48,7 @@ var house = []string{
 var ground = []string{"internal/random", "internal/regular", "internal/atomicfile", "internal/filelock", "internal/faults"}
 
 // grounded packages import nothing else of the project.
-var grounded = append([]string{"datasets", "estimators", "internal/kernels", "internal/memory", "internal/onnx", "internal/onnxruntime", "internal/safetensors", "internal/torchfile"}, ground...)
+var grounded = append([]string{"datasets", "estimators", "internal/filetype", "internal/kernels", "internal/memory", "internal/onnx", "internal/onnxruntime", "internal/safetensors", "internal/torchfile"}, ground...)
 
 // TestHouse keeps the layers of the project apart: nothing below knows what is
 // above it. Tests count too.

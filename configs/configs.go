@@ -20,8 +20,8 @@ var embedded embed.FS
 
 // Entry is one embedded experiment.
 type Entry struct {
-	Name        string // what Load takes
-	Description string // one line
+	Name        string `json:"name"`        // what Load takes
+	Description string `json:"description"` // one line
 }
 
 // Names lists the embedded experiments in alphabetical order.

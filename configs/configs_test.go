@@ -96,7 +96,7 @@ func TestNotFound(t *testing.T) {
 		"quickstrat":               `did you mean "quickstart"?`,
 		"elsewhere/quickstart":     "no such file or embedded config", // a mistyped directory is no fallback
 		"":                         "no such file or embedded config",
-		dir:                        "is a directory",
+		dir:                        "is a folder; wanted a config",
 		big:                        "so not a config",
 		"testdata/err/nowhere.yml": "no such file",
 	} {

@@ -16,6 +16,26 @@ func didYouMean(word string, candidates []string) string {
 	return ""
 }
 
+// KeyFor returns the path of the key that a word could mean, such as "train.lr" for
+// "lr", or "" if there is none.
+func KeyFor(word string) string {
+	word = strings.ReplaceAll(word, "-", "_")
+	byWord := map[string]string{}
+	var words []string
+	walk(table, "", func(path string, f field) {
+		for _, w := range []string{path, f.key} {
+			if _, taken := byWord[w]; !taken && !f.unbuilt && f.fields == nil {
+				byWord[w] = path
+				words = append(words, w)
+			}
+		}
+	})
+	if near := nearest(word, words); len(near) > 0 {
+		return byWord[near[0]]
+	}
+	return ""
+}
+
 // nearest returns the candidates that a typing slip could have meant, best
 // first: at most one edit in three characters.
 func nearest(word string, candidates []string) []string {

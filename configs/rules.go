@@ -25,7 +25,7 @@ var crossRules = append([]crossRule{
 	{[]string{"quant.activations.estimator", "quant.activations.bits", "model.block"}, signsNeedBothSigns},
 	{[]string{"quant.bias_correction", "train.epochs"}, biasCorrectionWithoutTraining},
 	{[]string{"train.batch_norm_freeze", "train.epochs"}, freezeNeedsTraining},
-	{[]string{"export.formats", "export.target"}, cNeedsDyadic},
+	{[]string{"export.formats", "export.target"}, targetHasFormat},
 }, regularizerRules()...)
 
 func nesterovNeedsMomentum(c *Config) string {
@@ -91,11 +91,14 @@ func distillationNeedsTeacher(c *Config) string {
 	return ""
 }
 
-func cNeedsDyadic(c *Config) string {
-	if e := c.Export; slices.Contains(e.Formats, C) && e.Target != Dyadic {
-		return fmt.Sprintf("export.formats: c computes in integers only, while export.target is %s; set export.target: dyadic", e.Target)
+func targetHasFormat(c *Config) string {
+	e := c.Export
+	if len(e.Formats) == 0 || slices.ContainsFunc(e.Formats, func(f Format) bool { return f.TargetFor(e.Target) == e.Target }) {
+		return ""
 	}
-	return ""
+	f := e.Formats[0]
+	return fmt.Sprintf("export.formats: %s computes with target %s only, while export.target, whose accuracy is reported, is %s; set export.target: %s, or add a format that has %s",
+		f, f.Targets()[0], e.Target, f.Targets()[0], e.Target)
 }
 
 // tensorRule checks the keys of one quantizer against each other.

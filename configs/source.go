@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/internal/regular"
 )
 
@@ -41,9 +42,17 @@ func (s source) id() string {
 // from being read whole.
 const maxSize = 1 << 20
 
+// noConfig are files that a command line mixes up with configs. Of others the parser says
+// what is wrong, and where.
+var noConfig = []filetype.Kind{filetype.Checkpoint, filetype.Export, filetype.Safetensors, filetype.PyTorch, filetype.ONNX, filetype.NPZ, filetype.NPY,
+	filetype.JPEG, filetype.PNG, filetype.Picture, filetype.CIFAR, filetype.Archive}
+
 func (s source) read() ([]byte, error) {
 	if s.embedded {
 		return embedded.ReadFile(s.path)
+	}
+	if kind, err := filetype.Of(s.path); err == nil && slices.Contains(noConfig, kind) {
+		return nil, fmt.Errorf("is %s; wanted a config, a YAML file", kind)
 	}
 	b, err := regular.Read(s.path, maxSize)
 	if size := (*regular.SizeError)(nil); errors.As(err, &size) {
@@ -85,13 +94,16 @@ func locate(nameOrPath string) (source, error) {
 	}
 	switch {
 	case err == nil:
-		return source{}, errors.New("is a directory; wanted a config file")
+		kind, _ := filetype.Of(nameOrPath)
+		return source{}, fmt.Errorf("is %s; wanted a config, a YAML file", kind)
 	case !errors.Is(err, fs.ErrNotExist):
 		return source{}, cause(err)
 	}
-	names := embeddedNames()
-	hint := didYouMean(strings.TrimSuffix(path.Base(name), ".yaml"), names)
-	return source{}, errors.New("no such file or embedded config" + hint + "; embedded: " + strings.Join(names, ", "))
+	hint := ""
+	if near := nearest(strings.TrimSuffix(path.Base(name), ".yaml"), embeddedNames()); len(near) > 0 {
+		hint = fmt.Sprintf(" (did you mean %q?)", strings.Join(near[:min(len(near), 3)], " or "))
+	}
+	return source{}, errors.New("no such file or embedded config" + hint + "; \"qat config list\" has all")
 }
 
 // base finds a file that s extends.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 )
 
@@ -192,3 +193,23 @@ func (d Decay) String() string {
 }
 
 func formatFloat(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+// Targets are those whose arithmetic a format can express, the usual one first.
+func (f Format) Targets() []Target {
+	switch f {
+	case ONNX, QONNX:
+		return []Target{Float32}
+	case C:
+		return []Target{Dyadic}
+	}
+	return []Target{Float32, Dyadic}
+}
+
+// TargetFor is the target of a file in this format: the preferred one, or the format's
+// own if it cannot have that.
+func (f Format) TargetFor(preferred Target) Target {
+	if slices.Contains(f.Targets(), preferred) {
+		return preferred
+	}
+	return f.Targets()[0]
+}

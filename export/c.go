@@ -18,10 +18,10 @@ import (
 // cFormat is C99: a header with the network, and a program beside it that runs the
 // network in integers alone, without malloc.
 var cFormat = format{
-	name: configs.C, extension: "h", targets: []integer.Target{integer.Dyadic},
+	name: configs.C, extension: "h",
 	write: func(path string, net *integer.Network, _ ONNXOptions) error {
-		if filepath.Ext(path) != ".h" {
-			return errors.New("a C header's name ends in .h; the program beside it gets .c")
+		if err := checkHeaderName(path); err != nil {
+			return err
 		}
 		m, err := newCModel(net)
 		if err != nil {
@@ -38,6 +38,13 @@ var cFormat = format{
 		return atomicfile.WriteBytes(cProgramPath(path), []byte(strings.Replace(cProgram, `"model.h"`, include, 1)))
 	},
 	files: func(path string) []string { return []string{path, cProgramPath(path)} },
+}
+
+func checkHeaderName(path string) error {
+	if filepath.Ext(path) != ".h" {
+		return errors.New("a C header's name ends in .h; the program beside it gets .c")
+	}
+	return nil
 }
 
 // cProgramPath is the path of the program beside a header.

@@ -263,7 +263,7 @@ func TestCSource(t *testing.T) {
 	compile(t, net)
 	compile(t, net, "-c", "-DQAT_NO_MAIN") // as a microcontroller's program includes it
 	net.Target = integer.Float32
-	if err := Write(header, configs.C, net, ONNXOptions{}); err == nil || !strings.Contains(err.Error(), "--target dyadic") {
+	if err := Write(header, configs.C, net, ONNXOptions{}); err == nil || !strings.Contains(err.Error(), "computes with target dyadic only") {
 		t.Errorf("target float32: error %v", err)
 	}
 	net.Target = integer.Dyadic

@@ -4,7 +4,6 @@ package export
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
@@ -13,8 +12,7 @@ import (
 // format is one of the formats that networks are written in.
 type format struct {
 	name      configs.Format
-	extension string           // of the file's name, without the dot
-	targets   []integer.Target // whose arithmetic the format can express
+	extension string // of the file's name, without the dot
 	write     func(path string, net *integer.Network, o ONNXOptions) error
 	// files lists what write leaves; nil is path alone.
 	files func(path string) []string
@@ -28,8 +26,6 @@ var formats = []*format{
 	&npzFormat,
 	&cFormat,
 }
-
-var anyTarget = []integer.Target{integer.Float32, integer.Dyadic}
 
 // Formats lists the formats that Write writes.
 func Formats() []configs.Format {
@@ -81,14 +77,34 @@ func Write(path string, name configs.Format, net *integer.Network, o ONNXOptions
 	return nil
 }
 
+// Check reports what keeps a network from being written to path, so that none of several
+// formats is written if one cannot be.
+func Check(path string, name configs.Format, net *integer.Network, o ONNXOptions) error {
+	f, err := find(name)
+	if err == nil {
+		err = check(f, net)
+	}
+	if err == nil {
+		switch name {
+		case configs.ONNX, configs.QONNX:
+			_, err = NewONNXModel(net, name, o)
+		case configs.C:
+			err = checkHeaderName(path)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
 // check reports what keeps a network from being written in a format.
 func check(f *format, net *integer.Network) error {
 	if err := net.Check(); err != nil {
 		return err
 	}
-	if !slices.Contains(f.targets, net.Target) {
-		return fmt.Errorf("format %s computes with target %v only, the network has %v; choose it with --target %v (export.target in a config)",
-			f.name, f.targets[0], net.Target, f.targets[0])
+	if own := f.name.TargetFor(configs.Target(net.Target.String())); string(own) != net.Target.String() {
+		return fmt.Errorf("format %s computes with target %v only, the network has %v", f.name, own, net.Target)
 	}
 	return checkNormalization(net)
 }

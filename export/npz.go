@@ -18,7 +18,7 @@ import (
 // compressed (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
 // Weights are int8 and not packed.
 var npzFormat = format{
-	name: configs.NPZ, extension: "npz", targets: anyTarget,
+	name: configs.NPZ, extension: "npz",
 	write: func(path string, net *integer.Network, _ ONNXOptions) error {
 		data, err := npz(net)
 		if err != nil {

@@ -25,7 +25,7 @@ var opsets = map[int]int64{13: 7, 21: 10, 25: 13}
 func Opsets() []int { return []int{13, DefaultOpset, 25} }
 
 var onnxFormat = format{
-	name: configs.ONNX, extension: "onnx", targets: []integer.Target{integer.Float32},
+	name: configs.ONNX, extension: "onnx",
 	write: func(path string, net *integer.Network, o ONNXOptions) error {
 		m, err := NewONNXModel(net, configs.ONNX, o)
 		if err != nil {

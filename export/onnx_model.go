@@ -24,8 +24,7 @@ type ONNXModel struct {
 // which has no options.
 func NewONNXModel(net *integer.Network, format configs.Format, o ONNXOptions) (*ONNXModel, error) {
 	if net.Target != integer.Float32 {
-		return nil, fmt.Errorf("ONNX computes with target %v only, the network has %v; choose it with --target %v (export.target in a config)",
-			integer.Float32, net.Target, integer.Float32)
+		return nil, fmt.Errorf("ONNX computes with target %v only, the network has %v", integer.Float32, net.Target)
 	}
 	if err := net.Check(); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 
 // The extension ends with onnx, as the programs that read QONNX expect.
 var qonnxFormat = format{
-	name: configs.QONNX, extension: "qonnx.onnx", targets: []integer.Target{integer.Float32},
+	name: configs.QONNX, extension: "qonnx.onnx",
 	write: func(path string, net *integer.Network, _ ONNXOptions) error {
 		m, err := NewONNXModel(net, configs.QONNX, ONNXOptions{})
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 // safetensorsFormat packs all weights, biases and scales into one tensor each, beside
 // a manifest in JSON: docs/export.md.
 var safetensorsFormat = format{
-	name: configs.Safetensors, extension: "safetensors", targets: anyTarget,
+	name: configs.Safetensors, extension: "safetensors",
 	write: func(path string, net *integer.Network, _ ONNXOptions) error {
 		f, err := encode(net)
 		if err != nil {

@@ -25,7 +25,7 @@ type BenchOptions struct {
 // BenchResult is what a machine does. Rates of training and evaluation are
 // medians.
 type BenchResult struct {
-	Config        string         `json:"config"`
+	Experiment
 	Batch         int            `json:"batch"`
 	Train         float64        `json:"train_images_per_second"`
 	Eval          float64        `json:"eval_images_per_second,omitempty"` // integer network
@@ -72,7 +72,7 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 	if err := m.calibrate(ctx); err != nil {
 		return nil, err
 	}
-	r := &BenchResult{Config: cfg.Name, Batch: cfg.Train.Batch, Threads: m.pool.Threads(), CPU: cpuName(), KernelPath: kernels.Path()}
+	r := &BenchResult{Experiment: ExperimentOf(cfg), Batch: cfg.Train.Batch, Threads: m.pool.Threads(), CPU: cpuName(), KernelPath: kernels.Path()}
 	if err := m.benchTraining(ctx, r, opt); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/internal/safetensors"
 	"github.com/qat-go/qat/internal/torchfile"
 	"github.com/qat-go/qat/layers/pretrained"
@@ -98,10 +99,12 @@ func readWeights(from string) (*safetensors.File, error) {
 		}
 		return safetensors.Read(data)
 	}
-	if info, err := os.Stat(from); err != nil {
+	want := "trained weights: a PyTorch file, safetensors or a checkpoint of qat"
+	if info, err := os.Stat(from); err == nil && info.IsDir() {
+		want += ", for instance " + filepath.Join(from, CheckpointFile)
+	}
+	if _, err := filetype.Check(from, want, filetype.PyTorch, filetype.Safetensors, filetype.Checkpoint, filetype.Archive, filetype.Unknown); err != nil {
 		return nil, err
-	} else if info.IsDir() {
-		return nil, fmt.Errorf("%s is a folder; name a file, for instance %s", from, filepath.Join(from, CheckpointFile))
 	}
 	f := &safetensors.File{}
 	switch ext := strings.ToLower(filepath.Ext(from)); ext {

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
@@ -22,16 +22,18 @@ type Checkpoint struct {
 // OpenCheckpoint reads a run's directory, which means its last checkpoint, or a checkpoint file.
 func OpenCheckpoint(path string) (*Checkpoint, error) {
 	c := &Checkpoint{Path: path}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
+	const want = "the directory of a run, which qat train writes, or a checkpoint"
+	kind, err := filetype.Check(path, want, filetype.Run, filetype.Checkpoint, filetype.Unknown) // the reader tells what is wrong with a damaged one
+	if err != nil {
+		return nil, err
+	}
+	if kind == filetype.Run {
 		c.Path = filepath.Join(path, CheckpointFile)
 	}
-	var err error
 	c.file, c.state, err = readCheckpoint(c.Path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && c.Path != path:
-		return nil, fmt.Errorf("%s has no %s; wanted the directory of a run, which qat train writes", path, CheckpointFile)
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: no such file or directory; wanted the directory of a run, which qat train writes, or a checkpoint", path)
+		return nil, fmt.Errorf("%s has no %s yet; continue the run with --resume", path, CheckpointFile)
 	case err != nil:
 		return nil, err
 	}

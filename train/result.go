@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/qat-go/qat/configs"
-	"github.com/qat-go/qat/export"
+	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/memory"
@@ -15,6 +15,7 @@ import (
 
 // Result is the outcome of a run. Accuracies are shares of 1 on the test set.
 type Result struct {
+	Experiment
 	Run    string `json:"run"`
 	Epochs int    `json:"epochs"`
 	// Test is the integer network's accuracy, or the simulation's if the network
@@ -39,7 +40,8 @@ type Result struct {
 	SizeBytes       int64          `json:"size_bytes"`
 	BitOps          int64          `json:"bitops"`
 	Images          int            `json:"test_images"`
-	Exports         []string       `json:"exports"`
+	Exports         []string       `json:"exports"` // files
+	Exported        []Exported     `json:"exported,omitempty"`
 	BestTop1        float64        `json:"best_top1,omitempty"`
 	BestEpoch       int            `json:"best_epoch,omitempty"`
 	FloorHits       map[string]int `json:"floor_hits,omitempty"`
@@ -48,7 +50,7 @@ type Result struct {
 
 // finish evaluates the trained network, exports it and closes the manifest.
 func (r *run) finish(ctx context.Context) (*Result, error) {
-	res := &Result{Run: r.dir, Epochs: r.Config.Train.Epochs, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
+	res := &Result{Experiment: ExperimentOf(r.Config), Run: r.dir, Epochs: r.Config.Train.Epochs, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
 		FloorHits: r.st.FloorHits, Exports: []string{}}
 	res.Quantized = r.Net.Quantized()
 	res.SizeBytes, res.BitOps = r.Net.Cost()
@@ -81,12 +83,15 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		}
 		d := Disagreements(simulated, a)
 		res.Test, res.TestTop5, res.Mode, res.Disagreements, res.Target = a.Top1, a.Top5, "integer", &d, net.Target.String()
-		for _, format := range r.Config.Export.Formats {
-			path := r.path("model." + export.Extension(format))
-			if err := export.Write(path, format, net, export.ONNXOptions{Weights: r.Config.Export.ONNX.Weights}); err != nil {
-				return nil, err
-			}
-			res.Exports = append(res.Exports, export.Files(path, format)...)
+		if res.Exported, err = r.export(net); err != nil {
+			return nil, err
+		}
+		for _, e := range res.Exported {
+			res.Exports = append(res.Exports, e.Files...)
+		}
+		err = Accuracies(net, a, res.Exported, func(n *integer.Network) (*Accuracy, error) { return r.EvaluateInteger(ctx, n, r.Data.Test) })
+		if err != nil {
+			return nil, interrupted(ctx, err)
 		}
 	}
 	if err := r.baselines(ctx, res); err != nil {

@@ -13,14 +13,15 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/atomicfile"
+	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/internal/memory"
 )
 
 // The files of a run's directory.
 const (
-	ConfigFile     = "config.yaml"
-	CheckpointFile = "checkpoint.qat"
+	ConfigFile     = filetype.RunConfig
+	CheckpointFile = filetype.RunCheckpoint
 	BestFile       = "best.qat"
 	MetricsFile    = "metrics.jsonl"
 	ManifestFile   = "manifest.json"

@@ -30,7 +30,7 @@ type Options struct {
 // Certify compares the integer network of a model with its simulation and its
 // exports on the pictures of a split.
 func Certify(ctx context.Context, m *train.Model, net *integer.Network, o Options) (_ *Certificate, err error) {
-	c := &Certificate{Network: net.Name, Target: string(configs.Float32), Dataset: m.Data.Name, Images: o.Split.Len(), Runs: []Run{}}
+	c := &Certificate{Network: net.Name, Target: net.Target.String(), Dataset: m.Data.Name, Images: o.Split.Len(), Runs: []Run{}}
 	v := &verifier{m: m, net: net, options: o, scale: net.Layers[len(net.Layers)-1].(*integer.Linear).Scale}
 	a, err := m.EvaluateInteger(ctx, net, o.Split)
 	if err != nil {
@@ -38,6 +38,9 @@ func Certify(ctx context.Context, m *train.Model, net *integer.Network, o Option
 	}
 	c.IntegerTop1, c.ImagesPerSecond = a.Top1, float64(a.Images)/max(a.Seconds, 1e-9)
 	if err := v.simulation(ctx, c); err != nil {
+		return nil, err
+	}
+	if v.net, err = train.Retarget(net, configs.Float32); err != nil { // what ONNX computes
 		return nil, err
 	}
 	for _, format := range []configs.Format{configs.ONNX, configs.QONNX} {

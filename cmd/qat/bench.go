@@ -26,7 +26,7 @@ func newBenchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench [KEY=VALUE...]",
 		Short: "Measure the speed of training and evaluation",
-		Long: `Measure how many pictures a second this machine trains and evaluates, peak
+		Long: `Measure how many images/s this machine trains and evaluates, peak
 memory, and the speed of the convolution kernels next to the measured peak of
 fused multiply-adds of one thread. The pictures are random; no data is read.
 Rates are medians. KEY=VALUE overrides a key of the config.
@@ -60,7 +60,7 @@ EXIT STATUS
 	f.IntVar(&o.steps, "steps", 20, "training steps to measure, `N`")
 	addThreads(c, &o.threads)
 	f.BoolVar(&o.profile, "profile", false, "measure the time of each kind of operation of a training step")
-	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	addJSON(c, &o.json)
 	return c
 }
 
@@ -80,31 +80,31 @@ func runBench(ctx context.Context, o benchOptions, overrides []string, stdout io
 	if err = errors.Join(err, prof.stop()); err != nil {
 		return err
 	}
-	if err := printBench(stdout, r); err != nil || !o.json {
-		return err
-	}
-	return printJSON(stdout, r)
+	return result(stdout, o.json, r, func(w io.Writer) error { return printBench(w, r) })
 }
 
 func printBench(w io.Writer, r *train.BenchResult) error {
-	fmt.Fprintf(w, "%s, batch %d, on %s, %s kernels, threads: %d\n", r.Config, r.Batch, r.CPU, r.KernelPath, r.Threads)
+	say(w, "%s, batch %d, on %s, %s kernels, threads: %d", r.Config, r.Batch, r.CPU, r.KernelPath, r.Threads)
 	t := newTable(w)
-	t.row("training", fmt.Sprintf("%.0f pictures/s", r.Train))
+	t.row("training", fmt.Sprintf("%.0f images/s", r.Train))
 	if r.Eval > 0 {
-		t.row("evaluation, integer network", fmt.Sprintf("%.0f pictures/s", r.Eval))
+		t.row("evaluation, integer network", fmt.Sprintf("%.0f images/s", r.Eval))
 	}
-	t.row("evaluation, simulated", fmt.Sprintf("%.0f pictures/s", r.Simulate))
+	t.row("evaluation, simulated", fmt.Sprintf("%.0f images/s", r.Simulate))
 	t.row("peak memory", mebibytes(r.PeakRSSMiB))
 	t.row("allocated in a training step", fmt.Sprintf("%.0f B, %.0f times", r.BytesPerStep, r.AllocsPerStep))
 	t.row("peak of fused multiply-adds", fmt.Sprintf("%.1f GFLOP/s on one thread", r.PeakGFLOPS))
-	t.row()
-	t.row("KERNEL", "SHAPE", "GOP/S", "OF PEAK")
+	if err := t.flush(); err != nil {
+		return err
+	}
+	say(w, "")
+	t = newTable(w, "KERNEL", "SHAPE", "GOP/S", "OF PEAK").dropping("SHAPE")
 	for _, k := range r.Kernels {
 		t.row(k.Name, k.Shape, fmt.Sprintf("%.1f", k.GFLOPS), fmt.Sprintf("%.0f %%", 100*k.Share))
 	}
 	if err := t.flush(); err != nil || len(r.Operations) == 0 {
 		return err
 	}
-	fmt.Fprintln(w)
+	say(w, "")
 	return printOperations(w, r.Operations)
 }

@@ -10,18 +10,19 @@ import (
 	"github.com/qat-go/qat/verify"
 )
 
-// printCertificate prints a certificate in short and writes it to path.
-func printCertificate(w io.Writer, c *verify.Certificate, path string) error {
-	err := atomicfile.Write(path, func(w io.Writer) error {
+// writeCertificate writes a certificate to path.
+func writeCertificate(path string, c *verify.Certificate) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(c)
 	})
-	if err != nil {
-		return err
-	}
-	t := newTable(w)
-	t.row("NETWORK", "TOP-1", "OTHER PREDICTIONS", "OTHER LOGITS", "IN STEPS", "OTHER CODES", "CONVOLUTIONS", "PICTURES/S")
+}
+
+// printCertificate prints a certificate in short.
+func printCertificate(w io.Writer, c *verify.Certificate, path string) error {
+	t := newTable(w, "NETWORK", "TOP-1", "OTHER CLASSES", "OTHER LOGITS", "IN STEPS", "OTHER CODES", "CONVOLUTIONS", "IMAGES/S").
+		dropping("OTHER CODES", "IMAGES/S", "IN STEPS", "CONVOLUTIONS", "OTHER LOGITS")
 	t.row("integer", percent(c.IntegerTop1), "", "", "", "", "", count(int64(c.ImagesPerSecond)))
 	compared := func(name string, x verify.Comparison, more ...any) {
 		t.row(append([]any{name, percent(x.Top1), x.DifferentPredictions, x.DifferentLogits, x.Steps.Different()}, more...)...)
@@ -38,6 +39,10 @@ func printCertificate(w io.Writer, c *verify.Certificate, path string) error {
 		}
 		compared(name, r.Comparison, codes, convolutions, count(int64(r.ImagesPerSecond)))
 	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	t = newTable(w)
 	for _, s := range c.Saturation {
 		t.row("onnx, sums of two", saturation(s))
 	}
@@ -47,7 +52,7 @@ func printCertificate(w io.Writer, c *verify.Certificate, path string) error {
 	for _, what := range c.NotChecked {
 		t.row("not checked", what)
 	}
-	t.row(c.Dataset, strconv.Itoa(c.Images)+" test pictures")
+	t.row(c.Dataset, strconv.Itoa(c.Images)+" test images")
 	t.row("certificate", path)
 	return t.flush()
 }

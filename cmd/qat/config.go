@@ -47,7 +47,7 @@ All mistakes are reported at once, each with file, line and column.` + configSta
 			return runConfigCheck(args[0], args[1:], js, c.OutOrStdout())
 		},
 	}
-	c.Flags().BoolVar(&js, "json", false, "end stdout with one JSON object")
+	addJSON(c, &js)
 	return c
 }
 
@@ -83,19 +83,27 @@ func newConfigSchemaCommand() *cobra.Command {
 }
 
 func newConfigListCommand() *cobra.Command {
-	return &cobra.Command{
+	var js bool
+	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the embedded configs",
 		Long:  `List the embedded configs, which every command takes by name.` + configStatus,
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			t := newTable(c.OutOrStdout())
-			for _, e := range configs.Names() {
-				t.row(e.Name, e.Description)
-			}
-			return t.flush()
+			entries := configs.Names()
+			return result(c.OutOrStdout(), js, struct {
+				Configs []configs.Entry `json:"configs"`
+			}{entries}, func(w io.Writer) error {
+				t := newTable(w, "CONFIG", "DESCRIPTION")
+				for _, e := range entries {
+					t.row(e.Name, e.Description)
+				}
+				return t.flush()
+			})
 		},
 	}
+	addJSON(c, &js)
+	return c
 }
 
 func wantConfig(c *cobra.Command, args []string) error {
@@ -103,7 +111,8 @@ func wantConfig(c *cobra.Command, args []string) error {
 }
 
 type configReport struct {
-	Config     string       `json:"config"`
+	train.Experiment
+	Residual   int          `json:"residual_bits"` // 0: floating point
 	Layers     []layers.Row `json:"layers"`
 	Params     int          `json:"params"`
 	MACs       int64        `json:"macs"`
@@ -112,6 +121,8 @@ type configReport struct {
 	NotInteger string       `json:"not_integer,omitempty"`
 
 	References []configs.Reference `json:"references,omitempty"`
+
+	causes []layers.Cause // of NotInteger
 }
 
 func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer) error {
@@ -125,55 +136,54 @@ func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer
 	}
 	defer m.Close()
 	net := m.Net
-	r := configReport{Config: cfg.Name, Layers: net.Table(), Params: net.ParamCount(), References: cfg.References()}
+	r := &configReport{Experiment: train.ExperimentOf(cfg), Residual: int(cfg.Quant.Residual), Layers: net.Table(), Params: net.ParamCount(), References: cfg.References()}
 	r.SizeBytes, r.BitOps = net.Cost()
 	var reason *layers.NotIntegerError
 	if errors.As(net.IntegerForm(), &reason) {
-		r.NotInteger = reason.Error()
+		r.NotInteger, r.causes = reason.Error(), reason.Causes
 	}
-	t := newTable(stdout)
-	t.row("LAYER", "KIND", "INPUT", "OUTPUT", "WEIGHTS", "ACTIVATIONS", "PARAMETERS", "MACS", "BITOPS", "SIZE")
 	for _, l := range r.Layers {
 		r.MACs += l.MACs
+	}
+	return result(stdout, js, r, r.print)
+}
+
+func (r *configReport) print(w io.Writer) error {
+	t := newTable(w, "LAYER", "KIND", "INPUT", "OUTPUT", "WEIGHTS", "ACTIVATIONS", "PARAMETERS", "MACS", "BITOPS", "SIZE").
+		dropping("INPUT", "PARAMETERS", "MACS", "KIND", "OUTPUT", "SIZE", "BITOPS")
+	for _, l := range r.Layers {
 		t.row(l.Name, kindOf(l), shape(l.Input), shape(l.Output), weightsOf(l), inputOf(l), l.Params, count(l.MACs), count(l.BitOps), size((l.SizeBits+7)/8))
 	}
 	t.row("total", "", "", "", "", "", r.Params, count(r.MACs), count(r.BitOps), size(r.SizeBytes))
 	if err := t.flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "residual stream: %s\n", bitsOf(int(cfg.Quant.Residual)))
-	if reason == nil {
-		fmt.Fprintln(stdout, "integer network: yes, it can be exported")
-	} else {
-		for _, cause := range reason.Causes {
-			fmt.Fprintf(stdout, "integer network: no, %v\n", cause)
-		}
+	say(w, "residual stream: %s", bitsOf(r.Residual))
+	if len(r.causes) == 0 {
+		say(w, "integer network: yes, it can be exported")
 	}
-	if err := printReferences(stdout, r.References); err != nil {
-		return err
+	for _, cause := range r.causes {
+		say(w, "integer network: no, %v", cause)
 	}
-	if js {
-		return printJSON(stdout, r)
-	}
-	return nil
+	return printReferences(w, r.References)
 }
 
 // printReferences tells how the config deviates from what its presets name.
 func printReferences(stdout io.Writer, refs []configs.Reference) error {
 	for _, ref := range refs {
-		fmt.Fprintf(stdout, "\n%s: %s\n", ref.Preset, ref.Source)
-		t := newTable(stdout)
+		say(stdout, "")
+		say(stdout, "%s: %s", ref.Preset, ref.Source)
 		if len(ref.Deviations) > 0 {
-			t.row("DEVIATION", "THERE", "HERE")
-		}
-		for _, d := range ref.Deviations {
-			t.row(d.Key, d.There, d.Here)
-		}
-		if err := t.flush(); err != nil {
-			return err
+			t := newTable(stdout, "DEVIATION", "THERE", "HERE")
+			for _, d := range ref.Deviations {
+				t.row(d.Key, d.There, d.Here)
+			}
+			if err := t.flush(); err != nil {
+				return err
+			}
 		}
 		for _, n := range ref.Notes {
-			fmt.Fprintf(stdout, "there also: %s\n", n)
+			say(stdout, "there also: %s", n)
 		}
 	}
 	return nil

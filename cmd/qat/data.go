@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -80,7 +79,7 @@ EXIT STATUS
 
 func (o *dataOptions) addFlags(c *cobra.Command) {
 	addData(c, &o.data)
-	c.Flags().BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	addJSON(c, &o.json)
 }
 
 // addData adds --data, whose default is the environment's.
@@ -117,16 +116,16 @@ func runDataInfo(o dataOptions, name string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s: pictures of %dx%dx%d; %d classes: %s\n", d.Name, d.Height, d.Width, d.Channels, len(d.Classes), strings.Join(d.Classes, ", "))
-	t := newTable(stdout)
-	t.row("FILE", "SPLIT", "PICTURES", "BYTES", "SHA-256")
+	return result(stdout, o.json, d, func(w io.Writer) error { return printDataset(w, d) })
+}
+
+func printDataset(w io.Writer, d *datasets.Description) error {
+	say(w, "%s: images of %dx%dx%d; %d classes: %s", d.Name, d.Height, d.Width, d.Channels, len(d.Classes), strings.Join(d.Classes, ", "))
+	t := newTable(w, "FILE", "SPLIT", "IMAGES", "BYTES", "SHA-256").dropping("SHA-256", "BYTES")
 	for _, f := range d.Files {
 		t.row(cmp.Or(f.Path, "(built in)"), f.Split, f.Images, f.Bytes, f.SHA256)
 	}
-	if err := t.flush(); err != nil || !o.json {
-		return err
-	}
-	return printJSON(stdout, d)
+	return t.flush()
 }
 
 // fetch makes sure that the config's data set is there. dir is what --data says.

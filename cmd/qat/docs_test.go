@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -70,6 +72,16 @@ func TestHelp(t *testing.T) {
 			examples++
 			if err := checkLine(args); err != nil {
 				t.Errorf("example of %s: qat %s: %v", c.CommandPath(), strings.Join(args, " "), err)
+			}
+		}
+		var help bytes.Buffer
+		c.SetOut(&help)
+		if err := c.Help(); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(help.String()) {
+			if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > 80 {
+				t.Errorf("the help of %s does not fit 80 columns: %s", c.CommandPath(), line)
 			}
 		}
 		if leaf := !c.HasSubCommands() && c.Name() != "help"; leaf && !strings.Contains(c.Long, "\n\nEXIT STATUS\n  0 ") {

@@ -49,13 +49,18 @@ EXIT STATUS
   130  interrupted`,
 		Example: `  qat eval runs/quickstart
   qat eval runs/quickstart/best.qat --simulate --limit 500
-  qat eval runs/quickstart/model.safetensors --dataset cifar10-mini --expect 0.87`,
+  qat eval runs/quickstart/model.safetensors --dataset cifar10-mini`,
 		Args: wantArgs(1, 1, "a RUN, a CHECKPOINT or an EXPORT"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := o.check(c, args[0]); err != nil {
+			export, err := o.check(c, args[0])
+			if err != nil {
 				return err
 			}
-			return runEval(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
+			evaluate := evalTrained
+			if export {
+				evaluate = evalExport
+			}
+			return runEval(c.Context(), o, args[0], evaluate, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
@@ -65,26 +70,35 @@ EXIT STATUS
 	addData(c, &o.data)
 	addLimit(c, &o.limit, "take")
 	addThreads(c, &o.threads)
-	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	addJSON(c, &o.json)
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
 	o.expected.addFlag(c)
 	return c
 }
 
-func (o *evalOptions) check(c *cobra.Command, path string) error {
-	switch {
-	case isExport(path) && o.simulate:
-		return usagef(c, "--simulate needs a run or a checkpoint; an exported network has integers only")
-	case !isExport(path) && o.dataset != "":
-		return usagef(c, "--dataset goes with an exported network; a run knows its data set")
-	case o.simulate && o.target != "":
-		return usagef(c, "--target is the arithmetic of the integer network, --simulate runs another")
+func (o *evalOptions) check(c *cobra.Command, path string) (export bool, err error) {
+	if o.simulate && o.target != "" {
+		return false, usagef(c, "--target is the arithmetic of the integer network, --simulate runs another")
 	}
-	o.dataset = cmp.Or(o.dataset, string(configs.CIFAR10))
-	return errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), checkDataset(c, o.dataset), checkThreads(c, o.threads), o.expected.check(c))
+	dataset := cmp.Or(o.dataset, string(configs.CIFAR10))
+	err = errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), checkDataset(c, dataset), checkThreads(c, o.threads), o.expected.check(c))
+	if err == nil {
+		export, err = isExport(path)
+	}
+	switch {
+	case err != nil:
+		return false, err
+	case export && o.simulate:
+		return false, usagef(c, "--simulate needs a run or a checkpoint; an exported network has integers only")
+	case !export && o.dataset != "":
+		return false, usagef(c, "--dataset goes with an exported network; a run knows its data set")
+	}
+	o.dataset = dataset
+	return export, nil
 }
 
 type evalResult struct {
+	train.Experiment
 	Top1            float64 `json:"test_top1"`
 	Top5            float64 `json:"test_top5"`
 	Images          int     `json:"images"`
@@ -93,91 +107,88 @@ type evalResult struct {
 	Target          string  `json:"target,omitempty"`
 }
 
-func runEval(ctx context.Context, o evalOptions, path string, stdout, stderr io.Writer) error {
-	evaluate := evalTrained
-	if isExport(path) {
-		evaluate = evalExport
-	}
+// evaluator measures the accuracy of what path names, and tells in r what that is.
+type evaluator func(ctx context.Context, o evalOptions, path string, p *progress, r *evalResult) (*train.Accuracy, error)
+
+func runEval(ctx context.Context, o evalOptions, path string, evaluate evaluator, stdout, stderr io.Writer) error {
 	r := evalResult{Mode: "integer"}
 	if o.simulate {
 		r.Mode = "simulate"
 	}
-	a, target, err := evaluate(ctx, o, path, newProgress(stderr, o.plain))
+	a, err := evaluate(ctx, o, path, newProgress(stderr, o.plain), &r)
 	if err != nil {
 		return err
 	}
-	r.Target = target
 	r.Top1, r.Top5, r.Images, r.ImagesPerSecond = a.Top1, a.Top5, a.Images, float64(a.Images)/max(a.Seconds, 1e-9)
 
-	t := newTable(stdout)
-	network := "floating-point simulation"
-	if !o.simulate {
-		network = "integer, target " + target
-	}
-	t.row("network", network)
-	t.row("top-1", percent(r.Top1))
-	t.row("top-5", percent(r.Top5))
-	t.row("test pictures", r.Images)
-	t.row("pictures a second", count(int64(r.ImagesPerSecond)))
-	if err := t.flush(); err != nil {
+	err = result(stdout, o.json, r, r.print)
+	if err != nil {
 		return err
-	}
-	if o.json {
-		if err := printJSON(stdout, r); err != nil {
-			return err
-		}
 	}
 	return o.expected.met(r.Top1)
 }
 
-// evalTrained evaluates a run or a checkpoint. target is the arithmetic of its integer
-// network, "" if it is simulated.
-func evalTrained(ctx context.Context, o evalOptions, path string, p *progress) (a *train.Accuracy, target string, err error) {
+func (r evalResult) print(w io.Writer) error {
+	t := newTable(w)
+	network := "floating-point simulation"
+	if r.Mode == "integer" {
+		network = "integer, target " + r.Target
+	}
+	t.row("network", network)
+	t.row("top-1", percent(r.Top1))
+	t.row("top-5", percent(r.Top5))
+	t.row("test images", r.Images)
+	t.row("images/s", count(int64(r.ImagesPerSecond)))
+	return t.flush()
+}
+
+// evalTrained evaluates a run or a checkpoint.
+func evalTrained(ctx context.Context, o evalOptions, path string, p *progress, r *evalResult) (*train.Accuracy, error) {
 	c, err := train.OpenCheckpoint(path)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	m, err := loadModel(ctx, c, o.data, o.threads, p)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer m.Close()
 	split := limited(m.Data.Test, o.limit)
+	r.Experiment = train.ExperimentOf(c.Config)
 	if o.simulate {
-		a, err = m.Simulate(ctx, split)
-		return a, "", err
+		return m.Simulate(ctx, split)
 	}
 	net, err := m.Lower()
 	if err == nil {
-		err = retarget(net, o.target)
+		net, err = retarget(net, o.target)
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	a, err = m.EvaluateInteger(ctx, net, split)
-	return a, net.Target.String(), err
+	r.Target = net.Target.String()
+	return m.EvaluateInteger(ctx, net, split)
 }
 
 // evalExport evaluates an exported network.
-func evalExport(ctx context.Context, o evalOptions, path string, p *progress) (a *train.Accuracy, target string, err error) {
+func evalExport(ctx context.Context, o evalOptions, path string, p *progress, r *evalResult) (*train.Accuracy, error) {
 	net, err := export.Read(path)
 	if err == nil {
-		err = retarget(net, o.target)
+		net, err = retarget(net, o.target)
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	dir := cmp.Or(o.data, "data")
 	if err := download(ctx, o.dataset, dir, p); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	d, err := datasets.Open(o.dataset, datasets.Options{Dir: dir})
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if err := sameInput(path, net, d); err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	a, err = train.Evaluate(ctx, net, d, limited(d.Test, o.limit), o.threads)
-	return a, net.Target.String(), err
+	r.Experiment, r.Target = exportedExperiment(net), net.Target.String()
+	return train.Evaluate(ctx, net, d, limited(d.Test, o.limit), o.threads)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -26,6 +25,7 @@ type exportOptions struct {
 	opset   int
 	weights string // of the format onnx; "" is what the config says
 	output  string
+	force   bool
 	verify  bool
 	data    string
 	limit   int
@@ -40,14 +40,19 @@ func newExportCommand() *cobra.Command {
 		Use:   "export RUN|CHECKPOINT",
 		Short: "Write integer weights for other programs",
 		Long: `Write the integer network of a run or a checkpoint: integer weights and biases,
-scales and zero points. Each file is written whole or not at all; by default they
-are called model and lie beside the checkpoint.
+scales and zero points. All formats are checked before the first file is
+written, each file whole or not at all; by default they are called model and lie
+beside the checkpoint. Earlier files of the same kind are replaced, others only
+with --force.
 
   safetensors  packed weights and a manifest; what eval, infer and inspect read
   onnx         QDQ form, which onnxruntime runs on integers
   qonnx        Quant nodes for FINN; stock onnxruntime runs them too
   npz          NumPy's arrays, weights not packed
-  c            a C99 header and a program that runs it in integers alone: --target dyadic
+  c            a C99 header and a program that runs it in integers alone
+
+A format computes with --target, or with the only target that it has: onnx and
+qonnx with float32, c with dyadic. --verify prints the accuracy of each.
 
 --verify compares, over the test set, the integer network with the simulation,
 and the ONNX files in onnxruntime, its optimizations off and on, with the
@@ -62,15 +67,15 @@ EXIT STATUS
   2    the command line is wrong
   130  interrupted`,
 		Example: `  qat export runs/quickstart --format onnx,safetensors
-  qat export runs/quickstart --format npz,c --target dyadic
+  qat export runs/quickstart --format onnx,c
   qat export runs/quickstart/best.qat --format safetensors -o best.safetensors
   qat export runs/quickstart --format onnx --verify --limit 500`,
 		Args: wantArgs(1, 1, "a RUN or a CHECKPOINT"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := o.check(c, args[0]); err != nil {
+			if err := o.check(c); err != nil {
 				return err
 			}
-			return runExport(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
+			return runExport(c.Context(), c, o, args[0])
 		},
 	}
 	f := c.Flags()
@@ -78,12 +83,13 @@ EXIT STATUS
 	addTarget(c, &o.target)
 	f.IntVar(&o.opset, "opset", export.DefaultOpset, "version `N` of ONNX's operators in the format onnx: 13, 21 or 25")
 	f.StringVar(&o.weights, "onnx-weights", "", "`TYPE` of weights in the format onnx: auto, int8 or uint8 (default what the config says)")
-	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file; of the directory, made if need be, if there are several formats")
+	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file or, if there are several formats, PATH ends in / or is a directory, of the directory, made if need be")
+	f.BoolVar(&o.force, "force", false, "replace whatever is in the place of a file to be written")
 	f.BoolVar(&o.verify, "verify", false, "compare with the simulation and with onnxruntime")
 	addData(c, &o.data)
 	addLimit(c, &o.limit, "verify on")
 	addThreads(c, &o.threads)
-	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	addJSON(c, &o.json)
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
 	return c
 }
@@ -96,10 +102,7 @@ func formatNames() []string {
 	return names
 }
 
-func (o *exportOptions) check(c *cobra.Command, path string) error {
-	if isExport(path) {
-		return usagef(c, "%s is an exported network; want a RUN or a CHECKPOINT", path)
-	}
+func (o *exportOptions) check(c *cobra.Command) error {
 	if len(o.formats) == 0 {
 		return usagef(c, "--format is empty; available: %s", strings.Join(formatNames(), ", "))
 	}
@@ -123,7 +126,16 @@ func (o *exportOptions) check(c *cobra.Command, path string) error {
 			return err
 		}
 	}
-	return errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), checkThreads(c, o.threads))
+	return errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), o.checkFormats(c), checkThreads(c, o.threads))
+}
+
+// checkFormats wants a format that has the target that was asked for.
+func (o *exportOptions) checkFormats(c *cobra.Command) error {
+	target := configs.Target(o.target)
+	if target == "" || slices.ContainsFunc(o.formats, func(f string) bool { return configs.Format(f).TargetFor(target) == target }) {
+		return nil
+	}
+	return usagef(c, "--target %s: format %s computes with %s only", target, o.formats[0], configs.Format(o.formats[0]).Targets()[0])
 }
 
 // available accepts a flag's value that is one of values.
@@ -147,32 +159,33 @@ func checkTarget(c *cobra.Command, target string) error {
 }
 
 // retarget gives a network the arithmetic that --target asks for.
-func retarget(net *integer.Network, target string) (err error) {
+func retarget(net *integer.Network, target string) (*integer.Network, error) {
 	if target == "" {
-		return nil
+		return net, nil
 	}
-	if net.Target, err = integer.ParseTarget(target); err == nil {
-		err = net.Check()
-	}
-	return err
+	return train.Retarget(net, configs.Target(target))
 }
 
 // exported is what --json prints.
 type exported struct {
-	Exports     []string            `json:"exports"`
+	train.Experiment
+	Exports     []string            `json:"exports"` // files
+	Exported    []train.Exported    `json:"exported"`
 	Target      string              `json:"target"`
 	ONNX        *storedONNX         `json:"onnx,omitempty"`
 	Certificate *verify.Certificate `json:"certificate,omitempty"`
+
+	certificateFile string
 }
 
-func runExport(ctx context.Context, o exportOptions, path string, stdout, stderr io.Writer) error {
+func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path string) error {
 	checkpoint, err := train.OpenCheckpoint(path)
 	if err != nil {
 		return err
 	}
 	var m *train.Model
 	if o.verify {
-		m, err = loadModel(ctx, checkpoint, o.data, o.threads, newProgress(stderr, o.plain))
+		m, err = loadModel(ctx, checkpoint, o.data, o.threads, newProgress(c.ErrOrStderr(), o.plain))
 	} else {
 		m, err = checkpoint.LoadNetwork()
 	}
@@ -184,74 +197,82 @@ func runExport(ctx context.Context, o exportOptions, path string, stdout, stderr
 	if err != nil {
 		return err
 	}
-	if err := retarget(net, o.target); err != nil {
+	if net, err = retarget(net, o.target); err != nil {
 		return err
 	}
-	result := exported{Exports: []string{}, Target: net.Target.String()}
-	t := newTable(stdout)
 	options := export.ONNXOptions{Opset: o.opset, Weights: m.Config.Export.ONNX.Weights}
 	if o.weights != "" {
 		options.Weights = configs.ONNXWeights(o.weights)
 	}
-	files, err := o.write(net, options, filepath.Dir(checkpoint.Path), func(file string) {
-		result.Exports = append(result.Exports, file)
-		t.row("exported", file)
-	})
-	if _, ok := files[configs.ONNX]; ok {
-		var stored error
-		if result.ONNX, stored = describeONNX(t, net, options); stored != nil {
-			err = errors.Join(err, stored)
-		}
+	p, err := o.plan(net, options, filepath.Dir(checkpoint.Path))
+	if err == nil {
+		err = o.protect(c, p)
 	}
-	if err := errors.Join(err, t.flush()); err != nil {
+	if err != nil {
 		return err
 	}
+	r := exported{Experiment: train.ExperimentOf(checkpoint.Config), Target: net.Target.String(), certificateFile: p.certificate}
+	files := map[configs.Format]string{}
+	for i, e := range p.exports {
+		if err := export.Write(e.Files[0], e.Format, p.nets[i], options); err != nil {
+			return err
+		}
+		files[e.Format] = e.Files[0]
+		r.Exports = append(r.Exports, e.Files...)
+		if e.Format == configs.ONNX {
+			if r.ONNX, err = describeONNX(p.nets[i], options); err != nil {
+				return err
+			}
+		}
+	}
+	r.Exported = p.exports
 	if o.verify {
-		result.Certificate, err = verify.Certify(ctx, m, net, verify.Options{
-			Split: limited(m.Data.Test, o.limit), Files: files, ONNX: options, Threads: o.threads, Library: onnxruntime.Library(),
-		})
-		if err != nil {
-			return err
-		}
-		first := result.Exports[0]
-		base := strings.TrimSuffix(strings.TrimSuffix(first, "."+export.Extension(configs.Format(o.formats[0]))), filepath.Ext(first))
-		if err := printCertificate(stdout, result.Certificate, base+".verify.json"); err != nil {
+		if err := r.verify(ctx, o, options, m, net, files); err != nil {
 			return err
 		}
 	}
-	if !o.json {
-		return nil
-	}
-	return printJSON(stdout, result)
+	return result(c.OutOrStdout(), o.json, r, r.print)
 }
 
-// write writes all formats, those that it can, tells of each file, and returns them by
-// format. dir is where they go unless --output says otherwise.
-func (o *exportOptions) write(net *integer.Network, options export.ONNXOptions, dir string, wrote func(file string)) (map[configs.Format]string, error) {
-	files := map[configs.Format]string{}
-	var errs []error
-	if o.output != "" && len(o.formats) > 1 {
-		if err := os.MkdirAll(o.output, 0o755); err != nil {
-			return nil, err
+// verify certifies the files and measures each one's accuracy.
+func (r *exported) verify(ctx context.Context, o exportOptions, options export.ONNXOptions, m *train.Model, net *integer.Network, files map[configs.Format]string) (err error) {
+	split := limited(m.Data.Test, o.limit)
+	r.Certificate, err = verify.Certify(ctx, m, net, verify.Options{
+		Split: split, Files: files, ONNX: options, Threads: o.threads, Library: onnxruntime.Library(),
+	})
+	if err != nil {
+		return err
+	}
+	err = train.Accuracies(net, &train.Accuracy{Top1: r.Certificate.IntegerTop1}, r.Exported, func(n *integer.Network) (*train.Accuracy, error) {
+		return m.EvaluateInteger(ctx, n, split)
+	})
+	if err != nil {
+		return err
+	}
+	return writeCertificate(r.certificateFile, r.Certificate)
+}
+
+func (r exported) print(w io.Writer) error {
+	t := newTable(w)
+	exportRows(t, r.Exported)
+	if r.ONNX != nil {
+		r.ONNX.rows(t)
+	}
+	if err := t.flush(); err != nil || r.Certificate == nil {
+		return err
+	}
+	return printCertificate(w, r.Certificate, r.certificateFile)
+}
+
+// exportRows adds each file with its target, and the accuracy if it was measured.
+func exportRows(t *table, exports []train.Exported) {
+	for _, e := range exports {
+		for _, file := range e.Files {
+			cells := []any{"exported", file, e.Target}
+			if e.Test != nil {
+				cells = append(cells, percent(*e.Test))
+			}
+			t.row(cells...)
 		}
 	}
-	for _, name := range o.formats {
-		format := configs.Format(name)
-		file := filepath.Join(dir, "model."+export.Extension(format))
-		switch {
-		case o.output != "" && len(o.formats) == 1:
-			file = o.output
-		case o.output != "":
-			file = filepath.Join(o.output, "model."+export.Extension(format))
-		}
-		if err := export.Write(file, format, net, options); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		files[format] = file
-		for _, f := range export.Files(file, format) {
-			wrote(f)
-		}
-	}
-	return files, errors.Join(errs...)
 }

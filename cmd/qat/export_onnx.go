@@ -14,15 +14,19 @@ type storedONNX struct {
 	Layers  []export.StoredWeights `json:"layers"`
 }
 
-// describeONNX tells which layers have UINT8 weights, and which may give other codes
-// on some processors.
-func describeONNX(t table, net *integer.Network, o export.ONNXOptions) (*storedONNX, error) {
+func describeONNX(net *integer.Network, o export.ONNXOptions) (*storedONNX, error) {
 	m, err := export.NewONNXModel(net, configs.ONNX, o)
 	if err != nil {
 		return nil, err
 	}
+	return &storedONNX{o.Weights, m.Weights}, nil
+}
+
+// rows tells which layers have UINT8 weights, and which may give other codes on some
+// processors.
+func (s *storedONNX) rows(t *table) {
 	var unsigned, saturating []string
-	for _, w := range m.Weights {
+	for _, w := range s.Layers {
 		switch {
 		case w.Saturates():
 			saturating = append(saturating, w.Layer)
@@ -30,13 +34,12 @@ func describeONNX(t table, net *integer.Network, o export.ONNXOptions) (*storedO
 			unsigned = append(unsigned, w.Layer)
 		}
 	}
-	listLayers(t, "uint8 weights", unsigned, len(m.Weights))
-	listLayers(t, "other codes without VNNI", saturating, len(m.Weights))
-	return &storedONNX{o.Weights, m.Weights}, nil
+	listLayers(t, "uint8 weights", unsigned, len(s.Layers))
+	listLayers(t, "other codes without VNNI", saturating, len(s.Layers))
 }
 
 // listLayers prints names, a few in a line, after what they have in common.
-func listLayers(t table, what string, names []string, all int) {
+func listLayers(t *table, what string, names []string, all int) {
 	if len(names) == all {
 		names = []string{"all layers"}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/train"
 )
@@ -28,11 +29,12 @@ func newInferCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "infer MODEL IMAGE...",
 		Short: "Classify pictures with an integer network",
-		Long: `Classify JPEG and PNG pictures. MODEL is an exported network (.safetensors), or a
-run's directory or a checkpoint (.qat), whose integer network runs.
+		Long: `Classify JPEG and PNG pictures. MODEL is an exported network (.safetensors), or
+a run's directory or a checkpoint (.qat), whose integer network runs.
 
 A picture of another size than the network's is cropped to the network's
-proportions around its middle and resampled by a cubic filter. A score is the
+proportions around its middle and resampled by a cubic filter; an orientation
+tag (EXIF) turns it upright first. A score is the
 softmax of the logits, a share of 1.
 
 EXIT STATUS
@@ -55,7 +57,7 @@ EXIT STATUS
 	f := c.Flags()
 	addTarget(c, &o.target)
 	f.IntVar(&o.top, "top", 1, "print the `K` classes with the highest scores")
-	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	addJSON(c, &o.json)
 	return c
 }
 
@@ -63,6 +65,13 @@ EXIT STATUS
 type classified struct {
 	Image   string  `json:"image"`
 	Classes []class `json:"classes"`
+}
+
+// inferred is what --json prints.
+type inferred struct {
+	train.Experiment
+	Images []classified `json:"images"`
+	Target string       `json:"target"`
 }
 
 type class struct {
@@ -74,9 +83,9 @@ func runInfer(o inferOptions, model string, images []string, stdout io.Writer) e
 	if err := kernels.Check(); err != nil {
 		return err
 	}
-	net, err := openInteger(model)
+	net, experiment, err := openInteger(model)
 	if err == nil {
-		err = retarget(net, o.target)
+		net, err = retarget(net, o.target)
 	}
 	if err != nil {
 		return err
@@ -93,10 +102,12 @@ func runInfer(o inferOptions, model string, images []string, stdout io.Writer) e
 	}
 	var errs []error
 	all := []classified{}
-	t := newTable(stdout)
-	t.row("IMAGE", "CLASS", "SCORE")
 	for _, path := range images {
-		pixels, err := datasets.ReadPicture(path, in.H, in.W)
+		var pixels []uint8
+		_, err := filetype.Check(path, "a JPEG or PNG picture", filetype.JPEG, filetype.PNG)
+		if err == nil {
+			pixels, err = datasets.ReadPicture(path, in.H, in.W)
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -111,38 +122,49 @@ func runInfer(o inferOptions, model string, images []string, stdout io.Writer) e
 		}
 		p := classified{path, ranked(net, logits, r.Integers(1))}
 		p.Classes = p.Classes[:min(o.top, len(p.Classes))]
-		for _, c := range p.Classes {
-			t.row(p.Image, c.Name, percent(c.Score))
-		}
 		all = append(all, p)
 	}
-	if len(all) > 0 {
-		errs = append(errs, t.flush())
-	}
-	if o.json {
-		errs = append(errs, printJSON(stdout, struct {
-			Images []classified `json:"images"`
-			Target string       `json:"target"`
-		}{all, net.Target.String()}))
-	}
+	errs = append(errs, result(stdout, o.json, inferred{experiment, all, net.Target.String()}, func(w io.Writer) error { return printClasses(w, all) }))
 	return errors.Join(errs...)
 }
 
+func printClasses(w io.Writer, images []classified) error {
+	if len(images) == 0 {
+		return nil
+	}
+	t := newTable(w, "IMAGE", "CLASS", "SCORE")
+	for _, i := range images {
+		for _, c := range i.Classes {
+			t.row(i.Image, c.Name, percent(c.Score))
+		}
+	}
+	return t.flush()
+}
+
 // openInteger returns the integer network of an export, a run or a checkpoint.
-func openInteger(path string) (*integer.Network, error) {
-	if isExport(path) {
-		return export.Read(path)
+func openInteger(path string) (*integer.Network, train.Experiment, error) {
+	exported, err := isExport(path)
+	if err != nil {
+		return nil, train.Experiment{}, err
+	}
+	if exported {
+		net, err := export.Read(path)
+		if err != nil {
+			return nil, train.Experiment{}, err
+		}
+		return net, exportedExperiment(net), nil
 	}
 	c, err := train.OpenCheckpoint(path)
 	if err != nil {
-		return nil, err
+		return nil, train.Experiment{}, err
 	}
 	m, err := c.LoadNetwork()
 	if err != nil {
-		return nil, err
+		return nil, train.Experiment{}, err
 	}
 	defer m.Close()
-	return m.Lower()
+	net, err := m.Lower()
+	return net, train.ExperimentOf(c.Config), err
 }
 
 // ranked returns the classes from the highest score to the lowest. The order is that of

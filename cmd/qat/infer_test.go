@@ -21,21 +21,17 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 )
 
-// inferred runs "qat infer" and returns its JSON object.
-func inferred(t *testing.T, status int, args ...string) (object struct {
-	Images []classified
-	Target string
-}, stdout, stderr string) {
+// infer runs "qat infer --json" and returns its JSON object.
+func infer(t *testing.T, status int, args ...string) (object inferred, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	if got := Main(append([]string{"infer"}, args...), nil, &out, &err); got != status {
+	if got := Main(append([]string{"infer", "--json"}, args...), nil, &out, &err); got != status {
 		t.Fatalf("exit status %d, want %d; stderr:\n%s", got, status, &err)
 	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &object); err != nil {
+	if err := json.Unmarshal(out.Bytes(), &object); err != nil {
 		t.Fatal(err)
 	}
-	return object, out.String(), err.String()
+	return object, err.String()
 }
 
 func TestInfer(t *testing.T) {
@@ -81,7 +77,7 @@ func TestInfer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, table, _ := inferred(t, exitDone, model, picture, "--top", "3", "--json", "--target", target.String())
+		got, _ := infer(t, exitDone, model, picture, "--top", "3", "--target", target.String())
 		if got.Target != target.String() || len(got.Images) != 1 || got.Images[0].Image != picture || len(got.Images[0].Classes) != 3 {
 			t.Fatalf("found %+v", got)
 		}
@@ -99,12 +95,16 @@ func TestInfer(t *testing.T) {
 		if want := math.Exp(float64(logits[best])) / sum; first.Name != net.Classes[best] || math.Abs(first.Score-want) > 1e-9 {
 			t.Errorf("target %v: found %+v, want %s with %g", target, first, net.Classes[best], want)
 		}
-		if !strings.Contains(table, picture+"  "+net.Classes[best]+"  "+percent(first.Score)) {
-			t.Errorf("no row of the best class in\n%s", table)
+		var table bytes.Buffer
+		if err := printClasses(&table, []classified{{"cat.png", got.Images[0].Classes}}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(table.String(), "cat.png  "+net.Classes[best]+"  "+percent(first.Score)) {
+			t.Errorf("no row of the best class in\n%s", &table)
 		}
 	}
 	// A bad picture does not keep the others from being classified.
-	got, _, stderr := inferred(t, exitFailed, model, bad, picture, filepath.Join(dir, "none.jpg"), "--json")
+	got, stderr := infer(t, exitFailed, model, bad, picture, filepath.Join(dir, "none.jpg"))
 	if len(got.Images) != 1 || len(got.Images[0].Classes) != 1 || strings.Count(stderr, "qat: error: ") != 2 || !strings.Contains(stderr, "bad.png: damaged png picture") {
 		t.Errorf("found %+v and\n%s", got, stderr)
 	}

@@ -25,8 +25,8 @@ func newInspectCommand() *cobra.Command {
 		Long: `Print a table of the layers that hold weights, with shapes, bits, the smallest
 and largest scale, size and BitOps, and a table of the quantized activations.
 The argument is a run's directory, a checkpoint (.qat) or an exported network
-(.safetensors), whose weight scales contain the batch norm's factor. Of an export
-it also prints where each byte of the file goes.
+(.safetensors), whose weight scales contain the batch norm's factor. Of an
+export it also prints where each byte of the file goes.
 
 EXIT STATUS
   0  done
@@ -39,12 +39,13 @@ EXIT STATUS
 			return runInspect(o, args[0], c.OutOrStdout())
 		},
 	}
-	c.Flags().BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	addJSON(c, &o.json)
 	return c
 }
 
 // inspection describes a network, trained or exported.
 type inspection struct {
+	train.Experiment
 	Layers      []inspectedLayer `json:"layers"`
 	Activations []activation     `json:"activations"`
 	Params      int              `json:"params"`
@@ -89,12 +90,17 @@ type activation struct {
 
 func runInspect(o inspectOptions, path string, stdout io.Writer) error {
 	var i inspection
-	if isExport(path) {
+	exported, err := isExport(path)
+	if err != nil {
+		return err
+	}
+	if exported {
 		net, parts, err := export.Contents(path)
 		if err != nil {
 			return err
 		}
 		i = inspectExport(net)
+		i.Experiment = exportedExperiment(net)
 		i.Target, i.File = net.Target.String(), parts
 		for _, p := range parts {
 			i.FileBytes += p.Bytes
@@ -110,6 +116,7 @@ func runInspect(o inspectOptions, path string, stdout io.Writer) error {
 		}
 		defer m.Close()
 		i = inspectModel(m.Net)
+		i.Experiment = train.ExperimentOf(c.Config)
 	}
 	for _, l := range i.Layers {
 		i.Params += l.Params
@@ -118,10 +125,7 @@ func runInspect(o inspectOptions, path string, stdout io.Writer) error {
 		i.SizeBytes += l.SizeBits
 	}
 	i.SizeBytes = (i.SizeBytes + 7) / 8
-	if err := i.print(stdout); err != nil || !o.json {
-		return err
-	}
-	return printJSON(stdout, i)
+	return result(stdout, o.json, i, i.print)
 }
 
 func inspectModel(n *layers.Network) inspection {
@@ -176,29 +180,38 @@ func exportedLayer(l integer.Layer, in integer.Tensor, r layers.Row, weights int
 }
 
 func (i *inspection) print(w io.Writer) error {
-	t := newTable(w)
-	t.row("LAYER", "KIND", "INPUT", "OUTPUT", "WEIGHTS", "WEIGHT SCALE", "ACTIVATIONS", "PARAMETERS", "SIZE", "BITOPS")
+	t := newTable(w, "LAYER", "KIND", "INPUT", "OUTPUT", "WEIGHTS", "WEIGHT SCALE", "ACTIVATIONS", "PARAMETERS", "SIZE", "BITOPS").
+		dropping("INPUT", "PARAMETERS", "KIND", "OUTPUT", "SIZE", "ACTIVATIONS", "BITOPS", "WEIGHT SCALE")
 	for _, l := range i.Layers {
 		t.row(l.Name, kindOf(l.Row), shape(l.Input), shape(l.Output), weightsOf(l.Row), l.WeightScale, inputOf(l.Row),
 			l.Params, size((l.SizeBits+7)/8), count(l.BitOps))
 	}
 	t.row("total", "", "", "", "", "", "", i.Params, size(i.SizeBytes), count(i.BitOps))
+	if err := t.flush(); err != nil {
+		return err
+	}
 	if len(i.Activations) > 0 {
-		t.row()
-		t.row("ACTIVATION", "BITS", "SIGNED", "SCALE", "ZERO POINT")
+		say(w, "")
+		t = newTable(w, "ACTIVATION", "BITS", "SIGNED", "SCALE", "ZERO POINT").dropping("SIGNED")
 		for _, a := range i.Activations {
 			t.row(a.Name, a.Bits, a.Signed, fmt.Sprintf("%.4g", a.Scale), a.ZeroPoint)
 		}
+		if err := t.flush(); err != nil {
+			return err
+		}
 	}
 	if i.Target != "" {
-		t.row()
-		t.row("FILE", "BYTES", "SHARE")
+		say(w, "")
+		t = newTable(w, "FILE", "BYTES", "SHARE")
 		for _, p := range i.File {
 			t.row(p.Name, p.Bytes, percent(float64(p.Bytes)/float64(i.FileBytes)))
 		}
 		t.row("total", i.FileBytes, percent(1))
-		t.row()
-		t.row("target", i.Target)
+		if err := t.flush(); err != nil {
+			return err
+		}
+		say(w, "")
+		return say(w, "target  %s", i.Target)
 	}
-	return t.flush()
+	return nil
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func addLimit(c *cobra.Command, limit *int, what string) {
-	c.Flags().IntVar(limit, "limit", 0, what+" the first `N` test pictures only; 0 takes all")
+	c.Flags().IntVar(limit, "limit", 0, what+" the first `N` test images only; 0 takes all")
 }
 
 func checkLimit(c *cobra.Command, limit int) error {

@@ -8,11 +8,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/train"
 )
 
@@ -34,7 +36,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
-	root := newRootCommand()
+	root := newRootCommand(args...)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -48,6 +50,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 func exitCode(err error) int {
 	var usage *usageError
 	var config configs.ErrorList
+	var kind *filetype.Error
 	switch {
 	case err == nil:
 		return exitDone
@@ -55,13 +58,14 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.Is(err, errMissed):
 		return exitMissed
-	case errors.As(err, &usage), errors.As(err, &config), errors.Is(err, train.ErrExists):
+	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &kind), errors.Is(err, train.ErrExists):
 		return exitUsage
 	}
 	return exitFailed
 }
 
-func newRootCommand() *cobra.Command {
+// newRootCommand returns the command line; args are those that it will parse.
+func newRootCommand(args ...string) *cobra.Command {
 	root := newGroup(&cobra.Command{
 		Use:   "qat",
 		Short: "Train quantized networks, and deploy exactly what was trained",
@@ -81,7 +85,8 @@ EXIT STATUS
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	})
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef(c, "%v", err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef(c, "%v%s", err, overrideFor(c, err, args)) })
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags.FlagUsagesWrapped 80 "))
 	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(newTrainCommand(), newEvalCommand(), newExportCommand(), newInferCommand(), newInspectCommand(),
 		newConfigCommand(), newDataCommand(), newBenchCommand(), newVersionCommand())

@@ -42,8 +42,8 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":    exits,
-			"lastjson": lastJSON,
+			"exits":  exits,
+			"isjson": isJSON,
 		},
 	})
 }
@@ -71,17 +71,17 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// lastJSON runs "lastjson FIELD...": the last line of stdout is a JSON object
-// with these fields.
-func lastJSON(ts *testscript.TestScript, neg bool, fields []string) {
-	lines := strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\n"), "\n")
+// isJSON runs "isjson FIELD...": stdout is one JSON object with these fields, in one
+// line, and nothing else.
+func isJSON(ts *testscript.TestScript, neg bool, fields []string) {
+	out := ts.ReadFile("stdout")
 	var object map[string]any
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &object); err != nil {
-		ts.Fatalf("the last line of stdout is no JSON object: %v", err)
+	if err := json.Unmarshal([]byte(out), &object); err != nil || strings.Count(out, "\n") != 1 {
+		ts.Fatalf("stdout is not one JSON object in one line: %v\n%s", err, out)
 	}
 	for _, f := range fields {
 		if _, ok := object[f]; !ok {
-			ts.Fatalf("no field %q in %s", f, lines[len(lines)-1])
+			ts.Fatalf("no field %q in %s", f, out)
 		}
 	}
 }

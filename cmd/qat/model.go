@@ -11,12 +11,20 @@ import (
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/train"
 )
 
-// isExport tells an exported network from a run's directory or a checkpoint.
-func isExport(path string) bool {
-	return strings.EqualFold(filepath.Ext(path), "."+export.Extension(configs.Safetensors))
+// isExport tells an exported network from a run's directory or a checkpoint; of anything
+// else it says what that is. What is damaged beyond recognition is taken for what its
+// name says, and its reader tells what is wrong.
+func isExport(path string) (bool, error) {
+	kind, err := filetype.Check(path, "the directory of a run, which qat train writes, a checkpoint, or an exported network",
+		filetype.Run, filetype.Checkpoint, filetype.Export, filetype.Unknown)
+	if err != nil {
+		return false, err
+	}
+	return kind == filetype.Export || kind == filetype.Unknown && strings.EqualFold(filepath.Ext(path), "."+export.Extension(configs.Safetensors)), nil
 }
 
 // loadModel loads a checkpoint; a missing data set is downloaded.
@@ -36,4 +44,31 @@ func sameInput(path string, net *integer.Network, d *datasets.Dataset) error {
 	return fmt.Errorf("%s: the network takes pictures of %s in %d classes, normalized by %v and %v; %s has %s in %d classes, %v and %v",
 		path, shape([3]int{in.H, in.W, in.C}), len(net.Classes), net.Mean, net.Std,
 		d.Name, shape([3]int{d.Height, d.Width, d.Channels}), len(d.Classes), d.Mean, d.Std)
+}
+
+// exportedExperiment tells what is known of an exported network: bits are those of most
+// of its layers.
+func exportedExperiment(net *integer.Network) train.Experiment {
+	e := train.Experiment{Config: net.Name}
+	var weights, inputs []int
+	for _, l := range net.Layers {
+		switch l := l.(type) {
+		case *integer.Conv:
+			weights, inputs = append(weights, l.WeightBits), append(inputs, net.Tensors[l.In].Bits)
+		case *integer.Linear:
+			weights, inputs = append(weights, l.WeightBits), append(inputs, net.Tensors[l.In].Bits)
+		}
+	}
+	e.Bits = train.Pair[int]{Weights: mostFrequent(weights), Activations: mostFrequent(inputs)}
+	return e
+}
+
+func mostFrequent(values []int) int {
+	count, best := map[int]int{}, 0
+	for _, v := range values {
+		if count[v]++; count[v] > count[best] {
+			best = v
+		}
+	}
+	return best
 }

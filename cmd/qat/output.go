@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/layers"
@@ -28,20 +28,33 @@ func printError(w io.Writer, err error) {
 	switch {
 	case errors.As(err, &findings):
 		for _, f := range findings {
-			fmt.Fprintf(w, "qat: error: %v\n", f)
+			say(w, "qat: error: %v", f)
 		}
 	case errors.Is(err, train.ErrInterrupted):
-		fmt.Fprintf(w, "qat: %v\n", err)
+		say(w, "qat: %v", err)
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(w, "qat: interrupted")
+		say(w, "qat: interrupted")
 	default:
-		for line := range strings.SplitSeq(err.Error(), "\n") { // of errors that came together
-			fmt.Fprintf(w, "qat: error: %s\n", line)
+		for _, e := range together(err) {
+			say(w, "qat: error: %v", e)
 		}
 	}
 	if h := hint(err); h != "" {
-		fmt.Fprintf(w, "qat: hint: %s\n", h)
+		say(w, "qat: hint: %s", h)
 	}
+}
+
+// together returns the errors that errors.Join made one of.
+func together(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, together(e)...)
+	}
+	return all
 }
 
 func hint(err error) string {
@@ -57,22 +70,13 @@ func hint(err error) string {
 }
 
 // printJSON writes v in one line.
-func printJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
-
-// table lays out rows of cells in columns.
-type table struct{ w *tabwriter.Writer }
-
-func newTable(w io.Writer) table { return table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)} }
-
-func (t table) row(cells ...any) {
-	texts := make([]string, len(cells))
-	for i, c := range cells {
-		texts[i] = fmt.Sprint(c)
+func printJSON(w io.Writer, v any) error {
+	js, err := json.Marshal(v)
+	if err == nil {
+		_, err = w.Write(append(printableJSON(js), '\n'))
 	}
-	fmt.Fprintln(t.w, strings.Join(texts, "\t"))
+	return err
 }
-
-func (t table) flush() error { return t.w.Flush() }
 
 func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
 
@@ -111,4 +115,17 @@ func count(n int64) string {
 // duration is a time in whole seconds: 45s, 2m10s.
 func duration(seconds float64) string {
 	return time.Duration(seconds * float64(time.Second)).Round(time.Second).String()
+}
+
+// addJSON adds --json.
+func addJSON(c *cobra.Command, js *bool) {
+	c.Flags().BoolVar(js, "json", false, "print one JSON object, and nothing else, on stdout")
+}
+
+// result prints what a command found: v as JSON, or else text.
+func result(w io.Writer, js bool, v any, text func(io.Writer) error) error {
+	if js {
+		return printJSON(w, v)
+	}
+	return text(w)
 }

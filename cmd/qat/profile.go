@@ -53,8 +53,7 @@ func (p *profile) stop() error {
 
 // printOperations prints the time of each kind of operation.
 func printOperations(w io.Writer, rows []train.OperationRow) error {
-	t := newTable(w)
-	t.row("OPERATION", "MS A STEP", "SHARE")
+	t := newTable(w, "OPERATION", "MS A STEP", "SHARE")
 	for _, o := range rows {
 		t.row(o.Kind, fmt.Sprintf("%.2f", o.Milliseconds), fmt.Sprintf("%.1f %%", 100*o.Share))
 	}

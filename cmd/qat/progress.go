@@ -83,7 +83,7 @@ func (p *progress) Message(format string, args ...any) {
 	if p.bar != nil {
 		p.bar.Clear()
 	}
-	fmt.Fprintf(p.w, format+"\n", args...)
+	say(p.w, format, args...)
 }
 
 // Start implements train.Progress.
@@ -103,7 +103,7 @@ func (p *progress) Step(s train.StepInfo) {
 	at := fmt.Sprintf("%s epoch %d/%d", step, s.Epoch, p.epochs(p.total))
 	now := fmt.Sprintf("loss %.4f acc %.1f%%", s.MeanLoss, 100*s.Accuracy)
 	eta := "eta " + duration(p.left(s))
-	pace := fmt.Sprintf("%.0f img/s %s", s.ImagesPerSecond, eta)
+	pace := fmt.Sprintf("%.0f images/s %s", s.ImagesPerSecond, eta)
 	switch {
 	case p.bar != nil:
 		p.bar.Describe(p.fitting(at+" "+now+" "+pace, step+" "+now+" "+pace, step+" "+now+" "+eta, step+" "+eta, step))

@@ -60,7 +60,7 @@ EXIT STATUS
 	f.BoolVar(&o.resume, "resume", false, "continue the run in its directory, or start it")
 	addThreads(c, &o.threads)
 	addData(c, &o.data)
-	f.BoolVar(&o.json, "json", false, "end stdout with one JSON object")
+	addJSON(c, &o.json)
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
 	o.expected.addFlag(c)
 	return c
@@ -96,20 +96,15 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 			return err
 		}
 	}
-	if err := printResult(stdout, res); err != nil {
+	if err := result(stdout, o.json, res, func(w io.Writer) error { return printResult(w, res) }); err != nil {
 		return err
-	}
-	if o.json {
-		if err := printJSON(stdout, res); err != nil {
-			return err
-		}
 	}
 	return o.expected.met(res.Test)
 }
 
 // printResult prints what was measured.
 func printResult(w io.Writer, r *train.Result) error {
-	fmt.Fprintf(w, "top-1 accuracy on %d test pictures\n", r.Images)
+	say(w, "top-1 accuracy on %d test images", r.Images)
 	t := newTable(w)
 	trained := "trained"
 	switch {
@@ -134,12 +129,10 @@ func printResult(w io.Writer, r *train.Result) error {
 	t.row("size", size(r.SizeBytes))
 	t.row("BitOps", count(r.BitOps))
 	if r.ImagesPerSecond > 0 {
-		t.row("training", fmt.Sprintf("%.0f pictures/s", r.ImagesPerSecond))
+		t.row("training", fmt.Sprintf("%.0f images/s", r.ImagesPerSecond))
 	}
 	t.row("peak memory", mebibytes(r.PeakRSSMiB))
-	for _, path := range r.Exports {
-		t.row("exported", path)
-	}
+	exportRows(t, r.Exported)
 	t.row("run", r.Run)
 	return t.flush()
 }

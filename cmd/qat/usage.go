@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/qat-go/qat/configs"
 )
 
 // usageError says what is wrong with the command line.
@@ -70,4 +74,26 @@ func newGroup(c *cobra.Command) *cobra.Command {
 		return usagef(c, "unknown command %q", args[0])
 	}
 	return c
+}
+
+// overrideFor says how a key of the config is written that was given as a flag.
+func overrideFor(c *cobra.Command, err error, args []string) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || !strings.Contains(c.Use, "KEY=VALUE") {
+		return ""
+	}
+	name := unknown.GetSpecifiedName()
+	key := configs.KeyFor(name)
+	if key == "" {
+		return ""
+	}
+	value := "VALUE"
+	for i, arg := range args {
+		if v, ok := strings.CutPrefix(arg, "--"+name+"="); ok {
+			value = v
+		} else if arg == "--"+name && i+1 < len(args) {
+			value = args[i+1]
+		}
+	}
+	return fmt.Sprintf("; a key of the config is given as %s=%s", key, value)
 }

@@ -28,7 +28,7 @@ EXIT STATUS
 		Args:    noArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return runVersion(c.OutOrStdout(), js) },
 	}
-	c.Flags().BoolVar(&js, "json", false, "end stdout with one JSON object")
+	addJSON(c, &js)
 	return c
 }
 
@@ -45,19 +45,20 @@ func runVersion(stdout io.Writer, js bool) error {
 		return err
 	}
 	v := versionInfo{version(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, cpuFeatures(), kernels.Path()}
+	return result(stdout, js, v, v.print)
+}
+
+func (v versionInfo) print(w io.Writer) error {
 	features := strings.Join(v.CPUFeatures, " ")
 	if features == "" {
 		features = "none that kernels use"
 	}
-	t := newTable(stdout)
+	t := newTable(w)
 	t.row("qat", v.Version)
 	t.row("go", v.Go, v.Platform)
 	t.row("cpu features", features)
 	t.row("kernel path", v.KernelPath)
-	if err := t.flush(); err != nil || !js {
-		return err
-	}
-	return printJSON(stdout, v)
+	return t.flush()
 }
 
 // version is the module's version, or "devel" with the commit that it was built

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/export"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/filetype"
+	"github.com/qat-go/qat/train"
+)
+
+// exportPlan is what an export will write.
+type exportPlan struct {
+	exports     []train.Exported
+	nets        []*integer.Network // with the targets of exports
+	certificate string
+	directory   string // to be made if it is missing
+}
+
+// plan checks all formats. dir is where the files go unless --output says otherwise.
+func (o *exportOptions) plan(net *integer.Network, options export.ONNXOptions, dir string) (*exportPlan, error) {
+	p := &exportPlan{}
+	single := ""
+	if o.output != "" {
+		info, err := os.Stat(o.output)
+		isDir := err == nil && info.IsDir()
+		if isDir || len(o.formats) > 1 || os.IsPathSeparator(o.output[len(o.output)-1]) {
+			dir, p.directory = o.output, o.output
+		} else {
+			single = o.output
+		}
+	}
+	for _, name := range o.formats {
+		format := configs.Format(name)
+		file := filepath.Join(dir, "model."+export.Extension(format))
+		if single != "" {
+			file = single
+		}
+		target := format.TargetFor(configs.Target(net.Target.String()))
+		of, err := train.Retarget(net, target)
+		if err == nil {
+			err = export.Check(file, format, of, options)
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.exports = append(p.exports, train.Exported{Format: format, Files: export.Files(file, format), Target: string(target)})
+		p.nets = append(p.nets, of)
+	}
+	first, extension := p.exports[0].Files[0], "."+export.Extension(p.exports[0].Format)
+	p.certificate = strings.TrimSuffix(strings.TrimSuffix(first, extension), filepath.Ext(first)) + ".verify.json"
+	return p, nil
+}
+
+// kinds are what the files of a format are.
+var kinds = map[configs.Format]filetype.Kind{
+	configs.Safetensors: filetype.Export, configs.ONNX: filetype.ONNX, configs.QONNX: filetype.ONNX, configs.NPZ: filetype.NPZ, configs.C: filetype.C,
+}
+
+// protect reports what is in the place of the files, unless it is an earlier export or
+// --force was given, and makes the directory.
+func (o *exportOptions) protect(c *cobra.Command, p *exportPlan) error {
+	var errs []error
+	for _, e := range p.exports {
+		for _, file := range e.Files {
+			errs = append(errs, replaceable(c, file, kinds[e.Format], o.force))
+		}
+	}
+	if o.verify {
+		errs = append(errs, replaceable(c, p.certificate, filetype.JSON, o.force))
+	}
+	if err := errors.Join(errs...); err != nil || p.directory == "" {
+		return err
+	}
+	return os.MkdirAll(p.directory, 0o777)
+}
+
+// replaceable reports a file that is not of the kind that will take its place. A folder
+// is never replaced.
+func replaceable(c *cobra.Command, path string, kind filetype.Kind, force bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return usagef(c, "%s is a folder; a file is to be written there", path)
+	case force:
+		return nil
+	}
+	found := "a symbolic link"
+	if info.Mode()&fs.ModeSymlink == 0 {
+		got, err := filetype.Of(path)
+		if err != nil {
+			return fmt.Errorf("%s: cannot tell what would be replaced: %w", path, err)
+		}
+		if got == kind || got == filetype.Empty {
+			return nil
+		}
+		found = string(got)
+	}
+	return usagef(c, "%s is %s, which the export would replace; name another path, or give --force", path, found)
+}

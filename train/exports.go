@@ -1,0 +1,81 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/export"
+	"github.com/qat-go/qat/integer"
+)
+
+// Exported is the network in one format. A format that cannot have export.target computes
+// with a target of its own.
+type Exported struct {
+	Format configs.Format `json:"format"`
+	Files  []string       `json:"files"`
+	Target string         `json:"target"`
+	// Test is the accuracy of the integer network with this target; nil if it was not
+	// measured.
+	Test *float64 `json:"test_top1,omitempty"`
+}
+
+// Retarget returns the network with another arithmetic.
+func Retarget(net *integer.Network, target configs.Target) (*integer.Network, error) {
+	t, err := integer.ParseTarget(string(target))
+	if err != nil || t == net.Target {
+		return net, err
+	}
+	other := *net
+	other.Target = t
+	if err := other.Check(); err != nil {
+		return nil, fmt.Errorf("target %s: %w", target, err)
+	}
+	return &other, nil
+}
+
+// Accuracies evaluates the integer network with the targets of its exports. known is its
+// accuracy with its own target.
+func Accuracies(net *integer.Network, known *Accuracy, exports []Exported, evaluate func(*integer.Network) (*Accuracy, error)) error {
+	top1 := map[string]*float64{net.Target.String(): &known.Top1}
+	for i := range exports {
+		e := &exports[i]
+		if top1[e.Target] == nil {
+			other, err := Retarget(net, configs.Target(e.Target))
+			if err != nil {
+				return err
+			}
+			a, err := evaluate(other)
+			if err != nil {
+				return err
+			}
+			top1[e.Target] = &a.Top1
+		}
+		e.Test = top1[e.Target]
+	}
+	return nil
+}
+
+// export writes the formats of the config, after all of them were checked.
+func (r *run) export(net *integer.Network) ([]Exported, error) {
+	var all []Exported
+	var nets []*integer.Network
+	options := export.ONNXOptions{Weights: r.Config.Export.ONNX.Weights}
+	for _, format := range r.Config.Export.Formats {
+		target := format.TargetFor(r.Config.Export.Target)
+		of, err := Retarget(net, target)
+		if err != nil {
+			return nil, err
+		}
+		path := r.path("model." + export.Extension(format))
+		if err := export.Check(path, format, of, options); err != nil {
+			return nil, err
+		}
+		all, nets = append(all, Exported{Format: format, Files: export.Files(path, format), Target: string(target)}), append(nets, of)
+	}
+	for i, e := range all {
+		if err := export.Write(e.Files[0], e.Format, nets[i], options); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
