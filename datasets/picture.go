@@ -38,8 +38,8 @@ func ReadPicture(path string, height, width int) ([]uint8, error) {
 // green and blue. Of a picture of another size it takes the largest rectangle in the
 // middle with the proportions of height and width, and resamples it by Catmull and
 // Rom's cubic filter; a picture of that size stays as it is, byte for byte. What is
-// transparent is black. Orientation tags are not read. A picture of more than 2^25
-// pixels is an error before any of it is decoded.
+// transparent is black. A picture with an orientation tag (EXIF) is turned upright first. A
+// picture of more than 2^25 pixels is an error before any of it is decoded.
 func ReadPictureFrom(r io.Reader, height, width int) ([]uint8, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxPictureFile+1))
 	if err == nil && len(data) > maxPictureFile {
@@ -63,6 +63,7 @@ func decodePicture(data []byte, height, width int) ([]uint8, error) {
 	if err != nil {
 		return nil, fmt.Errorf("damaged %s picture: %w", format, err)
 	}
+	src = upright(src, orientation(data))
 	dst := image.NewRGBA(image.Rect(0, 0, width, height))
 	if from := crop(src.Bounds(), height, width); from.Size() == dst.Rect.Size() {
 		draw.Draw(dst, dst.Rect, src, from.Min, draw.Src)
