@@ -149,6 +149,7 @@ func BenchmarkFused(b *testing.B) {
 		}
 		ch, sum, dot := normal(rng, c), make([]float32, c), make([]float32, c)
 		var ds, ds2 [lanes]float32
+		var table [256]uint8
 		branch, q := Step{Scale: 0.02, Qn: -128, Qp: 127, ZeroPoint: 128}, Step{Scale: 0.3, Qp: 15}
 		for _, pass := range []struct {
 			name string
@@ -159,7 +160,7 @@ func BenchmarkFused(b *testing.B) {
 			{"affineStepGrad", func() { affineStepGradRow(dx, dy, z, ch, ch, ch, ch, ch, &q) }},
 			{"residualQuantize", func() { residualQuantizeRow(codes, z, ch, ch, stream, &branch, &q, &q) }},
 			{"residualSums", func() { residualSumsRow(dx, sum, dot, &ds, &ds2, dy, z, ch, ch, ch, stream, &branch, &q, &q) }},
-			{"requantizeCodes", func() { requantizeCodesRow(codes, stream, &q, &branch) }},
+			{"mapBytes", func() { MapBytes(codes, stream, &table) }},
 			{"requantizeGrad", func() { requantizeGradRow(&ds, dx, stream, dy, &q, &branch) }},
 		} {
 			b.Run(fmt.Sprintf("c%d/%s", c, pass.name), func(b *testing.B) {

@@ -7,6 +7,11 @@ type Requantization struct {
 	ZeroPoint, Lo, Hi float32
 }
 
+// code is the code of a sum in channel c.
+func (q *Requantization) code(acc int32, c int) uint8 {
+	return requantize(acc, q.Multiplier[c], q.ZeroPoint, q.Lo, q.Hi)
+}
+
 // finishedRow is a row of byte products whose sums become floats or codes before
 // they are stored: exactly one of y and codes is set.
 type finishedRow struct {

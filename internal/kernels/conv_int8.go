@@ -177,7 +177,9 @@ func (l *IntForward) sums(s *Scratch, n int) {
 	size := g.padH() * g.padW() * w.cin
 	switch {
 	case w.squares:
-		w.sumSquares(s, acc, l.init, l.padded[s.worker], codes)
+		if l.sumSquares(s, n, acc, codes) {
+			return
+		}
 	case w.group == 32:
 		w.bits.run(s, g, acc, &l.starts, codes)
 	case w.group == 4:

@@ -184,9 +184,13 @@ var hasVBMI = cpu.X86.HasAVX512VBMI
 // mapBytes looks whole vectors up and returns how many bytes are done.
 func mapBytes(y, x []uint8, table *[256]uint8) int {
 	n := len(x) &^ 63
-	if level != avx512 || !hasVBMI || n == 0 {
+	switch {
+	case level == generic || n == 0:
 		return 0
+	case level == avx512 && hasVBMI:
+		mapBytesRowAVX512(&y[0], &x[0], &table[0], n)
+	default:
+		mapBytesRowAVX2(&y[0], &x[0], &table[0], n)
 	}
-	mapBytesRowAVX512(&y[0], &x[0], &table[0], n)
 	return n
 }

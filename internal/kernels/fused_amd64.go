@@ -71,19 +71,6 @@ func residualSumsRow(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float32, dy,
 	}
 }
 
-func requantizeCodesRow(codes, stream []uint8, from, to *Step) {
-	n := whole(len(stream))
-	if n > 0 {
-		switch level {
-		case avx512:
-			requantizeCodesRowAVX512(&codes[:n][0], &stream[0], n, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp, int32(to.ZeroPoint))
-		default:
-			requantizeCodesRowAVX2(&codes[:n][0], &stream[0], n, from.Scale, int32(from.ZeroPoint), to.Scale, to.Qn, to.Qp, int32(to.ZeroPoint))
-		}
-	}
-	requantizeCodesRowGeneric(codes[n:], stream[n:], from, to)
-}
-
 func addCodesRow(codes, a, b []uint8, q *CodeSum) {
 	n := whole(len(a))
 	if n > 0 {
@@ -91,7 +78,8 @@ func addCodesRow(codes, a, b []uint8, q *CodeSum) {
 		case avx512:
 			addCodesRowAVX512(&codes[:n][0], &a[0], &b[:n][0], n, q.RatioA, q.RatioB, q.offset(), float32(q.Lo), float32(q.Hi))
 		default:
-			addCodesRowAVX2(&codes[:n][0], &a[0], &b[:n][0], n, q.RatioA, q.RatioB, q.offset(), float32(q.Lo), float32(q.Hi))
+			bounds := boundsOf(0, float32(q.Lo), float32(q.Hi))
+			addCodesRowAVX2(&codes[:n][0], &a[0], &b[:n][0], n, q.RatioA, q.RatioB, q.offset(), bounds.most, bounds.least)
 		}
 	}
 	addCodesRowGeneric(codes[n:], a[n:], b[n:], q)

@@ -88,13 +88,6 @@ func residualSumsRowGeneric(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float
 	}
 }
 
-func requantizeCodesRowGeneric(codes, stream []uint8, from, to *Step) {
-	for i, c := range stream {
-		_, v := to.clip(float32(int32(c)-int32(from.ZeroPoint)) * from.Scale)
-		codes[i] = uint8(int32(roundEven(v)) + int32(to.ZeroPoint))
-	}
-}
-
 func addCodesRowGeneric(codes, a, b []uint8, q *CodeSum) {
 	offset, lo, hi := q.offset(), float32(q.Lo), float32(q.Hi)
 	for i, c := range a {

@@ -12931,45 +12931,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func requantizeCodesRowAVX512(codes *uint8, stream *uint8, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
-// Requires: AVX, AVX512F
-TEXT ·requantizeCodesRowAVX512(SB), NOSPLIT, $0-48
-	MOVQ         codes+0(FP), AX
-	MOVQ         stream+8(FP), CX
-	VBROADCASTSS fromScale+24(FP), Z30
-	MOVL         fromZeroPoint+28(FP), DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Z29
-	VBROADCASTSS scale+32(FP), Z28
-	VBROADCASTSS qn+36(FP), Z27
-	VBROADCASTSS qp+40(FP), Z26
-	MOVL         zeroPoint+44(FP), DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Z25
-	MOVQ         n+16(FP), DX
-	SHRQ         $0x04, DX
-	JZ           done
-
-loop:
-	VPMOVZXBD (CX), Z0
-	VPSUBD    Z29, Z0, Z0
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z30, Z0, Z0
-	VDIVPS    Z28, Z0, Z0
-	VMAXPS    Z27, Z0, Z0
-	VMINPS    Z26, Z0, Z0
-	VCVTPS2DQ Z0, Z0
-	VPADDD    Z25, Z0, Z0
-	VPMOVDB   Z0, (AX)
-	ADDQ      $0x10, AX
-	ADDQ      $0x10, CX
-	DECQ      DX
-	JNZ       loop
-
-done:
-	VZEROUPPER
-	RET
-
 // func requantizeGradRowAVX512(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, AVX512F
 TEXT ·requantizeGradRowAVX512(SB), NOSPLIT, $0-64
@@ -13024,11 +12985,11 @@ TEXT ·addCodesRowAVX512(SB), NOSPLIT, $0-52
 	MOVQ         codes+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+16(FP), DX
-	VBROADCASTSS ratioA+32(FP), Z30
-	VBROADCASTSS ratioB+36(FP), Z29
-	VBROADCASTSS offset+40(FP), Z28
-	VBROADCASTSS lo+44(FP), Z27
-	VBROADCASTSS hi+48(FP), Z26
+	VBROADCASTSS ratioA+32(FP), Z31
+	VBROADCASTSS ratioB+36(FP), Z30
+	VBROADCASTSS offset+40(FP), Z29
+	VBROADCASTSS lo+44(FP), Z28
+	VBROADCASTSS hi+48(FP), Z27
 	MOVQ         n+24(FP), BX
 	SHRQ         $0x04, BX
 	JZ           done
@@ -13038,10 +12999,10 @@ loop:
 	VCVTDQ2PS   Z0, Z0
 	VPMOVZXBD   (CX), Z1
 	VCVTDQ2PS   Z1, Z1
-	VFMADD213PS Z28, Z29, Z0
-	VFMADD231PS Z30, Z1, Z0
-	VMAXPS      Z27, Z0, Z0
-	VMINPS      Z26, Z0, Z0
+	VFMADD213PS Z29, Z30, Z0
+	VFMADD231PS Z31, Z1, Z0
+	VMAXPS      Z28, Z0, Z0
+	VMINPS      Z27, Z0, Z0
 	VCVTPS2DQ   Z0, Z0
 	VPMOVDB     Z0, (AX)
 	ADDQ        $0x10, AX
@@ -18594,17 +18555,19 @@ done:
 	VZEROUPPER
 	RET
 
-// func requantizeRowAVX2(codes *uint8, acc *int32, mult *float32, n int, channels int, zeroPoint float32, lo float32, hi float32)
+// func requantizeRowAVX2(codes *uint8, acc *int32, mult *float32, n int, channels int, most float32, zeroPoint int32, least int32)
 // Requires: AVX, AVX2, CMOV
 TEXT ·requantizeRowAVX2(SB), NOSPLIT, $0-52
 	MOVQ         codes+0(FP), AX
 	MOVQ         acc+8(FP), CX
 	MOVQ         mult+16(FP), DX
-	VBROADCASTSS zeroPoint+40(FP), Y4
-	VBROADCASTSS lo+44(FP), Y5
-	VBROADCASTSS hi+48(FP), Y6
-	VPCMPEQD     Y7, Y7, Y7
-	VPSRLD       $0x18, Y7, Y7
+	VBROADCASTSS most+40(FP), Y15
+	MOVL         zeroPoint+44(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y14
+	MOVL         least+48(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y13
 	MOVQ         channels+32(FP), DI
 	SHLQ         $0x02, DI
 	XORQ         BX, BX
@@ -18616,28 +18579,19 @@ TEXT ·requantizeRowAVX2(SB), NOSPLIT, $0-52
 loop:
 	VCVTDQ2PS    (CX), Y0
 	VMULPS       (DX)(BX*1), Y0, Y0
-	VROUNDPS     $0x00, Y0, Y0
-	VADDPS       Y4, Y0, Y0
-	VMAXPS       Y5, Y0, Y0
-	VMINPS       Y6, Y0, Y0
+	VMINPS       Y0, Y15, Y0
 	VCVTPS2DQ    Y0, Y0
-	VPAND        Y7, Y0, Y0
+	VCVTDQ2PS    32(CX), Y1
+	VMULPS       32(DX)(BX*1), Y1, Y1
+	VMINPS       Y1, Y15, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y14, Y0, Y0
 	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (AX)
-	VCVTDQ2PS    32(CX), Y0
-	VMULPS       32(DX)(BX*1), Y0, Y0
-	VROUNDPS     $0x00, Y0, Y0
-	VADDPS       Y4, Y0, Y0
-	VMAXPS       Y5, Y0, Y0
-	VMINPS       Y6, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VPAND        Y7, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, 8(AX)
+	VPACKUSWB    X1, X0, X0
+	VPSHUFD      $0xd8, X0, X0
+	VPMAXUB      X13, X0, X0
+	VMOVDQU      X0, (AX)
 	ADDQ         $0x10, AX
 	ADDQ         $0x40, CX
 	ADDQ         $0x40, BX
@@ -19385,66 +19339,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func requantizeCodesRowAVX2(codes *uint8, stream *uint8, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
-// Requires: AVX, AVX2
-TEXT ·requantizeCodesRowAVX2(SB), NOSPLIT, $32-48
-	MOVQ         codes+0(FP), AX
-	MOVQ         stream+8(FP), CX
-	VPCMPEQD     Y15, Y15, Y15
-	VPSRLD       $0x18, Y15, Y15
-	VBROADCASTSS fromScale+24(FP), Y14
-	MOVL         fromZeroPoint+28(FP), DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y13
-	VBROADCASTSS scale+32(FP), Y12
-	VBROADCASTSS qn+36(FP), Y11
-	VBROADCASTSS qp+40(FP), Y10
-	MOVL         zeroPoint+44(FP), DX
-	VMOVD        DX, X0
-	VPBROADCASTD X0, Y0
-	VMOVUPS      Y0, (SP)
-	MOVQ         n+16(FP), DX
-	SHRQ         $0x04, DX
-	JZ           done
-
-loop:
-	VPMOVZXBD    (CX), Y0
-	VPSUBD       Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VMAXPS       Y11, Y0, Y0
-	VMINPS       Y10, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VPADDD       (SP), Y0, Y0
-	VPAND        Y15, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (AX)
-	VPMOVZXBD    8(CX), Y0
-	VPSUBD       Y13, Y0, Y0
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y14, Y0, Y0
-	VDIVPS       Y12, Y0, Y0
-	VMAXPS       Y11, Y0, Y0
-	VMINPS       Y10, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VPADDD       (SP), Y0, Y0
-	VPAND        Y15, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, 8(AX)
-	ADDQ         $0x10, AX
-	ADDQ         $0x10, CX
-	DECQ         DX
-	JNZ          loop
-
-done:
-	VZEROUPPER
-	RET
-
 // func requantizeGradRowAVX2(ds *float32, dx *float32, stream *uint8, dy *float32, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·requantizeGradRowAVX2(SB), NOSPLIT, $0-64
@@ -19512,19 +19406,19 @@ done:
 	VZEROUPPER
 	RET
 
-// func addCodesRowAVX2(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, ratioB float32, offset float32, lo float32, hi float32)
+// func addCodesRowAVX2(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, ratioB float32, offset float32, most float32, least int32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·addCodesRowAVX2(SB), NOSPLIT, $0-52
 	MOVQ         codes+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+16(FP), DX
-	VPCMPEQD     Y15, Y15, Y15
-	VPSRLD       $0x18, Y15, Y15
-	VBROADCASTSS ratioA+32(FP), Y14
-	VBROADCASTSS ratioB+36(FP), Y13
-	VBROADCASTSS offset+40(FP), Y12
-	VBROADCASTSS lo+44(FP), Y11
-	VBROADCASTSS hi+48(FP), Y10
+	VBROADCASTSS ratioA+32(FP), Y4
+	VBROADCASTSS ratioB+36(FP), Y5
+	VBROADCASTSS offset+40(FP), Y6
+	VBROADCASTSS most+44(FP), Y7
+	MOVL         least+48(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y8
 	MOVQ         n+24(FP), BX
 	SHRQ         $0x04, BX
 	JZ           done
@@ -19532,32 +19426,26 @@ TEXT ·addCodesRowAVX2(SB), NOSPLIT, $0-52
 loop:
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
-	VPMOVZXBD    (CX), Y1
-	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y12, Y13, Y0
-	VFMADD231PS  Y14, Y1, Y0
-	VMAXPS       Y11, Y0, Y0
-	VMINPS       Y10, Y0, Y0
+	VPMOVZXBD    (CX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  Y6, Y5, Y0
+	VFMADD231PS  Y4, Y2, Y0
+	VMINPS       Y0, Y7, Y0
 	VCVTPS2DQ    Y0, Y0
-	VPAND        Y15, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, (AX)
-	VPMOVZXBD    8(DX), Y0
-	VCVTDQ2PS    Y0, Y0
-	VPMOVZXBD    8(CX), Y1
+	VPMOVZXBD    8(DX), Y1
 	VCVTDQ2PS    Y1, Y1
-	VFMADD213PS  Y12, Y13, Y0
-	VFMADD231PS  Y14, Y1, Y0
-	VMAXPS       Y11, Y0, Y0
-	VMINPS       Y10, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VPAND        Y15, Y0, Y0
+	VPMOVZXBD    8(CX), Y2
+	VCVTDQ2PS    Y2, Y2
+	VFMADD213PS  Y6, Y5, Y1
+	VFMADD231PS  Y4, Y2, Y1
+	VMINPS       Y1, Y7, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
 	VEXTRACTI128 $0x01, Y0, X1
-	VPACKUSDW    X1, X0, X0
-	VPACKUSWB    X0, X0, X0
-	VMOVQ        X0, 8(AX)
+	VPACKUSWB    X1, X0, X0
+	VPSHUFD      $0xd8, X0, X0
+	VPMAXUB      X8, X0, X0
+	VMOVDQU      X0, (AX)
 	ADDQ         $0x10, AX
 	ADDQ         $0x10, CX
 	ADDQ         $0x10, DX
@@ -21497,36 +21385,39 @@ pair:
 
 // func winogradSumsAVX2(dst *int32, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, element int)
 // Requires: AVX, AVX2
-TEXT ·winogradSumsAVX2(SB), NOSPLIT, $0-64
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), CX
-	MOVQ         z+24(FP), DX
-	MOVQ         tiles+32(FP), BX
+TEXT ·winogradSumsAVX2(SB), NOSPLIT, $16-64
+	MOVQ         tiles+32(FP), AX
+	MOVQ         AX, (SP)
+	MOVQ         dst+0(FP), CX
+	MOVQ         src+8(FP), DX
+	MOVQ         z+24(FP), BX
 	MOVQ         init+16(FP), SI
 	MOVQ         dstRow+48(FP), DI
 	SHLQ         $0x02, DI
 	MOVQ         blocks+40(FP), R8
 	SHLQ         $0x06, R8
-	MOVQ         element+56(FP), R9
-	SHLQ         $0x02, R9
-	IMUL3Q       $0x06, R9, R10
-	LEAQ         (R10)(R10*2), R11
-	LEAQ         (R10)(R10*4), R12
-	MOVQ         $0x38e38e39, R13
-	VMOVD        R13, X15
-	VPBROADCASTD X15, Y15
+	MOVQ         blocks+40(FP), R9
+	SHLQ         $0x06, R9
+	MOVQ         element+56(FP), R10
+	SHLQ         $0x02, R10
+	IMUL3Q       $0x06, R10, R11
+	LEAQ         (R11)(R11*2), R12
+	LEAQ         (R11)(R11*4), R13
+	MOVQ         $0x38e38e39, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y15
 
 tile:
-	MOVQ R8, R14
+	MOVQ R8, 8(SP)
 
 half:
-	MOVQ    CX, R13
-	VMOVDQU (R13), Y0
-	VMOVDQU (R13)(R10*1), Y1
-	VMOVDQU (R13)(R10*2), Y2
-	VMOVDQU (R13)(R11*1), Y3
-	VMOVDQU (R13)(R10*4), Y4
-	VMOVDQU (R13)(R12*1), Y5
+	MOVQ    DX, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R11*1), Y1
+	VMOVDQU (AX)(R11*2), Y2
+	VMOVDQU (AX)(R12*1), Y3
+	VMOVDQU (AX)(R11*4), Y4
+	VMOVDQU (AX)(R13*1), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -21540,17 +21431,17 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, (DX)
-	VMOVDQU Y9, 192(DX)
-	VMOVDQU Y10, 384(DX)
-	VMOVDQU Y5, 576(DX)
-	ADDQ    R9, R13
-	VMOVDQU (R13), Y0
-	VMOVDQU (R13)(R10*1), Y1
-	VMOVDQU (R13)(R10*2), Y2
-	VMOVDQU (R13)(R11*1), Y3
-	VMOVDQU (R13)(R10*4), Y4
-	VMOVDQU (R13)(R12*1), Y5
+	VMOVDQU Y0, (BX)
+	VMOVDQU Y9, 192(BX)
+	VMOVDQU Y10, 384(BX)
+	VMOVDQU Y5, 576(BX)
+	ADDQ    R10, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R11*1), Y1
+	VMOVDQU (AX)(R11*2), Y2
+	VMOVDQU (AX)(R12*1), Y3
+	VMOVDQU (AX)(R11*4), Y4
+	VMOVDQU (AX)(R13*1), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -21564,17 +21455,17 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, 32(DX)
-	VMOVDQU Y9, 224(DX)
-	VMOVDQU Y10, 416(DX)
-	VMOVDQU Y5, 608(DX)
-	ADDQ    R9, R13
-	VMOVDQU (R13), Y0
-	VMOVDQU (R13)(R10*1), Y1
-	VMOVDQU (R13)(R10*2), Y2
-	VMOVDQU (R13)(R11*1), Y3
-	VMOVDQU (R13)(R10*4), Y4
-	VMOVDQU (R13)(R12*1), Y5
+	VMOVDQU Y0, 32(BX)
+	VMOVDQU Y9, 224(BX)
+	VMOVDQU Y10, 416(BX)
+	VMOVDQU Y5, 608(BX)
+	ADDQ    R10, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R11*1), Y1
+	VMOVDQU (AX)(R11*2), Y2
+	VMOVDQU (AX)(R12*1), Y3
+	VMOVDQU (AX)(R11*4), Y4
+	VMOVDQU (AX)(R13*1), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -21588,17 +21479,17 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, 64(DX)
-	VMOVDQU Y9, 256(DX)
-	VMOVDQU Y10, 448(DX)
-	VMOVDQU Y5, 640(DX)
-	ADDQ    R9, R13
-	VMOVDQU (R13), Y0
-	VMOVDQU (R13)(R10*1), Y1
-	VMOVDQU (R13)(R10*2), Y2
-	VMOVDQU (R13)(R11*1), Y3
-	VMOVDQU (R13)(R10*4), Y4
-	VMOVDQU (R13)(R12*1), Y5
+	VMOVDQU Y0, 64(BX)
+	VMOVDQU Y9, 256(BX)
+	VMOVDQU Y10, 448(BX)
+	VMOVDQU Y5, 640(BX)
+	ADDQ    R10, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R11*1), Y1
+	VMOVDQU (AX)(R11*2), Y2
+	VMOVDQU (AX)(R12*1), Y3
+	VMOVDQU (AX)(R11*4), Y4
+	VMOVDQU (AX)(R13*1), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -21612,17 +21503,17 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, 96(DX)
-	VMOVDQU Y9, 288(DX)
-	VMOVDQU Y10, 480(DX)
-	VMOVDQU Y5, 672(DX)
-	ADDQ    R9, R13
-	VMOVDQU (R13), Y0
-	VMOVDQU (R13)(R10*1), Y1
-	VMOVDQU (R13)(R10*2), Y2
-	VMOVDQU (R13)(R11*1), Y3
-	VMOVDQU (R13)(R10*4), Y4
-	VMOVDQU (R13)(R12*1), Y5
+	VMOVDQU Y0, 96(BX)
+	VMOVDQU Y9, 288(BX)
+	VMOVDQU Y10, 480(BX)
+	VMOVDQU Y5, 672(BX)
+	ADDQ    R10, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R11*1), Y1
+	VMOVDQU (AX)(R11*2), Y2
+	VMOVDQU (AX)(R12*1), Y3
+	VMOVDQU (AX)(R11*4), Y4
+	VMOVDQU (AX)(R13*1), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -21636,17 +21527,17 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, 128(DX)
-	VMOVDQU Y9, 320(DX)
-	VMOVDQU Y10, 512(DX)
-	VMOVDQU Y5, 704(DX)
-	ADDQ    R9, R13
-	VMOVDQU (R13), Y0
-	VMOVDQU (R13)(R10*1), Y1
-	VMOVDQU (R13)(R10*2), Y2
-	VMOVDQU (R13)(R11*1), Y3
-	VMOVDQU (R13)(R10*4), Y4
-	VMOVDQU (R13)(R12*1), Y5
+	VMOVDQU Y0, 128(BX)
+	VMOVDQU Y9, 320(BX)
+	VMOVDQU Y10, 512(BX)
+	VMOVDQU Y5, 704(BX)
+	ADDQ    R10, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R11*1), Y1
+	VMOVDQU (AX)(R11*2), Y2
+	VMOVDQU (AX)(R12*1), Y3
+	VMOVDQU (AX)(R11*4), Y4
+	VMOVDQU (AX)(R13*1), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -21660,18 +21551,18 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, 160(DX)
-	VMOVDQU Y9, 352(DX)
-	VMOVDQU Y10, 544(DX)
-	VMOVDQU Y5, 736(DX)
-	ADDQ    R9, R13
-	MOVQ    AX, R15
-	VMOVDQU (DX), Y0
-	VMOVDQU 32(DX), Y1
-	VMOVDQU 64(DX), Y2
-	VMOVDQU 96(DX), Y3
-	VMOVDQU 128(DX), Y4
-	VMOVDQU 160(DX), Y5
+	VMOVDQU Y0, 160(BX)
+	VMOVDQU Y9, 352(BX)
+	VMOVDQU Y10, 544(BX)
+	VMOVDQU Y5, 736(BX)
+	ADDQ    R10, AX
+	MOVQ    CX, R14
+	VMOVDQU (BX), Y0
+	VMOVDQU 32(BX), Y1
+	VMOVDQU 64(BX), Y2
+	VMOVDQU 96(BX), Y3
+	VMOVDQU 128(BX), Y4
+	VMOVDQU 160(BX), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -21685,34 +21576,34 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	MOVQ    R15, R13
-	ADDQ    DI, R15
+	MOVQ    R14, AX
+	ADDQ    DI, R14
 	VPMULLD Y15, Y0, Y0
 	VPSRAD  $0x06, Y0, Y0
 	VPADDD  (SI), Y0, Y0
-	VMOVDQU Y0, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y0, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y9, Y9
 	VPSRAD  $0x05, Y9, Y9
 	VPADDD  (SI), Y9, Y9
-	VMOVDQU Y9, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y9, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y10, Y10
 	VPSRAD  $0x04, Y10, Y10
 	VPADDD  (SI), Y10, Y10
-	VMOVDQU Y10, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y10, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y5, Y5
 	VPSRAD  $0x04, Y5, Y5
 	VPADDD  (SI), Y5, Y5
-	VMOVDQU Y5, (R13)
-	ADDQ    R8, R13
-	VMOVDQU 192(DX), Y0
-	VMOVDQU 224(DX), Y1
-	VMOVDQU 256(DX), Y2
-	VMOVDQU 288(DX), Y3
-	VMOVDQU 320(DX), Y4
-	VMOVDQU 352(DX), Y5
+	VMOVDQU Y5, (AX)
+	ADDQ    R9, AX
+	VMOVDQU 192(BX), Y0
+	VMOVDQU 224(BX), Y1
+	VMOVDQU 256(BX), Y2
+	VMOVDQU 288(BX), Y3
+	VMOVDQU 320(BX), Y4
+	VMOVDQU 352(BX), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -21726,34 +21617,34 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	MOVQ    R15, R13
-	ADDQ    DI, R15
+	MOVQ    R14, AX
+	ADDQ    DI, R14
 	VPMULLD Y15, Y0, Y0
 	VPSRAD  $0x05, Y0, Y0
 	VPADDD  (SI), Y0, Y0
-	VMOVDQU Y0, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y0, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y9, Y9
 	VPSRAD  $0x04, Y9, Y9
 	VPADDD  (SI), Y9, Y9
-	VMOVDQU Y9, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y9, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y10, Y10
 	VPSRAD  $0x03, Y10, Y10
 	VPADDD  (SI), Y10, Y10
-	VMOVDQU Y10, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y10, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y5, Y5
 	VPSRAD  $0x03, Y5, Y5
 	VPADDD  (SI), Y5, Y5
-	VMOVDQU Y5, (R13)
-	ADDQ    R8, R13
-	VMOVDQU 384(DX), Y0
-	VMOVDQU 416(DX), Y1
-	VMOVDQU 448(DX), Y2
-	VMOVDQU 480(DX), Y3
-	VMOVDQU 512(DX), Y4
-	VMOVDQU 544(DX), Y5
+	VMOVDQU Y5, (AX)
+	ADDQ    R9, AX
+	VMOVDQU 384(BX), Y0
+	VMOVDQU 416(BX), Y1
+	VMOVDQU 448(BX), Y2
+	VMOVDQU 480(BX), Y3
+	VMOVDQU 512(BX), Y4
+	VMOVDQU 544(BX), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -21767,34 +21658,34 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	MOVQ    R15, R13
-	ADDQ    DI, R15
+	MOVQ    R14, AX
+	ADDQ    DI, R14
 	VPMULLD Y15, Y0, Y0
 	VPSRAD  $0x04, Y0, Y0
 	VPADDD  (SI), Y0, Y0
-	VMOVDQU Y0, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y0, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y9, Y9
 	VPSRAD  $0x03, Y9, Y9
 	VPADDD  (SI), Y9, Y9
-	VMOVDQU Y9, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y9, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y10, Y10
 	VPSRAD  $0x02, Y10, Y10
 	VPADDD  (SI), Y10, Y10
-	VMOVDQU Y10, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y10, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y5, Y5
 	VPSRAD  $0x02, Y5, Y5
 	VPADDD  (SI), Y5, Y5
-	VMOVDQU Y5, (R13)
-	ADDQ    R8, R13
-	VMOVDQU 576(DX), Y0
-	VMOVDQU 608(DX), Y1
-	VMOVDQU 640(DX), Y2
-	VMOVDQU 672(DX), Y3
-	VMOVDQU 704(DX), Y4
-	VMOVDQU 736(DX), Y5
+	VMOVDQU Y5, (AX)
+	ADDQ    R9, AX
+	VMOVDQU 576(BX), Y0
+	VMOVDQU 608(BX), Y1
+	VMOVDQU 640(BX), Y2
+	VMOVDQU 672(BX), Y3
+	VMOVDQU 704(BX), Y4
+	VMOVDQU 736(BX), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -21808,38 +21699,486 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	MOVQ    R15, R13
-	ADDQ    DI, R15
+	MOVQ    R14, AX
+	ADDQ    DI, R14
 	VPMULLD Y15, Y0, Y0
 	VPSRAD  $0x04, Y0, Y0
 	VPADDD  (SI), Y0, Y0
-	VMOVDQU Y0, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y0, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y9, Y9
 	VPSRAD  $0x03, Y9, Y9
 	VPADDD  (SI), Y9, Y9
-	VMOVDQU Y9, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y9, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y10, Y10
 	VPSRAD  $0x02, Y10, Y10
 	VPADDD  (SI), Y10, Y10
-	VMOVDQU Y10, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y10, (AX)
+	ADDQ    R9, AX
 	VPMULLD Y15, Y5, Y5
 	VPSRAD  $0x02, Y5, Y5
 	VPADDD  (SI), Y5, Y5
-	VMOVDQU Y5, (R13)
-	ADDQ    R8, R13
+	VMOVDQU Y5, (AX)
+	ADDQ    R9, AX
 	ADDQ    $0x20, CX
-	ADDQ    $0x20, AX
+	ADDQ    $0x20, DX
 	ADDQ    $0x20, SI
-	SUBQ    $0x20, R14
+	SUBQ    $0x20, 8(SP)
 	JNZ     half
 	SUBQ    R8, SI
-	LEAQ    (R8)(R8*2), R13
-	ADDQ    R13, AX
-	DECQ    BX
+	LEAQ    (R9)(R9*2), AX
+	ADDQ    AX, CX
+	DECQ    (SP)
 	JNZ     tile
+	VZEROUPPER
+	RET
+
+// func winogradSumsCodesAVX2(dst *uint8, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, element int, mult *float32, most float32, zeroPoint int32, least int32)
+// Requires: AVX, AVX2
+TEXT ·winogradSumsCodesAVX2(SB), NOSPLIT, $16-84
+	MOVQ         tiles+32(FP), AX
+	MOVQ         AX, (SP)
+	MOVQ         dst+0(FP), CX
+	MOVQ         src+8(FP), DX
+	MOVQ         z+24(FP), BX
+	MOVQ         init+16(FP), SI
+	MOVQ         dstRow+48(FP), DI
+	MOVQ         blocks+40(FP), R8
+	SHLQ         $0x06, R8
+	MOVQ         blocks+40(FP), R9
+	SHLQ         $0x04, R9
+	MOVQ         element+56(FP), R10
+	SHLQ         $0x02, R10
+	IMUL3Q       $0x06, R10, R11
+	LEAQ         (R11)(R11*2), R12
+	LEAQ         (R11)(R11*4), R13
+	VBROADCASTSS most+72(FP), Y14
+	MOVL         zeroPoint+76(FP), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y13
+	MOVL         least+80(FP), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y12
+	MOVQ         mult+64(FP), R14
+	SUBQ         SI, R14
+	MOVQ         $0x38e38e39, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y15
+
+tile:
+	MOVQ R8, 8(SP)
+
+half:
+	MOVQ         DX, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R11*1), Y1
+	VMOVDQU      (AX)(R11*2), Y2
+	VMOVDQU      (AX)(R12*1), Y3
+	VMOVDQU      (AX)(R11*4), Y4
+	VMOVDQU      (AX)(R13*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, (BX)
+	VMOVDQU      Y9, 192(BX)
+	VMOVDQU      Y10, 384(BX)
+	VMOVDQU      Y5, 576(BX)
+	ADDQ         R10, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R11*1), Y1
+	VMOVDQU      (AX)(R11*2), Y2
+	VMOVDQU      (AX)(R12*1), Y3
+	VMOVDQU      (AX)(R11*4), Y4
+	VMOVDQU      (AX)(R13*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, 32(BX)
+	VMOVDQU      Y9, 224(BX)
+	VMOVDQU      Y10, 416(BX)
+	VMOVDQU      Y5, 608(BX)
+	ADDQ         R10, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R11*1), Y1
+	VMOVDQU      (AX)(R11*2), Y2
+	VMOVDQU      (AX)(R12*1), Y3
+	VMOVDQU      (AX)(R11*4), Y4
+	VMOVDQU      (AX)(R13*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, 64(BX)
+	VMOVDQU      Y9, 256(BX)
+	VMOVDQU      Y10, 448(BX)
+	VMOVDQU      Y5, 640(BX)
+	ADDQ         R10, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R11*1), Y1
+	VMOVDQU      (AX)(R11*2), Y2
+	VMOVDQU      (AX)(R12*1), Y3
+	VMOVDQU      (AX)(R11*4), Y4
+	VMOVDQU      (AX)(R13*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, 96(BX)
+	VMOVDQU      Y9, 288(BX)
+	VMOVDQU      Y10, 480(BX)
+	VMOVDQU      Y5, 672(BX)
+	ADDQ         R10, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R11*1), Y1
+	VMOVDQU      (AX)(R11*2), Y2
+	VMOVDQU      (AX)(R12*1), Y3
+	VMOVDQU      (AX)(R11*4), Y4
+	VMOVDQU      (AX)(R13*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, 128(BX)
+	VMOVDQU      Y9, 320(BX)
+	VMOVDQU      Y10, 512(BX)
+	VMOVDQU      Y5, 704(BX)
+	ADDQ         R10, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R11*1), Y1
+	VMOVDQU      (AX)(R11*2), Y2
+	VMOVDQU      (AX)(R12*1), Y3
+	VMOVDQU      (AX)(R11*4), Y4
+	VMOVDQU      (AX)(R13*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, 160(BX)
+	VMOVDQU      Y9, 352(BX)
+	VMOVDQU      Y10, 544(BX)
+	VMOVDQU      Y5, 736(BX)
+	ADDQ         R10, AX
+	MOVQ         CX, R15
+	VMOVUPS      (SI)(R14*1), Y11
+	VMOVDQU      (BX), Y0
+	VMOVDQU      32(BX), Y1
+	VMOVDQU      64(BX), Y2
+	VMOVDQU      96(BX), Y3
+	VMOVDQU      128(BX), Y4
+	VMOVDQU      160(BX), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	MOVQ         R15, AX
+	ADDQ         DI, R15
+	VPMULLD      Y15, Y0, Y0
+	VPSRAD       $0x06, Y0, Y0
+	VPADDD       (SI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPMULLD      Y15, Y9, Y9
+	VPSRAD       $0x05, Y9, Y9
+	VPADDD       (SI), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y11, Y9, Y9
+	VMINPS       Y9, Y14, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPMULLD      Y15, Y10, Y10
+	VPSRAD       $0x04, Y10, Y10
+	VPADDD       (SI), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VMINPS       Y10, Y14, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMULLD      Y15, Y5, Y5
+	VPSRAD       $0x04, Y5, Y5
+	VPADDD       (SI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMINPS       Y5, Y14, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y9, Y0, Y0
+	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y5, Y10, Y10
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y0, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X9
+	VPUNPCKLDQ   X9, X0, X10
+	VPUNPCKHDQ   X9, X0, X0
+	VMOVQ        X10, (AX)
+	VMOVHPS      X10, (AX)(R9*1)
+	LEAQ         (AX)(R9*2), AX
+	VMOVQ        X0, (AX)
+	VMOVHPS      X0, (AX)(R9*1)
+	VMOVDQU      192(BX), Y0
+	VMOVDQU      224(BX), Y1
+	VMOVDQU      256(BX), Y2
+	VMOVDQU      288(BX), Y3
+	VMOVDQU      320(BX), Y4
+	VMOVDQU      352(BX), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	MOVQ         R15, AX
+	ADDQ         DI, R15
+	VPMULLD      Y15, Y0, Y0
+	VPSRAD       $0x05, Y0, Y0
+	VPADDD       (SI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPMULLD      Y15, Y9, Y9
+	VPSRAD       $0x04, Y9, Y9
+	VPADDD       (SI), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y11, Y9, Y9
+	VMINPS       Y9, Y14, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPMULLD      Y15, Y10, Y10
+	VPSRAD       $0x03, Y10, Y10
+	VPADDD       (SI), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VMINPS       Y10, Y14, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMULLD      Y15, Y5, Y5
+	VPSRAD       $0x03, Y5, Y5
+	VPADDD       (SI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMINPS       Y5, Y14, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y9, Y0, Y0
+	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y5, Y10, Y10
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y0, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X9
+	VPUNPCKLDQ   X9, X0, X10
+	VPUNPCKHDQ   X9, X0, X0
+	VMOVQ        X10, (AX)
+	VMOVHPS      X10, (AX)(R9*1)
+	LEAQ         (AX)(R9*2), AX
+	VMOVQ        X0, (AX)
+	VMOVHPS      X0, (AX)(R9*1)
+	VMOVDQU      384(BX), Y0
+	VMOVDQU      416(BX), Y1
+	VMOVDQU      448(BX), Y2
+	VMOVDQU      480(BX), Y3
+	VMOVDQU      512(BX), Y4
+	VMOVDQU      544(BX), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	MOVQ         R15, AX
+	ADDQ         DI, R15
+	VPMULLD      Y15, Y0, Y0
+	VPSRAD       $0x04, Y0, Y0
+	VPADDD       (SI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPMULLD      Y15, Y9, Y9
+	VPSRAD       $0x03, Y9, Y9
+	VPADDD       (SI), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y11, Y9, Y9
+	VMINPS       Y9, Y14, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPMULLD      Y15, Y10, Y10
+	VPSRAD       $0x02, Y10, Y10
+	VPADDD       (SI), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VMINPS       Y10, Y14, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMULLD      Y15, Y5, Y5
+	VPSRAD       $0x02, Y5, Y5
+	VPADDD       (SI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMINPS       Y5, Y14, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y9, Y0, Y0
+	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y5, Y10, Y10
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y0, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X9
+	VPUNPCKLDQ   X9, X0, X10
+	VPUNPCKHDQ   X9, X0, X0
+	VMOVQ        X10, (AX)
+	VMOVHPS      X10, (AX)(R9*1)
+	LEAQ         (AX)(R9*2), AX
+	VMOVQ        X0, (AX)
+	VMOVHPS      X0, (AX)(R9*1)
+	VMOVDQU      576(BX), Y0
+	VMOVDQU      608(BX), Y1
+	VMOVDQU      640(BX), Y2
+	VMOVDQU      672(BX), Y3
+	VMOVDQU      704(BX), Y4
+	VMOVDQU      736(BX), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	MOVQ         R15, AX
+	ADDQ         DI, R15
+	VPMULLD      Y15, Y0, Y0
+	VPSRAD       $0x04, Y0, Y0
+	VPADDD       (SI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPMULLD      Y15, Y9, Y9
+	VPSRAD       $0x03, Y9, Y9
+	VPADDD       (SI), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y11, Y9, Y9
+	VMINPS       Y9, Y14, Y9
+	VCVTPS2DQ    Y9, Y9
+	VPMULLD      Y15, Y10, Y10
+	VPSRAD       $0x02, Y10, Y10
+	VPADDD       (SI), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y11, Y10, Y10
+	VMINPS       Y10, Y14, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMULLD      Y15, Y5, Y5
+	VPSRAD       $0x02, Y5, Y5
+	VPADDD       (SI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMINPS       Y5, Y14, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y9, Y0, Y0
+	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y5, Y10, Y10
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y0, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X9
+	VPUNPCKLDQ   X9, X0, X10
+	VPUNPCKHDQ   X9, X0, X0
+	VMOVQ        X10, (AX)
+	VMOVHPS      X10, (AX)(R9*1)
+	LEAQ         (AX)(R9*2), AX
+	VMOVQ        X0, (AX)
+	VMOVHPS      X0, (AX)(R9*1)
+	ADDQ         $0x08, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, SI
+	SUBQ         $0x20, 8(SP)
+	JNZ          half
+	SUBQ         R8, SI
+	LEAQ         (R9)(R9*2), AX
+	ADDQ         AX, CX
+	DECQ         (SP)
+	JNZ          tile
 	VZEROUPPER
 	RET
 
@@ -24959,6 +25298,191 @@ loop:
 	ADDQ         $0x10, DX
 	DECQ         BX
 	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func mapBytesRowAVX2(y *uint8, x *uint8, table *uint8, n int)
+// Requires: AVX, AVX2
+TEXT ·mapBytesRowAVX2(SB), NOSPLIT, $512-32
+	MOVQ           y+0(FP), AX
+	MOVQ           x+8(FP), CX
+	MOVQ           table+16(FP), DX
+	MOVQ           n+24(FP), BX
+	VBROADCASTI128 (DX), Y0
+	VMOVDQU        Y0, (SP)
+	VBROADCASTI128 16(DX), Y1
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 32(SP)
+	VBROADCASTI128 32(DX), Y0
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 64(SP)
+	VBROADCASTI128 48(DX), Y1
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 96(SP)
+	VBROADCASTI128 64(DX), Y0
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 128(SP)
+	VBROADCASTI128 80(DX), Y1
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 160(SP)
+	VBROADCASTI128 96(DX), Y0
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 192(SP)
+	VBROADCASTI128 112(DX), Y1
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 224(SP)
+	VBROADCASTI128 128(DX), Y0
+	VMOVDQU        Y0, 256(SP)
+	VBROADCASTI128 144(DX), Y1
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 288(SP)
+	VBROADCASTI128 160(DX), Y0
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 320(SP)
+	VBROADCASTI128 176(DX), Y1
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 352(SP)
+	VBROADCASTI128 192(DX), Y0
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 384(SP)
+	VBROADCASTI128 208(DX), Y1
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 416(SP)
+	VBROADCASTI128 224(DX), Y0
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 448(SP)
+	VBROADCASTI128 240(DX), Y1
+	VPXOR          Y0, Y1, Y2
+	VMOVDQU        Y2, 480(SP)
+	VPCMPEQB       Y15, Y15, Y15
+	VPSLLW         $0x0f, Y15, Y14
+	VPSRLW         $0x08, Y14, Y15
+	VPOR           Y14, Y15, Y15
+	VPSRLW         $0x03, Y15, Y14
+	SHRQ           $0x06, BX
+	JZ             done
+
+loop:
+	VMOVDQU (CX), Y0
+	VMOVDQU 32(CX), Y1
+	VMOVDQU (SP), Y13
+	VPXOR   Y15, Y0, Y2
+	VPSHUFB Y0, Y13, Y4
+	VPXOR   Y15, Y1, Y3
+	VPSHUFB Y1, Y13, Y5
+	VMOVDQU 32(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 64(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 96(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 128(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 160(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 192(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 224(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 256(SP), Y13
+	VMOVDQA Y2, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VMOVDQA Y3, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 288(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 320(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 352(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 384(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 416(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 448(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU 480(SP), Y13
+	VPSUBSB Y14, Y0, Y0
+	VPSHUFB Y0, Y13, Y6
+	VPXOR   Y6, Y4, Y4
+	VPSUBSB Y14, Y1, Y1
+	VPSHUFB Y1, Y13, Y7
+	VPXOR   Y7, Y5, Y5
+	VMOVDQU Y4, (AX)
+	VMOVDQU Y5, 32(AX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, AX
+	DECQ    BX
+	JNZ     loop
 
 done:
 	VZEROUPPER

@@ -46,6 +46,10 @@ func winogradSums(dst, src, init []int32, _ *squareRoom, tiles, blocks, dstRow, 
 	winogradSumsGeneric(dst, src, init, tiles, blocks*lanes, dstRow, element)
 }
 
+func winogradSumsCodes(dst []uint8, src, init []int32, _ *squareRoom, tiles, blocks, dstRow, element int, q *Requantization) {
+	winogradSumsCodesGeneric(dst, src, init, tiles, blocks*lanes, dstRow, element, q)
+}
+
 func widenCodes(words []int16, codes []uint8) { widenCodesGeneric(words, codes) }
 
 func quantizeGradRow(sum *[lanes]float32, dx, x, dy []float32, q *Step) {
@@ -78,10 +82,6 @@ func residualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branc
 
 func residualSumsRow(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float32, dy, z, a, b, shift []float32, stream []uint8, branch, from, to *Step) {
 	residualSumsRowGeneric(dx, sum, dot, dsTo, dsBranch, dy, z, a, b, shift, stream, branch, from, to)
-}
-
-func requantizeCodesRow(codes, stream []uint8, from, to *Step) {
-	requantizeCodesRowGeneric(codes, stream, from, to)
 }
 
 func addCodesRow(codes, a, b []uint8, q *CodeSum) { addCodesRowGeneric(codes, a, b, q) }

@@ -334,16 +334,6 @@ func affineStepSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *floa
 //go:noescape
 func residualSums16RowAVX512(dx *float32, sum *float32, dot *float32, dsTo *float32, dsBranch *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, stream *uint8, n int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
 
-// requantizeCodesRowAVX512 computes
-//
-//	for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale
-//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
-//
-// n is a multiple of 16.
-//
-//go:noescape
-func requantizeCodesRowAVX512(codes *uint8, stream *uint8, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
-
 // requantizeGradRowAVX512 computes
 //
 //	for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale; inside = qn <= v <= qp
@@ -797,12 +787,14 @@ func scaleIntsAVX2(y *float32, acc *int32, scale *float32, n int, channels int)
 
 // requantizeRowAVX2 computes
 //
-//	for i < n: codes[i] = min(max(round(float32(acc[i])*mult[c]) + zeroPoint, lo), hi)
+//	for i < n: codes[i] = max(round(min(float32(acc[i])*mult[c], most)) + zeroPoint, least)
 //
 // c = i mod channels; n and channels are multiples of 16.
 //
+// The words of zeroPoint are the same, and so are the bytes of least.
+//
 //go:noescape
-func requantizeRowAVX2(codes *uint8, acc *int32, mult *float32, n int, channels int, zeroPoint float32, lo float32, hi float32)
+func requantizeRowAVX2(codes *uint8, acc *int32, mult *float32, n int, channels int, most float32, zeroPoint int32, least int32)
 
 // momentsRowAVX2 computes
 //
@@ -934,16 +926,6 @@ func residualQuantizeRowAVX2(codes *uint8, z *float32, a *float32, b *float32, s
 //go:noescape
 func residualSumsRowAVX2(dx *float32, sum *float32, dot *float32, dsTo *float32, dsBranch *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, stream *uint8, n int, channels int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
 
-// requantizeCodesRowAVX2 computes
-//
-//	for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale
-//	  codes[i] = round(min(max(v, qn), qp)) + zeroPoint
-//
-// n is a multiple of 16.
-//
-//go:noescape
-func requantizeCodesRowAVX2(codes *uint8, stream *uint8, n int, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32, zeroPoint int32)
-
 // requantizeGradRowAVX2 computes
 //
 //	for i < n: v = float32(stream[i] - fromZeroPoint) * fromScale / scale; inside = qn <= v <= qp
@@ -957,13 +939,14 @@ func requantizeGradRowAVX2(ds *float32, dx *float32, stream *uint8, dy *float32,
 
 // addCodesRowAVX2 computes
 //
-//	for i < n: v = fma(a[i], ratioA, fma(b[i], ratioB, offset))
-//	  codes[i] = round(min(max(v, lo), hi))
+//	for i < n: codes[i] = max(round(min(fma(a[i], ratioA, fma(b[i], ratioB, offset)), most)), least)
 //
 // n is a multiple of 16.
 //
+// The words of zeroPoint are the same, and so are the bytes of least.
+//
 //go:noescape
-func addCodesRowAVX2(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, ratioB float32, offset float32, lo float32, hi float32)
+func addCodesRowAVX2(codes *uint8, a *uint8, b *uint8, n int, ratioA float32, ratioB float32, offset float32, most float32, least int32)
 
 // winogradInputAVX2 computes
 //
@@ -1045,6 +1028,15 @@ func winogradTapsAVX2(dst *int16, src *int8, z *int32, pairs int, outputs int, t
 //
 //go:noescape
 func winogradSumsAVX2(dst *int32, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, element int)
+
+// winogradSumsCodesAVX2 computes
+//
+//	acc = what winogradSums stores: dst[i*dstRow + (4*t+o)*C + l] = max(round(min(float32(acc)*mult[l], most)) + zeroPoint, least)
+//
+// The words of zeroPoint are the same, and so are the bytes of least.
+//
+//go:noescape
+func winogradSumsCodesAVX2(dst *uint8, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, element int, mult *float32, most float32, zeroPoint int32, least int32)
 
 // sgdRowAVX2 computes
 //
@@ -1272,6 +1264,15 @@ func requantizeShiftRowAVX2(codes *uint8, acc *int32, mult *int32, shift *int32,
 //
 //go:noescape
 func addCodesShiftRowAVX2(codes *uint8, a *uint8, b *uint8, n int, multA int32, zeroA int32, multB int32, zeroB int32, shift int32, zeroPoint int32, lo int32, hi int32)
+
+// mapBytesRowAVX2 computes
+//
+//	for i < n: y[i] = table[x[i]]
+//
+// n is a multiple of 64.
+//
+//go:noescape
+func mapBytesRowAVX2(y *uint8, x *uint8, table *uint8, n int)
 
 // fmaPeakAVX2 computes
 //

@@ -111,6 +111,20 @@ func (a *arena) ints(n int) []int32 {
 	return s
 }
 
+// multipliers turn ints into codes within the range and far beyond it, with ties; one in ten is special.
+func (a *arena) multipliers(n int) []float32 {
+	s := a.special(n)
+	for i := range s {
+		if a.rng.IntN(10) > 0 {
+			s[i] = float32(math.Ldexp(a.rng.Float64()-0.5, -a.rng.IntN(30)))
+		}
+		if a.rng.IntN(4) == 0 {
+			s[i] = float32(math.Ldexp(1, -a.rng.IntN(30)))
+		}
+	}
+	return s
+}
+
 func (a *arena) intact(t *testing.T, what string) {
 	t.Helper()
 	for _, ok := range a.checks {

@@ -173,6 +173,18 @@ func requantizeRow(codes []uint8, acc []int32, mult []float32, zeroPoint, lo, hi
 	case level == avx512:
 		requantizeRowAVX512(&codes[:n][0], &acc[0], &mult[0], n, c, zeroPoint, lo, hi)
 	default:
-		requantizeRowAVX2(&codes[:n][0], &acc[0], &mult[0], n, c, zeroPoint, lo, hi)
+		b := boundsOf(zeroPoint, lo, hi)
+		requantizeRowAVX2(&codes[:n][0], &acc[0], &mult[0], n, c, b.most, b.zeroPoint, b.least)
 	}
+}
+
+// codeBounds are what AVX2's kernels that round into words take: the largest code less the zero point, the zero point in
+// each word, the smallest code in each byte.
+type codeBounds struct {
+	most             float32
+	zeroPoint, least int32
+}
+
+func boundsOf(zeroPoint, lo, hi float32) codeBounds {
+	return codeBounds{hi - zeroPoint, int32(zeroPoint) * 0x10001, int32(uint32(lo) * 0x1010101)}
 }

@@ -36,11 +36,11 @@ func TestFlatKernels(t *testing.T) {
 				})
 				test("codesToFloat", func(y, _, _ []float32, _ []uint8, _ []int16) { codesToFloat(y, codes, 131) })
 				test("dequantizeRow", func(y, _, _ []float32, _ []uint8, _ []int16) { dequantizeRow(y, codes, 131, 0.1) })
-				test("requantizeCodesRow", func(_, _, _ []float32, u []uint8, _ []int16) { requantizeCodesRow(u, codes, &from, &step) })
 				var m CodeMap
 				m.Set(from, step)
 				test("CodeMap", func(_, _, _ []float32, u []uint8, _ []int16) { m.Row(u, codes) })
-				test("MapBytes", func(_, _, _ []float32, u []uint8, _ []int16) { MapBytes(u, codes, &m.table) })
+				table := [256]uint8(a.codes(256))
+				test("MapBytes", func(_, _, _ []float32, u []uint8, _ []int16) { MapBytes(u, codes, &table) })
 				test("requantizeGradRow", func(y, s, _ []float32, _ []uint8, _ []int16) {
 					requantizeGradRow((*[lanes]float32)(s), y, codes, g, &from, &step)
 				})
@@ -61,6 +61,8 @@ func TestChannelKernels(t *testing.T) {
 				ar := &arena{rng: rng, off: rng.IntN(8)}
 				n := c * rows
 				x, g, a, b, d, acc := ar.special(n), ar.special(n), ar.special(c), ar.special(c), ar.special(c), ar.ints(n)
+				m, zeroPoint, lo := ar.multipliers(c), float32(rng.IntN(256)), float32(rng.IntN(256))
+				hi := lo + float32(rng.IntN(256-int(lo)))
 				test := func(name string, f func(y, s, q []float32, u []uint8)) {
 					t.Helper()
 					differ(t, ar, fmt.Sprintf("%s, %d rows of %d", name, rows, c), portable, n, c,
@@ -71,7 +73,7 @@ func TestChannelKernels(t *testing.T) {
 				test("momentsRow", func(_, s, q []float32, _ []uint8) { momentsRow(s, q, x, a) })
 				test("gradSumsRow", func(_, s, q []float32, _ []uint8) { gradSumsRow(s, q, g, x, a) })
 				test("scaleInts", func(y, _, _ []float32, _ []uint8) { scaleInts(y, acc, a) })
-				test("requantizeRow", func(_, _, _ []float32, u []uint8) { requantizeRow(u, acc, a, 3, 1, 250) })
+				test("requantizeRow", func(_, _, _ []float32, u []uint8) { requantizeRow(u, acc, m, zeroPoint, lo, hi) })
 			}
 		}
 	})

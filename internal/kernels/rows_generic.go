@@ -193,16 +193,20 @@ func requantizeRowGeneric(codes []uint8, acc []int32, mult []float32, zeroPoint 
 	c := len(mult)
 	for i := 0; i < len(acc); i += c {
 		for j, m := range mult {
-			v := roundEven(float32(acc[i+j])*m) + zeroPoint
-			if !(v > lo) {
-				v = lo
-			}
-			if !(v < hi) {
-				v = hi
-			}
-			codes[i+j] = uint8(int32(v))
+			codes[i+j] = requantize(acc[i+j], m, zeroPoint, lo, hi)
 		}
 	}
+}
+
+func requantize(acc int32, mult, zeroPoint, lo, hi float32) uint8 {
+	v := roundEven(float32(acc)*mult) + zeroPoint
+	if !(v > lo) {
+		v = lo
+	}
+	if !(v < hi) {
+		v = hi
+	}
+	return uint8(int32(v))
 }
 
 func widenCodesGeneric(words []int16, codes []uint8) {

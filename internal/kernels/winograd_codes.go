@@ -103,9 +103,15 @@ func (w *IntWeights) padSize() int {
 // noSums are what the products of an element start from.
 var noSums [2 * lanes]int32
 
-// sumSquares computes one picture's sums acc (H, W, Cout) from init and its codes. x has their border and takes them.
-func (w *IntWeights) sumSquares(s *Scratch, acc, init []int32, x, codes []uint8) {
+// sumSquares computes one picture's sums (H, W, Cout) or, if there is a Requant, the codes of picture n from its codes.
+func (l *IntForward) sumSquares(s *Scratch, n int, acc []int32, codes []uint8) (requantized bool) {
+	w, x := l.Weights, l.padded[s.worker]
 	g := &w.g
+	q := &l.Requant
+	var y []uint8
+	if l.Sums == nil && q.Y.Data != nil {
+		y = q.Y.At(s, n)
+	}
 	th, tw := squaresOf(g.H), squaresOf(g.W)
 	xRow, yRow := (sumSquare*tw+2)*g.Cin, g.W*g.Cout
 	for i := range g.H {
@@ -127,18 +133,32 @@ func (w *IntWeights) sumSquares(s *Scratch, acc, init []int32, x, codes []uint8)
 		}
 		w.squareProducts(s, m, v, tiles, me, ve)
 		for r := range rows {
-			y, from := acc[sumSquare*(i+r)*yRow:], m[r*tw*g.Cout:]
-			if g.H%sumSquare == 0 && g.W%sumSquare == 0 {
-				winogradSums(y, from, init, z, tw, g.Cout/lanes, yRow, me)
-				continue
-			}
-			wide := sumSquare * tw * g.Cout
-			out := s.int32s(2, sumSquare*wide)
-			winogradSums(out, from, init, z, tw, g.Cout/lanes, wide, me)
-			for k := range min(sumSquare, g.H-sumSquare*(i+r)) {
-				copy(y[k*yRow:][:yRow], out[k*wide:])
+			at, from := sumSquare*(i+r)*yRow, m[r*tw*g.Cout:]
+			whole, wide := g.H%sumSquare == 0 && g.W%sumSquare == 0, sumSquare*tw*g.Cout
+			height := min(sumSquare, g.H-sumSquare*(i+r))
+			switch {
+			case y != nil && whole:
+				winogradSumsCodes(y[at:], from, l.init, z, tw, g.Cout/lanes, yRow, me, q)
+			case y != nil:
+				out := s.bytes(2, sumSquare*wide)
+				winogradSumsCodes(out, from, l.init, z, tw, g.Cout/lanes, wide, me, q)
+				cutSquares(y[at:], out, height, yRow, wide)
+			case whole:
+				winogradSums(acc[at:], from, l.init, z, tw, g.Cout/lanes, yRow, me)
+			default:
+				out := s.int32s(2, sumSquare*wide)
+				winogradSums(out, from, l.init, z, tw, g.Cout/lanes, wide, me)
+				cutSquares(acc[at:], out, height, yRow, wide)
 			}
 		}
+	}
+	return y != nil
+}
+
+// cutSquares copies the rows of squares without what lies beyond the picture.
+func cutSquares[T any](dst, src []T, rows, dstRow, srcRow int) {
+	for i := range rows {
+		copy(dst[i*dstRow:][:dstRow], src[i*srcRow:])
 	}
 }
 

@@ -36,3 +36,16 @@ func winogradSums(dst, src, init []int32, z *squareRoom, tiles, blocks, dstRow, 
 	}
 	winogradSumsAVX2(&dst[0], &src[0], &init[0], &z[0][0], tiles, blocks, dstRow, element)
 }
+
+// winogradSumsCodes is winogradSums with the sums' codes.
+func winogradSumsCodes(dst []uint8, src, init []int32, z *squareRoom, tiles, blocks, dstRow, element int, q *Requantization) {
+	channels := blocks * lanes
+	dst, src, init = dst[:3*dstRow+sumSquare*tiles*channels], src[:35*element+tiles*channels], init[:channels]
+	mult := q.Multiplier[:channels]
+	if level == generic {
+		winogradSumsCodesGeneric(dst, src, init, tiles, channels, dstRow, element, q)
+		return
+	}
+	b := boundsOf(q.ZeroPoint, q.Lo, q.Hi)
+	winogradSumsCodesAVX2(&dst[0], &src[0], &init[0], &z[0][0], tiles, blocks, dstRow, element, &mult[0], b.most, b.zeroPoint, b.least)
+}

@@ -47,6 +47,14 @@ func TestSquareKernels(t *testing.T) {
 			winogradSums(y, m, init, z, tiles, blocks, row, element)
 			portable(func() { winogradSums(sums, m, init, z, tiles, blocks, row, element) })
 			same(t, "sums: "+what, y, sums)
+
+			q := &Requantization{Multiplier: ar.multipliers(channels), ZeroPoint: float32(rng.IntN(256))}
+			q.Lo = float32(rng.IntN(256))
+			q.Hi = q.Lo + float32(rng.IntN(256-int(q.Lo)))
+			u, codes := alloc[uint8](ar, len(y), 9), alloc[uint8](ar, len(y), 9)
+			winogradSumsCodes(u, m, init, z, tiles, blocks, row, element, q)
+			portable(func() { winogradSumsCodes(codes, m, init, z, tiles, blocks, row, element, q) })
+			same(t, "sums' codes: "+what, u, codes)
 			ar.intact(t, "squares")
 		}
 		TestConvSquares(t)

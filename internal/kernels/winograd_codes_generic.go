@@ -60,7 +60,8 @@ func winogradTapsGeneric(dst []int16, src []int8, pairs, outputs, tap, element i
 	}
 }
 
-func winogradSumsGeneric(dst, src, init []int32, tiles, channels, dstRow, element int) {
+// squareSumsGeneric calls store with each of the sums and its place in a row of tiles, and its channel.
+func squareSumsGeneric(src, init []int32, tiles, channels, dstRow, element int, store func(at, c int, sum int32)) {
 	const ninth = 0x38e38e39 // modulo 2^32
 	twos := [sumSquare]int{3, 2, 1, 1}
 	var x [6][6]int32
@@ -72,8 +73,16 @@ func winogradSumsGeneric(dst, src, init []int32, tiles, channels, dstRow, elemen
 		mapSquare(mapSums, &x)
 		for i, row := range x[:sumSquare] {
 			for o, v := range row[:sumSquare] {
-				dst[i*dstRow+(at/channels*sumSquare+o)*channels+c] = v*ninth>>(twos[i]+twos[o]) + init[c]
+				store(i*dstRow+(at/channels*sumSquare+o)*channels+c, c, v*ninth>>(twos[i]+twos[o])+init[c])
 			}
 		}
 	}
+}
+
+func winogradSumsGeneric(dst, src, init []int32, tiles, channels, dstRow, element int) {
+	squareSumsGeneric(src, init, tiles, channels, dstRow, element, func(at, _ int, sum int32) { dst[at] = sum })
+}
+
+func winogradSumsCodesGeneric(dst []uint8, src, init []int32, tiles, channels, dstRow, element int, q *Requantization) {
+	squareSumsGeneric(src, init, tiles, channels, dstRow, element, func(at, c int, sum int32) { dst[at] = q.code(sum, c) })
 }

@@ -74,6 +74,17 @@ func TestConvSquares(t *testing.T) {
 		if got := sums(); !slices.Equal(got, want) {
 			t.Fatalf("%+v, codes up to %d: got %v, want %v", g, largest, got, want)
 		}
+		q := Requantization{Y: Batch(make([]uint8, g.OutLen()), g.N), Multiplier: normal(rng, g.Cout), ZeroPoint: 3, Lo: 3, Hi: 250}
+		for c := range q.Multiplier {
+			q.Multiplier[c] /= 100
+		}
+		l.Sums, l.Requant = nil, q
+		p.Run(g.N, l)
+		wantCodes := make([]uint8, g.OutLen())
+		Requantize(wantCodes, want, q.Multiplier, q.ZeroPoint, q.Lo, q.Hi)
+		if !slices.Equal(q.Y.Data, wantCodes) {
+			t.Fatalf("%+v: codes of %v are %v, want %v", g, want, q.Y.Data, wantCodes)
+		}
 	}
 }
 

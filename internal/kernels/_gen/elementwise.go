@@ -70,13 +70,31 @@ func (s isa) perChannel() {
 		VMOVUPS(v(0), s.part(r[0], h))
 	}, nothing)
 
+	s.requantize()
+}
+
+func (s isa) requantize() {
+	v := s.v
+	if !s.wide() {
+		s.text("requantizeRow", "func(codes *uint8, acc *int32, mult *float32, n, channels int, most float32, zeroPoint, least int32)",
+			"for i < n: codes[i] = max(round(min(float32(acc[i])*mult[c], most)) + zeroPoint, least)"+cyclicNote+codeBoundsNote)
+		codes, acc, mult := stream{load("codes"), 1}, stream{load("acc"), 4}, load("mult")
+		bounds := s.codeBounds(v(15), v(14), v(13))
+		s.cyclic([]stream{codes, acc}, func(h int, off reg.Register) {
+			VCVTDQ2PS(s.part(acc, h), v(h))
+			VMULPS(s.channel(mult, off, h), v(h), v(h))
+			if bounds.round(v(h)); h == 1 {
+				bounds.store(v(0), v(1), mem(codes.base, 0))
+			}
+		}, nothing)
+		return
+	}
 	s.text("requantizeRow", "func(codes *uint8, acc *int32, mult *float32, n, channels int, zeroPoint, lo, hi float32)",
 		"for i < n: codes[i] = min(max(round(float32(acc[i])*mult[c]) + zeroPoint, lo), hi)"+cyclicNote)
 	codes, acc, mult := stream{load("codes"), 1}, stream{load("acc"), 4}, load("mult")
 	s.broadcast("zeroPoint", v(4))
 	s.broadcast("lo", v(5))
 	s.broadcast("hi", v(6))
-	s.byteMask(v(7))
 	s.cyclic([]stream{codes, acc}, func(h int, off reg.Register) {
 		VCVTDQ2PS(s.part(acc, h), v(0))
 		VMULPS(s.channel(mult, off, h), v(0), v(0))
@@ -85,7 +103,7 @@ func (s isa) perChannel() {
 		VMAXPS(v(5), v(0), v(0))
 		VMINPS(v(6), v(0), v(0))
 		VCVTPS2DQ(v(0), v(0))
-		s.storeBytes(0, v(7), s.part(codes, h))
+		s.storeBytes(0, nil, s.part(codes, h))
 	}, nothing)
 }
 

@@ -23,7 +23,6 @@ func (s isa) fused() {
 		s.affineStepSums("affineStepSums16Row", "", oneNote, true, s.one)
 		s.residualSums("residualSums16Row", "", oneNote, true, s.one)
 	}
-	s.requantizeCodes()
 	s.requantizeGrad()
 	s.addCodes()
 }

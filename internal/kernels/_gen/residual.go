@@ -64,22 +64,44 @@ func (s isa) residualSums(name, channels, note string, hold bool, walk walk) {
 
 func (s isa) addCodes() {
 	v := s.v
+	if !s.wide() {
+		s.text("addCodesRow", "func(codes, a, b *uint8, n int, ratioA, ratioB, offset, most float32, least int32)",
+			"for i < n: codes[i] = max(round(min(fma(a[i], ratioA, fma(b[i], ratioB, offset)), most)), least)"+multiple+codeBoundsNote)
+		codes, a, b := stream{load("codes"), 1}, stream{load("a"), 1}, stream{load("b"), 1}
+		ratioA, ratioB, offset, t := v(4), v(5), v(6), v(2)
+		s.broadcast("ratioA", ratioA)
+		s.broadcast("ratioB", ratioB)
+		s.broadcast("offset", offset)
+		bounds := s.codeBounds(v(7), nil, v(8))
+		s.flat([]stream{codes, a, b}, func(h int) {
+			codesAsFloats(s.part(b, h), v(h))
+			codesAsFloats(s.part(a, h), t)
+			VFMADD213PS(offset, ratioB, v(h))
+			VFMADD231PS(ratioA, t, v(h))
+			if bounds.round(v(h)); h == 1 {
+				bounds.store(v(0), v(1), mem(codes.base, 0))
+			}
+		}, nothing, nothing)
+		return
+	}
 	s.text("addCodesRow", "func(codes, a, b *uint8, n int, ratioA, ratioB, offset, lo, hi float32)",
 		"for i < n: v = fma(a[i], ratioA, fma(b[i], ratioB, offset))\n\t  codes[i] = round(min(max(v, lo), hi))"+multiple)
 	codes, a, b := stream{load("codes"), 1}, stream{load("a"), 1}, stream{load("b"), 1}
 	k := s.constants()
-	mask := k.byteMask()
 	ratioA, ratioB, offset, lo, hi := k.float("ratioA"), k.float("ratioB"), k.float("offset"), k.float("lo"), k.float("hi")
 	s.flat([]stream{codes, a, b}, func(h int) {
-		for i, x := range []stream{b, a} {
-			VPMOVZXBD(s.part(x, h), v(i))
-			VCVTDQ2PS(v(i), v(i))
-		}
+		codesAsFloats(s.part(b, h), v(0))
+		codesAsFloats(s.part(a, h), v(1))
 		VFMADD213PS(offset, ratioB, v(0))
 		VFMADD231PS(ratioA, v(1), v(0))
 		VMAXPS(lo, v(0), v(0))
 		VMINPS(hi, v(0), v(0))
 		VCVTPS2DQ(v(0), v(0))
-		s.storeBytes(0, mask, s.part(codes, h))
+		s.storeBytes(0, nil, s.part(codes, h))
 	}, nothing, nothing)
+}
+
+func codesAsFloats(codes operand.Mem, to reg.VecPhysical) {
+	VPMOVZXBD(codes, to)
+	VCVTDQ2PS(to, to)
 }

@@ -145,20 +145,40 @@ func (s isa) winogradCodes() {
 	VZEROUPPER()
 	RET()
 
-	s.text("winogradSums", "func(dst, src, init, z *int32, tiles, blocks, dstRow, element int)",
+	s.winogradSums("", "dst, src, init, z *int32", "",
 		"for t < tiles, l < C = 16*blocks, "+fmt.Sprintf(squareDoc, "(6*k+j)*element + t*C + l", "i*dstRow + (4*t+o)*C + l",
 			" / (n[i]*n[o]) + init[l]", sumMap.doc+".\nn = 24, 12, 6, 6. The quotient must be whole, and 64 times it must fit int32"))
-	dst, src, z, tiles = load("dst"), load("src"), load("z"), load("tiles")
-	init, dstRow, width := load("init"), loadScaled("dstRow", 2), loadScaled("blocks", 6)
-	column = loadScaled("element", 2)
+	s.winogradSums("Codes", "dst *uint8, src, init, z *int32", ", mult *float32, most float32, zeroPoint, least int32",
+		"acc = what winogradSums stores: dst[i*dstRow + (4*t+o)*C + l] = max(round(min(float32(acc)*mult[l], most)) + zeroPoint, least)"+codeBoundsNote)
+}
+
+func (s isa) winogradSums(kind, pointers, bounds, doc string) {
+	codes := kind != ""
+	s.text("winogradSums"+kind, "func("+pointers+", tiles, blocks, dstRow, element int"+bounds+")", doc)
+	tiles, blocks := AllocLocal(8), AllocLocal(8)
+	at := load("tiles")
+	MOVQ(at, tiles)
+	dst, src, z, init := load("dst"), load("src"), load("z"), load("init")
+	shift := uint64(2) // log2 of the size of a result
+	if codes {
+		shift = 0
+	}
+	dstRow, width, pixel := loadScaled("dstRow", shift), loadScaled("blocks", 6), loadScaled("blocks", 4+shift)
+	column := loadScaled("element", 2)
 	elements := GP64()
 	IMUL3Q(operand.Imm(6), column, elements)
-	line = steps(elements, 6)
-	ninth := s.v(15)
-	at, blocks = GP64(), GP64()
+	line := steps(elements, 6)
+	ninth, factor := s.v(15), s.v(11)
+	var bound codeBounds
+	var mult reg.Register // from init
+	if codes {
+		bound = s.codeBounds(s.v(14), s.v(13), s.v(12))
+		mult = load("mult")
+		SUBQ(init, mult)
+	}
 	MOVQ(operand.U32(0x38e38e39), at) // 1/9 modulo 2^32
-	VMOVD(at.(reg.GP).As32(), reg.X15)
-	VPBROADCASTD(reg.X15, ninth)
+	VMOVD(at.(reg.GP).As32(), reg.X0)
+	VPBROADCASTD(reg.X0, ninth)
 	Label("tile")
 	MOVQ(width, blocks)
 	Label("half")
@@ -166,25 +186,40 @@ func (s isa) winogradCodes() {
 	s.mapColumns(sumMap, z, at, column, func(k int, v reg.VecPhysical) { VMOVDQU(line(at, k), v) })
 	row := GP64()
 	MOVQ(dst, row)
+	if codes {
+		VMOVUPS(indexed(init, mult, 1), factor)
+	}
 	twos := []int{3, 2, 1, 1}
+	var results []reg.VecPhysical
 	s.mapRows(sumMap, z, func(i, o int, v reg.VecPhysical) {
 		if o == 0 {
 			MOVQ(row, at)
 			ADDQ(dstRow, row)
+			results = nil
 		}
 		VPMULLD(ninth, v, v)
 		VPSRAD(operand.U8(twos[i]+twos[o]), v, v)
 		VPADDD(mem(init, 0), v, v)
-		VMOVDQU(v, mem(at, 0))
-		ADDQ(width, at)
+		if !codes {
+			VMOVDQU(v, mem(at, 0))
+			ADDQ(pixel, at)
+			return
+		}
+		VCVTDQ2PS(v, v)
+		VMULPS(factor, v, v)
+		bound.round(v)
+		if results = append(results, v); o == 3 {
+			bound.storeSquareRow(results, at, pixel)
+		}
 	})
-	for _, r := range []reg.Register{src, dst, init} {
+	ADDQ(operand.Imm(8<<shift), dst)
+	for _, r := range []reg.Register{src, init} {
 		ADDQ(operand.Imm(32), r)
 	}
 	SUBQ(operand.Imm(32), blocks)
 	JNZ(operand.LabelRef("half"))
 	SUBQ(width, init)
-	LEAQ(indexed(width, width, 2), at)
+	LEAQ(indexed(pixel, pixel, 2), at)
 	ADDQ(at, dst)
 	DECQ(tiles)
 	JNZ(operand.LabelRef("tile"))
