@@ -88,13 +88,23 @@ func TestThreadsAndBatchesGiveTheSameBits(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 20 {
 		net := integertest.Random(rng)
-		const n = 9
+		const n = 21
 		x := integertest.Pictures(rng, net, n)
 		want := run(t, newRunner(t, net, 1, n), x, n)
-		for _, threads := range []int{2, 7} {
+		for _, threads := range []int{1, 2, 7} {
 			if got := run(t, newRunner(t, net, threads, n+2), x, n); !slices.Equal(got, want) {
 				t.Fatalf("%d threads: logits %v, 1 thread %v", threads, got, want)
 			}
+			// Without the codes of all tensors and all pictures.
+			pool := kernels.NewPool(threads)
+			r, err := integer.NewRunner(net, pool, n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := run(t, r, x, n); !slices.Equal(got, want) {
+				t.Fatalf("%d threads: logits %v, a tracer's %v", threads, got, want)
+			}
+			pool.Close()
 		}
 		one := newRunner(t, net, 2, 1)
 		size, classes := net.Tensors[0].Len(), len(want)/n

@@ -8,14 +8,15 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 )
 
-// Runner executes a network on batches. All layers run on one picture before the
-// next, so that its codes stay in cache. It is not safe for concurrent use, but
+// Runner executes a network on batches. All layers run on a few pictures before the
+// next, so that their codes stay in cache, and a layer's weights from one to the other. It is not safe for concurrent use, but
 // several runners may share a network, each with its own pool. The network
 // must not be changed while it has runners.
 type Runner struct {
 	net   *Network
 	pool  *kernels.Pool
 	batch int
+	group int // pictures that a worker takes through a layer before the next
 	x     kernels.Pictures[float32]
 	codes []kernels.Pictures[uint8] // of each tensor
 	// integers are the logits' integers: sums, or the integers of the target dyadic.
@@ -39,7 +40,7 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 	if err := n.Check(); err != nil {
 		return nil, err
 	}
-	r := &Runner{net: n, pool: pool, batch: batch}
+	r := &Runner{net: n, pool: pool, batch: batch, group: group(n)}
 	// Every tensor, the logits' bytes included, stays below 2 GiB.
 	classes := n.Layers[len(n.Layers)-1].(*Linear).Out
 	_, fits := product(math.MaxInt32, batch, 4, classes)
@@ -48,10 +49,12 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 		if !ok || !fits {
 			return nil, fmt.Errorf("a batch of %d pictures, want 1 or more and tensors below 2 GiB", batch)
 		}
-		if local {
-			size = pool.Threads() * t.Len()
+		if !local {
+			r.codes = append(r.codes, kernels.Batch(make([]uint8, size), batch))
 		}
-		r.codes = append(r.codes, kernels.Pictures[uint8]{Data: make([]uint8, size), Each: t.Len(), Local: local})
+	}
+	if local {
+		r.codes = localCodes(n, pool.Threads(), r.group)
 	}
 	in := n.Tensors[0]
 	step := in.step(in.Range())
@@ -64,6 +67,51 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 		r.loops = append(r.loops, l.prepare(r))
 	}
 	return r, nil
+}
+
+// groupBytes bounds the codes of a tensor that a worker has at a time: those that are in use together, and the weights of a
+// layer, fit a second-level cache of 512 KiB.
+const groupBytes = 1 << 16
+
+// group is how many pictures a worker takes through a layer before the next.
+func group(n *Network) int {
+	largest := 0
+	for _, t := range n.Tensors {
+		largest = max(largest, t.Len())
+	}
+	return min(max(1, groupBytes/largest), 4)
+}
+
+// localCodes returns memory of each worker for a group's codes of all tensors. Tensors share it that are not in use together.
+func localCodes(n *Network, workers, group int) []kernels.Pictures[uint8] {
+	last := make([]int, len(n.Tensors)) // the last layer that reads a tensor
+	for i, l := range n.Layers {
+		for _, t := range l.Inputs() {
+			last[t] = i
+		}
+	}
+	codes := make([]kernels.Pictures[uint8], len(n.Tensors))
+	free := map[int][]kernels.Pictures[uint8]{} // by length
+	take := func(t int) {
+		size := n.Tensors[t].Len()
+		if f := free[size]; len(f) > 0 {
+			codes[t], free[size] = f[len(f)-1], f[:len(f)-1]
+			return
+		}
+		codes[t] = kernels.Pictures[uint8]{Data: make([]uint8, workers*group*size), Each: size, Local: true, Group: group}
+	}
+	take(0)
+	for i, l := range n.Layers {
+		if l.Output() >= 0 {
+			take(l.Output())
+		}
+		for t := range n.Tensors {
+			if codes[t].Data != nil && last[t] == i {
+				free[codes[t].Each] = append(free[codes[t].Each], codes[t])
+			}
+		}
+	}
+	return codes
 }
 
 // prepareDyadic appends the loops of the integer-only network. Only the last, which
@@ -93,7 +141,7 @@ func (r *Runner) Run(x []float32, n int) ([]float32, error) {
 		return nil, fmt.Errorf("%d pictures in %d values; want 0 to %d pictures of %d values each", n, len(x), r.batch, in.Len())
 	}
 	r.x = kernels.Batch(x[:n*in.Len()], n)
-	r.pool.Run(n, r.loops...)
+	r.pool.RunGroups(n, r.group, r.loops...)
 	if err := r.pool.Err(); err != nil {
 		return nil, err
 	}

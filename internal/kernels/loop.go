@@ -69,6 +69,51 @@ func (p *Pool) RunFetching(n int, memory []Memory, loops ...Loop) {
 	}
 }
 
+// RunGroups is Run for loops that may be cut at every picture, whose memory for the picture in work is for up to group
+// pictures: every Picture of one loop for each of them, then of the next, so that what a loop reads for all pictures, its
+// weights, is in cache for all but the first.
+func (p *Pool) RunGroups(n, group int, loops ...Loop) {
+	for _, l := range loops {
+		l.Begin(p)
+	}
+	p.groups.loops, p.groups.n, p.groups.each = loops, n, group
+	// The last pictures come one at a time, so that threads end together.
+	p.groups.whole = max(0, n/group-p.Threads())
+	p.run(p.groups.whole+n-p.groups.whole*group, &p.groups)
+	p.groups.loops = nil
+	if p.stopped() {
+		return
+	}
+	for _, l := range loops {
+		l.End(p)
+	}
+}
+
+// groups is the body of RunGroups: pieces of each pictures, so many of them whole, then of one.
+type groups struct {
+	pool           *Pool
+	loops          []Loop
+	n, each, whole int
+}
+
+func (g *groups) run(worker, piece int) {
+	s := &g.pool.scratch[worker]
+	s.ahead.aim(nil, 0)
+	first, end := piece*g.each, (piece+1)*g.each
+	if piece >= g.whole {
+		first = piece + g.whole*(g.each-1)
+		end = first + 1
+	}
+	for _, l := range g.loops {
+		if g.pool.stopped() {
+			return
+		}
+		for n := first; n < end; n++ {
+			l.Picture(s, piece, n)
+		}
+	}
+}
+
 // Worker returns the number of the worker that the scratch belongs to.
 func (s *Scratch) Worker() int { return s.worker }
 
@@ -108,11 +153,13 @@ func (f *fusedLoops) after(n, end int) int {
 }
 
 // Pictures is a batch of arrays of Each elements, one a picture. If Local, only
-// the picture in work exists: Data holds one array a worker.
+// the picture in work exists: Data holds one array a worker, or Group of them for
+// pictures that follow each other.
 type Pictures[T any] struct {
 	Data  []T
 	Each  int
 	Local bool
+	Group int // 0 for 1
 }
 
 // Batch returns n pictures that share data.
@@ -122,7 +169,10 @@ func Batch[T any](data []T, n int) Pictures[T] {
 
 // At returns picture n.
 func (x *Pictures[T]) At(s *Scratch, n int) []T {
-	if x.Local {
+	switch {
+	case x.Local && x.Group > 1:
+		n = s.worker*x.Group + n%x.Group
+	case x.Local:
 		n = s.worker
 	}
 	return x.Data[n*x.Each:][:x.Each]

@@ -23,6 +23,7 @@ type Pool struct {
 	looks   int     // before a thread parks
 	fault   atomic.Pointer[any]
 	fused   fusedLoops
+	groups  groups
 	jobs    map[any]any     // arguments of running loops, kept from call to call
 	until   context.Context // nil: nothing stops loops
 	stop    <-chan struct{} // of until
@@ -45,7 +46,7 @@ func NewPool(threads int) *Pool {
 	if threads <= runtime.GOMAXPROCS(0) { // else a thread that looks is in the way of one that works
 		p.looks = looks
 	}
-	p.fused.pool = p
+	p.fused.pool, p.groups.pool = p, p
 	for w := 1; w < threads; w++ {
 		p.scratch[w].worker = w
 		p.start = append(p.start, newGate())
