@@ -46,8 +46,8 @@ var table = []field{
 	{key: "train", doc: "Training.", fields: trainFields},
 	{key: "quant", doc: "Quantization.", fields: quantFields()},
 	{key: "export", doc: "Files written after training.", fields: []field{
-		{key: "formats", doc: "Formats of the exported network; `[]` exports nothing.", kind: list[Format]{enum[Format]{values: []Format{Safetensors, ONNX, QONNX, NPZ, C}}}, def: []Format{Safetensors}, at: func(c *Config) any { return &c.Export.Formats }},
-		{key: "target", doc: "Arithmetic of the integer network, whose accuracy is reported: `float32` rescales as onnxruntime does, `dyadic` by integers alone.", kind: enum[Target]{values: []Target{Float32, Dyadic}}, def: Float32, at: func(c *Config) any { return &c.Export.Target }},
+		{key: "formats", doc: "Formats of the exported network; `[]` exports nothing. A format that cannot have `target` computes with its own: `onnx` and `qonnx` with `float32`, `c` with `dyadic`. Each is evaluated with its target.", kind: list[Format]{enum[Format]{values: []Format{Safetensors, ONNX, QONNX, NPZ, C}}}, def: []Format{Safetensors}, at: func(c *Config) any { return &c.Export.Formats }},
+		{key: "target", doc: "Arithmetic of the integer network whose accuracy is `test_top1`: `float32` rescales as onnxruntime does, `dyadic` by integers alone. One of the formats, if there are any, must have it.", kind: enum[Target]{values: []Target{Float32, Dyadic}}, def: Float32, at: func(c *Config) any { return &c.Export.Target }},
 		{key: "onnx", doc: "The format `onnx`.", fields: []field{
 			{key: "weights", doc: "Type of the weights that onnxruntime multiplies by the UINT8 codes of activations: `int8` with the zero point 0; `uint8` with the zero point in the middle; `auto` is `uint8` for each layer in which two products may need more than 16 bits, which x86 processors without VNNI would cut off, else `int8`.", kind: enum[ONNXWeights]{values: []ONNXWeights{ONNXAuto, ONNXInt8, ONNXUint8}}, def: ONNXAuto, at: func(c *Config) any { return &c.Export.ONNX.Weights }},
 		}},

@@ -141,6 +141,7 @@ func batches(ctx context.Context, data *datasets.Dataset, split datasets.Split, 
 	}
 	it := l.Epoch(0, 0)
 	defer it.Close()
+	done := 0
 	for b, ok := it.Next(); ok; b, ok = it.Next() {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -148,6 +149,8 @@ func batches(ctx context.Context, data *datasets.Dataset, split datasets.Split, 
 		if err := do(b.X, b.Y[:b.N], b.N); err != nil {
 			return fmt.Errorf("evaluation: %w", err)
 		}
+		done += b.N
+		tell(ctx, done, split.Len())
 		it.Release(b)
 	}
 	return nil

@@ -61,7 +61,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		res.ImagesPerSecond = float64(r.st.Step*r.Config.Train.Batch) / r.st.Seconds
 	}
 	memory.Settle() // the training graph is no longer needed
-	r.opt.Progress.Message("evaluating on %d test pictures", r.Data.Test.Len())
+	r.opt.Progress.Message("evaluating on %d test images", r.Data.Test.Len())
 	m, err := r.evaluated()
 	if err != nil {
 		return nil, err

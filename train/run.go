@@ -178,6 +178,9 @@ func (r *run) train(ctx context.Context) error {
 	} else {
 		r.opt.Progress.Message("model: %s, %d parameters; %s", r.Config.Model.Arch, r.Net.ParamCount(), r.init)
 	}
+	if r.Net.Quantized() && !resumed {
+		r.opt.Progress.Message("calibrating on training images")
+	}
 	if err := r.calibrate(ctx); err != nil {
 		return err
 	}

@@ -115,7 +115,9 @@ func runEval(ctx context.Context, o evalOptions, path string, evaluate evaluator
 	if o.simulate {
 		r.Mode = "simulate"
 	}
-	a, err := evaluate(ctx, o, path, newProgress(stderr, o.plain), &r)
+	p := newProgress(stderr, o.plain)
+	defer p.close()
+	a, err := evaluate(train.Watch(ctx, p.evaluate), o, path, p, &r)
 	if err != nil {
 		return err
 	}

@@ -185,7 +185,10 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 	}
 	var m *train.Model
 	if o.verify {
-		m, err = loadModel(ctx, checkpoint, o.data, o.threads, newProgress(c.ErrOrStderr(), o.plain))
+		p := newProgress(c.ErrOrStderr(), o.plain)
+		defer p.close()
+		ctx = train.Watch(ctx, p.evaluate)
+		m, err = loadModel(ctx, checkpoint, o.data, o.threads, p)
 	} else {
 		m, err = checkpoint.LoadNetwork()
 	}

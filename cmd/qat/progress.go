@@ -24,6 +24,8 @@ type progress struct {
 	lastStep             time.Time
 	evaluation           time.Duration // of an epoch's end
 	tenths               int64         // of a download, printed
+	evaluating           bool          // the bar is an evaluation's
+	told                 time.Time     // a line, of an evaluation
 }
 
 var _ train.Progress = (*progress)(nil)
@@ -76,6 +78,7 @@ func (p *progress) close() {
 		p.bar.Clear()
 		p.bar = nil
 	}
+	p.evaluating = false
 }
 
 // Message implements train.Progress.
@@ -134,6 +137,36 @@ func (p *progress) Epoch(e train.EpochInfo) {
 	}
 	p.Message("epoch %d/%d: training loss %.4f, %saccuracy %.1f%%; %s accuracy %.2f%%; %s of training",
 		e.Epoch, p.epochs(p.total), e.TrainLoss, penalty, 100*e.TrainTop1, e.Split, 100*e.Top1, duration(e.Seconds))
+}
+
+// tellEvery is how often a long evaluation prints a line where there is no terminal.
+const tellEvery = 10 * time.Second
+
+// evaluate tells how an evaluation goes on: on the training's bar, or on one of its own.
+func (p *progress) evaluate(done, total int) {
+	switch text := fmt.Sprintf("evaluating: %d of %d images", done, total); {
+	case p.width == 0:
+		if done == total {
+			p.told = time.Time{}
+		} else if p.told.IsZero() {
+			p.told = time.Now() // short evaluations are silent
+		} else if time.Since(p.told) >= tellEvery {
+			p.told = time.Now()
+			p.Message("%s", text)
+		}
+	case p.bar != nil && !p.evaluating:
+		p.bar.Describe(p.fitting(text, "evaluating"))
+	default:
+		if p.bar == nil {
+			p.newBar(int64(total))
+			p.evaluating = true
+		}
+		p.bar.Describe(p.fitting(text, "evaluating"))
+		p.bar.Set(done)
+		if done == total {
+			p.close()
+		}
+	}
 }
 
 // download tells how a transfer goes on.

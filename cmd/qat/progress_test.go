@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/qat-go/qat/train"
@@ -31,5 +32,39 @@ func TestProgressFitsTheTerminal(t *testing.T) {
 				t.Errorf("%d columns: no step in %q", width, out.String())
 			}
 		}
+	}
+}
+
+// An evaluation has a bar of its own, and gives the training's back.
+func TestProgressOfEvaluation(t *testing.T) {
+	var out bytes.Buffer
+	p := &progress{w: &out, width: 80}
+	p.evaluate(100, 200)
+	if p.bar == nil || !strings.Contains(out.String(), "evaluating: 100 of 200 images") {
+		t.Errorf("no bar after half: %q", out.String())
+	}
+	p.evaluate(200, 200)
+	if p.bar != nil {
+		t.Error("the bar stays")
+	}
+	p.Start(0, 156, 39)
+	p.Step(train.StepInfo{Step: 39, Epoch: 1, Images: 128})
+	bar := p.bar
+	for _, done := range []int{100, 200} {
+		if p.evaluate(done, 200); p.bar != bar {
+			t.Error("the training's bar is gone")
+		}
+	}
+	for line := range strings.SplitSeq(out.String(), "\r") {
+		if n := utf8.RuneCountInString(line); n >= 80 {
+			t.Errorf("%d columns in %q", n, line)
+		}
+	}
+	out.Reset()
+	lines := &progress{w: &out, told: time.Now().Add(-time.Hour)}
+	lines.evaluate(100, 200)
+	lines.evaluate(150, 200)
+	if got := out.String(); got != "evaluating: 100 of 200 images\n" {
+		t.Errorf("without a terminal: %q", got)
 	}
 }

@@ -79,6 +79,7 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 	m.Close()
 	p := newProgress(stderr, o.plain)
 	defer p.close()
+	ctx = train.Watch(ctx, p.evaluate)
 	if err := fetch(ctx, cfg, o.data, p); err != nil {
 		return err
 	}
