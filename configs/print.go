@@ -26,6 +26,23 @@ func (c *Config) AnnotatedYAML() []byte {
 	})
 }
 
+// KeyValue is one key of a config.
+type KeyValue struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`  // in YAML
+	Origin string `json:"origin"` // where it was written
+}
+
+// Settings lists every value in the order of docs/config.md.
+func (c *Config) Settings() []KeyValue {
+	p := printer{comment: func(string) string { return "" }, presets: c.presets}
+	p.section(table, "", 0, c)
+	for i := range p.settings {
+		p.settings[i].Origin = c.Origin(p.settings[i].Key)
+	}
+	return p.settings
+}
+
 func (c *Config) render(comment func(path string) string) []byte {
 	p := printer{comment: comment, presets: c.presets}
 	p.section(table, "", 0, c)
@@ -36,6 +53,8 @@ type printer struct {
 	strings.Builder
 	comment func(path string) string
 	presets map[string]string
+
+	settings []KeyValue // without origins
 }
 
 func (p *printer) section(fields []field, path string, indent int, c *Config) {
@@ -83,6 +102,7 @@ func (p *printer) leaf(f field, v any, path string, indent int) {
 	if tensor, ok := strings.CutSuffix(path, ".estimator"); ok && p.presets[tensor] != "" {
 		v = Estimator(p.presets[tensor])
 	}
+	p.settings = append(p.settings, KeyValue{Key: path, Value: f.kind.format(v)})
 	p.line(indent, f.key+": "+f.kind.format(v), p.comment(path))
 }
 

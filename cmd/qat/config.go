@@ -52,7 +52,8 @@ All mistakes are reported at once, each with file, line and column.` + configSta
 }
 
 func newConfigPrintCommand() *cobra.Command {
-	return &cobra.Command{
+	var js bool
+	c := &cobra.Command{
 		Use:   "print CONFIG [KEY=VALUE...]",
 		Short: "Print the resolved config with the origin of each value",
 		Long: `Print the config as YAML with every key, no inheritance left, and the origin of
@@ -61,12 +62,20 @@ each value as a comment: file and line, argument, or default.` + configStatus,
 		Args:    wantConfig,
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := configs.Load(args[0], args[1:])
-			if err == nil {
-				_, err = c.OutOrStdout().Write(cfg.AnnotatedYAML())
+			if err != nil {
+				return err
 			}
-			return err
+			return result(c.OutOrStdout(), js, struct {
+				train.Experiment
+				Settings []configs.KeyValue `json:"settings"`
+			}{train.ExperimentOf(cfg), cfg.Settings()}, func(w io.Writer) error {
+				_, err := w.Write(cfg.AnnotatedYAML())
+				return err
+			})
 		},
 	}
+	addJSON(c, &js)
+	return c
 }
 
 func newConfigSchemaCommand() *cobra.Command {

@@ -55,6 +55,7 @@ var files = map[string]struct {
 	"long.txt":       {strings.Repeat("größe", 2000), Text},
 	"empty":          {"", Empty},
 	"data_batch.bin": {strings.Repeat("\x01\x00\xff", 3073), CIFAR},
+	"list.bin":       {"\x02\x00\x00\x00\x00\x00\x00\x00[\"a\"]", Unknown},
 	"noise":          {"\xfe\x01\x02\x03", Unknown},
 }
 
