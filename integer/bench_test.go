@@ -9,7 +9,7 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 )
 
-// BenchmarkResNet20 reports pictures a second on one thread.
+// BenchmarkResNet20 reports images/s on one thread.
 func BenchmarkResNet20(b *testing.B) {
 	for _, target := range []integer.Target{integer.Float32, integer.Dyadic} {
 		b.Run(target.String(), func(b *testing.B) { benchmarkResNet20(b, target) })
@@ -31,5 +31,5 @@ func benchmarkResNet20(b *testing.B, target integer.Target) {
 	for b.Loop() {
 		run(b, r, x, n)
 	}
-	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "pictures/s")
+	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "images/s")
 }
