@@ -5,6 +5,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/internal/graph"
 )
 
 // observed is what a calibration has seen of a tensor.
@@ -35,7 +36,12 @@ func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
 		}
 		x = y
 	}
-	err := q.observe(x)
+	var err error
+	if i := graph.FirstNotFinite(x); i >= 0 { // not every method looks
+		err = &graph.NotFiniteError{What: fmt.Sprintf("element %d of its input", i), Value: float64(x[i])}
+	} else {
+		err = q.observe(x)
+	}
 	q.observed.batches++
 	if err == nil && q.observed.batches >= q.spec.CalibrationBatches {
 		err = q.settle()

@@ -104,8 +104,8 @@ func affine(k *graph.Call, a, b []float32, set func()) graph.Loop {
 }
 
 // statistics gives (2, C): the batch's mean and 1/sqrt(variance + eps), and
-// moves the running statistics. A sum that is not finite stops the run here,
-// where the layer's name is known.
+// moves the running statistics. One that is not finite in float32 stops the run
+// here, where the layer's name is known.
 func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 	s := x.Shape()
 	ch, count := s[3], float64(s[0]*s[1]*s[2])
@@ -126,8 +126,8 @@ func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 						d := sum[j] / count
 						m := float64(shift[j]) + d
 						v := max(squares[j]/count-d*d, 0)
-						if math.IsNaN(m) || math.IsInf(m, 0) || math.IsNaN(squares[j]) || math.IsInf(squares[j], 0) {
-							return fmt.Errorf("channel %d of the input has a value that is not finite", j)
+						if spread := float32(v); spread-spread != 0 { // as it is if a sum is
+							return &graph.NotFiniteError{What: fmt.Sprintf("the variance of channel %d of the input", j), Value: float64(spread)}
 						}
 						if n.frozen {
 							mean[j], inv[j] = n.Mean.Data[j], float32(1/math.Sqrt(float64(n.Var.Data[j])+n.Eps))

@@ -27,8 +27,7 @@ func Distillation(c *Context, d configs.Distillation, logits, teacher, labels *G
 			if err != nil {
 				return fmt.Errorf("the loss: %w", err)
 			}
-			k.SetScalar(float32(loss))
-			return nil
+			return setLoss(k, loss)
 		},
 		Wrt: []bool{true, false, false},
 		Gradient: func(_ []*G.Node, out, dout *G.Node) []*G.Node {

@@ -11,7 +11,9 @@ import (
 )
 
 // matmul is y = x*w + b: x (N, Cin), w (Cin, Cout), b (Cout). It is small, so
-// it runs on one thread, in float64 sums.
+// it runs on one thread, in float64 sums. Classes are compared by its outputs, the
+// logits, and every comparison with NaN is false, so those that are not finite are an
+// error: in training, calibration, evaluation and of teachers.
 func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 	n, in, out := x.Shape()[0], w.Shape()[0], w.Shape()[1]
 	return c.B.Apply(graph.Op{
@@ -31,6 +33,9 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 				for o, v := range sum {
 					y[i*out+o] = float32(v)
 				}
+			}
+			if i := graph.FirstNotFinite(y); i >= 0 {
+				return &graph.NotFiniteError{What: fmt.Sprintf("output %d of image %d", i%out, i/out), Value: float64(y[i])}
 			}
 			return nil
 		},
@@ -120,12 +125,7 @@ func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
 					probs[j] = float32(math.Exp(float64(v)-most) / sum)
 				}
 			}
-			loss := float32(total / float64(n))
-			if v := float64(loss); math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("the loss is %g", loss)
-			}
-			k.SetScalar(loss)
-			return nil
+			return setLoss(k, total/float64(n))
 		},
 		Wrt: []bool{true, false},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
@@ -147,4 +147,13 @@ func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
 		},
 	}, logits, labels)
 	return loss
+}
+
+// setLoss is the end of an operation that gives a loss.
+func setLoss(k *graph.Call, loss float64) error {
+	if v := float32(loss); v-v != 0 {
+		return &graph.NotFiniteError{What: "the loss", Value: float64(v)}
+	}
+	k.SetScalar(float32(loss))
+	return nil
 }

@@ -195,3 +195,20 @@ func TestReestimatedStatisticsOfTheStem(t *testing.T) {
 		near(t, "variance", n.net.Stem.Norm.Var.Data[o], variance)
 	}
 }
+
+// A variance that float32 does not hold is an error before it is a running one.
+func TestVarianceStaysFinite(t *testing.T) {
+	c, n := testContext(t, true), newBatchNorm("bn", 1)
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2, 1, 1, 1))
+	x.Float32s()[0], x.Float32s()[1] = 1e20, -1e20
+	m, err := machine.New(c.Pool, machine.Options{}, n.statistics(c, c.B.Input("x", x)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.RunAll(); err == nil || err.Error() != "bn: batch norm statistics: the variance of channel 0 of the input is +Inf" {
+		t.Errorf("error %v", err)
+	}
+	if n.Var.Data[0] != 1 {
+		t.Errorf("the running variance is %g", n.Var.Data[0])
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
@@ -41,8 +42,12 @@ type state struct {
 	TrainLoss float64        `json:"train_loss"` // of the last full epoch
 }
 
-// save writes a checkpoint; opt may be nil.
+// save writes a checkpoint; opt may be nil. What is not finite, and restore would refuse, never takes the place of a
+// checkpoint.
 func (m *Model) save(path string, opt *SGD, st state) error {
+	if err := m.Net.CheckState(); err != nil {
+		return err
+	}
 	f := &safetensors.File{Metadata: map[string]string{"format": checkpointFormat, "version": checkpointVersion, "config": string(m.Config.YAML())}}
 	js, err := json.Marshal(st)
 	if err != nil {
@@ -61,6 +66,9 @@ func (m *Model) save(path string, opt *SGD, st state) error {
 	if m.average != nil {
 		if _, err := m.evaluated(); err != nil { // its derived scales
 			return err
+		}
+		if err := m.average.model.Net.CheckState(); err != nil {
+			return fmt.Errorf("average: %w", err)
 		}
 		m.average.addTo(f)
 	}
@@ -133,7 +141,7 @@ func (m *Model) restore(path string, f *safetensors.File, st state, opt *SGD) er
 }
 
 // shaped returns a float32 tensor of the file with the shape that the network
-// wants.
+// wants, finite.
 func shaped(f *safetensors.File, name string, shape []int) ([]float32, error) {
 	t, err := f.Get(name)
 	if err != nil {
@@ -142,5 +150,9 @@ func shaped(f *safetensors.File, name string, shape []int) ([]float32, error) {
 	if fmt.Sprint(t.Shape) != fmt.Sprint(shape) {
 		return nil, fmt.Errorf("%s has shape %v, the network wants %v", name, t.Shape, shape)
 	}
-	return f.Float32s(name)
+	v, err := f.Float32s(name)
+	if i := graph.FirstNotFinite(v); i >= 0 {
+		return nil, fmt.Errorf("%s[%d] is %g, want a finite number", name, i, v[i])
+	}
+	return v, err
 }

@@ -31,7 +31,8 @@ type Accuracy struct {
 type logit interface{ float32 | int32 }
 
 // Evaluator gives the logits (n, classes) of a batch x (n, H, W, C) of normalized
-// pictures. They are valid until its next call.
+// pictures, all of them finite: classes are compared by them, and a comparison with
+// NaN is false. They are valid until its next call.
 type Evaluator[L logit] func(x []float32, n int) ([]L, error)
 
 // Simulate evaluates the floating-point simulation of the quantized network:
@@ -48,6 +49,9 @@ func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, 
 // Simulation returns the floating-point simulation for batches of up to EvalBatch
 // pictures.
 func (m *Model) Simulation() (Evaluator[float32], error) {
+	if err := m.Net.CheckState(); err != nil {
+		return nil, err
+	}
 	c := layers.NewContext(m.pool, false)
 	in := m.Net.Input
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(EvalBatch, in.Height, in.Width, in.Channels))
@@ -116,6 +120,9 @@ func (m *Model) Tracer(net *integer.Network) (*integer.Runner, error) {
 func (m *Model) Lower() (*integer.Network, error) {
 	target, err := integer.ParseTarget(string(m.Config.Export.Target))
 	if err != nil {
+		return nil, err
+	}
+	if err := m.Net.CheckState(); err != nil {
 		return nil, err
 	}
 	net, err := m.Net.Lower(m.Config.Name)

@@ -2,9 +2,11 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/internal/memory"
 )
@@ -72,7 +74,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 			err = r.updateAverage(r.st.Step)
 		}
 		if err != nil {
-			return fmt.Errorf("step %d: %w", r.st.Step+1, err)
+			return r.diverged(r.st.Step+1, err)
 		}
 		r.st.Step++
 		r.st.LossSum += loss
@@ -137,7 +139,7 @@ func (r *run) endEpoch(ctx context.Context) error {
 		return r.interrupt()
 	}
 	if err != nil {
-		return err
+		return r.diverged(r.st.Step, err)
 	}
 	epoch := (r.st.Step-1)/r.loader.Steps() + 1
 	e := EpochInfo{Epoch: epoch, Split: split.Name, Top1: a.Top1, Seconds: r.st.Seconds}
@@ -174,6 +176,15 @@ func (r *run) checkpoint() error {
 		return fmt.Errorf("cannot save the checkpoint: %w", err)
 	}
 	return nil
+}
+
+// diverged says in which step a network failed, and for numbers that are not finite what to do.
+func (r *run) diverged(step int, err error) error {
+	err = fmt.Errorf("step %d: %w", step, err)
+	if e := (*graph.NotFiniteError)(nil); errors.As(err, &e) {
+		return fmt.Errorf("%w; lower train.lr, or look at the data", err)
+	}
+	return err
 }
 
 // rate is a running mean of the speed over the last steps.

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/layers"
 )
@@ -69,7 +70,11 @@ func (o *SGD) Step(model []G.ValueGrad) error {
 			return err
 		}
 		if bad := o.update(s, w, g, clip); bad >= 0 {
-			return fmt.Errorf("%s: the update of element %d is not finite (gradient %g); lower train.lr or look at the data", s.param.Name, bad, g[bad])
+			e := &graph.NotFiniteError{What: fmt.Sprintf("the gradient of element %d", bad), Value: float64(g[bad])}
+			if e.Value-e.Value == 0 {
+				e = &graph.NotFiniteError{What: fmt.Sprintf("the update of element %d, by a gradient of %g,", bad, e.Value), Value: math.Inf(1)}
+			}
+			return fmt.Errorf("%s: %w", s.param.Name, e)
 		}
 	}
 	return nil

@@ -2,11 +2,13 @@ package train
 
 import (
 	"context"
+	"fmt"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/layers"
@@ -129,9 +131,24 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 // their quantizers and regularizers want them.
 func (s *stepper) update(o *SGD) error {
 	if err := o.Step(s.values); err != nil {
-		return err
+		return s.deepest(err)
 	}
 	return s.net.Project(s.pool)
+}
+
+// deepest adds to an error of the optimizer, which goes by the order of the parameters, the last layer whose gradient
+// is not finite: gradients are computed from the last layer to the first.
+func (s *stepper) deepest(err error) error {
+	var last *layers.Param
+	for _, p := range s.net.Learnable() {
+		if p.Group != layers.Scales && graph.FirstNotFinite(s.grads[p].Value().(*tensor.Dense).Float32s()) >= 0 {
+			last = p
+		}
+	}
+	if last == nil {
+		return err
+	}
+	return fmt.Errorf("%w; gradients are not finite from %s backwards", err, last.Name)
 }
 
 // countCorrect counts the rows of logits whose largest value is at the label.
@@ -145,8 +162,8 @@ func countCorrect(logits []float32, labels []int32) int {
 	return n
 }
 
-// predictions appends the class of the largest logit of each of n rows; of
-// equal logits the first wins.
+// predictions appends the class of the largest logit of each of n rows, which are
+// finite; of equal logits the first wins.
 func predictions[L logit](dst []uint8, logits []L, n int) []uint8 {
 	classes := len(logits) / max(n, 1)
 	for i := range n {

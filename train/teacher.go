@@ -12,6 +12,7 @@ import (
 
 // teacher is a float network of the student's architecture. It runs as in evaluation, on the student's batches.
 type teacher struct {
+	net    *layers.Network
 	vm     *machine.Machine
 	logits *tensor.Dense
 	init   string // a line for the user
@@ -38,7 +39,7 @@ func (m *Model) newTeacher(x *tensor.Dense) (*teacher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("teacher: %w", err)
 	}
-	return &teacher{vm, logits.Value().(*tensor.Dense), init}, nil
+	return &teacher{t.Net, vm, logits.Value().(*tensor.Dense), init}, nil
 }
 
 // run computes the logits of the batch in x.

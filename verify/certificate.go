@@ -106,7 +106,7 @@ type Kernel struct {
 	Reason   string `json:"reason,omitempty"`
 }
 
-// add compares the logits of n pictures; scale is that of the logits' sums.
+// add compares the logits of n pictures, all finite; scale is that of the logits' sums.
 func (c *Comparison) add(want, got []float32, labels []int32, scale []float32) {
 	classes := len(scale)
 	if c.Steps == nil {
@@ -127,7 +127,11 @@ func (c *Comparison) add(want, got []float32, labels []int32, scale []float32) {
 			}
 			d := math.Abs(float64(g[o]) - float64(v))
 			c.MaxDifference = max(c.MaxDifference, d)
-			c.Steps.add(int64(min(math.RoundToEven(d/math.Abs(float64(scale[o]))), Most)))
+			steps := 0.0
+			if d > 0 { // a scale of 0 has no other logit than 0
+				steps = math.RoundToEven(d / math.Abs(float64(scale[o])))
+			}
+			c.Steps.add(int64(min(steps, Most)))
 		}
 		c.Logits += int64(classes)
 	}

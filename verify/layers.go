@@ -50,7 +50,11 @@ func (t *traces) add(tracer *integer.Runner, out map[string]onnxruntime.Output, 
 		} else {
 			for j, v := range got.Floats {
 				code := math.RoundToEven(float64(v)/float64(info.Scale)) + float64(info.ZeroPoint)
-				counts[int(min(math.Abs(code-float64(want[j])), Most))]++
+				d := math.Abs(code - float64(want[j]))
+				if math.IsNaN(d) {
+					return fmt.Errorf("value %d of output %s is %g, want a finite number", j, name, v)
+				}
+				counts[int(min(d, Most))]++
 			}
 		}
 		for d, count := range counts {

@@ -10,6 +10,7 @@ import (
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/onnxruntime"
 	"github.com/qat-go/qat/internal/regular"
 	"github.com/qat-go/qat/train"
@@ -217,6 +218,9 @@ func (v *verifier) run(ctx context.Context, format configs.Format, file string, 
 func logitsOf(out map[string]onnxruntime.Output, want int) ([]float32, error) {
 	for _, o := range out {
 		if len(out) == 1 && len(o.Floats) == want {
+			if i := graph.FirstNotFinite(o.Floats); i >= 0 {
+				return nil, fmt.Errorf("logit %d of the batch is %g, want finite numbers", i, o.Floats[i])
+			}
 			return o.Floats, nil
 		}
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
@@ -30,6 +31,21 @@ func TestComparison(t *testing.T) {
 	}
 	if got := c.Steps.Different(); got != 3 {
 		t.Errorf("%d different, want 3", got)
+	}
+	c = Comparison{}
+	c.add([]float32{0}, []float32{0}, []int32{0}, []float32{0})
+	if !reflect.DeepEqual(c.Steps, Steps{0: 1}) {
+		t.Errorf("equal logits on a scale of 0: steps %v, want one of 0", c.Steps)
+	}
+}
+
+// NaN differs from everything by NaN, which no bound is below: a program that gives it agrees with nothing.
+func TestOutputsThatAreNotFinite(t *testing.T) {
+	for _, v := range []float64{math.NaN(), math.Inf(-1)} {
+		out := map[string]onnxruntime.Output{"logits": {Floats: []float32{1, float32(v)}}}
+		if _, err := logitsOf(out, 2); err == nil || !strings.Contains(err.Error(), "logit 1") {
+			t.Errorf("error %v for a logit of %g", err, v)
+		}
 	}
 }
 
@@ -90,6 +106,12 @@ func TestTraces(t *testing.T) {
 			}
 			if s.Codes != int64(2*n*net.Tensors[traces.order[i]].Len()) || !reflect.DeepEqual(s.Steps, want) {
 				t.Errorf("%s, %s: %d codes with steps %v, want %v", format, s.Layer, s.Codes, s.Steps, want)
+			}
+		}
+		if format == configs.QONNX {
+			changed.Floats[5] = float32(math.NaN())
+			if err := traces.add(tracer, out, n); err == nil || !strings.Contains(err.Error(), "value 5 of output "+model.Values[1]+" is NaN") {
+				t.Errorf("error %v for NaN", err)
 			}
 		}
 		delete(out, model.Values[1])

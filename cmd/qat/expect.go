@@ -25,7 +25,7 @@ func (e *expectation) check(c *cobra.Command) error {
 }
 
 func (e *expectation) met(top1 float64) error {
-	if top1 < e.top1 {
+	if !(top1 >= e.top1) { // NaN meets nothing
 		return fmt.Errorf("%w: test accuracy %.4f, expected %.4f or more", errMissed, top1, e.top1)
 	}
 	return nil

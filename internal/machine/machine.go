@@ -92,17 +92,17 @@ func (m *Machine) ArenaBytes() int { return m.plan.size }
 func (m *Machine) Steps() int { return len(m.steps) }
 
 // RunAll runs every operation once. An error or a panic of an operation is
-// reported with the layer's name. If [kernels.Pool.Until] stops the run, the error is the context's, and what operations
+// reported with the layer's name, and a number that is not finite with the first
+// layer that gave one; the machine is not to be used after that. If
+// [kernels.Pool.Until] stops the run, the error is the context's, and what operations
 // write is garbage, their state included.
-func (m *Machine) RunAll() error { return m.run(0) }
+func (m *Machine) RunAll() error { return m.explain(m.run(0)) }
 
 // run goes through the steps from the given one on.
 func (m *Machine) run(from int) error {
 	for m.at = from; m.at < len(m.steps); m.at++ {
 		s := &m.steps[m.at]
-		for _, in := range s.inputs {
-			in.call.In[in.k] = in.n.Value()
-		}
+		s.rebind()
 		if m.opt.Before != nil {
 			m.opt.Before(m.at)
 		}
@@ -132,6 +132,13 @@ func (m *Machine) run(from int) error {
 		pprof.SetGoroutineLabels(context.Background())
 	}
 	return nil
+}
+
+// rebind takes the values that the graph's inputs have now.
+func (s *step) rebind() {
+	for _, in := range s.inputs {
+		in.call.In[in.k] = in.n.Value()
+	}
 }
 
 func (s *step) do(pool *kernels.Pool) (err error) {

@@ -15,6 +15,7 @@ import (
 // plan is the order of operations and the place of every buffer.
 type plan struct {
 	pool      *kernels.Pool
+	outputs   []*G.Node
 	order     []*G.Node // all nodes that outputs need, children first
 	isOp      map[*G.Node]bool
 	byNode    map[*G.Node]*planned
@@ -54,7 +55,7 @@ type storage struct {
 }
 
 func newPlan(pool *kernels.Pool, fuse bool, outputs []*G.Node) (*plan, error) {
-	p := &plan{pool: pool, auxValues: map[graph.Node][]*tensor.Dense{}, isOp: map[*G.Node]bool{}, byNode: map[*G.Node]*planned{}}
+	p := &plan{pool: pool, outputs: outputs, auxValues: map[graph.Node][]*tensor.Dense{}, isOp: map[*G.Node]bool{}, byNode: map[*G.Node]*planned{}}
 	if len(outputs) == 0 {
 		return nil, fmt.Errorf("machine: no outputs asked for")
 	}

@@ -18,7 +18,7 @@ func (m *Machine) Save() *State {
 func (m *Machine) Resume(s *State) error {
 	live := s.live
 	m.each(s.step, func(b []byte) { live = live[copy(b, live):] })
-	return m.run(s.step)
+	return m.explain(m.run(s.step))
 }
 
 // each calls do with every buffer that has been written before a step and is read from it on.
