@@ -121,6 +121,14 @@ func TestFirstLastOfNarrowMethods(t *testing.T) {
 			t.Errorf("first %v: %v at %v bits, want %v", first, w.Estimator, w.Bits, want)
 		}
 	}
+	// A gradient and options are the method's that gave way.
+	c = mustLoad(t, "resnet20_w4a4", "quant.weights={estimator: apot, bits: 4, ste: identity, options: {clip: 3}}")
+	if w, _ := c.Quant.Resolve("conv1", true, false); w.Estimator != LSQ || w.STE != STEAuto || w.Options != nil || w.Bits != 8 {
+		t.Errorf("conv1 has %v with ste %v, options %v and %v bits; want lsq with its own and 8", w.Estimator, w.STE, w.Options, w.Bits)
+	}
+	if w, _ := c.Quant.Resolve("layer1.0.conv1", false, false); w.Estimator != "apot" || w.STE != "identity" || w.Options == nil {
+		t.Errorf("layer1.0.conv1 has %v with ste %v and options %v", w.Estimator, w.STE, w.Options)
+	}
 	if w, _ := mustLoad(t, "resnet20_w4a4", "quant.weights.estimator=sawb").Quant.Resolve("conv1", true, false); w.Estimator != "sawb" {
 		t.Errorf("sawb has 8 bits, but gives way to %v", w.Estimator)
 	}

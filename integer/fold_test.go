@@ -125,3 +125,16 @@ func TestFoldedCheck(t *testing.T) {
 		}
 	}
 }
+
+// Biases reach 2^29 and no further: sums have the rest of int32.
+func TestFoldBiasLimit(t *testing.T) {
+	f := integer.FoldBias(1, []float32{1}, []float32{1 << 29, -1 << 29, 1<<29 + 64, -1<<29 - 64})
+	if want := []bool{false, false, true, true}; !slices.Equal(f.Dead, want) {
+		t.Errorf("dead %v, want %v", f.Dead, want)
+	}
+	for o, want := range []float32{1 << 29, -1 << 29, 1<<29 + 64, -1<<29 - 64} {
+		if got := f.Scale[o] * float32(f.Bias[o]); got != want || max(f.Bias[o], -f.Bias[o]) > 1<<29 {
+			t.Errorf("bias %d on a scale of %g is %g, want %g", f.Bias[o], f.Scale[o], got, want)
+		}
+	}
+}

@@ -95,6 +95,50 @@ func agree(t *testing.T, net *Network, n, settle int, overrides []string) {
 	}
 }
 
+// Without weights the logits are the biases, rounded to the grid of the sums: the same bits in the simulation and in the
+// integer network, and not the biases as they are.
+func TestHeadBiasIsRounded(t *testing.T) {
+	net := calibrated(t, "resnet20_w4a4", "quant.first_last=4")
+	head := net.net.Head
+	clear(head.Weight.Data())
+	for o := range head.Bias.Data() {
+		head.Bias.Data()[o] = 0.1 * float32(o-3)
+	}
+	pool := kernels.NewPool(1)
+	defer pool.Close()
+	x, _ := batch(1)
+	logits, err := net.Build(NewContext(pool, false), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := machine.New(pool, machine.Options{}, logits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.RunAll(); err != nil {
+		t.Fatal(err)
+	}
+	lowered, err := net.Lower("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := integer.NewRunner(lowered, pool, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := r.Run(x.Float32s(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := logits.Value().(*tensor.Dense).Float32s()
+	if !slices.Equal(got, want) {
+		t.Errorf("simulated %v\ninteger   %v", got, want)
+	}
+	if slices.Equal(got, head.Bias.Data()) {
+		t.Error("no bias was rounded")
+	}
+}
+
 func TestLowerRefusesFloatLayers(t *testing.T) {
 	for override, want := range map[string]string{
 		"quant.first_last=fp":                              "conv1, linear cannot run in integers: weights and input are left in floating point (bits: fp)",

@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
@@ -203,6 +204,62 @@ func TestQuantizeAgreesWithEstimators(t *testing.T) {
 				if got, want := float64(grads[1][0]), float64(ds[0]); math.Abs(got-want) > 1e-5*(1+math.Abs(want)) {
 					t.Errorf("%s %d bits signed %v: scale gradient %g, want %g", e, bits, signed, got, want)
 				}
+			}
+		}
+	}
+}
+
+// The clips' kernel forms against package estimators: PACT, whose scale learns as its alpha does, DoReFa and WRPN.
+func TestClipsAgreeWithEstimators(t *testing.T) {
+	const decay = 0.25
+	for _, e := range []configs.Estimator{"pact", "dorefa", "wrpn"} {
+		for _, bits := range []int{2, 4, 8} {
+			c := testContext(t, true)
+			s := spec(bits, e)
+			if e == "pact" {
+				s.Options = []configs.Setting{constant("initial_alpha", 0.75), constant("decay", decay)}
+			}
+			q := must(newActivationQuantizer("x", s, false, 16))
+			if q.clip == nil {
+				t.Fatalf("%s does not run as a clip", e)
+			}
+			x, g := random(1, 2, 5, 5, 16), random(2, 2, 5, 5, 16)
+			if err := q.calibrateActivation(x.Float32s(), false); err != nil {
+				t.Fatal(err)
+			}
+			in := c.B.Param("x", x)
+			v := q.Quantize(c, Value{float: in})
+			out, grads := gradients(t, c, v.Float(c), c.B.Input("g", g), in, c.node(q.Scale))
+			est := must(s.NewEstimator(configs.Place{Scales: 1}, 0))
+			var p, dp estimators.Params
+			if e == "pact" {
+				p, dp = estimators.Params{{0.75}}, estimators.Params{{0}}
+			}
+			y, dx := make([]float32, len(out)), make([]float32, len(out))
+			if err := est.Forward(y, x.Float32s(), p); err != nil {
+				t.Fatal(err)
+			}
+			if err := est.Backward(dx, dp, x.Float32s(), g.Float32s(), p); err != nil {
+				t.Fatal(err)
+			}
+			clipped := 0
+			for i := range y {
+				if math.Abs(float64(out[i]-y[i])) > 1e-6 || grads[0][i] != dx[i] {
+					t.Fatalf("%s %d bits: element %d (%g) gives %g with gradient %g, want %g and %g", e, bits, i, x.Float32s()[i], out[i], grads[0][i], y[i], dx[i])
+				}
+				if y[i] > 0.74 {
+					clipped++
+				}
+			}
+			if clipped == 0 {
+				t.Errorf("%s %d bits: nothing is clipped", e, bits)
+			}
+			want := 0.0
+			if e == "pact" { // alpha = Qp*scale, so what moves alpha by d moves the scale by d/Qp
+				want = (float64(dp[0][0]) + decay*0.75) / float64(q.Qp())
+			}
+			if got := float64(grads[1][0]); math.Abs(got-want) > 1e-5*math.Abs(want) {
+				t.Errorf("%s %d bits: the gradient of the scale is %g, want %g", e, bits, got, want)
 			}
 		}
 	}

@@ -39,6 +39,9 @@ func TestEvaluateComparesIntegers(t *testing.T) {
 		if a.Images != 20 || a.Top1 != 0.1 {
 			t.Errorf("target %v: accuracy %g on %d pictures, want a tenth on 20", target, a.Top1, a.Images)
 		}
+		if a.Top5 != 0.5 { // of ten classes, two pictures each, whatever the order is
+			t.Errorf("target %v: top-5 accuracy %g, want 0.5", target, a.Top5)
+		}
 	}
 	net.Classes = net.Classes[:9]
 	if _, err := Evaluate(context.Background(), net, d, d.Test, 1); err == nil {
