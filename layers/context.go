@@ -21,6 +21,25 @@ type Context struct {
 	gradients *gradientQuantizer // nil: floating point
 	parts     bool               // use no fused operations; for tests
 	taps      map[string]*G.Node // outputs of layers with weights by name, before ReLU; nil unless wanted
+	watches   bool               // fill watched
+	watched   []watched
+}
+
+// watched is what a quantizer of activations gives: codes, or values.
+type watched struct {
+	quant *Quantizer
+	node  *G.Node
+}
+
+// watch returns what a quantizer gives.
+func (c *Context) watch(q *Quantizer, v Value) Value {
+	if node := v.codes; c.watches {
+		if node == nil {
+			node = v.float
+		}
+		c.watched = append(c.watched, watched{q, node})
+	}
+	return v
 }
 
 // NewContext returns a context over a new graph.

@@ -22,7 +22,9 @@ import (
 //	ds = 1/sqrt(N*Qp) * sum g*(round(v) - v inside; Qn below; Qp above), v = x/s
 //
 // A quantizer without a scale takes one from the first training batch.
-func (q *Quantizer) Quantize(c *Context, v Value) Value {
+func (q *Quantizer) Quantize(c *Context, v Value) Value { return c.watch(q, q.quantize(c, v)) }
+
+func (q *Quantizer) quantize(c *Context, v Value) Value {
 	relu := v.relu
 	if q.method != nil {
 		_, stepped := q.method.stairs(c.Train)

@@ -115,5 +115,5 @@ func (b *Block) sumCodes(c *Context, branch, stream Value) Value {
 			}
 		},
 	}, branch.codes, stream.codes, c.node(branch.quant.Scale), c.node(stream.quant.Scale), c.node(b.Output.Scale))
-	return Value{codes: y, quant: b.Output}
+	return c.watch(b.Output, Value{codes: y, quant: b.Output})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/memory"
+	"github.com/qat-go/qat/layers"
 )
 
 // Result is the outcome of a run. Accuracies are shares of 1 on the test set.
@@ -44,8 +45,11 @@ type Result struct {
 	Exported        []Exported     `json:"exported,omitempty"`
 	BestTop1        float64        `json:"best_top1,omitempty"`
 	BestEpoch       int            `json:"best_epoch,omitempty"`
+	BestSplit       string         `json:"best_split,omitempty"` // that chose best.qat
 	FloorHits       map[string]int `json:"floor_hits,omitempty"`
-	Operations      []OperationRow `json:"operations,omitempty"` // if profiled
+	// Findings are on the first test images, weights and floors apart.
+	Findings   layers.Findings `json:"findings"`
+	Operations []OperationRow  `json:"operations,omitempty"` // if profiled
 }
 
 // finish evaluates the trained network, exports it and closes the manifest.
@@ -93,6 +97,12 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		if err != nil {
 			return nil, interrupted(ctx, err)
 		}
+	}
+	if res.BestEpoch > 0 {
+		res.BestSplit = r.validation().Name
+	}
+	if res.Findings, err = m.findings(ctx, r.st); err != nil {
+		return nil, interrupted(ctx, err)
 	}
 	if err := r.baselines(ctx, res); err != nil {
 		return nil, interrupted(ctx, err)

@@ -28,6 +28,11 @@ The argument is a run's directory, a checkpoint (.qat) or an exported network
 (.safetensors), whose weight scales contain the batch norm's factor. Of an
 export it also prints where each byte of the file goes.
 
+Of a run or a checkpoint it warns of scales that their floor held in half of
+their updates or more, of weights with 90 % of their codes or more at an end of
+the range, and of weights with one value everywhere. Activations, which take
+data, are judged in train's result.
+
 EXIT STATUS
   0  done
   1  failed
@@ -52,6 +57,7 @@ type inspection struct {
 	MACs        int64            `json:"macs"`
 	BitOps      int64            `json:"bitops"`
 	SizeBytes   int64            `json:"size_bytes"`
+	Findings    *layers.Findings `json:"findings,omitempty"`   // of a run or checkpoint
 	Target      string           `json:"target,omitempty"`     // of an export
 	File        []export.Part    `json:"file,omitempty"`       // of an export
 	FileBytes   int64            `json:"file_bytes,omitempty"` // the sum of File
@@ -117,6 +123,11 @@ func runInspect(o inspectOptions, path string, stdout io.Writer) error {
 		defer m.Close()
 		i = inspectModel(m.Net)
 		i.Experiment = train.ExperimentOf(c.Config)
+		f, err := c.Findings(m)
+		if err != nil {
+			return err
+		}
+		i.Findings = &f
 	}
 	for _, l := range i.Layers {
 		i.Params += l.Params
@@ -213,5 +224,8 @@ func (i *inspection) print(w io.Writer) error {
 		say(w, "")
 		return say(w, "target  %s", i.Target)
 	}
-	return nil
+	if i.Findings == nil {
+		return nil
+	}
+	return printFindings(w, *i.Findings)
 }

@@ -35,6 +35,15 @@ checkpoint.qat, best.qat and the exports. It is never overwritten: an existing
 run is continued with --resume, which gives the bits of an uninterrupted run.
 The first interrupt (Ctrl-C) saves a checkpoint, a second one ends at once.
 
+best.qat is the epoch with the highest accuracy on the held-out images
+(data.validation). Without any it is chosen on the test images, and its accuracy
+there is too high for a result; the other accuracies are of the last epoch.
+
+Warnings follow the result: scales that their floor held in half of their
+updates or more, tensors with 90 % of their codes or more at an end of the
+range, and tensors with one value everywhere (activations: on the first 100 test
+images).
+
 A missing CIFAR-10 is downloaded; the data set cifar10-mini is built in.
 
 EXIT STATUS
@@ -134,6 +143,16 @@ func printResult(w io.Writer, r *train.Result) error {
 	}
 	t.row("peak memory", mebibytes(r.PeakRSSMiB))
 	exportRows(t, r.Exported)
+	if r.BestEpoch > 0 {
+		chosen := "of the held-out images"
+		if r.BestSplit == "test" {
+			chosen = "of the test images, by which it was chosen"
+		}
+		t.row("best.qat", fmt.Sprintf("epoch %d, %s %s", r.BestEpoch, percent(r.BestTop1), chosen))
+	}
 	t.row("run", r.Run)
-	return t.flush()
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return printFindings(w, r.Findings)
 }

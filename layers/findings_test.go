@@ -1,0 +1,62 @@
+package layers
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+func TestFindings(t *testing.T) {
+	n := calibrated(t, "resnet20_w4a4")
+	param := func(name string) []float32 {
+		t.Helper()
+		for _, p := range n.Params {
+			if p.Name == name {
+				return p.Data()
+			}
+		}
+		t.Fatalf("no parameter %s", name)
+		return nil
+	}
+	pool := kernels.NewPool(2)
+	defer pool.Close()
+	x, _ := batch(4)
+	find := func() (f Findings) {
+		t.Helper()
+		n.FloorFindings(&f, map[string]int{"layer1.0.conv1.weight_quantizer.scale": 49, "layer1.0.conv2.weight_quantizer.scale": 50}, 100)
+		if err := n.WeightFindings(&f); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.ActivationFindings(&f, pool, x); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	floor := []Finding{{"layer1.0.conv2.weight", 0.5}}
+	if got, want := find(), (Findings{OnFloor: floor}); !reflect.DeepEqual(got, want) {
+		t.Errorf("a healthy network has %+v, want %+v", got, want)
+	}
+	clear(param("layer2.0.conv1.weight"))
+	param("layer2.0.conv2.weight_quantizer.scale")[0] = 1e-20
+	param("layer3.0.conv2.input_quantizer.scale")[0] = 1e-20
+	for i := range param("layer3.0.bn1.bias") {
+		param("layer3.0.bn1.bias")[i] = 100
+	}
+	clear(param("layer1.0.bn1.weight"))
+	for i := range param("layer1.0.bn1.bias") {
+		param("layer1.0.bn1.bias")[i] = -1 - float32(i) // below ReLU
+	}
+	got := find()
+	if want := []string{"layer2.0.conv1.weight", "layer1.0.conv2.input", "layer1.0.branch", "layer2.0.conv2.input", "layer2.0.branch",
+		"layer3.0.conv2.input", "layer3.0.branch"}; !reflect.DeepEqual(got.Dead, want) {
+		t.Errorf("dead: %v, want %v", got.Dead, want)
+	}
+	if len(got.Clipped) != 1 || got.Clipped[0].Name != "layer2.0.conv2.weight" || got.Clipped[0].Share < 0.99 {
+		t.Errorf("clipped: %v, want the weights of layer2.0.conv2", got.Clipped)
+	}
+	param("layer3.0.bn1.bias")[0] = -100 // of 64 channels: they are not all equal now
+	if got := find(); len(got.Clipped) != 2 || got.Clipped[1] != (Finding{"layer3.0.conv2.input", 63.0 / 64}) {
+		t.Errorf("clipped: %v, want the input of layer3.0.conv2 in 63 of 64 channels, too", got.Clipped)
+	}
+}

@@ -1,0 +1,31 @@
+package train
+
+import (
+	"context"
+
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/layers"
+)
+
+// findings judges the quantizers of a model after training: on the first test images, its activations too.
+func (m *Model) findings(ctx context.Context, st state) (layers.Findings, error) {
+	f, err := m.stateFindings(st)
+	if err != nil {
+		return f, err
+	}
+	in := m.Net.Input
+	err = m.Batches(ctx, m.Data.Test.Head(EvalBatch), func(x []float32, _ []int32, n int) error {
+		return m.Net.ActivationFindings(&f, m.pool, tensor.New(tensor.WithShape(n, in.Height, in.Width, in.Channels), tensor.WithBacking(x[:n*in.Height*in.Width*in.Channels])))
+	})
+	return f, err
+}
+
+// stateFindings judges what needs no data.
+func (m *Model) stateFindings(st state) (f layers.Findings, err error) {
+	m.Net.FloorFindings(&f, st.FloorHits, st.Step)
+	return f, m.Net.WeightFindings(&f)
+}
+
+// Findings judges a model that was loaded from the checkpoint as far as that needs no data: weights, and floors of scales.
+func (c *Checkpoint) Findings(m *Model) (layers.Findings, error) { return m.stateFindings(c.state) }
