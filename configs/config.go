@@ -1,5 +1,7 @@
 package configs
 
+import "fmt"
+
 // Config is one experiment: every key of docs/config.md, resolved and valid.
 type Config struct {
 	Name        string // names the run's directory
@@ -135,6 +137,15 @@ type Export struct {
 // ONNXExport says how the format onnx stores what it leaves open.
 type ONNXExport struct {
 	Weights ONNXWeights
+}
+
+// Mistake is one found in the value at a key path after the config was loaded, placed where the value was set.
+func (c *Config) Mistake(path, format string, args ...any) Error {
+	pos, given := c.origins[path]
+	if !given {
+		pos = Pos{File: c.Name + " (default)"}
+	}
+	return Error{pos, path + ": " + fmt.Sprintf(format, args...)}
 }
 
 // Origin says where the value at a key path such as "train.lr" was set:

@@ -150,7 +150,7 @@ func (k list[T]) schema() map[string]any {
 // bases is one file name or a list of them, as []*node.
 type bases struct{}
 
-var fileName = text{"a file name", nonEmpty}
+var fileName = text{"a file name without control characters", nonEmpty}
 
 func (bases) parse(n *node) (any, error) {
 	if n.kind == stringNode {

@@ -17,7 +17,10 @@ func (k integer) parse(n *node) (any, error) {
 		return nil, errKind
 	}
 	v, err := strconv.Atoi(n.text)
-	if err != nil || v < k.min || v > k.max {
+	switch {
+	case v > maxInt && k.max == maxInt: // also where Atoi has no number so large
+		return nil, fmt.Errorf("wanted at most %d, found %s", k.max, n.describe())
+	case err != nil || v < k.min || v > k.max:
 		return nil, errKind
 	}
 	return v, nil
@@ -74,6 +77,8 @@ func (k real) parse(n *node) (any, error) {
 	}
 	v, err := strconv.ParseFloat(n.text, 64)
 	switch {
+	case v > math.MaxFloat32:
+		return nil, fmt.Errorf("wanted at most %g, the largest float32, found %s", math.MaxFloat32, n.describe())
 	case err != nil, v < 0, v == 0 && k.zero == exclusive,
 		k.upper != unbounded && v > k.max, k.upper == exclusive && v == k.max:
 		return nil, errKind

@@ -20,6 +20,7 @@ const (
 	cifarChannels = 3
 	cifarPixels   = cifarPlane * cifarChannels
 	cifarRecord   = 1 + cifarPixels
+	cifarTrain    = 50000 // records of the official training files
 
 	// The whole set has 60,000 records. More in one file is another file's size.
 	cifarMaxRecords = 60000

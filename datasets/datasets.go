@@ -117,6 +117,17 @@ func Describe(name string) (*Dataset, error) {
 	return newCIFAR10(name, 0, 0), nil
 }
 
+// TrainLen returns how many training pictures the data set of the given name has, before any are held out. It reads nothing.
+func TrainLen(name string) (int, error) {
+	switch name {
+	case cifar10:
+		return cifarTrain, nil
+	case cifar10Mini:
+		return miniTrain, nil
+	}
+	return 0, fmt.Errorf("datasets: %w", unknown(name))
+}
+
 func unknown(name string) error {
 	return fmt.Errorf("unknown data set %q; expected one of %q, %q", name, cifar10, cifar10Mini)
 }

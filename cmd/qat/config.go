@@ -34,7 +34,8 @@ func newConfigCheckCommand() *cobra.Command {
 		Short: "Validate a config and print the resolved per-layer table",
 		Long: `Validate a config and print what it makes of each layer: shapes, bits, sign,
 granularity, parameters, multiplications and additions (MACs), BitOps and
-deployed size, and whether the network can be exported. It needs no data.
+deployed size, and whether the network can be exported, as it will be after
+training. It needs no data, but the files that training starts from.
 
 A preset such as lsq@paper names a source: what follows the table are the keys
 whose values there and here differ, and what the source does that no key says.
@@ -137,6 +138,9 @@ type configReport struct {
 func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer) error {
 	cfg, err := configs.Load(config, overrides)
 	if err != nil {
+		return err
+	}
+	if err := train.Check(cfg); err != nil {
 		return err
 	}
 	m, err := train.Describe(cfg)

@@ -80,7 +80,12 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 	if err != nil {
 		return err
 	}
-	// What is wrong with the network shows before a download, not after it.
+	// What is wrong shows before a download, not after it.
+	if !o.resume { // a resumed run has its weights, and model.init may be gone
+		if err := train.Check(cfg); err != nil {
+			return err
+		}
+	}
 	m, err := train.Describe(cfg)
 	if err != nil {
 		return err

@@ -1,0 +1,58 @@
+package train
+
+import (
+	"os"
+	"strings"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/datasets"
+)
+
+// Check finds what [configs.Load] cannot know of a config: whether its data set has enough images, whether the files that
+// it starts from are there, and what of its schedule lies beyond the run. The error is a [configs.ErrorList]. A run that
+// is resumed needs none of it.
+func Check(cfg *configs.Config) error {
+	images, err := datasets.TrainLen(string(cfg.Data.Dataset))
+	if err != nil {
+		return err
+	}
+	var found configs.ErrorList
+	report := func(path, format string, args ...any) { found = append(found, cfg.Mistake(path, format, args...)) }
+	t, s := &cfg.Train, &cfg.Train.Schedule
+	images -= cfg.Data.Validation
+	switch {
+	case images <= 0:
+		report("data.validation", "%d of the %d training images of %s are held out; wanted fewer", cfg.Data.Validation, images+cfg.Data.Validation, cfg.Data.Dataset)
+	case t.Batch > images:
+		report("train.batch", "wanted at most the %d training images of %s, found %d", images, cfg.Data.Dataset, t.Batch)
+	case t.Epochs > 0:
+		steps := images / t.Batch
+		total := t.Epochs * steps
+		beyond := func(path string, d configs.Duration, last int) {
+			if at := d.Steps(steps, t.Epochs); at > last {
+				report(path, "%v, step %d, lies beyond the run of %d steps, %d in an epoch", d, at, t.Epochs*steps, steps)
+			}
+		}
+		beyond("train.schedule.warmup", s.Warmup, total)
+		for _, m := range s.Milestones {
+			beyond("train.schedule.milestones", m, total-1)
+		}
+		beyond("train.batch_norm_freeze", t.BatchNormFreeze, total-1)
+	}
+	file := func(path, name string) {
+		if name == "" || name == configs.RandomInit || name == configs.NoTeacher || strings.HasPrefix(name, configs.EmbeddedInit) {
+			return
+		}
+		if info, err := os.Stat(name); err != nil {
+			report(path, "no file %q", name)
+		} else if info.IsDir() {
+			report(path, "%q is a folder; wanted a file", name)
+		}
+	}
+	file("model.init", cfg.Model.Init)
+	file("quant.distillation.teacher", cfg.Quant.Distillation.Teacher)
+	if len(found) > 0 {
+		return found
+	}
+	return nil
+}

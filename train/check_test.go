@@ -1,0 +1,57 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/qat-go/qat/configs"
+)
+
+// What a run would not do, or fail at, is told with its place before it starts; all of it at once.
+func TestCheck(t *testing.T) {
+	for _, tt := range []struct{ overrides, want string }{
+		{"train.batch=5001", "train.batch: wanted at most the 5000 training images of cifar10-mini, found 5001"},
+		{"data.validation=4900 train.batch=128", "train.batch: wanted at most the 100 training images"},
+		{"data.validation=5000", "data.validation: 5000 of the 5000 training images of cifar10-mini are held out; wanted fewer"},
+		{"train.epochs=2 train.schedule.warmup=3ep", "train.schedule.warmup: 3ep, step 117, lies beyond the run of 78 steps, 39 in an epoch"},
+		{"train.epochs=2 train.schedule.warmup=79it", "train.schedule.warmup: 79it, step 79, lies beyond"},
+		{"train.epochs=2 train.schedule={kind: step, milestones: [1ep, 2ep]}", "train.schedule.milestones: 2ep, step 78, lies beyond"},
+		{"train.epochs=2 train.batch_norm_freeze=2ep", "train.batch_norm_freeze: 2ep, step 78, lies beyond"},
+		{"model.init=nowhere.pth", `model.init: no file "nowhere.pth"`},
+		{"quant.distillation.teacher=nowhere.pth", `quant.distillation.teacher: no file "nowhere.pth"`},
+		{"train.epochs=2 train.schedule.warmup=2ep", ""},
+		{"train.epochs=2 train.schedule.warmup=78it", ""},
+		{"train.epochs=2 train.schedule.warmup=100%", ""},
+		{"train.epochs=0 train.schedule.warmup=5ep", ""},
+		{"train.batch=5000", ""},
+		{"data.dataset=cifar10 train.batch=8192", ""},
+	} {
+		overrides := append(strings.Split(strings.ReplaceAll(tt.overrides, " train.", "\ntrain."), "\n"), "train.log_every=1")
+		cfg, err := configs.Load("quickstart", append([]string{"train.batch=128"}, overrides...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = Check(cfg)
+		var list configs.ErrorList
+		if tt.want == "" && err == nil {
+			continue
+		}
+		if !errors.As(err, &list) || tt.want == "" || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "argument ") {
+			t.Errorf("%s: %v, want %q", tt.overrides, err, tt.want)
+		}
+	}
+	cfg, err := configs.Load("quickstart", []string{"train.epochs=1", "train.schedule.warmup=2ep", "model.init=x.qat", "train.batch_norm_freeze=1ep"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, ok := Check(cfg).(configs.ErrorList); !ok || len(list) != 3 {
+		t.Errorf("%v, want three mistakes", list)
+	}
+	for _, e := range configs.Names() {
+		if cfg, err := configs.Load(e.Name, nil); err != nil || Check(cfg) != nil {
+			t.Errorf("%s: %v, %v", e.Name, fmt.Sprint(err), Check(cfg))
+		}
+	}
+}
