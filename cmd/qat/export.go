@@ -271,11 +271,11 @@ func (r exported) print(w io.Writer) error {
 func exportRows(t *table, exports []train.Exported) {
 	for _, e := range exports {
 		for _, file := range e.Files {
-			cells := []any{"exported", file, e.Target}
+			text := file + "  " + e.Target
 			if e.Test != nil {
-				cells = append(cells, percent(*e.Test))
+				text += "  " + percent(*e.Test)
 			}
-			t.row(cells...)
+			t.row("exported", text)
 		}
 	}
 }

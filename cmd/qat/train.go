@@ -139,7 +139,7 @@ func printResult(w io.Writer, r *train.Result) error {
 		t.row("integer network", "none: "+r.NotInteger)
 	} else {
 		t.row("  "+trained+", simulated", percent(r.Simulated))
-		t.row("  "+trained+", integer network", percent(r.Test), fmt.Sprintf("differs from the simulation on %d", *r.Disagreements))
+		t.row("  "+trained+", integer network", fmt.Sprintf("%s  differs from the simulation on %d", percent(r.Test), *r.Disagreements))
 	}
 	t.row("size", size(r.SizeBytes))
 	t.row("BitOps", count(r.BitOps))
