@@ -30,10 +30,10 @@ func (l *IntForward) finish(s *Scratch, n int, x []uint8) bool {
 	if l.Sums != nil || g.Cout%lanes != 0 || !finishes() {
 		return false
 	}
-	run := g.K * w.cin / w.group
-	xRow, oh, ow := g.padW()*w.cin, g.OutH(), g.OutW()
+	run := w.run()
+	xRow, oh, ow := g.padW()*g.Cin, g.OutH(), g.OutW()
 	a := finishedRow{row: row[uint8, int8, int32]{
-		pixels: ow, kRows: g.K, kRun: run, xRow: xRow, xPix: g.Stride * w.cin, yPix: g.Cout, wBlock: g.K * run * w.group * lanes,
+		pixels: ow, kRows: g.K, kRun: run, xRow: xRow, xPix: g.Stride * g.Cin, yPix: g.Cout, wBlock: g.K * run * w.group * lanes,
 	}}
 	reach := (g.K-1)*xRow + (ow-1)*a.xPix + run*w.group
 	for b := 0; b < g.Cout/lanes; b += 2 {

@@ -4,12 +4,11 @@ import "math"
 
 // IntWeights are a convolution's integer weights in the order that the integer
 // row kernels read: [block of 16 outputs][K][K*Cin in groups][16][group].
-// Byte kernels take groups of 4 inputs, word kernels groups of 2. Pictures
-// are padded to whole groups in the channels, so Cin is padded too. Words are
+// Byte kernels take groups of 4 inputs, word kernels groups of 2. The last group of
+// a row of taps may be longer than the row; its weights are 0 there. Words are
 // for CPUs without VNNI, where products of large bytes overflow.
 type IntWeights struct {
 	g       Conv
-	cin     int // Cin rounded up to a multiple of 4
 	group   int // inputs a lane takes at a time: 4 bytes, 2 words or 32 bits
 	steps   int // bytes without VNNI: how many sums of two products fit int16 together
 	bytes   []int8
@@ -37,15 +36,15 @@ func PackIntWeights(dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeight
 
 // packDirect packs weights for direct sums of bytes or words.
 func (dst *IntWeights) packDirect(g Conv, w []int8, largest uint8) {
-	dst.g, dst.cin, dst.group, dst.steps, dst.squares = g, (g.Cin+3)&^3, 4, 0, false
+	dst.g, dst.group, dst.steps, dst.squares = g, 4, 0, false
 	if addsPairs() {
 		// Sums that must be widened after every step are slower than words.
 		if dst.steps = pairSteps(&g, w, largest); dst.steps < 2 {
 			dst.group = 2
 		}
 	}
-	nb, taps := blocksOf(g.Cout), g.K*g.K
-	n := nb * lanes * taps * dst.cin
+	nb := blocksOf(g.Cout)
+	n := nb * lanes * g.K * dst.run() * dst.group
 	dst.sum = grow(dst.sum, nb*lanes)
 	clear(dst.sum)
 	if dst.group == 4 {
@@ -59,16 +58,16 @@ func (dst *IntWeights) packDirect(g Conv, w []int8, largest uint8) {
 
 // pairSteps returns how many sums of two products, of a code up to largest and a
 // weight each, fit int16 together whatever the codes are; 0 if not even one
-// does. A pair has the inputs 2i and 2i+1: its sum is largest with both codes at
-// their largest if the weights' signs agree, else with one of them at 0.
+// does. A pair has the inputs 2i and 2i+1 of a row of taps: its sum is largest with both
+// codes at their largest if the weights' signs agree, else with one of them at 0.
 func pairSteps(g *Conv, w []int8, largest uint8) int {
 	magnitude := 1
-	for tap := range g.K * g.K {
-		for ci := range g.Cin {
-			row := w[(tap*g.Cin+ci)*g.Cout:][:g.Cout]
+	for r := range g.K {
+		for i := range g.K * g.Cin {
+			row := w[(r*g.K*g.Cin+i)*g.Cout:][:g.Cout]
 			other := row[:0]
-			if ci%2 == 1 {
-				other = w[(tap*g.Cin+ci-1)*g.Cout:][:g.Cout]
+			if i%2 == 1 {
+				other = w[(r*g.K*g.Cin+i-1)*g.Cout:][:g.Cout]
 			}
 			for _, v := range row {
 				magnitude = max(magnitude, int(v), -int(v))
@@ -87,20 +86,23 @@ func packInts[T int8 | int16](dst *IntWeights, to []T, w []int8) {
 	g, group := &dst.g, dst.group
 	clear(to)
 	run := lanes * group // of the inputs that a lane takes at a time
-	for tap := range g.K * g.K {
-		for ci := range g.Cin {
-			from := w[(tap*g.Cin+ci)*g.Cout:][:g.Cout]
+	for r := range g.K {
+		for i := range g.K * g.Cin {
+			from := w[(r*g.K*g.Cin+i)*g.Cout:][:g.Cout]
 			sums := dst.sum[:len(from)]
 			for b := 0; b*lanes < g.Cout; b++ {
-				d := to[((b*g.K*g.K+tap)*dst.cin/group+ci/group)*run:][:run]
+				d := to[((b*g.K+r)*dst.run()+i/group)*run:][:run]
 				for l, v := range from[b*lanes : min((b+1)*lanes, g.Cout)] {
 					sums[b*lanes+l] += int32(v)
-					d[l*group+ci%group] = T(v)
+					d[l*group+i%group] = T(v)
 				}
 			}
 		}
 	}
 }
+
+// run returns how many groups of inputs a row of taps has.
+func (w *IntWeights) run() int { return (w.g.K*w.g.Cin + w.group - 1) / w.group }
 
 func grow[T any](s []T, n int) []T {
 	if cap(s) < n {
@@ -174,7 +176,6 @@ func (l *IntForward) sums(s *Scratch, n int) {
 	w := l.Weights
 	g := &w.g
 	acc, codes := s.int32s(1, g.outImage()), l.Codes.At(s, n)
-	size := g.padH() * g.padW() * w.cin
 	switch {
 	case w.squares:
 		if l.sumSquares(s, n, acc, codes) {
@@ -184,17 +185,17 @@ func (l *IntForward) sums(s *Scratch, n int) {
 		w.bits.run(s, g, acc, &l.starts, codes)
 	case w.group == 4:
 		x := codes
-		if g.Pad > 0 || w.cin != g.Cin {
+		if g.Pad > 0 || g.Cin%4 != 0 {
 			x = l.padded[s.worker]
-			insertCodes(x, codes, g, w.cin)
+			insertCodes(x, codes, g)
 		}
 		if l.finish(s, n, x) {
 			return
 		}
 		runInts(s, w, acc, l.init, x, w.bytes)
 	default:
-		x := s.int16s(0, size)
-		padCodes(x, codes, g, w.cin, l.ZeroPoint)
+		x := s.int16s(0, w.padSize())
+		padCodes(x, codes, g, l.ZeroPoint)
 		runInts(s, w, acc, l.init, x, w.words)
 	}
 	switch q := &l.Requant; {
@@ -233,54 +234,34 @@ func runInts[X, W any](s *Scratch, w *IntWeights, acc, init []int32, x []X, pack
 	g := &w.g
 	m := plane[X, W, int32]{
 		y: acc, init: init, x: x, w: packed, tail: s.int32s(2, g.OutW()*2*lanes),
-		outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.K, kRun: g.K * w.cin / w.group, group: w.group, steps: w.steps,
-		xRow: g.padW() * w.cin, xPix: g.Stride * w.cin, xStep: g.Stride * g.padW() * w.cin,
+		outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.K, kRun: w.run(), group: w.group, steps: w.steps,
+		xRow: g.padW() * g.Cin, xPix: g.Stride * g.Cin, xStep: g.Stride * g.padW() * g.Cin,
 		yRow: g.OutW() * g.Cout, yPix: g.Cout,
 	}
 	m.run(s)
 }
 
-// padCodes copies one picture of codes into dst (H+2 pad, W+2 pad, cin). The
-// border holds the zero point; channels added by rounding up hold anything,
-// because their weights are 0.
-func padCodes[T uint8 | int16](dst []T, src []uint8, g *Conv, cin int, zeroPoint uint8) {
-	rowLen, left := g.padW()*cin, g.Pad*cin
+// padCodes copies one picture of codes into dst (H+2 pad, W+2 pad, Cin). The
+// border holds the zero point; what follows the picture holds anything, because
+// the last group's weights are 0 there.
+func padCodes(dst []int16, src []uint8, g *Conv, zeroPoint uint8) {
+	rowLen, left := g.padW()*g.Cin, g.Pad*g.Cin
 	border := dst[:g.Pad*rowLen]
-	fill(border, T(zeroPoint))
+	fill(border, int16(zeroPoint))
 	for i := range g.H {
 		d := dst[(i+g.Pad)*rowLen:][:rowLen]
 		copy(d[:left], border)
 		copy(d[rowLen-left:], border)
+		widenCodes(d[left:rowLen-left], src[i*g.W*g.Cin:][:g.W*g.Cin])
 	}
-	copy(dst[(g.Pad+g.H)*rowLen:], border)
-	insertCodes(dst, src, g, cin)
+	copy(dst[(g.Pad+g.H)*rowLen:][:g.Pad*rowLen], border)
 }
 
-// insertCodes is padCodes for a dst that has its border.
-func insertCodes[T uint8 | int16](dst []T, src []uint8, g *Conv, cin int) {
-	rowLen, left := g.padW()*cin, g.Pad*cin
+// insertCodes copies one picture of codes into dst, which has their border.
+func insertCodes(dst, src []uint8, g *Conv) {
+	rowLen := g.W * g.Cin
 	for i := range g.H {
-		copyCodes(dst[(i+g.Pad)*rowLen+left:][:g.W*cin], src[i*g.W*g.Cin:][:g.W*g.Cin], g.Cin, cin)
-	}
-}
-
-// copyCodes copies src (pixels, from) into dst (pixels, to), to >= from.
-func copyCodes[T uint8 | int16](dst []T, src []uint8, from, to int) {
-	if from == to {
-		switch d := any(dst).(type) {
-		case []uint8:
-			copy(d, src)
-		case []int16:
-			widenCodes(d, src)
-		}
-		return
-	}
-	for ; len(src) > 0; dst, src = dst[to:], src[from:] {
-		d := dst[:to]
-		for c, v := range src[:from] {
-			d[c] = T(v)
-		}
-		clear(d[from:])
+		copy(dst[((i+g.Pad)*g.padW()+g.Pad)*g.Cin:], src[i*rowLen:][:rowLen])
 	}
 }
 

@@ -46,7 +46,7 @@ func squaresPay(g *Conv, steps int) bool {
 
 // packSquares transforms w unless the sums of codes up to largest may be too large.
 func (dst *IntWeights) packSquares(g Conv, w []int8, largest uint8) bool {
-	dst.g, dst.cin, dst.group, dst.squares = g, g.Cin, 2, true
+	dst.g, dst.group, dst.squares = g, 2, true
 	dst.sum = grow(dst.sum, g.Cout)
 	if !dst.squaresFit(w, largest) {
 		return false
@@ -97,7 +97,7 @@ func (w *IntWeights) padSize() int {
 	if w.squares {
 		return (sumSquare*squaresOf(g.H) + 2) * (sumSquare*squaresOf(g.W) + 2) * g.Cin
 	}
-	return g.padH() * g.padW() * w.cin
+	return g.padH()*g.padW()*g.Cin + w.group - 1 // up to the end of the last group
 }
 
 // noSums are what the products of an element start from.
