@@ -53,6 +53,22 @@ func Info(name, dir string) (*Description, error) {
 	return &Description{name, d.Classes, d.Height, d.Width, d.Channels, files}, nil
 }
 
+// Pictures returns how many pictures the data set of the given name has in dir, or will have once it is there.
+func Pictures(name, dir string) int {
+	if name == cifar10Mini {
+		return miniTrain + miniTest
+	}
+	counts, err := cifar10Records(dir)
+	if err != nil { // Open tells
+		return 60000
+	}
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
 func cifar10Info(dir string) ([]File, error) {
 	counts, err := cifar10Records(dir)
 	if errors.Is(err, fs.ErrNotExist) {

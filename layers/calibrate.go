@@ -19,7 +19,7 @@ func (n *Network) Calibrate(pool *kernels.Pool, x ...*tensor.Dense) error {
 	if err := n.calibrateWeights(); err != nil {
 		return err
 	}
-	wanted := n.wantedBatches()
+	wanted := n.WantedBatches()
 	if wanted == 0 {
 		return nil
 	}
@@ -58,8 +58,8 @@ func (n *Network) Calibrate(pool *kernels.Pool, x ...*tensor.Dense) error {
 	}
 }
 
-// wantedBatches is the number of batches that quantizers without levels look at.
-func (n *Network) wantedBatches() int {
+// WantedBatches is the number of batches that quantizers without levels look at.
+func (n *Network) WantedBatches() int {
 	wanted := 0
 	for _, q := range n.Quantizers {
 		if !q.Calibrated() {

@@ -19,6 +19,8 @@ type benchOptions struct {
 	threads int
 	profile bool
 	json    bool
+
+	ignoreMemory bool
 }
 
 func newBenchCommand() *cobra.Command {
@@ -51,7 +53,7 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			return runBench(c.Context(), o, args, c.OutOrStdout())
+			return runBench(c.Context(), o, args, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
@@ -61,15 +63,19 @@ EXIT STATUS
 	addThreads(c, &o.threads)
 	f.BoolVar(&o.profile, "profile", false, "measure the time of each kind of operation of a training step")
 	addJSON(c, &o.json)
+	addIgnoreMemory(c, &o.ignoreMemory)
 	return c
 }
 
-func runBench(ctx context.Context, o benchOptions, overrides []string, stdout io.Writer) error {
+func runBench(ctx context.Context, o benchOptions, overrides []string, stdout, stderr io.Writer) error {
 	if o.batch > 0 {
 		overrides = append(overrides, fmt.Sprintf("train.batch=%d", o.batch))
 	}
 	cfg, err := configs.Load(o.config, overrides)
 	if err != nil {
+		return err
+	}
+	if err := checkMemory(newProgress(stderr, true), o.ignoreMemory, func() (int64, error) { return train.CheckBenchMemory(cfg, o.threads) }); err != nil {
 		return err
 	}
 	prof, err := startProfile()

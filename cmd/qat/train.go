@@ -20,6 +20,8 @@ type trainOptions struct {
 	json     bool
 	plain    bool
 	expected expectation
+
+	ignoreMemory bool
 }
 
 func newTrainCommand() *cobra.Command {
@@ -71,6 +73,7 @@ EXIT STATUS
 	addData(c, &o.data)
 	addJSON(c, &o.json)
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
+	addIgnoreMemory(c, &o.ignoreMemory)
 	o.expected.addFlag(c)
 	return c
 }
@@ -94,6 +97,9 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 	p := newProgress(stderr, o.plain)
 	defer p.close()
 	ctx = train.Watch(ctx, p.evaluate)
+	if err := checkMemory(p, o.ignoreMemory, func() (int64, error) { return train.CheckMemory(cfg, o.data, o.threads) }); err != nil {
+		return err
+	}
 	if err := fetch(ctx, cfg, o.data, p); err != nil {
 		return err
 	}

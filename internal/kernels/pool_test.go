@@ -73,6 +73,27 @@ func TestUntil(t *testing.T) {
 	}
 }
 
+// A pool keeps no pointer into memory that it has fetched ahead: it would keep a whole arena alive.
+func TestPoolForgets(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	g := Conv{N: 4, H: 8, W: 8, Cin: 16, Cout: 16, K: 3, Stride: 1, Pad: 1}
+	x, w, y := make([]float32, g.InLen()), make([]float32, g.WeightLen()), make([]float32, g.OutLen())
+	p.RunFetching(g.N, []Memory{MemoryOf(x, g.N)}, &Forward{G: g, Y: Batch(y, g.N), X: Batch(x, g.N), W: w})
+	(&WeightGrad{G: g, DW: w, X: Batch(x, g.N), DY: Batch(y, g.N), Scale: 1}).Run(p)
+	for i := range p.scratch {
+		a := &p.scratch[i].ahead
+		for _, m := range append(a.ownLeft[:cap(a.ownLeft)], a.ownSoon[:cap(a.ownSoon)]...) {
+			if m.Base != nil {
+				t.Errorf("worker %d keeps memory", i)
+			}
+		}
+		if a.soon != nil || a.left != nil {
+			t.Errorf("worker %d has something to fetch", i)
+		}
+	}
+}
+
 // counted is a loop in eight pieces that counts its ends.
 type counted struct {
 	Each

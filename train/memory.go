@@ -1,0 +1,110 @@
+package train
+
+import (
+	"cmp"
+	"fmt"
+
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/internal/memory"
+	"github.com/qat-go/qat/layers"
+)
+
+const (
+	// besides is what a run takes beside arenas, batches and data: parts of the sums of weight gradients, transformed
+	// weights, an evaluation, garbage.
+	besides = 28 << 20
+	// program is what a process takes before it has read anything, where the system does not tell.
+	program = 30 << 20
+	// planned is the largest batch that memory is planned for; larger ones take more in proportion.
+	planned = 256
+)
+
+// Memory estimates what a run of a config takes at its peak, in bytes, in this process. pictures is how many its data set has.
+func Memory(cfg *configs.Config, pictures, threads int) (int64, error) {
+	small := *cfg
+	small.Train.Batch = min(cfg.Train.Batch, planned)
+	data, err := datasets.Describe(string(cfg.Data.Dataset))
+	if err != nil {
+		return 0, err
+	}
+	m, err := newModel(&small, data, threads)
+	if err != nil {
+		return 0, err
+	}
+	defer m.Close()
+	in, b := m.Net.Input, small.Train.Batch
+	picture := in.Height * in.Width * in.Channels
+	batch := 4 * b * picture
+	peak := 0
+	if cfg.Train.Epochs > 0 {
+		_, _, outputs, err := m.buildStep(false)
+		if err != nil {
+			return 0, err
+		}
+		arena, err := machine.Size(m.pool, machine.Options{}, outputs...)
+		if err != nil {
+			return 0, err
+		}
+		peak = arena + (1+loaded)*batch
+	}
+	if n := m.Net.WantedBatches(); n > 0 {
+		calibration, err := m.calibrationBytes(n, batch)
+		if err != nil {
+			return 0, err
+		}
+		peak = max(peak, calibration)
+	}
+	run := int64(peak) * int64(cfg.Train.Batch) / int64(b)
+	return cmp.Or(memory.Resident(), program) + int64(pictures)*int64(picture) + run + besides, nil
+}
+
+// loaded is how many batches a loader has: the one in use and those ahead.
+const loaded = 3
+
+// calibrationBytes is what calibration on n batches takes, of batch bytes each. Half of it is garbage of one quantizer
+// when the next one calibrates.
+func (m *Model) calibrationBytes(n, batch int) (int, error) {
+	in := m.Net.Input
+	c := layers.NewContext(m.pool, true)
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(m.Config.Train.Batch, in.Height, in.Width, in.Channels))
+	logits, err := m.Net.Build(c, x)
+	if err != nil {
+		return 0, err
+	}
+	arena, err := machine.Size(m.pool, machine.Options{Unfused: true}, logits)
+	if err != nil {
+		return 0, err
+	}
+	activation := 0
+	for _, r := range m.Net.Table() {
+		activation = max(activation, 4*m.Config.Train.Batch*r.Output[0]*r.Output[1]*r.Output[2])
+	}
+	each := batch
+	if n > 1 {
+		each += arena // where each batch waits for the others
+	}
+	return 2 * (arena + n*each + (1+loaded)*batch + 2*activation), nil
+}
+
+// CheckMemory estimates the memory of a run, with data sets in dir, and returns an error if there is less.
+func CheckMemory(cfg *configs.Config, dir string, threads int) (int64, error) {
+	return checkMemory(cfg, datasets.Pictures(string(cfg.Data.Dataset), cmp.Or(dir, cfg.Data.Root)), threads, memory.Free())
+}
+
+func checkMemory(cfg *configs.Config, pictures, threads int, free memory.Available) (int64, error) {
+	need, err := Memory(cfg, pictures, threads)
+	if err != nil || free.Bytes == 0 || need <= free.Bytes {
+		return need, err
+	}
+	return need, fmt.Errorf("the run needs about %d MiB of memory, %s has %d MiB for it; lower train.batch from %d, or go on with --ignore-memory",
+		need>>20, free.Where, free.Bytes>>20, cfg.Train.Batch)
+}
+
+// CheckBenchMemory is CheckMemory for [Bench].
+func CheckBenchMemory(cfg *configs.Config, threads int) (int64, error) {
+	return checkMemory(cfg, cfg.Train.Batch+10*EvalBatch, threads, memory.Free())
+}
