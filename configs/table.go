@@ -35,7 +35,7 @@ var table = []field{
 	}},
 	{key: "data", doc: "The pictures.", fields: []field{
 		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download.", kind: enum[Dataset]{values: []Dataset{CIFAR10, CIFAR10Mini}, unbuilt: []Dataset{"cifar100", "imagenet"}}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},
-		{key: "root", doc: "Directory of the data sets; `--data` and `$QAT_DATA` win over it.", kind: text{"a directory, without control characters (in double quotes, a backslash begins an escape; write '...')", nonEmpty}, def: "data", at: func(c *Config) any { return &c.Data.Root }},
+		{key: "root", doc: "Directory of the data sets; `--data` and `$QAT_DATA` win over it.", kind: text{"a directory, without control characters (in double quotes, a backslash begins an escape; write '...')", nonEmpty}, def: DefaultRoot, at: func(c *Config) any { return &c.Data.Root }},
 		{key: "validation", doc: "Pictures held out from the training set; 0 uses all of it for training.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Data.Validation }},
 		{key: "augment", doc: "What happens to training pictures.", fields: []field{
 			{key: "crop", doc: "Pixels of zero padding on each side before a random crop back to size; 0 is off.", kind: integer{0, 31}, def: 4, at: func(c *Config) any { return &c.Data.Augment.Crop }},

@@ -79,6 +79,9 @@ const (
 	ONNXUint8 ONNXWeights = "uint8"
 )
 
+// DefaultRoot is the directory of data sets that nobody named: train downloads to it what is missing.
+const DefaultRoot = "data"
+
 // Values of Model.Init and Distillation.Teacher that are not paths.
 const (
 	RandomInit   = "random"

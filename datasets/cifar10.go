@@ -28,21 +28,20 @@ const (
 
 var cifar10Classes = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
 
-// cifar10Files are the paths below a data directory; the last is the test split.
+const cifar10Folder = "cifar-10-batches-bin"
+
+// cifar10Files are the files of cifar10Folder; the last is the test split.
 var cifar10Files = []string{
-	"cifar-10-batches-bin/data_batch_1.bin",
-	"cifar-10-batches-bin/data_batch_2.bin",
-	"cifar-10-batches-bin/data_batch_3.bin",
-	"cifar-10-batches-bin/data_batch_4.bin",
-	"cifar-10-batches-bin/data_batch_5.bin",
-	"cifar-10-batches-bin/test_batch.bin",
+	"data_batch_1.bin",
+	"data_batch_2.bin",
+	"data_batch_3.bin",
+	"data_batch_4.bin",
+	"data_batch_5.bin",
+	"test_batch.bin",
 }
 
 func openCIFAR10(dir string) (*Dataset, error) {
-	counts, err := cifar10Records(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, missing(err, dir)
-	}
+	folder, counts, err := findCIFAR10(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -61,28 +60,37 @@ func openCIFAR10(dir string) (*Dataset, error) {
 			split, first = d.Test, 0
 		}
 		pixels, labels := split.Pixels[first*cifarPixels:(first+n)*cifarPixels], split.Labels[first:first+n]
-		wg.Go(func() { errs[i] = readFile(filepath.Join(dir, cifar10Files[i]), pixels, labels) })
+		wg.Go(func() { errs[i] = readFile(filepath.Join(folder, cifar10Files[i]), pixels, labels) })
 		first += n
 	}
 	wg.Wait()
 	return d, errors.Join(errs...)
 }
 
+// findCIFAR10 returns the data set's folder and the numbers of records of its
+// files; dir is where locate looks for it.
+func findCIFAR10(dir string) (folder string, counts []int, err error) {
+	if folder, err = cifar10Archive.locate(dir); err != nil {
+		return "", nil, err
+	}
+	counts, err = cifar10Records(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; move %s away and run \"qat data get cifar10 --data %s\"", err, folder, dir)
+	}
+	return folder, counts, err
+}
+
 // cifar10Records returns the number of records of each of cifar10Files.
-func cifar10Records(dir string) ([]int, error) {
+func cifar10Records(folder string) ([]int, error) {
 	counts := make([]int, len(cifar10Files))
 	for i, name := range cifar10Files {
-		n, err := countRecords(filepath.Join(dir, name))
+		n, err := countRecords(filepath.Join(folder, name))
 		if err != nil {
 			return nil, err
 		}
 		counts[i] = n
 	}
 	return counts, nil
-}
-
-func missing(err error, dir string) error {
-	return fmt.Errorf("%w; run \"qat data get cifar10 --data %s\"", err, dir)
 }
 
 // countRecords returns the number of records that the file's size stands for.

@@ -41,7 +41,7 @@ func writeCIFAR10(t testing.TB, counts ...int) (dir string) {
 			b = append(b, record(label%10, uint8(10*i))...)
 			label++
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), b, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, cifar10Folder, name), b, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -91,26 +91,30 @@ func TestOpenErrors(t *testing.T) {
 		want   []string
 		is     error
 	}{
-		{"missing", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, cifar10Files[3]))) },
+		{"missing", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, cifar10Folder, cifar10Files[3]))) },
 			[]string{"data_batch_4.bin", "qat data get cifar10"}, fs.ErrNotExist},
-		{"cut", func(t *testing.T, dir string) { must(t, os.Truncate(filepath.Join(dir, cifar10Files[1]), 3073+5)) },
+		{"cut", func(t *testing.T, dir string) {
+			must(t, os.Truncate(filepath.Join(dir, cifar10Folder, cifar10Files[1]), 3073+5))
+		},
 			[]string{"data_batch_2.bin", "3078 bytes", "1 records and 5 bytes over", "download again"}, nil},
-		{"empty", func(t *testing.T, dir string) { must(t, os.Truncate(filepath.Join(dir, cifar10Files[5]), 0)) },
+		{"empty", func(t *testing.T, dir string) {
+			must(t, os.Truncate(filepath.Join(dir, cifar10Folder, cifar10Files[5]), 0))
+		},
 			[]string{"test_batch.bin", "found 0 bytes"}, nil},
 		{"label", func(t *testing.T, dir string) {
-			f, err := os.OpenFile(filepath.Join(dir, cifar10Files[2]), os.O_WRONLY, 0)
+			f, err := os.OpenFile(filepath.Join(dir, cifar10Folder, cifar10Files[2]), os.O_WRONLY, 0)
 			must(t, err)
 			_, err = f.WriteAt([]byte{10}, 66*3073)
 			must(t, err)
 			must(t, f.Close())
 		}, []string{"data_batch_3.bin", "record 66 of 70", "0 to 9, found 10", "delete it"}, nil},
 		{"directory", func(t *testing.T, dir string) {
-			must(t, os.Remove(filepath.Join(dir, cifar10Files[0])))
-			must(t, os.Mkdir(filepath.Join(dir, cifar10Files[0]), 0o755))
+			must(t, os.Remove(filepath.Join(dir, cifar10Folder, cifar10Files[0])))
+			must(t, os.Mkdir(filepath.Join(dir, cifar10Folder, cifar10Files[0]), 0o755))
 		}, []string{"data_batch_1.bin", "is a directory; want a regular file"}, nil},
 		// A sparse file, which takes no room on the disk; room in memory it would take.
 		{"300 GB", func(t *testing.T, dir string) {
-			must(t, os.Truncate(filepath.Join(dir, cifar10Files[4]), 3073*100_000_000))
+			must(t, os.Truncate(filepath.Join(dir, cifar10Folder, cifar10Files[4]), 3073*100_000_000))
 		},
 			[]string{"data_batch_5.bin", "want 1 to 60000 whole records", "found 307300000000 bytes"}, nil},
 	} {

@@ -46,7 +46,8 @@ type archive struct {
 	sha256 string // in hex
 	size   int64  // in bytes
 	folder string
-	check  func(dir string) error // of dir/folder
+	marker string                    // a file of the folder
+	check  func(folder string) error // of its files
 }
 
 // Size and checksum are those that TensorFlow Datasets records for this address
@@ -55,9 +56,10 @@ var cifar10Archive = archive{
 	url:    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
 	sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
 	size:   170052171,
-	folder: "cifar-10-batches-bin",
-	check: func(dir string) error {
-		_, err := cifar10Records(dir)
+	folder: cifar10Folder,
+	marker: cifar10Files[0],
+	check: func(folder string) error {
+		_, err := cifar10Records(folder)
 		return err
 	},
 }
@@ -66,9 +68,8 @@ var cifar10Archive = archive{
 func (a archive) name() string { return a.url[strings.LastIndex(a.url, "/")+1:] }
 
 func (a archive) install(ctx context.Context, dir string, o DownloadOptions) error {
-	folder := filepath.Join(dir, a.folder)
-	if _, err := os.Lstat(folder); err == nil {
-		if err := a.check(dir); err != nil {
+	if folder, err := a.locate(dir); err == nil {
+		if err := a.check(folder); err != nil {
 			return fmt.Errorf("%s is there but cannot be used: %w; move it away and run this again", folder, err)
 		}
 		return nil

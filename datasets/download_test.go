@@ -234,9 +234,9 @@ func TestDownloadCancelled(t *testing.T) {
 func TestDownloadKeepsWhatIsThere(t *testing.T) {
 	a := serve(t, nil, func(w http.ResponseWriter, r *http.Request) { t.Error("a request") })
 	dir := writeCIFAR10(t, 1, 1, 1, 1, 1, 1)
-	must(t, os.Remove(filepath.Join(dir, cifar10Files[2])))
+	must(t, os.Remove(filepath.Join(dir, cifar10Folder, cifar10Files[2])))
 	wantError(t, a.install(t.Context(), dir, DownloadOptions{}), "data_batch_3.bin", "move it away")
-	if _, err := os.Stat(filepath.Join(dir, cifar10Files[0])); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, cifar10Folder, cifar10Files[0])); err != nil {
 		t.Error(err)
 	}
 }

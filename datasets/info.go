@@ -3,10 +3,8 @@ package datasets
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 
 	"github.com/qat-go/qat/internal/regular"
@@ -70,16 +68,13 @@ func Pictures(name, dir string) int {
 }
 
 func cifar10Info(dir string) ([]File, error) {
-	counts, err := cifar10Records(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, missing(err, dir)
-	}
+	folder, counts, err := findCIFAR10(dir)
 	if err != nil {
 		return nil, err
 	}
 	files := make([]File, len(cifar10Files))
 	for i, name := range cifar10Files {
-		path := filepath.Join(dir, name)
+		path := filepath.Join(folder, name)
 		sum, err := fileSHA256(path)
 		if err != nil {
 			return nil, err

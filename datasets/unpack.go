@@ -14,6 +14,10 @@ import (
 	"github.com/qat-go/qat/internal/regular"
 )
 
+// unpacking begins the names of the temporary directories, which hold what is not
+// whole.
+const unpacking = "unpacking-"
+
 // unpack brings the archive's folder into dir: first into a temporary directory
 // beside it, where it is checked, then under its name by a rename.
 func (a archive) unpack(file, dir string) (err error) {
@@ -22,7 +26,7 @@ func (a archive) unpack(file, dir string) (err error) {
 		return err
 	}
 	defer f.Close()
-	tmp, err := os.MkdirTemp(dir, "unpacking-*")
+	tmp, err := os.MkdirTemp(dir, unpacking+"*")
 	if err != nil {
 		return err
 	}
@@ -30,7 +34,7 @@ func (a archive) unpack(file, dir string) (err error) {
 	if err := untar(f, tmp, a.folder); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	if err := a.check(tmp); err != nil {
+	if err := a.check(filepath.Join(tmp, a.folder)); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return os.Rename(filepath.Join(tmp, a.folder), filepath.Join(dir, a.folder))

@@ -38,7 +38,7 @@ func makeTar(t *testing.T, entries []entry) []byte {
 func goodEntries() []entry {
 	e := []entry{{"cifar-10-batches-bin/", tar.TypeDir, nil}, {"cifar-10-batches-bin/readme.html", tar.TypeReg, []byte("x")}}
 	for i, name := range cifar10Files {
-		e = append(e, entry{name, tar.TypeReg, record(uint8(i), 0)})
+		e = append(e, entry{cifar10Folder + "/" + name, tar.TypeReg, record(uint8(i), 0)})
 	}
 	return e
 }

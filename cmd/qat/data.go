@@ -104,7 +104,7 @@ func checkDataset(c *cobra.Command, name string) error {
 }
 
 func runDataGet(ctx context.Context, o dataOptions, name string, stdout, stderr io.Writer) error {
-	dir := cmp.Or(o.data, "data")
+	dir := cmp.Or(o.data, configs.DefaultRoot)
 	if err := download(ctx, name, dir, newProgress(stderr, false)); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func runDataGet(ctx context.Context, o dataOptions, name string, stdout, stderr 
 }
 
 func runDataInfo(o dataOptions, name string, stdout io.Writer) error {
-	d, err := datasets.Info(name, cmp.Or(o.data, "data"))
+	d, err := datasets.Info(name, cmp.Or(o.data, configs.DefaultRoot))
 	if err != nil {
 		return err
 	}
@@ -128,9 +128,16 @@ func printDataset(w io.Writer, d *datasets.Description) error {
 	return t.flush()
 }
 
-// fetch makes sure that the config's data set is there. dir is what --data says.
+// fetch makes sure that the config's data set is there. dir is what --data says. A
+// download goes to the default directory only: one that was named may be misspelt,
+// or not mounted.
 func fetch(ctx context.Context, cfg *configs.Config, dir string, p *progress) error {
-	return download(ctx, string(cfg.Data.Dataset), cmp.Or(dir, cfg.Data.Root), p)
+	name := string(cfg.Data.Dataset)
+	if dir = cmp.Or(dir, cfg.Data.Root); dir == configs.DefaultRoot {
+		return download(ctx, name, dir, p)
+	}
+	_, err := datasets.Locate(name, dir)
+	return err
 }
 
 func download(ctx context.Context, name, dir string, p *progress) error {

@@ -150,7 +150,7 @@ func evalTrained(ctx context.Context, o evalOptions, path string, p *progress, r
 	if err != nil {
 		return nil, err
 	}
-	m, err := loadModel(ctx, c, o.data, o.threads, p)
+	m, err := c.Load(o.data, o.threads)
 	if err != nil {
 		return nil, err
 	}
@@ -180,11 +180,7 @@ func evalExport(ctx context.Context, o evalOptions, path string, p *progress, r 
 	if err != nil {
 		return nil, err
 	}
-	dir := cmp.Or(o.data, "data")
-	if err := download(ctx, o.dataset, dir, p); err != nil {
-		return nil, err
-	}
-	d, err := datasets.Open(o.dataset, datasets.Options{Dir: dir})
+	d, err := datasets.Open(o.dataset, datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot)})
 	if err != nil {
 		return nil, err
 	}

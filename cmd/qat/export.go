@@ -188,7 +188,7 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 		p := newProgress(c.ErrOrStderr(), o.plain)
 		defer p.close()
 		ctx = train.Watch(ctx, p.evaluate)
-		m, err = loadModel(ctx, checkpoint, o.data, o.threads, p)
+		m, err = checkpoint.Load(o.data, o.threads)
 	} else {
 		m, err = checkpoint.LoadNetwork()
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/train"
 )
@@ -51,6 +52,7 @@ func exitCode(err error) int {
 	var usage *usageError
 	var config configs.ErrorList
 	var kind *filetype.Error
+	var missing *datasets.MissingError
 	switch {
 	case err == nil:
 		return exitDone
@@ -58,7 +60,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.Is(err, errMissed):
 		return exitMissed
-	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &kind), errors.Is(err, train.ErrExists):
+	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &kind), errors.As(err, &missing), errors.Is(err, train.ErrExists):
 		return exitUsage
 	}
 	return exitFailed

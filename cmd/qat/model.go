@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -25,14 +24,6 @@ func isExport(path string) (bool, error) {
 		return false, err
 	}
 	return kind == filetype.Export || kind == filetype.Unknown && strings.EqualFold(filepath.Ext(path), "."+export.Extension(configs.Safetensors)), nil
-}
-
-// loadModel loads a checkpoint; a missing data set is downloaded.
-func loadModel(ctx context.Context, c *train.Checkpoint, data string, threads int, p *progress) (*train.Model, error) {
-	if err := fetch(ctx, c.Config, data, p); err != nil {
-		return nil, err
-	}
-	return c.Load(data, threads)
 }
 
 // sameInput tells that a data set has the pictures and classes that a network knows.
