@@ -21,6 +21,8 @@ type Model struct {
 	Arch  Arch
 	Block Block
 	Init  string // RandomInit, EmbeddedInit + name, or a path
+	// InitKey chooses the network in a file that holds several; "" if it holds one.
+	InitKey string
 }
 
 // Data says what is read and how pictures are augmented.
@@ -115,6 +117,7 @@ type TensorSpec struct {
 // Distillation says from which network, and how much, training learns (estimators.Distillation).
 type Distillation struct {
 	Teacher     string // NoTeacher, EmbeddedInit + name, or a path
+	TeacherKey  string // as Model.InitKey
 	Temperature float64
 	Weight      float64 // of the teacher's part of the loss, 0 to 1
 }

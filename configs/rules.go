@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // crossRule checks keys against each other and returns what is wrong, or "".
@@ -20,6 +21,8 @@ var crossRules = append([]crossRule{
 	{[]string{"quant.first_last", "quant.weights.bits", "quant.activations.bits"}, firstLastFollowsFloat},
 	{[]string{"quant.residual", "quant.activations.bits"}, residualFollowsFloat},
 	{[]string{"quant.distillation.temperature", "quant.distillation.weight", "quant.distillation.teacher"}, distillationNeedsTeacher},
+	{[]string{"model.init_key", "model.init"}, keyNeedsFile},
+	{[]string{"quant.distillation.teacher_key", "quant.distillation.teacher"}, teacherKeyNeedsFile},
 	{[]string{"quant.residual", "model.block"}, blockKeepsFloatStream},
 	{[]string{"model.block", "quant.activations.bits"}, biRealNeedsQuantizers},
 	{[]string{"quant.activations.estimator", "quant.activations.bits", "model.block"}, signsNeedBothSigns},
@@ -87,6 +90,20 @@ func residualFollowsFloat(c *Config) string {
 func distillationNeedsTeacher(c *Config) string {
 	if d := c.Quant.Distillation; !d.On() && (d.Temperature != 4 || d.Weight != 0.5) {
 		return "quant.distillation has no effect without a teacher; set quant.distillation.teacher, such as embedded:resnet20_cifar10, or remove the rest"
+	}
+	return ""
+}
+
+func keyNeedsFile(c *Config) string {
+	if m := c.Model; m.InitKey != "" && (m.Init == RandomInit || strings.HasPrefix(m.Init, EmbeddedInit)) {
+		return fmt.Sprintf("model.init_key has no effect on model.init %s; name a file there or remove it", m.Init)
+	}
+	return ""
+}
+
+func teacherKeyNeedsFile(c *Config) string {
+	if d := c.Quant.Distillation; d.TeacherKey != "" && (!d.On() || strings.HasPrefix(d.Teacher, EmbeddedInit)) {
+		return fmt.Sprintf("quant.distillation.teacher_key has no effect on the teacher %s; name a file there or remove it", d.Teacher)
 	}
 	return ""
 }

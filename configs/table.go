@@ -1,6 +1,11 @@
 package configs
 
-import "regexp"
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+)
 
 // field is one row of the table: a leaf, a section of leaves, a map of
 // sections under free keys (each), or a section known but not built yet.
@@ -18,10 +23,32 @@ type field struct {
 
 var (
 	runName     = regexp.MustCompile(`^[^\x00-\x1f/\\:*?"<>|. -][^\x00-\x1f/\\:*?"<>|]*$`)
-	initName    = regexp.MustCompile(`^(random|embedded:resnet20_cifar10|.+\.(th|pth|safetensors|qat))$`)
-	teacherName = regexp.MustCompile(`^(none|embedded:resnet20_cifar10|.+\.(th|pth|pt|safetensors|qat))$`)
+	initName    = weightsName(RandomInit)
+	teacherName = weightsName(NoTeacher)
 	nonEmpty    = regexp.MustCompile(`^[^\x00-\x1f\x7f]+$`)
 )
+
+// weightsEndings are the endings of files of weights, of which the content tells what they are.
+var weightsEndings = []string{"pt", "pth", "th", "tar", "ckpt", "bin", "safetensors", "qat"}
+
+// weightsName matches the name of a file of weights, in any case of its ending, or what stands for no file.
+func weightsName(none string) *regexp.Regexp {
+	var endings []string
+	for _, e := range weightsEndings {
+		var b strings.Builder
+		for _, letter := range e { // JSON Schema has no flag for it
+			fmt.Fprintf(&b, "[%c%c]", letter, unicode.ToUpper(letter))
+		}
+		endings = append(endings, b.String())
+	}
+	return regexp.MustCompile(`^(` + none + `|embedded:resnet20_cifar10|.+\.(` + strings.Join(endings, "|") + `))$`)
+}
+
+// weightsWanted describes weightsName.
+func weightsWanted(none string) string {
+	last := len(weightsEndings) - 1
+	return none + ", embedded:resnet20_cifar10, or a path ending in ." + strings.Join(weightsEndings[:last], ", .") + " or ." + weightsEndings[last]
+}
 
 // table lists every key. Its order is that of every listing and of YAML output.
 var table = []field{
@@ -31,7 +58,8 @@ var table = []field{
 	{key: "model", doc: "The network.", fields: []field{
 		{key: "arch", doc: "Architecture.", kind: enum[Arch]{values: []Arch{ResNet20}, unbuilt: []Arch{"resnet18", "resnet50", "mobilenet_v2", "vgg_small"}}, def: ResNet20, at: func(c *Config) any { return &c.Model.Arch }},
 		{key: "block", doc: "Residual block: `basic` is the ResNet's own, with ReLUs; `bireal` has a shortcut around each convolution and no ReLU, so that activations can be binary; `reactnet` adds a learned RPReLU after each sum. The last two keep the residual stream in floating point (`quant.residual: fp`, the default there).", kind: enum[Block]{values: []Block{BasicBlock, BiRealBlock, ReActNetBlock}}, def: BasicBlock, at: func(c *Config) any { return &c.Model.Block }},
-		{key: "init", doc: "Where the weights come from: `random`, a checkpoint (`.th`, `.pth`, `.safetensors`, `.qat`; relative to the working directory), or `embedded:resnet20_cifar10`, the float network shipped with qat.", kind: text{"random, embedded:resnet20_cifar10, or a path ending in .th, .pth, .safetensors or .qat", initName}, def: RandomInit, at: func(c *Config) any { return &c.Model.Init }},
+		{key: "init", doc: "Where the weights come from: `random`, a file of PyTorch (`torch.save`), safetensors or a checkpoint of qat (relative to the working directory), or `embedded:resnet20_cifar10`, the float network shipped with qat.", kind: text{weightsWanted(RandomInit), initName}, def: RandomInit, at: func(c *Config) any { return &c.Model.Init }},
+		{key: "init_key", doc: "Which network of the file in `model.init`, if it holds several: the key of its dict (`ema`), keys inside one another joined by dots (`state_dict.teacher`); `.` is the file's own dict.", kind: text{what: "a key of the file"}, def: "", at: func(c *Config) any { return &c.Model.InitKey }},
 	}},
 	{key: "data", doc: "The pictures.", fields: []field{
 		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download.", kind: enum[Dataset]{values: []Dataset{CIFAR10, CIFAR10Mini}, unbuilt: []Dataset{"cifar100", "imagenet"}}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},

@@ -26,7 +26,7 @@ func (m *Model) newTeacher(x *tensor.Dense) (*teacher, error) {
 	if err != nil {
 		return nil, err
 	}
-	init, err := t.loadWeights("quant.distillation.teacher", m.Config.Quant.Distillation.Teacher)
+	init, err := t.loadWeights("quant.distillation.teacher", m.Config.Quant.Distillation.Teacher, m.Config.Quant.Distillation.TeacherKey)
 	if err != nil {
 		return nil, err
 	}

@@ -90,6 +90,7 @@ func TestRoundTrip(t *testing.T) {
 		{"i64", func(n string) (any, error) { return values[int64](f, n) }, []int64{math.MinInt64}},
 		{"u64", func(n string) (any, error) { return values[uint64](f, n) }, []uint64{math.MaxUint64}},
 		{"f64", func(n string) (any, error) { return values[float64](f, n) }, []float64{math.Pi}},
+		{"f64", func(n string) (any, error) { return f.Float32s(n) }, []float32{math.Pi}},
 		{"f16", func(n string) (any, error) { return f.Float32s(n) }, []float32{1, 65504}},
 		{"bf16", func(n string) (any, error) { return f.Float32s(n) }, []float32{-1}},
 		{"empty", func(n string) (any, error) { return f.Float32s(n) }, []float32{}},

@@ -6,7 +6,8 @@ import (
 	"math"
 )
 
-// Float32s returns a copy of an F32 tensor's elements, or those of an F16 or BF16 tensor widened, which is exact.
+// Float32s returns a copy of an F32 tensor's elements, those of an F16 or BF16 tensor widened, which is exact, or those of
+// an F64 tensor rounded to the nearest float32.
 func (f *File) Float32s(name string) ([]float32, error) {
 	t, err := f.Get(name)
 	if err != nil {
@@ -14,6 +15,13 @@ func (f *File) Float32s(name string) ([]float32, error) {
 	}
 	var widen func(uint16) float32
 	switch t.Dtype {
+	case F64:
+		wide, err := values[float64](f, name)
+		out := make([]float32, len(wide))
+		for i, v := range wide {
+			out[i] = float32(v)
+		}
+		return out, err
 	case F16:
 		widen = halfToFloat32
 	case BF16:

@@ -3,8 +3,6 @@ package torchfile
 import (
 	"bytes"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -12,11 +10,7 @@ func fixtures(t testing.TB) [][]byte {
 	t.Helper()
 	var files [][]byte
 	for _, name := range []string{"zip.pth", "legacy.pth"} {
-		data, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, data)
+		files = append(files, read(t, name))
 	}
 	return files
 }
@@ -61,26 +55,26 @@ func TestMutatedPretrained(t *testing.T) {
 	}
 }
 
-// checkBounds parses data and checks that what is returned is consistent and no larger than promised.
+// checkBounds parses data and checks that what is returned is consistent.
 func checkBounds(t *testing.T, data []byte) {
 	t.Helper()
-	tensors, err := Parse(data)
+	dicts, err := Parse(data)
 	if err != nil {
 		return
 	}
-	total := 0
-	for _, tensor := range tensors {
-		n := 1
-		for _, d := range tensor.Shape {
-			n *= d
+	for _, d := range dicts {
+		for _, tensor := range d.Tensors {
+			n := 1
+			for _, d := range tensor.Shape {
+				n *= d
+			}
+			if n > 4*len(data) {
+				continue // repeats a small storage
+			}
+			if values, err := tensor.Float32s(); err == nil && n != len(values) {
+				t.Errorf("tensor %q: shape %v and %d elements", tensor.Name, tensor.Shape, len(values))
+			}
 		}
-		if n != len(tensor.Data) {
-			t.Errorf("tensor %q: shape %v and %d elements", tensor.Name, tensor.Shape, len(tensor.Data))
-		}
-		total += n
-	}
-	if total > len(data) {
-		t.Errorf("%d elements from %d bytes", total, len(data))
 	}
 }
 

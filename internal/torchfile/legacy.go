@@ -1,6 +1,7 @@
 package torchfile
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,23 +9,43 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// legacyMagic is how every file of torch.save's legacy format begins: the pickles of the magic number
-// 0x1950a86a20f9469cfc6c and of the format's version 1001.
-const legacyMagic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19." + "\x80\x02M\xe9\x03."
+// legacyMagic is how the number 0x1950a86a20f9469cfc6c is pickled; a pickle of it begins every file of torch.save's legacy
+// format, and that of the format's version, 1001, follows.
+const legacyMagic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
+
+func isLegacy(data []byte) bool {
+	return isPickle(data) && bytes.Contains(data[:min(len(data), 32)], []byte(legacyMagic))
+}
+
+// isPickle tells the opcode PROTO of the protocols that are read.
+func isPickle(data []byte) bool {
+	return len(data) > 1 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5
+}
 
 // loadLegacy reads what torch/serialization.py, _legacy_save, writes: the pickles of the magic number, the version, a
 // dict about the writer's machine, the object and the keys of its storages, and then for each key the number of its
 // elements in 8 bytes and the elements.
 func loadLegacy(data []byte) (any, error) {
-	system, rest, err := unpickle(data[len(legacyMagic):], nil)
-	if err != nil {
-		return nil, err
+	rest := data
+	var head [3]any // magic number, version, dict
+	for i := range head {
+		var err error
+		if head[i], rest, err = unpickle(rest, nil); err != nil {
+			return nil, err
+		}
 	}
+	if head[1] != any(1001) {
+		return nil, errors.New("the legacy file is not of version 1001")
+	}
+	system := head[2]
 	if err := checkLittleEndian(system); err != nil {
 		return nil, err
 	}
 	all := storages{}
-	root, rest, err := unpickle(rest, func(id any) (any, error) {
+	root, rest, err := unpickle(rest, func(id *types.Tuple) (any, error) {
+		if id.Len() == 4 && id.Get(0) == any("module") { // ("module", class, the path of its source, its source)
+			return id.Get(1), nil
+		}
 		s, _, err := all.load(id, len(data))
 		return s, err
 	})
@@ -37,7 +58,7 @@ func loadLegacy(data []byte) (any, error) {
 	}
 	list, ok := keys.(*types.List)
 	if !ok {
-		return nil, fmt.Errorf("the keys of the storages are a %s; expected a list", pythonType(keys))
+		return nil, fmt.Errorf("the keys of the storages are %s; expected a list", pythonType(keys))
 	}
 	for _, k := range *list {
 		key, _ := k.(string)

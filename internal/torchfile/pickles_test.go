@@ -31,9 +31,12 @@ func rebuild(storage string, offset int32, shape, stride string) string {
 		tuple(storage, binint(offset), shape, stride, "\x89", global("collections", "OrderedDict")+")R") + "R"
 }
 
+// legacyHead is how a file of the legacy format begins: magic number and version.
+const legacyHead = "\x80\x02" + legacyMagic + "." + "\x80\x02M\xe9\x03."
+
 // legacy is a file of the legacy format whose storage "0", if object uses any, holds the float32 1, 2, 3, 4.
 func legacy(object string) []byte {
-	head := legacyMagic + program(dict(unicode("little_endian"), "\x88")) + program(object)
+	head := legacyHead + program(dict(unicode("little_endian"), "\x88")) + program(object)
 	if !strings.Contains(object, "Storage") {
 		return []byte(head + program("]"))
 	}

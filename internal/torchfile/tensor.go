@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/nlpodyssey/gopickle/types"
 )
@@ -13,8 +12,8 @@ import (
 // element is the type of a storage's elements.
 type element struct {
 	dtype   string
-	size    int // bytes
-	float32 func(b []byte) float32
+	size    int                    // bytes
+	float32 func(b []byte) float32 // nil if no float32 stands for it
 }
 
 var little = binary.LittleEndian
@@ -31,6 +30,15 @@ var elements = map[string]*element{
 	"Char":     {"int8", 1, func(b []byte) float32 { return float32(int8(b[0])) }},
 	"Byte":     {"uint8", 1, func(b []byte) float32 { return float32(b[0]) }},
 	"Bool":     {"bool", 1, func(b []byte) float32 { return float32(min(b[0], 1)) }},
+
+	"ComplexFloat":  {"complex64", 8, nil},
+	"ComplexDouble": {"complex128", 16, nil},
+	"QInt8":         {"qint8", 1, nil},
+	"QUInt8":        {"quint8", 1, nil},
+	"QInt32":        {"qint32", 4, nil},
+	"QUInt4x2":      {"quint4x2", 1, nil},
+	"QUInt2x4":      {"quint2x4", 1, nil},
+	"Untyped":       {"bytes", 1, nil},
 }
 
 // halfToFloat32 widens an IEEE 754 binary16 value. (gopickle's own conversion is wrong for subnormals.)
@@ -62,10 +70,12 @@ type storages map[string]*storage
 
 // load resolves ("storage", class, key, location, length, view), the persistent identifier of a storage. The view is
 // absent in zip archives and None in all but very old files. No storage can be longer than the file's size, limit.
-func (all storages) load(id any, limit int) (*storage, string, error) {
-	t, ok := id.(*types.Tuple)
-	if !ok || t.Len() < 5 || t.Get(0) != any("storage") {
+func (all storages) load(t *types.Tuple, limit int) (*storage, string, error) {
+	if t.Len() < 5 || t.Get(0) != any("storage") {
 		return nil, "", errors.New("a persistent identifier is not that of a storage")
+	}
+	if c, ok := t.Get(1).(class); ok {
+		return nil, "", errors.New(quoted("a storage is of the unknown class %s", string(c)))
 	}
 	e, ok1 := t.Get(1).(*element)
 	key, ok2 := t.Get(2).(string)
@@ -95,13 +105,22 @@ type view struct {
 	storage       *storage
 	offset        int // elements
 	shape, stride []int
+	unreadable    string // what keeps it from being read, else ""
+}
+
+// unreadable is what makes a tensor of a kind that is not read. It may be beside those that are wanted.
+func unreadable(why string) function {
+	return func([]any) (any, error) { return &view{unreadable: why}, nil }
 }
 
 // rebuildTensor takes the arguments of torch._utils._rebuild_tensor(storage, offset, size, stride); those that
-// _rebuild_tensor_v2 adds (requires_grad, backward_hooks, metadata) do not change the values.
+// _rebuild_tensor_v2 adds (requires_grad, backward_hooks) do not change the values; a seventh, metadata, may.
 func rebuildTensor(args []any) (any, error) {
 	if len(args) < 4 {
 		return nil, fmt.Errorf("_rebuild_tensor has %d arguments; expected at least 4", len(args))
+	}
+	if len(args) > 6 && weight(args[6]) > 0 {
+		return unreadable("is a view that PyTorch has yet to conjugate or negate; save its resolve_conj().resolve_neg()")(nil)
 	}
 	s, ok1 := args[0].(*storage)
 	offset, ok2 := args[1].(int)
@@ -111,6 +130,19 @@ func rebuildTensor(args []any) (any, error) {
 		return nil, errors.New("_rebuild_tensor has malformed arguments; expected (storage, offset, size, stride)")
 	}
 	return &view{storage: s, offset: offset, shape: shape, stride: stride}, nil
+}
+
+// rebuildFromType takes the arguments of torch._tensor._rebuild_from_type_v2(function, type, arguments, state): a tensor
+// with attributes, or of a subclass.
+func rebuildFromType(args []any) (any, error) {
+	if len(args) >= 3 {
+		f, ok1 := args[0].(function)
+		t, ok2 := args[2].(*types.Tuple)
+		if ok1 && ok2 {
+			return f(*t)
+		}
+	}
+	return unreadable("is of a subclass that is not read")(nil)
 }
 
 // rebuildParameter takes the arguments of torch._utils._rebuild_parameter(tensor, requires_grad, backward_hooks).
@@ -137,16 +169,12 @@ func integers(v any) ([]int, bool) {
 	return out, true
 }
 
-// tensor copies the view's elements, row-major, and takes their number from budget.
-func (v *view) tensor(name string, budget *int) (Tensor, error) {
+// float32s copies the view's elements, row-major.
+func (v *view) float32s() ([]float32, error) {
 	n, err := v.check()
 	if err != nil {
-		return Tensor{}, err
+		return nil, err
 	}
-	if n > *budget {
-		return Tensor{}, fmt.Errorf("with shape %v the tensors have more elements than the file has bytes", v.shape)
-	}
-	*budget -= n
 	out := make([]float32, n)
 	e := v.storage.element
 	index := make([]int, len(v.shape))
@@ -164,11 +192,17 @@ func (v *view) tensor(name string, budget *int) (Tensor, error) {
 			index[d] = 0
 		}
 	}
-	return Tensor{Name: name, Dtype: e.dtype, Shape: slices.Clone(v.shape), Data: out}, nil
+	return out, nil
 }
 
 // check returns the number of elements, or an error if the view reaches outside its storage.
 func (v *view) check() (n int, err error) {
+	if v.unreadable != "" {
+		return 0, errors.New(v.unreadable)
+	}
+	if v.storage.element.float32 == nil {
+		return 0, fmt.Errorf("has the dtype %s, which is not read", v.storage.element.dtype)
+	}
 	outside := fmt.Errorf("shape %v, stride %v and offset %d reach outside its storage of %d elements", v.shape, v.stride, v.offset, v.storage.length)
 	if len(v.storage.data) != v.storage.bytes() {
 		return 0, errors.New("its storage is missing")

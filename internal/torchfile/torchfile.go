@@ -1,189 +1,171 @@
-// Package torchfile reads the tensors of a PyTorch checkpoint (torch.save; .pth, .th, .pt) without PyTorch.
+// Package torchfile reads the tensors of a PyTorch checkpoint (torch.save; .pt, .pth, .ckpt, ...) without PyTorch.
 //
 // A checkpoint is a Python pickle with the raw numbers of its storages beside it: in a zip archive since PyTorch 1.6,
 // appended to the pickle before ("legacy"). A pickle is a program; here it can build nothing but numbers, strings,
-// tuples, lists, dicts and tensors. Its opcodes are checked before any is executed: only those that torch.save writes
-// at its default protocol 2 pass, arguments may not reach beyond the file, and a class outside a short list
-// (collections.OrderedDict, the torch storages, _rebuild_tensor, _rebuild_tensor_v2, _rebuild_parameter) is an error
-// that names the class. No code of the file runs.
+// tuples, lists, dicts and tensors. Its opcodes are checked before any is executed: only those that Python writes at
+// protocols 2 to 5 pass, and arguments may not reach beyond the file. A class or function that the pickle names is only
+// a name here, unless it makes a tensor (the torch storages, _rebuild_tensor_v2, _rebuild_parameter, ...): what it is
+// called with is kept, and nothing is done. No code of the file runs.
 //
-// Not read: TorchScript archives, compressed archives, big-endian files, sparse, complex and PyTorch-quantized tensors,
-// whole modules (torch.save(model)); each is an error that says so.
+// Not read: TorchScript archives, compressed archives, big-endian files, whole modules (torch.save(model)); each is an
+// error that says so. Sparse, complex and PyTorch-quantized tensors may be in a checkpoint; reading one is an error.
 package torchfile
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
-
-	"github.com/nlpodyssey/gopickle/types"
-
-	"github.com/qat-go/qat/internal/regular"
+	"strconv"
+	"strings"
 )
 
-// Tensor is one named tensor. Data is row-major whatever the strides in the file. Floating-point types of other widths
-// are rounded to the nearest float32 (float16 and bfloat16 exactly); integers and booleans are converted likewise,
-// which is exact up to 2^24.
+// Dict is a dict of a checkpoint that holds tensors.
+type Dict struct {
+	Path    string // the keys that lead to it, joined by dots; "" is the checkpoint itself
+	Tensors []Tensor
+}
+
+// Tensor is one named tensor, whose numbers are still as they are in the file.
 type Tensor struct {
 	Name  string
-	Dtype string // in the file, as PyTorch names it: "float32", "float16", "int64", ...
+	Dtype string // as PyTorch names it: "float32", "float16", "int64", ...; "" if the tensor cannot be read
 	Shape []int
-	Data  []float32
+	view  *view
 }
 
-// Read returns the tensors of the checkpoint at path in the order in which they were saved. See [Parse].
-func Read(path string) ([]Tensor, error) {
-	data, err := regular.Read(path, 1<<30)
+// Float32s returns the elements, row-major whatever the strides in the file. Floating-point types of other widths are
+// rounded to the nearest float32 (float16 and bfloat16 exactly); integers and booleans are converted likewise, which is
+// exact up to 2^24. A view that repeats a small storage has as many elements as Shape says: look at it first.
+func (t Tensor) Float32s() ([]float32, error) {
+	values, err := t.view.float32s()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 	}
-	tensors, err := Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return tensors, nil
+	return values, nil
 }
 
-// Parse returns the tensors of a checkpoint given as bytes.
-//
-// The checkpoint must be a dict. Its tensors are those of its entry "state_dict", else its own, else those of the only
-// entry that is a dict with tensors. Values that are no tensors (epoch, accuracy, ...) are passed over. Names are as
-// saved; torch.nn.DataParallel's begin with "module.".
-//
-// The tensors together may not have more elements than the file has bytes, so views that repeat a small storage cannot
-// exhaust the memory.
-func Parse(data []byte) (tensors []Tensor, err error) {
+// Is tells by its first bytes that data is what [Parse] is for: a zip archive or a pickle.
+func Is(data []byte) bool { return isZip(data) || isPickle(data) }
+
+func isZip(data []byte) bool { return bytes.HasPrefix(data, []byte("PK\x03\x04")) }
+
+// Parse returns all dicts of tensors of a checkpoint given as bytes, the outer before the inner; a dict that is there
+// under two keys is there twice. Values that are no tensors (epoch, accuracy, ...) are passed over. Names are as saved;
+// torch.nn.DataParallel's begin with "module.".
+func Parse(data []byte) (dicts []Dict, err error) {
 	// gopickle indexes and asserts on the word of the file in places: there a malformed pickle panics.
 	defer func() {
 		if r := recover(); r != nil {
-			tensors, err = nil, fmt.Errorf("malformed pickle: %v", r)
+			dicts, err = nil, fmt.Errorf("malformed pickle: %v", r)
 		}
 	}()
-	tensors, err = parse(data)
+	dicts, err = parse(data)
 	if err != nil {
 		return nil, err
 	}
-	return tensors, nil
+	return dicts, nil
 }
 
-func parse(data []byte) ([]Tensor, error) {
+func parse(data []byte) ([]Dict, error) {
 	var root any
 	var err error
 	switch {
-	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+	case isZip(data):
 		root, err = loadZip(data)
-	case bytes.HasPrefix(data, []byte(legacyMagic)):
+	case isLegacy(data):
 		root, err = loadLegacy(data)
 	default:
-		return nil, errors.New("neither a zip archive nor a legacy file written by torch.save at pickle protocol 2")
+		return nil, errors.New("neither a zip archive nor a legacy file written by torch.save at pickle protocols 2 to 5")
 	}
 	if err != nil {
 		return nil, err
 	}
-	dict, err := stateDict(root)
-	if err != nil {
+	entries, ok := dictEntries(root)
+	if !ok {
+		return nil, fmt.Errorf("the checkpoint is %s; expected a dict of tensors, such as model.state_dict()", pythonType(root))
+	}
+	s := search{entries: maxEntries}
+	if err := s.dict("", root, 0); err != nil {
 		return nil, err
 	}
-	budget := len(data)
+	if len(s.found) == 0 {
+		var kinds []string
+		for _, e := range entries[:min(len(entries), 3)] {
+			if key, ok := e.Key.(string); ok {
+				kinds = append(kinds, quoted("%s: ", key)+pythonType(e.Value))
+			}
+		}
+		return nil, fmt.Errorf("no dict of tensors, such as model.state_dict(), in the checkpoint {%s}", strings.Join(kinds, ", "))
+	}
+	return s.found, nil
+}
+
+// Limits of the search for dicts: the same dict may be in many others.
+const (
+	maxEntries = 1 << 20
+	maxDepth   = 8
+	maxPath    = 1000 // bytes
+)
+
+type search struct {
+	entries int // that may still be visited
+	found   []Dict
+}
+
+// dict collects the dict v, which path leads to, and those inside it.
+func (s *search) dict(path string, v any, depth int) error {
+	if depth > maxDepth {
+		return nil
+	}
+	if s.entries -= weight(v); s.entries < 0 {
+		return fmt.Errorf("the checkpoint's dicts have more than %d entries", maxEntries)
+	}
+	entries, ok := dictEntries(v)
+	if !ok {
+		return nil
+	}
+	d := Dict{Path: path}
 	seen := map[string]bool{}
-	var tensors []Tensor
-	for _, e := range dict {
+	for _, e := range entries {
 		v, ok := e.Value.(*view)
 		if !ok {
 			continue
 		}
 		name, ok := e.Key.(string)
 		if !ok {
-			return nil, fmt.Errorf("a tensor's name is a %T; expected a string", e.Key)
+			continue // an optimizer's state has numbers
 		}
 		if seen[name] {
-			return nil, fmt.Errorf("tensor %q is there twice", name)
+			return errors.New(quoted("tensor %s is there twice", name))
 		}
 		seen[name] = true
-		t, err := v.tensor(name, &budget)
-		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
-		}
-		tensors = append(tensors, t)
-	}
-	return tensors, nil
-}
-
-// stateDict finds the dict of tensors as described at [Parse].
-func stateDict(root any) ([]types.DictEntry, error) {
-	entries, ok := dictEntries(root)
-	if !ok {
-		return nil, fmt.Errorf("the checkpoint is a %s; expected a dict of tensors", pythonType(root))
-	}
-	for _, e := range entries {
-		if e.Key == any("state_dict") {
-			inner, ok := dictEntries(e.Value)
-			if !ok || !hasTensors(inner) {
-				return nil, fmt.Errorf(`the entry "state_dict" is a %s without tensors; expected a dict of tensors`, pythonType(e.Value))
+		t := Tensor{Name: name, Shape: v.shape, view: v}
+		if _, err := v.check(); v.unreadable == "" {
+			if t.Dtype = v.storage.element.dtype; err != nil && v.storage.element.float32 != nil {
+				return fmt.Errorf("%s: %w", quoted("tensor %s", name), err)
 			}
-			return inner, nil
 		}
+		d.Tensors = append(d.Tensors, t)
 	}
-	if hasTensors(entries) {
-		return entries, nil
+	if len(d.Tensors) > 0 {
+		s.found = append(s.found, d)
 	}
-	var found []types.DictEntry
 	for _, e := range entries {
-		inner, ok := dictEntries(e.Value)
-		if !ok || !hasTensors(inner) {
+		key, ok := e.Key.(string)
+		if !ok || len(path)+len(key) > maxPath {
 			continue
 		}
-		if found != nil {
-			return nil, errors.New(`several entries hold tensors; expected one, or one called "state_dict"`)
+		if path != "" {
+			key = path + "." + key
 		}
-		found = inner
-	}
-	if found == nil {
-		return nil, errors.New("no tensors in the checkpoint's dict or in the dicts directly inside it")
-	}
-	return found, nil
-}
-
-func hasTensors(entries []types.DictEntry) bool {
-	for _, e := range entries {
-		if _, ok := e.Value.(*view); ok {
-			return true
+		if err := s.dict(key, e.Value, depth+1); err != nil {
+			return err
 		}
 	}
-	return false
+	return nil
 }
 
-func dictEntries(v any) ([]types.DictEntry, bool) {
-	switch d := v.(type) {
-	case *types.Dict:
-		return *d, true
-	case *types.OrderedDict:
-		entries := make([]types.DictEntry, 0, d.Len())
-		for e := d.List.Front(); e != nil; e = e.Next() {
-			entry := e.Value.(*types.OrderedDictEntry)
-			entries = append(entries, types.DictEntry{Key: entry.Key, Value: entry.Value})
-		}
-		return entries, true
-	}
-	return nil, false
-}
-
-// pythonType names the type of v. Values themselves are never printed: a hostile pickle can make them refer to
-// themselves.
-func pythonType(v any) string {
-	switch v.(type) {
-	case nil:
-		return "None"
-	case *types.Dict, *types.OrderedDict:
-		return "dict"
-	case *types.List:
-		return "list"
-	case *types.Tuple:
-		return "tuple"
-	case *view:
-		return "tensor"
-	case string:
-		return "str"
-	}
-	return fmt.Sprintf("%T", v)
+// quoted is a message with a word of the file, shortened.
+func quoted(format, word string) string {
+	return fmt.Sprintf(format, strconv.Quote(word[:min(len(word), 100)]))
 }

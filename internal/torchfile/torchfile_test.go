@@ -5,9 +5,15 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 )
+
+// wanted is a tensor with its values.
+type wanted struct {
+	name, dtype string
+	shape       []int
+	data        []float32
+}
 
 var inf = float32(math.Inf(1))
 
@@ -31,7 +37,7 @@ var inf = float32(math.Inf(1))
 //	checkpoint = {"epoch": 3, "best": 91.5, "optimizer": {"lr": [0.1, None]}, "state_dict": state}
 //	torch.save(checkpoint, "zip.pth")
 //	torch.save(checkpoint, "legacy.pth", _use_new_zipfile_serialization=False)
-var fixture = []Tensor{
+var fixture = []wanted{
 	{"weight", "float32", []int{2, 3}, []float32{0, 0.25, 0.5, 0.75, 1, 1.25}},
 	{"bias", "float32", []int{2}, []float32{0, 0}},
 	{"running_mean", "float32", []int{2}, []float32{0, 0}},
@@ -49,21 +55,37 @@ var fixture = []Tensor{
 	{"bool", "bool", []int{2}, []float32{1, 0}},
 }
 
-func TestRead(t *testing.T) {
+func TestParse(t *testing.T) {
 	for _, name := range []string{"zip.pth", "legacy.pth"} {
-		got, err := Read(filepath.Join("testdata", name))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
+		dicts, err := Parse(read(t, name))
+		if err != nil || len(dicts) != 1 || dicts[0].Path != "state_dict" {
+			t.Errorf("%s: got %+v, %v", name, dicts, err)
 			continue
 		}
-		if len(got) != len(fixture) {
-			t.Errorf("%s: got %d tensors, want %d", name, len(got), len(fixture))
-			continue
-		}
-		for i, want := range fixture {
-			if !reflect.DeepEqual(got[i], want) {
-				t.Errorf("%s: got %+v, want %+v", name, got[i], want)
-			}
+		checkTensors(t, name, dicts[0], fixture)
+	}
+}
+
+func read(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func checkTensors(t *testing.T, file string, d Dict, want []wanted) {
+	t.Helper()
+	if len(d.Tensors) != len(want) {
+		t.Errorf("%s: got %d tensors, want %d", file, len(d.Tensors), len(want))
+		return
+	}
+	for i, w := range want {
+		got := d.Tensors[i]
+		data, err := got.Float32s()
+		if err != nil || !reflect.DeepEqual(wanted{got.Name, got.Dtype, got.Shape, data}, w) {
+			t.Errorf("%s: got %s %s %v %v, %v; want %+v", file, got.Name, got.Dtype, got.Shape, data, err, w)
 		}
 	}
 }
@@ -91,16 +113,6 @@ func TestHalfToFloat32(t *testing.T) {
 	}
 }
 
-func TestReadNamesTheFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "model.pth")
-	if err := os.WriteFile(path, []byte("not a checkpoint"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Read(path); err == nil || !strings.HasPrefix(err.Error(), path+": neither a zip archive") {
-		t.Errorf("got error %v", err)
-	}
-}
-
 // pretrained is the ResNet-20 of github.com/akamaster/pytorch_resnet_cifar10, in the legacy format.
 const pretrained = "../../../shared/data/pretrained/resnet20-12fca82f.th"
 
@@ -118,14 +130,23 @@ func readPretrained(t *testing.T) []byte {
 
 // The expected numbers were computed by PyTorch 1.13.1 in float64.
 func TestPretrained(t *testing.T) {
-	tensors, err := Parse(readPretrained(t))
-	if err != nil {
-		t.Fatal(err)
+	dicts, err := Parse(readPretrained(t))
+	if err != nil || len(dicts) != 1 {
+		t.Fatalf("%d dicts, %v", len(dicts), err)
+	}
+	tensors := dicts[0].Tensors
+	values := func(tensor Tensor) []float32 {
+		data, err := tensor.Float32s()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
 	}
 	elements, sum := 0, 0.0
 	for _, tensor := range tensors {
-		elements += len(tensor.Data)
-		for _, v := range tensor.Data {
+		data := values(tensor)
+		elements += len(data)
+		for _, v := range data {
 			sum += math.Abs(float64(v))
 		}
 	}
@@ -133,11 +154,11 @@ func TestPretrained(t *testing.T) {
 		t.Errorf("got %d tensors with %d elements, sum of absolute values %.17g", len(tensors), elements, sum)
 	}
 	first := tensors[0]
-	if first.Name != "module.conv1.weight" || !reflect.DeepEqual(first.Shape, []int{16, 3, 3, 3}) || first.Data[0] != -0.13818146288394928 {
-		t.Errorf("the first tensor is %s %v and begins with %v", first.Name, first.Shape, first.Data[:3])
+	if first.Name != "module.conv1.weight" || !reflect.DeepEqual(first.Shape, []int{16, 3, 3, 3}) || values(first)[0] != -0.13818146288394928 {
+		t.Errorf("the first tensor is %s %v and begins with %v", first.Name, first.Shape, values(first)[:3])
 	}
 	last := tensors[len(tensors)-1]
-	if last.Name != "module.linear.bias" || !reflect.DeepEqual(last.Shape, []int{10}) || last.Data[9] != -0.27025941014289856 {
-		t.Errorf("the last tensor is %s %v = %v", last.Name, last.Shape, last.Data)
+	if last.Name != "module.linear.bias" || !reflect.DeepEqual(last.Shape, []int{10}) || values(last)[9] != -0.27025941014289856 {
+		t.Errorf("the last tensor is %s %v = %v", last.Name, last.Shape, values(last))
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"strings"
+
+	"github.com/nlpodyssey/gopickle/types"
 )
 
 // archive is an opened zip file. Entries are uncompressed, so their bytes are slices of the file's: nothing is
@@ -43,7 +45,7 @@ func loadZip(data []byte) (any, error) {
 		return nil, err
 	}
 	all := storages{}
-	root, rest, err := unpickle(pickle, func(id any) (any, error) {
+	root, rest, err := unpickle(pickle, func(id *types.Tuple) (any, error) {
 		s, key, err := all.load(id, len(data))
 		if err != nil || s.data != nil {
 			return s, err

@@ -1,0 +1,83 @@
+package train
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/filetype"
+	"github.com/qat-go/qat/internal/regular"
+	"github.com/qat-go/qat/internal/safetensors"
+	"github.com/qat-go/qat/internal/torchfile"
+	"github.com/qat-go/qat/layers/pretrained"
+)
+
+// dict is a dict of named tensors in a file of weights.
+type dict struct {
+	key     string // that leads to it, several joined by dots; "" if the file is the dict
+	tensors []named
+}
+
+// named is a tensor of a file. Its values are read when they are asked for.
+type named struct {
+	name   string
+	shape  []int // nil if the tensor is of a kind that cannot be read; values tells why
+	values func() ([]float32, error)
+}
+
+// readWeights returns the dicts of tensors in a file, whose content tells of what
+// format it is: PyTorch's, safetensors, or a checkpoint of qat.
+func readWeights(from string) ([]dict, error) {
+	if name, ok := strings.CutPrefix(from, configs.EmbeddedInit); ok {
+		data, err := pretrained.Read(name)
+		if err != nil {
+			return nil, err
+		}
+		return parseWeights(data)
+	}
+	want := "trained weights: a PyTorch file, safetensors or a checkpoint of qat"
+	if info, err := os.Stat(from); err == nil && info.IsDir() {
+		want += ", for instance " + filepath.Join(from, CheckpointFile)
+	}
+	if _, err := filetype.Check(from, want, filetype.PyTorch, filetype.Safetensors, filetype.Checkpoint, filetype.Archive, filetype.Unknown); err != nil {
+		return nil, err
+	}
+	data, err := regular.Read(from, safetensors.MaxFile)
+	if err != nil {
+		return nil, err
+	}
+	dicts, err := parseWeights(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	return dicts, nil
+}
+
+func parseWeights(data []byte) ([]dict, error) {
+	if torchfile.Is(data) {
+		found, err := torchfile.Parse(data)
+		if err != nil {
+			return nil, err
+		}
+		dicts := make([]dict, len(found))
+		for i, d := range found {
+			dicts[i].key = d.Path
+			for _, t := range d.Tensors {
+				dicts[i].tensors = append(dicts[i].tensors, named{t.Name, t.Shape, t.Float32s})
+			}
+		}
+		return dicts, nil
+	}
+	f, err := safetensors.Read(data)
+	if err != nil {
+		return nil, err
+	}
+	preferAverages(f)
+	var d dict
+	for _, t := range f.Tensors {
+		d.tensors = append(d.tensors, named{t.Name, t.Shape, func() ([]float32, error) { return f.Float32s(t.Name) }})
+	}
+	return []dict{d}, nil
+}
