@@ -36,6 +36,7 @@ var house = []string{
 	"internal/onnxruntime",
 	"internal/kernels",
 	"internal/memory",
+	"internal/mutation",
 	"internal/random",
 	"internal/filetype",
 	"internal/regular",
@@ -45,7 +46,7 @@ var house = []string{
 }
 
 // ground is what every package may import; it imports nothing else of the project.
-var ground = []string{"internal/random", "internal/regular", "internal/atomicfile", "internal/filelock", "internal/faults"}
+var ground = []string{"internal/mutation", "internal/random", "internal/regular", "internal/atomicfile", "internal/filelock", "internal/faults"}
 
 // grounded packages import nothing else of the project.
 var grounded = append([]string{"datasets", "estimators", "internal/filetype", "internal/kernels", "internal/memory", "internal/onnx", "internal/onnxruntime", "internal/safetensors", "internal/torchfile"}, ground...)

@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/qat-go/qat/internal/mutation"
 )
 
 // same returns c without the places, which differ when it is written anew.
@@ -277,27 +279,43 @@ func FuzzLoad(f *testing.F) {
 	f.Add([]byte("extends: resnet20_w4a4"), `quant.layers["layer[12].*"].weights.bits=2`)
 	f.Add([]byte("extends: resnet20_w4a4\nname: \"\\u2028 \\U0001F600\""), "description=\"\\0\\x85: #\"")
 	f.Add([]byte("extends: resnet20_w4a4"), "quant.layers[\"6\xb1L;layer[12].*\"].weights.bits=2")
-	load := func(text []byte, overrides []string) (*Config, ErrorList) {
-		l := newLoader()
-		doc := l.parse(source{embedded: true, path: "fuzz.yaml"}, text)
-		doc.merge(l.overrides(overrides))
-		return l.build(doc, Pos{File: "fuzz.yaml", Line: 1, Column: 1}, "fuzz"), l.errs
+	f.Fuzz(checkLoad)
+}
+
+func loadText(text []byte, overrides []string) (*Config, ErrorList) {
+	l := newLoader()
+	doc := l.parse(source{embedded: true, path: "fuzz.yaml"}, text)
+	doc.merge(l.overrides(overrides))
+	return l.build(doc, Pos{File: "fuzz.yaml", Line: 1, Column: 1}, "fuzz"), l.errs
+}
+
+// checkLoad checks that a config is refused, or is printed and read back unchanged.
+func checkLoad(t *testing.T, text []byte, override string) {
+	t.Helper()
+	c, errs := loadText(text, []string{override})
+	if len(errs) > 0 {
+		_ = errs.sorted().Error()
+		return
 	}
-	f.Fuzz(func(t *testing.T, text []byte, override string) {
-		c, errs := load(text, []string{override})
+	for _, out := range [][]byte{c.YAML(), c.AnnotatedYAML()} {
+		again, errs := loadText(out, nil)
 		if len(errs) > 0 {
-			_ = errs.sorted().Error()
-			return
+			t.Fatalf("%v\nin\n%s", errs, out)
 		}
-		for _, out := range [][]byte{c.YAML(), c.AnnotatedYAML()} {
-			again, errs := load(out, nil)
-			if len(errs) > 0 {
-				t.Fatalf("%v\nin\n%s", errs, out)
-			}
-			if !reflect.DeepEqual(same(c), same(again)) {
-				t.Fatalf("%+v\nis read back as\n%+v\nfrom\n%s", same(c), same(again), out)
-			}
+		if !reflect.DeepEqual(same(c), same(again)) {
+			t.Fatalf("%+v\nis read back as\n%+v\nfrom\n%s", same(c), same(again), out)
 		}
-		c.Quant.Resolve("layer3.0.conv1", true, false)
-	})
+	}
+	c.Quant.Resolve("layer3.0.conv1", true, false)
+}
+
+// A storm of damaged configs: each is refused or read.
+func TestDamagedConfigs(t *testing.T) {
+	for _, name := range []string{"resnet20_w4a4.yaml", "testdata/ok/calibration.yaml"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mutation.Storm(t, text, func(damaged []byte) { checkLoad(t, damaged, "train.lr=1") })
+	}
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/qat-go/qat/internal/mutation"
 )
 
 // record is a CIFAR-10 record whose red, green and blue planes hold 1+s, 2+s and
@@ -150,39 +152,46 @@ func FuzzReadRecords(f *testing.F) {
 	f.Add(record(10, 0))
 	f.Add(slices.Concat(record(0, 1), record(5, 2))[:5000])
 	f.Add([]byte{})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		n, err := recordsIn("x.bin", int64(len(b)))
-		if err != nil {
-			if len(b) != 0 && len(b)%3073 == 0 {
-				t.Fatalf("%d bytes: %v", len(b), err)
-			}
-			return
-		}
-		pixels, labels := make([]uint8, n*3072), make([]uint8, n)
-		valid := true
-		for i := range n {
-			valid = valid && b[i*3073] <= 9
-		}
-		if err := readRecords(bytes.NewReader(b), "x.bin", pixels, labels); (err == nil) != valid {
-			t.Fatalf("labels valid: %v, error: %v", valid, err)
-		}
-		if !valid {
-			return
-		}
-		for i, want := range b {
-			rec, at := i/3073, i%3073
-			got := labels[rec]
-			if at > 0 {
-				c, yx := (at-1)/1024, (at-1)%1024
-				got = pixels[rec*3072+3*yx+c]
-			}
-			if got != want {
-				t.Fatalf("byte %d of record %d: got %d, want %d", at, rec, got, want)
-			}
-		}
-	})
+	f.Fuzz(checkRecords)
 }
 
+func checkRecords(t *testing.T, b []byte) {
+	t.Helper()
+	n, err := recordsIn("x.bin", int64(len(b)))
+	if err != nil {
+		if len(b) != 0 && len(b)%3073 == 0 {
+			t.Fatalf("%d bytes: %v", len(b), err)
+		}
+		return
+	}
+	pixels, labels := make([]uint8, n*3072), make([]uint8, n)
+	valid := true
+	for i := range n {
+		valid = valid && b[i*3073] <= 9
+	}
+	if err := readRecords(bytes.NewReader(b), "x.bin", pixels, labels); (err == nil) != valid {
+		t.Fatalf("labels valid: %v, error: %v", valid, err)
+	}
+	if !valid {
+		return
+	}
+	for i, want := range b {
+		rec, at := i/3073, i%3073
+		got := labels[rec]
+		if at > 0 {
+			c, yx := (at-1)/1024, (at-1)%1024
+			got = pixels[rec*3072+3*yx+c]
+		}
+		if got != want {
+			t.Fatalf("byte %d of record %d: got %d, want %d", at, rec, got, want)
+		}
+	}
+}
+
+// A storm of damaged record files: each is refused or read.
+func TestDamagedRecords(t *testing.T) {
+	mutation.Storm(t, slices.Concat(record(0, 1), record(5, 2)), func(damaged []byte) { checkRecords(t, damaged) })
+}
 func TestInfo(t *testing.T) {
 	dir := writeCIFAR10(t, 3, 2, 1, 1, 1, 2)
 	d, err := Info("cifar10", dir)

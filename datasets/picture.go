@@ -39,7 +39,9 @@ func ReadPicture(path string, height, width int) ([]uint8, error) {
 // middle with the proportions of height and width, and resamples it by Catmull and
 // Rom's cubic filter; a picture of that size stays as it is, byte for byte. What is
 // transparent is black. A picture with an orientation tag (EXIF) is turned upright first. A
-// picture of more than 2^25 pixels is an error before any of it is decoded.
+// picture of more than 2^25
+// pixels, or a JPEG picture whose scans together pass over more than 16 times as many, is
+// an error before any of it is decoded.
 func ReadPictureFrom(r io.Reader, height, width int) ([]uint8, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxPictureFile+1))
 	if err == nil && len(data) > maxPictureFile {
@@ -58,6 +60,11 @@ func decodePicture(data []byte, height, width int) ([]uint8, error) {
 	}
 	if cfg.Width < 1 || cfg.Height < 1 || cfg.Width > maxPicture/cfg.Height {
 		return nil, fmt.Errorf("the %s picture has %dx%d pixels, want 1 to %d; make it smaller first", format, cfg.Width, cfg.Height, maxPicture)
+	}
+	if format == "jpeg" {
+		if err := checkScans(data, cfg.Width*cfg.Height); err != nil {
+			return nil, err
+		}
 	}
 	src, _, err := image.Decode(bytes.NewReader(data))
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/qat-go/qat/internal/mutation"
 )
 
 func encoded(t testing.TB, m image.Image, jpg bool) []byte {
@@ -119,6 +121,60 @@ func sized(t testing.TB, width, height uint32) []byte {
 	return data
 }
 
+// scanned is a progressive JPEG picture of side x side pixels with empty scans.
+func scanned(side, scans int) []byte {
+	h, l := byte(side>>8), byte(side)
+	b := append([]byte{0xff, 0xd8, 0xff, 0xdb, 0, 67, 0}, bytes.Repeat([]byte{1}, 64)...) // divisors
+	b = append(b, 0xff, 0xc2, 0, 11, 8, h, l, h, l, 1, 1, 0x11, 0)                        // one component
+	// A Huffman table of one code, 0: a run of 2^14 empty blocks and as many more as its 14 bits say.
+	b = append(append(b, 0xff, 0xc4, 0, 20, 0x10, 1), make([]byte, 15)...)
+	b = append(b, 0xe0)
+	for range scans {
+		b = append(b, 0xff, 0xda, 0, 8, 1, 1, 0, 1, 63, 0, 0x7f, 0xfe)
+	}
+	return append(b, 0xff, 0xd9)
+}
+
+func TestJPEGScans(t *testing.T) {
+	whole := encoded(t, striped(32, 32, 8, 16), true)
+	// A thumbnail in its metadata is passed over, and what follows the end.
+	thumbnail := slices.Concat(whole[:2], []byte{0xff, 0xe1, 0, 8}, []byte{0xff, 0xda, 0xff, 0xd8, 0xff, 0xda}, whole[2:], whole)
+	for name, tt := range map[string]struct {
+		data []byte
+		want int
+	}{
+		"baseline": {whole, 1}, "metadata": {thumbnail, 1}, "many": {scanned(16, 7), 7}, "nothing": {nil, 0},
+		"padded": {bytes.ReplaceAll(scanned(16, 7), []byte{0xff, 0xda}, []byte{0xff, 0xff, 0xff, 0xda}), 7},
+		"cut":    {scanned(16, 7)[:len(scanned(16, 7))-13], 6},
+	} {
+		if got := jpegScans(tt.data); got != tt.want {
+			t.Errorf("%s: %d scans, want %d", name, got, tt.want)
+		}
+		if tt.want > 0 && name != "cut" {
+			if _, err := jpeg.Decode(bytes.NewReader(tt.data)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// A storm of damaged pictures: each is refused or read.
+func TestDamagedPictures(t *testing.T) {
+	for _, data := range [][]byte{
+		encoded(t, striped(90, 70, 20, 50), false), encoded(t, striped(90, 70, 20, 50), true), scanned(64, 12),
+		encoded(t, image.NewPaletted(image.Rect(0, 0, 30, 30), color.Palette{color.White, color.Black}), false),
+	} {
+		mutation.Storm(t, data, func(damaged []byte) {
+			if cfg, _, err := image.DecodeConfig(bytes.NewReader(damaged)); err == nil && cfg.Width*cfg.Height > 1<<22 {
+				return // would take long
+			}
+			if p, err := ReadPictureFrom(bytes.NewReader(damaged), 4, 6); err == nil && len(p) != 4*6*3 {
+				t.Errorf("a picture of %d values", len(p))
+			}
+		})
+	}
+}
+
 func TestReadPictureRejects(t *testing.T) {
 	whole := encoded(t, striped(32, 32, 8, 16), true)
 	for name, tt := range map[string]struct {
@@ -137,6 +193,13 @@ func TestReadPictureRejects(t *testing.T) {
 		if got, err := ReadPictureFrom(bytes.NewReader(tt.data), 32, 32); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %d values, error %v, want one with %q", name, len(got), err, tt.want)
 		}
+	}
+	many := scanned(1440, 30_000)
+	if _, err := ReadPictureFrom(bytes.NewReader(many), 32, 32); err == nil || !strings.Contains(err.Error(), "has 30000 scans of 2073600 pixels, want at most 258") {
+		t.Errorf("many scans: %v", err)
+	}
+	if _, err := ReadPictureFrom(bytes.NewReader(scanned(64, 100)), 32, 32); err != nil {
+		t.Errorf("a hundred scans of a small picture: %v", err)
 	}
 	if _, err := ReadPicture(t.TempDir(), 1, 1); err == nil {
 		t.Error("a folder is read")

@@ -17,6 +17,7 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
+	"github.com/qat-go/qat/internal/mutation"
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
@@ -252,32 +253,41 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(b.Bytes())
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		net, err := read(data)
-		if err != nil {
-			return
-		}
-		total := 0
-		for _, tensor := range net.Tensors {
-			total += tensor.Len()
-		}
-		if total < 1<<16 {
-			logits(t, net, make([]float32, net.Tensors[0].Len()), 1)
-		}
-		f, err := encode(net)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b bytes.Buffer // not a file, whose sync takes most of the time
-		if err := safetensors.Write(&b, f); err != nil {
-			t.Fatal(err)
-		}
-		again, err := read(b.Bytes())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !reflect.DeepEqual(net, again) {
-			t.Fatalf("got %+v, want %+v", again, net)
-		}
-	})
+	f.Fuzz(checkRead)
+}
+
+func checkRead(t *testing.T, data []byte) {
+	t.Helper()
+	net, err := read(data)
+	if err != nil {
+		return
+	}
+	total := 0
+	for _, tensor := range net.Tensors {
+		total += tensor.Len()
+	}
+	if total < 1<<16 {
+		logits(t, net, make([]float32, net.Tensors[0].Len()), 1)
+	}
+	f, err := encode(net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer // not a file, whose sync takes most of the time
+	if err := safetensors.Write(&b, f); err != nil {
+		t.Fatal(err)
+	}
+	again, err := read(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(net, again) {
+		t.Fatalf("got %+v, want %+v", again, net)
+	}
+}
+
+// A storm of damaged exports: each is refused or read.
+func TestDamagedExports(t *testing.T) {
+	same := func(*safetensors.File, map[string]any) {}
+	mutation.Storm(t, edited(t, same), func(damaged []byte) { checkRead(t, damaged) })
 }

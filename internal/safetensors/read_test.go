@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/qat-go/qat/internal/mutation"
 )
 
 func TestReadAcceptsForeignLayouts(t *testing.T) {
@@ -97,35 +99,43 @@ func FuzzRead(f *testing.F) {
 	f.Add(marshal(f, everyDtype()))
 	f.Add(marshal(f, &File{}))
 	f.Add(file(`{"a":{"dtype":"U8","shape":[0,2],"data_offsets":[0,0]},"b":{"dtype":"F16","shape":[],"data_offsets":[0,2]}}`, "xy"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		first, err := Read(data)
-		if err != nil {
-			return
-		}
-		for _, tensor := range first.Tensors {
-			if tensor.Dtype == F32 || tensor.Dtype == F16 || tensor.Dtype == BF16 {
-				if _, err := first.Float32s(tensor.Name); err != nil {
-					t.Error(err)
-				}
+	f.Fuzz(checkRead)
+}
+
+func checkRead(t *testing.T, data []byte) {
+	t.Helper()
+	first, err := Read(data)
+	if err != nil {
+		return
+	}
+	for _, tensor := range first.Tensors {
+		if tensor.Dtype == F32 || tensor.Dtype == F16 || tensor.Dtype == BF16 {
+			if _, err := first.Float32s(tensor.Name); err != nil {
+				t.Error(err)
 			}
 		}
-		written := marshal(t, first)
-		second, err := Read(written)
-		if err != nil {
-			t.Fatalf("%v\n%q", err, written)
+	}
+	written := marshal(t, first)
+	second, err := Read(written)
+	if err != nil {
+		t.Fatalf("%v\n%q", err, written)
+	}
+	if !reflect.DeepEqual(first.Metadata, second.Metadata) || len(first.Tensors) != len(second.Tensors) {
+		t.Fatalf("got %+v, want %+v", second, first)
+	}
+	for _, want := range first.Tensors {
+		if got, err := second.Get(want.Name); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
 		}
-		if !reflect.DeepEqual(first.Metadata, second.Metadata) || len(first.Tensors) != len(second.Tensors) {
-			t.Fatalf("got %+v, want %+v", second, first)
-		}
-		for _, want := range first.Tensors {
-			if got, err := second.Get(want.Name); err != nil || !reflect.DeepEqual(got, want) {
-				t.Errorf("got %+v, %v, want %+v", got, err, want)
-			}
-		}
-		if !bytes.Equal(marshal(t, second), written) {
-			t.Error("writing twice gave different bytes")
-		}
-	})
+	}
+	if !bytes.Equal(marshal(t, second), written) {
+		t.Error("writing twice gave different bytes")
+	}
+}
+
+// A storm of damaged files: each is refused or read.
+func TestDamagedFiles(t *testing.T) {
+	mutation.Storm(t, marshal(t, everyDtype()), func(damaged []byte) { checkRead(t, damaged) })
 }
 
 // A hostile file takes memory in proportion to its size, whatever it promises.

@@ -18,14 +18,14 @@ func findClass(module, name string) any {
 		case "_rebuild_parameter", "_rebuild_parameter_with_state":
 			return function(rebuildParameter)
 		case "_rebuild_sparse_tensor", "_rebuild_sparse_csr_tensor":
-			return unreadable("is sparse; save its to_dense()")
+			return unreadable("it is sparse; save its to_dense()")
 		case "_rebuild_qtensor":
-			return unreadable("is quantized by PyTorch; save its dequantize()")
+			return unreadable("it is quantized by PyTorch; save its dequantize()")
 		case "_rebuild_meta_tensor_no_storage":
-			return unreadable("has no values (device meta)")
+			return unreadable("it has no values (device meta)")
 		}
 		if strings.HasPrefix(name, "_rebuild_") {
-			return unreadable("is of a kind that is not read (" + module + "." + name + ")")
+			return unreadable("it is of a kind that is not read (" + module + "." + name + ")")
 		}
 	case "torch._tensor":
 		if name == "_rebuild_from_type_v2" || name == "_rebuild_from_type" {

@@ -3,7 +3,10 @@ package torchfile
 import (
 	"bytes"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
+
+	"github.com/qat-go/qat/internal/mutation"
 )
 
 func fixtures(t testing.TB) [][]byte {
@@ -75,6 +78,17 @@ func checkBounds(t *testing.T, data []byte) {
 				t.Errorf("tensor %q: shape %v and %d elements", tensor.Name, tensor.Shape, len(values))
 			}
 		}
+	}
+}
+
+// A storm of damaged checkpoints of every program: each is refused or read.
+func TestDamagedCheckpoints(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.*t*")
+	if err != nil || len(files) < 15 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		mutation.Storm(t, read(t, filepath.Base(file)), func(damaged []byte) { checkBounds(t, damaged) })
 	}
 }
 

@@ -73,8 +73,8 @@ func TestNothingRuns(t *testing.T) {
 
 func TestUnreadableTensors(t *testing.T) {
 	for name, tt := range map[string]struct{ object, want string }{
-		"sparse":      {global("torch._utils", "_rebuild_sparse_tensor") + ")R", `tensor "x": is sparse; save its to_dense()`},
-		"quantized":   {global("torch._utils", "_rebuild_qtensor") + ")R", `tensor "x": is quantized by PyTorch`},
+		"sparse":      {global("torch._utils", "_rebuild_sparse_tensor") + ")R", `tensor "x": it is sparse; save its to_dense()`},
+		"quantized":   {global("torch._utils", "_rebuild_qtensor") + ")R", `tensor "x": it is quantized by PyTorch`},
 		"meta":        {global("torch._utils", "_rebuild_meta_tensor_no_storage") + ")R", "has no values"},
 		"of tomorrow": {global("torch._utils", "_rebuild_tensor_v9") + ")R", "torch._utils._rebuild_tensor_v9"},
 		"negated": {global("torch._utils", "_rebuild_tensor_v2") + tuple(storageID("FloatStorage", "0", 4), "K\x00", ")", ")", "\x89", "}", dict(unicode("neg"), "\x88")) + "R",

@@ -120,7 +120,7 @@ func rebuildTensor(args []any) (any, error) {
 		return nil, fmt.Errorf("_rebuild_tensor has %d arguments; expected at least 4", len(args))
 	}
 	if len(args) > 6 && weight(args[6]) > 0 {
-		return unreadable("is a view that PyTorch has yet to conjugate or negate; save its resolve_conj().resolve_neg()")(nil)
+		return unreadable("it is a view that PyTorch has yet to conjugate or negate; save its resolve_conj().resolve_neg()")(nil)
 	}
 	s, ok1 := args[0].(*storage)
 	offset, ok2 := args[1].(int)
@@ -142,7 +142,7 @@ func rebuildFromType(args []any) (any, error) {
 			return f(*t)
 		}
 	}
-	return unreadable("is of a subclass that is not read")(nil)
+	return unreadable("it is of a subclass that is not read")(nil)
 }
 
 // rebuildParameter takes the arguments of torch._utils._rebuild_parameter(tensor, requires_grad, backward_hooks).
@@ -201,7 +201,7 @@ func (v *view) check() (n int, err error) {
 		return 0, errors.New(v.unreadable)
 	}
 	if v.storage.element.float32 == nil {
-		return 0, fmt.Errorf("has the dtype %s, which is not read", v.storage.element.dtype)
+		return 0, fmt.Errorf("it has the dtype %s, which is not read", v.storage.element.dtype)
 	}
 	outside := fmt.Errorf("shape %v, stride %v and offset %d reach outside its storage of %d elements", v.shape, v.stride, v.offset, v.storage.length)
 	if len(v.storage.data) != v.storage.bytes() {
