@@ -63,6 +63,9 @@ func (s source) read() ([]byte, error) {
 
 // cause drops the path that the caller reports anyway.
 func cause(err error) error {
+	if e := (*regular.KindError)(nil); errors.As(err, &e) {
+		return fmt.Errorf("is %s; wanted a config file", e.Kind)
+	}
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		return fmt.Errorf("cannot read: %w", e.Err)
 	}

@@ -113,7 +113,7 @@ func TestOpenErrors(t *testing.T) {
 		{"directory", func(t *testing.T, dir string) {
 			must(t, os.Remove(filepath.Join(dir, cifar10Folder, cifar10Files[0])))
 			must(t, os.Mkdir(filepath.Join(dir, cifar10Folder, cifar10Files[0]), 0o755))
-		}, []string{"data_batch_1.bin", "is a directory; want a regular file"}, nil},
+		}, []string{"data_batch_1.bin", "is a directory; want a file"}, nil},
 		// A sparse file, which takes no room on the disk; room in memory it would take.
 		{"300 GB", func(t *testing.T, dir string) {
 			must(t, os.Truncate(filepath.Join(dir, cifar10Folder, cifar10Files[4]), 3073*100_000_000))

@@ -39,9 +39,8 @@ func ReadPicture(path string, height, width int) ([]uint8, error) {
 // middle with the proportions of height and width, and resamples it by Catmull and
 // Rom's cubic filter; a picture of that size stays as it is, byte for byte. What is
 // transparent is black. A picture with an orientation tag (EXIF) is turned upright first. A
-// picture of more than 2^25
-// pixels, or a JPEG picture whose scans together pass over more than 16 times as many, is
-// an error before any of it is decoded.
+// picture of more than 2^25 pixels, or a JPEG picture whose scans together pass over more
+// than 16 times as many, is an error before any of it is decoded.
 func ReadPictureFrom(r io.Reader, height, width int) ([]uint8, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxPictureFile+1))
 	if err == nil && len(data) > maxPictureFile {

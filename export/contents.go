@@ -16,7 +16,7 @@ type Part struct {
 
 // Contents reads a network as Read does, and tells where each byte of the file goes.
 func Contents(path string) (*integer.Network, []Part, error) {
-	data, err := regular.Read(path, safetensors.MaxFile)
+	data, err := regular.ReadIf(path, safetensors.MaxFile, safetensors.CheckHead)
 	if err != nil {
 		return nil, nil, err
 	}

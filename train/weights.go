@@ -44,7 +44,7 @@ func readWeights(from string) ([]dict, error) {
 	if _, err := filetype.Check(from, want, filetype.PyTorch, filetype.Safetensors, filetype.Checkpoint, filetype.Archive, filetype.Unknown); err != nil {
 		return nil, err
 	}
-	data, err := regular.Read(from, safetensors.MaxFile)
+	data, err := regular.ReadIf(from, safetensors.MaxFile, expectWeights)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +53,13 @@ func readWeights(from string) ([]dict, error) {
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}
 	return dicts, nil
+}
+
+func expectWeights(head []byte, size int64) error {
+	if torchfile.Is(head) {
+		return nil
+	}
+	return safetensors.CheckHead(head, size)
 }
 
 func parseWeights(data []byte) ([]dict, error) {

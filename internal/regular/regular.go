@@ -14,11 +14,14 @@ import (
 // nothing: to open a named pipe waits for a writer, and to open a device may do something to it.
 func Open(path string) (*os.File, int64, error) {
 	info, err := os.Stat(path)
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		e.Op = "open" // what was to be done, not how
+	}
 	if err == nil {
 		err = check(path, info)
 	}
 	if err != nil {
-		return nil, 0, openError(err)
+		return nil, 0, err
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -29,13 +32,20 @@ func Open(path string) (*os.File, int64, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, 0, openError(err)
+		return nil, 0, err
 	}
 	return f, info.Size(), nil
 }
 
 // Read returns the content of a regular file of at most limit bytes; a larger one is an error before any of it is read.
-func Read(path string, limit int64) ([]byte, error) {
+func Read(path string, limit int64) ([]byte, error) { return ReadIf(path, limit, nil) }
+
+// HeadSize is how much of a file a look at its beginning shows, in bytes.
+const HeadSize = 512
+
+// ReadIf is Read for a file that looks right: expect, unless nil, is shown its first bytes, at most HeadSize, and its
+// size, and an error of expect's keeps the rest from being read.
+func ReadIf(path string, limit int64, expect func(head []byte, size int64) error) ([]byte, error) {
 	f, size, err := Open(path)
 	if err != nil {
 		return nil, err
@@ -44,11 +54,21 @@ func Read(path string, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, &SizeError{path, size, limit}
 	}
-	data := make([]byte, size)
-	// Read to its end, as files of /proc have the size 0. One byte more than may be tells that the file grew.
-	if _, err := io.ReadFull(f, data); err != nil {
-		return nil, fmt.Errorf("%s: %w; did the file change while it was read?", path, err)
+	changed := func(err error) error { return fmt.Errorf("%s: %w; did the file change while it was read?", path, err) }
+	head := make([]byte, min(size, HeadSize))
+	if _, err := io.ReadFull(f, head); err != nil {
+		return nil, changed(err)
 	}
+	if expect != nil {
+		if err := expect(head, size); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	data := make([]byte, size)
+	if _, err := io.ReadFull(f, data[copy(data, head):]); err != nil {
+		return nil, changed(err)
+	}
+	// One byte more than may be tells that the file grew. Files of /proc say that they have none.
 	rest, err := io.ReadAll(io.LimitReader(f, limit-size+1))
 	if err != nil {
 		return nil, err
@@ -58,6 +78,14 @@ func Read(path string, limit int64) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// KindError tells of what is not a regular file.
+type KindError struct {
+	Path string
+	Kind string // "a directory", "a pipe", ...
+}
+
+func (e *KindError) Error() string { return fmt.Sprintf("%s is %s; want a file", e.Path, e.Kind) }
 
 // SizeError tells of a file that is too large to be what is wanted.
 type SizeError struct {
@@ -70,27 +98,18 @@ func (e *SizeError) Error() string {
 }
 
 func check(path string, info fs.FileInfo) error {
-	if info.Mode().IsRegular() {
-		return nil
-	}
-	what := "not a regular file"
+	kind := "not a regular file"
 	switch m := info.Mode(); {
+	case m.IsRegular():
+		return nil
 	case m.IsDir():
-		what = "a directory"
+		kind = "a directory"
 	case m&fs.ModeNamedPipe != 0:
-		what = "a pipe"
+		kind = "a pipe"
 	case m&fs.ModeDevice != 0:
-		what = "a device"
+		kind = "a device"
 	case m&fs.ModeSocket != 0:
-		what = "a socket"
+		kind = "a socket"
 	}
-	return &fs.PathError{Op: "open", Path: path, Err: errors.New("is " + what + "; want a regular file")}
-}
-
-// openError says what was to be done, not how.
-func openError(err error) error {
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		e.Op = "open"
-	}
-	return err
+	return &KindError{path, kind}
 }

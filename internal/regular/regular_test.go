@@ -1,6 +1,7 @@
 package regular
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -25,7 +26,24 @@ func TestRead(t *testing.T) {
 	if _, err := Read(filepath.Join(dir, "none"), 5); !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "open ") {
 		t.Errorf("no file: %v", err)
 	}
-	if _, err := Read(dir, 5); err == nil || !strings.Contains(err.Error(), "is a directory; want a regular file") {
+	long := filepath.Join(dir, "long")
+	if err := os.WriteFile(long, bytes.Repeat([]byte("123456789"), 1000), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := Read(long, 9000); err != nil || !bytes.Equal(b, bytes.Repeat([]byte("123456789"), 1000)) {
+		t.Errorf("got %d bytes, %v", len(b), err)
+	}
+	other := errors.New("another file")
+	_, err := ReadIf(long, 9000, func(head []byte, size int64) error {
+		if len(head) != HeadSize || head[8] != '9' || size != 9000 {
+			t.Errorf("the head has %d bytes of %d", len(head), size)
+		}
+		return other
+	})
+	if !errors.Is(err, other) || !strings.HasPrefix(err.Error(), long+": ") {
+		t.Errorf("unexpected: %v", err)
+	}
+	if _, err := Read(dir, 5); err == nil || !strings.Contains(err.Error(), "is a directory; want a file") {
 		t.Errorf("a directory: %v", err)
 	}
 }

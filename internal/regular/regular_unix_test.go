@@ -16,7 +16,7 @@ func TestPipesAndDevices(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{pipe: "is a pipe", "/dev/zero": "is a device", "/dev/tty": "is a device"} {
-		if _, err := Read(path, 1<<20); err == nil || !strings.Contains(err.Error(), want+"; want a regular file") {
+		if _, err := Read(path, 1<<20); err == nil || !strings.Contains(err.Error(), want+"; want a file") {
 			t.Errorf("%s: got %v", path, err)
 		}
 	}

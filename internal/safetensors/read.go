@@ -26,7 +26,7 @@ const metadataKey = "__metadata__"
 
 // ReadFile reads the safetensors file at path.
 func ReadFile(path string) (*File, error) {
-	data, err := regular.Read(path, MaxFile)
+	data, err := regular.ReadIf(path, MaxFile, CheckHead)
 	if err != nil {
 		return nil, err
 	}
@@ -37,26 +37,35 @@ func ReadFile(path string) (*File, error) {
 	return f, nil
 }
 
+// CheckHead reports what cannot be the first bytes of a safetensors file of the given size.
+func CheckHead(head []byte, size int64) error {
+	if len(head) < 8 {
+		return fmt.Errorf("the file has %d bytes; expected at least 8 for the header's length", size)
+	}
+	n := binary.LittleEndian.Uint64(head)
+	if n > maxHeader {
+		return fmt.Errorf("the header is said to have %d bytes; at most %d are allowed (is this a safetensors file?)", n, maxHeader)
+	}
+	if n > uint64(size-8) {
+		return fmt.Errorf("the header is said to have %d bytes, but only %d follow (is the file truncated?)", n, size-8)
+	}
+	if n == 0 || head[8] != '{' {
+		return errors.New(`the header does not begin with "{" (is this a safetensors file?)`)
+	}
+	return nil
+}
+
 // Read parses the bytes of a safetensors file. The tensors' Data alias them.
 //
 // It returns an error unless the header is well-formed JSON without repeated or unknown keys, every shape matches its
 // data_offsets, and the tensors fill the data from its first byte to its last without gap or overlap.
 func Read(data []byte) (*File, error) {
-	if len(data) < 8 {
-		return nil, fmt.Errorf("the file has %d bytes; expected at least 8 for the header's length", len(data))
+	if err := CheckHead(data, int64(len(data))); err != nil {
+		return nil, err
 	}
 	n := binary.LittleEndian.Uint64(data)
 	data = data[8:]
-	if n > maxHeader {
-		return nil, fmt.Errorf("the header is said to have %d bytes; at most %d are allowed (is this a safetensors file?)", n, maxHeader)
-	}
-	if n > uint64(len(data)) {
-		return nil, fmt.Errorf("the header is said to have %d bytes, but only %d follow (is the file truncated?)", n, len(data))
-	}
 	header, data := data[:n], data[n:]
-	if !bytes.HasPrefix(header, []byte{'{'}) {
-		return nil, errors.New(`the header does not begin with "{" (is this a safetensors file?)`)
-	}
 	// The decoder would replace invalid bytes, and two different names could become one.
 	if !utf8.Valid(header) {
 		return nil, errors.New("the header is not valid UTF-8")
