@@ -30,6 +30,7 @@ func TestCheckpointShapes(t *testing.T) {
 		{"made of a dict", call("my", "Dict", state), ""},
 		{"protocol 4", "\x80\x04\x95\x02\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01w\x94" + vector + "s", ""},
 		{"STACK_GLOBAL", dict(unicode("c"), unicode("os")+unicode("system")+"\x93", unicode("w"), vector), ""},
+		{"a frame beyond the file", "\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f" + state, ""},
 		{"sets and bytes", dict(unicode("a"), "\x8f\x94(C\x01xK\x01\x90", unicode("b"), "(B\x01\x00\x00\x00xN\x91", unicode("c"), "\x96\x01\x00\x00\x00\x00\x00\x00\x00x", unicode("w"), vector), ""},
 		{"keyword arguments", dict(unicode("a"), global("my", "C")+"))\x92", unicode("w"), vector), ""},
 		{"a method", dict(unicode("a"), call("__builtin__", "getattr", global("my", "C"), unicode("f"))+")R", unicode("w"), vector), ""},
@@ -55,6 +56,7 @@ func TestNothingRuns(t *testing.T) {
 		unicode("posix") + unicode("system") + "\x93" + tuple(unicode("true")) + "R",
 		global("builtins", "eval") + tuple(unicode("1")) + "\x81",
 		global("array", "_array_reconstructor") + tuple("N", unicode("u"), "K\x12", "C\x01x") + "R",
+		unicode("array") + unicode("_array_reconstructor") + "\x93" + tuple("N", unicode("u"), "K\x12", "C\x01x") + "R",
 		global("copy_reg", "_reconstructor") + tuple(global("__builtin__", "object"), "N") + "R",
 		global("builtins", "list") + "(]tR",
 	} {
@@ -115,7 +117,11 @@ func TestRejectsPickles(t *testing.T) {
 		{"LONG4", "\x8b\x01\x00\x00\x00\x01", "opcode 0x8b"},
 		{"BINUNICODE8", "\x8d\xff\xff\xff\xff\xff\xff\xff\x7f", "said to have 9223372036854775807 bytes"},
 		{"BYTEARRAY8", "\x96\xff\xff\xff\xff\xff\xff\xff\xff", "said to have 18446744073709551615 bytes"},
-		{"dicts in dicts in dicts", many, "entries"},
+		{"dicts in dicts in dicts", many, "more than 1048576 entries"},
+		{"lists of nothing in OrderedDicts", "}(" + unicode("a") + global("collections", "OrderedDict") + "](" + strings.Repeat("N", 1<<15) + "e\x85Rq\x01" +
+			strings.Repeat(unicode("a")+"h\x01", 100) + "u", "more than 1048576 entries"},
+		{"a long key", dict(unicode(strings.Repeat("k", 2000)), state), "no dict of tensors"},
+		{"a deep dict", strings.Repeat("}"+unicode("d"), 20) + state + strings.Repeat("s", 20), "no dict of tensors"},
 		{"opcode 0xff", "\xff", "opcode 0xff"},
 		{"protocol 1", "\x80\x01", "protocol 1"},
 		{"protocol 6", "\x80\x06", "protocol 6"},
