@@ -33,10 +33,7 @@ func Locate(name, dir string) (folder string, err error) {
 	default:
 		err = unknown(name)
 	}
-	if err != nil {
-		return "", fmt.Errorf("datasets: %w", err)
-	}
-	return folder, nil
+	return folder, err
 }
 
 func (a archive) locate(dir string) (string, error) {
