@@ -125,7 +125,7 @@ func TrainLen(name string) (int, error) {
 	case cifar10Mini:
 		return miniTrain, nil
 	}
-	return 0, fmt.Errorf("datasets: %w", unknown(name))
+	return 0, unknown(name)
 }
 
 func unknown(name string) error {
