@@ -43,10 +43,10 @@ func Check(cfg *configs.Config) error {
 		if name == "" || name == configs.RandomInit || name == configs.NoTeacher || strings.HasPrefix(name, configs.EmbeddedInit) {
 			return
 		}
-		if info, err := os.Stat(name); err != nil {
+		if _, err := os.Stat(name); err != nil {
 			report(path, "no file %q", name)
-		} else if info.IsDir() {
-			report(path, "%q is a folder; wanted a file", name)
+		} else if err := checkWeights(name); err != nil {
+			report(path, "%v", err)
 		}
 	}
 	file("model.init", cfg.Model.Init)

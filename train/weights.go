@@ -37,11 +37,7 @@ func readWeights(from string) ([]dict, error) {
 		}
 		return parseWeights(data)
 	}
-	want := "trained weights: a PyTorch file, safetensors or a checkpoint of qat"
-	if info, err := os.Stat(from); err == nil && info.IsDir() {
-		want += ", for instance " + filepath.Join(from, CheckpointFile)
-	}
-	if _, err := filetype.Check(from, want, filetype.PyTorch, filetype.Safetensors, filetype.Checkpoint, filetype.Archive, filetype.Unknown); err != nil {
+	if err := checkWeights(from); err != nil {
 		return nil, err
 	}
 	data, err := regular.ReadIf(from, safetensors.MaxFile, expectWeights)
@@ -53,6 +49,16 @@ func readWeights(from string) ([]dict, error) {
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}
 	return dicts, nil
+}
+
+// checkWeights says what a file is that cannot hold weights.
+func checkWeights(path string) error {
+	want := "trained weights: a PyTorch file, safetensors or a checkpoint of qat"
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		want += ", for instance " + filepath.Join(path, CheckpointFile)
+	}
+	_, err := filetype.Check(path, want, filetype.PyTorch, filetype.Safetensors, filetype.Checkpoint, filetype.Archive, filetype.Unknown)
+	return err
 }
 
 func expectWeights(head []byte, size int64) error {
