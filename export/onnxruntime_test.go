@@ -135,6 +135,39 @@ func TestRuntimePairs(t *testing.T) {
 	}
 }
 
+// 200 pictures through a ResNet-20 of 8 bits, whose every layer has pairs beyond 16
+// bits: what .ci/run has on an emulated processor without VNNI.
+func TestRuntimeImages(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	net := integertest.ResNet20(rng, 8)
+	m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range m.Weights {
+		if w.Type != KernelUint8 {
+			t.Errorf("%+v, want %s", w, KernelUint8)
+		}
+	}
+	wantIntegerKernels(t, net, m.Marshal())
+	const n = 50
+	other, all := 0, 0
+	for range 4 {
+		x := integertest.Pictures(rng, net, n)
+		got, want := runModel(t, net, m.Marshal(), x, n, true)[onnxLogits].Floats, logits(t, net, x, n)
+		for i, v := range want {
+			if got[i] != v {
+				other++
+			}
+			all++
+		}
+	}
+	t.Logf("%s: %d of %d logits differ", onnxruntime.Processor(), other, all)
+	if other > 0 {
+		different(t, "%d of %d logits differ", other, all)
+	}
+}
+
 func runModel(t *testing.T, net *integer.Network, model []byte, x []float32, n int, optimize bool) map[string]onnxruntime.Output {
 	t.Helper()
 	s, err := ort.Session(model, onnxruntime.Options{Optimize: optimize, Threads: 1})
