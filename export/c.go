@@ -13,6 +13,7 @@ import (
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/atomicfile"
+	"github.com/qat-go/qat/internal/digest"
 )
 
 // cFormat is C99: a header with the network, and a program beside it that runs the
@@ -31,11 +32,14 @@ var cFormat = format{
 		if err := cHeader.Execute(&header, m); err != nil {
 			return err
 		}
+		program := []byte(strings.Replace(cProgram, `"model.h"`, cString(filepath.Base(path)), 1))
+		if err := errors.Join(digest.Seal(textMarker, header.Bytes()), digest.Seal(textMarker, program)); err != nil {
+			return err
+		}
 		if err := atomicfile.WriteBytes(path, header.Bytes()); err != nil {
 			return err
 		}
-		include := cString(filepath.Base(path))
-		return atomicfile.WriteBytes(cProgramPath(path), []byte(strings.Replace(cProgram, `"model.h"`, include, 1)))
+		return atomicfile.WriteBytes(cProgramPath(path), program)
 	},
 	files: func(path string) []string { return []string{path, cProgramPath(path)} },
 }
@@ -46,6 +50,9 @@ func checkHeaderName(path string) error {
 	}
 	return nil
 }
+
+// textMarker stands before the digits of a digest in a comment.
+const textMarker = digest.Key + " " + digest.Scheme
 
 // cProgramPath is the path of the program beside a header.
 func cProgramPath(path string) string { return strings.TrimSuffix(path, ".h") + ".c" }

@@ -14,13 +14,14 @@ type Part struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// Contents reads a network as Read does, and tells where each byte of the file goes.
-func Contents(path string) (*integer.Network, []Part, error) {
+// Open reads a network that Write wrote as safetensors, and checks it. It tells where each byte of the file goes. The
+// memory it takes is bounded by the size of the file, whatever is in it.
+func Open(path string, r safetensors.Reading) (*integer.Network, []Part, error) {
 	data, err := regular.ReadIf(path, safetensors.MaxFile, safetensors.CheckHead)
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := safetensors.Read(data)
+	f, err := r.Parse(path, data)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}

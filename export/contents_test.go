@@ -8,10 +8,11 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
+	"github.com/qat-go/qat/internal/safetensors"
 )
 
 // The parts of a file are those that the network needs, and sum to its size.
-func TestContents(t *testing.T) {
+func TestOpen(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range 20 {
 		net := integertest.Random(rng)
@@ -19,7 +20,7 @@ func TestContents(t *testing.T) {
 			net = integertest.ResNet20(rng, 4)
 		}
 		path := write(t, net)
-		got, parts, err := Contents(path)
+		got, parts, err := Open(path, safetensors.Reading{})
 		if err != nil || !reflect.DeepEqual(got, net) {
 			t.Fatalf("got %+v, %v, want %+v", got, err, net)
 		}
@@ -52,7 +53,7 @@ func TestContents(t *testing.T) {
 			t.Errorf("the parts %v have %d bytes together, the file has %d", parts, sum, info.Size())
 		}
 	}
-	if _, _, err := Contents(t.TempDir()); err == nil {
+	if _, _, err := Open(t.TempDir(), safetensors.Reading{}); err == nil {
 		t.Error("a folder is read")
 	}
 }

@@ -14,8 +14,9 @@ func decode(f *safetensors.File) (*integer.Network, error) {
 	if got := f.Metadata[formatKey]; got != formatName {
 		return nil, fmt.Errorf("metadata %q is %q, want %q: this is not an integer network", formatKey, got, formatName)
 	}
-	if got := f.Metadata[versionKey]; got != version {
-		return nil, fmt.Errorf("the file has version %q, this program reads version %s; export the network again with this program", got, version)
+	// Version 2 is 3 without a digest.
+	if got := f.Metadata[versionKey]; got != version && got != "2" {
+		return nil, fmt.Errorf("the file has version %q, this program reads versions 2 and %s; export the network again with this program", got, version)
 	}
 	d, text, err := newDecoder(f)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/digest"
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
@@ -28,7 +29,7 @@ func encode(net *integer.Network) (*safetensors.File, error) {
 	}
 	text, err := e.manifest.marshal()
 	return &safetensors.File{
-		Metadata: map[string]string{formatKey: formatName, versionKey: version},
+		Metadata: map[string]string{formatKey: formatName, versionKey: version, digest.Key: ""},
 		Tensors: []safetensors.Tensor{
 			bytesTensor(weightsName, e.weights), bytesTensor(biasesName, e.biases),
 			safetensors.NewTensor(scalesName, []int{len(e.scales)}, e.scales), bytesTensor(manifestName, text),

@@ -21,7 +21,7 @@ const (
 	formatKey  = "format"
 	formatName = "qat.integer"
 	versionKey = "version"
-	version    = "2"
+	version    = "3"
 
 	weightsName  = "weights"
 	biasesName   = "biases"

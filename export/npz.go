@@ -11,6 +11,7 @@ import (
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/atomicfile"
+	"github.com/qat-go/qat/internal/digest"
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
@@ -117,8 +118,14 @@ func npz(net *integer.Network) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if a.err == nil {
+		a.err = a.zip.SetComment(digest.Key + " " + digest.Placeholder)
+	}
 	if err := a.zip.Close(); a.err == nil {
 		a.err = err
+	}
+	if a.err == nil {
+		a.err = digest.Seal(textMarker, a.data.Bytes())
 	}
 	return a.data.Bytes(), a.err
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
-	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/onnx"
 )
 
@@ -31,7 +30,7 @@ var onnxFormat = format{
 		if err != nil {
 			return err
 		}
-		return atomicfile.WriteBytes(path, m.Marshal())
+		return m.writeFile(path)
 	},
 }
 

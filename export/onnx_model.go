@@ -2,9 +2,12 @@ package export
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/atomicfile"
+	"github.com/qat-go/qat/internal/digest"
 	"github.com/qat-go/qat/internal/onnx"
 )
 
@@ -39,6 +42,18 @@ func NewONNXModel(net *integer.Network, format configs.Format, o ONNXOptions) (*
 		return qonnx(net)
 	}
 	return nil, fmt.Errorf("format %q is no form of ONNX", format)
+}
+
+// writeFile writes the file, with a digest among its metadata.
+func (m *ONNXModel) writeFile(path string) error {
+	model := m.Model
+	model.Metadata = append(slices.Clip(model.Metadata), onnx.Property{Key: digest.Key, Value: digest.Placeholder})
+	data := model.Marshal()
+	// A string has its field's tag and its length in bytes before it.
+	if err := digest.Seal(fmt.Sprintf("%s\x12%c%s", digest.Key, len(digest.Placeholder), digest.Scheme), data); err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(path, data)
 }
 
 // Watched returns the file of the same model with all of Values as outputs

@@ -6,7 +6,6 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
-	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/onnx"
 )
 
@@ -18,7 +17,7 @@ var qonnxFormat = format{
 		if err != nil {
 			return err
 		}
-		return atomicfile.WriteBytes(path, m.Marshal())
+		return m.writeFile(path)
 	},
 }
 

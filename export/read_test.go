@@ -108,7 +108,7 @@ func TestReadRejects(t *testing.T) {
 		want   string
 	}{
 		"another format":  {func(f *safetensors.File, m map[string]any) { f.Metadata[formatKey] = "pt" }, "not an integer network"},
-		"another version": {func(f *safetensors.File, m map[string]any) { f.Metadata[versionKey] = "1" }, `the file has version "1", this program reads version 2; export the network again`},
+		"another version": {func(f *safetensors.File, m map[string]any) { f.Metadata[versionKey] = "1" }, `the file has version "1", this program reads versions 2 and 3; export the network again`},
 		"a tensor too many": {func(f *safetensors.File, m map[string]any) {
 			f.Tensors = append(f.Tensors, safetensors.NewTensor("x", nil, []int8{1}))
 		}, "5 tensors, want weights, biases, scales and manifest"},

@@ -1,8 +1,6 @@
 package export
 
 import (
-	"fmt"
-
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/safetensors"
@@ -21,16 +19,8 @@ var safetensorsFormat = format{
 	},
 }
 
-// Read reads a network that Write wrote as safetensors, and checks it. The memory it
-// takes is bounded by the size of the file, whatever is in it.
+// Read is Open for a file that is in order.
 func Read(path string) (*integer.Network, error) {
-	f, err := safetensors.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	net, err := decode(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return net, nil
+	net, _, err := Open(path, safetensors.Reading{})
+	return net, err
 }

@@ -88,7 +88,7 @@ func TestZeroPenaltyKeepsTheBits(t *testing.T) {
 		if err := trainOnly(context.Background(), cfg, Options{Out: dir, Progress: &quiet{}}); err != nil {
 			t.Fatal(err)
 		}
-		f, _, err := readCheckpoint(filepath.Join(dir, CheckpointFile))
+		f, _, err := readCheckpoint(filepath.Join(dir, CheckpointFile), Reading{})
 		if err != nil {
 			t.Fatal(err)
 		}

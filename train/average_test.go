@@ -54,7 +54,7 @@ func TestWeightEMA(t *testing.T) {
 		}
 	}
 	checkpoint := filepath.Join(dir, CheckpointFile)
-	c, err := OpenCheckpoint(dir)
+	c, err := OpenCheckpoint(dir, Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func TestMethodsResume(t *testing.T) {
 		if !bytes.Equal(tensors(t, parts), tensors(t, whole)) {
 			t.Errorf("%s: the checkpoint differs from that of an uninterrupted run", name)
 		}
-		c, err := OpenCheckpoint(whole)
+		c, err := OpenCheckpoint(whole, Reading{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestInitOfReActNet(t *testing.T) {
 	}
 	named(act)[0], named(threshold)[0] = 0.5, 0.125
 	saved := filepath.Join(t.TempDir(), "step1.qat")
-	if err := m.save(saved, nil, state{}); err != nil {
+	if err := m.save(saved, nil, state{}, origin{}); err != nil {
 		t.Fatal(err)
 	}
 	named(act)[0], named(threshold)[0] = 0.25, 0

@@ -15,7 +15,7 @@ import (
 // tensorsOf returns the bytes of each tensor of a checkpoint.
 func tensorsOf(t *testing.T, dir string) map[string]string {
 	t.Helper()
-	f, _, err := readCheckpoint(filepath.Join(dir, CheckpointFile))
+	f, _, err := readCheckpoint(filepath.Join(dir, CheckpointFile), Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/digest"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/safetensors"
 )
@@ -14,12 +16,15 @@ import (
 // under "average." + name, all in PyTorch's order of axes, and this metadata:
 //
 //	format   "qat.checkpoint"
-//	version  "1"
+//	version  "2"; version 1 had no digest and no origin
 //	config   the resolved YAML
+//	origin   JSON, see origin
 //	state    JSON, see state
+//	qat.digest  see package digest
 const (
 	checkpointFormat  = "qat.checkpoint"
-	checkpointVersion = "1"
+	checkpointVersion = "2"
+	originKey         = "origin"
 	velocityPrefix    = "velocity."
 )
 
@@ -42,18 +47,54 @@ type state struct {
 	TrainLoss float64        `json:"train_loss"` // of the last full epoch
 }
 
+// check reports a state that no run can be in.
+func (st state) check() error {
+	floors := 0
+	for _, n := range st.FloorHits {
+		floors = min(floors, n)
+	}
+	switch {
+	case st.Step < 0 || st.Step > st.Total:
+		return fmt.Errorf("metadata \"state\": step %d of %d cannot be", st.Step, st.Total)
+	case st.Correct < 0 || st.Correct > st.Seen:
+		return fmt.Errorf("metadata \"state\": %d of %d images correct cannot be", st.Correct, st.Seen)
+	case !(st.BestTop1 >= 0 && st.BestTop1 <= 1) || st.BestEpoch < 0 || st.BestEpoch > st.Step:
+		return fmt.Errorf("metadata \"state\": accuracy %g in epoch %d cannot be at step %d", st.BestTop1, st.BestEpoch, st.Step)
+	case st.Seconds < 0 || floors < 0:
+		return fmt.Errorf("metadata \"state\": %g seconds and %d floor hits cannot be", st.Seconds, floors)
+	}
+	return nil
+}
+
+// fits reports a state that no run of cfg can be in.
+func (st state) fits(cfg *configs.Config) error {
+	t := &cfg.Train
+	switch {
+	case t.Epochs == 0 && st.Step > 0, t.MaxSteps > 0 && st.Total > t.MaxSteps:
+		return fmt.Errorf("metadata \"state\": step %d of %d cannot be with train.epochs %d and train.max_steps %d", st.Step, st.Total, t.Epochs, t.MaxSteps)
+	case st.BestEpoch > t.Epochs:
+		return fmt.Errorf("metadata \"state\": epoch %d cannot be with train.epochs %d", st.BestEpoch, t.Epochs)
+	case st.Seen/t.Batch > st.Step:
+		return fmt.Errorf("metadata \"state\": %d images in %d steps cannot be with train.batch %d", st.Seen, st.Step, t.Batch)
+	}
+	return nil
+}
+
 // save writes a checkpoint; opt may be nil. What is not finite, and restore would refuse, never takes the place of a
 // checkpoint.
-func (m *Model) save(path string, opt *SGD, st state) error {
+func (m *Model) save(path string, opt *SGD, st state, from origin) error {
 	if err := m.Net.CheckState(); err != nil {
 		return err
 	}
-	f := &safetensors.File{Metadata: map[string]string{"format": checkpointFormat, "version": checkpointVersion, "config": string(m.Config.YAML())}}
-	js, err := json.Marshal(st)
-	if err != nil {
-		return err
+	f := &safetensors.File{Metadata: map[string]string{
+		"format": checkpointFormat, "version": checkpointVersion, "config": string(m.Config.YAML()), digest.Key: ""}}
+	for key, value := range map[string]any{"state": st, originKey: from} {
+		js, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		f.Metadata[key] = string(js)
 	}
-	f.Metadata["state"] = string(js)
 	for _, p := range m.Net.Params {
 		f.Tensors = append(f.Tensors, safetensors.NewTensor(p.Name, p.FileShape(), p.ToFile(p.Data())))
 		if opt != nil && opt.slots[p.Name] != nil {
@@ -76,23 +117,23 @@ func (m *Model) save(path string, opt *SGD, st state) error {
 }
 
 // readCheckpoint opens a checkpoint and checks that it is one.
-func readCheckpoint(path string) (*safetensors.File, state, error) {
+func readCheckpoint(path string, r Reading) (*safetensors.File, state, error) {
 	var st state
-	f, err := safetensors.ReadFile(path)
+	f, err := r.File(path)
 	if err != nil {
 		return nil, st, err
 	}
 	if got := f.Metadata["format"]; got != checkpointFormat {
 		return nil, st, fmt.Errorf("%s: not a checkpoint of qat: metadata \"format\" is %s, want %q", path, strconv.Quote(got), checkpointFormat)
 	}
-	if got := f.Metadata["version"]; got != checkpointVersion {
-		return nil, st, fmt.Errorf("%s: checkpoint version %s, this program reads version %s", path, strconv.Quote(got), checkpointVersion)
+	if got := f.Metadata["version"]; got != checkpointVersion && got != "1" {
+		return nil, st, fmt.Errorf("%s: checkpoint version %s, this program reads versions 1 and %s", path, strconv.Quote(got), checkpointVersion)
 	}
 	if err := json.Unmarshal([]byte(f.Metadata["state"]), &st); err != nil {
 		return nil, st, fmt.Errorf("%s: metadata \"state\": %w", path, err)
 	}
-	if st.Step < 0 || st.Seen < 0 {
-		return nil, st, fmt.Errorf("%s: metadata \"state\": step %d, seen %d cannot be", path, st.Step, st.Seen)
+	if err := st.check(); err != nil {
+		return nil, st, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, st, nil
 }

@@ -19,7 +19,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 	}
 	defer m.Close()
 	path := filepath.Join(t.TempDir(), "w.qat")
-	if err := m.save(path, nil, state{}); err != nil {
+	if err := m.save(path, nil, state{}, origin{}); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)
@@ -30,7 +30,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 	wants := m.wants()
 	mutation.Storm(t, data[:header], func(damaged []byte) {
 		file := slices.Concat(damaged, data[header:])
-		if dicts, err := parseWeights(file); err == nil {
+		if dicts, err := parseWeights(path, file, Reading{Force: true}); err == nil {
 			if c, err := fit(dicts, wants, ""); err == nil && len(c.names) < len(wants) {
 				t.Errorf("%d of %d tensors fit", len(c.names), len(wants))
 			}
@@ -38,7 +38,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 		if err := os.WriteFile(path, file, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if c, err := OpenCheckpoint(path); err == nil {
+		if c, err := OpenCheckpoint(path, Reading{Force: true}); err == nil {
 			if m, err := c.LoadNetwork(); err == nil {
 				m.Close()
 			}

@@ -63,7 +63,7 @@ func runEmbedded(t *testing.T, first *Model, cfg *configs.Config) {
 	l := newLine(t, m, 0)
 	l.train(t, steps)
 	file := filepath.Join(t.TempDir(), CheckpointFile)
-	if err := m.save(file, l.sgd, state{Step: steps}); err != nil {
+	if err := m.save(file, l.sgd, state{Step: steps, Total: steps}, origin{}); err != nil {
 		t.Fatal(err)
 	}
 	a, err := m.Simulate(context.Background(), m.Data.Test.Head(embeddedTest))
@@ -85,7 +85,7 @@ func runEmbedded(t *testing.T, first *Model, cfg *configs.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, st, err := readCheckpoint(file)
+	f, st, err := readCheckpoint(file, Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func TestStateThatIsNotFinite(t *testing.T) {
 	}
 	sgd := NewSGD(&m.Config.Train, m.Net.Learnable())
 	path := filepath.Join(t.TempDir(), CheckpointFile)
-	if err := m.save(path, sgd, state{}); err != nil {
+	if err := m.save(path, sgd, state{}, origin{}); err != nil {
 		t.Fatal(err)
 	}
 	good, err := os.ReadFile(path)
@@ -75,7 +75,7 @@ func TestStateThatIsNotFinite(t *testing.T) {
 	variance := m.Net.Buffers[1]
 	old := variance.Data[3]
 	variance.Data[3] = infinity
-	named(m.save(path, sgd, state{}), variance.Name+"[3] is +Inf")
+	named(m.save(path, sgd, state{}, origin{}), variance.Name+"[3] is +Inf")
 	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, good) {
 		t.Errorf("the checkpoint was replaced (%v)", err)
 	}
@@ -86,14 +86,14 @@ func TestStateThatIsNotFinite(t *testing.T) {
 	variance.Data[3] = old
 	averaged := m.average.model.Net.Params[0]
 	averaged.Data()[0] = float32(math.NaN())
-	named(m.save(path, sgd, state{}), "average: "+averaged.Name)
+	named(m.save(path, sgd, state{}, origin{}), "average: "+averaged.Name)
 	averaged.Data()[0] = 0
 	velocity := sgd.slots["linear.bias"].velocity
 	velocity[2] = infinity
-	if err := m.save(path, sgd, state{}); err != nil {
+	if err := m.save(path, sgd, state{}, origin{}); err != nil {
 		t.Fatal(err)
 	}
-	f, st, err := readCheckpoint(path)
+	f, st, err := readCheckpoint(path, Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}

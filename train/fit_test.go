@@ -86,7 +86,7 @@ func TestFitTorchFiles(t *testing.T) {
 		{"inert5.pth", "", "net"},
 		{"kinds.pth", "", "."},
 	} {
-		dicts, err := readWeights("../internal/torchfile/testdata/" + tt.file)
+		dicts, err := readWeights("../internal/torchfile/testdata/"+tt.file, Reading{})
 		if err != nil {
 			t.Errorf("%s: %v", tt.file, err)
 			continue

@@ -25,7 +25,7 @@ func (m *Model) initial() (string, error) {
 // loadWeights is initial for a file that the config names under option; key is what
 // it names under option + "_key".
 func (m *Model) loadWeights(option, from, key string) (string, error) {
-	dicts, err := readWeights(from)
+	dicts, err := readWeights(from, m.reading)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", option, err)
 	}

@@ -19,8 +19,11 @@ type Checkpoint struct {
 	state  state
 }
 
+// Reading says how files are read that may be damaged; the zero value refuses them.
+type Reading = safetensors.Reading
+
 // OpenCheckpoint reads a run's directory, which means its last checkpoint, or a checkpoint file.
-func OpenCheckpoint(path string) (*Checkpoint, error) {
+func OpenCheckpoint(path string, r Reading) (*Checkpoint, error) {
 	c := &Checkpoint{Path: path}
 	const want = "the directory of a run, which qat train writes, or a checkpoint"
 	kind, err := filetype.Check(path, want, filetype.Run, filetype.Checkpoint, filetype.Unknown) // the reader tells what is wrong with a damaged one
@@ -30,7 +33,7 @@ func OpenCheckpoint(path string) (*Checkpoint, error) {
 	if kind == filetype.Run {
 		c.Path = filepath.Join(path, CheckpointFile)
 	}
-	c.file, c.state, err = readCheckpoint(c.Path)
+	c.file, c.state, err = readCheckpoint(c.Path, r)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s has no %s yet; continue the run with --resume", path, CheckpointFile)
@@ -40,6 +43,9 @@ func OpenCheckpoint(path string) (*Checkpoint, error) {
 	preferAverages(c.file)
 	if c.Config, err = configs.Parse(c.Path, []byte(c.file.Metadata["config"])); err != nil {
 		return nil, fmt.Errorf("%s: the config inside is not valid for this version: %w", c.Path, err)
+	}
+	if err := c.state.fits(c.Config); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}
 	return c, nil
 }

@@ -52,7 +52,7 @@ func TestCheckpointKeepsScheduledOptions(t *testing.T) {
 		}
 	}
 	for _, path := range []string{dir, filepath.Join(dir, BestFile)} {
-		c, err := OpenCheckpoint(path)
+		c, err := OpenCheckpoint(path, Reading{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,7 @@ type Model struct {
 	pool   *kernels.Pool
 
 	average *average // nil unless in training with train.weight_ema
+	reading Reading  // of files that the config names
 }
 
 // Open reads the config's data set from dir (the config's data.root if dir is
@@ -65,7 +66,7 @@ func (m *Model) with(cfg *configs.Config) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Model{Config: cfg, Net: net, Data: m.Data, pool: m.pool}, nil
+	return &Model{Config: cfg, Net: net, Data: m.Data, pool: m.pool, reading: m.reading}, nil
 }
 
 // Close ends the model's threads.

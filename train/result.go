@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"runtime"
 	"time"
 
@@ -111,10 +112,10 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	return res, r.writeManifest(res)
 }
 
-// interrupted turns an error that a cancelled context caused into
-// ErrInterrupted.
+// interrupted turns an error that a cancelled context caused into ErrInterrupted: the last checkpoint is that of the trained
+// network.
 func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return ErrInterrupted
 	}
 	return err
@@ -173,9 +174,12 @@ type manifest struct {
 	Dataset    string            `json:"dataset"`
 	SHA256     map[string]string `json:"sha256"`
 	Init       string            `json:"init"`
-	Started    time.Time         `json:"started"`
-	Finished   *time.Time        `json:"finished,omitempty"`
-	Result     *Result           `json:"result,omitempty"`
+	// SHA-256 of the weights that the files gave.
+	InitSHA256    string     `json:"init_sha256,omitempty"`
+	TeacherSHA256 string     `json:"teacher_sha256,omitempty"`
+	Started       time.Time  `json:"started"`
+	Finished      *time.Time `json:"finished,omitempty"`
+	Result        *Result    `json:"result,omitempty"`
 }
 
 // writeManifest writes manifest.json; res is nil while the run goes on.
@@ -183,7 +187,7 @@ func (r *run) writeManifest(res *Result) error {
 	m := manifest{
 		Version: r.opt.Version, Seed: r.Config.Train.Seed, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuName(),
 		KernelPath: kernels.Path(), Threads: r.pool.Threads(), Dataset: r.Data.Name, Init: r.init, Started: r.started, Result: res,
-		SHA256: r.sums,
+		SHA256: r.origin.Data, InitSHA256: r.origin.Init, TeacherSHA256: r.origin.Teacher,
 	}
 	if res != nil {
 		now := time.Now()

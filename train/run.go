@@ -3,11 +3,7 @@ package train
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/qat-go/qat/configs"
@@ -31,6 +27,7 @@ const (
 type Options struct {
 	Out      string // the run's directory; runs/NAME if empty
 	Resume   bool   // continue the run in Out
+	Force    bool   // read damaged files all the same
 	Threads  int    // 0: all cores
 	Data     string // where data sets are; the config's data.root if empty
 	Version  string // of the program, for the manifest
@@ -42,7 +39,7 @@ type Options struct {
 // saved.
 var ErrInterrupted = errors.New("interrupted; the checkpoint is saved, continue with --resume")
 
-// ErrExists says that a run's directory is in use.
+// ErrExists says that a run's directory has files of another run.
 var ErrExists = errors.New("the run exists")
 
 // Run trains as cfg says and returns the result. On cancellation of ctx it saves
@@ -56,10 +53,11 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 		return nil, err
 	}
 	var err error
+	defer r.Close()
 	if r.Model, err = Await(ctx, func() (*Model, error) { return Open(cfg, opt.Data, opt.Threads) }); err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	r.Model.reading = r.reading()
 	defer memory.Settle()()
 	if err := r.train(ctx); err != nil {
 		return nil, err
@@ -78,51 +76,40 @@ type run struct {
 	metrics *metrics
 	loader  *datasets.Loader
 	init    string
-	sums    map[string]string // SHA-256 of the splits
-	timings []machine.Timing  // if profiled
+	origin  origin
+	lock    *Lock
+	timings []machine.Timing // if profiled
 }
 
 func (r *run) path(file string) string { return filepath.Join(r.dir, file) }
 
-// claim checks that the directory is free, or holds this very run if it is to
-// be resumed.
+// claim takes the run's directory, which is free, or holds this very run if it is to be resumed.
 func (r *run) claim(cfg *configs.Config) error {
-	saved, err := os.ReadFile(r.path(ConfigFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		if entries, err := os.ReadDir(r.dir); err == nil && len(entries) > 0 {
-			return fmt.Errorf("%w: %s is not empty and holds no run; choose another folder with --out", ErrExists, r.dir)
-		}
-		return nil
-	}
+	err := r.taken(cfg)
 	if err != nil {
 		return err
 	}
-	if !r.opt.Resume {
-		return fmt.Errorf("%w: %s; continue it with --resume, or choose another folder with --out", ErrExists, r.dir)
+	if r.lock, err = LockDir(r.dir, r.opt.Progress.Message); err != nil {
+		return err
 	}
-	if diff := firstDifference(string(saved), string(cfg.YAML())); diff != "" {
-		return fmt.Errorf("%w: %s was started with another config (%s); use that one, or choose another folder with --out", ErrExists, r.dir, diff)
+	if err := r.taken(cfg); err != nil { // another process may have been faster
+		r.lock.Release()
+		return err
 	}
+	atomicfile.Clean(r.dir)
 	return nil
 }
 
-// firstDifference names the first line in which two resolved configs differ.
-func firstDifference(saved, now string) string {
-	a, b := strings.Split(saved, "\n"), strings.Split(now, "\n")
-	for i := range max(len(a), len(b)) {
-		x, y := "", ""
-		if i < len(a) {
-			x = strings.TrimSpace(a[i])
-		}
-		if i < len(b) {
-			y = strings.TrimSpace(b[i])
-		}
-		if x != y {
-			return fmt.Sprintf("%q then, %q now", x, y)
-		}
+// Close ends the run's threads and lets other processes into its directory.
+func (r *run) Close() {
+	if r.Model != nil {
+		r.Model.Close()
 	}
-	return ""
+	r.lock.Release()
 }
+
+// reading says how the run reads files that may be damaged.
+func (r *run) reading() Reading { return Reading{Force: r.opt.Force, Note: r.opt.Progress.Message} }
 
 // train brings the network to its trained state: from the start, or from the
 // last checkpoint.
@@ -137,39 +124,30 @@ func (r *run) train(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.origin, err = r.newOrigin(); err != nil {
+		return err
+	}
 	resumed := false
 	if r.opt.Resume {
-		f, st, err := readCheckpoint(r.path(CheckpointFile))
-		switch {
-		case errors.Is(err, fs.ErrNotExist): // interrupted before the first checkpoint
-		case err != nil:
+		if resumed, err = r.resume(); err != nil {
 			return err
-		default:
-			if err := r.restore(r.path(CheckpointFile), f, st, r.sgd); err != nil {
-				return err
-			}
-			r.st, resumed, r.init = st, true, r.Config.Model.Init
-			if st.FloorHits != nil {
-				r.sgd.FloorHits = st.FloorHits
-			}
 		}
 	}
 	if !resumed { // a resumed run has its weights, and model.init may be gone
 		if r.init, err = Await(ctx, r.initial); err != nil {
 			return err
 		}
-	}
-	if err := os.MkdirAll(r.dir, 0o777); err != nil {
-		return err
+		if r.Config.Model.Init != configs.RandomInit {
+			r.origin.Init = r.weightsDigest()
+		}
 	}
 	if err := atomicfile.WriteBytes(r.path(ConfigFile), r.Config.YAML()); err != nil {
 		return err
 	}
-	if r.metrics, err = openMetrics(r.path(MetricsFile), r.st.Step); err != nil {
+	if r.metrics, err = r.openMetrics(); err != nil {
 		return err
 	}
 	defer r.metrics.close()
-	r.sums = map[string]string{"train": r.Data.Train.Checksum(), "test": r.Data.Test.Checksum()}
 	if err := r.writeManifest(nil); err != nil {
 		return err
 	}

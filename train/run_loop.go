@@ -11,14 +11,20 @@ import (
 	"github.com/qat-go/qat/internal/memory"
 )
 
-// loop runs the steps that are left.
-func (r *run) loop(ctx context.Context) error {
+// total is the number of the run's steps.
+func (r *run) total() int {
 	t := &r.Config.Train
-	perEpoch := r.loader.Steps()
-	total := t.Epochs * perEpoch
+	total := t.Epochs * r.loader.Steps()
 	if t.MaxSteps > 0 {
 		total = min(total, t.MaxSteps)
 	}
+	return total
+}
+
+// loop runs the steps that are left.
+func (r *run) loop(ctx context.Context) error {
+	t := &r.Config.Train
+	perEpoch, total := r.loader.Steps(), r.total()
 	r.st.Total = total
 	every := t.CheckpointEvery.Steps(perEpoch, t.Epochs)
 	r.opt.Progress.Start(r.st.Step, total, perEpoch)
@@ -101,13 +107,14 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 			}
 		}
 		r.opt.Progress.Step(info)
-		if r.epochEnds() {
-			if err := r.endEpoch(ctx); err != nil {
+		// Before the evaluation, which takes a while: what ends it costs no step.
+		if r.st.Step%every == 0 {
+			if err := r.checkpoint(); err != nil {
 				return err
 			}
 		}
-		if r.st.Step%every == 0 {
-			if err := r.checkpoint(); err != nil {
+		if r.epochEnds() {
+			if err := r.endEpoch(ctx); err != nil {
 				return err
 			}
 		}
@@ -127,7 +134,8 @@ func (r *run) means() (loss, accuracy float64) {
 	return r.st.LossSum * float64(r.Config.Train.Batch) / float64(r.st.Seen), float64(r.st.Correct) / float64(r.st.Seen)
 }
 
-// endEpoch evaluates the network on the validation split. If ctx ends in between, a resumed run does it again.
+// endEpoch evaluates the network on the validation split after the last step of an epoch. Until it is done the state is that
+// before it, which a checkpoint keeps, and a resumed run evaluates again.
 func (r *run) endEpoch(ctx context.Context) error {
 	split := r.validation()
 	m, err := r.evaluated()
@@ -151,7 +159,7 @@ func (r *run) endEpoch(ctx context.Context) error {
 	r.st.TrainLoss, r.st.LossSum, r.st.PenaltySum, r.st.Correct, r.st.Seen = e.TrainLoss, 0, 0, 0, 0
 	if a.Top1 > r.st.BestTop1 || r.st.BestEpoch == 0 {
 		r.st.BestTop1, r.st.BestEpoch = a.Top1, epoch
-		if err := m.save(r.path(BestFile), nil, r.st); err != nil {
+		if err := m.save(r.path(BestFile), nil, r.st, r.origin); err != nil {
 			return err
 		}
 	}
@@ -172,7 +180,7 @@ func (r *run) checkpoint() error {
 	if err := r.metrics.flush(); err != nil {
 		return err
 	}
-	if err := r.save(r.path(CheckpointFile), r.sgd, r.st); err != nil {
+	if err := r.save(r.path(CheckpointFile), r.sgd, r.st, r.origin); err != nil {
 		return fmt.Errorf("cannot save the checkpoint: %w", err)
 	}
 	return nil

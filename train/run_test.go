@@ -48,10 +48,10 @@ func trainOnly(ctx context.Context, cfg *configs.Config, opt Options) error {
 	if err != nil {
 		return err
 	}
+	defer r.Close()
 	if r.Model, err = Open(cfg, "", opt.Threads); err != nil {
 		return err
 	}
-	defer r.Close()
 	// A few pictures are enough to judge an epoch by here.
 	r.Data.Test = r.Data.Test.Head(20)
 	return r.train(ctx)
@@ -60,7 +60,7 @@ func trainOnly(ctx context.Context, cfg *configs.Config, opt Options) error {
 // tensors returns a checkpoint's bytes but for the measured seconds.
 func tensors(t *testing.T, dir string) []byte {
 	t.Helper()
-	f, st, err := readCheckpoint(filepath.Join(dir, CheckpointFile))
+	f, st, err := readCheckpoint(filepath.Join(dir, CheckpointFile), Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}

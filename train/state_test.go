@@ -28,11 +28,12 @@ func TestStateSurvives(t *testing.T) {
 			t.Fatalf("the state has a %v; set it here", f.Kind())
 		}
 	}
+	st.BestTop1, st.BestEpoch = 0.5, 1 // others cannot be
 	path := filepath.Join(t.TempDir(), CheckpointFile)
-	if err := m.save(path, nil, st); err != nil {
+	if err := m.save(path, nil, st, origin{}); err != nil {
 		t.Fatal(err)
 	}
-	_, got, err := readCheckpoint(path)
+	_, got, err := readCheckpoint(path, Reading{})
 	if err != nil || !reflect.DeepEqual(got, st) {
 		t.Errorf("read %+v (%v), wrote %+v", got, err, st)
 	}
@@ -44,20 +45,20 @@ func TestTheFirstBestWins(t *testing.T) {
 	r := &run{Model: m, dir: t.TempDir(), opt: Options{Progress: &quiet{}}}
 	r.Data.Test = r.Data.Test.Head(20)
 	var err error
-	if r.metrics, err = openMetrics(r.path(MetricsFile), 0); err != nil {
-		t.Fatal(err)
-	}
-	defer r.metrics.close()
 	if r.loader, err = m.loader(); err != nil {
 		t.Fatal(err)
 	}
+	if r.metrics, err = r.openMetrics(); err != nil {
+		t.Fatal(err)
+	}
+	defer r.metrics.close()
 	end := func(epoch int) error {
-		r.st.Step, r.st.Seen = epoch*r.loader.Steps(), 1
+		r.st.Step, r.st.Seen, r.st.Total = epoch*r.loader.Steps(), 1, epoch*r.loader.Steps()
 		return r.endEpoch(context.Background())
 	}
 	best := func() (int, float64) {
 		t.Helper()
-		_, st, err := readCheckpoint(r.path(BestFile))
+		_, st, err := readCheckpoint(r.path(BestFile), Reading{})
 		if err != nil {
 			t.Fatal(err)
 		}

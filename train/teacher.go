@@ -18,15 +18,21 @@ type teacher struct {
 	init   string // a line for the user
 }
 
-// newTeacher loads the teacher of the config; x are the student's pictures.
-func (m *Model) newTeacher(x *tensor.Dense) (*teacher, error) {
+// teacherModel loads the teacher of the config, with a line for the user.
+func (m *Model) teacherModel() (*Model, string, error) {
 	cfg := *m.Config
 	cfg.Quant = configs.Quant{}
 	t, err := m.with(&cfg)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	init, err := t.loadWeights("quant.distillation.teacher", m.Config.Quant.Distillation.Teacher, m.Config.Quant.Distillation.TeacherKey)
+	line, err := t.loadWeights("quant.distillation.teacher", m.Config.Quant.Distillation.Teacher, m.Config.Quant.Distillation.TeacherKey)
+	return t, line, err
+}
+
+// newTeacher readies the teacher of the config; x are the student's pictures.
+func (m *Model) newTeacher(x *tensor.Dense) (*teacher, error) {
+	t, init, err := m.teacherModel()
 	if err != nil {
 		return nil, err
 	}

@@ -29,13 +29,13 @@ type named struct {
 
 // readWeights returns the dicts of tensors in a file, whose content tells of what
 // format it is: PyTorch's, safetensors, or a checkpoint of qat.
-func readWeights(from string) ([]dict, error) {
+func readWeights(from string, r Reading) ([]dict, error) {
 	if name, ok := strings.CutPrefix(from, configs.EmbeddedInit); ok {
 		data, err := pretrained.Read(name)
 		if err != nil {
 			return nil, err
 		}
-		return parseWeights(data)
+		return parseWeights(from, data, r)
 	}
 	if err := checkWeights(from); err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func readWeights(from string) ([]dict, error) {
 	if err != nil {
 		return nil, err
 	}
-	dicts, err := parseWeights(data)
+	dicts, err := parseWeights(from, data, r)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}
@@ -68,7 +68,7 @@ func expectWeights(head []byte, size int64) error {
 	return safetensors.CheckHead(head, size)
 }
 
-func parseWeights(data []byte) ([]dict, error) {
+func parseWeights(path string, data []byte, r Reading) ([]dict, error) {
 	if torchfile.Is(data) {
 		found, err := torchfile.Parse(data)
 		if err != nil {
@@ -83,7 +83,7 @@ func parseWeights(data []byte) ([]dict, error) {
 		}
 		return dicts, nil
 	}
-	f, err := safetensors.Read(data)
+	f, err := r.Parse(path, data)
 	if err != nil {
 		return nil, err
 	}

@@ -132,7 +132,7 @@ func calibrated(t *testing.T) *train.Model {
 	if _, err := train.Run(context.Background(), cfg, train.Options{Out: dir, Threads: 1, Progress: silent{}}); err != nil {
 		t.Fatal(err)
 	}
-	c, err := train.OpenCheckpoint(dir)
+	c, err := train.OpenCheckpoint(dir, train.Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}

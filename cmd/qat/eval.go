@@ -23,6 +23,7 @@ type evalOptions struct {
 	threads  int
 	json     bool
 	plain    bool
+	force    bool
 	expected expectation
 }
 
@@ -70,6 +71,7 @@ EXIT STATUS
 	addData(c, &o.data)
 	addLimit(c, &o.limit, "take")
 	addThreads(c, &o.threads)
+	addForce(c, &o.force)
 	addJSON(c, &o.json)
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
 	o.expected.addFlag(c)
@@ -108,7 +110,7 @@ type evalResult struct {
 }
 
 // evaluator measures the accuracy of what path names, and tells in r what that is.
-type evaluator func(ctx context.Context, o evalOptions, path string, p *progress, r *evalResult) (*train.Accuracy, error)
+type evaluator func(ctx context.Context, o evalOptions, path string, p *progress, how train.Reading, r *evalResult) (*train.Accuracy, error)
 
 func runEval(ctx context.Context, o evalOptions, path string, evaluate evaluator, stdout, stderr io.Writer) error {
 	r := evalResult{Mode: "integer"}
@@ -117,7 +119,7 @@ func runEval(ctx context.Context, o evalOptions, path string, evaluate evaluator
 	}
 	p := newProgress(stderr, o.plain)
 	defer p.close()
-	a, err := evaluate(train.Watch(ctx, p.evaluate), o, path, p, &r)
+	a, err := evaluate(train.Watch(ctx, p.evaluate), o, path, p, reading(o.force, stderr), &r)
 	if err != nil {
 		return err
 	}
@@ -145,8 +147,8 @@ func (r evalResult) print(w io.Writer) error {
 }
 
 // evalTrained evaluates a run or a checkpoint.
-func evalTrained(ctx context.Context, o evalOptions, path string, p *progress, r *evalResult) (*train.Accuracy, error) {
-	c, err := train.OpenCheckpoint(path)
+func evalTrained(ctx context.Context, o evalOptions, path string, p *progress, how train.Reading, r *evalResult) (*train.Accuracy, error) {
+	c, err := train.OpenCheckpoint(path, how)
 	if err != nil {
 		return nil, err
 	}
@@ -172,8 +174,8 @@ func evalTrained(ctx context.Context, o evalOptions, path string, p *progress, r
 }
 
 // evalExport evaluates an exported network.
-func evalExport(ctx context.Context, o evalOptions, path string, p *progress, r *evalResult) (*train.Accuracy, error) {
-	net, err := export.Read(path)
+func evalExport(ctx context.Context, o evalOptions, path string, p *progress, how train.Reading, r *evalResult) (*train.Accuracy, error) {
+	net, _, err := export.Open(path, how)
 	if err == nil {
 		net, err = retarget(net, o.target)
 	}

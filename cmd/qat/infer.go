@@ -22,6 +22,7 @@ type inferOptions struct {
 	target string
 	top    int
 	json   bool
+	force  bool
 }
 
 func newInferCommand() *cobra.Command {
@@ -51,11 +52,12 @@ EXIT STATUS
 			if err := checkTarget(c, o.target); err != nil {
 				return err
 			}
-			return runInfer(o, args[0], args[1:], c.OutOrStdout())
+			return runInfer(o, args[0], args[1:], c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	f := c.Flags()
 	addTarget(c, &o.target)
+	addForce(c, &o.force)
 	f.IntVar(&o.top, "top", 1, "print the `K` classes with the highest scores")
 	addJSON(c, &o.json)
 	return c
@@ -79,11 +81,11 @@ type class struct {
 	Score float64 `json:"score"`
 }
 
-func runInfer(o inferOptions, model string, images []string, stdout io.Writer) error {
+func runInfer(o inferOptions, model string, images []string, stdout, stderr io.Writer) error {
 	if err := kernels.Check(); err != nil {
 		return err
 	}
-	net, experiment, err := openInteger(model)
+	net, experiment, err := openInteger(model, reading(o.force, stderr))
 	if err == nil {
 		net, err = retarget(net, o.target)
 	}
@@ -142,19 +144,19 @@ func printClasses(w io.Writer, images []classified) error {
 }
 
 // openInteger returns the integer network of an export, a run or a checkpoint.
-func openInteger(path string) (*integer.Network, train.Experiment, error) {
+func openInteger(path string, r train.Reading) (*integer.Network, train.Experiment, error) {
 	exported, err := isExport(path)
 	if err != nil {
 		return nil, train.Experiment{}, err
 	}
 	if exported {
-		net, err := export.Read(path)
+		net, _, err := export.Open(path, r)
 		if err != nil {
 			return nil, train.Experiment{}, err
 		}
 		return net, exportedExperiment(net), nil
 	}
-	c, err := train.OpenCheckpoint(path)
+	c, err := train.OpenCheckpoint(path, r)
 	if err != nil {
 		return nil, train.Experiment{}, err
 	}

@@ -14,7 +14,8 @@ import (
 )
 
 type inspectOptions struct {
-	json bool
+	json  bool
+	force bool
 }
 
 func newInspectCommand() *cobra.Command {
@@ -41,9 +42,10 @@ EXIT STATUS
   qat inspect runs/quickstart/model.safetensors --json`,
 		Args: wantArgs(1, 1, "a RUN, a CHECKPOINT or an EXPORT"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return runInspect(o, args[0], c.OutOrStdout())
+			return runInspect(o, args[0], c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
+	addForce(c, &o.force)
 	addJSON(c, &o.json)
 	return c
 }
@@ -94,14 +96,14 @@ type activation struct {
 	ZeroPoint int     `json:"zero_point"`
 }
 
-func runInspect(o inspectOptions, path string, stdout io.Writer) error {
+func runInspect(o inspectOptions, path string, stdout, stderr io.Writer) error {
 	var i inspection
 	exported, err := isExport(path)
 	if err != nil {
 		return err
 	}
 	if exported {
-		net, parts, err := export.Contents(path)
+		net, parts, err := export.Open(path, reading(o.force, stderr))
 		if err != nil {
 			return err
 		}
@@ -112,7 +114,7 @@ func runInspect(o inspectOptions, path string, stdout io.Writer) error {
 			i.FileBytes += p.Bytes
 		}
 	} else {
-		c, err := train.OpenCheckpoint(path)
+		c, err := train.OpenCheckpoint(path, reading(o.force, stderr))
 		if err != nil {
 			return err
 		}

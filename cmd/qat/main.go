@@ -30,10 +30,14 @@ const (
 
 func main() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// Main runs the command line and returns the exit status. The first interrupt
-// ends a run in order, a second one at once.
+// Main runs the command line and returns the exit status. The first interrupt,
+// termination or hang-up ends a run in order, a second one at once.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	interrupts := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		interrupts = append(interrupts, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), interrupts...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 
@@ -79,7 +83,8 @@ EXIT STATUS
   1    the run failed
   2    the command line or the config is wrong
   3    a check missed its target (--expect)
-  130  interrupted; a run has saved a checkpoint and continues with --resume`,
+  130  interrupted (SIGINT, SIGTERM, SIGHUP); a run that says that its
+       checkpoint is saved continues with --resume`,
 		Example: `  qat train quickstart
   qat eval runs/quickstart
   qat config list`,

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
+	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +22,7 @@ type trainOptions struct {
 	data     string
 	json     bool
 	plain    bool
+	force    bool
 	expected expectation
 
 	ignoreMemory bool
@@ -35,7 +39,9 @@ func newTrainCommand() *cobra.Command {
 The run's directory receives config.yaml, manifest.json, metrics.jsonl,
 checkpoint.qat, best.qat and the exports. It is never overwritten: an existing
 run is continued with --resume, which gives the bits of an uninterrupted run.
-The first interrupt (Ctrl-C) saves a checkpoint, a second one ends at once.
+The first interrupt (Ctrl-C) saves a checkpoint, a second one ends at once. One
+process works in a directory at a time, and --resume goes on only from the data,
+weights and config that the run was made from.
 
 best.qat is the epoch with the highest accuracy on the held-out images
 (data.validation). Without any it is chosen on the test images, and its accuracy
@@ -53,7 +59,8 @@ EXIT STATUS
   1    the run failed
   2    the command line or the config is wrong, or the run exists
   3    the accuracy is below --expect
-  130  interrupted; the checkpoint is saved
+  130  interrupted (SIGINT, SIGTERM, SIGHUP); the checkpoint is saved if there
+       was a step to save
 ` + profileHelp,
 		Example: `  qat train quickstart
   qat train resnet20_w4a4 train.epochs=8 train.seed=1 --out runs/w4a4_seed1
@@ -70,6 +77,7 @@ EXIT STATUS
 	f.StringVarP(&o.out, "out", "o", "", "the run's directory, `DIR` (default runs/ and the config's name)")
 	f.BoolVar(&o.resume, "resume", false, "continue the run in its directory, or start it")
 	addThreads(c, &o.threads)
+	addForce(c, &o.force)
 	addData(c, &o.data)
 	addJSON(c, &o.json)
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
@@ -94,6 +102,8 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 		return err
 	}
 	m.Close()
+	// Whoever reads what is printed may go away: the run goes on.
+	signal.Ignore(syscall.SIGPIPE)
 	p := newProgress(stderr, o.plain)
 	defer p.close()
 	ctx = train.Watch(ctx, p.evaluate)
@@ -107,18 +117,16 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 	if err != nil {
 		return err
 	}
-	res, err := train.Run(ctx, cfg, train.Options{Out: o.out, Resume: o.resume, Threads: o.threads, Data: o.data, Version: version(), Profile: prof.on, Progress: p})
+	res, err := train.Run(ctx, cfg, train.Options{Out: o.out, Resume: o.resume, Force: o.force, Threads: o.threads, Data: o.data, Version: version(), Profile: prof.on, Progress: p})
 	if err = errors.Join(err, prof.stop()); err != nil {
 		return err
 	}
 	p.close()
 	if len(res.Operations) > 0 {
-		if err := printOperations(stderr, res.Operations); err != nil {
-			return err
-		}
+		_ = printOperations(stderr, res.Operations)
 	}
-	if err := result(stdout, o.json, res, func(w io.Writer) error { return printResult(w, res) }); err != nil {
-		return err
+	if err := result(stdout, o.json, res, func(w io.Writer) error { return printResult(w, res) }); err != nil && !errors.Is(err, syscall.EPIPE) {
+		return fmt.Errorf("the run is done, and its results are in %s, but they cannot be printed: %w", filepath.Join(res.Run, train.ManifestFile), err)
 	}
 	return o.expected.met(res.Test)
 }

@@ -10,6 +10,8 @@
  * floating point and no malloc: qat_run needs QAT_ARENA_BYTES + QAT_ROW bytes of
  * memory, the constants of model.h, and a stack of some hundred bytes. Define
  * QAT_NO_MAIN to leave out all that needs stdio.
+ *
+ * qat.digest sha256:0000000000000000000000000000000000000000000000000000000000000000
  */
 #include "model.h"
 

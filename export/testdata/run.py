@@ -43,7 +43,7 @@ class File:
         (n,) = struct.unpack_from("<Q", data)
         header = json.loads(data[8 : 8 + n])
         metadata = header.pop("__metadata__")
-        assert (metadata["format"], metadata["version"]) == ("qat.integer", "2")
+        assert (metadata["format"], metadata["version"]) == ("qat.integer", "3")
         part = {}
         for name, entry in header.items():
             begin, end = entry["data_offsets"]

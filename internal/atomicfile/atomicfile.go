@@ -102,21 +102,11 @@ func create(path string) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ok, err := filelock.TryLock(file); err != nil || ok && isAt(file, temporary) {
+		if ok, err := filelock.TryLock(file); err != nil || ok && filelock.Current(file) {
 			return file, nil // without locks Clean removes nothing
 		}
 		file.Close() // Clean was faster
 	}
-}
-
-// isAt reports whether path still is that file.
-func isAt(file *os.File, path string) bool {
-	a, err := file.Stat()
-	if err != nil {
-		return false
-	}
-	b, err := os.Lstat(path)
-	return err == nil && os.SameFile(a, b)
 }
 
 // Clean removes from dir what killed processes left of files that Write was writing. What cannot be removed stays.

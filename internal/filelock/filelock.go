@@ -18,3 +18,14 @@ func TryLock(f *os.File) (bool, error) {
 	}
 	return ok, lockErr
 }
+
+// Current reports whether an open file is still the one at its name. Files that are locked and removed have to be looked at
+// again once the lock is there: whoever had it may have removed them.
+func Current(f *os.File) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := os.Lstat(f.Name())
+	return err == nil && os.SameFile(a, b)
+}

@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf8"
-
-	"github.com/qat-go/qat/internal/regular"
 )
 
 // MaxFile is the size of the largest file that is read, in bytes: three times the largest network that fits the
@@ -24,18 +22,8 @@ const maxHeader = 100_000_000
 
 const metadataKey = "__metadata__"
 
-// ReadFile reads the safetensors file at path.
-func ReadFile(path string) (*File, error) {
-	data, err := regular.ReadIf(path, MaxFile, CheckHead)
-	if err != nil {
-		return nil, err
-	}
-	f, err := Read(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return f, nil
-}
+// ReadFile reads the safetensors file at path, as Read does.
+func ReadFile(path string) (*File, error) { return Reading{}.File(path) }
 
 // CheckHead reports what cannot be the first bytes of a safetensors file of the given size.
 func CheckHead(head []byte, size int64) error {
@@ -58,8 +46,20 @@ func CheckHead(head []byte, size int64) error {
 // Read parses the bytes of a safetensors file. The tensors' Data alias them.
 //
 // It returns an error unless the header is well-formed JSON without repeated or unknown keys, every shape matches its
-// data_offsets, and the tensors fill the data from its first byte to its last without gap or overlap.
+// data_offsets, the tensors fill the data from its first byte to its last without gap or overlap, and the digest, if the
+// file has one, is right.
 func Read(data []byte) (*File, error) {
+	f, err := read(data)
+	if err == nil {
+		err = f.checkDigest(data)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func read(data []byte) (*File, error) {
 	if err := CheckHead(data, int64(len(data))); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/qat-go/qat/internal/atomicfile"
+	"github.com/qat-go/qat/internal/digest"
 )
 
 // WriteFile writes f to path, whole or not at all: the bytes go to a temporary file in the same folder, which is synced
@@ -22,7 +23,8 @@ func WriteFile(path string, f *File) error {
 }
 
 // Write writes f to w in the order that the package comment defines; f is not modified. Nothing is written if a name is
-// repeated, reserved or not UTF-8, or if a tensor's dtype, shape and data disagree.
+// repeated, reserved or not UTF-8, or if a tensor's dtype, shape and data disagree. A file whose metadata has the key
+// [digest.Key], whatever the value, gets a digest.
 func Write(w io.Writer, f *File) error {
 	tensors := slices.SortedFunc(slices.Values(f.Tensors), func(a, b Tensor) int {
 		return cmp.Or(cmp.Compare(a.Dtype.rank(), b.Dtype.rank()), cmp.Compare(a.Name, b.Name))
@@ -31,10 +33,17 @@ func Write(w io.Writer, f *File) error {
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriter(w)
-	if err := binary.Write(out, binary.LittleEndian, uint64(len(header))); err != nil {
-		return err
+	header = append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
+	if _, ok := f.Metadata[digest.Key]; ok {
+		parts := [][]byte{header}
+		for _, t := range tensors {
+			parts = append(parts, t.Data)
+		}
+		if err := digest.Seal(digestMarker, parts...); err != nil {
+			return fmt.Errorf("safetensors: %w", err)
+		}
 	}
+	out := bufio.NewWriter(w)
 	if _, err := out.Write(header); err != nil {
 		return err
 	}
@@ -64,6 +73,10 @@ func buildHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
 		return nil
 	}
 	if len(metadata) > 0 {
+		if _, ok := metadata[digest.Key]; ok {
+			metadata = maps.Clone(metadata)
+			metadata[digest.Key] = digest.Placeholder
+		}
 		for _, k := range slices.Sorted(maps.Keys(metadata)) {
 			if !utf8.ValidString(k) || !utf8.ValidString(metadata[k]) {
 				return nil, fmt.Errorf("metadata %q is not valid UTF-8", k)
