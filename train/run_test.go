@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/safetensors"
 	"github.com/qat-go/qat/layers/pretrained"
 )
@@ -22,9 +24,11 @@ type quiet struct {
 	steps []StepInfo
 }
 
-func (q *quiet) Message(format string, args ...any) { q.lines = append(q.lines, format) }
-func (q *quiet) Start(int, int, int)                {}
-func (q *quiet) Epoch(EpochInfo)                    {}
+func (q *quiet) Message(format string, args ...any) {
+	q.lines = append(q.lines, fmt.Sprintf(format, args...))
+}
+func (q *quiet) Start(int, int, int) {}
+func (q *quiet) Epoch(EpochInfo)     {}
 func (q *quiet) Step(s StepInfo) {
 	q.steps = append(q.steps, s)
 	if q.after != nil {
@@ -43,6 +47,11 @@ func loadConfig(t *testing.T, overrides ...string) *configs.Config {
 
 // trainOnly runs the training part of a run, without the final evaluations.
 func trainOnly(ctx context.Context, cfg *configs.Config, opt Options) error {
+	return trainOn(ctx, cfg, opt, func(*datasets.Dataset) {})
+}
+
+// trainOn is trainOnly with other data.
+func trainOn(ctx context.Context, cfg *configs.Config, opt Options, change func(d *datasets.Dataset)) error {
 	r := &run{opt: opt, dir: opt.Out}
 	err := r.claim(cfg)
 	if err != nil {
@@ -54,6 +63,8 @@ func trainOnly(ctx context.Context, cfg *configs.Config, opt Options) error {
 	}
 	// A few pictures are enough to judge an epoch by here.
 	r.Data.Test = r.Data.Test.Head(20)
+	change(r.Data)
+	r.Model.reading = r.reading()
 	return r.train(ctx)
 }
 
