@@ -214,6 +214,11 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 	if err != nil {
 		return err
 	}
+	lock, err := lockRun(filepath.Dir(p.exports[0].Files[0]), reading(o.force, c.ErrOrStderr()))
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
 	r := exported{Experiment: train.ExperimentOf(checkpoint.Config), Target: net.Target.String(), certificateFile: p.certificate}
 	files := map[configs.Format]string{}
 	for i, e := range p.exports {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -16,5 +15,5 @@ func addForce(c *cobra.Command, force *bool) {
 
 // reading says how a command reads such files. What there is to know of one goes to stderr.
 func reading(force bool, stderr io.Writer) train.Reading {
-	return train.Reading{Force: force, Note: func(format string, args ...any) { fmt.Fprintf(stderr, "qat: "+format+"\n", args...) }}
+	return train.Reading{Force: force, Note: func(format string, args ...any) { _ = say(stderr, "qat: "+format, args...) }}
 }
