@@ -27,12 +27,15 @@ type Lock struct {
 	made string // the topmost directory that LockDir made; "" if all were there
 }
 
+// patience is how long a lock is waited for: a process that was killed takes a while to end.
+var patience = 2 * time.Second
+
 // LockDir makes the directory if need be and locks it; if another process has it, the error is [ErrInUse] and names it. Where
 // the file system has no locks, warn is told.
 func LockDir(dir string, warn func(format string, args ...any)) (*Lock, error) {
 	l := &Lock{dir: dir, made: missing(dir)}
 	path := filepath.Join(dir, LockFile)
-	for {
+	for start := time.Now(); ; {
 		if err := faults.At("make folder", dir); err != nil {
 			return nil, err
 		}
@@ -61,6 +64,10 @@ func LockDir(dir string, warn func(format string, args ...any)) (*Lock, error) {
 		case !ok:
 			text, _ := io.ReadAll(io.LimitReader(file, 1000))
 			file.Close()
+			if time.Since(start) < patience {
+				time.Sleep(20 * time.Millisecond)
+				continue
+			}
 			return nil, fmt.Errorf("%s %w by %s; wait until that ends, or choose another folder", dir, ErrInUse, holder(text))
 		case !filelock.Current(file):
 			file.Close() // released just now, and removed

@@ -11,6 +11,8 @@ import (
 	"testing"
 )
 
+func init() { patience = 0 }
+
 func lockedDir(t *testing.T, dir string) *Lock {
 	t.Helper()
 	l, err := LockDir(dir, t.Errorf)
