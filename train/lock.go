@@ -27,8 +27,8 @@ type Lock struct {
 	made string // the topmost directory that LockDir made; "" if all were there
 }
 
-// patience is how long a lock is waited for: a process that was killed takes a while to end.
-var patience = 2 * time.Second
+// lockPatience is how long a lock is waited for: a process that was killed takes a while to end.
+var lockPatience = 2 * time.Second
 
 // LockDir makes the directory if need be and locks it; if another process has it, the error is [ErrInUse] and names it. Where
 // the file system has no locks, warn is told.
@@ -64,7 +64,7 @@ func LockDir(dir string, warn func(format string, args ...any)) (*Lock, error) {
 		case !ok:
 			text, _ := io.ReadAll(io.LimitReader(file, 1000))
 			file.Close()
-			if time.Since(start) < patience {
+			if time.Since(start) < lockPatience {
 				time.Sleep(20 * time.Millisecond)
 				continue
 			}

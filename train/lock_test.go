@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func init() { patience = 0 }
+func init() { lockPatience = 0 }
 
 func lockedDir(t *testing.T, dir string) *Lock {
 	t.Helper()
