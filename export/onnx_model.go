@@ -44,13 +44,18 @@ func NewONNXModel(net *integer.Network, format configs.Format, o ONNXOptions) (*
 	return nil, fmt.Errorf("format %q is no form of ONNX", format)
 }
 
-// writeFile writes the file, with a digest among its metadata.
-func (m *ONNXModel) writeFile(path string) error {
+// Bytes are those of the file, with a digest among its metadata.
+func (m *ONNXModel) Bytes() ([]byte, error) {
 	model := m.Model
 	model.Metadata = append(slices.Clip(model.Metadata), onnx.Property{Key: digest.Key, Value: digest.Placeholder})
 	data := model.Marshal()
 	// A string has its field's tag and its length in bytes before it.
-	if err := digest.Seal(fmt.Sprintf("%s\x12%c%s", digest.Key, len(digest.Placeholder), digest.Scheme), data); err != nil {
+	return data, digest.Seal(fmt.Sprintf("%s\x12%c%s", digest.Key, len(digest.Placeholder), digest.Scheme), data)
+}
+
+func (m *ONNXModel) writeFile(path string) error {
+	data, err := m.Bytes()
+	if err != nil {
 		return err
 	}
 	return atomicfile.WriteBytes(path, data)

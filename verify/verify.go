@@ -144,7 +144,7 @@ func saturation(file string, net *integer.Network, o export.ONNXOptions) (*Satur
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(data, m.Marshal()) {
+	if want, err := m.Bytes(); err != nil || !bytes.Equal(data, want) {
 		return nil, fmt.Errorf("%s: the file is not the network that was written", file)
 	}
 	s := &Saturation{File: file, Limit: export.PairLimit, Layers: m.Weights}

@@ -40,7 +40,7 @@ func Write(w io.Writer, f *File) error {
 			parts = append(parts, t.Data)
 		}
 		if err := digest.Seal(digestMarker, parts...); err != nil {
-			return fmt.Errorf("safetensors: %w", err)
+			return err
 		}
 	}
 	out := bufio.NewWriter(w)
