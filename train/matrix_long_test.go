@@ -3,6 +3,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -73,7 +74,7 @@ func threeSteps(t *testing.T, first *Model, cfg *configs.Config) {
 	if _, err := m.initial(); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.calibrate(); err != nil {
+	if err := m.calibrate(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	newLine(t, m, 0).train(t, 3)

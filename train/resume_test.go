@@ -85,7 +85,7 @@ func prepare(t *testing.T, dir string, force bool, change func(r *run), override
 		change(r)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // one step
+	cancel() // at most one step
 	err = r.train(ctx)
 	return p, err
 }
@@ -194,8 +194,8 @@ func TestResumeComparesOrigins(t *testing.T) {
 			before := filesOf(t, dir)
 			p, err := prepare(t, dir, false, tt.data, overrides...)
 			if tt.want == nil {
-				if !errors.Is(err, ErrInterrupted) || len(p.steps) != 1 || p.steps[0].Step != 4 {
-					t.Errorf("error %v after %d steps", err, len(p.steps))
+				if !errors.Is(err, ErrInterrupted) || !strings.Contains(strings.Join(p.lines, "\n"), "after step 3") {
+					t.Errorf("error %v, messages %q", err, p.lines)
 				}
 				return
 			}
