@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/networks"
 )
 
 // Glob is a pattern over layer names: path.Match patterns separated by "|".
@@ -160,16 +161,15 @@ func (q *Quant) matching(layerName string) []Rule {
 }
 
 // LayerNames lists the layers that rules name, in order of execution.
-func LayerNames(Arch) []string { // all networks are ResNet-20 today
-	names := []string{"conv1"}
-	for _, stage := range []int{1, 2, 3} {
-		for block := range 3 {
-			for _, conv := range []int{1, 2} {
-				names = append(names, fmt.Sprintf("layer%d.%d.conv%d", stage, block, conv))
-			}
-		}
+func (m Model) LayerNames() (names []string) {
+	n, err := networks.Build(string(m.Arch), networks.Options{Input: networks.Shape{H: 32, W: 32, C: 3}, Classes: 1, Block: networks.Block(m.Block)})
+	if err != nil {
+		return nil // what is wrong with the model is reported where it stands
 	}
-	return append(names, "linear")
+	for _, node := range n.Weighted() {
+		names = append(names, node.Name)
+	}
+	return names
 }
 
 // unmatched returns an error for each alternative of a rule that matches none of the layers, with the names it may have

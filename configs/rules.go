@@ -156,7 +156,7 @@ func (l *loader) check(doc *document, c *Config, root Pos) {
 		l.checkTensor(doc, p+".weights", r.Weights.Apply(c.Quant.Weights), true, Pos{})
 		l.checkTensor(doc, p+".activations", r.Activations.Apply(c.Quant.Activations), false, Pos{})
 	}
-	names := LayerNames(c.Model.Arch)
+	names := c.Model.LayerNames()
 	l.errs = append(l.errs, c.Quant.unmatched(names)...)
 	if len(l.errs) == 0 {
 		for _, name := range names {

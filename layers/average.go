@@ -16,8 +16,8 @@ func (n *Network) Averaged() (arrays [][]float32) {
 
 // RunningStatistics lists the means and variances that batch norm has in evaluation.
 func (n *Network) RunningStatistics() (buffers []*Buffer) {
-	for _, c := range n.net.convs() {
-		buffers = append(buffers, c.Norm.Mean, c.Norm.Var)
+	for _, l := range n.layers {
+		buffers = append(buffers, l.running...)
 	}
 	return buffers
 }

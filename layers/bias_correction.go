@@ -15,7 +15,7 @@ import (
 
 // Float returns a copy of the network without quantizers.
 func (n *Network) Float() (*Network, error) {
-	f, err := New(n.Model, &configs.Quant{}, n.Input, 0)
+	f, err := New(n.graph, &configs.Quant{}, n.Input, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +64,7 @@ func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, x ...*tensor.D
 	if err != nil {
 		return err
 	}
-	correct := func(layer string, weights, input *Quantizer, bias *Param) error {
-		if weights == nil && input == nil {
-			return nil
-		}
+	correct := func(layer string, bias *Param) error {
 		b, err := estimators.NewBiasCorrection(len(bias.Data()))
 		if err != nil {
 			return err
@@ -82,12 +79,32 @@ func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, x ...*tensor.D
 		}
 		return b.Correct(bias.Data())
 	}
-	for _, c := range n.net.convs() {
-		if err := correct(c.Name, c.Weights, c.Input, c.Norm.Beta); err != nil {
+	for _, l := range n.weighted() {
+		if l.weights == nil && l.input == nil {
+			continue
+		}
+		bias := l.bias()
+		if norm := n.after(l); norm != l {
+			bias = norm.norm.Beta
+		}
+		if bias == nil {
+			return fmt.Errorf("%s has neither a bias nor a batch norm to correct", l.Name)
+		}
+		if err := correct(l.Name, bias); err != nil {
 			return err
 		}
 	}
-	return correct(n.net.Head.Name, n.net.Head.Weights, n.net.Head.Input, n.net.Head.Bias)
+	return nil
+}
+
+// after is the batch norm that alone reads a layer or, without one, the layer.
+func (n *Network) after(l *layer) *layer {
+	if r := n.graph.Readers()[l.Name]; len(r) == 1 {
+		if norm := n.layer(r[0]); norm.norm != nil {
+			return norm
+		}
+	}
+	return l
 }
 
 // runOn computes the named nodes, and what they need, on each batch.
@@ -114,11 +131,24 @@ func runOn(pool *kernels.Pool, in *tensor.Dense, x []*tensor.Dense, nodes map[st
 	return nil
 }
 
-// outputs builds the network for evaluation on x and returns the outputs of the layers with weights, by name.
+// outputs builds the network for evaluation on x and returns the outputs of the layers with weights, batch norm
+// included, by name.
 func (n *Network) outputs(c *Context, x *tensor.Dense) (map[string]*G.Node, error) {
-	c.taps = map[string]*G.Node{}
-	_, err := n.Build(c, x)
-	return c.taps, err
+	layer := map[string]string{} // by the node that gives its output
+	var kept []string
+	for _, l := range n.weighted() {
+		after := n.after(l).Name
+		layer[after], kept = l.Name, append(kept, after)
+	}
+	p := newPlan(c, n.layers, kept)
+	p.emit(c.B.Input("x", x))
+	outputs := map[string]*G.Node{}
+	for _, s := range p.steps {
+		if name, ok := layer[s.name]; ok && s.kept {
+			outputs[name] = s.out.Float(c)
+		}
+	}
+	return outputs, c.B.Err()
 }
 
 // means returns the mean of each channel of the outputs.

@@ -51,7 +51,7 @@ func TestCorrectBias(t *testing.T) {
 		n.FreezeBatchNorm(true)
 		calibrateOn(t, n, 2, x...)
 		float := must(n.Float())
-		untouched := slices.Clone(n.net.Blocks[0].convs()[0].Norm.Beta.Data())
+		untouched := slices.Clone(n.layer("layer1.0.bn1").norm.Beta.Data())
 		want, before := meansOf(t, pool, float, x), meansOf(t, pool, n, x)
 		if err := n.CorrectBias(pool, float, x...); err != nil {
 			t.Fatal(err)
@@ -69,19 +69,22 @@ func TestCorrectBias(t *testing.T) {
 				}
 			}
 		}
-		for _, c := range n.net.convs() {
-			check(c.Name, c.Weights != nil, func(ch int) float64 { return math.Abs(float64(c.Norm.Fold(c.Input, c.Weights).Scale[ch])) })
-		}
-		check("linear", true, func(ch int) float64 {
-			if n.net.Head.Input == nil {
-				return 0
+		for _, l := range n.weighted() {
+			if norm := n.after(l).norm; norm != nil {
+				check(l.Name, l.weights != nil, func(ch int) float64 { return math.Abs(float64(norm.Fold(l.input, l.weights).Scale[ch])) })
+				continue
 			}
-			return float64(n.net.Head.Fold().Scale[ch])
-		})
+			check(l.Name, true, func(ch int) float64 {
+				if l.input == nil {
+					return 0
+				}
+				return float64(linearOp{l}.fold().Scale[ch])
+			})
+		}
 		if shift < 0.01 {
 			t.Errorf("%v: the largest shift before the correction is %g; nothing to see", overrides, shift)
 		}
-		if fp := n.net.Blocks[0].convs()[0].Weights == nil; slices.Equal(untouched, n.net.Blocks[0].convs()[0].Norm.Beta.Data()) != fp {
+		if fp := n.layer("layer1.0.conv1").weights == nil; slices.Equal(untouched, n.layer("layer1.0.bn1").norm.Beta.Data()) != fp {
 			t.Errorf("%v: layer1.0.conv1 in floating point: %v, and its beta changes or stays", overrides, fp)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/networks"
 )
 
 // array is a (N, H, W, C) array of the reference, in float64.
@@ -94,32 +95,41 @@ func TestBlocksAgreeWithReference(t *testing.T) {
 	float := configs.TensorSpec{Bits: configs.FP}
 	for _, kind := range []configs.Block{configs.BiRealBlock, configs.ReActNetBlock} {
 		for _, stride := range []int{1, 2} {
-			conv1 := must(newConvNorm("conv1", "bn1", cin, cout, 3, stride, float, float, true))
-			conv2 := must(newConvNorm("conv2", "bn2", cout, cout, 3, 1, float, float, true))
-			var b residualBlock = &BiReal{Name: "b", Conv1: conv1, Conv2: conv2}
-			params := [][]*Param{{conv1.Norm.Gamma, conv1.Norm.Beta}, {conv2.Norm.Gamma, conv2.Norm.Beta}}
+			block := convNorm("1", cout, stride, networks.Input)
+			block = append(block,
+				networks.Node{Name: "shortcut", Op: networks.Shortcut{Stride: stride, Out: cout}, Inputs: []string{networks.Input}},
+				networks.Node{Name: "add1", Op: networks.Add{Real: true}, Inputs: []string{"bn1", "shortcut"}})
+			x1 := "add1"
 			if kind == configs.ReActNetBlock {
-				r := &ReActNet{Name: "b", Conv1: conv1, Conv2: conv2, Act1: must(newRPReLU("act1", cout)), Act2: must(newRPReLU("act2", cout))}
-				b, params[0], params[1] = r, append(params[0], r.Act1.params()...), append(params[1], r.Act2.params()...)
+				block, x1 = append(block, networks.Node{Name: "act1", Op: networks.RPReLU{}, Inputs: []string{x1}}), "act1"
 			}
-			all := []*Param{conv1.Weight, conv2.Weight}
+			block = append(append(block, convNorm("2", cout, 1, x1)...), networks.Node{Name: "add2", Op: networks.Add{Real: true}, Inputs: []string{"bn2", x1}})
+			if kind == configs.ReActNetBlock {
+				block = append(block, networks.Node{Name: "act2", Op: networks.RPReLU{}, Inputs: []string{"add2"}})
+			}
+			net := custom(t, networks.Shape{H: size, W: size, C: cin}, float, float, block...)
+			params := [][]*Param{net.layer("bn1").params, net.layer("bn2").params}
+			if kind == configs.ReActNetBlock {
+				params[0], params[1] = append(params[0], net.layer("act1").params...), append(params[1], net.layer("act2").params...)
+			}
+			conv1, conv2 := net.layer("conv1"), net.layer("conv2")
+			all := []*Param{conv1.weight(), conv2.weight()}
 			for i, ps := range params {
 				all = append(all, ps...)
 				for j, p := range ps {
 					copy(p.Data(), random(uint64(10*i+j+3), cout).Float32s())
 				}
 			}
-			copy(conv1.Weight.Data(), random(1, 9*cin*cout).Float32s())
-			copy(conv2.Weight.Data(), random(2, 9*cout*cout).Float32s())
+			copy(conv1.weight().Data(), random(1, 9*cin*cout).Float32s())
+			copy(conv2.weight().Data(), random(2, 9*cout*cout).Float32s())
 			x, g := random(8, n, size, size, cin), random(9, n, (size+stride-1)/stride, (size+stride-1)/stride, cout)
 
 			build := func() (c *Context, y *G.Node, wrt []*G.Node) {
 				c = testContext(t, true)
-				clear(conv1.Norm.Mean.Data) // sums are rounded around the running mean
-				clear(conv2.Norm.Mean.Data)
+				clear(net.layer("bn1").norm.Mean.Data) // sums are rounded around the running mean
+				clear(net.layer("bn2").norm.Mean.Data)
 				in := c.B.Param("x", x)
-				v := b.Build(c, Value{float: in})
-				y, wrt = v.Float(c), []*G.Node{in}
+				y, wrt = newPlan(c, net.layers, nil).emit(in), []*G.Node{in}
 				for _, p := range all {
 					wrt = append(wrt, c.node(p))
 				}
@@ -192,8 +202,8 @@ func TestBlocksAgreeWithReference(t *testing.T) {
 // are where they belong.
 func TestBinaryNetworks(t *testing.T) {
 	for _, config := range []string{"resnet20_bireal", "resnet20_reactnet"} {
-		want := results(t, config, true, machine.Options{Unfused: true})
-		for i, v := range results(t, config, false, machine.Options{Poison: true}) {
+		want := results(t, config, fusions, machine.Options{Unfused: true})
+		for i, v := range results(t, config, nil, machine.Options{Poison: true}) {
 			if v != want[i] {
 				t.Fatalf("%s: value %d is %g, want %g", config, i, v, want[i])
 			}
@@ -204,7 +214,7 @@ func TestBinaryNetworks(t *testing.T) {
 		}
 	}
 	net := testNetwork(t, "resnet20_reactnet")
-	groups, count := map[string]Group{}, 0
+	groups, count := map[string]networks.Group{}, 0
 	for _, p := range net.Learnable() {
 		groups[p.Name] = p.Group
 		count += len(p.Data())
@@ -215,10 +225,10 @@ func TestBinaryNetworks(t *testing.T) {
 	if want := 269_722 + thresholds + rprelu; count != want || net.ParamCount() != want-thresholds {
 		t.Errorf("%d parameters, %d without quantizers; want %d and %d", count, net.ParamCount(), want, want-thresholds)
 	}
-	if g, ok := groups["layer2.0.rprelu1.beta"]; !ok || g != BatchNormGroup {
+	if g, ok := groups["layer2.0.rprelu1.beta"]; !ok || g != networks.BatchNormGroup {
 		t.Errorf("layer2.0.rprelu1.beta is in group %v (%v)", g, ok)
 	}
-	if g, ok := groups["layer2.0.conv1.input_quantizer.threshold"]; !ok || g != Scales {
+	if g, ok := groups["layer2.0.conv1.input_quantizer.threshold"]; !ok || g != networks.ScalesGroup {
 		t.Errorf("the threshold is in group %v (%v)", g, ok)
 	}
 	r := net.Table()[7] // layer2.0.conv1: 16 channels to 32, at 16 x 16

@@ -72,10 +72,8 @@ func (n *Network) WantedBatches() int {
 // keepStatistics returns a function that brings the running statistics of batch norm back.
 func (n *Network) keepStatistics() (restore func()) {
 	saved := map[*Buffer][]float32{}
-	for _, c := range n.net.convs() {
-		for _, b := range []*Buffer{c.Norm.Mean, c.Norm.Var} {
-			saved[b] = append([]float32(nil), b.Data...)
-		}
+	for _, b := range n.RunningStatistics() {
+		saved[b] = append([]float32(nil), b.Data...)
 	}
 	return func() {
 		for b, data := range saved {
@@ -86,18 +84,13 @@ func (n *Network) keepStatistics() (restore func()) {
 
 // calibrateWeights gives every weight quantizer without levels its first ones.
 func (n *Network) calibrateWeights() error {
-	calibrate := func(q *Quantizer, w *Param) error {
-		if q == nil || q.Calibrated() {
-			return nil
+	var errs []error
+	for _, l := range n.weighted() {
+		if q := l.weights; q != nil && !q.Calibrated() {
+			if err := q.CalibrateWeights(l.weight().Data()); err != nil {
+				errs = append(errs, fmt.Errorf("cannot calibrate %s: %w", q.Name, err))
+			}
 		}
-		if err := q.CalibrateWeights(w.Data()); err != nil {
-			return fmt.Errorf("cannot calibrate %s: %w", q.Name, err)
-		}
-		return nil
 	}
-	err := calibrate(n.net.Head.Weights, n.net.Head.Weight)
-	for _, c := range n.net.convs() {
-		err = errors.Join(err, calibrate(c.Weights, c.Weight))
-	}
-	return err
+	return errors.Join(errs...)
 }

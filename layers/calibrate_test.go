@@ -49,9 +49,9 @@ func TestCalibrationOverBatchesIsInNetworkOrder(t *testing.T) {
 	x := batches(3, 1)
 	overrides := []string{"quant.activations.calibration=min_max", "quant.weights.calibration=mse"}
 	net := testNetwork(t, "resnet20_w4a4", append(overrides, "quant.activations.calibration_batches=3")...)
-	before := slices.Concat(net.net.Stem.Norm.Mean.Data, net.net.Stem.Norm.Var.Data)
+	before := slices.Concat(net.layer("bn1").norm.Mean.Data, net.layer("bn1").norm.Var.Data)
 	calibrateOn(t, net, 2, x...)
-	if after := slices.Concat(net.net.Stem.Norm.Mean.Data, net.net.Stem.Norm.Var.Data); !slices.Equal(before, after) {
+	if after := slices.Concat(net.layer("bn1").norm.Mean.Data, net.layer("bn1").norm.Var.Data); !slices.Equal(before, after) {
 		t.Error("calibration moves running statistics")
 	}
 	checked := 0
@@ -114,7 +114,7 @@ func TestCalibrationWithRunningStatistics(t *testing.T) {
 	x := batches(1, 4)
 	scale := func(frozen bool) (float64, *Network) {
 		net := testNetwork(t, "resnet20_w4a4", "quant.activations.calibration=min_max")
-		stem := net.net.Stem.Norm
+		stem := net.layer("bn1").norm
 		for c := range stem.Mean.Data {
 			stem.Mean.Data[c], stem.Var.Data[c] = 0.3, 0.04
 		}
@@ -123,7 +123,7 @@ func TestCalibrationWithRunningStatistics(t *testing.T) {
 		if stem.Mean.Data[3] != 0.3 || stem.Var.Data[3] != 0.04 {
 			t.Error("calibration moves running statistics")
 		}
-		return 255 * float64(net.net.StemOutput.Scale.Data()[0]), net
+		return 255 * float64(net.layer("relu").output.Scale.Data()[0]), net
 	}
 	got, net := scale(true)
 	pool := kernels.NewPool(1)

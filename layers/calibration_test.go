@@ -9,6 +9,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/networks"
 )
 
 // calibratedBy is a spec with a calibration.
@@ -129,7 +130,7 @@ func TestActivationsCalibrate(t *testing.T) {
 
 // Scales of weights, of the tensor and of each channel.
 func TestWeightsCalibrate(t *testing.T) {
-	w := &Param{Name: "w", Group: Weights, Value: random(5, 3, 3, 8, 4)}
+	w := &Param{Name: "w", Group: networks.WeightsGroup, Value: random(5, 3, 3, 8, 4)}
 	for i := range w.Data() {
 		w.Data()[i] *= float32(1 + i%4) // channels of different ranges
 	}

@@ -19,8 +19,7 @@ type Context struct {
 
 	nodes     map[*Param]*G.Node
 	gradients *gradientQuantizer // nil: floating point
-	parts     bool               // use no fused operations; for tests
-	taps      map[string]*G.Node // outputs of layers with weights by name, before ReLU; nil unless wanted
+	off       map[string]bool    // rewrites that are off, by name; for tests
 	watches   bool               // fill watched
 	watched   []watched
 }
@@ -31,15 +30,13 @@ type watched struct {
 	node  *G.Node
 }
 
-// watch returns what a quantizer gives.
-func (c *Context) watch(q *Quantizer, v Value) Value {
-	if node := v.codes; c.watches {
-		if node == nil {
-			node = v.float
-		}
-		c.watched = append(c.watched, watched{q, node})
+// watch notes what a quantizer gives.
+func (c *Context) watch(q *Quantizer, v Value) {
+	node := v.codes
+	if node == nil {
+		node = v.float
 	}
-	return v
+	c.watched = append(c.watched, watched{q, node})
 }
 
 // NewContext returns a context over a new graph.
@@ -55,61 +52,6 @@ func (c *Context) node(p *Param) *G.Node {
 	n := c.B.Param(p.Name, p.Value)
 	c.nodes[p] = n
 	return n
-}
-
-// Value is an activation in the graph: floating point, codes, or both. Batch
-// norm and ReLU are left pending, since a quantizer can do their work.
-type Value struct {
-	float *G.Node
-	codes *G.Node     // uint8
-	quant *Quantizer  // what the codes mean
-	norm  *normed     // float is still to be computed by batch norm
-	sum   *integerSum // float is still to be computed by an integer convolution
-	relu  bool        // ReLU is still to be applied to float
-}
-
-// normed is a batch norm that is not applied yet: its input and statistics.
-type normed struct {
-	*BatchNorm
-	z, stats *G.Node
-}
-
-// shape returns (N, H, W, C), or (N, C) after pooling.
-func (v *Value) shape() tensor.Shape {
-	switch {
-	case v.codes != nil:
-		return v.codes.Shape()
-	case v.norm != nil:
-		return v.norm.z.Shape()
-	case v.sum != nil:
-		return tensor.Shape{v.sum.g.N, v.sum.g.OutH(), v.sum.g.OutW(), v.sum.g.Cout}
-	}
-	return v.float.Shape()
-}
-
-// Float returns the activation as a float32 node.
-func (v *Value) Float(c *Context) *G.Node {
-	switch {
-	case v.float != nil:
-	case v.norm != nil:
-		v.float = v.norm.apply(c)
-	case v.sum != nil:
-		v.float = v.sum.norm.foldedConv(c, v.sum)
-	default:
-		v.float = dequantize(c, v.quant, v.codes)
-	}
-	if v.relu {
-		v.float, v.relu = relu(c, v.float), false
-	}
-	return v.float
-}
-
-// tap keeps the output of a layer within reach, if that is wanted.
-func (c *Context) tap(layer string, v Value) Value {
-	if c.taps != nil {
-		c.taps[layer] = v.Float(c)
-	}
-	return v
 }
 
 // f32 and i8 are operand types of the given rank that an operation sees whole.

@@ -3,11 +3,13 @@ package layers
 import (
 	"fmt"
 	"math"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/networks"
 )
 
 // NotIntegerError tells what keeps a network from running in integers.
@@ -56,16 +58,15 @@ func (e *NotIntegerError) add(layer string, reasons ...string) {
 // *NotIntegerError if not. It depends on what the config says and on no scale: [Network.Lower] asks the same.
 func (n *Network) IntegerForm() error {
 	e := &NotIntegerError{}
-	if n.net.ReLU { // else the blocks say all there is to say
-		for _, c := range n.net.convs() {
-			e.add(c.Name, operandReasons(c.Weights, c.Input)...)
-		}
-		e.add(n.net.Head.Name, operandReasons(n.net.Head.Weights, n.net.Head.Input)...)
-		e.add(n.net.Stem.Name, streamReasons(n.net.StemOutput)...)
+	if n.streamReasons(e); len(e.Causes) > 0 && e.Causes[0].Reason == floatStream {
+		return e // all there is to say
 	}
-	for _, b := range n.net.Blocks {
-		e.add(b.name(), b.notInteger()...)
+	stream := e.Causes
+	e.Causes = nil
+	for _, l := range n.weighted() {
+		e.add(l.Name, operandReasons(l.weights, l.input)...)
 	}
+	e.Causes = append(e.Causes, stream...)
 	if len(e.Causes) == 0 {
 		return nil
 	}
@@ -93,12 +94,30 @@ func operandReasons(weights, input *Quantizer) (reasons []string) {
 	return reasons
 }
 
-// streamReasons says why the residual stream is none of an integer network.
-func streamReasons(qs ...*Quantizer) []string {
-	if slices.Contains(qs, nil) {
-		return []string{"the residual stream is left in floating point (quant.residual: fp)"}
+// Why a residual stream is none of an integer network.
+const (
+	floatStream = "its residual stream is in floating point; only model.block basic has an integer form"
+	fpStream    = "the residual stream is left in floating point (quant.residual: fp)"
+)
+
+// streamReasons notes why residual sums are none of an integer network, by the names of their blocks; its quantizers are
+// affine or lsq.
+func (n *Network) streamReasons(e *NotIntegerError) {
+	for _, l := range n.layers {
+		sum, ok := l.Op.(networks.Add)
+		switch {
+		case !ok:
+		case sum.Real:
+			if block := path.Ext(l.Name); len(e.Causes) == 0 || !slices.Contains(e.Causes[0].Layers, strings.TrimSuffix(l.Name, block)) {
+				e.add(strings.TrimSuffix(l.Name, block), floatStream)
+			}
+		case n.layer(l.Inputs[0]).output == nil:
+			if len(e.Causes) == 0 { // the stream starts with the first weights
+				e.add(n.LayerNames()[0], fpStream)
+			}
+			e.add(blockOf(l.Name), fpStream)
+		}
 	}
-	return nil // its quantizers are affine or lsq
 }
 
 // notInteger says why the levels of the quantizer are none of an integer network, or "".

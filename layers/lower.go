@@ -2,13 +2,50 @@ package layers
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/networks"
 )
 
 // lowering is the integer network under construction.
 type lowering struct {
-	net *integer.Network
+	net   *integer.Network
+	input networks.Shape
+	of    map[*step]int // the tensor that holds what a step gives
+}
+
+// lowerer is an operation that has an integer form. What has none, as evaluation plans it, keeps a network from integers.
+type lowerer interface {
+	// lower adds the layer that computes the step; what it reads is there.
+	lower(l *lowering, s *step) error
+}
+
+// Lower returns the integer network: what evaluation computes, with its fusions off. The error is a *NotIntegerError if
+// there is none: see [Network.IntegerForm].
+func (n *Network) Lower(name string) (*integer.Network, error) {
+	if err := n.IntegerForm(); err != nil {
+		return nil, err
+	}
+	c := &Context{off: map[string]bool{}}
+	for _, r := range slices.Concat(fusions, methods) {
+		c.off[r.name] = true
+	}
+	p := newPlan(c, n.layers, nil)
+	l := &lowering{net: &integer.Network{Name: name, Classes: n.Input.Classes, Mean: n.Input.Mean, Std: n.Input.Std}, input: n.graph.Input, of: map[*step]int{}}
+	for _, s := range p.steps[1:] {
+		low, ok := s.op.(lowerer)
+		if !ok {
+			return nil, l.fail(s.name, fmt.Errorf("a step %T, which has no integer form", s.op))
+		}
+		if err := low.lower(l, s); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.net.Check(); err != nil {
+		return nil, fmt.Errorf("lowering: %w", err)
+	}
+	return l.net, nil
 }
 
 func (l *lowering) fail(layer string, err error) error {
@@ -30,19 +67,39 @@ func (l *lowering) ready(layer string, qs ...*Quantizer) error {
 	return nil
 }
 
-// tensor adds the tensor that q describes.
-func (l *lowering) tensor(q *Quantizer, h, w, c int) int {
-	l.net.Tensors = append(l.net.Tensors, integer.Tensor{
-		Name: q.Name, H: h, W: w, C: c, Bits: q.Bits, Signed: q.centred(), Narrow: q.Narrow, Scale: q.Scale.Data()[0], ZeroPoint: q.zeroPoint(),
+// tensor adds the tensor that q describes, which holds what s gives.
+func (l *lowering) tensor(s *step, q *Quantizer, shape networks.Shape) int {
+	return l.add(s, integer.Tensor{
+		Name: q.Name, H: shape.H, W: shape.W, C: shape.C, Bits: q.Bits, Signed: q.centred(), Narrow: q.Narrow, Scale: q.Scale.Data()[0], ZeroPoint: q.zeroPoint(),
 	})
-	return len(l.net.Tensors) - 1
 }
 
-// requantize adds the step from tensor x to the codes of q.
-func (l *lowering) requantize(name string, x int, q *Quantizer) int {
-	from := l.net.Tensors[x]
-	out := l.tensor(q, from.H, from.W, from.C)
-	lo, hi := l.net.Tensors[out].Range()
-	l.net.Layers = append(l.net.Layers, &integer.Requantize{Name: name, In: x, Out: out, Lo: lo, Hi: hi})
-	return out
+func (l *lowering) add(s *step, t integer.Tensor) int {
+	l.net.Tensors = append(l.net.Tensors, t)
+	l.of[s] = len(l.net.Tensors) - 1
+	return l.of[s]
+}
+
+// shape is the shape of what a step, which is lowered, gives.
+func (l *lowering) shape(s *step) networks.Shape {
+	t := l.net.Tensors[l.of[s]]
+	return networks.Shape{H: t.H, W: t.W, C: t.C}
+}
+
+// weights are the integer weights of a layer and how its sums fold.
+func (l *lowering) weights(layer *layer, fold func() integer.Folded) (codes []int8, f integer.Folded, err error) {
+	if err := l.ready(layer.Name, layer.weights, layer.input); err != nil {
+		return nil, f, err
+	}
+	w := layer.weight().Data()
+	if err := layer.weights.refresh(w); err != nil {
+		return nil, f, l.fail(layer.Name, err)
+	}
+	if f = fold(); f.Check() != nil {
+		return nil, f, l.fail(layer.Name, f.Check())
+	}
+	if codes, err = layer.weights.codesOf(w); err != nil {
+		return nil, f, l.fail(layer.Name, err)
+	}
+	return codes, f, nil
 }

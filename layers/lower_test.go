@@ -12,6 +12,7 @@ import (
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/networks"
 )
 
 // The simulation and the integer network must agree: same classes, logits
@@ -32,9 +33,9 @@ func TestIntegerNetworkAgreesWithSimulation(t *testing.T) {
 	} {
 		net := calibrated(t, "resnet20_w4a4", overrides...)
 		// A negative, a zero and a tiny gamma take the special paths of folding.
-		gamma := net.net.convs()[1].Norm.Gamma.Data()
+		gamma := net.layer("layer1.0.bn1").norm.Gamma.Data()
 		gamma[0], gamma[1], gamma[2] = -1, 0, 1e-30
-		net.net.convs()[1].Norm.Beta.Data()[1] = 0.5
+		net.layer("layer1.0.bn1").norm.Beta.Data()[1] = 0.5
 		agree(t, net, 20, 30, overrides)
 	}
 }
@@ -99,10 +100,10 @@ func agree(t *testing.T, net *Network, n, settle int, overrides []string) {
 // integer network, and not the biases as they are.
 func TestHeadBiasIsRounded(t *testing.T) {
 	net := calibrated(t, "resnet20_w4a4", "quant.first_last=4")
-	head := net.net.Head
-	clear(head.Weight.Data())
-	for o := range head.Bias.Data() {
-		head.Bias.Data()[o] = 0.1 * float32(o-3)
+	head := net.layer("linear")
+	clear(head.weight().Data())
+	for o := range head.bias().Data() {
+		head.bias().Data()[o] = 0.1 * float32(o-3)
 	}
 	pool := kernels.NewPool(1)
 	defer pool.Close()
@@ -134,7 +135,7 @@ func TestHeadBiasIsRounded(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("simulated %v\ninteger   %v", got, want)
 	}
-	if slices.Equal(got, head.Bias.Data()) {
+	if slices.Equal(got, head.bias().Data()) {
 		t.Error("no bias was rounded")
 	}
 }
@@ -177,18 +178,14 @@ func TestNetworkDescription(t *testing.T) {
 	if r := rows[1]; r.MACs != 2_359_296 || r.BitOps != 16*2_359_296 {
 		t.Errorf("%s: %d MACs, %d BitOps", r.Name, r.MACs, r.BitOps)
 	}
-	var quant configs.Quant
-	if _, err := New(configs.Model{Arch: "resnet18"}, &quant, testInput, 0); err == nil {
-		t.Error("an unknown network is accepted")
-	}
-	if want := configs.LayerNames(configs.ResNet20); !slices.Equal(net.LayerNames(), want) {
+	if want := (configs.Model{Arch: configs.ResNet20, Block: configs.BasicBlock}).LayerNames(); !slices.Equal(net.LayerNames(), want) {
 		t.Errorf("layers %v, in configs %v", net.LayerNames(), want)
 	}
 }
 
 // Files hold OIHW, memory HWIO.
 func TestFileOrder(t *testing.T) {
-	p := newParam("w", Weights, 2, 2, 3, 5) // H W I O
+	p := newParam("w", networks.WeightsGroup, 2, 2, 3, 5) // H W I O
 	for i := range p.Data() {
 		p.Data()[i] = float32(i)
 	}

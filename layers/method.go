@@ -9,6 +9,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/networks"
 )
 
 // method is a quantizer that runs on package estimators alone, as every method can; those with kernels do without it.
@@ -46,7 +47,7 @@ func newMethod(name string, spec configs.TensorSpec, place configs.Place, size i
 	}
 	m := &method{spec: spec, place: place, first: est, clock: &clock{}, name: name}
 	for _, l := range est.Params() {
-		p := newParam(name+"_quantizer."+l.Name, Scales, l.Len)
+		p := newParam(name+"_quantizer."+l.Name, networks.ScalesGroup, l.Len)
 		if l.Positive {
 			p.Floor = estimators.MinScale
 		}

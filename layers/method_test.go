@@ -10,6 +10,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/networks"
 )
 
 // eachMethod calls check with every method, at its fewest bits, unless few is false, and at 4 or its most, for weights per
@@ -119,9 +120,9 @@ func TestMethodsLower(t *testing.T) {
 			overrides = append(overrides, "model.block=bireal", "quant.residual=fp")
 		}
 		net := calibrated(t, "resnet20_w4a4", overrides...)
-		q := net.net.convs()[1].Weights
+		q := net.layer("layer1.0.conv1").weights
 		if !weights {
-			q = net.net.convs()[1].Input
+			q = net.layer("layer1.0.conv1").input
 		}
 		_, err := net.Lower("test")
 		var e *NotIntegerError
@@ -147,10 +148,10 @@ func methodInGraph(t *testing.T, c *Context, s configs.TensorSpec, weights bool)
 		q = must(newActivationQuantizer("x.input", s, false, 8))
 		calibrate(t, q, data.Float32s())
 		in = c.B.Param("x", data)
-		v := q.Quantize(c, Value{float: in})
+		v := quantized(c, q, Value{float: in}, false)
 		return q, data.Float32s(), v.Float(c), in
 	}
-	w := newParam("w.weight", Weights, 3, 3, 4, 8)
+	w := newParam("w.weight", networks.WeightsGroup, 3, 3, 4, 8)
 	copy(w.Data(), random(1, 3, 3, 4, 8).Float32s())
 	for i := range w.Data() {
 		w.Data()[i] *= 0.1

@@ -1,7 +1,9 @@
 package layers
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	G "gorgonia.org/gorgonia"
@@ -10,9 +12,10 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/networks"
 )
 
-var testInput = Input{Height: 32, Width: 32, Channels: 3, Lo: -2.12, Hi: 2.64, Classes: make([]string, 10)}
+var testInput = Input{Lo: -2.12, Hi: 2.64, Classes: make([]string, 10)}
 
 func testNetwork(t testing.TB, config string, overrides ...string) *Network {
 	t.Helper()
@@ -20,11 +23,66 @@ func testNetwork(t testing.TB, config string, overrides ...string) *Network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := New(cfg.Model, &cfg.Quant, testInput, 1)
+	n, err := New(must(networks.Build(string(cfg.Model.Arch), zoo(cfg.Model.Block))), &cfg.Quant, testInput, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return n
+}
+
+func zoo(b configs.Block) networks.Options {
+	return networks.Options{Input: networks.Shape{H: 32, W: 32, C: 3}, Classes: 10, Block: networks.Block(b)}
+}
+
+// custom is a network of nodes, whose first reads (h, w, c), with the quantizers of all its layers as given.
+func custom(t testing.TB, in networks.Shape, weights, activations configs.TensorSpec, nodes ...networks.Node) *Network {
+	t.Helper()
+	quant := &configs.Quant{Weights: weights, Activations: activations, FirstLast: configs.Same, Residual: configs.FP}
+	return must(New(&networks.Network{Input: in, Nodes: nodes}, quant, testInput, 1))
+}
+
+// convNorm are a 3x3 convolution and a batch norm, numbered, behind a node.
+func convNorm(number string, out, stride int, from string) []networks.Node {
+	return []networks.Node{
+		{Name: "conv" + number, Op: networks.Conv{Out: out, Kernel: 3, Stride: stride, Pad: 1}, Inputs: []string{from}},
+		{Name: "bn" + number, Op: networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, Inputs: []string{"conv" + number}},
+	}
+}
+
+// valueOp gives what is in the graph already.
+type valueOp struct{ v Value }
+
+func (o valueOp) emit(*Context, *step) Value          { return o.v }
+func (o valueOp) givesCodes(c *Context, _ *step) bool { return o.v.codes != nil }
+
+// quantized puts a quantizer on v, or on max(v, 0), as a plan does.
+func quantized(c *Context, q *Quantizer, v Value, relu bool) Value {
+	p := &plan{c: c}
+	return p.quantized(q, p.add("x", valueOp{v}), relu)
+}
+
+func (p *plan) quantized(q *Quantizer, s *step, relu bool) Value {
+	if relu {
+		s = p.add("relu", reluOp{}, s)
+	}
+	p.add(q.Name, quantizeOp{q: q}, s)
+	p.end()
+	return *p.run()
+}
+
+// newBatchNorm is a batch norm of its own.
+func newBatchNorm(name string, channels int) *BatchNorm {
+	all := must(newLayers(&networks.Network{Input: networks.Shape{H: 2, W: 2, C: channels}, Nodes: []networks.Node{
+		{Name: name, Op: networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, Inputs: []string{networks.Input}}}}))
+	return all[0].norm
+}
+
+// without switches rewrites off.
+func without(c *Context, rs ...rewrite) {
+	c.off = map[string]bool{}
+	for _, r := range rs {
+		c.off[r.name] = true
+	}
 }
 
 // calibrated is testNetwork with scales from a random batch.
@@ -80,13 +138,13 @@ func buildTraining(t testing.TB, c *Context, n *Network, size int) (loss *G.Node
 	return loss, grads
 }
 
-// results runs one training step and returns the loss, the gradients and the
+// results runs one training step without some rewrites and returns the loss, the gradients and the
 // running statistics.
-func results(t *testing.T, config string, parts bool, opt machine.Options, overrides ...string) []float32 {
+func results(t *testing.T, config string, off []rewrite, opt machine.Options, overrides ...string) []float32 {
 	t.Helper()
 	n := calibrated(t, config, overrides...)
 	c := testContext(t, true)
-	c.parts = parts
+	without(c, off...)
 	loss, grads := buildTraining(t, c, n, 5)
 	m, err := machine.New(c.Pool, opt, append(append([]*G.Node{}, grads...), loss)...)
 	if err != nil {
@@ -105,23 +163,67 @@ func results(t *testing.T, config string, parts bool, opt machine.Options, overr
 	return out
 }
 
-// Fused operations and fused loops change no bit.
+// Fused operations, none, each alone, each pair and all, and fused loops change no bit.
 func TestFusionKeepsTheBits(t *testing.T) {
-	for _, overrides := range [][]string{
+	for i, overrides := range [][]string{
 		{}, {"quant.residual=fp", "quant.first_last=fp"}, {"quant.weights.granularity=per_channel", "quant.weights.bits=2", "quant.activations.bits=2"},
 		{"quant.activations.estimator=affine"}, {"quant.residual=3"},
 		{"quant.weights.bits=fp"}, {"quant.gradients.bits=4"},
 	} {
-		want := results(t, "resnet20_w4a4", true, machine.Options{Unfused: true}, overrides...)
-		for _, parts := range []bool{false, true} {
-			for _, unfused := range []bool{false, true} {
-				got := results(t, "resnet20_w4a4", parts, machine.Options{Unfused: unfused, Poison: true}, overrides...)
-				for i, v := range got {
-					if v != want[i] {
-						t.Fatalf("%v, parts %v, unfused %v: value %d is %g, want %g", overrides, parts, unfused, i, v, want[i])
-					}
+		want := results(t, "resnet20_w4a4", fusions, machine.Options{Unfused: true}, overrides...)
+		same := func(off []rewrite, unfused bool) {
+			got := results(t, "resnet20_w4a4", off, machine.Options{Unfused: unfused, Poison: true}, overrides...)
+			for i, v := range got {
+				if v != want[i] {
+					t.Fatalf("%v, %d rewrites off, unfused %v: value %d is %g, want %g", overrides, len(off), unfused, i, v, want[i])
 				}
 			}
+		}
+		same(nil, false)
+		same(nil, true)
+		same(fusions, false)
+		if i > 0 {
+			continue
+		}
+		for j := range fusions { // with three of them, each alone is all but a pair
+			same([]rewrite{fusions[j]}, false)
+			same(slices.Delete(slices.Clone(fusions), j, j+1), false)
+		}
+	}
+}
+
+// Each rewrite is used by some network, and says what it does.
+func TestRewrites(t *testing.T) {
+	used := map[string]bool{}
+	for _, r := range rewrites() {
+		if r.name == "" || r.doc == "" {
+			t.Errorf("rewrite %q has the doc %q; want both", r.name, r.doc)
+		}
+	}
+	count := func(config string, train bool, overrides ...string) {
+		n := testNetwork(t, config, overrides...)
+		plan := func(off ...rewrite) (ops string) {
+			c := testContext(t, train)
+			without(c, off...)
+			for _, s := range newPlan(c, n.layers, nil).steps {
+				ops += fmt.Sprintf("%s %T %+v\n", s.name, s.op, s.op)
+			}
+			return ops
+		}
+		all := plan()
+		for _, r := range rewrites() {
+			used[r.name] = used[r.name] || plan(r) != all
+		}
+	}
+	for _, train := range []bool{true, false} {
+		count("resnet20_w4a4", train)
+		count("resnet20_w4a4", train, "quant.activations.estimator=lq_nets")
+		count("resnet20_w4a4", train, "quant.activations.estimator=hwgq", "quant.activations.bits=2")
+		count("resnet20_w4a4", train, "quant.activations={estimator: dorefa, ste: dsq}")
+	}
+	for _, r := range rewrites() {
+		if !used[r.name] {
+			t.Errorf("rewrite %s changes nothing anywhere", r.name)
 		}
 	}
 }

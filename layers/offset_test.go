@@ -5,9 +5,12 @@ import (
 	"slices"
 	"testing"
 
+	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/networks"
 )
 
 // A convolution that sums codes of levels at an offset gives what it gives on the levels in floating point, but for rounding;
@@ -17,32 +20,44 @@ func TestConvolutionAtAnOffset(t *testing.T) {
 		for _, train := range []bool{true, false} {
 			run := func(floats bool) (out []float32, grads [][]float32) {
 				c := testContext(t, train)
-				conv := must(newConvNorm("conv", "bn", 16, 32, 3, 2, spec(4, "lsq_plus"), spec(4, "lsq_plus"), signed))
-				copy(conv.Weight.Data(), random(7, 3, 3, 16, 32).Float32s())
-				if err := conv.Weights.prepare(true, conv.Weight.Data()); err != nil {
+				activations := spec(4, "lsq_plus")
+				if activations.Signed = configs.SignedFalse; signed {
+					activations.Signed = configs.SignedTrue
+				}
+				net := custom(t, networks.Shape{H: 7, W: 6, C: 16}, spec(4, "lsq_plus"), activations, append([]networks.Node{
+					{Name: "identity", Op: networks.Shortcut{Stride: 1, Out: 16}, Inputs: []string{networks.Input}}}, convNorm("", 32, 2, "identity")...)...)
+				conv := net.layer("conv")
+				copy(conv.weight().Data(), random(7, 3, 3, 16, 32).Float32s())
+				if err := conv.weights.prepare(true, conv.weight().Data()); err != nil {
 					t.Fatal(err)
 				}
 				x := random(5, 3, 7, 6, 16)
-				if err := conv.Input.prepare(true, x.Float32s()); err != nil {
+				if err := conv.input.prepare(true, x.Float32s()); err != nil {
 					t.Fatal(err)
 				}
-				conv.Input.method.learned[1].Data()[0] = -0.37
-				if !conv.Input.atOffset {
+				conv.input.method.learned[1].Data()[0] = -0.37
+				if !conv.input.atOffset {
 					t.Fatal("the convolution is on floats; it tests nothing")
 				}
-				conv.Input.atOffset = !floats
+				conv.input.atOffset = !floats
 				in := c.B.Param("x", x)
-				v := conv.Build(c, Value{float: in})
+				p := newPlan(c, net.layers, nil)
+				end := p.emit(in)
 				if train {
-					y := v.norm.z
-					return gradients(t, c, y, c.B.Input("g", random(6, y.Shape()...)), in, c.node(conv.Weight),
-						c.node(conv.Input.method.learned[0]), c.node(conv.Input.method.learned[1]))
+					var y *G.Node
+					for _, s := range p.steps {
+						if _, ok := s.op.(convOp); ok {
+							y = s.out.float
+						}
+					}
+					return gradients(t, c, y, c.B.Input("g", random(6, y.Shape()...)), in, c.node(conv.weight()),
+						c.node(conv.input.method.learned[0]), c.node(conv.input.method.learned[1]))
 				}
-				m := must(machine.New(c.Pool, machine.Options{}, v.float))
+				m := must(machine.New(c.Pool, machine.Options{}, end))
 				if err := m.RunAll(); err != nil {
 					t.Fatal(err)
 				}
-				return v.float.Value().(*tensor.Dense).Float32s(), nil
+				return end.Value().(*tensor.Dense).Float32s(), nil
 			}
 			out, grads := run(false)
 			want, wantGrads := run(true)

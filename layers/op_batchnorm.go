@@ -6,7 +6,6 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
-	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
 )
@@ -197,34 +196,4 @@ func (n *BatchNorm) batchNormEval(c *Context, x *G.Node) *G.Node {
 			})
 		},
 	}, x, c.node(n.Gamma), c.node(n.Beta))
-}
-
-// foldedConv is a quantized convolution with its batch norm in evaluation, in
-// the arithmetic of the integer network (docs/arithmetic.md): batch norm folded
-// into the sum's scale, the bias rounded to the sum's grid,
-//
-//	y = float32(acc + bias) * scale
-func (n *BatchNorm) foldedConv(c *Context, i *integerSum) *G.Node {
-	g, qx := i.g, i.qx
-	var packed *kernels.IntWeights
-	return c.B.Apply(graph.Op{
-		Name: "conv2d int8 folded", Layer: i.layer, Attrs: fmt.Sprint(g),
-		In: []graph.Arg{codes(4), i8(4)}, Out: pictures(4), Shape: convShape(g), Pool: c.Pool,
-		Loop: func(k *graph.Call) graph.Loop {
-			l := &kernels.IntForward{}
-			return graph.Loop{Body: l, Before: func() error {
-				f := n.Fold(qx, i.qw)
-				packed = kernels.PackIntWeights(packed, g, f.Weights(k.I8(1)), qx.largest())
-				l.Weights, l.Codes, l.ZeroPoint, l.Y = packed, k.Codes(0), qx.zeroPoint(), k.OutPictures()
-				l.Bias, l.Scale = f.Bias, f.Scale
-				return f.Check()
-			}}
-		},
-	}, i.x, i.w)
-}
-
-// Fold returns the batch norm folded into a convolution with the given
-// quantizers.
-func (n *BatchNorm) Fold(qx, qw *Quantizer) integer.Folded {
-	return integer.FoldBatchNorm(qx.Scale.Data()[0], qw.Scale.Data(), n.Gamma.Data(), n.Beta.Data(), n.Mean.Data, n.Var.Data, n.Eps)
 }

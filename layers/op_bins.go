@@ -18,9 +18,24 @@ func (m *method) binned() bool {
 	return err == nil && ok
 }
 
-// binnedState is methodState for a method that needs no more than sums over bins: a walk over the pictures that others can
+// binnedState: sums over bins are enough for the update of a method's arrays.
+var binnedState = rewrite{"binned_state", "an update that sees a batch whole becomes sums over bins", func(p *plan, s *step) bool {
+	switch o := s.op.(type) {
+	case quantizeOp:
+		if o.binned = o.q.method != nil && o.q.method.binned(); o.binned {
+			return p.replace(s, o, s.in)
+		}
+	case staircaseOp:
+		if o.binned = o.q.method.binned(); o.binned {
+			return p.replace(s, o, s.in)
+		}
+	}
+	return false
+}}
+
+// stateOfBins is methodState for a method that needs no more than sums over bins: a walk over the pictures that others can
 // share.
-func (q *Quantizer) binnedState(c *Context, x *G.Node) *G.Node {
+func (q *Quantizer) stateOfBins(c *Context, x *G.Node) *G.Node {
 	m, rank := q.method, x.Dims()
 	return c.B.Apply(graph.Op{
 		Name: "update " + string(q.Estimator), Layer: q.Name, In: []graph.Arg{pictures(rank)}, Out: f32(1), Shape: fixedShape(1), Pool: c.Pool,

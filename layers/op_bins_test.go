@@ -14,11 +14,11 @@ import (
 // The basis of LQ-Nets after a training batch is the one that its own function fits, on any number of threads.
 func TestBinnedUpdates(t *testing.T) {
 	for _, bits := range []int{1, 2, 3, 4} {
-		run := func(parts bool, threads int, bad float32) ([]float32, float32, error) {
+		run := func(off []rewrite, threads int, bad float32) ([]float32, float32, error) {
 			pool := kernels.NewPool(threads)
 			defer pool.Close()
 			c := NewContext(pool, true)
-			c.parts = parts
+			without(c, off...)
 			q := must(newActivationQuantizer("x", spec(bits, "lq_nets"), false, 16))
 			if q.method.binned() != true {
 				t.Fatal("no bins")
@@ -28,7 +28,7 @@ func TestBinnedUpdates(t *testing.T) {
 			if bad != 0 {
 				x.Float32s()[77] = bad
 			}
-			y := q.Quantize(c, Value{float: c.B.Input("x", x), relu: true})
+			y := quantized(c, q, Value{float: c.B.Input("x", x)}, true)
 			m, err := machine.New(pool, machine.Options{}, G.Nodes{y.Float(c)}...)
 			if err != nil {
 				t.Fatal(err)
@@ -36,12 +36,12 @@ func TestBinnedUpdates(t *testing.T) {
 			err = m.RunAll()
 			return slices.Clone(q.method.state[0].Data), q.method.updates.Data[0], err
 		}
-		want, _, _ := run(true, 2, 0)
-		got, updates, err := run(false, 1, 0)
+		want, _, _ := run(methods, 2, 0)
+		got, updates, err := run(nil, 1, 0)
 		if err != nil || updates != 2 {
 			t.Fatalf("%g updates, error %v", updates, err)
 		}
-		if more, _, _ := run(false, 3, 0); !slices.Equal(more, got) {
+		if more, _, _ := run(nil, 3, 0); !slices.Equal(more, got) {
 			t.Errorf("%d bits: %v on one thread, %v on three", bits, got, more)
 		}
 		for j := range want {
@@ -50,7 +50,7 @@ func TestBinnedUpdates(t *testing.T) {
 			}
 		}
 		for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1))} {
-			if _, _, err := run(false, 2, bad); err == nil {
+			if _, _, err := run(nil, 2, bad); err == nil {
 				t.Errorf("%d bits: no error for an element that is %v", bits, bad)
 			}
 		}

@@ -9,10 +9,10 @@ import (
 
 // Behind batch norm, too, stochastic rounding draws in training: not what rounding to nearest gives.
 func TestStochasticDrawsBehindBatchNorm(t *testing.T) {
-	random, _ := runMethod(t, spec(4, "stochastic"), false, true, false)
+	random, _ := runMethod(t, spec(4, "stochastic"), nil, true, false)
 	near := spec(4, configs.LSQ)
 	near.STE, near.Options = "ewgs", []configs.Setting{constant("delta", 0)} // no other difference, and no kernel of its own
-	nearest, _ := runMethod(t, near, false, true, false)
+	nearest, _ := runMethod(t, near, nil, true, false)
 	different := 0
 	for i := range nearest {
 		if random[i] != nearest[i] {
@@ -27,8 +27,8 @@ func TestStochasticDrawsBehindBatchNorm(t *testing.T) {
 // Kernels draw for each element what package estimators draws, bit for bit, wherever the values come from.
 func TestKernelsDrawAsEstimators(t *testing.T) {
 	for _, how := range []struct{ relu, onCodes bool }{{false, false}, {true, false}, {false, true}} {
-		want, _ := runMethod(t, spec(4, "stochastic"), true, how.relu, how.onCodes)
-		got, _ := runMethod(t, spec(4, "stochastic"), false, how.relu, how.onCodes)
+		want, _ := runMethod(t, spec(4, "stochastic"), methods, how.relu, how.onCodes)
+		got, _ := runMethod(t, spec(4, "stochastic"), nil, how.relu, how.onCodes)
 		if !slices.Equal(got, want) {
 			t.Errorf("relu %v, on codes %v: other values than the estimator's own", how.relu, how.onCodes)
 		}
@@ -45,7 +45,7 @@ func TestDrawsFollowTheClock(t *testing.T) {
 		x := random(1, 2, 4, 4, 16)
 		copy(x.Float32s()[256:], x.Float32s()[:256]) // two equal pictures
 		in := c.B.Param("x", x)
-		v := q.Quantize(c, Value{float: in})
+		v := quantized(c, q, Value{float: in}, false)
 		y, _ := gradients(t, c, v.Float(c), c.B.Input("g", x), in)
 		return y
 	}

@@ -105,7 +105,7 @@ func (q *Quantizer) methodWeights(c *Context, w *Param) *G.Node {
 }
 
 // methodActivations quantizes activations: codes in uint8, or float32 if the method has none.
-func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
+func (q *Quantizer) methodActivations(c *Context, x *G.Node, binned bool) Value {
 	m, rank, shape := q.method, x.Dims(), x.Shape()
 	if c.Train {
 		q.count(shape)
@@ -113,7 +113,7 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node) Value {
 	out := q.output(c, rank)
 	in, nodes := m.args(c, []graph.Arg{pictures(rank)}, []*G.Node{x})
 	wrt := m.wrt()
-	state := q.methodState(c, x)
+	state := q.methodState(c, x, binned)
 	if state != nil {
 		in, nodes, wrt = append(in, f32(1)), append(nodes, state), append(wrt, false)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 )
 
-// Quantize puts the quantizer on an activation. Forward gives codes,
+// quantize puts the quantizer on the activation x, or on max(x, 0) if relu. Forward gives codes,
 //
 //	q = roundHalfEven(clip(x/s, Qn, Qp)),  code = q + zero_point
 //
@@ -22,41 +22,7 @@ import (
 //	ds = 1/sqrt(N*Qp) * sum g*(round(v) - v inside; Qn below; Qp above), v = x/s
 //
 // A quantizer without a scale takes one from the first training batch.
-func (q *Quantizer) Quantize(c *Context, v Value) Value { return c.watch(q, q.quantize(c, v)) }
-
-func (q *Quantizer) quantize(c *Context, v Value) Value {
-	relu := v.relu
-	if q.method != nil {
-		_, stepped := q.method.stairs(c.Train)
-		stepped = stepped && !c.parts
-		switch {
-		case v.sum != nil && v.float == nil && q.even():
-			return v.sum.codes(c, q, relu)
-		case stepped && c.Train && v.norm != nil && v.float == nil && q.method.updates == nil:
-			return q.normStaircase(c, v.norm, relu)
-		case stepped:
-			return q.plainStaircase(c, v)
-		case !c.parts && v.codes != nil && v.float == nil && !relu && q.method.tabled():
-			return q.methodCodes(c, v)
-		}
-		return q.methodActivations(c, v.Float(c))
-	}
-	if v.sum != nil && v.float == nil {
-		return v.sum.codes(c, q, relu)
-	}
-	if relu && !q.absorbsReLU() {
-		v.Float(c)
-		relu = false
-	}
-	switch {
-	case c.parts:
-	case c.Train && v.norm != nil && v.float == nil && q.fused():
-		return q.normQuantize(c, v.norm, relu)
-	case v.codes != nil && v.float == nil && q.fused():
-		return q.requantize(c, v)
-	}
-	v.relu = false // the quantizer does its work
-	x := v.Float(c)
+func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 	rank, shape := x.Dims(), x.Shape()
 	s := c.node(q.Scale)
 	y := c.B.Apply(graph.Op{

@@ -7,13 +7,13 @@ import (
 )
 
 // methodState brings the arrays of a method, such as a basis that is learned by least squares, up to date with a training
-// batch, which it sees whole unless sums over bins are enough. The result orders what reads the arrays after it; nil if there is nothing to do.
-func (q *Quantizer) methodState(c *Context, x *G.Node) *G.Node {
+// batch, which it sees whole unless it is binned. The result orders what reads the arrays after it; nil if there is nothing to do.
+func (q *Quantizer) methodState(c *Context, x *G.Node, binned bool) *G.Node {
 	if !c.Train || q.method.updates == nil {
 		return nil
 	}
-	if !c.parts && q.method.binned() {
-		return q.binnedState(c, x)
+	if binned {
+		return q.stateOfBins(c, x)
 	}
 	rank := x.Dims()
 	return c.B.Apply(graph.Op{

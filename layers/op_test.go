@@ -14,6 +14,7 @@ import (
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/networks"
 )
 
 // weighted reduces x to the scalar sum(x*g), whose gradient is g.
@@ -175,7 +176,7 @@ func TestQuantizeAgreesWithEstimators(t *testing.T) {
 				}
 				q.Scale.Data()[0] *= 0.1 // so that some values are clipped
 				in := c.B.Param("x", x)
-				v := q.Quantize(c, Value{float: in})
+				v := quantized(c, q, Value{float: in}, false)
 				out, grads := gradients(t, c, v.Float(c), c.B.Input("g", g), in, c.node(q.Scale))
 				u, p := q.uniform(5 * 5 * 16)
 				y, dx, ds := make([]float32, len(out)), make([]float32, len(out)), []float32{0}
@@ -228,7 +229,7 @@ func TestClipsAgreeWithEstimators(t *testing.T) {
 				t.Fatal(err)
 			}
 			in := c.B.Param("x", x)
-			v := q.Quantize(c, Value{float: in})
+			v := quantized(c, q, Value{float: in}, false)
 			out, grads := gradients(t, c, v.Float(c), c.B.Input("g", g), in, c.node(q.Scale))
 			est := must(s.NewEstimator(configs.Place{Scales: 1}, 0))
 			var p, dp estimators.Params
@@ -270,7 +271,7 @@ func TestClipsAgreeWithEstimators(t *testing.T) {
 func TestIntegerConvAgreesWithFloatConv(t *testing.T) {
 	g := kernels.Conv{N: 2, H: 6, W: 6, Cin: 16, Cout: 20, K: 3, Stride: 1, Pad: 1}
 	for _, perChannel := range []bool{false, true} {
-		x, w, dy := random(1, 2, 6, 6, 16), &Param{Name: "w", Group: Weights, Value: random(2, 3, 3, 16, 20)}, random(3, 2, 6, 6, 20)
+		x, w, dy := random(1, 2, 6, 6, 16), &Param{Name: "w", Group: networks.WeightsGroup, Value: random(2, 3, 3, 16, 20)}, random(3, 2, 6, 6, 20)
 		s := spec(4, configs.LSQ)
 		if perChannel {
 			s.Granularity = configs.PerChannel
@@ -279,7 +280,7 @@ func TestIntegerConvAgreesWithFloatConv(t *testing.T) {
 			c := testContext(t, true)
 			qx, qw := must(newActivationQuantizer("x", spec(4, configs.LSQ), true, 16)), must(newWeightQuantizer(w, s))
 			xn := c.B.Param("input", x)
-			xq := qx.Quantize(c, Value{float: xn})
+			xq := quantized(c, qx, Value{float: xn}, false)
 			codes := qw.QuantizeWeights(c, w)
 			if err := errors.Join(qw.CalibrateWeights(w.Data()), qx.calibrateActivation(x.Float32s(), false)); err != nil {
 				t.Fatal(err)

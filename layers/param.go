@@ -4,29 +4,14 @@ import (
 	"fmt"
 
 	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/networks"
 )
-
-// Group is a parameter group: the optimizer has a learning rate multiplier and
-// a weight decay for each.
-type Group int
-
-// The parameter groups.
-const (
-	Weights        Group = iota // kernels of convolutions and linear layers
-	Bias                        // biases of linear layers
-	BatchNormGroup              // gamma and beta, and what RPReLU learns
-	Scales                      // what quantizers learn
-)
-
-var groupNames = [...]string{"weights", "bias", "batch_norm", "scales"}
-
-// String returns the group's name in configs.
-func (g Group) String() string { return groupNames[g] }
 
 // Param is a learnable array of a network, float32.
 type Param struct {
 	Name  string
-	Group Group
+	Group networks.Group
 	Value *tensor.Dense
 	// Floor is the smallest value that an element may take; 0 for none. It
 	// keeps the scales of quantizers positive.
@@ -34,6 +19,8 @@ type Param struct {
 	// Optional says that a file of weights need not have the parameter, which
 	// then starts from what it is.
 	Optional bool
+
+	start networks.Start
 }
 
 // Buffer is an array that training updates but does not learn: the running
@@ -43,7 +30,7 @@ type Buffer struct {
 	Data []float32
 }
 
-func newParam(name string, g Group, shape ...int) *Param {
+func newParam(name string, g networks.Group, shape ...int) *Param {
 	return &Param{Name: name, Group: g, Value: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...))}
 }
 
@@ -55,9 +42,9 @@ func (p *Param) Data() []float32 { return p.Value.Float32s() }
 func (p *Param) FileShape() []int {
 	s := p.Value.Shape()
 	switch {
-	case p.Group == Weights && len(s) == 4:
+	case p.Group == networks.WeightsGroup && len(s) == 4:
 		return []int{s[3], s[2], s[0], s[1]}
-	case p.Group == Weights && len(s) == 2:
+	case p.Group == networks.WeightsGroup && len(s) == 2:
 		return []int{s[1], s[0]}
 	}
 	return append([]int(nil), s...)
@@ -83,7 +70,7 @@ func (p *Param) FromFile(dst, v []float32) error {
 func (p *Param) permute(each func(mem, file int)) {
 	s := p.Value.Shape()
 	taps, in, out := 1, s.TotalSize(), 1
-	if p.Group == Weights {
+	if p.Group == networks.WeightsGroup {
 		out = s[len(s)-1]
 		in = s[len(s)-2]
 		taps = s.TotalSize() / (in * out)

@@ -6,6 +6,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/networks"
 )
 
 // Quantizer turns one tensor of a network into codes of a few bits. The math
@@ -40,7 +41,7 @@ type Quantizer struct {
 func newQuantizer(name string, spec configs.TensorSpec, signed bool, scales int) *Quantizer {
 	q := &Quantizer{
 		Name: name, Estimator: spec.Estimator, Range: estimators.Range{Bits: int(spec.Bits), Signed: signed, Narrow: signed && spec.Narrow},
-		Scale: newParam(name+"_quantizer.scale", Scales, scales), n: spec.N, spec: spec,
+		Scale: newParam(name+"_quantizer.scale", networks.ScalesGroup, scales), n: spec.N, spec: spec,
 	}
 	q.Scale.Floor = estimators.MinScale
 	return q

@@ -27,23 +27,19 @@ type projector struct {
 
 // regularize prepares what the config says about quantized weights.
 func (n *Network) regularize(specs []configs.Regularizer) error {
-	add := func(q *Quantizer, w *Param) {
-		if q == nil {
-			return
+	for _, w := range n.weighted() {
+		if w.weights == nil {
+			continue
 		}
-		l := regularized{Quantizer: q, weight: w}
-		if q.method != nil {
-			est, err := q.method.estimator(false, 0)
+		l := regularized{Quantizer: w.weights, weight: w.weight()}
+		if l.method != nil {
+			est, err := l.method.estimator(false, 0)
 			_, l.clips = est.(estimators.WeightClipper)
 			l.clips = l.clips && err == nil
 		}
 		n.projects = n.projects || l.clips
 		n.regularized = append(n.regularized, l)
 	}
-	for _, c := range n.net.convs() {
-		add(c.Weights, c.Weight)
-	}
-	add(n.net.Head.Weights, n.net.Head.Weight)
 	for _, spec := range specs {
 		if !spec.On() {
 			continue

@@ -8,6 +8,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/networks"
 )
 
 // penalties returns the penalty of a network and the gradient that it gives each layer with quantized weights, added to
@@ -48,13 +49,12 @@ func TestPenalize(t *testing.T) {
 		loss, grads := penalties(t, n, 1)
 		again, same := penalties(t, n, 3)
 		want := 0.0
-		for _, conv := range n.net.convs() {
-			want += msqeOf(t, c.name, conv.Weight, conv.Weights, c.qn, c.qp, grads[conv.Weight.Name])
-		}
-		if head := n.net.Head; head.Weights != nil {
-			want += msqeOf(t, c.name, head.Weight, head.Weights, c.qn, c.qp, grads[head.Weight.Name])
-		} else if grads[head.Weight.Name] != nil {
-			t.Errorf("%s: weights in floating point are penalized", c.name)
+		for _, l := range n.weighted() {
+			if w := l.weight(); l.weights != nil {
+				want += msqeOf(t, c.name, w, l.weights, c.qn, c.qp, grads[w.Name])
+			} else if grads[w.Name] != nil {
+				t.Errorf("%s: weights in floating point are penalized", c.name)
+			}
 		}
 		if math.Abs(loss-want) > 1e-6*want || loss != again || want == 0 {
 			t.Errorf("%s: penalty %v on one thread, %v on three, want %v", c.name, loss, again, want)
@@ -109,7 +109,7 @@ func project(t *testing.T, n *Network) {
 func TestProjectClips(t *testing.T) {
 	for method, clips := range map[string]bool{"binary_connect": true, "bnn": true, "xnor": false} {
 		n := calibrated(t, "resnet20_w2a2", "quant.weights={bits: 1, estimator: "+method+"}", "quant.first_last=fp")
-		inner, stem := n.net.convs()[1].Weight.Data(), n.net.Stem.Weight.Data()
+		inner, stem := n.layer("layer1.0.conv1").weight().Data(), n.layer("conv1").weight().Data()
 		copy(inner, []float32{3, -1.5, 0.25})
 		stem[0] = 3
 		project(t, n)
@@ -126,8 +126,7 @@ func TestProjectClips(t *testing.T) {
 // w' + sign(w - w')*max(|w - w'| - lambda*s, 0) with the scale of the weights as they are after the update, not before.
 func TestProxQuantIsOnTheNewScale(t *testing.T) {
 	n := calibrated(t, "resnet20_w2a2", "quant.weights={bits: 1, estimator: bwn}", "quant.first_last=fp", "quant.regularizers.prox_quant=0.25")
-	layer := n.net.convs()[1]
-	w := layer.Weight.Data()
+	w := n.layer("layer1.0.conv1").weight().Data()
 	sum := 0.0
 	for i := range w {
 		w[i] *= 2 // the update
@@ -155,19 +154,19 @@ func TestProxQuantIsOnTheNewScale(t *testing.T) {
 // A weight that goes to and fro freezes, and its state is among what checkpoints keep.
 func TestFreezing(t *testing.T) {
 	n := calibrated(t, "resnet20_w2a2", "quant.regularizers.freezing={momentum: 0.5, threshold: 0.4}")
-	layer := n.net.convs()[3]
-	w, s := layer.Weight.Data(), layer.Weights.Scale.Data()[0]
+	layer := n.layer("layer1.1.conv1")
+	w, s := layer.weight().Data(), layer.weights.Scale.Data()[0]
 	for i, v := range []float32{0.1, 0.9, 0.1, 0.9} {
 		w[0] = v * s
 		project(t, n)
-		if frozen := buffer(t, n, layer.Weight.Name+"_quantizer.freezing.frozen")[0]; (frozen == 1) != (i >= 2) {
+		if frozen := buffer(t, n, layer.weight().Name+"_quantizer.freezing.frozen")[0]; (frozen == 1) != (i >= 2) {
 			t.Errorf("step %d: frozen is %v", i, frozen)
 		}
 	}
 	if w[0] != 0 && w[0] != s {
 		t.Errorf("frozen at %v, no level of step %v", w[0], s)
 	}
-	if updates := buffer(t, n, layer.Weight.Name+"_quantizer.freezing.updates"); updates[0] != 4 {
+	if updates := buffer(t, n, layer.weight().Name+"_quantizer.freezing.updates"); updates[0] != 4 {
 		t.Errorf("%v updates, want 4", updates[0])
 	}
 }
@@ -191,7 +190,7 @@ func TestRegularizerOfOneLayer(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.Quant.Layers[1].Weights.Values.Estimator = "twn"
-	if _, err := New(cfg.Model, &cfg.Quant, testInput, 1); err == nil || !strings.Contains(err.Error(), "quant.regularizers.msqe: layer1.0.conv1.weight: it looks at the levels") {
+	if _, err := New(must(networks.Build("resnet20", zoo(""))), &cfg.Quant, testInput, 1); err == nil || !strings.Contains(err.Error(), "quant.regularizers.msqe: layer1.0.conv1.weight: it looks at the levels") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/networks"
 )
 
 // The codes of signs are 0 and 2 around the zero point 1, those of weights -1 and
@@ -23,33 +24,39 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 			weights.Estimator = "bwn"
 		}
 		weights.Granularity = configs.PerChannel
-		v := must(newConvNorm("conv", "bn", cin, cout, 3, 1, weights, spec(1, e), true))
-		copy(v.Weight.Data(), random(1, 9*cin*cout).Float32s())
+		net := custom(t, networks.Shape{H: size, W: size, C: cin}, weights, spec(1, e), append([]networks.Node{
+			{Name: "identity", Op: networks.Shortcut{Stride: 1, Out: cin}, Inputs: []string{networks.Input}}}, convNorm("", cout, 1, "identity")...)...)
+		v, norm := net.layer("conv"), net.layer("bn").norm
+		copy(v.weight().Data(), random(1, 9*cin*cout).Float32s())
 		x := random(2, n, size, size, cin)
 		threshold := make([]float32, cin)
-		if m := v.Input.method; e != "reactnet" && len(m.learned) != 0 || e == "reactnet" && (len(m.learned) != 1 || len(m.learned[0].Data()) != cin) {
+		if m := v.input.method; e != "reactnet" && len(m.learned) != 0 || e == "reactnet" && (len(m.learned) != 1 || len(m.learned[0].Data()) != cin) {
 			t.Fatalf("%s learns %d arrays", e, len(m.learned))
 		}
 		pool := kernels.NewPool(2)
 		defer pool.Close()
 		for _, train := range []bool{true, false} {
 			c := NewContext(pool, train)
-			in := Value{float: c.B.Input("x", x)}
-			y := v.Input.Quantize(c, in)
-			w := v.Weights.QuantizeWeights(c, v.Weight)
-			if y.codes == nil || w.Dtype() != tensor.Int8 || v.Input.zeroPoint() != 1 || v.Input.largest() != 2 {
-				t.Fatalf("%s: no codes around 1 up to 2", e)
+			p := newPlan(c, net.layers, nil)
+			p.emit(c.B.Input("x", x))
+			y, z := Value{}, (*G.Node)(nil)
+			for _, s := range p.steps {
+				switch s.op.(type) {
+				case staircaseOp, quantizeOp:
+					y = s.out
+				case convOp, foldedOp:
+					z = s.out.float
+				}
 			}
-			out := v.Build(c, in)
-			z := out.Float(c)
-			if train {
-				z = out.norm.z
+			w := v.weights.QuantizeWeights(c, v.weight())
+			if y.codes == nil || w.Dtype() != tensor.Int8 || v.input.zeroPoint() != 1 || v.input.largest() != 2 {
+				t.Fatalf("%s: no codes around 1 up to 2", e)
 			}
 			if err := c.B.Err(); err != nil {
 				t.Fatal(err)
 			}
 			run(t, c, y.codes, w, z)
-			if m := v.Input.method; train && len(m.learned) > 0 { // from now on, thresholds of their own
+			if m := v.input.method; train && len(m.learned) > 0 { // from now on, thresholds of their own
 				copy(threshold, random(3, cin).Float32s())
 				copy(m.learned[0].Data(), threshold)
 				run(t, c, y.codes, w, z)
@@ -70,7 +77,7 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 					t.Fatalf("%s: weight %d has the code %d", e, i, s)
 				}
 			}
-			scale, got := v.Weights.Scale.Data(), z.Value().(*tensor.Dense).Float32s()
+			scale, got := v.weights.Scale.Data(), z.Value().(*tensor.Dense).Float32s()
 			for i, value := range got {
 				co, pixel := i%cout, i/cout
 				sum := 0.0
@@ -89,9 +96,9 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 				near(t, string(e), value, sum*float64(scale[co]))
 			}
 			if train {
-				copy(v.Norm.Mean.Data, make([]float32, cout))
-				for i := range v.Norm.Var.Data {
-					v.Norm.Var.Data[i] = 1
+				copy(norm.Mean.Data, make([]float32, cout))
+				for i := range norm.Var.Data {
+					norm.Var.Data[i] = 1
 				}
 			}
 		}
@@ -121,7 +128,7 @@ func TestThresholdGradient(t *testing.T) {
 	threshold := q.method.learned[0]
 	copy(threshold.Data(), random(3, channels).Float32s())
 	in := c.B.Param("input", x)
-	v := q.Quantize(c, Value{float: in})
+	v := quantized(c, q, Value{float: in}, false)
 	_, grads := gradients(t, c, v.Float(c), c.B.Input("g", g), in, c.node(threshold))
 	var want [channels]float64
 	for i, xi := range x.Float32s() {

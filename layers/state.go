@@ -3,12 +3,14 @@ package layers
 import (
 	"fmt"
 	"math"
+
+	"github.com/qat-go/qat/networks"
 )
 
 // Written lists the arrays that operations may write while they compute: all but the weights.
 func (n *Network) Written() (arrays [][]float32) {
 	for _, p := range n.Params {
-		if p.Group != Weights {
+		if p.Group != networks.WeightsGroup {
 			arrays = append(arrays, p.Data())
 		}
 	}
@@ -42,18 +44,17 @@ func (n *Network) CheckState() error {
 			return err
 		}
 	}
-	for _, c := range n.net.convs() {
-		if err := finite(c.Norm.Mean.Name, c.Norm.Mean.Data, -math.MaxFloat32, math.MaxFloat32); err != nil {
-			return err
-		}
-		if err := finite(c.Norm.Var.Name, c.Norm.Var.Data, 0, math.MaxFloat32); err != nil {
-			return err
-		}
+	variance := map[*Buffer]bool{}
+	for _, norm := range n.norms() {
+		variance[norm.Var] = true
 	}
 	for _, b := range n.Buffers {
 		lo, hi := -math.MaxFloat32, math.MaxFloat32
-		if zero[b] {
+		switch {
+		case zero[b]:
 			lo, hi = 0, 255
+		case variance[b]:
+			lo = 0
 		}
 		if err := finite(b.Name, b.Data, lo, hi); err != nil {
 			return err

@@ -15,8 +15,8 @@ import (
 //
 //	dx = dy*gamma/sqrt(running_var + eps)
 func (n *Network) FreezeBatchNorm(frozen bool) {
-	for _, c := range n.net.convs() {
-		c.Norm.frozen = frozen
+	for _, norm := range n.norms() {
+		norm.frozen = frozen
 	}
 }
 
@@ -53,9 +53,9 @@ func (n *Network) ReestimateBatchNorm(pool *kernels.Pool, batches iter.Seq[*tens
 			if m, err = machine.New(pool, machine.Options{}, logits); err != nil {
 				return err
 			}
-			for _, v := range n.net.convs() {
-				momentum[v.Norm] = v.Norm.Momentum
-				clear(v.Norm.Mean.Data) // it shifts the sums, so what it was would show in the last bits
+			for _, norm := range n.norms() {
+				momentum[norm] = norm.Momentum
+				clear(norm.Mean.Data) // it shifts the sums, so what it was would show in the last bits
 			}
 		}
 		count++

@@ -53,13 +53,13 @@ func TestFrozenBatchNorm(t *testing.T) {
 
 // Fused operations give the bits of the single ones when frozen, too.
 func TestFusionKeepsTheBitsOfFrozenBatchNorm(t *testing.T) {
-	run := func(parts, frozen bool) (out []float32) {
+	run := func(off []rewrite, frozen bool) (out []float32) {
 		n := calibrated(t, "resnet20_w4a4")
 		n.FreezeBatchNorm(frozen)
 		c := testContext(t, true)
-		c.parts = parts
+		without(c, off...)
 		loss, grads := buildTraining(t, c, n, 3)
-		m, err := machine.New(c.Pool, machine.Options{Unfused: parts}, append(grads, loss)...)
+		m, err := machine.New(c.Pool, machine.Options{Unfused: off != nil}, append(grads, loss)...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,11 +74,11 @@ func TestFusionKeepsTheBitsOfFrozenBatchNorm(t *testing.T) {
 		}
 		return append(out, float32(*loss.Value().(*G.F32)))
 	}
-	fused := run(false, true)
-	if !slices.Equal(fused, run(true, true)) {
+	fused := run(nil, true)
+	if !slices.Equal(fused, run(fusions, true)) {
 		t.Error("fused and single operations differ")
 	}
-	if slices.Equal(fused, run(false, false)) {
+	if slices.Equal(fused, run(nil, false)) {
 		t.Error("freezing changes nothing")
 	}
 }
@@ -126,15 +126,15 @@ func TestReestimateBatchNorm(t *testing.T) {
 		if !slices.Equal(others(n), before) {
 			t.Errorf("%v: re-estimation changes more than statistics", c.overrides)
 		}
-		if m := n.net.Stem.Norm.Momentum; m != 0.1 || n.clock.steady {
+		if m := n.layer("bn1").norm.Momentum; m != 0.1 || n.clock.steady {
 			t.Errorf("momentum is left at %g, steady at %v", m, n.clock.steady)
 		}
 	}
 }
 
 func statisticsOf(n *Network) (all []float32) {
-	for _, c := range n.net.convs() {
-		all = append(append(all, c.Norm.Mean.Data...), c.Norm.Var.Data...)
+	for _, b := range n.RunningStatistics() {
+		all = append(all, b.Data...)
 	}
 	return all
 }
@@ -163,7 +163,7 @@ func TestReestimatedStatisticsOfTheStem(t *testing.T) {
 		t.Fatal(err)
 	}
 	const h, cin, cout = 32, 3, 16
-	w, in := n.net.Stem.Weight.Data(), x.Float32s()
+	w, in := n.layer("conv1").weight().Data(), x.Float32s()
 	at := func(p, r, c, ch int) float64 {
 		if r < 0 || r >= h || c < 0 || c >= h {
 			return 0
@@ -191,8 +191,8 @@ func TestReestimatedStatisticsOfTheStem(t *testing.T) {
 		for _, v := range y {
 			variance += (v - mean) * (v - mean) / float64(len(y)-1)
 		}
-		near(t, "mean", n.net.Stem.Norm.Mean.Data[o], mean)
-		near(t, "variance", n.net.Stem.Norm.Var.Data[o], variance)
+		near(t, "mean", n.layer("bn1").norm.Mean.Data[o], mean)
+		near(t, "variance", n.layer("bn1").norm.Var.Data[o], variance)
 	}
 }
 

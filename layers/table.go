@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/networks"
 )
 
 // Row describes one layer with weights.
@@ -29,54 +30,40 @@ type Row struct {
 
 // Table lists the layers that hold weights, in order of execution.
 func (n *Network) Table() []Row {
-	h, w := n.Input.Height, n.Input.Width
-	var rows []Row
-	learned := n.net.activations()
-	for _, c := range n.net.convs() {
-		oh, ow := (h+c.Stride-1)/c.Stride, (w+c.Stride-1)/c.Stride
-		weights := c.K * c.K * c.Cin * c.Cout
-		r := newRow(Row{
-			Name: c.Name, Kind: "conv", Input: [3]int{h, w, c.Cin}, Output: [3]int{oh, ow, c.Cout}, Kernel: c.K, Stride: c.Stride,
-			Params: weights + 2*c.Cout, MACs: int64(oh*ow) * int64(weights),
-		}, c.Weights, c.Input, weights, c.Cout)
-		if a := learned[c]; a != nil {
-			for _, p := range a.params() {
-				r.Params += len(p.Data())
-				r.SizeBits += 32 * int64(len(p.Data()))
-			}
-		}
-		rows = append(rows, r)
-		h, w = oh, ow
+	costs, err := n.graph.Table()
+	if err != nil {
+		panic(err) // New has checked the network
 	}
-	l := n.net.Head
-	s := l.Weight.Value.Shape()
-	return append(rows, newRow(Row{
-		Name: l.Name, Kind: "linear", Input: [3]int{1, 1, s[0]}, Output: [3]int{1, 1, s[1]}, Kernel: 1, Stride: 1,
-		Params: s[0]*s[1] + s[1], MACs: int64(s[0] * s[1]),
-	}, l.Weights, l.Input, s[0]*s[1], s[1]))
+	var rows []Row
+	for i, l := range n.weighted() {
+		rows = append(rows, newRow(costs[i], l))
+	}
+	return rows
 }
 
-func newRow(r Row, weights, input *Quantizer, count, channels int) Row {
-	r.WeightBits, r.InputBits, r.Granularity, r.WeightMethod, r.InputMethod = 32, 32, "-", "fp", "fp"
+func newRow(cost networks.Row, l *layer) Row {
+	r := Row{Name: cost.Name, Kind: string(cost.Kind), Input: cost.In.Array(), Output: cost.Out.Array(), Kernel: 1, Stride: 1, Params: cost.Params, MACs: cost.MACs,
+		WeightBits: 32, InputBits: 32, Granularity: "-", WeightMethod: "fp", InputMethod: "fp"}
+	if c, ok := cost.Op.(networks.Conv); ok {
+		r.Kernel, r.Stride = c.Kernel, c.Stride
+	}
 	scales := 0
-	if weights != nil {
-		r.WeightBits, r.WeightMethod = weights.Bits, string(weights.Estimator)
-		r.Granularity = string(configs.PerTensor)
-		if scales = len(weights.Scale.Data()); scales > 1 {
+	if q := l.weights; q != nil {
+		r.WeightBits, r.WeightMethod, r.Granularity = q.Bits, string(q.Estimator), string(configs.PerTensor)
+		if scales = len(q.Scale.Data()); scales > 1 {
 			r.Granularity = string(configs.PerChannel)
 		}
 	}
-	if input != nil {
-		r.InputBits, r.InputSigned, r.InputMethod = input.Bits, input.Signed, string(input.Estimator)
+	if q := l.input; q != nil {
+		r.InputBits, r.InputSigned, r.InputMethod = q.Bits, q.Signed, string(q.Estimator)
 		scales++
 	}
-	r.BitOps = r.MACs * int64(r.WeightBits) * int64(r.InputBits)
-	// Batch norm folds into one bias and one scale a channel.
-	r.SizeBits = int64(count)*int64(r.WeightBits) + 32*int64(channels) + 32*int64(max(scales, channels))
-	if input != nil {
-		r.SizeBits += 32 * int64(input.thresholds())
+	r.BitOps = cost.BitOps(r.WeightBits, r.InputBits)
+	r.SizeBits = cost.SizeBits(r.WeightBits, scales)
+	if l.input != nil {
+		r.SizeBits += 32 * int64(l.input.thresholds())
 	}
-	r.NotExportable = strings.Join(operandReasons(weights, input), "; ")
+	r.NotExportable = strings.Join(operandReasons(l.weights, l.input), "; ")
 	return r
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/networks"
 )
 
 // additions are all that training can add around quantizers.
@@ -154,7 +155,7 @@ func TestPenaltyReachesTheOptimizer(t *testing.T) {
 	}
 	for i, w := range m.Net.Learnable() {
 		plain, penalized := gradOf(t, s, i), gradOf(t, p, i)
-		quantized := strings.HasSuffix(w.Name, ".weight") && w.Group == layers.Weights
+		quantized := strings.HasSuffix(w.Name, ".weight") && w.Group == networks.WeightsGroup
 		differs := 0
 		for j := range plain {
 			if plain[j] != penalized[j] {

@@ -101,12 +101,12 @@ func (m *Model) batches(n int) (iter.Seq[*tensor.Dense], error) {
 	if err != nil {
 		return nil, err
 	}
-	in := m.Net.Input
+	in := m.Net.Shape()
 	return func(yield func(*tensor.Dense) bool) {
 		for epoch := 0; n > 0; epoch++ {
 			it := l.Epoch(epoch, 0)
 			for b, ok := it.Next(); ok && n > 0; b, ok = it.Next() {
-				x := tensor.New(tensor.WithShape(b.N, in.Height, in.Width, in.Channels), tensor.WithBacking(slices.Clone(b.X)))
+				x := tensor.New(tensor.WithShape(b.N, in.H, in.W, in.C), tensor.WithBacking(slices.Clone(b.X)))
 				it.Release(b)
 				if n--; !yield(x) {
 					n = 0

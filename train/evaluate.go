@@ -53,8 +53,8 @@ func (m *Model) Simulation() (Evaluator[float32], error) {
 		return nil, err
 	}
 	c := layers.NewContext(m.pool, false)
-	in := m.Net.Input
-	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(EvalBatch, in.Height, in.Width, in.Channels))
+	in := m.Net.Shape()
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(EvalBatch, in.H, in.W, in.C))
 	logits, err := m.Net.Build(c, x)
 	if err != nil {
 		return nil, err

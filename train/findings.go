@@ -14,9 +14,9 @@ func (m *Model) findings(ctx context.Context, st state) (layers.Findings, error)
 	if err != nil {
 		return f, err
 	}
-	in := m.Net.Input
+	in := m.Net.Shape()
 	err = m.Batches(ctx, m.Data.Test.Head(EvalBatch), func(x []float32, _ []int32, n int) error {
-		return m.Net.ActivationFindings(&f, m.pool, tensor.New(tensor.WithShape(n, in.Height, in.Width, in.Channels), tensor.WithBacking(x[:n*in.Height*in.Width*in.Channels])))
+		return m.Net.ActivationFindings(&f, m.pool, tensor.New(tensor.WithShape(n, in.H, in.W, in.C), tensor.WithBacking(x[:n*in.H*in.W*in.C])))
 	})
 	return f, err
 }

@@ -36,8 +36,8 @@ func Memory(cfg *configs.Config, pictures, threads int) (int64, error) {
 		return 0, err
 	}
 	defer m.Close()
-	in, b := m.Net.Input, small.Train.Batch
-	picture := in.Height * in.Width * in.Channels
+	in, b := m.Net.Shape(), small.Train.Batch
+	picture := in.H * in.W * in.C
 	batch := 4 * b * picture
 	peak := 0
 	if cfg.Train.Epochs > 0 {
@@ -68,9 +68,9 @@ const loaded = 3
 // calibrationBytes is what calibration on n batches takes, of batch bytes each. Half of it is garbage of one quantizer
 // when the next one calibrates.
 func (m *Model) calibrationBytes(n, batch int) (int, error) {
-	in := m.Net.Input
+	in := m.Net.Shape()
 	c := layers.NewContext(m.pool, true)
-	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(m.Config.Train.Batch, in.Height, in.Width, in.Channels))
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(m.Config.Train.Batch, in.H, in.W, in.C))
 	logits, err := m.Net.Build(c, x)
 	if err != nil {
 		return 0, err

@@ -11,6 +11,7 @@ import (
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/networks"
 )
 
 // Model is a network with the data that it is trained and tested on.
@@ -52,17 +53,26 @@ func Describe(cfg *configs.Config) (*Model, error) {
 }
 
 func newModel(cfg *configs.Config, data *datasets.Dataset, threads int) (*Model, error) {
-	net, err := layers.New(cfg.Model, &cfg.Quant, inputOf(data), cfg.Train.Seed)
+	net, err := newNetwork(cfg, networks.Shape{H: data.Height, W: data.Width, C: data.Channels}, inputOf(data))
 	if err != nil {
 		return nil, err
 	}
 	return &Model{Config: cfg, Net: net, Data: data, pool: kernels.NewPool(threads)}, nil
 }
 
+// newNetwork returns a config's network for an input.
+func newNetwork(cfg *configs.Config, shape networks.Shape, in layers.Input) (*layers.Network, error) {
+	graph, err := networks.Build(string(cfg.Model.Arch), networks.Options{Input: shape, Classes: len(in.Classes), Block: networks.Block(cfg.Model.Block)})
+	if err != nil {
+		return nil, err
+	}
+	return layers.New(graph, &cfg.Quant, in, cfg.Train.Seed)
+}
+
 // with returns a model of another config on the same data and threads. Only the
 // original is to be closed.
 func (m *Model) with(cfg *configs.Config) (*Model, error) {
-	net, err := layers.New(cfg.Model, &cfg.Quant, m.Net.Input, cfg.Train.Seed)
+	net, err := newNetwork(cfg, m.Net.Shape(), m.Net.Input)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +85,7 @@ func (m *Model) Close() { m.pool.Close() }
 // inputOf describes a data set's pictures to a network.
 func inputOf(d *datasets.Dataset) layers.Input {
 	lo, hi := d.InputRange()
-	return layers.Input{Height: d.Height, Width: d.Width, Channels: d.Channels, Mean: d.Mean, Std: d.Std, Lo: lo, Hi: hi, Classes: d.Classes}
+	return layers.Input{Mean: d.Mean, Std: d.Std, Lo: lo, Hi: hi, Classes: d.Classes}
 }
 
 // loader returns the loader of training batches.

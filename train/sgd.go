@@ -11,6 +11,7 @@ import (
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/networks"
 )
 
 // SGD is stochastic gradient descent with momentum, as PyTorch defines it
@@ -48,8 +49,8 @@ type slot struct {
 // NewSGD returns the optimizer of a config for the parameters.
 func NewSGD(t *configs.Train, params []*layers.Param) *SGD {
 	o := &SGD{LR: t.LR, clipNorm: t.ClipGradNorm, momentum: float32(t.Optimizer.Momentum), nesterov: t.Optimizer.Nesterov, slots: map[string]*slot{}, FloorHits: map[string]int{}}
-	groups := map[layers.Group]configs.Group{
-		layers.Weights: t.Groups.Weights, layers.Bias: t.Groups.Bias, layers.BatchNormGroup: t.Groups.BatchNorm, layers.Scales: t.Groups.Scales,
+	groups := map[networks.Group]configs.Group{
+		networks.WeightsGroup: t.Groups.Weights, networks.BiasGroup: t.Groups.Bias, networks.BatchNormGroup: t.Groups.BatchNorm, networks.ScalesGroup: t.Groups.Scales,
 	}
 	for _, p := range params {
 		g := groups[p.Group]

@@ -11,6 +11,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/networks"
 )
 
 // Values: torch 1.13, torch.optim.SGD([w], lr=0.1, momentum=0.9,
@@ -23,7 +24,7 @@ func TestSGDAgreesWithPyTorch(t *testing.T) {
 		{false, [3]float64{0.949, 0.927151, 0.8065597489999999}},
 		{true, [3]float64{0.9031, 0.90757411, 0.6981892081909999}},
 	} {
-		w := &layers.Param{Name: "w", Group: layers.Weights, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
+		w := &layers.Param{Name: "w", Group: networks.WeightsGroup, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
 		cfg := configs.Train{LR: 0.1, Optimizer: configs.Optimizer{Momentum: 0.9, WeightDecay: 0.01, Nesterov: c.nesterov},
 			Groups: configs.Groups{Weights: configs.Group{LRMultiplier: 1, WeightDecay: configs.Decay{Inherit: true}}}}
 		o := NewSGD(&cfg, []*layers.Param{w})
@@ -39,7 +40,7 @@ func TestSGDAgreesWithPyTorch(t *testing.T) {
 }
 
 func TestSGDFloorAndNonFinite(t *testing.T) {
-	s := &layers.Param{Name: "s", Group: layers.Scales, Floor: 0.5, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
+	s := &layers.Param{Name: "s", Group: networks.ScalesGroup, Floor: 0.5, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
 	cfg := configs.Train{LR: 1, Groups: configs.Groups{Scales: configs.Group{LRMultiplier: 1}}}
 	o := NewSGD(&cfg, []*layers.Param{s})
 	o.update(o.slots["s"], s.Data(), []float32{3}, 1)
@@ -63,7 +64,7 @@ func TestClipGradNorm(t *testing.T) {
 		value []float32
 		grad  []float32
 	}{{"a", []float32{0, 0}, []float32{3, 0}}, {"b", []float32{0}, []float32{-4}}} {
-		p := &layers.Param{Name: c.name, Group: layers.Weights, Value: tensor.New(tensor.WithBacking(c.value), tensor.WithShape(len(c.value)))}
+		p := &layers.Param{Name: c.name, Group: networks.WeightsGroup, Value: tensor.New(tensor.WithBacking(c.value), tensor.WithShape(len(c.value)))}
 		params = append(params, p)
 		n := b.Param(p.Name, p.Value)
 		nodes = append(nodes, n)

@@ -12,6 +12,7 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/networks"
 )
 
 // stepper runs training steps on one graph of fixed batch size.
@@ -55,10 +56,10 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 // buildStep builds the training graph, whose outputs are the logits and others. Without its teacher, it can be measured only.
 func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*G.Node, err error) {
 	c := layers.NewContext(m.pool, true)
-	b, in := m.Config.Train.Batch, m.Net.Input
+	b, in := m.Config.Train.Batch, m.Net.Shape()
 	s = &stepper{
 		net: m.Net, pool: m.pool, grads: map[*layers.Param]*G.Node{},
-		x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.Height, in.Width, in.Channels)),
+		x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.H, in.W, in.C)),
 		y: tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(b)),
 	}
 	if logits, err = m.Net.Build(c, s.x); err != nil {
@@ -141,7 +142,7 @@ func (s *stepper) update(o *SGD) error {
 func (s *stepper) deepest(err error) error {
 	var last *layers.Param
 	for _, p := range s.net.Learnable() {
-		if p.Group != layers.Scales && graph.FirstNotFinite(s.grads[p].Value().(*tensor.Dense).Float32s()) >= 0 {
+		if p.Group != networks.ScalesGroup && graph.FirstNotFinite(s.grads[p].Value().(*tensor.Dense).Float32s()) >= 0 {
 			last = p
 		}
 	}

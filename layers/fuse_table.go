@@ -31,6 +31,20 @@ func (q *Quantizer) reals() []float32 {
 	return x
 }
 
+// requantizeByTable: a method that does the same to equal values moves codes by a table.
+var requantizeByTable = rewrite{"requantize_by_table", "quantize(codes) by a method becomes a table from code to code", func(p *plan, s *step) bool {
+	o, ok := s.op.(quantizeOp)
+	if !ok || o.q.method == nil || !o.q.method.tabled() || !s.in[0].givesCodes(p.c) {
+		return false
+	}
+	return p.replace(s, tableOp{o}, s.in)
+}}
+
+// tableOp is a quantizer of codes by a method.
+type tableOp struct{ quantizeOp }
+
+func (o tableOp) emit(c *Context, s *step) Value { return o.q.methodCodes(c, s.in[0].out) }
+
 // methodCodes moves codes to those of the method.
 func (q *Quantizer) methodCodes(c *Context, v Value) Value {
 	m, from, rank, shape := q.method, v.quant, v.codes.Dims(), v.codes.Shape()

@@ -17,20 +17,21 @@ type RPReLU struct {
 	math              estimators.RPReLU
 }
 
-func newRPReLU(name string, channels int) (*RPReLU, error) {
-	param := func(what string) *Param {
-		p := newParam(name+"."+what, BatchNormGroup, channels)
-		p.Optional = true // networks with ReLU have none
-		return p
-	}
-	r := &RPReLU{Name: name, Gamma: param("gamma"), Zeta: param("zeta"), Beta: param("beta"), math: estimators.RPReLU{Channels: channels}}
-	return r, r.math.Init(estimators.Params{r.Gamma.Data(), r.Zeta.Data(), r.Beta.Data()})
+func holdRPReLU(l *layer) {
+	l.rprelu = &RPReLU{Name: l.Name, Gamma: l.params[0], Zeta: l.params[1], Beta: l.params[2], math: estimators.RPReLU{Channels: l.out.C}}
 }
 
-func (r *RPReLU) params() []*Param { return []*Param{r.Gamma, r.Zeta, r.Beta} }
+func planRPReLU(p *plan, l *layer, in []*step) *step { return p.add(l.Name, rpreluOp{l.rprelu}, in...) }
 
-// Build adds y = RPReLU(x) to the graph: x and y are (N, H, W, C).
-func (r *RPReLU) Build(c *Context, x *G.Node) *G.Node {
+// rpreluOp is RPReLU on floats.
+type rpreluOp struct{ *RPReLU }
+
+func (o rpreluOp) emit(c *Context, s *step) Value {
+	return Value{float: o.apply(c, s.in[0].out.Float(c))}
+}
+
+// apply is y = RPReLU(x): x and y are (N, H, W, C).
+func (r *RPReLU) apply(c *Context, x *G.Node) *G.Node {
 	in := []graph.Arg{pictures(4), f32(1), f32(1), f32(1)}
 	return c.B.Apply(graph.Op{
 		Name: "rprelu", Layer: r.Name, In: in, Out: pictures(4), Shape: sameShape(0), InPlace: 1, Pool: c.Pool,

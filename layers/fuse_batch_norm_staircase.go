@@ -116,6 +116,39 @@ func (q *Quantizer) value(y *G.Node) Value {
 	return Value{float: y}
 }
 
+// batchNormStaircase: a method whose levels are a staircase does the work of the batch norm, and of the ReLU, before it.
+var batchNormStaircase = rewrite{"batch_norm_staircase", "quantize(relu(batch_norm(z))) by a method becomes a staircase of z*a + b", func(p *plan, s *step) bool {
+	o, ok := s.op.(quantizeOp)
+	if !ok || !p.c.Train || !o.q.stepped(p.c.Train) || o.q.method.updates != nil {
+		return false
+	}
+	before, swallowed := s.in[0], []*step(nil)
+	if _, ok := alone[reluOp](p, before, s); ok {
+		o.relu, swallowed, before = true, []*step{before}, before.in[0]
+	}
+	norm, ok := alone[batchNormOp](p, before, s)
+	return ok && p.replace(s, normStaircaseOp{o, norm}, before.in, append(swallowed, before)...)
+}}
+
+// normStaircaseOp is a batch norm, a ReLU if relu, and a staircase; it reads what the batch norm reads.
+type normStaircaseOp struct {
+	quantizeOp
+	norm batchNormOp
+}
+
+func (o normStaircaseOp) emit(c *Context, s *step) Value {
+	return o.q.normStaircase(c, o.norm.normed(c, s.in), o.relu)
+}
+
+// stepped tells that the quantizer is a method whose levels are a staircase.
+func (q *Quantizer) stepped(train bool) bool {
+	if q.method == nil {
+		return false
+	}
+	_, ok := q.method.stairs(train)
+	return ok
+}
+
 // normStaircase is batch norm, ReLU if relu, and a staircase: codes, or values, of z*a + b.
 func (q *Quantizer) normStaircase(c *Context, n *normed, relu bool) Value {
 	m, shape := q.method, n.z.Shape()

@@ -11,15 +11,32 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 )
 
-// plainStaircase is a staircase that has no batch norm right ahead: of codes, of floats, or of max(x, 0) if a ReLU is
-// pending.
-func (q *Quantizer) plainStaircase(c *Context, v Value) Value {
+// staircase: a method whose levels are a staircase runs on kernels, on floats, on max(x, 0), or on codes.
+var staircase = rewrite{"staircase", "quantize(relu(x)), or quantize(codes), by a method becomes a staircase", func(p *plan, s *step) bool {
+	o, ok := s.op.(quantizeOp)
+	if !ok || !o.q.stepped(p.c.Train) {
+		return false
+	}
+	in, swallowed := s.in, []*step(nil)
+	if _, ok := alone[reluOp](p, in[0], s); ok {
+		o.relu, swallowed, in = true, in, in[0].in
+	}
+	return p.replace(s, staircaseOp{o}, in, swallowed...)
+}}
+
+// staircaseOp is a quantizer by a method whose levels are a staircase.
+type staircaseOp struct{ quantizeOp }
+
+func (o staircaseOp) emit(c *Context, s *step) Value {
+	return o.q.plainStaircase(c, &s.in[0].out, o.relu, o.binned)
+}
+
+// plainStaircase is a staircase that has no batch norm right ahead, of v, or of max(v, 0) if relu.
+func (q *Quantizer) plainStaircase(c *Context, v *Value, relu, binned bool) Value {
 	m := q.method
-	relu := v.relu
-	v.relu = false
 	var from *Quantizer // of the codes
 	x := v.codes
-	if x != nil && v.float == nil && !relu && m.updates == nil {
+	if x != nil && !relu && m.updates == nil {
 		from = v.quant
 	} else {
 		x = v.Float(c)
@@ -35,7 +52,7 @@ func (q *Quantizer) plainStaircase(c *Context, v Value) Value {
 	}
 	in, nodes = m.args(c, in, nodes)
 	first := len(in) - len(m.learned) // the learned parameters follow
-	state := q.methodState(c, x)
+	state := q.methodState(c, x, binned)
 	if state != nil {
 		in, nodes = append(in, f32(1)), append(nodes, state)
 	}

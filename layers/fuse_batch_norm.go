@@ -1,0 +1,135 @@
+package layers
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
+// The operations below are several of the others in one walk over memory, with
+// the same bits: what lies between them is computed again in the backward pass
+// instead of kept.
+
+// scalar is the buffer of a scale's gradient.
+var scalar = graph.Buffer{Dtype: tensor.Float32, Shape: tensor.Shape{1}}
+
+// batchNormQuantize: a quantizer with kernels does the work of the batch norm before it.
+var batchNormQuantize = rewrite{"batch_norm_quantize", "quantize(batch_norm(z)) becomes quantize(z*a + b)", func(p *plan, s *step) bool {
+	o, ok := s.op.(quantizeOp)
+	if !ok || !o.q.fused() {
+		return false
+	}
+	before := s.in[0]
+	norm, ok := alone[batchNormOp](p, before, s)
+	return ok && p.replace(s, normQuantizeOp{o, norm}, before.in, before)
+}}
+
+// normQuantizeOp is a batch norm and a quantizer; it reads what the batch norm reads.
+type normQuantizeOp struct {
+	quantizeOp
+	norm batchNormOp
+}
+
+func (o normQuantizeOp) emit(c *Context, s *step) Value {
+	return o.q.normQuantize(c, o.norm.normed(c, s.in), o.relu)
+}
+
+// normQuantize is batch norm, ReLU if relu, and a fused quantizer: codes of z*a + b.
+func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
+	shape := n.z.Shape()
+	ch := shape[3]
+	a, b := make([]float32, ch), make([]float32, ch)
+	size := q.elements(shape.TotalSize(), shape[0], ch)
+	y := c.B.Apply(graph.Op{
+		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(q.Range, n.Eps), Pool: c.Pool,
+		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1)}, Out: codes(4), Shape: sameShape(0),
+		Loop: func(k *graph.Call) graph.Loop {
+			var z kernels.Pictures[float32]
+			var y kernels.Pictures[uint8]
+			var step kernels.Step
+			return graph.Loop{
+				Before: func() error {
+					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
+					if err := q.ready(c, k, relu, func() []float32 { return affineOf(k.F32(0), a, b) }); err != nil {
+						return err
+					}
+					z, y, step = k.Pictures(0), k.OutCodes(), q.step(k.F32(4)[0])
+					return nil
+				},
+				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) { kernels.AffineQuantizeRow(y.At(s, i), z.At(s, i), a, b, &step) }},
+			}
+		},
+		Wrt: []bool{true, true, true, false, true},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			l := &kernels.StepSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
+			sums := c.B.Apply(graph.Op{
+				Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.Range, size), Pool: c.Pool,
+				In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1), pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch),
+				Aux: func([]tensor.Shape) []graph.Buffer { return []graph.Buffer{scalar} },
+				Loop: func(k *graph.Call) graph.Loop {
+					return graph.Loop{
+						Body: l,
+						Before: func() error {
+							normFactors(l.A, l.B, k.F32(1), k.F32(2), k.F32(3))
+							l.Z, l.DY, l.Shift, l.Q = k.Pictures(0), k.Pictures(5), k.F32(3)[:ch], q.step(k.F32(4)[0])
+							return nil
+						},
+						After: func() error {
+							normSums(k.OutF32(), l.Sum, l.Dot, k.F32(3))
+							k.Aux[0].Float32s()[0] = q.scaleGradient(l.Scale, size)
+							return nil
+						},
+					}
+				},
+			}, append(append([]*G.Node{}, in...), dout)...)
+			dz := n.stepGradient(c, q, sums, dout)
+			return []*G.Node{dz, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil, c.B.Aux(sums, 0)}
+		},
+	}, n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, c.node(q.Scale))
+	return Value{codes: y, quant: q}
+}
+
+// stepGradient is the gradient in z of a batch norm followed by the quantizer q,
+// whose output has gradient dout; sums are (2, C): dbeta and dgamma.
+func (n *normed) stepGradient(c *Context, q *Quantizer, sums, dout *G.Node) *G.Node {
+	ch := n.z.Shape()[3]
+	a, b, p, u, r := make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch)
+	return c.B.Apply(graph.Op{
+		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range), Pool: c.Pool,
+		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(2), f32(1), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 7,
+		Loop: func(k *graph.Call) graph.Loop {
+			var dz, z, dy kernels.Pictures[float32]
+			var step kernels.Step
+			return graph.Loop{
+				Before: func() error {
+					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
+					normSlopes(p, u, r, k.F32(1), k.F32(3), k.F32(4), n.count())
+					dz, z, dy, step = k.OutPictures(), k.Pictures(0), k.Pictures(6), q.step(k.F32(5)[0])
+					return nil
+				},
+				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) {
+					kernels.AffineStepGradRow(dz.At(s, i), dy.At(s, i), z.At(s, i), a, b, p, u, r, &step)
+				}},
+			}
+		},
+	}, n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, sums, c.node(q.Scale), dout)
+}
+
+// normSums writes (2, C): dbeta and dgamma, from sums of dy and of dy*(x - mean).
+func normSums(out []float32, sum, dot []float64, stats []float32) {
+	c := len(sum)
+	for j := range sum {
+		out[j], out[c+j] = float32(sum[j]), float32(dot[j]*float64(stats[c+j]))
+	}
+}
+
+// affineOf returns x*a[c] + b[c].
+func affineOf(x, a, b []float32) []float32 {
+	y := make([]float32, len(x))
+	kernels.AffineRow(y, x, a, b)
+	return y
+}

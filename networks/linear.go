@@ -1,0 +1,31 @@
+package networks
+
+import "fmt"
+
+// Linear is y = x*weight + bias over all elements of the input.
+type Linear struct {
+	weights
+	Out int
+}
+
+// Kind implements [Op].
+func (Linear) Kind() Kind { return "linear" }
+
+// Shape implements [Op].
+func (l Linear) Shape(in []Shape) (Shape, error) {
+	if in[0].H != 1 || in[0].W != 1 {
+		return Shape{}, fmt.Errorf("the input is %v; expected 1x1 pixels: pool it", in[0])
+	}
+	return Shape{1, 1, l.Out}, positive("out", l.Out)
+}
+
+// Arrays implements [Op].
+func (l Linear) Arrays(in []Shape) []Array {
+	return []Array{
+		{Name: "weight", Shape: []int{in[0].Len(), l.Out}, Group: WeightsGroup, Start: Uniform},
+		{Name: "bias", Shape: []int{l.Out}, Group: BiasGroup, Start: Zeros},
+	}
+}
+
+// MACs implements [Op].
+func (l Linear) MACs(in []Shape) int64 { return int64(in[0].Len()) * int64(l.Out) }

@@ -1,0 +1,116 @@
+package networks_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/qat-go/qat/networks"
+)
+
+var cifar = networks.Options{Input: networks.Shape{H: 32, W: 32, C: 3}, Classes: 10}
+
+// TestZoo compares with the counts of the papers' networks, of convolutions and linear layers alone.
+func TestZoo(t *testing.T) {
+	for _, want := range []struct {
+		name   string
+		block  networks.Block
+		params int
+		macs   int64
+	}{
+		{"resnet20", networks.Basic, 269_722, 40_551_040},
+		{"resnet20", networks.BiReal, 269_722, 40_551_040},
+		{"resnet20", networks.ReActNet, 269_722 + 3*2*3*(16+32+64), 40_551_040},
+	} {
+		o := cifar
+		o.Block = want.block
+		n, err := networks.Build(want.name, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := n.Table()
+		if err != nil {
+			t.Fatal(err)
+		}
+		params, macs := 0, int64(0)
+		for _, r := range rows {
+			params, macs = params+r.Params, macs+r.MACs
+		}
+		if params != want.params || macs != want.macs {
+			t.Errorf("%s, %s: %d parameters and %d MACs; want %d and %d", want.name, want.block, params, macs, want.params, want.macs)
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	conv, relu := networks.Conv{Out: 4, Kernel: 3, Stride: 1, Pad: 1}, networks.ReLU{}
+	type nodes = []networks.Node
+	for _, c := range []struct {
+		nodes nodes
+		want  string
+	}{
+		{nil, "no nodes"},
+		{nodes{{Name: "", Op: relu, Inputs: []string{"input"}}}, "no name"},
+		{nodes{{Name: "a", Op: nil, Inputs: []string{"input"}}}, "a: the node has no operation"},
+		{nodes{{Name: "input", Op: relu, Inputs: []string{"input"}}}, "input: the name stands twice"},
+		{nodes{{Name: "a", Op: relu, Inputs: []string{"b"}}}, `a: reads "b", which no node before it is called`},
+		{nodes{{Name: "a", Op: relu}}, "a: relu reads 0 nodes; expected 1"},
+		{nodes{{Name: "a", Op: relu, Inputs: []string{"input"}}, {Name: "b", Op: relu, Inputs: []string{"input"}}}, "a: the output of the last node"},
+		{nodes{{Name: "a", Op: networks.Conv{}, Inputs: []string{"input"}}}, "a: out is 0; expected 1 or more"},
+		{nodes{{Name: "a", Op: networks.Conv{Out: 1, Kernel: 40, Stride: 1}, Inputs: []string{"input"}}}, "a: a kernel of 40x40 over an input of 32x32x3"},
+		{nodes{{Name: "a", Op: networks.Linear{Out: 3}, Inputs: []string{"input"}}}, "a: the input is 32x32x3; expected 1x1 pixels"},
+		{nodes{{Name: "a", Op: networks.BatchNorm{}, Inputs: []string{"input"}}}, "a: eps 0 and momentum 0"},
+		{nodes{{Name: "a", Op: conv, Inputs: []string{"input"}}, {Name: "b", Op: networks.Add{}, Inputs: []string{"a", "input"}}}, "b: adds 32x32x4 and 32x32x3"},
+		{nodes{{Name: "a", Op: networks.Shortcut{Stride: 2, Out: 2}, Inputs: []string{"input"}}}, "a: out is 2; expected 3 or more"},
+		{nodes{{Name: "a", Op: networks.Shortcut{Out: 8}, Inputs: []string{"input"}}}, "a: stride is 0"},
+	} {
+		n := networks.Network{Input: cifar.Input, Nodes: c.nodes}
+		if _, err := n.Shapes(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v; want %q", c.nodes, err, c.want)
+		}
+	}
+	for _, c := range []struct {
+		name, want string
+		o          networks.Options
+	}{
+		{"resnet21", `network "resnet21" is not built; available: resnet20`, cifar},
+		{"resnet20", "resnet20: the input is 0x0x0", networks.Options{Classes: 10}},
+		{"resnet20", "resnet20: linear: out is 0", networks.Options{Input: cifar.Input}},
+		{"resnet20", `resnet20 has no block "dense"`, networks.Options{Input: cifar.Input, Classes: 10, Block: "dense"}},
+	} {
+		if _, err := networks.Build(c.name, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v; want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// TestOps asks what every operation must have.
+func TestOps(t *testing.T) {
+	seen := map[networks.Kind]bool{}
+	for _, op := range networks.Ops() {
+		if op.Kind() == "" || seen[op.Kind()] || op.Inputs() < 1 {
+			t.Errorf("%T: kind %q, %d inputs; want a kind of its own and 1 or more", op, op.Kind(), op.Inputs())
+		}
+		seen[op.Kind()] = true
+	}
+}
+
+// A network of one's own: two convolutions and what they cost.
+func Example() {
+	n := &networks.Network{Input: networks.Shape{H: 8, W: 8, C: 3}}
+	x := n.Add("conv1", networks.Conv{Out: 4, Kernel: 3, Stride: 2, Pad: 1}, networks.Input)
+	x = n.Add("relu", networks.ReLU{}, x)
+	x = n.Add("pool", networks.GlobalAveragePool{}, x)
+	n.Add("linear", networks.Linear{Out: 2}, x)
+	rows, err := n.Table()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, r := range rows {
+		fmt.Println(r.Name, r.Kind, r.In, r.Out, r.Params, r.MACs)
+	}
+	// Output:
+	// conv1 conv 8x8x3 4x4x4 108 1728
+	// linear linear 1x1x4 1x1x2 10 8
+}

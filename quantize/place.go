@@ -1,0 +1,169 @@
+// Package quantize says where a network has quantizers: a pass over the network as a value and the quant section of a
+// config, without data.
+package quantize
+
+import (
+	"strings"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/networks"
+)
+
+// Role says which tensor of its node a quantizer has.
+type Role int
+
+// The roles.
+const (
+	Input   Role = iota // what the node, and no other, reads
+	Weights             // its weights
+	Output              // what it gives, to all that read it
+)
+
+// Site is the place of one quantizer.
+type Site struct {
+	Name string // of the tensor, for instance "layer1.0.conv1.input"
+	Role Role
+	Node string // reads, holds or gives the tensor
+	Spec configs.TensorSpec
+	// Signed says that real values of both signs come there: what a weight has, and an activation unless it follows a ReLU
+	// or the config says otherwise.
+	Signed bool
+	// Channels is the length of the tensor's last axis.
+	Channels int
+	// Picture says that it is the network's input, whose range is known without data.
+	Picture bool
+}
+
+// Place lists the quantizers of a network in order of execution: those of what nodes with weights read, of the weights,
+// and of the residual stream.
+func Place(n *networks.Network, q *configs.Quant) ([]Site, error) {
+	shapes, err := n.Shapes()
+	if err != nil {
+		return nil, err
+	}
+	layers := n.Weighted()
+	var names []string
+	for _, l := range layers {
+		names = append(names, l.Name)
+	}
+	p := &placement{Network: n, quant: q, shapes: shapes, readers: n.Readers(), outputs: map[string]Site{}, positive: positive(n)}
+	p.residual()
+	for _, node := range n.Nodes {
+		if node.Op.Weighted() {
+			p.layer(node, node.Name == names[0], node.Name == names[len(names)-1])
+		}
+		if s, ok := p.outputs[node.Name]; ok {
+			p.sites = append(p.sites, s)
+		}
+	}
+	return p.sites, nil
+}
+
+type placement struct {
+	*networks.Network
+	quant    *configs.Quant
+	shapes   map[string]networks.Shape
+	readers  map[string][]string
+	outputs  map[string]Site // by node
+	positive map[string]bool // nodes that give no negative value
+	sites    []Site
+}
+
+// layer places the quantizers of a node with weights and of what it reads.
+func (p *placement) layer(node networks.Node, first, last bool) {
+	w, a := p.quant.Resolve(node.Name, first, last)
+	from := node.Inputs[0]
+	picture := from == networks.Input
+	if picture {
+		a.Estimator, a.Calibration, a.Signed, a.STE, a.Options = configs.Affine, configs.CalibrateMinMax, configs.SignedFalse, configs.STEAuto, nil
+	}
+	if a.Bits != configs.FP {
+		p.sites = append(p.sites, Site{Name: node.Name + ".input", Role: Input, Node: node.Name, Spec: a, Signed: signed(a, !p.positive[from]),
+			Channels: p.shapes[from].C, Picture: picture})
+	}
+	if w.Bits != configs.FP {
+		p.sites = append(p.sites, Site{Name: node.Name + ".weight", Role: Weights, Node: node.Name, Spec: w, Signed: true, Channels: p.shapes[node.Name].C})
+	}
+}
+
+// residual places the quantizers of the residual stream: of both operands of each sum, and of the sum.
+func (p *placement) residual() {
+	if p.quant.Residual == configs.FP {
+		return
+	}
+	spec := residualSpec(p.quant)
+	place := func(node, name string) {
+		if _, ok := p.outputs[node]; !ok {
+			p.outputs[node] = Site{Name: name, Role: Output, Node: node, Spec: spec, Signed: signed(spec, !p.positive[node]), Channels: p.shapes[node].C}
+		}
+	}
+	for _, node := range p.Nodes {
+		if add, ok := node.Op.(networks.Add); !ok || add.Real {
+			continue
+		}
+		block := strings.TrimSuffix(node.Name, ".add")
+		place(node.Inputs[0], block+".branch")
+		if from := p.source(node.Inputs[1]); p.outputs[from].Name == "" {
+			place(from, p.made(from)+".output")
+		}
+		place(p.through(node.Name), block+".output")
+	}
+}
+
+// source is the node that a shortcut, which moves codes as they are, takes its values from.
+func (p *placement) source(name string) string {
+	for node := p.Node(name); node != nil && node.Op.Moves(); node = p.Node(name) {
+		name = node.Inputs[0]
+	}
+	return name
+}
+
+// through is what alone reads a node and cuts off its negative values, as ReLU does; without it, the node.
+func (p *placement) through(name string) string {
+	if r := p.readers[name]; len(r) == 1 {
+		if op := p.Node(r[0]).Op; op.Inputs() == 1 && op.NonNegative([]bool{false}) {
+			return r[0]
+		}
+	}
+	return name
+}
+
+// made is the nearest node with weights before a node.
+func (p *placement) made(name string) string {
+	for node := p.Node(name); node != nil && !node.Op.Weighted(); node = p.Node(name) {
+		name = node.Inputs[0]
+	}
+	return name
+}
+
+// positive are the nodes that give no negative value.
+func positive(n *networks.Network) map[string]bool {
+	positive := map[string]bool{}
+	for _, node := range n.Nodes {
+		var in []bool
+		for _, from := range node.Inputs {
+			in = append(in, positive[from])
+		}
+		positive[node.Name] = node.Op.NonNegative(in)
+	}
+	return positive
+}
+
+// signed is the config's choice, or what the network says.
+func signed(spec configs.TensorSpec, negative bool) bool {
+	if spec.Signed == configs.SignedAuto {
+		return negative && spec.Estimator != configs.Affine
+	}
+	return spec.Signed == configs.SignedTrue
+}
+
+// residualSpec is how the residual stream is quantized: affine if the activations are, else by LSQ, since few methods
+// have signed levels.
+func residualSpec(q *configs.Quant) configs.TensorSpec {
+	spec := q.Activations
+	spec.Bits, spec.Signed, spec.STE, spec.Options = q.Residual, configs.SignedAuto, configs.STEAuto, nil
+	if spec.Estimator != configs.Affine {
+		spec.Estimator = configs.LSQ
+	}
+	return spec
+}
