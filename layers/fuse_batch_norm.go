@@ -57,7 +57,7 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 					if err := q.ready(c, k, relu, func() []float32 { return affineOf(k.F32(0), a, b) }); err != nil {
 						return err
 					}
-					z, y, step = k.Pictures(0), k.OutCodes(), q.step(k.F32(4)[0])
+					z, y, step = k.Pictures(0), k.OutCodes(), q.stepBehind(relu, k.F32(4)[0])
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) { kernels.AffineQuantizeRow(y.At(s, i), z.At(s, i), a, b, &step) }},
@@ -75,7 +75,7 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 						Body: l,
 						Before: func() error {
 							normFactors(l.A, l.B, k.F32(1), k.F32(2), k.F32(3))
-							l.Z, l.DY, l.Shift, l.Q = k.Pictures(0), k.Pictures(5), k.F32(3)[:ch], q.step(k.F32(4)[0])
+							l.Z, l.DY, l.Shift, l.Q = k.Pictures(0), k.Pictures(5), k.F32(3)[:ch], q.stepBehind(relu, k.F32(4)[0])
 							return nil
 						},
 						After: func() error {
@@ -86,16 +86,16 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 					}
 				},
 			}, append(append([]*G.Node{}, in...), dout)...)
-			dz := n.stepGradient(c, q, sums, dout)
+			dz := n.stepGradient(c, q, relu, sums, dout)
 			return []*G.Node{dz, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil, c.B.Aux(sums, 0)}
 		},
 	}, n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, c.node(q.Scale))
 	return Value{codes: y, quant: q}
 }
 
-// stepGradient is the gradient in z of a batch norm followed by the quantizer q,
+// stepGradient is the gradient in z of a batch norm followed by a ReLU if relu and the quantizer q,
 // whose output has gradient dout; sums are (2, C): dbeta and dgamma.
-func (n *normed) stepGradient(c *Context, q *Quantizer, sums, dout *G.Node) *G.Node {
+func (n *normed) stepGradient(c *Context, q *Quantizer, relu bool, sums, dout *G.Node) *G.Node {
 	ch := n.z.Shape()[3]
 	a, b, p, u, r := make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch)
 	return c.B.Apply(graph.Op{
@@ -108,7 +108,7 @@ func (n *normed) stepGradient(c *Context, q *Quantizer, sums, dout *G.Node) *G.N
 				Before: func() error {
 					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
 					normSlopes(p, u, r, k.F32(1), k.F32(3), k.F32(4), n.count())
-					dz, z, dy, step = k.OutPictures(), k.Pictures(0), k.Pictures(6), q.step(k.F32(5)[0])
+					dz, z, dy, step = k.OutPictures(), k.Pictures(0), k.Pictures(6), q.stepBehind(relu, k.F32(5)[0])
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) {

@@ -18,7 +18,7 @@ import (
 // and backward passes the gradient g of the dequantized value through the
 // clipped straight-through estimator (Esser et al. 2020, section 2.1):
 //
-//	dx = g inside [Qn*s, Qp*s], 0 outside
+//	dx = g inside [Qn*s, Qp*s], 0 outside and, behind a ReLU, at 0
 //	ds = 1/sqrt(N*Qp) * sum g*(round(v) - v inside; Qn below; Qp above), v = x/s
 //
 // A quantizer without a scale takes one from the first training batch.
@@ -37,7 +37,7 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 					if err := q.ready(c, k, relu, func() []float32 { return k.F32(0) }); err != nil {
 						return err
 					}
-					x, y, step = k.Pictures(0), k.OutCodes(), q.step(k.F32(1)[0])
+					x, y, step = k.Pictures(0), k.OutCodes(), q.stepBehind(relu, k.F32(1)[0])
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.QuantizeRow(y.At(s, n), x.At(s, n), &step) }},
@@ -57,7 +57,7 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 					return graph.Loop{
 						Body: l,
 						Before: func() error {
-							l.DX, l.X, l.DY, l.Q = k.OutPictures(), k.Pictures(0), k.Pictures(2), q.step(k.F32(1)[0])
+							l.DX, l.X, l.DY, l.Q = k.OutPictures(), k.Pictures(0), k.Pictures(2), q.stepBehind(relu, k.F32(1)[0])
 							return nil
 						},
 						After: func() error { k.Aux[0].Float32s()[0] = q.scaleGradient(l.Sum, n); return nil },

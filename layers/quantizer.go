@@ -133,6 +133,19 @@ func (q *Quantizer) step(scale float32) kernels.Step {
 	return s
 }
 
+// aboveZero is the least v = x/s of what is quantized behind a ReLU: the gradient of max(x, 0) at 0 is 0, and residual sums
+// of codes often are 0. It rounds to 0, and is no denormal number when gradients are multiplied by it.
+const aboveZero = 0x1p-40
+
+// stepBehind is step for max(x, 0) if relu, given x.
+func (q *Quantizer) stepBehind(relu bool, scale float32) kernels.Step {
+	s := q.step(scale)
+	if relu {
+		s.Qn = max(s.Qn, aboveZero)
+	}
+	return s
+}
+
 // roundsTo is the farthest v, in a direction, that rounds to an integer. What affine clips to lies there: its gradient
 // passes all that rounds to a level, and the code is the same.
 func roundsTo(level, direction float32) float32 {
