@@ -1,0 +1,145 @@
+package quantize_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/quantize"
+)
+
+func place(t testing.TB, block networks.Block, overrides ...string) []quantize.Site {
+	t.Helper()
+	cfg, err := configs.Load("resnet20_w4a4", overrides)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if block != networks.Basic {
+		cfg.Quant.Residual = 8 // and still, sums of real values get no quantizer
+	}
+	n, err := networks.Build("resnet20", networks.Options{Input: networks.Shape{H: 32, W: 32, C: 3}, Classes: 10, Block: block})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sites, err := quantize.Place(n, &cfg.Quant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sites
+}
+
+// row is a site in short: its tensor, bits, s for signed, the channels, and picture.
+func row(s quantize.Site) string {
+	r := fmt.Sprintf("%s %v", s.Name, s.Spec.Bits)
+	if s.Signed {
+		r += "s"
+	}
+	if r += fmt.Sprint(" ", s.Channels); s.Picture {
+		r += " picture"
+	}
+	return r
+}
+
+// The first sites of each kind of network, in order, and the last.
+func TestPlace(t *testing.T) {
+	for _, c := range []struct {
+		block     networks.Block
+		overrides []string
+		first     string
+		count     int
+		last      string
+	}{
+		{networks.Basic, nil, "conv1.input 8 3 picture, conv1.weight 8s 16, conv1.output 8 16, layer1.0.conv1.input 4 16, layer1.0.conv1.weight 4s 16, " +
+			"layer1.0.conv2.input 4 16, layer1.0.conv2.weight 4s 16, layer1.0.branch 8s 16, layer1.0.output 8 16", 2*20 + 19, "linear.weight 8s 10"},
+		{networks.Basic, []string{"quant.residual=fp", "quant.first_last=fp"}, "layer1.0.conv1.input 4 16, layer1.0.conv1.weight 4s 16", 2 * 18, "layer3.2.conv2.weight 4s 64"},
+		{networks.Basic, []string{"quant.activations.estimator=affine"}, "conv1.input 8 3 picture, conv1.weight 8s 16, conv1.output 8 16, layer1.0.conv1.input 4 16, layer1.0.conv1.weight 4s 16, " +
+			"layer1.0.conv2.input 4 16, layer1.0.conv2.weight 4s 16, layer1.0.branch 8 16", 2*20 + 19, "linear.weight 8s 10"}, // affine has a zero point, not a sign
+		{networks.BiReal, []string{"model.block=bireal", "quant.residual=fp"}, "conv1.input 8 3 picture, conv1.weight 8s 16, layer1.0.conv1.input 4s 16, layer1.0.conv1.weight 4s 16", 2 * 20, "linear.weight 8s 10"},
+	} {
+		var rows []string
+		for _, s := range place(t, c.block, c.overrides...) {
+			rows = append(rows, row(s))
+		}
+		if all := strings.Join(rows, ", "); !strings.HasPrefix(all, c.first) || len(rows) != c.count || rows[len(rows)-1] != c.last {
+			t.Errorf("%s %v: %d sites, the last %s:\n%s\nwant %d, %s, first\n%s", c.block, c.overrides, len(rows), rows[len(rows)-1], all, c.count, c.last, c.first)
+		}
+	}
+}
+
+// Where the size of a stream changes, the quantizer stands before the shortcut, which moves codes; what a stage's first
+// block reads is that quantizer's.
+func TestStream(t *testing.T) {
+	node := map[string]string{}
+	for _, s := range place(t, networks.Basic) {
+		if s.Role == quantize.Output {
+			node[s.Name] = s.Node
+		}
+	}
+	for name, want := range map[string]string{"conv1.output": "relu", "layer1.2.output": "layer1.2.relu2", "layer2.0.branch": "layer2.0.bn2", "layer2.0.output": "layer2.0.relu2"} {
+		if node[name] != want {
+			t.Errorf("%s is what %q gives, want %q", name, node[name], want)
+		}
+	}
+	if len(node) != 19 {
+		t.Errorf("%d quantizers of the stream, want 19: %v", len(node), node)
+	}
+}
+
+// A sign follows from what comes before: not from the name of a block.
+func TestSigns(t *testing.T) {
+	n := &networks.Network{Input: networks.Shape{H: 4, W: 4, C: 2}}
+	conv := networks.Conv{Out: 2, Kernel: 1, Stride: 1}
+	x := n.Add("a", conv, networks.Input)
+	x = n.Add("b", conv, x)
+	x = n.Add("relu", networks.ReLU{}, x)
+	y := n.Add("c", conv, x)
+	x = n.Add("sum", networks.Add{}, x, n.Add("relu2", networks.ReLU{}, y)) // not negative either
+	x = n.Add("d", conv, x)
+	n.Add("linear", networks.Linear{Out: 3}, n.Add("pool", networks.GlobalAveragePool{}, x))
+	q := &configs.Quant{Residual: 8, FirstLast: configs.Same}
+	for _, s := range []*configs.TensorSpec{&q.Weights, &q.Activations} {
+		s.Bits, s.Estimator, s.Signed = 4, configs.LSQ, configs.SignedAuto
+	}
+	sites, err := quantize.Place(n, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := map[string]bool{}
+	for _, s := range sites {
+		signed[s.Name] = s.Signed
+	}
+	for name, want := range map[string]bool{"a.input": false, "b.input": true, "c.input": false, "d.input": false, "linear.input": true,
+		"sum.branch": false, "c.output": false, "sum.output": false} {
+		if got, ok := signed[name]; !ok || got != want {
+			t.Errorf("%s: signed %v (%v), want %v", name, got, ok, want)
+		}
+	}
+}
+
+func Example() {
+	cfg, err := configs.Load("resnet20_w4a4", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	n, err := networks.Build("resnet20", networks.Options{Input: networks.Shape{H: 32, W: 32, C: 3}, Classes: 10})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sites, err := quantize.Place(n, &cfg.Quant)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, s := range sites[:4] {
+		fmt.Println(s.Name, s.Spec.Estimator, s.Spec.Bits, s.Signed)
+	}
+	// Output:
+	// conv1.input affine 8 false
+	// conv1.weight lsq 8 true
+	// conv1.output lsq 8 false
+	// layer1.0.conv1.input lsq 4 false
+}
