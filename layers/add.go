@@ -1,5 +1,15 @@
 package layers
 
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
 func planAdd(p *plan, l *layer, in []*step) *step { return p.add(l.Name, addOp{}, in...) }
 
 // addOp is the sum of a branch and the residual stream.
@@ -8,4 +18,21 @@ type addOp struct{}
 func (addOp) emit(c *Context, s *step) Value {
 	stream := s.in[1].out.Float(c)
 	return Value{float: add(c, s.name, s.in[0].out.Float(c), stream)}
+}
+
+// add is y = a + b for equal shapes; both inputs get dy.
+func add(c *Context, layer string, a, b *G.Node) *G.Node {
+	rank := a.Dims()
+	return c.B.Apply(graph.Op{
+		Name: "add", Layer: layer, In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), InPlace: 1, Pool: c.Pool,
+		Shape: func(in []tensor.Shape) (tensor.Shape, error) {
+			if !in[0].Eq(in[1]) {
+				return nil, fmt.Errorf("shapes %v and %v differ", in[0], in[1])
+			}
+			return in[0], nil
+		},
+		Loop:     func(k *graph.Call) graph.Loop { return each(k, kernels.AddRow) },
+		Wrt:      []bool{true, true},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node { return []*G.Node{dout, dout} },
+	}, a, b)
 }

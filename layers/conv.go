@@ -1,6 +1,12 @@
 package layers
 
 import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/networks"
 )
@@ -40,5 +46,155 @@ func (o convOp) emit(c *Context, s *step) Value {
 func (l *layer) atOffset() {
 	if _, ok := l.Op.(networks.Conv); ok && l.input.offsetFor(l.weights) {
 		l.input.atOffset = true
+	}
+}
+
+// conv2d is y = x * w: x (N, H, W, Cin), w (K, K, Cin, Cout), zero padding.
+func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
+	return c.B.Apply(graph.Op{
+		Name: "conv2d", Layer: layer, Attrs: fmt.Sprint(g),
+		In: []graph.Arg{pictures(4), f32(4)}, Out: pictures(4), Shape: convShape(g), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			l := &kernels.Forward{G: g}
+			return graph.Loop{Body: l, Before: func() error { l.Y, l.X, l.W = k.OutPictures(), k.Pictures(0), k.F32(1); return nil }}
+		},
+		Wrt: []bool{true, true},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			dout = c.outputGradient(layer, dout)
+			dx := c.B.Apply(graph.Op{
+				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
+				In: []graph.Arg{f32(4), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.Pool,
+				Loop: func(k *graph.Call) graph.Loop {
+					l := &kernels.InputGrad{G: g}
+					return graph.Loop{Body: l, Before: func() error { l.DX, l.DY, l.W = k.OutPictures(), k.Pictures(1), k.F32(0); return nil }}
+				},
+			}, in[1], dout)
+			dw := weightGrad(c, layer, g, graph.Op{In: []graph.Arg{pictures(4), pictures(4)}}, func(k *graph.Call, l *kernels.WeightGrad) {
+				l.DW, l.X, l.DY, l.Scale = k.OutF32(), k.Pictures(0), k.Pictures(1), 1
+			}, in[0], dout)
+			return []*G.Node{dx, dw}
+		},
+	}, x, w)
+}
+
+// weightGrad completes the operation op, whose inputs set binds to the loop. The
+// widest layers have too few partial sums for a shared loop and run alone.
+func weightGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(*graph.Call, *kernels.WeightGrad), in ...*G.Node) *G.Node {
+	op.Name, op.Layer, op.Attrs, op.Pool = "conv2d weight gradient", layer, fmt.Sprint(g), c.Pool
+	op.Out, op.Shape = f32(4), fixedShape(g.K, g.K, g.Cin, g.Cout)
+	l := &kernels.WeightGrad{G: g}
+	op.Aux = func([]tensor.Shape) []graph.Buffer {
+		return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{l.PartialLen()}}}
+	}
+	bind := set
+	set = func(k *graph.Call, l *kernels.WeightGrad) {
+		bind(k, l)
+		l.Partial = k.Aux[0].Float32s()
+	}
+	if l.Sums() == kernels.Pieces(g.N) {
+		op.Loop = func(k *graph.Call) graph.Loop {
+			return graph.Loop{Body: l, Before: func() error { set(k, l); return nil }}
+		}
+	} else {
+		op.Forward = func(k *graph.Call) error { set(k, l); l.Run(c.Pool); return nil }
+	}
+	return c.B.Apply(op, in...)
+}
+
+func convShape(g kernels.Conv) func([]tensor.Shape) (tensor.Shape, error) {
+	return func(in []tensor.Shape) (tensor.Shape, error) {
+		if err := g.Check(); err != nil {
+			return nil, err
+		}
+		if x := (tensor.Shape{g.N, g.H, g.W, g.Cin}); !in[0].Eq(x) {
+			return nil, fmt.Errorf("input is %v, want %v", in[0], x)
+		}
+		if w := (tensor.Shape{g.K, g.K, g.Cin, g.Cout}); !in[1].Eq(w) {
+			return nil, fmt.Errorf("weights are %v, want %v", in[1], w)
+		}
+		return tensor.Shape{g.N, g.OutH(), g.OutW(), g.Cout}, nil
+	}
+}
+
+// conv2dCodes is conv2d on integers: x holds codes of the quantizer qx, w those
+// of qw, and
+//
+//	y = float32(sum (x - zero_point)*w) * float32(s_x*s_w[c])
+//
+// with the sum exact in int32. If the levels of qx lie at an offset b, y has
+//
+//	float32(sum w) * float32(b*s_w[c])
+//
+// more, of the weights whose inputs are no padding. Gradients are those with
+// respect to the dequantized operands, which the quantizers pass on.
+func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x, w *G.Node) *G.Node {
+	sx, sw := c.node(qx.Scale), c.node(qw.Scale)
+	var packed *kernels.IntWeights
+	scale := make([]float32, g.Cout)
+	var offset []float32 // of one picture
+	if qx.atOffset {
+		offset = make([]float32, g.OutH()*g.OutW()*g.Cout)
+	}
+	return c.B.Apply(graph.Op{
+		Name: "conv2d int8", Layer: layer, Attrs: fmt.Sprint(g),
+		In: []graph.Arg{codes(4), i8(4), f32(1), f32(1)}, Out: pictures(4), Shape: convShape(g), Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			l := &kernels.IntForward{Scale: scale, Offset: offset}
+			return graph.Loop{Body: l, Before: func() error {
+				x := qx.grid()
+				if offset != nil {
+					productScale(scale, x.offset, k.F32(3))
+					kernels.ConvOffset(offset, g, k.I8(1), scale)
+				}
+				productScale(scale, x.scale, k.F32(3))
+				packed = kernels.PackIntWeights(packed, g, k.I8(1), x.largest)
+				l.Weights, l.Codes, l.ZeroPoint, l.Y = packed, k.Codes(0), x.zeroPoint, k.OutPictures()
+				return nil
+			}}
+		},
+		Wrt: []bool{true, true, false, false},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			dout = c.outputGradient(layer, dout)
+			dequantized := make([]float32, g.WeightLen())
+			dx := c.B.Apply(graph.Op{
+				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
+				In: []graph.Arg{i8(4), f32(1), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.Pool,
+				Loop: func(k *graph.Call) graph.Loop {
+					l := &kernels.InputGrad{G: g, W: dequantized}
+					return graph.Loop{Body: l, Before: func() error {
+						dequantizeWeights(dequantized, k.I8(0), k.F32(1))
+						l.DX, l.DY = k.OutPictures(), k.Pictures(2)
+						return nil
+					}}
+				},
+			}, in[1], sw, dout)
+			dw := weightGrad(c, layer, g, graph.Op{In: []graph.Arg{codes(4), f32(1), pictures(4)}}, func(k *graph.Call, l *kernels.WeightGrad) {
+				x := qx.grid()
+				l.DW, l.Codes, l.ZeroPoint, l.Scale, l.Offset, l.DY = k.OutF32(), k.Codes(0), x.zeroPoint, x.scale, x.offset, k.Pictures(2)
+			}, in[0], sx, dout)
+			return []*G.Node{dx, dw, nil, nil}
+		},
+	}, x, w, sx, sw)
+}
+
+// productScale writes s_x*s_w[c], in float32, for each output channel.
+func productScale(dst []float32, sx float32, sw []float32) {
+	for c := range dst {
+		dst[c] = sx * sw[c%len(sw)]
+	}
+}
+
+// dequantizeWeights writes w = s_w[c]*code for weights (..., C).
+func dequantizeWeights(dst []float32, codes []int8, sw []float32) {
+	if len(sw) == 1 {
+		for i, q := range codes {
+			dst[i] = float32(q) * sw[0]
+		}
+		return
+	}
+	for i := 0; i < len(codes); i += len(sw) {
+		for c, s := range sw {
+			dst[i+c] = float32(codes[i+c]) * s
+		}
 	}
 }

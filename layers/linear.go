@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"fmt"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
@@ -57,4 +59,88 @@ func (l linearOp) lower(low *lowering, s *step) error {
 		Name: l.Name, In: low.of[s.in[0]], Out: len(f.Bias), Weights: w, WeightBits: integer.StoredBits(w, l.weights.codeBits()), Scale: f.Scale, Bias: f.Bias,
 	})
 	return nil
+}
+
+// matmul is y = x*w + b: x (N, Cin), w (Cin, Cout), b (Cout). It is small, so
+// it runs on one thread, in float64 sums. Classes are compared by its outputs, the
+// logits, and every comparison with NaN is false, so those that are not finite are an
+// error: in training, calibration, evaluation and of teachers.
+func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
+	n, in, out := x.Shape()[0], w.Shape()[0], w.Shape()[1]
+	return c.B.Apply(graph.Op{
+		Name: "linear", Layer: layer, In: []graph.Arg{f32(2), f32(2), f32(1)}, Out: f32(2), Shape: fixedShape(n, out),
+		Forward: func(k *graph.Call) error {
+			y, x, w, b := k.OutF32(), k.F32(0), k.F32(1), k.F32(2)
+			sum := make([]float64, out)
+			for i := 0; i < n; i++ {
+				for o := range sum {
+					sum[o] = float64(b[o])
+				}
+				for j, v := range x[i*in:][:in] {
+					for o, u := range w[j*out:][:out] {
+						sum[o] += float64(v) * float64(u)
+					}
+				}
+				for o, v := range sum {
+					y[i*out+o] = float32(v)
+				}
+			}
+			if i := graph.FirstNotFinite(y); i >= 0 {
+				return &graph.NotFiniteError{What: fmt.Sprintf("output %d of image %d", i%out, i/out), Value: float64(y[i])}
+			}
+			return nil
+		},
+		Wrt: []bool{true, true, true},
+		Gradient: func(nodes []*G.Node, _, dout *G.Node) []*G.Node {
+			dx := c.B.Apply(graph.Op{
+				Name: "linear input gradient", Layer: layer, In: []graph.Arg{f32(2), f32(2)}, Out: f32(2), Shape: fixedShape(n, in),
+				Forward: func(k *graph.Call) error {
+					dx, w, dy := k.OutF32(), k.F32(0), k.F32(1)
+					for i := 0; i < n; i++ {
+						for j := 0; j < in; j++ {
+							s := 0.0
+							for o, g := range dy[i*out:][:out] {
+								s += float64(g) * float64(w[j*out+o])
+							}
+							dx[i*in+j] = float32(s)
+						}
+					}
+					return nil
+				},
+			}, nodes[1], dout)
+			dw := c.B.Apply(graph.Op{
+				Name: "linear weight gradient", Layer: layer, In: []graph.Arg{f32(2), f32(2)}, Out: f32(2), Shape: fixedShape(in, out),
+				Forward: func(k *graph.Call) error {
+					dw, x, dy := k.OutF32(), k.F32(0), k.F32(1)
+					sum := make([]float64, in*out)
+					for i := 0; i < n; i++ {
+						for j, v := range x[i*in:][:in] {
+							for o, g := range dy[i*out:][:out] {
+								sum[j*out+o] += float64(v) * float64(g)
+							}
+						}
+					}
+					for i, s := range sum {
+						dw[i] = float32(s)
+					}
+					return nil
+				},
+			}, nodes[0], dout)
+			db := c.B.Apply(graph.Op{
+				Name: "linear bias gradient", Layer: layer, In: []graph.Arg{f32(2)}, Out: f32(1), Shape: fixedShape(out),
+				Forward: func(k *graph.Call) error {
+					db, dy := k.OutF32(), k.F32(0)
+					for o := range db {
+						s := 0.0
+						for i := 0; i < n; i++ {
+							s += float64(dy[i*out+o])
+						}
+						db[o] = float32(s)
+					}
+					return nil
+				},
+			}, dout)
+			return []*G.Node{dx, dw, db}
+		},
+	}, x, w, b)
 }

@@ -1,8 +1,33 @@
 package layers
 
+import (
+	G "gorgonia.org/gorgonia"
+
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+)
+
 func planReLU(p *plan, l *layer, in []*step) *step { return p.add(l.Name, reluOp{}, in...) }
 
 // reluOp is max(x, 0).
 type reluOp struct{}
 
 func (reluOp) emit(c *Context, s *step) Value { return Value{float: relu(c, s.in[0].out.Float(c))} }
+
+// relu is y = max(x, 0), dx = dy where y > 0.
+func relu(c *Context, x *G.Node) *G.Node {
+	rank := x.Dims()
+	return c.B.Apply(graph.Op{
+		Name: "relu", In: []graph.Arg{pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 1, Pool: c.Pool,
+		Loop: func(k *graph.Call) graph.Loop {
+			return each(k, func(y, x, _ []float32) { kernels.ReLURow(y, x) })
+		},
+		Wrt: []bool{true},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			return []*G.Node{c.B.Apply(graph.Op{
+				Name: "relu gradient", In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool,
+				Loop: func(k *graph.Call) graph.Loop { return each(k, kernels.ReLUGradRow) },
+			}, out, dout)}
+		},
+	}, x)
+}

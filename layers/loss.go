@@ -1,0 +1,75 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/internal/graph"
+)
+
+// CrossEntropy is the mean over the batch of -log softmax(logits)[label]; the
+// gradient is (softmax - onehot)/N. logits are (N, classes), labels (N).
+func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
+	n, classes := logits.Shape()[0], logits.Shape()[1]
+	loss := c.B.Apply(graph.Op{
+		Name: "cross entropy", In: []graph.Arg{f32(2), {Dtype: tensor.Int32, Rank: 1}}, Out: f32(0),
+		Shape: func([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil },
+		Aux: func(in []tensor.Shape) []graph.Buffer {
+			return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{n, classes}}}
+		},
+		Forward: func(k *graph.Call) error {
+			x, y, p := k.F32(0), k.I32(1), k.Aux[0].Float32s()
+			total := 0.0
+			for i := 0; i < n; i++ {
+				row, probs := x[i*classes:][:classes], p[i*classes:][:classes]
+				most := math.Inf(-1)
+				for _, v := range row {
+					most = max(most, float64(v))
+				}
+				sum := 0.0
+				for _, v := range row {
+					sum += math.Exp(float64(v) - most)
+				}
+				if y[i] < 0 || int(y[i]) >= classes {
+					return fmt.Errorf("picture %d has label %d; there are %d classes", i, y[i], classes)
+				}
+				total += most + math.Log(sum) - float64(row[y[i]])
+				for j, v := range row {
+					probs[j] = float32(math.Exp(float64(v)-most) / sum)
+				}
+			}
+			return setLoss(k, total/float64(n))
+		},
+		Wrt: []bool{true, false},
+		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
+			return []*G.Node{c.B.Apply(graph.Op{
+				Name: "cross entropy gradient", In: []graph.Arg{f32(2), {Dtype: tensor.Int32, Rank: 1}, f32(0)}, Out: f32(2), Shape: sameShape(0), InPlace: 1,
+				Forward: func(k *graph.Call) error {
+					dx, p, y := k.OutF32(), k.F32(0), k.I32(1)
+					g := k.Scalar(2) / float32(n)
+					for i := range dx {
+						v := p[i]
+						if i%classes == int(y[i/classes]) {
+							v--
+						}
+						dx[i] = v * g
+					}
+					return nil
+				},
+			}, c.B.Aux(out, 0), in[1], dout), nil}
+		},
+	}, logits, labels)
+	return loss
+}
+
+// setLoss is the end of an operation that gives a loss.
+func setLoss(k *graph.Call, loss float64) error {
+	if v := float32(loss); v-v != 0 {
+		return &graph.NotFiniteError{What: "the loss", Value: float64(v)}
+	}
+	k.SetScalar(float32(loss))
+	return nil
+}
