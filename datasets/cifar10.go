@@ -112,7 +112,7 @@ func recordsIn(path string, size int64) (int, error) {
 	return int(n), nil
 }
 
-func readFile(path string, pixels, labels []uint8) error {
+func readFile(path string, pixels []uint8, labels []int32) error {
 	f, _, err := regular.Open(path)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func readFile(path string, pixels, labels []uint8) error {
 // readRecords reads len(labels) records and turns planes into (H, W, C)
 // pictures. Done here, once, this costs less than the read itself and leaves
 // the loader one contiguous row to copy where it would gather from three.
-func readRecords(r io.Reader, path string, pixels, labels []uint8) error {
+func readRecords(r io.Reader, path string, pixels []uint8, labels []int32) error {
 	buf := make([]byte, 64*cifarRecord)
 	for done := 0; done < len(labels); {
 		chunk := buf[:min(64, len(labels)-done)*cifarRecord]
@@ -137,7 +137,7 @@ func readRecords(r io.Reader, path string, pixels, labels []uint8) error {
 				return fmt.Errorf("%s: record %d of %d: want a label of 0 to %d, found %d; "+
 					"the file is damaged or of another format: delete it and download again", path, done, len(labels), len(cifar10Classes)-1, label)
 			}
-			labels[done] = label
+			labels[done] = int32(label)
 			interleave(pixels[done*cifarPixels:(done+1)*cifarPixels], chunk[1:cifarRecord])
 			done++
 		}

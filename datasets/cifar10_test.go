@@ -142,7 +142,7 @@ func TestOpenErrors(t *testing.T) {
 
 func TestReadRecordsShortFile(t *testing.T) {
 	b := slices.Concat(record(1, 0), record(2, 0))
-	err := readRecords(bytes.NewReader(b[:4000]), "x.bin", make([]uint8, 2*3072), make([]uint8, 2))
+	err := readRecords(bytes.NewReader(b[:4000]), "x.bin", make([]uint8, 2*3072), make([]int32, 2))
 	wantError(t, err, "x.bin", "record 1 of 2")
 }
 
@@ -164,7 +164,7 @@ func checkRecords(t *testing.T, b []byte) {
 		}
 		return
 	}
-	pixels, labels := make([]uint8, n*3072), make([]uint8, n)
+	pixels, labels := make([]uint8, n*3072), make([]int32, n)
 	valid := true
 	for i := range n {
 		valid = valid && b[i*3073] <= 9
@@ -180,9 +180,9 @@ func checkRecords(t *testing.T, b []byte) {
 		got := labels[rec]
 		if at > 0 {
 			c, yx := (at-1)/1024, (at-1)%1024
-			got = pixels[rec*3072+3*yx+c]
+			got = int32(pixels[rec*3072+3*yx+c])
 		}
-		if got != want {
+		if got != int32(want) {
 			t.Fatalf("byte %d of record %d: got %d, want %d", at, rec, got, want)
 		}
 	}

@@ -13,6 +13,7 @@ package datasets
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"slices"
@@ -37,7 +38,7 @@ type Dataset struct {
 type Split struct {
 	Name   string  // "train", "validation" or "test"
 	Pixels []uint8 // (N, H, W, C)
-	Labels []uint8 // (N)
+	Labels []int32 // (N)
 }
 
 // Len returns N, the number of pictures.
@@ -53,10 +54,20 @@ func (s Split) Head(n int) Split {
 }
 
 // Checksum returns the SHA-256 of the labels followed by the pixels, in hex.
-// It names the content, wherever it was read from.
+// It names the content, wherever it was read from. A label takes one byte if all
+// are below 256, else four, the lowest first.
 func (s Split) Checksum() string {
 	h := sha256.New()
-	h.Write(s.Labels)
+	wide := slices.ContainsFunc(s.Labels, func(label int32) bool { return label>>8 != 0 })
+	var labels []byte
+	for _, label := range s.Labels {
+		if wide {
+			labels = binary.LittleEndian.AppendUint32(labels, uint32(label))
+		} else {
+			labels = append(labels, byte(label))
+		}
+	}
+	h.Write(labels)
 	h.Write(s.Pixels)
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -151,5 +162,5 @@ func newCIFAR10(name string, train, test int) *Dataset {
 }
 
 func newSplit(name string, n int) Split {
-	return Split{name, make([]uint8, n*cifarPixels), make([]uint8, n)}
+	return Split{name, make([]uint8, n*cifarPixels), make([]int32, n)}
 }

@@ -20,7 +20,7 @@ func (d *Dataset) holdOut(n int, seed uint64) error {
 	}
 	size := d.Height * d.Width * d.Channels
 	all := d.Train
-	pixels, labels := make([]uint8, 0, n*size), make([]uint8, 0, n)
+	pixels, labels := make([]uint8, 0, n*size), make([]int32, 0, n)
 	kept := 0
 	for i, label := range all.Labels {
 		picture := all.Pixels[i*size : (i+1)*size]

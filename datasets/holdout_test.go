@@ -13,7 +13,7 @@ func tagged(n int) *Dataset {
 	d.Height, d.Width = 1, 1
 	for i := range n {
 		d.Train.Pixels = append(d.Train.Pixels, uint8(i>>8), uint8(i), 0)
-		d.Train.Labels = append(d.Train.Labels, uint8(i%10))
+		d.Train.Labels = append(d.Train.Labels, int32(i%10))
 	}
 	return d
 }

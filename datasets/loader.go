@@ -80,7 +80,7 @@ func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
 		}
 	}
 	for i, label := range s.Labels {
-		if int(label) >= len(d.Classes) {
+		if label < 0 || int(label) >= len(d.Classes) {
 			return fmt.Errorf("picture %d: want a label of 0 to %d, found %d", i, len(d.Classes)-1, label)
 		}
 	}
@@ -107,7 +107,7 @@ func (l *Loader) fill(b *Batch, epoch int, order []int) {
 		}
 		c := l.opt.Augment.draw(l.opt.Seed, epoch, k)
 		l.table.picture(b.X[i*size:(i+1)*size], l.split.Pixels[k*size:(k+1)*size], l.h, l.w, c)
-		b.Y[i] = int32(l.split.Labels[k])
+		b.Y[i] = l.split.Labels[k]
 	}
 	clear(b.X[b.N*size:])
 	for i := b.N; i < l.opt.Batch; i++ {

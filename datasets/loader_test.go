@@ -16,7 +16,7 @@ func noise(n int) *Dataset {
 		d.Train.Pixels[i] = uint8(r.Uint32())
 	}
 	for i := range d.Train.Labels {
-		d.Train.Labels[i] = uint8(r.IntN(10))
+		d.Train.Labels[i] = r.Int32N(10)
 	}
 	return d
 }
@@ -131,7 +131,7 @@ func TestEvaluation(t *testing.T) {
 			}
 			k := 8*step + i
 			want := slowPicture(d, d.Train.Pixels[k*3072:(k+1)*3072], change{}, 0)
-			if !slices.Equal(x, want) || b.Y[i] != int32(d.Train.Labels[k]) {
+			if !slices.Equal(x, want) || b.Y[i] != d.Train.Labels[k] {
 				t.Errorf("step %d: picture %d is not number %d", step, i, k)
 			}
 		}
@@ -293,5 +293,24 @@ func BenchmarkFill(b *testing.B) {
 				l.fill(batch, 0, nil)
 			}
 		})
+	}
+}
+
+// Labels of a thousand classes are no bytes: not in batches, and not in checksums.
+func TestManyClasses(t *testing.T) {
+	s := Split{Name: "test", Pixels: make([]uint8, 9), Labels: []int32{999, 743, 231}} // as bytes, all are 231
+	same := Split{Name: "test", Pixels: s.Pixels, Labels: []int32{231, 231, 231}}
+	if s.Checksum() == same.Checksum() {
+		t.Error("labels that differ by 256 have one checksum")
+	}
+	d := &Dataset{Name: "x", Height: 1, Width: 1, Channels: 3, Classes: make([]string, 1000), Std: [3]float32{1, 1, 1}, Test: s}
+	l, err := NewLoader(d, d.Test, LoaderOptions{Batch: 3, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	it := l.Epoch(0, 0)
+	defer it.Close()
+	if b, ok := it.Next(); !ok || !slices.Equal(b.Y, s.Labels) {
+		t.Errorf("labels %v, want %v", b.Y, s.Labels)
 	}
 }

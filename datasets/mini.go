@@ -43,12 +43,12 @@ func decodeMini(file []byte, d *Dataset) error {
 		return errCut
 	}
 	var bodies [][]byte
-	for _, labels := range [][]uint8{d.Train.Labels, d.Test.Labels} {
+	for _, labels := range [][]int32{d.Train.Labels, d.Test.Labels} {
 		for i := range labels {
 			if len(file) == 0 || int(file[0]) >= len(d.Classes) {
 				return errCut
 			}
-			labels[i] = file[0]
+			labels[i] = int32(file[0])
 			var body []byte
 			if body, file, ok = cutBlock(file[1:]); !ok {
 				return errCut

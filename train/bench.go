@@ -103,13 +103,13 @@ func synthetic(cfg *configs.Config, threads int) (*Model, error) {
 	}
 	d := &datasets.Dataset{Name: "random", Height: 32, Width: 32, Channels: 3, Std: [3]float32{1, 1, 1}, Classes: make([]string, 10)}
 	split := func(name string, n int) datasets.Split {
-		s := datasets.Split{Name: name, Pixels: make([]uint8, n*32*32*3), Labels: make([]uint8, n)}
+		s := datasets.Split{Name: name, Pixels: make([]uint8, n*32*32*3), Labels: make([]int32, n)}
 		rng := rand.New(rand.NewPCG(1, 1))
 		for i := range s.Pixels {
 			s.Pixels[i] = uint8(rng.UintN(256))
 		}
 		for i := range s.Labels {
-			s.Labels[i] = uint8(rng.UintN(10))
+			s.Labels[i] = int32(rng.UintN(10))
 		}
 		return s
 	}

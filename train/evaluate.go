@@ -24,7 +24,7 @@ type Accuracy struct {
 	Top1, Top5  float64
 	Images      int
 	Seconds     float64
-	Predictions []uint8 // the class of each picture, in the split's order
+	Predictions []int32 // the class of each picture, in the split's order
 }
 
 // logit is what classes are compared by.

@@ -25,7 +25,7 @@ func TestEvaluateComparesIntegers(t *testing.T) {
 	}
 	last.Bias[7]++
 	net.Layers = []integer.Layer{&integer.AveragePool{Name: "pool", In: 0, Out: 1}, last}
-	for target, want := range map[integer.Target]uint8{integer.Float32: 0, integer.Dyadic: 7} {
+	for target, want := range map[integer.Target]int32{integer.Float32: 0, integer.Dyadic: 7} {
 		net.Target = target
 		a, err := Evaluate(context.Background(), net, d, d.Test.Head(20), 1)
 		if err != nil {
@@ -46,5 +46,17 @@ func TestEvaluateComparesIntegers(t *testing.T) {
 	net.Classes = net.Classes[:9]
 	if _, err := Evaluate(context.Background(), net, d, d.Test, 1); err == nil {
 		t.Error("a network of 9 classes is evaluated on 10")
+	}
+}
+
+// The class 999 is not 231, its lowest byte.
+func TestPredictionsOfManyClasses(t *testing.T) {
+	logits := make([]float32, 2*1000)
+	logits[999], logits[1000+231] = 1, 1
+	if p := predictions(nil, logits, 2); p[0] != 999 || p[1] != 231 {
+		t.Errorf("classes %v, want 999 and 231", p)
+	}
+	if n := countCorrect(logits, []int32{231, 231}); n != 1 {
+		t.Errorf("%d correct, want 1", n)
 	}
 }

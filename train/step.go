@@ -156,7 +156,7 @@ func (s *stepper) deepest(err error) error {
 func countCorrect(logits []float32, labels []int32) int {
 	n := 0
 	for i, p := range predictions(nil, logits, len(labels)) {
-		if int32(p) == labels[i] {
+		if p == labels[i] {
 			n++
 		}
 	}
@@ -165,7 +165,7 @@ func countCorrect(logits []float32, labels []int32) int {
 
 // predictions appends the class of the largest logit of each of n rows, which are
 // finite; of equal logits the first wins.
-func predictions[L logit](dst []uint8, logits []L, n int) []uint8 {
+func predictions[L logit](dst []int32, logits []L, n int) []int32 {
 	classes := len(logits) / max(n, 1)
 	for i := range n {
 		best := 0
@@ -175,7 +175,7 @@ func predictions[L logit](dst []uint8, logits []L, n int) []uint8 {
 				best = c
 			}
 		}
-		dst = append(dst, uint8(best))
+		dst = append(dst, int32(best))
 	}
 	return dst
 }
