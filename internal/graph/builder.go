@@ -31,6 +31,12 @@ func New() *Builder {
 	return &Builder{g: G.NewGraph(), names: map[string]bool{}}
 }
 
+// On returns a builder over a graph that has other nodes, too. number tells its operations from those of other builders of
+// the graph.
+func On(g *G.ExprGraph, number uint64) *Builder {
+	return &Builder{g: g, nextID: number << 32, names: map[string]bool{}}
+}
+
 // Graph returns the expression graph.
 func (b *Builder) Graph() *G.ExprGraph { return b.g }
 
