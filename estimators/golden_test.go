@@ -10,21 +10,8 @@ import (
 	"github.com/qat-go/qat/estimators"
 )
 
-// goldenExtract is a part of the golden file that is always there: lsq at 4 bits, lsq_per_channel and affine.
-const goldenExtract = "testdata/golden.json"
-
-// goldenFile is the file that QAT_GOLDEN names, else the one beside the repository, else the extract. Its values were
-// computed in float64 with PyTorch's autograd.
-func goldenFile() string {
-	if path := os.Getenv("QAT_GOLDEN"); path != "" {
-		return path
-	}
-	const beside = "../../shared/golden/estimators.json"
-	if _, err := os.Stat(beside); err == nil {
-		return beside
-	}
-	return goldenExtract
-}
+// golden holds values for most methods, computed in float64 with PyTorch's autograd.
+const golden = "testdata/golden.json"
 
 type goldenCase struct {
 	Name   string
@@ -57,15 +44,13 @@ var goldenMethods = map[string]func(*testing.T, goldenCase, goldenParams){
 }
 
 func TestGolden(t *testing.T) {
-	path := goldenFile()
-	t.Logf("golden values from %s", path)
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(golden)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var file struct{ Cases []goldenCase }
 	if err := json.Unmarshal(data, &file); err != nil {
-		t.Fatalf("%s: %v", path, err)
+		t.Fatalf("%s: %v", golden, err)
 	}
 	present := map[string]bool{}
 	for i, c := range file.Cases {
@@ -83,8 +68,8 @@ func TestGolden(t *testing.T) {
 		})
 	}
 	for name := range goldenMethods {
-		if path != goldenExtract && !present[name] {
-			t.Errorf("%s has no case of %q", path, name)
+		if !present[name] {
+			t.Errorf("%s has no case of %q", golden, name)
 		}
 	}
 }

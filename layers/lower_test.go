@@ -166,7 +166,7 @@ func TestLowerRefusesFloatLayers(t *testing.T) {
 func TestNetworkDescription(t *testing.T) {
 	net := testNetwork(t, "resnet20_w4a4")
 	// He et al. 2015, table 6: 0.27 M parameters; the exact count is that of
-	// the PyTorch model in ../shared.
+	// github.com/akamaster/pytorch_resnet_cifar10.
 	if got := net.ParamCount(); got != 269_722 {
 		t.Errorf("%d parameters, want 269722", got)
 	}

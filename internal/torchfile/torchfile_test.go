@@ -113,15 +113,15 @@ func TestHalfToFloat32(t *testing.T) {
 	}
 }
 
-// pretrained is the ResNet-20 of github.com/akamaster/pytorch_resnet_cifar10, in the legacy format.
-const pretrained = "../../../shared/data/pretrained/resnet20-12fca82f.th"
-
+// readPretrained reads the ResNet-20 of github.com/akamaster/pytorch_resnet_cifar10, resnet20-12fca82f.th, in the legacy
+// format, from where QAT_PRETRAINED says that it is: it is not part of the project.
 func readPretrained(t *testing.T) []byte {
 	t.Helper()
-	data, err := os.ReadFile(pretrained)
-	if os.IsNotExist(err) {
-		t.Skipf("the pretrained ResNet-20 is not at %s", pretrained)
+	path := os.Getenv("QAT_PRETRAINED")
+	if path == "" {
+		t.Skip("QAT_PRETRAINED does not name resnet20-12fca82f.th")
 	}
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
