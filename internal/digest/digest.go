@@ -40,7 +40,7 @@ func Check(marker string, parts ...[]byte) error {
 		return fmt.Errorf("%w: %w", ErrMismatch, err)
 	}
 	if got, want := sum(at, parts), string(parts[0][at:at+len(zeros)]); got != want {
-		return fmt.Errorf("%w: its SHA-256 is %.8s..., its digest says %.8q...", ErrMismatch, got, want)
+		return fmt.Errorf("%w: its SHA-256 begins with %.8s, its digest with %.8q", ErrMismatch, got, want)
 	}
 	return nil
 }
