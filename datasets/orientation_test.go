@@ -107,6 +107,39 @@ func TestDamagedOrientation(t *testing.T) {
 	if got := orientation(whole); got != 1 {
 		t.Errorf("orientation %d without a tag", got)
 	}
+	const entry = 8 + 2 + 12 // of the orientation
+	for what, at := range map[string]int{"magic number": 2, "type": entry + 2, "count": entry + 4} {
+		bad := slices.Clone(good)
+		bad[at]++
+		if got := orientationOf(bad); got != 1 {
+			t.Errorf("with another %s: orientation %d", what, got)
+		}
+	}
+	if got := orientationOf(good); got != 6 {
+		t.Errorf("whole: orientation %d", got)
+	}
+	segment := slices.Concat([]byte("\xff\xe1\x00\x28Exif\x00\x00"), good[:32])
+	for what, file := range map[string][]byte{
+		"in another segment": slices.Concat([]byte("\xff\xd8\xff\xe0"), segment[2:]),
+		"behind the scan":    slices.Concat([]byte("\xff\xd8\xff\xda\x00\x02"), segment),
+	} {
+		if exifOf(file) != nil {
+			t.Errorf("tags %s are found", what)
+		}
+	}
+	if exifOf(slices.Concat([]byte("\xff\xd8"), segment)) == nil {
+		t.Error("tags are not found")
+	}
+}
+
+// Pictures do not all begin at (0, 0).
+func TestOrientationOfAPart(t *testing.T) {
+	whole := image.NewRGBA(image.Rect(0, 0, 3, 3))
+	whole.SetRGBA(1, 2, color.RGBA{9, 9, 9, 255})
+	part := whole.SubImage(image.Rect(1, 1, 3, 3))
+	if got := upright(part, 3).At(1, 0); got != (color.RGBA{9, 9, 9, 255}) {
+		t.Errorf("got %v", got)
+	}
 }
 
 func FuzzOrientation(f *testing.F) {

@@ -135,6 +135,18 @@ func scanned(side, scans int) []byte {
 	return append(b, 0xff, 0xd9)
 }
 
+// Of the largest picture 16 scans are decoded, of a smaller one more.
+func TestJPEGScansLimit(t *testing.T) {
+	for _, tt := range []struct {
+		scans, pixels int
+		ok            bool
+	}{{16, maxPicture, true}, {17, maxPicture, false}, {64, maxPicture / 4, true}, {65, maxPicture / 4, false}} {
+		if err := checkScans(scanned(16, tt.scans), tt.pixels); (err == nil) != tt.ok {
+			t.Errorf("%d scans of %d pixels: %v", tt.scans, tt.pixels, err)
+		}
+	}
+}
+
 func TestJPEGScans(t *testing.T) {
 	whole := encoded(t, striped(32, 32, 8, 16), true)
 	// A thumbnail in its metadata is passed over, and what follows the end.
@@ -144,13 +156,15 @@ func TestJPEGScans(t *testing.T) {
 		want int
 	}{
 		"baseline": {whole, 1}, "metadata": {thumbnail, 1}, "many": {scanned(16, 7), 7}, "nothing": {nil, 0},
-		"padded": {bytes.ReplaceAll(scanned(16, 7), []byte{0xff, 0xda}, []byte{0xff, 0xff, 0xff, 0xda}), 7},
-		"cut":    {scanned(16, 7)[:len(scanned(16, 7))-13], 6},
+		"padded":         {bytes.ReplaceAll(scanned(16, 7), []byte{0xff, 0xda}, []byte{0xff, 0xff, 0xff, 0xda}), 7},
+		"restart":        {[]byte("\xff\xd8\xff\xd7\xff\xda\x00\x02\xff\xd9"), 1},
+		"behind the end": {[]byte("\xff\xd8\xff\xda\x00\x02\xff\xd9\x00\x02\xff\xda\x00\x02\x00"), 1},
+		"cut":            {scanned(16, 7)[:len(scanned(16, 7))-13], 6},
 	} {
 		if got := jpegScans(tt.data); got != tt.want {
 			t.Errorf("%s: %d scans, want %d", name, got, tt.want)
 		}
-		if tt.want > 0 && name != "cut" {
+		if tt.want > 0 && len(tt.data) > 100 && name != "cut" {
 			if _, err := jpeg.Decode(bytes.NewReader(tt.data)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -68,7 +68,7 @@ func TestWriteFails(t *testing.T) {
 		t.Error("a folder was replaced")
 	}
 	holds(t, dir, "folder")
-	if err := WriteBytes(filepath.Join(dir, "none", "x"), nil); !errors.Is(err, os.ErrNotExist) {
+	if err := WriteBytes(filepath.Join(dir, "none", "x"), nil); !errors.Is(err, os.ErrNotExist) || err.Error() != "directory "+filepath.Join(dir, "none")+": file does not exist" {
 		t.Errorf("no such folder: error %v", err)
 	}
 }
@@ -80,6 +80,7 @@ func TestClean(t *testing.T) {
 	put(t, path+".tmp-0123456789abcdef", "half")
 	put(t, filepath.Join(dir, "y.tmp-0123456789abcdef"), "half")
 	put(t, path+".tmp-mine", "of the user")
+	put(t, path+".tmp-0123456789abcdef.bak", "of the user")
 	err := Write(path, func(w io.Writer) error {
 		Clean(dir)
 		if err := WriteBytes(path, []byte("first")); err != nil {
@@ -91,7 +92,7 @@ func TestClean(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	holds(t, dir, "x", "x.tmp-mine")
+	holds(t, dir, "x", "x.tmp-0123456789abcdef.bak", "x.tmp-mine")
 	if got, err := os.ReadFile(path); err != nil || string(got) != "second" {
 		t.Errorf("found %q, %v", got, err)
 	}
@@ -100,5 +101,33 @@ func TestClean(t *testing.T) {
 	if err := WriteBytes(path, nil); err != nil {
 		t.Error(err)
 	}
-	holds(t, dir, "x", "x.tmp-mine", "y.tmp-0123456789abcdef") // y is not its business
+	holds(t, dir, "x", "x.tmp-0123456789abcdef.bak", "x.tmp-mine", "y.tmp-0123456789abcdef") // y is not its business
+}
+
+// A link is not what Write makes, whatever its name, and what it leads to is none of its business.
+func TestCleanLeavesLinks(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "x"), "of the user")
+	if err := os.Symlink("x", filepath.Join(dir, "y.tmp-0123456789abcdef")); err != nil {
+		t.Skip(err)
+	}
+	Clean(dir)
+	holds(t, dir, "x", "y.tmp-0123456789abcdef")
+}
+
+// Files are as readable as those that os.Create makes.
+func TestWriteKeepsTheUmask(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "want"), "")
+	if err := WriteBytes(filepath.Join(dir, "got"), nil); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.Stat(filepath.Join(dir, "want"))
+	got, err2 := os.Stat(filepath.Join(dir, "got"))
+	if err = errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	if got.Mode() != want.Mode() {
+		t.Errorf("mode %v, want %v", got.Mode(), want.Mode())
+	}
 }

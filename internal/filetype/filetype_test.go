@@ -35,6 +35,7 @@ var files = map[string]struct {
 	"a.safetensors":  {safetensors(`{"__metadata__":{"format":"qat.integer"}}`), Export},
 	"b.safetensors":  {safetensors(`{"__metadata__":{"format":"pt"},"w":{}}`), Safetensors},
 	"c.safetensors":  {safetensors(`{"w":{}}`), Safetensors},
+	"e.safetensors":  {safetensors("{}"), Safetensors},
 	"d.safetensors":  {safetensors(`{"w":{},,`), Safetensors},
 	"zip.pth":        {zipped("archive/data.pkl", "archive/data/0"), PyTorch},
 	"renamed.jpg":    {zipped("x/data.pkl"), PyTorch},
@@ -53,8 +54,12 @@ var files = map[string]struct {
 	"model.h":        {"/* a network */\n#define QAT_H 32\n", C},
 	"notes.txt":      {"nothing of interest", Text},
 	"long.txt":       {strings.Repeat("größe", 2000), Text},
+	"cut.txt":        {"x" + strings.Repeat("ß", 3000), Text}, // the head ends inside a character
+	"colours.txt":    {"\x1b[31mred\x1b[0m\n", Text},
 	"empty":          {"", Empty},
 	"data_batch.bin": {strings.Repeat("\x01\x00\xff", 3073), CIFAR},
+	"train.bin":      {strings.Repeat("\x39\x01\xff\xfe", 3074), CIFAR}, // CIFAR-100, class 57
+	"labels.bin":     {strings.Repeat("\x64\x00\xff", 3073), Unknown},   // no class 100
 	"list.bin":       {"\x02\x00\x00\x00\x00\x00\x00\x00[\"a\"]", Unknown},
 	"noise":          {"\xfe\x01\x02\x03", Unknown},
 }
@@ -87,6 +92,9 @@ func TestOf(t *testing.T) {
 		if got, err := Of(top); err != nil || got != want {
 			t.Errorf("%s is %s, want %s; %v", top, got, want, err)
 		}
+	}
+	if got, err := Of(filepath.Join(dir, "data", "cifar-10-batches-bin")); err != nil || got != Data {
+		t.Errorf("the folder of a data set is %s, %v", got, err)
 	}
 }
 
