@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -53,6 +54,9 @@ func begun(t *testing.T, first, run string, steps string) (c *exec.Cmd, stderr *
 
 // A session that ends saves a checkpoint.
 func TestHangUpSavesACheckpoint(t *testing.T) {
+	hangUps := make(chan os.Signal, 1)
+	signal.Notify(hangUps, syscall.SIGHUP) // under nohup the process would ignore it, too
+	defer signal.Stop(hangUps)
 	run := filepath.Join(t.TempDir(), "run")
 	c, stderr, _ := begun(t, "", run, "2000")
 	if err := c.Process.Signal(syscall.SIGHUP); err != nil {
