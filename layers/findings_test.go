@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/kernels"
 )
 
@@ -58,5 +59,50 @@ func TestFindings(t *testing.T) {
 	param("layer3.0.bn1.bias")[0] = -100 // of 64 channels: they are not all equal now
 	if got := find(); len(got.Clipped) != 2 || got.Clipped[1] != (Finding{"layer3.0.conv2.input", 63.0 / 64}) {
 		t.Errorf("clipped: %v, want the input of layer3.0.conv2 in 63 of 64 channels, too", got.Clipped)
+	}
+}
+
+// One tensor of ten codes at a time, from 0 to 3 or -2 to 1.
+func TestJudge(t *testing.T) {
+	for _, tt := range []struct {
+		what    string
+		bits    int
+		signed  bool
+		codes   []int8
+		clipped float64
+		dead    bool
+	}{
+		{"nine of ten at the top", 2, false, []int8{3, 3, 3, 3, 3, 3, 3, 3, 3, 1}, 0.9, false},
+		{"eight of ten", 2, false, []int8{3, 3, 3, 3, 3, 3, 3, 3, 2, 1}, 0, false},
+		{"zeros are no clip", 2, false, []int8{0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 0, false},
+		{"both ends", 2, true, []int8{-2, 1, -2, 1, -2, 1, -2, 1, -2, 0}, 0.9, false},
+		{"a bit has nothing but ends", 1, true, []int8{-1, 1, -1, 1, -1, 1, -1, 1, -1, 1}, 0, false},
+		{"one value", 2, false, []int8{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 0, true},
+	} {
+		q := &Quantizer{Name: "x", Range: estimators.Range{Bits: tt.bits, Signed: tt.signed}}
+		lo, hi := int8(0), int8(3)
+		if tt.signed {
+			lo, hi = -2, 1
+		}
+		if tt.bits == 1 {
+			lo = -1
+		}
+		var got, want Findings
+		judge(&got, q, tt.codes, lo, hi)
+		if tt.clipped > 0 {
+			want.Clipped = []Finding{{"x", tt.clipped}}
+		}
+		if tt.dead {
+			want.Dead = []string{"x"}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want %+v", tt.what, got, want)
+		}
+	}
+	// The levels of methods need not be even, so that their ends say nothing.
+	var got Findings
+	judge(&got, &Quantizer{Name: "x", Range: estimators.Range{Bits: 2}, method: &method{}}, []int8{3, 3, 3, 3, 3, 3, 3, 3, 3, 1}, 0, 3)
+	if !reflect.DeepEqual(got, Findings{}) {
+		t.Errorf("of a method: %+v", got)
 	}
 }

@@ -130,3 +130,42 @@ func TestBeginnings(t *testing.T) {
 		}
 	}
 }
+
+// Who holds a lock is told as sign wrote it, and nothing that a terminal would obey.
+func TestHolder(t *testing.T) {
+	for text, want := range map[string]string{
+		"process 7 on a since 2026\nand more": "process 7 on a since 2026", "": "another process",
+		"process \x1b[31m": "another process", "process é": "another process",
+	} {
+		if got := holder([]byte(text)); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	// A shorter text leaves nothing of a longer one.
+	dir := t.TempDir()
+	path := filepath.Join(dir, LockFile)
+	if err := os.WriteFile(path, []byte(strings.Repeat("process 1 on an old host\n", 20)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	l := lockedDir(t, dir)
+	defer l.Release()
+	if text, err := os.ReadFile(path); err != nil || strings.Count(string(text), "\n") != 1 {
+		t.Errorf("the lock says %q, %v", text, err)
+	}
+}
+
+// A checkpoint whose config is gone is not overwritten; it has the config inside, so --resume goes on.
+func TestCheckpointWithoutConfig(t *testing.T) {
+	for _, resume := range []bool{false, true} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, CheckpointFile), []byte("x"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		r := &run{opt: Options{Out: dir, Resume: resume, Progress: &quiet{}}, dir: dir}
+		err := r.claim(loadConfig(t))
+		if resume != (err == nil) || !resume && !errors.Is(err, ErrExists) {
+			t.Errorf("resume %v: error %v", resume, err)
+		}
+		r.lock.Release()
+	}
+}

@@ -33,6 +33,7 @@ func TestFree(t *testing.T) {
 		"no cgroup":      {nil, Available{9 * gib, "the machine"}},
 		"v2, max":        {map[string]string{"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/memory.max": "max\n"}, Available{9 * gib, "the machine"}},
 		"v2":             {map[string]string{"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "4294967296\n", "sys/fs/cgroup/a/b/memory.current": "3221225472\n", "sys/fs/cgroup/a/b/memory.stat": "anon 1\ninactive_file 1073741824\n"}, Available{3 * gib, "the cgroup"}},
+		"v2, used up":    {map[string]string{"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/memory.max": "2147483648\n", "sys/fs/cgroup/a/memory.current": "8589934592\n"}, Available{1, "the cgroup"}},
 		"v2, above":      {map[string]string{"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/memory.max": "4294967296\n"}, Available{4 * gib, "the cgroup"}},
 		"v1":             {map[string]string{"proc/self/cgroup": "5:memory:/x\n0::/\n", "sys/fs/cgroup/memory/x/memory.limit_in_bytes": "2147483648\n"}, Available{2 * gib, "the cgroup"}},
 		"v1, unlimited":  {map[string]string{"proc/self/cgroup": "5:memory:/x\n", "sys/fs/cgroup/memory/x/memory.limit_in_bytes": "9223372036854771712\n"}, Available{9 * gib, "the machine"}},
