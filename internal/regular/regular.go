@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
+	"time"
 )
 
 // Open opens a regular file, or what a symbolic link to one names, and returns its size. Of anything else it opens
@@ -23,17 +25,27 @@ func Open(path string) (*os.File, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	f, err := os.Open(path)
+	return open(path)
+}
+
+// patience is how long a file of /proc or /sys may wait for what it is to say, such as /proc/kmsg; others never wait.
+const patience = time.Second / 2
+
+// open opens what may be a pipe since it was looked at, without waiting for a writer.
+func open(path string) (*os.File, int64, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, 0, err
 	}
-	if info, err = f.Stat(); err == nil { // it may have been replaced since
+	info, err := f.Stat()
+	if err == nil {
 		err = check(path, info)
 	}
 	if err != nil {
 		f.Close()
 		return nil, 0, err
 	}
+	_ = f.SetReadDeadline(time.Now().Add(patience)) // an error where reading never waits
 	return f, info.Size(), nil
 }
 

@@ -21,3 +21,14 @@ func TestPipesAndDevices(t *testing.T) {
 		}
 	}
 }
+
+// A pipe that takes the place of a file once it was looked at is not waited for either.
+func TestReplacedByAPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := open(pipe); err == nil || !strings.Contains(err.Error(), "is a pipe; want a file") {
+		t.Errorf("got %v", err)
+	}
+}
