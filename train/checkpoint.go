@@ -3,6 +3,7 @@ package train
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/qat-go/qat/configs"
@@ -53,9 +54,12 @@ func (st state) check() error {
 	for _, n := range st.FloorHits {
 		floors = min(floors, n)
 	}
+	most := math.MaxFloat32 * float64(st.Step) // what is computed from larger sums may not be finite
 	switch {
 	case st.Step < 0 || st.Step > st.Total:
 		return fmt.Errorf("metadata \"state\": step %d of %d cannot be", st.Step, st.Total)
+	case math.Abs(st.LossSum) > most || math.Abs(st.PenaltySum) > most || math.Abs(st.TrainLoss) > math.MaxFloat32:
+		return fmt.Errorf("metadata \"state\": losses of %g, %g and %g cannot be at step %d", st.LossSum, st.PenaltySum, st.TrainLoss, st.Step)
 	case st.Correct < 0 || st.Correct > st.Seen:
 		return fmt.Errorf("metadata \"state\": %d of %d images correct cannot be", st.Correct, st.Seen)
 	case !(st.BestTop1 >= 0 && st.BestTop1 <= 1) || st.BestEpoch < 0 || st.BestEpoch > st.Step:

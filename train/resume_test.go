@@ -274,7 +274,8 @@ func TestStateBounds(t *testing.T) {
 	}
 	for key, values := range map[string][]any{
 		"step": {-1, 7, 1e18}, "total": {2, 1e18, -1}, "seen": {-1, 1e18}, "correct": {-1, 1000}, "best_epoch": {-1, 5, 1e18},
-		"best_top1": {-0.1, 1.1, 1e300}, "seconds": {-1}, "floor_hits": {map[string]int{"a": -1}}, "loss_sum": {"NaN"},
+		"best_top1": {-0.1, 1.1, 1e300}, "seconds": {-1}, "floor_hits": {map[string]int{"a": -1}}, "loss_sum": {"NaN", 1e308},
+		"penalty_sum": {-1e308}, "train_loss": {1e300},
 	} {
 		for _, v := range values {
 			rewrite(t, path, func(f *safetensors.File) {
