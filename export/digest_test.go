@@ -3,9 +3,11 @@ package export
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,5 +95,26 @@ func TestOpenDamaged(t *testing.T) {
 	put(b.Bytes())
 	if _, _, err := Open(path, force); err != nil || len(notes) != 1 || !strings.Contains(notes[0], "no digest") {
 		t.Errorf("of version 2: error %v, notes %q", err, notes)
+	}
+}
+
+// A file that the last version without digests wrote is the same network, and is said
+// to have no digest.
+func TestOpenVersion2(t *testing.T) {
+	var notes []string
+	got, _, err := Open("testdata/version2.safetensors", safetensors.Reading{Note: func(format string, args ...any) {
+		notes = append(notes, fmt.Sprintf(format, args...))
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(notes) != 1 || !strings.Contains(notes[0], "version2.safetensors has no digest") {
+		t.Errorf("notes %q", notes)
+	}
+	want := small()
+	want.Target = integer.Dyadic
+	x := integertest.Pictures(rand.New(rand.NewPCG(3, 4)), want, 5)
+	if got.Target != want.Target || !slices.Equal(got.Classes, want.Classes) || !slices.Equal(logits(t, got, x, 5), logits(t, want, x, 5)) {
+		t.Errorf("another network: target %s, classes %q", got.Target, got.Classes)
 	}
 }

@@ -64,6 +64,31 @@ func TestStoredWeights(t *testing.T) {
 	}
 }
 
+// Two weights of -128 exceed 16 bits by one where codes less 128 are multiplied, however
+// few bits the codes have.
+func TestStoredWeightsOneBeyond(t *testing.T) {
+	net := pairs(0)
+	net.Tensors[0].Bits = 4
+	w := net.Layers[0].(*integer.Conv).Weights
+	for i := range w {
+		w[i] = 0
+	}
+	w[0], w[4] = -128, -127
+	for _, tt := range []struct {
+		second int8
+		want   StoredWeights
+	}{{-127, StoredWeights{"conv1", KernelInt8, 32640}}, {-128, StoredWeights{"conv1", KernelUint8, 32768}}} {
+		w[4] = tt.second
+		m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Weights[0] != tt.want {
+			t.Errorf("-128 and %d: %+v, want %+v", tt.second, m.Weights[0], tt.want)
+		}
+	}
+}
+
 // pairs is a network whose first two products add to 255*(weight+64), and all four to
 // 255*(weight-64), for inputs of the code 255.
 func pairs(weight int8) *integer.Network {

@@ -172,6 +172,7 @@ func TestCertify(t *testing.T) {
 	if c.Images != 120 || c.IntegerTop1 < 0.5 || c.Simulation.Logits != 1200 || c.Simulation.DifferentPredictions > 1 || c.Simulation.Steps[0] < 1190 {
 		t.Errorf("%+v", c)
 	}
+	checkSaturation(t, c, files[configs.ONNX], net)
 	if !onnxruntime.Built {
 		if len(c.Runs) != 0 || len(c.NotChecked) != 2 || !strings.Contains(c.NotChecked[0], "without the tag onnxruntime") {
 			t.Errorf("%d runs, not checked: %q", len(c.Runs), c.NotChecked)
@@ -184,6 +185,53 @@ func TestCertify(t *testing.T) {
 	if _, err := Certify(context.Background(), m, net, Options{Split: o.Split, Files: map[configs.Format]string{configs.Safetensors: files[configs.Safetensors]}}); err == nil ||
 		!strings.Contains(err.Error(), "not the network") {
 		t.Errorf("error %v for another network's file", err)
+	}
+}
+
+// checkSaturation checks that a certificate has each layer's weights as the file has
+// them, and the widest pair of those that are INT8.
+func checkSaturation(t *testing.T, c *Certificate, file string, net *integer.Network) {
+	t.Helper()
+	if len(c.Saturation) != 1 {
+		t.Fatalf("saturation %+v", c.Saturation)
+	}
+	var layers []string
+	for _, l := range net.Layers {
+		if l.Kind() == "conv" || l.Kind() == "linear" {
+			layers = append(layers, l.LayerName())
+		}
+	}
+	s, widest := c.Saturation[0], 0
+	for i, w := range s.Layers {
+		if w.Type == export.KernelInt8 {
+			widest = max(widest, w.Pair)
+		}
+		if (w.Pair > s.Limit) != (w.Type == export.KernelUint8) || w.Pair <= 0 || i >= len(layers) || w.Layer != layers[i] {
+			t.Errorf("layer %d of %q: %+v", i, layers, w)
+		}
+	}
+	if s.File != file || s.Limit != math.MaxInt16 || s.Widest != widest || widest == 0 || len(s.Layers) != len(layers) {
+		t.Errorf("saturation %+v of %s, want the widest to be %d", s, file, widest)
+	}
+}
+
+// With INT8 weights everywhere, the widest pair is beyond what fits 16 bits.
+func TestSaturation(t *testing.T) {
+	net := integertest.ResNet20(rand.New(rand.NewPCG(7, 8)), 8)
+	for weights, check := range map[configs.ONNXWeights]func(s *Saturation) bool{
+		configs.ONNXAuto:  func(s *Saturation) bool { return s.Widest == 0 },
+		configs.ONNXUint8: func(s *Saturation) bool { return s.Widest == 0 },
+		configs.ONNXInt8:  func(s *Saturation) bool { return s.Widest > s.Limit && s.Widest <= 255*256 },
+	} {
+		o := export.ONNXOptions{Weights: weights}
+		file := filepath.Join(t.TempDir(), "model.onnx")
+		if err := export.Write(file, configs.ONNX, net, o); err != nil {
+			t.Fatal(err)
+		}
+		s, err := saturation(file, net, o)
+		if err != nil || len(s.Layers) != 20 || !check(s) {
+			t.Errorf("%s: %+v (%v)", weights, s, err)
+		}
 	}
 }
 
