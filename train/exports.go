@@ -14,9 +14,17 @@ type Exported struct {
 	Format configs.Format `json:"format"`
 	Files  []string       `json:"files"`
 	Target string         `json:"target"`
+	// ExactOn are the processors on which the logits are the integer network's; empty if
+	// the processor does not matter.
+	ExactOn string `json:"exact_on,omitempty"`
 	// Test is the accuracy of the integer network with this target; nil if it was not
 	// measured.
 	Test *float64 `json:"test_top1,omitempty"`
+}
+
+// NewExported describes the export of a format at path.
+func NewExported(path string, format configs.Format, target configs.Target) Exported {
+	return Exported{Format: format, Files: export.Files(path, format), Target: string(target), ExactOn: export.ExactOn(format)}
 }
 
 // Retarget returns the network with another arithmetic.
@@ -70,7 +78,7 @@ func (r *run) export(net *integer.Network) ([]Exported, error) {
 		if err := export.Check(path, format, of, options); err != nil {
 			return nil, err
 		}
-		all, nets = append(all, Exported{Format: format, Files: export.Files(path, format), Target: string(target)}), append(nets, of)
+		all, nets = append(all, NewExported(path, format, target)), append(nets, of)
 	}
 	for i, e := range all {
 		if err := export.Write(e.Files[0], e.Format, nets[i], options); err != nil {

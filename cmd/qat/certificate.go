@@ -61,9 +61,9 @@ func printCertificate(w io.Writer, c *verify.Certificate, path string) error {
 func saturation(s verify.Saturation) string {
 	switch {
 	case s.Widest == 0:
-		return "no INT8 weights: no processor cuts them off"
+		return "no INT8 weights: added in 32 bits"
 	case s.Widest > s.Limit:
 		return fmt.Sprintf("up to %d, beyond the %d of 16 bits: cut off on x86 without VNNI", s.Widest, s.Limit)
 	}
-	return fmt.Sprintf("up to %d of %d with INT8 weights: no processor cuts them off", s.Widest, s.Limit)
+	return fmt.Sprintf("up to %d of %d with INT8 weights: they fit 16 bits", s.Widest, s.Limit)
 }

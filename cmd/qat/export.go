@@ -272,7 +272,8 @@ func (r exported) print(w io.Writer) error {
 	return printCertificate(w, r.Certificate, r.certificateFile)
 }
 
-// exportRows adds each file with its target, and the accuracy if it was measured.
+// exportRows adds each file with its target, and the accuracy if it was measured, and
+// what of them depends on the processor.
 func exportRows(t *table, exports []train.Exported) {
 	for _, e := range exports {
 		for _, file := range e.Files {
@@ -281,6 +282,16 @@ func exportRows(t *table, exports []train.Exported) {
 				text += "  " + percent(*e.Test)
 			}
 			t.row("exported", text)
+		}
+	}
+	for _, e := range exports {
+		switch e.ExactOn {
+		case "":
+		case "none":
+			t.row(string(e.Format)+", exact logits", "on no processor for certain: real numbers are summed")
+		default:
+			t.row(string(e.Format)+", exact logits", "in onnxruntime on "+e.ExactOn+";")
+			t.row("", "elsewhere, on ARM too, some may differ")
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (o *exportOptions) plan(net *integer.Network, options export.ONNXOptions, d
 		if err != nil {
 			return nil, err
 		}
-		p.exports = append(p.exports, train.Exported{Format: format, Files: export.Files(file, format), Target: string(target)})
+		p.exports = append(p.exports, train.NewExported(file, format, target))
 		p.nets = append(p.nets, of)
 	}
 	first, extension := p.exports[0].Files[0], "."+export.Extension(p.exports[0].Format)
