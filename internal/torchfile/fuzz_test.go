@@ -31,11 +31,13 @@ func TestTruncated(t *testing.T) {
 }
 
 func TestMutated(t *testing.T) {
+	each := min(mutation.Count/25, 7) // values of a byte, in turn; all of them with the tag long
 	for _, data := range fixtures(t) {
 		for i := range data {
-			for _, b := range []byte{0, '(', '.', 'R', 0xff, data[i] ^ 1, data[i] + 1} {
+			values := []byte{0, '(', '.', 'R', 0xff, data[i] ^ 1, data[i] + 1}
+			for j := range each {
 				mutant := bytes.Clone(data)
-				mutant[i] = b
+				mutant[i] = values[(i*each+j)%len(values)]
 				checkBounds(t, mutant)
 			}
 		}
