@@ -1,13 +1,12 @@
 package machine
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/qat-go/qat/internal/arena"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
 )
@@ -252,26 +251,14 @@ func (p *plan) lifetimes(fuse bool, outputs []*G.Node) {
 	}
 }
 
-// place gives each storage an offset: largest first, each at the lowest place
-// that no storage alive at the same time takes.
+// place gives each storage an offset.
 func (p *plan) place() {
-	bySize := slices.Clone(p.storages)
-	slices.SortStableFunc(bySize, func(a, b *storage) int { return cmp.Compare(b.size, a.size) })
-	var placed []*storage // by offset
-	for _, s := range bySize {
-		at := 0
-		for _, q := range placed {
-			if q.first > s.last || s.first > q.last {
-				continue
-			}
-			if at+s.size <= q.offset {
-				break
-			}
-			at = max(at, q.offset+q.size)
-		}
-		s.offset = at
-		i, _ := slices.BinarySearchFunc(placed, s, func(a, b *storage) int { return cmp.Compare(a.offset, b.offset) })
-		placed = slices.Insert(placed, i, s)
-		p.size = max(p.size, at+s.size)
+	buffers := make([]arena.Buffer, len(p.storages))
+	for i, s := range p.storages {
+		buffers[i] = arena.Buffer{Size: s.size, First: s.first, Last: s.last}
+	}
+	p.size = arena.Place(buffers)
+	for i, s := range p.storages {
+		s.offset = buffers[i].Offset
 	}
 }
