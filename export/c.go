@@ -11,7 +11,6 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
-	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/digest"
 )
@@ -20,6 +19,7 @@ import (
 // network in integers alone, without malloc.
 var cFormat = format{
 	name: configs.C, extension: "h",
+	kinds: func() []string { return sortedKeys(cKinds) },
 	write: func(path string, net *integer.Network, _ ONNXOptions) error {
 		if err := checkHeaderName(path); err != nil {
 			return err
@@ -73,7 +73,7 @@ var cHeader = template.Must(template.New("model.h").Funcs(template.FuncMap{"numb
 // cModel is what the header's template reads.
 type cModel struct {
 	Title   string
-	Input   dyadic.Tensor
+	Input   integer.Tensor
 	Codes   [][]int // of each channel, of each value of a pixel
 	Tensors []cTensor
 	Layers  []cLayer
@@ -83,7 +83,7 @@ type cModel struct {
 }
 
 type cTensor struct {
-	dyadic.Tensor
+	integer.Tensor
 	Offset int
 }
 
@@ -95,6 +95,7 @@ type cLayer struct {
 	Bits                    int // 0: signs
 	Weights, Shift          []int
 	Bias, Multiplier        []int32
+	to                      integer.Tensor // that Out is
 }
 
 func newCModel(net *integer.Network) (*cModel, error) {
@@ -102,25 +103,24 @@ func newCModel(net *integer.Network) (*cModel, error) {
 	if in.C != len(net.Mean) {
 		return nil, fmt.Errorf("the pictures have %d channels, want %d", in.C, len(net.Mean))
 	}
-	p, err := net.Dyadic()
-	if err != nil {
-		return nil, err
-	}
-	m := &cModel{Title: cTitle(net.Name), Input: p.Tensors[0]}
+	m := &cModel{Title: cTitle(net.Name), Input: in}
 	for c := range in.C {
 		table := net.InputTable(c)
 		m.Codes = append(m.Codes, ints(table[:]))
 	}
-	offsets, size := plan(p)
+	offsets, size := plan(net)
 	m.Arena = size
-	for i, t := range p.Tensors {
+	for i, t := range net.Tensors {
 		m.Tensors = append(m.Tensors, cTensor{t, offsets[i]})
 	}
-	for _, l := range p.Layers {
-		c, row := newCLayer(l)
+	for _, l := range net.Layers {
+		c, row, err := newCLayer(net, l)
+		if err != nil {
+			return nil, err
+		}
 		m.Layers, m.Row = append(m.Layers, c), max(m.Row, row)
 	}
-	for o := range m.Layers[len(m.Layers)-1].Bias {
+	for o := range net.Logits().Out {
 		name := fmt.Sprint(o)
 		if len(net.Classes) > 0 {
 			name = net.Classes[o]
@@ -130,45 +130,52 @@ func newCModel(net *integer.Network) (*cModel, error) {
 	return m, nil
 }
 
-// newCLayer returns a layer and its number of weights an output.
-func newCLayer(l dyadic.Layer) (c cLayer, row int) {
-	c.In, c.Out = l.Inputs()[0], max(l.Output(), 0)
-	weighted := func(w []int8, bits int, bias []int32, m []dyadic.Multiplier) {
-		row = len(w) / len(bias)
-		levels := levelsOf(bits)
-		if levels != signs {
-			c.Bits = bits
-		}
-		c.Weights, c.Bias = ints(levels.pack(transpose(w, 1, row, len(bias)))), bias
-		c.multipliers(m...)
-	}
-	switch l := l.(type) {
-	case *dyadic.Conv:
-		c.Title, c.Kind, c.Kernel, c.Stride, c.Padding, c.Lo, c.Hi = l.Name, "CONV", l.K, l.Stride, l.Pad, l.Lo, l.Hi
-		weighted(l.Weights, l.WeightBits, l.Bias, l.Multipliers)
-	case *dyadic.Requantize:
-		c.Title, c.Kind, c.Lo, c.Hi = l.Name, "REQUANTIZE", l.Lo, l.Hi
-		c.multipliers(l.Multiplier)
-	case *dyadic.Add:
-		c.Title, c.Kind, c.In2, c.Lo, c.Hi = l.Name, "ADD", l.B, l.Lo, l.Hi
-		c.multipliers(dyadic.Multiplier{M: l.MA, Shift: l.Shift}, dyadic.Multiplier{M: l.MB, Shift: l.Shift})
-	case *dyadic.Shortcut:
-		c.Title, c.Kind, c.Stride = l.Name, "SHORTCUT", l.Stride
-	case *dyadic.AveragePool:
-		c.Title, c.Kind, c.Lo, c.Hi = l.Name, "AVERAGE_POOL", l.Lo, l.Hi
-		c.multipliers(l.Multiplier)
-	case *dyadic.Linear:
-		c.Title, c.Kind = l.Name, "LINEAR"
-		weighted(l.Weights, l.WeightBits, l.Bias, l.Multipliers)
-	}
-	c.Title = cTitle(c.Title)
-	return c, row
+// cKinds fills in what layers of a kind have beside tensors, weights and multipliers. The kind's name in C is QAT_ and the
+// word in capitals.
+var cKinds = table[*cLayer]{
+	"conv": row(func(c *cLayer, l *integer.Conv) error {
+		c.Kernel, c.Stride, c.Padding, c.Lo, c.Hi = l.K, l.Stride, l.Pad, l.Lo, l.Hi
+		return nil
+	}),
+	"requantize": row(func(c *cLayer, l *integer.Requantize) error {
+		c.Lo, c.Hi = l.Lo, l.Hi
+		return nil
+	}),
+	"add": row(func(c *cLayer, l *integer.Add) error {
+		c.In2, c.Lo, c.Hi = l.B, l.Lo, l.Hi
+		return nil
+	}),
+	"shortcut": row(func(c *cLayer, l *integer.Shortcut) error {
+		c.Stride = l.Stride
+		return nil
+	}),
+	"average_pool": row(func(c *cLayer, l *integer.AveragePool) error {
+		c.Lo, c.Hi = c.to.Range()
+		return nil
+	}),
+	"linear": row(func(*cLayer, *integer.Linear) error { return nil }),
 }
 
-func (c *cLayer) multipliers(m ...dyadic.Multiplier) {
+// newCLayer returns a layer and its number of weights an output.
+func newCLayer(net *integer.Network, l integer.Layer) (c cLayer, row int, err error) {
+	c = cLayer{Title: cTitle(l.LayerName()), Kind: strings.ToUpper(l.Kind()), In: l.Inputs()[0], Out: max(l.Output(), 0)}
+	c.to = net.Tensors[c.Out]
+	if w := net.Weights(l); w != nil {
+		row = w.Height * w.Width * w.In
+		levels := levelsOf(w.Bits)
+		if levels != signs {
+			c.Bits = w.Bits
+		}
+		c.Weights, c.Bias = ints(levels.pack(transpose(w.Codes, 1, row, w.Out))), w.Bias
+	}
+	m, err := l.Dyadic(net)
 	for _, v := range m {
 		c.Multiplier, c.Shift = append(c.Multiplier, v.M), append(c.Shift, int(v.Shift))
 	}
+	if err == nil {
+		err = cKinds.write(&c, l)
+	}
+	return c, row, err
 }
 
 func ints(bytes []byte) []int {

@@ -30,7 +30,7 @@ func decode(f *safetensors.File) (*integer.Network, error) {
 		return nil, err
 	}
 	for _, r := range m.Layers {
-		l, err := d.layer(&r)
+		l, err := manifestKinds[r.Kind].read(d, &r) // its parser knows the kind
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.Name, err)
 		}
@@ -98,24 +98,6 @@ func checkNormalization(net *integer.Network) error {
 		}
 	}
 	return nil
-}
-
-// layer rebuilds a layer; Check will judge it.
-func (d *decoder) layer(r *layerRow) (integer.Layer, error) {
-	switch r.Kind {
-	case "conv":
-		return d.conv(r)
-	case "requantize":
-		return &integer.Requantize{Name: r.Name, In: r.In, Out: r.Out, Lo: r.Lo, Hi: r.Hi}, nil
-	case "add":
-		return &integer.Add{Name: r.Name, A: r.In, B: r.B, Out: r.Out, Lo: r.Lo, Hi: r.Hi}, nil
-	case "shortcut":
-		return &integer.Shortcut{Name: r.Name, In: r.In, Out: r.Out, Stride: r.Stride}, nil
-	case "average_pool":
-		return &integer.AveragePool{Name: r.Name, In: r.In, Out: r.Out}, nil
-	default: // linear: layerRow knows no other kind
-		return d.linear(r)
-	}
 }
 
 func (d *decoder) tensor(t int) (integer.Tensor, error) {

@@ -10,6 +10,7 @@ import (
 
 // encoder collects what a file holds.
 type encoder struct {
+	net             *integer.Network
 	manifest        manifest
 	weights, biases []byte // packed, a layer at a time
 	scales          []float32
@@ -17,13 +18,13 @@ type encoder struct {
 
 // encode returns the file of a network that passes check.
 func encode(net *integer.Network) (*safetensors.File, error) {
-	e := &encoder{manifest: manifest{Name: net.Name, Classes: net.Classes, Target: net.Target.String(), Arithmetic: arithmetic, Columns: columns,
+	e := &encoder{net: net, manifest: manifest{Name: net.Name, Classes: net.Classes, Target: net.Target.String(), Arithmetic: arithmetic, Columns: columns,
 		Mean: net.Mean[:], Std: net.Std[:]}}
 	for _, t := range net.Tensors {
 		e.manifest.Tensors = append(e.manifest.Tensors, tensorRow{t})
 	}
 	for _, l := range net.Layers {
-		if err := e.layer(net, l); err != nil {
+		if err := e.layer(l); err != nil {
 			return nil, err
 		}
 	}
@@ -42,33 +43,21 @@ func bytesTensor(name string, data []byte) safetensors.Tensor {
 }
 
 // layer adds a layer's row and what it holds.
-func (e *encoder) layer(net *integer.Network, l integer.Layer) error {
-	r := layerRow{Kind: l.Kind(), Name: l.LayerName(), In: l.Inputs()[0], Out: l.Output()}
-	in := net.Tensors[r.In]
-	switch l := l.(type) {
-	case *integer.Conv:
-		r.Kernel, r.Stride, r.Padding, r.Lo, r.Hi = l.K, l.Stride, l.Pad, l.Lo, l.Hi
-		e.weighted(&r, transpose(l.Weights, l.K*l.K, in.C, len(l.Bias)), l.WeightBits, l.Bias, l.Scale)
-	case *integer.Requantize:
-		r.Lo, r.Hi = l.Lo, l.Hi
-	case *integer.Add:
-		r.B, r.Lo, r.Hi = l.B, l.Lo, l.Hi
-	case *integer.Shortcut:
-		r.Stride = l.Stride
-	case *integer.AveragePool:
-	case *integer.Linear:
-		r.Classes = l.Out
-		e.weighted(&r, transpose(l.Weights, in.H*in.W, in.C, l.Out), l.WeightBits, l.Bias, l.Scale)
-	default:
-		return fmt.Errorf("%s: a layer of kind %q cannot be written", r.Name, r.Kind)
+func (e *encoder) layer(l integer.Layer) error {
+	k, ok := manifestKinds[l.Kind()]
+	if !ok {
+		return fmt.Errorf("%s: a layer of kind %q cannot be written", l.LayerName(), l.Kind())
 	}
+	r := layerRow{Kind: l.Kind(), Name: l.LayerName(), In: l.Inputs()[0], Out: l.Output()}
+	k.write(e, &r, l)
 	e.manifest.Layers = append(e.manifest.Layers, r)
 	return nil
 }
 
-func (e *encoder) weighted(r *layerRow, w []int8, bits int, bias []int32, scale []float32) {
-	r.Weights, r.BiasBits = levelsOf(bits), bitsOf(bias)
-	e.weights = append(e.weights, r.Weights.pack(w)...)
-	e.biases = append(e.biases, pack(bias, r.BiasBits)...)
-	e.scales = append(e.scales, scale...)
+func (e *encoder) weighted(r *layerRow, l integer.Layer) {
+	w := e.net.Weights(l)
+	r.Weights, r.BiasBits = levelsOf(w.Bits), bitsOf(w.Bias)
+	e.weights = append(e.weights, r.Weights.pack(outputsFirst(w))...)
+	e.biases = append(e.biases, pack(w.Bias, r.BiasBits)...)
+	e.scales = append(e.scales, w.Scale...)
 }

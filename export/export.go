@@ -14,6 +14,7 @@ type format struct {
 	name      configs.Format
 	extension string // of the file's name, without the dot
 	write     func(path string, net *integer.Network, o ONNXOptions) error
+	kinds     func() []string // of layers that it writes, or says why not
 	// files lists what write leaves; nil is path alone.
 	files func(path string) []string
 }

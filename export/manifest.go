@@ -52,17 +52,6 @@ type manifest struct {
 	Layers     []layerRow          `json:"layers"`
 }
 
-// columns names the values of a row of Tensors, and of a row of Layers by its kind.
-var columns = map[string][]string{
-	"tensors":      {"name", "height", "width", "channels", "bits", "range", "scale", "zero_point"},
-	"conv":         {"kind", "name", "input", "output", "kernel", "stride", "padding", "lo", "hi", "weights", "bias_bits"},
-	"requantize":   {"kind", "name", "input", "output", "lo", "hi"},
-	"add":          {"kind", "name", "a", "b", "output", "lo", "hi"},
-	"shortcut":     {"kind", "name", "input", "output", "stride"},
-	"average_pool": {"kind", "name", "input", "output"},
-	"linear":       {"kind", "name", "input", "classes", "weights", "bias_bits"},
-}
-
 // tensorRow is a tensor. Range is "unsigned", "signed" or "narrow".
 type tensorRow struct{ integer.Tensor }
 
@@ -81,12 +70,12 @@ func (t tensorRow) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON refuses a bad row at once, before memory is spent on the rows after
 // it.
 func (t *tensorRow) UnmarshalJSON(b []byte) error {
-	var cells row
-	if err := json.Unmarshal(b, &cells); err != nil {
+	var c cells
+	if err := json.Unmarshal(b, &c); err != nil {
 		return err
 	}
 	kind := ""
-	if err := cells.read("tensors", []any{&t.Name, &t.H, &t.W, &t.C, &t.Bits, &kind, &t.Scale, &t.ZeroPoint}); err != nil {
+	if err := c.read("tensors", []any{&t.Name, &t.H, &t.W, &t.C, &t.Bits, &kind, &t.Scale, &t.ZeroPoint}); err != nil {
 		return err
 	}
 	t.Signed, t.Narrow = kind != "unsigned", kind == "narrow"
@@ -96,68 +85,30 @@ func (t *tensorRow) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// layerRow is a layer of any kind, whose columns say which fields count. In, B and Out
-// are indexes of tensors.
-type layerRow struct {
-	Kind, Name              string
-	In, B, Out              int
-	Kernel, Stride, Padding int
-	Classes                 int
-	Lo, Hi                  uint8
-	Weights                 levels
-	BiasBits                int
-}
-
-// fields returns pointers to the values of a row, nil for an unknown kind.
-func (l *layerRow) fields() []any {
-	switch l.Kind {
-	case "conv":
-		return []any{&l.Kind, &l.Name, &l.In, &l.Out, &l.Kernel, &l.Stride, &l.Padding, &l.Lo, &l.Hi, &l.Weights, &l.BiasBits}
-	case "requantize":
-		return []any{&l.Kind, &l.Name, &l.In, &l.Out, &l.Lo, &l.Hi}
-	case "add":
-		return []any{&l.Kind, &l.Name, &l.In, &l.B, &l.Out, &l.Lo, &l.Hi}
-	case "shortcut":
-		return []any{&l.Kind, &l.Name, &l.In, &l.Out, &l.Stride}
-	case "average_pool":
-		return []any{&l.Kind, &l.Name, &l.In, &l.Out}
-	case "linear":
-		return []any{&l.Kind, &l.Name, &l.In, &l.Classes, &l.Weights, &l.BiasBits}
-	}
-	return nil
-}
-
 // MarshalJSON implements json.Marshaler.
 func (l layerRow) MarshalJSON() ([]byte, error) { return safetensors.EncodeJSON(l.fields()) }
 
 // UnmarshalJSON refuses a bad row at once, as that of tensorRow does.
 func (l *layerRow) UnmarshalJSON(b []byte) error {
-	var cells row
-	if err := json.Unmarshal(b, &cells); err != nil {
+	var c cells
+	if err := json.Unmarshal(b, &c); err != nil {
 		return err
 	}
-	if len(cells) > 0 {
-		l.Kind = string(bytes.Trim(cells[0], `"`))
+	if len(c) > 0 {
+		l.Kind = string(bytes.Trim(c[0], `"`))
 	}
-	fields := l.fields()
-	if fields == nil {
-		return fmt.Errorf("a layer begins with its kind, one of %s; found %.40s", strings.Join(kinds(), ", "), b)
+	if _, ok := manifestKinds[l.Kind]; !ok {
+		return fmt.Errorf("a layer begins with its kind, one of %s; found %.40s", strings.Join(sortedKeys(manifestKinds), ", "), b)
 	}
-	return cells.read(l.Kind, fields)
+	return c.read(l.Kind, l.fields())
 }
 
-// kinds are those of layers.
-func kinds() []string {
-	all := slices.Sorted(maps.Keys(columns))
-	return slices.DeleteFunc(all, func(k string) bool { return k == "tensors" })
-}
-
-// row holds the values of a row, unread.
-type row []json.RawMessage
+// cells holds the values of a row, unread.
+type cells []json.RawMessage
 
 // read reads the values. Numbers are read without package json, whose every call takes
 // a thousand times the memory of a digit.
-func (r row) read(kind string, fields []any) error {
+func (r cells) read(kind string, fields []any) error {
 	if len(r) != len(fields) {
 		return fmt.Errorf("%s: a row of %d values, want %d: %s", kind, len(r), len(fields), strings.Join(columns[kind], ", "))
 	}

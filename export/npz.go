@@ -9,7 +9,6 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
-	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/digest"
 	"github.com/qat-go/qat/internal/safetensors"
@@ -20,6 +19,7 @@ import (
 // Weights are int8 and not packed.
 var npzFormat = format{
 	name: configs.NPZ, extension: "npz",
+	kinds: func() []string { return sortedKeys(npzKinds) },
 	write: func(path string, net *integer.Network, _ ONNXOptions) error {
 		data, err := npz(net)
 		if err != nil {
@@ -31,6 +31,7 @@ var npzFormat = format{
 
 // archive is an .npz in the making. The first error stays.
 type archive struct {
+	net   *integer.Network
 	data  bytes.Buffer
 	zip   *zip.Writer
 	names map[string]bool
@@ -81,7 +82,7 @@ func npz(net *integer.Network) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &archive{names: map[string]bool{}}
+	a := &archive{net: net, names: map[string]bool{}}
 	a.zip = zip.NewWriter(&a.data)
 	array(a, manifestName, manifest.Shape, manifest.Data)
 	array(a, "mean", []int{3}, net.Mean[:])
@@ -93,28 +94,12 @@ func npz(net *integer.Network) ([]byte, error) {
 	array(a, "tensors.scale", []int{len(scales)}, scales)
 	array(a, "tensors.zero_point", []int{len(zeroPoints)}, zeroPoints)
 	for _, l := range net.Layers {
-		switch l := l.(type) {
-		case *integer.Conv:
-			in, out := net.Tensors[l.In], net.Tensors[l.Out]
-			array(a, l.Name+".weight", []int{out.C, in.C, l.K, l.K}, transpose(l.Weights, l.K*l.K, in.C, out.C))
-			array(a, l.Name+".bias", []int{out.C}, l.Bias)
-			array(a, l.Name+".scale", []int{out.C}, l.Scale)
-			if net.Target == integer.Float32 {
-				array(a, l.Name+".multiplier", []int{out.C}, l.Multipliers(net))
-			}
-		case *integer.AveragePool:
-			if net.Target == integer.Float32 {
-				array(a, l.Name+".multiplier", []int{1}, []float32{l.Multiplier(net)})
-			}
-		case *integer.Linear:
-			in := net.Tensors[l.In]
-			array(a, l.Name+".weight", []int{l.Out, in.C, in.H, in.W}, transpose(l.Weights, in.H*in.W, in.C, l.Out))
-			array(a, l.Name+".bias", []int{l.Out}, l.Bias)
-			array(a, l.Name+".scale", []int{l.Out}, l.Scale)
+		if err := npzKinds.write(a, l); err != nil {
+			return nil, err
 		}
 	}
 	if net.Target == integer.Dyadic {
-		if err := a.multipliers(net); err != nil {
+		if err := a.multipliers(); err != nil {
 			return nil, err
 		}
 	}
@@ -130,33 +115,58 @@ func npz(net *integer.Network) ([]byte, error) {
 	return a.data.Bytes(), a.err
 }
 
-// multipliers adds those of the target dyadic: NAME.multiplier and NAME.shift.
-func (a *archive) multipliers(net *integer.Network) error {
-	p, err := net.Dyadic()
-	if err != nil {
-		return err
+// npzKinds adds what a layer holds with both targets, and the multipliers of float32 that follow from scales.
+var npzKinds = table[*archive]{
+	"conv": row(func(a *archive, l *integer.Conv) error {
+		a.weighted(l)
+		a.multiplier(l, l.Multipliers(a.net)...)
+		return nil
+	}),
+	"requantize": nothing,
+	"add":        nothing,
+	"shortcut":   nothing,
+	"average_pool": row(func(a *archive, l *integer.AveragePool) error {
+		a.multiplier(l, l.Multiplier(a.net))
+		return nil
+	}),
+	"linear": row(func(a *archive, l *integer.Linear) error {
+		a.weighted(l)
+		return nil
+	}),
+}
+
+// nothing is for layers that the manifest says all of.
+func nothing(*archive, integer.Layer) error { return nil }
+
+func (a *archive) weighted(l integer.Layer) {
+	w := a.net.Weights(l)
+	array(a, l.LayerName()+".weight", []int{w.Out, w.In, w.Height, w.Width}, outputsFirst(w))
+	array(a, l.LayerName()+".bias", []int{w.Out}, w.Bias)
+	array(a, l.LayerName()+".scale", []int{w.Out}, w.Scale)
+}
+
+func (a *archive) multiplier(l integer.Layer, m ...float32) {
+	if a.net.Target == integer.Float32 {
+		array(a, l.LayerName()+".multiplier", []int{len(m)}, m)
 	}
-	add := func(name string, multipliers ...dyadic.Multiplier) {
+}
+
+// multipliers adds those of the target dyadic: NAME.multiplier and NAME.shift.
+func (a *archive) multipliers() error {
+	for _, l := range a.net.Layers {
+		multipliers, err := l.Dyadic(a.net)
+		if err != nil {
+			return err
+		}
+		if len(multipliers) == 0 {
+			continue
+		}
 		m, shift := make([]int32, len(multipliers)), make([]uint8, len(multipliers))
 		for i, v := range multipliers {
 			m[i], shift[i] = v.M, v.Shift
 		}
-		array(a, name+".multiplier", []int{len(m)}, m)
-		array(a, name+".shift", []int{len(m)}, shift)
-	}
-	for _, l := range p.Layers {
-		switch l := l.(type) {
-		case *dyadic.Conv:
-			add(l.Name, l.Multipliers...)
-		case *dyadic.Requantize:
-			add(l.Name, l.Multiplier)
-		case *dyadic.Add:
-			add(l.Name, dyadic.Multiplier{M: l.MA, Shift: l.Shift}, dyadic.Multiplier{M: l.MB, Shift: l.Shift})
-		case *dyadic.AveragePool:
-			add(l.Name, l.Multiplier)
-		case *dyadic.Linear:
-			add(l.Name, l.Multipliers...)
-		}
+		array(a, l.LayerName()+".multiplier", []int{len(m)}, m)
+		array(a, l.LayerName()+".shift", []int{len(m)}, shift)
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ func Opsets() []int { return []int{13, DefaultOpset, 25} }
 
 var onnxFormat = format{
 	name: configs.ONNX, extension: "onnx",
+	kinds: func() []string { return sortedKeys(qdqKinds) },
 	write: func(path string, net *integer.Network, o ONNXOptions) error {
 		m, err := NewONNXModel(net, configs.ONNX, o)
 		if err != nil {
@@ -72,11 +73,11 @@ func qdq(net *integer.Network, o ONNXOptions) (*ONNXModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &qdqGraph{onnxGraph: newONNXGraph(net, classesOf(net)), ONNXOptions: o, states: make([]qdqState, len(net.Tensors))}
+	g := &qdqGraph{onnxGraph: newONNXGraph(net, net.Logits().Out), ONNXOptions: o, states: make([]qdqState, len(net.Tensors))}
 	lo, hi := net.Tensors[0].Range()
 	g.quantize(onnxInput, onnxInput, 0, lo, hi)
 	for _, l := range net.Layers {
-		if err := g.layer(l); err != nil {
+		if err := qdqKinds.write(g, l); err != nil {
 			return nil, err
 		}
 	}
@@ -88,45 +89,52 @@ func qdq(net *integer.Network, o ONNXOptions) (*ONNXModel, error) {
 	return m, nil
 }
 
-func (g *qdqGraph) layer(l integer.Layer) error {
-	name, in := l.LayerName(), l.Inputs()
-	switch l := l.(type) {
-	case *integer.Conv:
+// qdqKinds has a row for each kind of layer.
+var qdqKinds = table[*qdqGraph]{
+	"conv": row(func(g *qdqGraph, l *integer.Conv) error {
 		w, err := weightsOf(g.net, l)
 		if err != nil {
 			return err
 		}
 		weight, bias := g.weights(l, w)
-		sum := g.convolution(l, name+".sum", g.real(l.In), weight, bias)
-		g.activation(name, sum, l.Out, l.Lo, l.Hi)
-	case *integer.Requantize:
-		g.quantize(name, g.real(l.In), l.Out, l.Lo, l.Hi)
-	case *integer.Add:
-		sum := g.node(name, "Add", name+".sum", []string{g.real(l.A), g.real(l.B)})
-		g.activation(name, sum, l.Out, l.Lo, l.Hi)
-	case *integer.Shortcut:
+		sum := g.convolution(l, l.Name+".sum", g.real(l.In), weight, bias)
+		g.activation(l.Name, sum, l.Out, l.Lo, l.Hi)
+		return nil
+	}),
+	"requantize": row(func(g *qdqGraph, l *integer.Requantize) error {
+		g.quantize(l.Name, g.real(l.In), l.Out, l.Lo, l.Hi)
+		return nil
+	}),
+	"add": row(func(g *qdqGraph, l *integer.Add) error {
+		sum := g.node(l.Name, "Add", l.Name+".sum", []string{g.real(l.A), g.real(l.B)})
+		g.activation(l.Name, sum, l.Out, l.Lo, l.Hi)
+		return nil
+	}),
+	"shortcut": row(func(g *qdqGraph, l *integer.Shortcut) error {
 		// Slice and Pad work on codes; the zero point is real zero.
 		s := g.states[l.In]
-		g.states[l.Out] = qdqState{name: name, codes: g.shortcut(l, s.codes, s.zeroPoint, name+".codes"), scale: s.scale, zeroPoint: s.zeroPoint}
-	case *integer.AveragePool:
-		mean := g.node(name, "GlobalAveragePool", name+".mean", []string{g.real(l.In)})
+		g.states[l.Out] = qdqState{name: l.Name, codes: g.shortcut(l, s.codes, s.zeroPoint, l.Name+".codes"), scale: s.scale, zeroPoint: s.zeroPoint}
+		return nil
+	}),
+	"average_pool": row(func(g *qdqGraph, l *integer.AveragePool) error {
+		mean := g.node(l.Name, "GlobalAveragePool", l.Name+".mean", []string{g.real(l.In)})
 		lo, hi := g.net.Tensors[l.Out].Range()
-		g.quantize(name, mean, l.Out, lo, hi)
-	case *integer.Linear:
+		g.quantize(l.Name, mean, l.Out, lo, hi)
+		return nil
+	}),
+	"linear": row(func(g *qdqGraph, l *integer.Linear) error {
 		w, err := weightsOf(g.net, l)
 		if err != nil {
 			return err
 		}
-		w.Shape = []int{w.Shape[0], w.Shape[1] * w.Shape[2] * w.Shape[3]}
-		s := &g.states[in[0]]
-		flat := g.node(name+".flatten", "Flatten", name+".flat", []string{s.codes})
-		x := g.node(name+".dequantize", "DequantizeLinear", name+".input", []string{flat, s.scale, s.zeroPoint})
+		w.flatten()
+		s := &g.states[l.In]
+		flat := g.node(l.Name+".flatten", "Flatten", l.Name+".flat", []string{s.codes})
+		x := g.node(l.Name+".dequantize", "DequantizeLinear", l.Name+".input", []string{flat, s.scale, s.zeroPoint})
 		weight, bias := g.weights(l, w)
-		g.node(name, "Gemm", onnxLogits, []string{x, weight, bias}, attribute("transB", int64(1)))
-	default:
-		return fmt.Errorf("%s: a layer of kind %q cannot be written", name, l.Kind())
-	}
-	return nil
+		g.node(l.Name, "Gemm", onnxLogits, []string{x, weight, bias}, attribute("transB", int64(1)))
+		return nil
+	}),
 }
 
 // activation quantizes the output x of a layer that may end with a ReLU. Where

@@ -143,6 +143,3 @@ func onnxMetadata(net *integer.Network) ([]onnx.Property, error) {
 	}
 	return all, nil
 }
-
-// classesOf is the number of logits of a network that passes Check.
-func classesOf(net *integer.Network) int { return net.Layers[len(net.Layers)-1].(*integer.Linear).Out }

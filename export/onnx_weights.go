@@ -24,20 +24,12 @@ type symmetric struct {
 // and bias change sign instead. That may take a bit more than the layer has;
 // where even 8 bits do not hold it, the scale stays negative.
 func weightsOf(net *integer.Network, l integer.Layer) (*symmetric, error) {
-	in := net.Tensors[l.Inputs()[0]]
-	var w symmetric
-	var codes []int8
-	switch l := l.(type) {
-	case *integer.Conv:
-		codes, w.Bits, w.Bias, w.Sum = l.Weights, l.WeightBits, slices.Clone(l.Bias), slices.Clone(l.Scale)
-		w.Shape = []int{len(l.Bias), in.C, l.K, l.K}
-	case *integer.Linear:
-		codes, w.Bits, w.Bias, w.Sum = l.Weights, l.WeightBits, slices.Clone(l.Bias), slices.Clone(l.Scale)
-		w.Shape = []int{l.Out, in.C, in.H, in.W}
+	in, from := net.Tensors[l.Inputs()[0]], net.Weights(l)
+	w := symmetric{
+		Shape: []int{from.Out, from.In, from.Height, from.Width}, Codes: make([]int16, len(from.Codes)), Bits: from.Bits,
+		Scale: make([]float32, from.Out), Sum: slices.Clone(from.Scale), Bias: slices.Clone(from.Bias),
 	}
-	w.Scale = make([]float32, len(w.Sum))
-	w.Codes = make([]int16, len(codes))
-	for i, v := range transpose(codes, w.Shape[2]*w.Shape[3], in.C, w.Shape[0]) {
+	for i, v := range outputsFirst(from) {
 		w.Codes[i] = int16(v)
 	}
 	each := len(w.Codes) / w.Shape[0]
@@ -60,6 +52,9 @@ func weightsOf(net *integer.Network, l integer.Layer) (*symmetric, error) {
 	}
 	return &w, nil
 }
+
+// flatten makes the shape that of a matrix, (out, in*height*width).
+func (w *symmetric) flatten() { w.Shape = []int{w.Shape[0], w.Shape[1] * w.Shape[2] * w.Shape[3]} }
 
 // weightScale returns a float32 s with float32(sx*s) == sum.
 func weightScale(sx, sum float32) (float32, bool) {

@@ -1,6 +1,10 @@
 package export
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/qat-go/qat/integer"
+)
 
 // packedLen returns the bytes that n fields of the given bits take.
 func packedLen(n, bits int) int { return (n*bits + 7) / 8 }
@@ -120,4 +124,9 @@ func transpose(w []int8, pixels, in, out int) []int8 {
 		}
 	}
 	return t
+}
+
+// outputsFirst returns a layer's weights as (out, in, height, width).
+func outputsFirst(w *integer.Weights) []int8 {
+	return transpose(w.Codes, w.Height*w.Width, w.In, w.Out)
 }

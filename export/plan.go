@@ -1,18 +1,18 @@
 package export
 
 import (
-	"github.com/qat-go/qat/integer/dyadic"
+	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/arena"
 )
 
-// plan places the tensors of a program in one arena of the returned size. A tensor is in use from the layer that writes it
+// plan places the tensors of a network in one arena of the returned size. A tensor is in use from the layer that writes it
 // to the last that reads it.
-func plan(p *dyadic.Program) (offsets []int, size int) {
-	tensors := make([]arena.Buffer, len(p.Tensors))
+func plan(net *integer.Network) (offsets []int, size int) {
+	tensors := make([]arena.Buffer, len(net.Tensors))
 	for t := range tensors {
-		tensors[t].Size = p.Tensors[t].Len()
+		tensors[t].Size = net.Tensors[t].Len()
 	}
-	for i, l := range p.Layers {
+	for i, l := range net.Layers {
 		for _, t := range l.Inputs() {
 			tensors[t].Last = i
 		}

@@ -12,6 +12,7 @@ import (
 // The extension ends with onnx, as the programs that read QONNX expect.
 var qonnxFormat = format{
 	name: configs.QONNX, extension: "qonnx.onnx",
+	kinds: func() []string { return sortedKeys(qonnxKinds) },
 	write: func(path string, net *integer.Network, _ ONNXOptions) error {
 		m, err := NewONNXModel(net, configs.QONNX, ONNXOptions{})
 		if err != nil {
@@ -43,14 +44,14 @@ func qonnx(net *integer.Network) (*ONNXModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &qonnxGraph{onnxGraph: newONNXGraph(net, classesOf(net)), values: make([]string, len(net.Tensors))}
+	g := &qonnxGraph{onnxGraph: newONNXGraph(net, net.Logits().Out), values: make([]string, len(net.Tensors))}
 	g.zero = g.floats("zero", []float32{0})
 	lo, hi := net.Tensors[0].Range()
 	if err := g.quantize(onnxInput, onnxInput, 0, lo, hi); err != nil {
 		return nil, err
 	}
 	for _, l := range net.Layers {
-		if err := g.layer(l); err != nil {
+		if err := qonnxKinds.write(g, l); err != nil {
 			return nil, err
 		}
 	}
@@ -59,44 +60,47 @@ func qonnx(net *integer.Network) (*ONNXModel, error) {
 		Opsets: []onnx.Opset{{Version: qonnxOpset}, {Domain: qonnxDomain, Version: 1}}}}, nil
 }
 
-func (g *qonnxGraph) layer(l integer.Layer) error {
-	name := l.LayerName()
-	switch l := l.(type) {
-	case *integer.Conv:
+// qonnxKinds has a row for each kind of layer.
+var qonnxKinds = table[*qonnxGraph]{
+	"conv": row(func(g *qonnxGraph, l *integer.Conv) error {
 		w, err := weightsOf(g.net, l)
 		if err != nil {
 			return err
 		}
-		weight, bias := g.weights(name, w)
-		sum := g.convolution(l, name+".sum", g.values[l.In], weight, bias)
-		return g.quantize(name, g.relu(name, sum, l.Out, l.Lo), l.Out, l.Lo, l.Hi)
-	case *integer.Requantize:
+		weight, bias := g.weights(l.Name, w)
+		sum := g.convolution(l, l.Name+".sum", g.values[l.In], weight, bias)
+		return g.quantize(l.Name, g.relu(l.Name, sum, l.Out, l.Lo), l.Out, l.Lo, l.Hi)
+	}),
+	"requantize": row(func(g *qonnxGraph, l *integer.Requantize) error {
 		x := g.values[l.In]
 		if lowest, _ := g.net.Tensors[l.Out].Range(); l.Lo > lowest {
-			x = g.relu(name, x, l.Out, l.Lo)
+			x = g.relu(l.Name, x, l.Out, l.Lo)
 		}
-		return g.quantize(name, x, l.Out, l.Lo, l.Hi)
-	case *integer.Add:
-		sum := g.node(name, "Add", name+".sum", []string{g.values[l.A], g.values[l.B]})
-		return g.quantize(name, g.relu(name, sum, l.Out, l.Lo), l.Out, l.Lo, l.Hi)
-	case *integer.Shortcut:
-		g.values[l.Out] = g.shortcut(l, g.values[l.In], g.zero, name+".real")
-	case *integer.AveragePool:
+		return g.quantize(l.Name, x, l.Out, l.Lo, l.Hi)
+	}),
+	"add": row(func(g *qonnxGraph, l *integer.Add) error {
+		sum := g.node(l.Name, "Add", l.Name+".sum", []string{g.values[l.A], g.values[l.B]})
+		return g.quantize(l.Name, g.relu(l.Name, sum, l.Out, l.Lo), l.Out, l.Lo, l.Hi)
+	}),
+	"shortcut": row(func(g *qonnxGraph, l *integer.Shortcut) error {
+		g.values[l.Out] = g.shortcut(l, g.values[l.In], g.zero, l.Name+".real")
+		return nil
+	}),
+	"average_pool": row(func(g *qonnxGraph, l *integer.AveragePool) error {
 		lo, hi := g.net.Tensors[l.Out].Range()
-		return g.quantize(name, g.node(name, "GlobalAveragePool", name+".mean", []string{g.values[l.In]}), l.Out, lo, hi)
-	case *integer.Linear:
+		return g.quantize(l.Name, g.node(l.Name, "GlobalAveragePool", l.Name+".mean", []string{g.values[l.In]}), l.Out, lo, hi)
+	}),
+	"linear": row(func(g *qonnxGraph, l *integer.Linear) error {
 		w, err := weightsOf(g.net, l)
 		if err != nil {
 			return err
 		}
-		w.Shape = []int{w.Shape[0], w.Shape[1] * w.Shape[2] * w.Shape[3]}
-		flat := g.node(name+".flatten", "Flatten", name+".flat", []string{g.values[l.In]})
-		weight, bias := g.weights(name, w)
-		g.node(name, "Gemm", onnxLogits, []string{flat, weight, bias}, attribute("transB", int64(1)))
-	default:
-		return fmt.Errorf("%s: a layer of kind %q cannot be written", name, l.Kind())
-	}
-	return nil
+		w.flatten()
+		flat := g.node(l.Name+".flatten", "Flatten", l.Name+".flat", []string{g.values[l.In]})
+		weight, bias := g.weights(l.Name, w)
+		g.node(l.Name, "Gemm", onnxLogits, []string{flat, weight, bias}, attribute("transB", int64(1)))
+		return nil
+	}),
 }
 
 // relu adds a Relu if lo, the lowest code of x in tensor t, stands for zero.

@@ -10,6 +10,7 @@ import (
 // a manifest in JSON: docs/export.md.
 var safetensorsFormat = format{
 	name: configs.Safetensors, extension: "safetensors",
+	kinds: func() []string { return sortedKeys(manifestKinds) },
 	write: func(path string, net *integer.Network, _ ONNXOptions) error {
 		f, err := encode(net)
 		if err != nil {

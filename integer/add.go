@@ -3,6 +3,7 @@ package integer
 import (
 	"fmt"
 
+	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/kernels"
 )
 
@@ -13,7 +14,9 @@ import (
 //	code   = clamp(roundHalfEven(fma(a, ra, fma(b, rb, offset))), Lo, Hi)
 //
 // in float32, fma(x, y, z) = x*y + z with one rounding. This is the arithmetic of
-// onnxruntime's QLinearAdd on x86. ReLU is the lower bound Lo = z.
+// onnxruntime's QLinearAdd on x86. ReLU is the lower bound Lo = z. The target dyadic sums on a common scale and rounds once:
+//
+//	code = clamp(roundHalfEven(((a - za)*MA + (b - zb)*MB)*2^-Shift) + z, Lo, Hi)
 type Add struct {
 	Name      string
 	A, B, Out int
@@ -47,13 +50,30 @@ func (a *Add) check(n *Network) error {
 	return checkClamp(a.Lo, a.Hi, n.Tensors[a.Out])
 }
 
-func (a *Add) prepare(r *Runner) kernels.Loop {
+// Dyadic implements Layer: the multipliers of A and B, with the shift of the larger one.
+func (a *Add) Dyadic(n *Network) ([]dyadic.Multiplier, error) {
+	ra, rb := n.Tensors[a.A].Scale/n.Tensors[a.Out].Scale, n.Tensors[a.B].Scale/n.Tensors[a.Out].Scale
+	m, err := multiplier(max(ra, rb))
+	if err != nil {
+		return nil, err
+	}
+	return []dyadic.Multiplier{{M: scaled(ra, m.Shift), Shift: m.Shift}, {M: scaled(rb, m.Shift), Shift: m.Shift}}, nil
+}
+
+func (a *Add) prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop {
 	ta, tb, to := r.net.Tensors[a.A], r.net.Tensors[a.B], r.net.Tensors[a.Out]
+	sa, sb, dst := r.codes[a.A], r.codes[a.B], r.codes[a.Out]
+	if r.net.Target == Dyadic {
+		sum := kernels.ShiftSum{
+			MultA: m[0].M, ZeroA: ta.ZeroPoint, MultB: m[1].M, ZeroB: tb.ZeroPoint,
+			Shift: int32(m[0].Shift), ZeroPoint: to.ZeroPoint, Lo: a.Lo, Hi: a.Hi,
+		}
+		return each(func(s *kernels.Scratch, i int) { kernels.AddCodesShift(dst.At(s, i), sa.At(s, i), sb.At(s, i), &sum) })
+	}
 	sum := kernels.CodeSum{
 		RatioA: ta.Scale / to.Scale, ZeroA: ta.ZeroPoint,
 		RatioB: tb.Scale / to.Scale, ZeroB: tb.ZeroPoint,
 		ZeroPoint: to.ZeroPoint, Lo: a.Lo, Hi: a.Hi,
 	}
-	sa, sb, dst := r.codes[a.A], r.codes[a.B], r.codes[a.Out]
 	return each(func(s *kernels.Scratch, i int) { kernels.AddCodesRow(dst.At(s, i), sa.At(s, i), sb.At(s, i), &sum) })
 }

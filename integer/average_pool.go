@@ -54,25 +54,24 @@ func (a *AveragePool) check(n *Network) error {
 	return nil
 }
 
-func (a *AveragePool) prepare(r *Runner) kernels.Loop {
+// Dyadic implements Layer.
+func (a *AveragePool) Dyadic(n *Network) ([]dyadic.Multiplier, error) {
+	return single(a.Multiplier(n))
+}
+
+func (a *AveragePool) prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop {
 	in, out := r.net.Tensors[a.In], r.net.Tensors[a.Out]
 	src, dst := r.codes[a.In], r.codes[a.Out]
 	lo, hi := out.Range()
-	multiplier := a.Multiplier(r.net)
+	to := r.rounding(out, lo, hi, []float32{a.Multiplier(r.net)}, m)
 	offset := int32(in.H*in.W) * int32(in.ZeroPoint)
 	sums := kernels.Pictures[int32]{Data: make([]int32, r.pool.Threads()*in.C), Each: in.C, Local: true}
 	return each(func(s *kernels.Scratch, i int) {
-		acc, d := sums.At(s, i), dst.At(s, i)
-		clear(acc)
-		dyadic.SumPixels(acc, src.At(s, i))
-		for c, v := range acc {
-			m := float32(v-offset) * multiplier
-			d[c] = clamp(math.RoundToEven(float64(m))+float64(out.ZeroPoint), lo, hi)
+		acc := sums.At(s, i)
+		for c := range acc {
+			acc[c] = -offset
 		}
+		dyadic.SumPixels(acc, src.At(s, i))
+		to.Row(dst.At(s, i), acc)
 	})
-}
-
-// clamp brings a rounded value, which is not NaN, into [lo, hi].
-func clamp(v float64, lo, hi uint8) uint8 {
-	return uint8(min(max(v, float64(lo)), float64(hi)))
 }

@@ -54,8 +54,12 @@ func (n *Network) Check() error {
 	case Float32:
 		return nil
 	case Dyadic:
-		_, err := n.Dyadic()
-		return err
+		for _, l := range n.Layers {
+			if _, err := l.Dyadic(n); err != nil {
+				return fmt.Errorf("%s: target dyadic: %w", l.LayerName(), err)
+			}
+		}
+		return nil
 	}
 	return fmt.Errorf("unknown %v", n.Target)
 }
@@ -68,12 +72,12 @@ func (n *Network) checkOrder(l Layer, last bool, written []bool) error {
 		}
 	}
 	t := l.Output()
-	linear, ok := l.(*Linear)
+	logits, ok := logitsOf(l)
 	switch {
 	case ok != last:
 		return fmt.Errorf("the last layer, and no other, must be linear: it gives the logits")
-	case ok && len(n.Classes) > 0 && len(n.Classes) != linear.Out:
-		return fmt.Errorf("%d outputs for %d classes", linear.Out, len(n.Classes))
+	case ok && len(n.Classes) > 0 && len(n.Classes) != logits.Out:
+		return fmt.Errorf("%d outputs for %d classes", logits.Out, len(n.Classes))
 	case ok:
 		return nil
 	case t < 0 || t >= len(written) || written[t]:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/kernels"
 )
 
@@ -39,8 +40,8 @@ func (c *Conv) Output() int { return c.Out }
 // Inputs implements Layer.
 func (c *Conv) Inputs() []int { return []int{c.In} }
 
-func (c *Conv) weights() ([]int8, int, []int32, []float32) {
-	return c.Weights, c.WeightBits, c.Bias, c.Scale
+func (c *Conv) weights(n *Network) *Weights {
+	return &Weights{Codes: c.Weights, Height: c.K, Width: c.K, In: n.Tensors[c.In].C, Out: n.Tensors[c.Out].C, Bits: c.WeightBits, Bias: c.Bias, Scale: c.Scale}
 }
 
 // NewConv returns the convolution with the bounds of its output tensor. It keeps w,
@@ -117,12 +118,23 @@ func (c *Conv) check(n *Network) error {
 	return checkSums(in, c.Weights, c.Bias)
 }
 
-func (c *Conv) prepare(r *Runner) kernels.Loop {
+// Dyadic implements Layer.
+func (c *Conv) Dyadic(n *Network) ([]dyadic.Multiplier, error) { return multipliers(c.Multipliers(n)) }
+
+func (c *Conv) describe(n *Network, r *Row) {
+	r.Kernel, r.Stride, r.MACs = c.K, c.Stride, int64(len(c.Weights))*int64(r.Output[0])*int64(r.Output[1])
+}
+
+func (c *Conv) prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop {
 	in, out := r.net.Tensors[c.In], r.net.Tensors[c.Out]
-	dst := r.codes[c.Out]
+	src, dst := r.codes[c.In], r.codes[c.Out]
 	_, largest := in.Range()
+	w := kernels.PackIntWeights(nil, c.geometry(r.net), c.Weights, largest)
+	if r.net.Target == Dyadic {
+		return dyadic.NewRounding(m, out.ZeroPoint, c.Lo, c.Hi).Convolution(w, src, in.ZeroPoint, c.Bias, dst)
+	}
 	return &kernels.IntForward{
-		Weights: kernels.PackIntWeights(nil, c.geometry(r.net), c.Weights, largest), Codes: r.codes[c.In], ZeroPoint: in.ZeroPoint, Bias: c.Bias,
+		Weights: w, Codes: src, ZeroPoint: in.ZeroPoint, Bias: c.Bias,
 		Requant: kernels.Requantization{Y: dst, Multiplier: c.Multipliers(r.net), ZeroPoint: float32(out.ZeroPoint), Lo: float32(c.Lo), Hi: float32(c.Hi)},
 	}
 }

@@ -1,28 +1,48 @@
 package integer
 
-// Row describes one layer for tables. Sizes count what is stored: weights
-// packed to WeightBits, and 4 bytes for each bias and each scale.
+import "slices"
+
+// Row describes one layer for tables. Sizes count what is stored: weights packed to WeightBits, and 32 bits for each bias
+// and each scale.
 type Row struct {
-	Name        string  `json:"name"`
-	Kind        string  `json:"kind"`
-	Input       [3]int  `json:"input"`  // H, W, C of the first input
-	Output      [3]int  `json:"output"` // H, W, C; 1, 1, classes for the logits
-	InputBits   int     `json:"input_bits"`
-	OutputBits  int     `json:"output_bits"`           // 32 for the logits
-	OutputScale float32 `json:"output_scale"`          // 1 for the logits
-	WeightBits  int     `json:"weight_bits,omitempty"` // 0: no weights
-	Weights     int     `json:"weights,omitempty"`     // their number
-	Scales      int     `json:"scales,omitempty"`      // of the int32 sums, one an output channel
-	MinScale    float32 `json:"min_scale,omitempty"`
-	MaxScale    float32 `json:"max_scale,omitempty"`
-	MACs        int64   `json:"macs,omitempty"`
-	BitOps      int64   `json:"bitops,omitempty"` // MACs * weight bits * input bits
-	SizeBytes   int64   `json:"size_bytes,omitempty"`
+	Name, Kind         string
+	Input              [3]int // H, W, C of the first input
+	Output             [3]int // H, W, C; 1, 1, classes for the logits
+	InputBits          int
+	InputSigned        bool
+	InputScale         float32
+	Kernel, Stride     int // 0 where there are no weights
+	Weights            int // their number
+	WeightBits         int
+	Scales             int     // of the int32 sums, one an output channel, each with a bias
+	MinScale, MaxScale float32 // of them
+	MACs               int64
+	BitOps             int64 // MACs * weight bits * input bits
+	SizeBits           int64
+}
+
+// Weights are those of one layer, with shape (Height, Width, In, Out), and what belongs to their outputs.
+type Weights struct {
+	Codes                  []int8
+	Height, Width, In, Out int
+	Bits                   int
+	Bias                   []int32
+	Scale                  []float32 // of the int32 sums
 }
 
 // weighted is a layer with weights.
 type weighted interface {
-	weights() (w []int8, bits int, bias []int32, scale []float32)
+	weights(n *Network) *Weights
+	// describe completes the row: the kernel, the output that is no tensor, MACs.
+	describe(n *Network, r *Row)
+}
+
+// Weights returns those of a layer, nil if it has none.
+func (n *Network) Weights(l Layer) *Weights {
+	if l, ok := l.(weighted); ok {
+		return l.weights(n)
+	}
+	return nil
 }
 
 // Describe returns a row for each layer of a network that passes Check.
@@ -30,37 +50,28 @@ func (n *Network) Describe() []Row {
 	rows := make([]Row, len(n.Layers))
 	for i, l := range n.Layers {
 		in := n.Tensors[l.Inputs()[0]]
-		r := Row{Name: l.LayerName(), Kind: l.Kind(), Input: in.Shape(), InputBits: in.Bits, OutputBits: 32, OutputScale: 1}
+		r := Row{Name: l.LayerName(), Kind: l.Kind(), Input: in.Shape(), InputBits: in.Bits, InputSigned: in.Signed, InputScale: in.Scale}
 		if t := l.Output(); t >= 0 {
-			out := n.Tensors[t]
-			r.Output, r.OutputBits, r.OutputScale = out.Shape(), out.Bits, out.Scale
+			r.Output = n.Tensors[t].Shape()
 		}
-		if wl, ok := l.(weighted); ok {
-			w, bits, bias, scale := wl.weights()
-			if r.Output[0] == 0 {
-				r.Output = [3]int{1, 1, len(bias)}
-			}
-			r.WeightBits, r.Weights, r.Scales, r.MinScale, r.MaxScale = bits, len(w), len(scale), scale[0], scale[0]
-			for _, s := range scale {
-				r.MinScale, r.MaxScale = min(r.MinScale, s), max(r.MaxScale, s)
-			}
-			r.MACs = int64(len(w))
-			if r.Kind == "conv" {
-				r.MACs *= int64(r.Output[0]) * int64(r.Output[1])
-			}
-			r.BitOps = r.MACs * int64(bits) * int64(in.Bits)
-			r.SizeBytes = (int64(len(w))*int64(bits)+7)/8 + 4*int64(len(bias)+len(scale))
+		if l, ok := l.(weighted); ok {
+			l.describe(n, &r)
+			w := l.weights(n)
+			r.Weights, r.WeightBits, r.Scales = len(w.Codes), w.Bits, len(w.Scale)
+			r.MinScale, r.MaxScale = slices.Min(w.Scale), slices.Max(w.Scale)
+			r.BitOps = r.MACs * int64(w.Bits) * int64(in.Bits)
+			r.SizeBits = int64(len(w.Codes))*int64(w.Bits) + 32*int64(len(w.Bias)+len(w.Scale))
 		}
 		rows[i] = r
 	}
 	return rows
 }
 
-// SizeBytes returns the bytes that weights, biases and scales take.
+// SizeBytes returns the bytes that weights, biases and scales take, each layer in whole bytes.
 func (n *Network) SizeBytes() int64 {
 	sum := int64(0)
 	for _, r := range n.Describe() {
-		sum += r.SizeBytes
+		sum += (r.SizeBits + 7) / 8
 	}
 	return sum
 }

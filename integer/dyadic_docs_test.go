@@ -103,14 +103,14 @@ func TestDocumentedDyadicExample(t *testing.T) {
 			t.Errorf("acc is %v, docs/arithmetic.md says %v", acc, doc["acc"])
 		}
 	}
-	program := func(net *integer.Network) *dyadic.Program {
-		p, err := net.Dyadic()
+	multipliers := func(net *integer.Network, layer int) []dyadic.Multiplier {
+		m, err := net.Layers[layer].Dyadic(net)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return p
+		return m
 	}
-	check("M", "e", program(net).Layers[0].(*dyadic.Conv).Multipliers...)
+	check("M", "e", multipliers(net, 0)...)
 	x := make([]float32, in)
 	for i, code := range line("x") {
 		x[i] = (float32(code) - float32(zx)) * 0.5
@@ -132,12 +132,11 @@ func TestDocumentedDyadicExample(t *testing.T) {
 		&integer.Requantize{Name: "requantize", In: 0, Out: 1, Hi: 15},
 		&integer.Add{Name: "add", A: 0, B: 1, Out: 2, Hi: 15}, linear,
 	}
-	p := program(net)
-	add := p.Layers[1].(*dyadic.Add)
-	check("M_requantize", "e_requantize", p.Layers[0].(*dyadic.Requantize).Multiplier)
-	equal("e_add", int64(add.Shift))
-	equal("M_add", int64(add.MA), int64(add.MB))
-	check("M_linear", "e_linear", p.Layers[2].(*dyadic.Linear).Multipliers...)
+	add := multipliers(net, 1)
+	check("M_requantize", "e_requantize", multipliers(net, 0)...)
+	equal("e_add", int64(add[0].Shift))
+	equal("M_add", int64(add[0].M), int64(add[1].M))
+	check("M_linear", "e_linear", multipliers(net, 2)...)
 	r = newRunner(t, net, 1, 1)
 	run(t, r, []float32{float32(codes[0]) * net.Tensors[0].Scale}, 1)
 	equal("b", int64(r.Codes(1, 1)[0]))

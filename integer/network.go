@@ -15,7 +15,10 @@
 // docs/arithmetic.md has every layer and an example worked by hand.
 package integer
 
-import "github.com/qat-go/qat/internal/kernels"
+import (
+	"github.com/qat-go/qat/integer/dyadic"
+	"github.com/qat-go/qat/internal/kernels"
+)
 
 // Tensor describes an activation: shape (H, W, C) and how codes map to reals,
 // real = Scale*(code - ZeroPoint). Codes are stored as uint8; a signed range
@@ -58,8 +61,32 @@ type Network struct {
 	Layers    []Layer
 }
 
-// Layer is one step: it reads tensors by index and writes one, or the logits.
-// Its types are *Conv, *Requantize, *Add, *Shortcut, *AveragePool and *Linear.
+// Logits is the layer that gives the network's output: the last, and no other.
+func (n *Network) Logits() *Linear {
+	l, _ := logitsOf(n.Layers[len(n.Layers)-1])
+	return l
+}
+
+// logitsOf returns l if it gives logits.
+func logitsOf(l Layer) (*Linear, bool) {
+	logits, ok := l.(*Linear)
+	return logits, ok
+}
+
+// kinds has a layer of each kind; each kind is in a file of its own.
+var kinds = []Layer{&Conv{}, &Requantize{}, &Add{}, &Shortcut{}, &AveragePool{}, &Linear{}}
+
+// Kinds are the words for the kinds of layers.
+func Kinds() []string {
+	names := make([]string, len(kinds))
+	for i, l := range kinds {
+		names[i] = l.Kind()
+	}
+	return names
+}
+
+// Layer is one step: it reads tensors by index and writes one, or the logits. It is one structure for both targets, which
+// differ in what takes a sum to the next code.
 type Layer interface {
 	// LayerName is the name of the layer in the trained network.
 	LayerName() string
@@ -69,10 +96,13 @@ type Layer interface {
 	Output() int
 	// Inputs are the tensors that the layer reads.
 	Inputs() []int
+	// Dyadic returns the multipliers of the target dyadic, nil if the layer has none: one for each output channel, for
+	// all of them, or for each summand.
+	Dyadic(n *Network) ([]dyadic.Multiplier, error)
 	// check reports what keeps the layer from running; inputs and output are
 	// known to be tensors of n.
 	check(n *Network) error
 	// prepare returns the loop that runs the layer on a picture of the runner's
-	// batch.
-	prepare(r *Runner) kernels.Loop
+	// batch. m are those of Dyadic if that is the target, else nil.
+	prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop
 }

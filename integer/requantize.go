@@ -1,6 +1,9 @@
 package integer
 
-import "github.com/qat-go/qat/internal/kernels"
+import (
+	"github.com/qat-go/qat/integer/dyadic"
+	"github.com/qat-go/qat/internal/kernels"
+)
 
 // Requantize moves codes from one scale to another:
 //
@@ -32,13 +35,22 @@ func (q *Requantize) check(n *Network) error {
 	return checkClamp(q.Lo, q.Hi, n.Tensors[q.Out])
 }
 
-func (q *Requantize) prepare(r *Runner) kernels.Loop {
-	in := r.net.Tensors[q.In]
-	from, to := kernels.Step{Scale: in.Scale, ZeroPoint: in.ZeroPoint}, r.net.Tensors[q.Out].step(q.Lo, q.Hi)
+// Dyadic implements Layer.
+func (q *Requantize) Dyadic(n *Network) ([]dyadic.Multiplier, error) {
+	return single(n.Tensors[q.In].Scale / n.Tensors[q.Out].Scale)
+}
+
+// prepare computes the result of each code once.
+func (q *Requantize) prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop {
+	in, out := r.net.Tensors[q.In], r.net.Tensors[q.Out]
 	src, dst := r.codes[q.In], r.codes[q.Out]
-	m := &kernels.CodeMap{}
-	m.Set(from, to)
-	return each(func(s *kernels.Scratch, i int) { m.Row(dst.At(s, i), src.At(s, i)) })
+	if r.net.Target == Dyadic {
+		table := dyadic.NewRounding(m, out.ZeroPoint, q.Lo, q.Hi).Table(in.ZeroPoint)
+		return each(func(s *kernels.Scratch, i int) { kernels.MapBytes(dst.At(s, i), src.At(s, i), table) })
+	}
+	table := &kernels.CodeMap{}
+	table.Set(kernels.Step{Scale: in.Scale, ZeroPoint: in.ZeroPoint}, out.step(q.Lo, q.Hi))
+	return each(func(s *kernels.Scratch, i int) { table.Row(dst.At(s, i), src.At(s, i)) })
 }
 
 // step is the quantizer with the codes lo..hi of the tensor. The bounds of a

@@ -42,7 +42,7 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 	}
 	r := &Runner{net: n, pool: pool, batch: batch, group: group(n)}
 	// Every tensor, the logits' bytes included, stays below 2 GiB.
-	classes := n.Layers[len(n.Layers)-1].(*Linear).Out
+	classes := n.Logits().Out
 	_, fits := product(math.MaxInt32, batch, 4, classes)
 	for _, t := range n.Tensors {
 		size, ok := product(math.MaxInt32, batch, t.Len())
@@ -60,11 +60,15 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 	step := in.step(in.Range())
 	r.loops = append(r.loops, each(func(s *kernels.Scratch, i int) { kernels.QuantizeRow(r.codes[0].At(s, i), r.x.At(s, i), &step) }))
 	r.integers, r.logits = kernels.Batch(make([]int32, batch*classes), batch), kernels.Batch(make([]float32, batch*classes), batch)
-	if n.Target == Dyadic {
-		return r, r.prepareDyadic()
-	}
 	for _, l := range n.Layers {
-		r.loops = append(r.loops, l.prepare(r))
+		var m []dyadic.Multiplier
+		if n.Target == Dyadic {
+			var err error
+			if m, err = l.Dyadic(n); err != nil {
+				return nil, err
+			}
+		}
+		r.loops = append(r.loops, l.prepare(r, m))
 	}
 	return r, nil
 }
@@ -112,24 +116,6 @@ func localCodes(n *Network, workers, group int) []kernels.Pictures[uint8] {
 		}
 	}
 	return codes
-}
-
-// prepareDyadic appends the loops of the integer-only network. Only the last, which
-// gives the logits' real numbers to callers that want them, knows scales.
-func (r *Runner) prepareDyadic() error {
-	p, err := r.net.Dyadic()
-	if err != nil {
-		return err
-	}
-	r.loops = append(r.loops, p.Loops(&dyadic.Buffers{Workers: r.pool.Threads(), Codes: r.codes, Logits: r.integers})...)
-	scale := r.net.LogitScale()
-	r.loops = append(r.loops, each(func(s *kernels.Scratch, i int) {
-		logits := r.logits.At(s, i)
-		for o, v := range r.integers.At(s, i) {
-			logits[o] = float32(v) * scale
-		}
-	}))
-	return nil
 }
 
 // Run classifies n pictures x (n, H, W, C), normalized, and returns their

@@ -40,7 +40,12 @@ func (s *Shortcut) check(n *Network) error {
 	return nil
 }
 
-func (s *Shortcut) prepare(r *Runner) kernels.Loop {
-	l := &dyadic.Shortcut{Stride: s.Stride}
-	return l.Loop(r.net.Tensors[s.In].dyadic(), r.net.Tensors[s.Out].dyadic(), r.codes[s.In], r.codes[s.Out])
+// Dyadic implements Layer: codes stay as they are.
+func (s *Shortcut) Dyadic(*Network) ([]dyadic.Multiplier, error) { return nil, nil }
+
+func (s *Shortcut) prepare(r *Runner, _ []dyadic.Multiplier) kernels.Loop {
+	in, out := r.net.Tensors[s.In], r.net.Tensors[s.Out]
+	src, dst := r.codes[s.In], r.codes[s.Out]
+	l := dyadic.NewShortcut(in.W, in.C, out.W, out.C, s.Stride, out.ZeroPoint)
+	return each(func(s *kernels.Scratch, i int) { l.Picture(dst.At(s, i), src.At(s, i)) })
 }

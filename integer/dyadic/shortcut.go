@@ -1,42 +1,28 @@
 package dyadic
 
-import (
-	"bytes"
+import "bytes"
 
-	"github.com/qat-go/qat/internal/kernels"
-)
-
-// Shortcut is the parameter-free projection of ResNets on CIFAR (He et al. 2015,
-// https://arxiv.org/abs/1512.03385, section 4.2, option A): every Stride-th pixel, and new
-// channels of real zero, (C_out - C_in)/2 of them, rounded down, before the old ones
-// and the rest after. Codes stay as they are.
+// Shortcut takes every Stride-th pixel of a picture and adds channels of real zero.
 type Shortcut struct {
-	Name    string
-	In, Out int
-	Stride  int
+	width, from int    // of the input: pixels of a row, channels
+	to, left    int    // channels of the output, and of real zero before the input's
+	stride      int    // of pixels
+	blank       []byte // a row of the output
 }
 
-// Output implements Layer.
-func (l *Shortcut) Output() int { return l.Out }
-
-// Inputs implements Layer.
-func (l *Shortcut) Inputs() []int { return []int{l.In} }
-
-func (l *Shortcut) prepare(p *Program, b *Buffers) kernels.Loop {
-	return l.Loop(p.Tensors[l.In], p.Tensors[l.Out], b.Codes[l.In], b.Codes[l.Out])
+// NewShortcut returns the shortcut from rows of width pixels and so many channels to others.
+func NewShortcut(width, channels, toWidth, toChannels, stride int, zeroPoint uint8) *Shortcut {
+	return &Shortcut{width: width, from: channels, to: toChannels, left: (toChannels - channels) / 2, stride: stride,
+		blank: bytes.Repeat([]byte{zeroPoint}, toWidth*toChannels)}
 }
 
-// Loop returns the layer's loop between two tensors.
-func (l *Shortcut) Loop(in, out Tensor, src, dst kernels.Pictures[uint8]) kernels.Loop {
-	left := (out.C - in.C) / 2
-	blank := bytes.Repeat([]byte{out.ZeroPoint}, out.W*out.C)
-	return each(func(s *kernels.Scratch, i int) {
-		from, to := src.At(s, i), dst.At(s, i)
-		for y := range out.H {
-			copy(to[y*out.W*out.C:], blank)
-			for x := range out.W {
-				copy(to[(y*out.W+x)*out.C+left:], from[(y*in.W+x)*l.Stride*in.C:][:in.C])
-			}
+// Picture writes the codes of a picture.
+func (l *Shortcut) Picture(to, from []uint8) {
+	row := len(l.blank)
+	for y := range len(to) / row {
+		copy(to[y*row:], l.blank)
+		for x := range row / l.to {
+			copy(to[y*row+x*l.to+l.left:], from[(y*l.width+x)*l.stride*l.from:][:l.from])
 		}
-	})
+	}
 }

@@ -1,0 +1,108 @@
+package export
+
+import "github.com/qat-go/qat/integer"
+
+// manifestKind is how the manifest holds a kind of layer.
+type manifestKind struct {
+	columns []string                                                 // of its row, after kind and name
+	write   func(e *encoder, r *layerRow, l integer.Layer)           // fills the row, but for In and Out
+	read    func(d *decoder, r *layerRow) (l integer.Layer, _ error) // for Check to judge
+}
+
+// manifestKinds has a row for each kind of layer.
+var manifestKinds = map[string]manifestKind{
+	"conv": {
+		[]string{"input", "output", "kernel", "stride", "padding", "lo", "hi", "weights", "bias_bits"},
+		func(e *encoder, r *layerRow, layer integer.Layer) {
+			l := layer.(*integer.Conv)
+			r.Kernel, r.Stride, r.Padding, r.Lo, r.Hi = l.K, l.Stride, l.Pad, l.Lo, l.Hi
+			e.weighted(r, l)
+		},
+		(*decoder).conv,
+	},
+	"requantize": {
+		[]string{"input", "output", "lo", "hi"},
+		func(_ *encoder, r *layerRow, layer integer.Layer) {
+			l := layer.(*integer.Requantize)
+			r.Lo, r.Hi = l.Lo, l.Hi
+		},
+		func(_ *decoder, r *layerRow) (integer.Layer, error) {
+			return &integer.Requantize{Name: r.Name, In: r.In, Out: r.Out, Lo: r.Lo, Hi: r.Hi}, nil
+		},
+	},
+	"add": {
+		[]string{"a", "b", "output", "lo", "hi"},
+		func(_ *encoder, r *layerRow, layer integer.Layer) {
+			l := layer.(*integer.Add)
+			r.B, r.Lo, r.Hi = l.B, l.Lo, l.Hi
+		},
+		func(_ *decoder, r *layerRow) (integer.Layer, error) {
+			return &integer.Add{Name: r.Name, A: r.In, B: r.B, Out: r.Out, Lo: r.Lo, Hi: r.Hi}, nil
+		},
+	},
+	"shortcut": {
+		[]string{"input", "output", "stride"},
+		func(_ *encoder, r *layerRow, layer integer.Layer) { r.Stride = layer.(*integer.Shortcut).Stride },
+		func(_ *decoder, r *layerRow) (integer.Layer, error) {
+			return &integer.Shortcut{Name: r.Name, In: r.In, Out: r.Out, Stride: r.Stride}, nil
+		},
+	},
+	"average_pool": {
+		[]string{"input", "output"},
+		func(*encoder, *layerRow, integer.Layer) {},
+		func(_ *decoder, r *layerRow) (integer.Layer, error) {
+			return &integer.AveragePool{Name: r.Name, In: r.In, Out: r.Out}, nil
+		},
+	},
+	"linear": {
+		[]string{"input", "classes", "weights", "bias_bits"},
+		func(e *encoder, r *layerRow, layer integer.Layer) {
+			r.Classes = layer.(*integer.Linear).Out
+			e.weighted(r, layer)
+		},
+		(*decoder).linear,
+	},
+}
+
+// columns names the values of a row of Tensors, and of a row of Layers by its kind.
+var columns = allColumns()
+
+func allColumns() map[string][]string {
+	all := map[string][]string{"tensors": {"name", "height", "width", "channels", "bits", "range", "scale", "zero_point"}}
+	for kind, k := range manifestKinds {
+		all[kind] = append([]string{"kind", "name"}, k.columns...)
+	}
+	return all
+}
+
+// layerRow is a layer of any kind, whose columns say which fields count. In, B and Out
+// are indexes of tensors.
+type layerRow struct {
+	Kind, Name              string
+	In, B, Out              int
+	Kernel, Stride, Padding int
+	Classes                 int
+	Lo, Hi                  uint8
+	Weights                 levels
+	BiasBits                int
+}
+
+// layerFields has the field of each column.
+var layerFields = map[string]func(*layerRow) any{
+	"kind": func(l *layerRow) any { return &l.Kind }, "name": func(l *layerRow) any { return &l.Name },
+	"input": func(l *layerRow) any { return &l.In }, "output": func(l *layerRow) any { return &l.Out },
+	"a": func(l *layerRow) any { return &l.In }, "b": func(l *layerRow) any { return &l.B },
+	"kernel": func(l *layerRow) any { return &l.Kernel }, "stride": func(l *layerRow) any { return &l.Stride },
+	"padding": func(l *layerRow) any { return &l.Padding }, "classes": func(l *layerRow) any { return &l.Classes },
+	"lo": func(l *layerRow) any { return &l.Lo }, "hi": func(l *layerRow) any { return &l.Hi },
+	"weights": func(l *layerRow) any { return &l.Weights }, "bias_bits": func(l *layerRow) any { return &l.BiasBits },
+}
+
+// fields returns pointers to the values of a row.
+func (l *layerRow) fields() []any {
+	fields := make([]any, len(columns[l.Kind]))
+	for i, name := range columns[l.Kind] {
+		fields[i] = layerFields[name](l)
+	}
+	return fields
+}
