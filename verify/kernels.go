@@ -1,15 +1,17 @@
 package verify
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/onnx"
 )
 
-// integerKernels are onnxruntime's operators on integers, by kind of layer.
+// integerKernels are onnxruntime's operators on integers, by kind of layer: "" where it has none to look for, because
+// codes go from one tensor to the next by DequantizeLinear and QuantizeLinear, or stay as they are.
 var integerKernels = map[string]string{
-	"conv": "QLinearConv", "add": "QLinearAdd", "average_pool": "QLinearGlobalAveragePool", "linear": "QGemm",
+	"conv": "QLinearConv", "requantize": "", "add": "QLinearAdd", "shortcut": "", "average_pool": "QLinearGlobalAveragePool", "linear": "QGemm",
 }
 
 // kernels finds what runs each layer in the graph that onnxruntime makes of a
@@ -34,6 +36,9 @@ func (v *verifier) kernels(r *Run, file []byte) error {
 	for _, l := range v.net.Layers {
 		want, ok := integerKernels[l.Kind()]
 		if !ok {
+			return fmt.Errorf("%s: no operator of onnxruntime is known for a layer of kind %q", l.LayerName(), l.Kind())
+		}
+		if want == "" {
 			continue
 		}
 		k := Kernel{Layer: l.LayerName(), Operator: operator(optimized, l.LayerName())}

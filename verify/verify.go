@@ -32,7 +32,7 @@ type Options struct {
 // exports on the pictures of a split.
 func Certify(ctx context.Context, m *train.Model, net *integer.Network, o Options) (_ *Certificate, err error) {
 	c := &Certificate{Network: net.Name, Target: net.Target.String(), Dataset: m.Data.Name, Images: o.Split.Len(), Runs: []Run{}}
-	v := &verifier{m: m, net: net, options: o, scale: net.Layers[len(net.Layers)-1].(*integer.Linear).Scale}
+	v := &verifier{m: m, net: net, options: o, scale: net.Logits().Scale}
 	a, err := m.EvaluateInteger(ctx, net, o.Split)
 	if err != nil {
 		return nil, err
