@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/layers"
@@ -162,34 +163,18 @@ func inspectExport(n *integer.Network) inspection {
 	for _, t := range n.Tensors {
 		i.Activations = append(i.Activations, activation{t.Name, t.Bits, t.Signed, t.Scale, int(t.ZeroPoint)})
 	}
-	for _, l := range n.Layers {
-		switch l := l.(type) {
-		case *integer.Conv:
-			in, out := n.Tensors[l.In], n.Tensors[l.Out]
-			r := layers.Row{Kernel: l.K, Stride: l.Stride, Output: [3]int{out.H, out.W, out.C}, WeightBits: l.WeightBits,
-				MACs: int64(out.H*out.W) * int64(len(l.Weights))}
-			i.Layers = append(i.Layers, exportedLayer(l, in, r, len(l.Weights), l.Scale))
-		case *integer.Linear:
-			r := layers.Row{Kernel: 1, Stride: 1, Output: [3]int{1, 1, l.Out}, WeightBits: l.WeightBits, MACs: int64(len(l.Weights))}
-			i.Layers = append(i.Layers, exportedLayer(l, n.Tensors[l.In], r, len(l.Weights), l.Scale))
+	for _, r := range n.Describe() {
+		if r.Weights == 0 {
+			continue
 		}
+		i.Layers = append(i.Layers, inspectedLayer{layers.Row{
+			Name: r.Name, Kind: r.Kind, Input: r.Input, Output: r.Output, Kernel: r.Kernel, Stride: r.Stride,
+			WeightBits: r.WeightBits, InputBits: r.InputBits, InputSigned: r.InputSigned,
+			Granularity: string(configs.PerChannel), WeightMethod: "integer", InputMethod: "integer",
+			Params: r.Weights + r.Scales, MACs: r.MACs, BitOps: r.BitOps, SizeBits: r.SizeBits,
+		}, &span{r.MinScale / r.InputScale, r.MaxScale / r.InputScale}})
 	}
 	return i
-}
-
-// exportedLayer completes the row of a layer with integer weights and, for each
-// channel, a bias and the scale of the sums.
-func exportedLayer(l integer.Layer, in integer.Tensor, r layers.Row, weights int, sums []float32) inspectedLayer {
-	r.Name, r.Kind, r.Input, r.InputBits, r.InputSigned = l.LayerName(), l.Kind(), [3]int{in.H, in.W, in.C}, in.Bits, in.Signed
-	r.WeightMethod, r.InputMethod, r.Granularity = "integer", "integer", "per_channel"
-	r.Params = weights + len(sums)
-	r.BitOps = r.MACs * int64(r.WeightBits) * int64(r.InputBits)
-	r.SizeBits = int64(weights)*int64(r.WeightBits) + 64*int64(len(sums))
-	scale := make([]float32, len(sums))
-	for c, s := range sums {
-		scale[c] = s / in.Scale
-	}
-	return inspectedLayer{r, spanOf(scale)}
 }
 
 func (i *inspection) print(w io.Writer) error {

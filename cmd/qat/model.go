@@ -42,12 +42,9 @@ func sameInput(path string, net *integer.Network, d *datasets.Dataset) error {
 func exportedExperiment(net *integer.Network) train.Experiment {
 	e := train.Experiment{Config: net.Name}
 	var weights, inputs []int
-	for _, l := range net.Layers {
-		switch l := l.(type) {
-		case *integer.Conv:
-			weights, inputs = append(weights, l.WeightBits), append(inputs, net.Tensors[l.In].Bits)
-		case *integer.Linear:
-			weights, inputs = append(weights, l.WeightBits), append(inputs, net.Tensors[l.In].Bits)
+	for _, r := range net.Describe() {
+		if r.Weights > 0 {
+			weights, inputs = append(weights, r.WeightBits), append(inputs, r.InputBits)
 		}
 	}
 	e.Bits = train.Pair[int]{Weights: mostFrequent(weights), Activations: mostFrequent(inputs)}
