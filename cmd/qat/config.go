@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -80,16 +81,21 @@ each value as a comment: file and line, argument, or default.` + configStatus,
 }
 
 func newConfigSchemaCommand() *cobra.Command {
-	return &cobra.Command{
+	var js bool
+	c := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of configs, for editors",
 		Long:  `Print the JSON Schema (draft 2020-12) of config files.` + configStatus,
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := c.OutOrStdout().Write(configs.Schema())
-			return err
+			return result(c.OutOrStdout(), js, json.RawMessage(configs.Schema()), func(w io.Writer) error {
+				_, err := w.Write(configs.Schema())
+				return err
+			})
 		},
 	}
+	addJSON(c, &js)
+	return c
 }
 
 func newConfigListCommand() *cobra.Command {
@@ -104,7 +110,8 @@ func newConfigListCommand() *cobra.Command {
 			return result(c.OutOrStdout(), js, struct {
 				Configs []configs.Entry `json:"configs"`
 			}{entries}, func(w io.Writer) error {
-				t := newTable(w, "CONFIG", "DESCRIPTION")
+				t := newTable(w) // whose long descriptions break
+				t.row("CONFIG", "DESCRIPTION")
 				for _, e := range entries {
 					t.row(e.Name, e.Description)
 				}

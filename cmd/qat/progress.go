@@ -133,9 +133,9 @@ func (p *progress) Epoch(e train.EpochInfo) {
 	p.evaluation = time.Since(p.lastStep)
 	penalty := ""
 	if e.Penalty != nil {
-		penalty = fmt.Sprintf("penalty %.4g, ", *e.Penalty)
+		penalty = fmt.Sprintf("penalty %.4g ", *e.Penalty)
 	}
-	p.Message("epoch %d/%d: training loss %.4f, %saccuracy %.1f%%; %s accuracy %.2f%%; %s of training",
+	p.Message("epoch %d/%d: loss %.4f %sacc %.1f%%; %s acc %.2f%%; %s of training",
 		e.Epoch, p.epochs(p.total), e.TrainLoss, penalty, 100*e.TrainTop1, e.Split, 100*e.Top1, duration(e.Seconds))
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // table lays out rows in columns. One with a heading drops columns until its rows fit the
-// width of the terminal; one without, a list of keys and values, keeps its values whole.
+// width of the terminal; one without, a list of keys and values, breaks long values at spaces.
 type table struct {
 	w       io.Writer
 	heading []string
@@ -42,24 +42,26 @@ func (t *table) row(cells ...any) {
 const columnGap = 2
 
 func (t *table) flush() error {
+	width := outputWidth(t.w)
 	if len(t.heading) == 0 {
-		return t.write(t.rows)
+		return t.write(broken(t.rows, width))
 	}
 	rows := append([][]string{t.heading}, t.rows...)
-	width := outputWidth(t.w)
 	var dropped []string
 	for _, name := range t.drop {
-		if rowWidth(widths(rows)) <= width {
+		if rowWidth(widths(without(rows, dropped))) <= width {
 			break
-		}
-		at := slices.Index(rows[0], name)
-		for i, r := range rows {
-			if at < len(r) {
-				rows[i] = slices.Delete(slices.Clone(r), at, at+1)
-			}
 		}
 		dropped = append(dropped, name)
 	}
+	// What leaves last may leave room for what left before.
+	for i := len(dropped) - 2; i >= 0; i-- {
+		fewer := slices.Delete(slices.Clone(dropped), i, i+1)
+		if rowWidth(widths(without(rows, fewer))) <= width {
+			dropped = fewer
+		}
+	}
+	rows = without(rows, dropped)
 	// What is left over is taken from the widest column.
 	if ws := widths(rows); rowWidth(ws) > width {
 		widest := slices.Index(ws, slices.Max(ws))
@@ -73,6 +75,52 @@ func (t *table) flush() error {
 		rows = append(rows, []string{"(no room for " + strings.Join(dropped, ", ") + "; --json has all)"})
 	}
 	return t.write(rows)
+}
+
+// without returns rows, of which the first is the heading, without the columns dropped.
+func without(rows [][]string, dropped []string) [][]string {
+	left := make([][]string, len(rows))
+	for i, r := range rows {
+		for at, cell := range r {
+			if !slices.Contains(dropped, rows[0][at]) {
+				left[i] = append(left[i], cell)
+			}
+		}
+	}
+	return left
+}
+
+// broken breaks values that have no room beside their keys at spaces, into rows without a key.
+func broken(rows [][]string, width int) [][]string {
+	keys := 0
+	for _, r := range rows {
+		if len(r) > 1 {
+			keys = max(keys, utf8.RuneCountInString(r[0])+columnGap)
+		}
+	}
+	var out [][]string
+	for _, r := range rows {
+		if len(r) != 2 {
+			out = append(out, r)
+			continue
+		}
+		key, value := r[0], r[1]
+		for {
+			at := -1 // the last space that leaves a line with room, or the first
+			for i, c := range value {
+				if c == ' ' && (at < 0 || keys+utf8.RuneCountInString(value[:i]) <= width) {
+					at = i
+				}
+			}
+			if at < 0 || keys+utf8.RuneCountInString(value) <= width {
+				break
+			}
+			out = append(out, []string{key, value[:at]})
+			key, value = "", strings.TrimLeft(value[at:], " ")
+		}
+		out = append(out, []string{key, value})
+	}
+	return out
 }
 
 // write pads the cells of each column to the same width. A row of one cell is text.

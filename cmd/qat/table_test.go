@@ -129,6 +129,23 @@ func TestTableFits(t *testing.T) {
 			t.Errorf("%d columns:\n%s", tt.width, strings.Join(got, "\n"))
 		}
 	}
+	// What leaves last may leave room for what left before.
+	t.Setenv("COLUMNS", "20")
+	var out bytes.Buffer
+	x := newTable(&out, "LAYER", "SIZE", "ACTIVATIONS").dropping("SIZE", "ACTIVATIONS")
+	x.row("conv1", "560 B", "8-bit unsigned affine")
+	if err := x.flush(); err != nil || out.String() != "LAYER  SIZE\nconv1  560 B\n(no room for ACTIVATIONS; --json has all)\n" {
+		t.Errorf("%v:\n%s", err, &out)
+	}
+	// A list breaks long values at spaces.
+	out.Reset()
+	x = newTable(&out)
+	x.row("dataset", "50 test images")
+	x.row("verified", "not in onnxruntime")
+	x.row("run", "runs/of_a_long_name")
+	if err := x.flush(); err != nil || out.String() != "dataset   50 test\n          images\nverified  not in\n          onnxruntime\nrun       runs/of_a_long_name\n" {
+		t.Errorf("%v:\n%s", err, &out)
+	}
 	for s, want := range map[string]string{"layer1.0.conv1": "laye…onv1", "a net of 4 bits": "a net of…", "short": "short"} {
 		if got := shortened(s, 9); got != want {
 			t.Errorf("%q is shortened to %q, want %q", s, got, want)

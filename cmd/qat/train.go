@@ -163,11 +163,11 @@ func printResult(w io.Writer, r *train.Result) error {
 	t.row("peak memory", mebibytes(r.PeakRSSMiB))
 	exportRows(t, r.Exported)
 	if r.BestEpoch > 0 {
-		chosen := "of the held-out images"
+		chosen := "on the held-out images"
 		if r.BestSplit == "test" {
-			chosen = "of the test images, by which it was chosen"
+			chosen = "chosen on these test images"
 		}
-		t.row("best.qat", fmt.Sprintf("epoch %d, %s %s", r.BestEpoch, percent(r.BestTop1), chosen))
+		t.row("best.qat", fmt.Sprintf("%s  epoch %d, %s", percent(r.BestTop1), r.BestEpoch, chosen))
 	}
 	t.row("run", r.Run)
 	if err := t.flush(); err != nil {

@@ -55,7 +55,7 @@ func (v versionInfo) print(w io.Writer) error {
 	}
 	t := newTable(w)
 	t.row("qat", v.Version)
-	t.row("go", v.Go, v.Platform)
+	t.row("go", v.Go+" "+v.Platform)
 	t.row("cpu features", features)
 	t.row("kernel path", v.KernelPath)
 	return t.flush()
