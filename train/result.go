@@ -19,7 +19,8 @@ import (
 type Result struct {
 	Experiment
 	Run    string `json:"run"`
-	Epochs int    `json:"epochs"`
+	Epochs int    `json:"epochs"` // that the config asks for
+	Steps  int    `json:"steps"`  // that were trained
 	// Test is the integer network's accuracy, or the simulation's if the network
 	// has no integer form; Mode says which ("integer" or "simulate").
 	Test     float64 `json:"test_top1"`
@@ -55,7 +56,7 @@ type Result struct {
 
 // finish evaluates the trained network, exports it and closes the manifest.
 func (r *run) finish(ctx context.Context) (*Result, error) {
-	res := &Result{Experiment: ExperimentOf(r.Config), Run: r.dir, Epochs: r.Config.Train.Epochs, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
+	res := &Result{Experiment: ExperimentOf(r.Config), Run: r.dir, Epochs: r.Config.Train.Epochs, Steps: r.st.Step, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
 		FloorHits: r.st.FloorHits, Exports: []string{}}
 	res.Quantized = r.Net.Quantized()
 	res.SizeBytes, res.BitOps = r.Net.Cost()
