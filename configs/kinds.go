@@ -3,10 +3,13 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/qat-go/qat/internal/filetype"
 )
 
 // kind is the type of a leaf: how it is read, written, described and put into
@@ -43,6 +46,24 @@ func (k text) schema() map[string]any {
 		s["pattern"] = k.pattern.String()
 	}
 	return s
+}
+
+// weights is the name of a file of weights. Of another file or a folder it says what that is.
+type weights struct{ text }
+
+func (k weights) parse(n *node) (any, error) {
+	v, err := k.text.parse(n)
+	if err != errKind || n.kind != stringNode {
+		return v, err
+	}
+	kind, unread := filetype.Of(n.text)
+	switch {
+	case unread != nil:
+		return nil, errKind
+	case kind == filetype.Run:
+		return nil, fmt.Errorf("%s is %s; wanted its checkpoint, such as %s", shorten(n.text), kind, filepath.Join(n.text, filetype.RunCheckpoint))
+	}
+	return nil, fmt.Errorf("%s is %s; wanted %s", shorten(n.text), kind, k.what)
 }
 
 type boolean struct{}

@@ -10,16 +10,32 @@ import (
 // didYouMean returns ` (did you mean "x"?)` for the candidate nearest to word,
 // or "" when none is near.
 func didYouMean(word string, candidates []string) string {
-	if near := nearest(word, candidates); len(near) > 0 {
-		return fmt.Sprintf(" (did you mean %q?)", near[0])
+	near := nearest(word, candidates)
+	return DidYouMean(near[:min(len(near), 1)])
+}
+
+// DidYouMean returns ` (did you mean "x" or "y"?)`, or "" for no names.
+func DidYouMean(names []string) string {
+	if len(names) == 0 {
+		return ""
 	}
-	return ""
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = fmt.Sprintf("%q", name)
+	}
+	return " (did you mean " + strings.Join(quoted, " or ") + "?)"
 }
 
 // KeyFor returns the path of the key that a word could mean, such as "train.lr" for
 // "lr", or "" if there is none.
 func KeyFor(word string) string {
 	word = strings.ReplaceAll(word, "-", "_")
+	switch word { // as nearly every other program calls them
+	case "batch_size":
+		return "train.batch"
+	case "learning_rate":
+		return "train.lr"
+	}
 	byWord := map[string]string{}
 	var words []string
 	walk(table, "", func(path string, f field) {

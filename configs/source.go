@@ -102,11 +102,8 @@ func locate(nameOrPath string) (source, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return source{}, cause(err)
 	}
-	hint := ""
-	if near := nearest(strings.TrimSuffix(path.Base(name), ".yaml"), embeddedNames()); len(near) > 0 {
-		hint = fmt.Sprintf(" (did you mean %q?)", strings.Join(near[:min(len(near), 3)], " or "))
-	}
-	return source{}, errors.New("no such file or embedded config" + hint + "; \"qat config list\" has all")
+	near := nearest(strings.TrimSuffix(path.Base(name), ".yaml"), embeddedNames())
+	return source{}, errors.New("no such file or embedded config" + DidYouMean(near[:min(len(near), 3)]) + "; \"qat config list\" has all")
 }
 
 // base finds a file that s extends.

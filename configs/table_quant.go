@@ -17,7 +17,7 @@ func quantFields() []field {
 		}},
 		{key: "regularizers", doc: "Penalties on the quantized weights of each layer, added up over the layers, and projectors, which move the weights after each update. A number or a schedule is that of `lambda`; 0 is off.", fields: regularizerFields()},
 		{key: "distillation", doc: "Learning from a float network of the same architecture: loss = (1 - weight)*CE + weight*temperature^2*KL(teacher, student), both softmaxes of logits/temperature (Hinton et al. 2015, arXiv 1503.02531).", fields: []field{
-			{key: "teacher", doc: "Its weights, as in `model.init`; `none` is off.", kind: text{weightsWanted(NoTeacher), teacherName}, def: NoTeacher, at: func(c *Config) any { return &c.Quant.Distillation.Teacher }},
+			{key: "teacher", doc: "Its weights, as in `model.init`; `none` is off.", kind: weights{text{weightsWanted(NoTeacher), teacherName}}, def: NoTeacher, at: func(c *Config) any { return &c.Quant.Distillation.Teacher }},
 			{key: "teacher_key", doc: "Which network of the teacher's file, as `model.init_key`.", kind: text{what: "a key of the file"}, def: "", at: func(c *Config) any { return &c.Quant.Distillation.TeacherKey }},
 			{key: "temperature", doc: "Divides the logits of both.", kind: real{zero: exclusive}, def: 4.0, at: func(c *Config) any { return &c.Quant.Distillation.Temperature }},
 			{key: "weight", doc: "The teacher's part of the loss; the labels have the rest.", kind: real{zero: inclusive, upper: inclusive, max: 1}, def: 0.5, at: func(c *Config) any { return &c.Quant.Distillation.Weight }},

@@ -44,9 +44,12 @@ var cFormat = format{
 	files: func(path string) []string { return []string{path, cProgramPath(path)} },
 }
 
+// ErrHeaderName reports a path for C that is no header's.
+var ErrHeaderName = errors.New("a C header's name ends in .h; the program beside it gets .c")
+
 func checkHeaderName(path string) error {
 	if filepath.Ext(path) != ".h" {
-		return errors.New("a C header's name ends in .h; the program beside it gets .c")
+		return ErrHeaderName
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func newBenchCommand() *cobra.Command {
 		Short: "Measure the speed of training and evaluation",
 		Long: `Measure how many images/s this machine trains and evaluates, peak
 memory, and the speed of the convolution kernels next to the measured peak of
-fused multiply-adds of one thread. The pictures are random; no data is read.
+fused multiply-adds of one thread. The images are random; no data is read.
 Rates are medians. KEY=VALUE overrides a key of the config.
 
 EXIT STATUS
@@ -58,7 +58,7 @@ EXIT STATUS
 	}
 	f := c.Flags()
 	f.StringVar(&o.config, "config", "resnet20_w4a4", "`CONFIG` whose network is measured")
-	f.IntVar(&o.batch, "batch", 0, "pictures of a training step, `N` (default the config's train.batch)")
+	f.IntVar(&o.batch, "batch", 0, "images of a training step, `N` (default the config's train.batch)")
 	f.IntVar(&o.steps, "steps", 20, "training steps to measure, `N`")
 	addThreads(c, &o.threads)
 	f.BoolVar(&o.profile, "profile", false, "measure the time of each kind of operation of a training step")

@@ -62,7 +62,7 @@ func newDataInfoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "info DATASET",
 		Short: "Describe the files of a data set",
-		Long: `List the files of a data set with pictures, sizes and SHA-256. DATASET is
+		Long: `List the files of a data set with images, sizes and SHA-256. DATASET is
 ` + strings.Join(datasetNames, " or ") + `.
 
 EXIT STATUS

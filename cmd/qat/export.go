@@ -132,7 +132,7 @@ func (o *exportOptions) check(c *cobra.Command) error {
 // checkFormats wants a format that has the target that was asked for.
 func (o *exportOptions) checkFormats(c *cobra.Command) error {
 	target := configs.Target(o.target)
-	if target == "" || slices.ContainsFunc(o.formats, func(f string) bool { return configs.Format(f).TargetFor(target) == target }) {
+	if target == "" || checkTarget(c, o.target) != nil || slices.ContainsFunc(o.formats, func(f string) bool { return configs.Format(f).TargetFor(target) == target }) {
 		return nil
 	}
 	return usagef(c, "--target %s: format %s computes with %s only", target, o.formats[0], configs.Format(o.formats[0]).Targets()[0])

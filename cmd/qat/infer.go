@@ -39,9 +39,10 @@ tag (EXIF) turns it upright first. A score is the
 softmax of the logits, a share of 1.
 
 EXIT STATUS
-  0  done
-  1  failed; other pictures than the bad ones are classified all the same
-  2  the command line is wrong`,
+  0    done
+  1    failed; other pictures than the bad ones are classified all the same
+  2    the command line is wrong
+  130  interrupted`,
 		Example: `  qat infer runs/quickstart/model.safetensors cat.jpg dog.png
   qat infer runs/quickstart cat.jpg --top 3 --json`,
 		Args: wantArgs(2, -1, "a MODEL and one IMAGE or more"),

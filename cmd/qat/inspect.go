@@ -36,9 +36,10 @@ the range, and of weights with one value everywhere. Activations, which take
 data, are judged in train's result.
 
 EXIT STATUS
-  0  done
-  1  failed
-  2  the command line is wrong`,
+  0    done
+  1    failed
+  2    the command line is wrong
+  130  interrupted`,
 		Example: `  qat inspect runs/quickstart
   qat inspect runs/quickstart/model.safetensors --json`,
 		Args: wantArgs(1, 1, "a RUN, a CHECKPOINT or an EXPORT"),

@@ -15,6 +15,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/train"
 )
@@ -64,7 +65,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.Is(err, errMissed):
 		return exitMissed
-	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &kind), errors.As(err, &missing), errors.Is(err, train.ErrExists):
+	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &kind), errors.As(err, &missing), errors.Is(err, train.ErrExists), errors.Is(err, export.ErrHeaderName):
 		return exitUsage
 	}
 	return exitFailed
@@ -92,7 +93,7 @@ EXIT STATUS
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	})
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef(c, "%v%s", err, overrideFor(c, err, args)) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef(c, "%s", flagProblem(c, err, args)) })
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags.FlagUsagesWrapped 80 "))
 	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(newTrainCommand(), newEvalCommand(), newExportCommand(), newInferCommand(), newInspectCommand(),

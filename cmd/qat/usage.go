@@ -53,7 +53,7 @@ func newHelpCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			of, rest, err := c.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usagef(c.Root(), "unknown command %q", strings.Join(args, " "))
+				return unknownCommand(of, rest)
 			}
 			return of.Help()
 		},
@@ -68,21 +68,39 @@ func newGroup(c *cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return usagef(c, "missing command")
 		}
-		if near := c.SuggestionsFor(args[0]); len(near) > 0 {
-			return usagef(c, "unknown command %q (did you mean %q?)", args[0], strings.Join(near, " or "))
-		}
-		return usagef(c, "unknown command %q", args[0])
+		return unknownCommand(c, args)
 	}
 	return c
 }
 
-// overrideFor says how a key of the config is written that was given as a flag.
-func overrideFor(c *cobra.Command, err error, args []string) string {
+// unknownCommand reports args, which begin with no command of c.
+func unknownCommand(c *cobra.Command, args []string) error {
+	return usagef(c, "unknown command %q%s", args[0], configs.DidYouMean(c.SuggestionsFor(args[0])))
+}
+
+// flagTypes says what flags want, by what pflag calls them.
+var flagTypes = map[string]string{"int": "a whole number", "float64": "a number", "bool": "true or false"}
+
+// flagProblem says what is wrong with a flag, and what was meant.
+func flagProblem(c *cobra.Command, err error, args []string) string {
 	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) || !strings.Contains(c.Use, "KEY=VALUE") {
+	var invalid *pflag.InvalidValueError
+	switch {
+	case errors.As(err, &invalid) && flagTypes[invalid.GetFlag().Value.Type()] != "":
+		return fmt.Sprintf("--%s wants %s, found %q", invalid.GetFlag().Name, flagTypes[invalid.GetFlag().Value.Type()], invalid.GetValue())
+	case !errors.As(err, &unknown):
+		return err.Error()
+	case !c.HasParent() && strings.HasPrefix("version", unknown.GetSpecifiedName()): // -v too
+		return fmt.Sprintf("%v (did you mean %q?)", err, "qat version")
+	}
+	return err.Error() + overrideFor(c, unknown.GetSpecifiedName(), args)
+}
+
+// overrideFor says how a key of the config is written that was given as the flag name.
+func overrideFor(c *cobra.Command, name string, args []string) string {
+	if !strings.Contains(c.Use, "KEY=VALUE") {
 		return ""
 	}
-	name := unknown.GetSpecifiedName()
 	key := configs.KeyFor(name)
 	if key == "" {
 		return ""
