@@ -46,6 +46,10 @@ func LockDir(dir string, warn func(format string, args ...any)) (*Lock, error) {
 			l.Release()
 			return nil, err
 		}
+		if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() { // such as a link to a file that is to be kept
+			l.Release()
+			return nil, fmt.Errorf("%s is not a regular file, and no lock; remove it, or choose another folder", path)
+		}
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // released just now, and the folder with it

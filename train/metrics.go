@@ -68,7 +68,7 @@ func readMetrics(data []byte) (lines []metricsLine, bad int) {
 // epoch that is still to be evaluated; what is missing is reported.
 func (r *run) openMetrics() (*metrics, error) {
 	path := r.path(MetricsFile)
-	old, err := os.ReadFile(path)
+	old, err := r.read(MetricsFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func short(sum string) string {
 
 // taken reports what keeps the directory from being this run's, before anything is made in it.
 func (r *run) taken(cfg *configs.Config) error {
-	saved, err := os.ReadFile(r.path(ConfigFile))
+	saved, err := r.read(ConfigFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return r.strangers()
@@ -185,7 +185,7 @@ func (r *run) resume() (bool, error) {
 
 // checkpointMissing reports a run that had a checkpoint, which is gone; to begin anew would replace what is left of it.
 func (r *run) checkpointMissing() error {
-	data, err := os.ReadFile(r.path(MetricsFile))
+	data, err := r.read(MetricsFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -211,7 +211,7 @@ func (r *run) originOf(f *safetensors.File) (o origin, err error) {
 	}
 	// An earlier version recorded the data, in the manifest.
 	var m manifest
-	data, err := os.ReadFile(r.path(ManifestFile))
+	data, err := r.read(ManifestFile)
 	if err == nil {
 		err = json.Unmarshal(data, &m)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/internal/memory"
+	"github.com/qat-go/qat/internal/regular"
 )
 
 // The files of a run's directory.
@@ -82,6 +83,11 @@ type run struct {
 }
 
 func (r *run) path(file string) string { return filepath.Join(r.dir, file) }
+
+// maxFile is the most that a text file of a run's directory may have, in bytes: metrics.jsonl of millions of steps.
+const maxFile = 1 << 30
+
+func (r *run) read(file string) ([]byte, error) { return regular.Read(r.path(file), maxFile) }
 
 // claim takes the run's directory, which is free, or holds this very run if it is to be resumed.
 func (r *run) claim(cfg *configs.Config) error {
