@@ -49,58 +49,111 @@ func (n *Network) WeightFindings(f *Findings) error {
 		if err != nil {
 			return err
 		}
-		judge(f, l.Quantizer, codes, int8(l.Qn()), int8(l.Qp()))
+		var t tally
+		count(&t, l.Quantizer, codes, int8(l.Qn()), int8(l.Qp()))
+		t.judge(f, l.Quantizer)
 	}
 	return nil
 }
 
+// mostWatched bounds the images whose codes are all in memory at once.
+const mostWatched = 20
+
+// watchedImages is the largest number of images up to mostWatched that divides n.
+func watchedImages(n int) int {
+	for k := min(n, mostWatched); k > 1; k-- {
+		if n%k == 0 {
+			return k
+		}
+	}
+	return 1
+}
+
 // ActivationFindings judges what the quantizers of activations give in evaluation on the images x (N, H, W, C).
 func (n *Network) ActivationFindings(f *Findings, pool *kernels.Pool, x *tensor.Dense) error {
-	c := NewContext(pool, false)
-	c.watches = true
-	logits, err := n.Build(c, x)
+	images, s := watchedImages(x.Shape()[0]), x.Shape()
+	part := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(images, s[1], s[2], s[3]))
+	c, outputs, err := n.watchedGraph(pool, part)
 	if err != nil {
 		return err
-	}
-	outputs := []*G.Node{logits}
-	for _, w := range c.watched {
-		outputs = append(outputs, w.node)
 	}
 	m, err := machine.New(pool, machine.Options{}, outputs...)
 	if err != nil {
 		return err
 	}
-	if err := m.RunAll(); err != nil {
-		return err
-	}
-	for _, w := range c.watched {
-		switch v := w.node.Value().(*tensor.Dense).Data().(type) {
-		case []uint8:
-			lo, hi := w.quant.bounds(false)
-			judge(f, w.quant, v, lo, hi)
-		case []float32:
-			judge(f, w.quant, v, 0, 0)
+	tallies := make([]tally, len(c.watched))
+	for rest, all := part.Float32s(), x.Float32s(); len(all) > 0; all = all[len(rest):] {
+		copy(rest, all)
+		if err := m.RunAll(); err != nil {
+			return err
 		}
+		for i, w := range c.watched {
+			switch v := w.node.Value().(*tensor.Dense).Data().(type) {
+			case []uint8:
+				lo, hi := w.quant.bounds(false)
+				count(&tallies[i], w.quant, v, lo, hi)
+			case []float32:
+				count(&tallies[i], w.quant, v, 0, 0)
+			}
+		}
+	}
+	for i, w := range c.watched {
+		tallies[i].judge(f, w.quant)
 	}
 	return nil
 }
 
-// judge looks at the codes, or values, of one tensor, whose codes go from lo to hi.
-func judge[T uint8 | int8 | float32](f *Findings, q *Quantizer, v []T, lo, hi T) {
-	equal, ends := 0, 0
+// watchedGraph is the network in evaluation with all that its quantizers give as outputs.
+func (n *Network) watchedGraph(pool *kernels.Pool, x *tensor.Dense) (c *Context, outputs []*G.Node, err error) {
+	c = NewContext(pool, false)
+	c.watches = true
+	logits, err := n.Build(c, x)
+	outputs = []*G.Node{logits}
+	for _, w := range c.watched {
+		outputs = append(outputs, w.node)
+	}
+	return c, outputs, err
+}
+
+// FindingsBytes is the memory that ActivationFindings plans for so many images.
+func (n *Network) FindingsBytes(pool *kernels.Pool, images int) (int, error) {
+	in := n.graph.Input
+	_, outputs, err := n.watchedGraph(pool, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(watchedImages(images), in.H, in.W, in.C)))
+	if err != nil {
+		return 0, err
+	}
+	return machine.Size(pool, machine.Options{}, outputs...)
+}
+
+// tally counts the codes, or values, of one tensor.
+type tally struct {
+	all, ends   int
+	first       float64
+	varied, two bool // not all are equal; there are two codes or more
+}
+
+// count adds v, whose codes go from lo to hi.
+func count[T uint8 | int8 | float32](t *tally, q *Quantizer, v []T, lo, hi T) {
+	if t.all == 0 && len(v) > 0 {
+		t.first = float64(v[0])
+	}
+	t.all += len(v)
+	t.two = lo < hi
 	for _, c := range v {
-		if c == v[0] {
-			equal++
-		}
+		t.varied = t.varied || float64(c) != t.first
 		// Of what is not negative the lowest code is 0, and no clip.
 		if c == hi || c == lo && q.Signed {
-			ends++
+			t.ends++
 		}
 	}
-	switch share := float64(ends) / float64(len(v)); {
-	case equal == len(v):
+}
+
+// judge notes what is wrong.
+func (t *tally) judge(f *Findings, q *Quantizer) {
+	switch share := float64(t.ends) / float64(t.all); {
+	case !t.varied:
 		f.Dead = append(f.Dead, q.Name)
-	case lo < hi && q.Bits > 1 && share >= mostClipped && q.method == nil:
+	case t.two && q.Bits > 1 && share >= mostClipped && q.method == nil:
 		f.Clipped = append(f.Clipped, Finding{q.Name, share})
 	}
 }

@@ -106,3 +106,27 @@ func TestJudge(t *testing.T) {
 		t.Errorf("of a method: %+v", got)
 	}
 }
+
+// judge counts and judges codes in two parts: images come in parts, too.
+func judge[T uint8 | int8 | float32](f *Findings, q *Quantizer, v []T, lo, hi T) {
+	var c tally
+	count(&c, q, v[:len(v)/2], lo, hi)
+	count(&c, q, v[len(v)/2:], lo, hi)
+	c.judge(f, q)
+}
+
+// What is found in parts of a batch is what is found in all of it.
+func TestFindingsInParts(t *testing.T) {
+	if a, b, c := watchedImages(100), watchedImages(7), watchedImages(23); a != 20 || b != 7 || c != 1 {
+		t.Errorf("100, 7 and 23 images in parts of %d, %d and %d; want 20, 7 and 1", a, b, c)
+	}
+	n := calibrated(t, "resnet20_w4a4")
+	pool := kernels.NewPool(2)
+	defer pool.Close()
+	x, _ := batch(40)
+	clear(x.Float32s()[:20*32*32*3]) // the first part has one value everywhere, the second has not
+	var f Findings
+	if err := n.ActivationFindings(&f, pool, x); err != nil || len(f.Dead) > 0 {
+		t.Errorf("%+v, error %v; want nothing dead", f, err)
+	}
+}

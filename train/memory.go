@@ -59,11 +59,23 @@ func Memory(cfg *configs.Config, pictures, threads int) (int64, error) {
 		peak = max(peak, calibration)
 	}
 	run := int64(peak) * int64(cfg.Train.Batch) / int64(b)
+	evaluation, err := m.evaluationBytes()
+	if err != nil {
+		return 0, err
+	}
+	run = max(run, int64(evaluation))
 	return cmp.Or(memory.Resident(), program) + int64(pictures)*int64(picture) + run + besides, nil
 }
 
 // loaded is how many batches a loader has: the one in use and those ahead.
 const loaded = 3
+
+// evaluationBytes is what an evaluation takes that keeps what all quantizers give.
+func (m *Model) evaluationBytes() (int, error) {
+	arena, err := m.Net.FindingsBytes(m.pool, EvalBatch)
+	in := m.Net.Shape()
+	return arena + (1+loaded)*4*EvalBatch*in.Len(), err
+}
 
 // calibrationBytes is what calibration on n batches takes, of batch bytes each. Half of it is garbage of one quantizer
 // when the next one calibrates.
