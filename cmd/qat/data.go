@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -84,8 +85,23 @@ func (o *dataOptions) addFlags(c *cobra.Command) {
 
 // addData adds --data, whose default is the environment's.
 func addData(c *cobra.Command, dir *string) {
-	c.Flags().StringVar(dir, "data", os.Getenv("QAT_DATA"), "directory of the data sets, `DIR` (default $QAT_DATA, else the config's data.root)")
+	*dir = os.Getenv("QAT_DATA")
+	c.Flags().Var((*directory)(dir), "data", "directory of the data sets, `DIR` (default $QAT_DATA, else the config's data.root)")
 	c.Flags().Lookup("data").DefValue = "" // the environment is not for help texts
+}
+
+// directory is the value of a flag that names one: an empty text, as of a variable that is not set, names none.
+type directory string
+
+func (d *directory) String() string { return string(*d) }
+func (*directory) Type() string     { return "string" }
+
+func (d *directory) Set(dir string) error {
+	if dir == "" {
+		return errors.New("it is empty; want a directory")
+	}
+	*d = directory(dir)
+	return nil
 }
 
 func wantDataset(c *cobra.Command, args []string) error {
