@@ -24,7 +24,7 @@ var addCodes = rewrite{"add_codes", "quantize(relu(codes + codes)) becomes round
 		return false
 	}
 	sum := s.in[0]
-	if _, ok := alone[addOp](p, sum, s); !ok || !sum.in[0].givesCodes(p.c) || !sum.in[1].givesCodes(p.c) {
+	if _, ok := alone[addOp](p, sum); !ok || !sum.in[0].givesCodes(p.c) || !sum.in[1].givesCodes(p.c) {
 		return false
 	}
 	return p.replace(s, addCodesOp{blockOf(sum.name), o.q, o.relu}, sum.in, sum)

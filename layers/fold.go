@@ -36,7 +36,7 @@ var foldBatchNorm = rewrite{"fold_batch_norm", "batch_norm(conv(codes)) becomes 
 		return false
 	}
 	before := s.in[0]
-	conv, ok := alone[convOp](p, before, s)
+	conv, ok := alone[convOp](p, before)
 	if !ok || !conv.onCodes(false) || conv.input.atOffset {
 		return false
 	}
@@ -62,15 +62,13 @@ var foldedQuantize = rewrite{"folded_quantize", "quantize((sum + bias)*scale) be
 	if !ok || !o.q.even() {
 		return false
 	}
-	before, swallowed := s.in[0], []*step(nil)
-	if _, ok := alone[reluOp](p, before, s); ok {
-		o.relu, swallowed, before = true, []*step{before}, before.in[0]
-	}
-	folded, ok := alone[foldedOp](p, before, s)
+	before, relu := p.beforeReLU(s)
+	o.relu = o.relu || relu != nil
+	folded, ok := alone[foldedOp](p, before)
 	if !ok {
 		return false
 	}
-	return p.replace(s, foldedQuantizeOp{folded, o.q, o.relu}, before.in, append(swallowed, before)...)
+	return p.replace(s, foldedQuantizeOp{folded, o.q, o.relu}, before.in, append(relu, before)...)
 }}
 
 // integerSum is a quantized convolution in evaluation, not computed yet.

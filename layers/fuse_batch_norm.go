@@ -24,7 +24,7 @@ var batchNormQuantize = rewrite{"batch_norm_quantize", "quantize(batch_norm(z)) 
 		return false
 	}
 	before := s.in[0]
-	norm, ok := alone[batchNormOp](p, before, s)
+	norm, ok := alone[batchNormOp](p, before)
 	return ok && p.replace(s, normQuantizeOp{o, norm}, before.in, before)
 }}
 

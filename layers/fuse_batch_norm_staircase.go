@@ -122,12 +122,10 @@ var batchNormStaircase = rewrite{"batch_norm_staircase", "quantize(relu(batch_no
 	if !ok || !p.c.Train || !o.q.stepped(p.c.Train) || o.q.method.updates != nil {
 		return false
 	}
-	before, swallowed := s.in[0], []*step(nil)
-	if _, ok := alone[reluOp](p, before, s); ok {
-		o.relu, swallowed, before = true, []*step{before}, before.in[0]
-	}
-	norm, ok := alone[batchNormOp](p, before, s)
-	return ok && p.replace(s, normStaircaseOp{o, norm}, before.in, append(swallowed, before)...)
+	before, relu := p.beforeReLU(s)
+	o.relu = relu != nil
+	norm, ok := alone[batchNormOp](p, before)
+	return ok && p.replace(s, normStaircaseOp{o, norm}, before.in, append(relu, before)...)
 }}
 
 // normStaircaseOp is a batch norm, a ReLU if relu, and a staircase; it reads what the batch norm reads.

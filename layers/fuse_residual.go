@@ -17,16 +17,16 @@ var residualSum = rewrite{"residual_sum", "quantize(relu(quantize(batch_norm(z))
 		return false
 	}
 	sum := s.in[0]
-	if _, ok := alone[addOp](p, sum, s); !ok || !sum.in[1].givesCodes(p.c) {
+	if _, ok := alone[addOp](p, sum); !ok || !sum.in[1].givesCodes(p.c) {
 		return false
 	}
 	branch := sum.in[0]
-	q, ok := alone[quantizeOp](p, branch, sum)
+	q, ok := alone[quantizeOp](p, branch)
 	if !ok || q.relu || !q.q.fused() {
 		return false
 	}
 	before := branch.in[0]
-	norm, ok := alone[batchNormOp](p, before, branch)
+	norm, ok := alone[batchNormOp](p, before)
 	if !ok {
 		return false
 	}

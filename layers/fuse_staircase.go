@@ -17,11 +17,9 @@ var staircase = rewrite{"staircase", "quantize(relu(x)), or quantize(codes), by 
 	if !ok || !o.q.stepped(p.c.Train) {
 		return false
 	}
-	in, swallowed := s.in, []*step(nil)
-	if _, ok := alone[reluOp](p, in[0], s); ok {
-		o.relu, swallowed, in = true, in, in[0].in
-	}
-	return p.replace(s, staircaseOp{o}, in, swallowed...)
+	before, relu := p.beforeReLU(s)
+	o.relu = relu != nil
+	return p.replace(s, staircaseOp{o}, []*step{before}, relu...)
 }}
 
 // staircaseOp is a quantizer by a method whose levels are a staircase.

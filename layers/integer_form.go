@@ -50,7 +50,9 @@ func (e *NotIntegerError) add(layer string, reasons ...string) {
 			i = len(e.Causes)
 			e.Causes = append(e.Causes, Cause{Reason: reason})
 		}
-		e.Causes[i].Layers = append(e.Causes[i].Layers, layer)
+		if !slices.Contains(e.Causes[i].Layers, layer) { // a block may have several sums
+			e.Causes[i].Layers = append(e.Causes[i].Layers, layer)
+		}
 	}
 }
 
@@ -108,9 +110,7 @@ func (n *Network) streamReasons(e *NotIntegerError) {
 		switch {
 		case !ok:
 		case sum.Real:
-			if block := path.Ext(l.Name); len(e.Causes) == 0 || !slices.Contains(e.Causes[0].Layers, strings.TrimSuffix(l.Name, block)) {
-				e.add(strings.TrimSuffix(l.Name, block), floatStream)
-			}
+			e.add(strings.TrimSuffix(l.Name, path.Ext(l.Name)), floatStream)
 		case n.layer(l.Inputs[0]).output == nil:
 			if len(e.Causes) == 0 { // the stream starts with the first weights
 				e.add(n.LayerNames()[0], fpStream)

@@ -42,7 +42,7 @@ var absorbReLU = rewrite{"absorb_relu", "quantize(relu(x)) becomes quantize(x), 
 		return false
 	}
 	before := s.in[0]
-	if _, ok := alone[reluOp](p, before, s); !ok {
+	if _, ok := alone[reluOp](p, before); !ok {
 		return false
 	}
 	o.relu = true

@@ -40,10 +40,19 @@ func (p *plan) rewrite() {
 	}
 }
 
-// alone returns the step, if s alone reads it and it has the operation T.
-func alone[T operation](p *plan, s, reader *step) (op T, ok bool) {
+// alone returns the operation of s, if it is a T and one step alone reads s.
+func alone[T operation](p *plan, s *step) (op T, ok bool) {
 	op, ok = s.op.(T)
 	return op, ok && !s.kept && p.readers(s) == 1
+}
+
+// beforeReLU returns what s reads or, if that is a ReLU that s alone reads, what the ReLU reads, and the ReLU.
+func (p *plan) beforeReLU(s *step) (before *step, relu []*step) {
+	before = s.in[0]
+	if _, ok := alone[reluOp](p, before); ok {
+		return before.in[0], []*step{before}
+	}
+	return before, nil
 }
 
 // readers counts the steps that read s.

@@ -27,6 +27,20 @@ func NewExported(path string, format configs.Format, target configs.Target) Expo
 	return Exported{Format: format, Files: export.Files(path, format), Target: string(target), ExactOn: export.ExactOn(format)}
 }
 
+// PlanExport checks that the network can be written in a format to path, and returns the export and the network with its
+// target: preferred, if the format has it.
+func PlanExport(net *integer.Network, path string, format configs.Format, preferred configs.Target, options export.ONNXOptions) (Exported, *integer.Network, error) {
+	target := format.TargetFor(preferred)
+	of, err := Retarget(net, target)
+	if err == nil {
+		err = export.Check(path, format, of, options)
+	}
+	if err != nil {
+		return Exported{}, nil, err
+	}
+	return NewExported(path, format, target), of, nil
+}
+
 // Retarget returns the network with another arithmetic.
 func Retarget(net *integer.Network, target configs.Target) (*integer.Network, error) {
 	t, err := integer.ParseTarget(string(target))
@@ -69,16 +83,11 @@ func (r *run) export(net *integer.Network) ([]Exported, error) {
 	var nets []*integer.Network
 	options := export.ONNXOptions{Weights: r.Config.Export.ONNX.Weights}
 	for _, format := range r.Config.Export.Formats {
-		target := format.TargetFor(r.Config.Export.Target)
-		of, err := Retarget(net, target)
+		e, of, err := PlanExport(net, r.path("model."+export.Extension(format)), format, r.Config.Export.Target, options)
 		if err != nil {
 			return nil, err
 		}
-		path := r.path("model." + export.Extension(format))
-		if err := export.Check(path, format, of, options); err != nil {
-			return nil, err
-		}
-		all, nets = append(all, NewExported(path, format, target)), append(nets, of)
+		all, nets = append(all, e), append(nets, of)
 	}
 	for i, e := range all {
 		if err := export.Write(e.Files[0], e.Format, nets[i], options); err != nil {

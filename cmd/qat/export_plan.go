@@ -44,16 +44,11 @@ func (o *exportOptions) plan(net *integer.Network, options export.ONNXOptions, d
 		if single != "" {
 			file = single
 		}
-		target := format.TargetFor(configs.Target(net.Target.String()))
-		of, err := train.Retarget(net, target)
-		if err == nil {
-			err = export.Check(file, format, of, options)
-		}
+		e, of, err := train.PlanExport(net, file, format, configs.Target(net.Target.String()), options)
 		if err != nil {
 			return nil, err
 		}
-		p.exports = append(p.exports, train.NewExported(file, format, target))
-		p.nets = append(p.nets, of)
+		p.exports, p.nets = append(p.exports, e), append(p.nets, of)
 	}
 	first, extension := p.exports[0].Files[0], "."+export.Extension(p.exports[0].Format)
 	p.certificate = strings.TrimSuffix(strings.TrimSuffix(first, extension), filepath.Ext(first)) + ".verify.json"
