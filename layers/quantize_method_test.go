@@ -3,9 +3,11 @@ package layers
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
@@ -121,6 +123,54 @@ func TestMethodsOnKernelsAgree(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// A staircase does the work of the ReLU before it where no batch norm lies between: values below 0 get the level of 0.
+func TestStaircaseBehindReLU(t *testing.T) {
+	s := methodSpecs()["ewgs"]
+	run := func(off ...rewrite) []float32 {
+		c := testContext(t, false)
+		without(c, off...)
+		q := must(newActivationQuantizer("x", s, false, 16))
+		x := random(5, 3, 6, 6, 16)
+		if err := q.prepare(true, x.Float32s()); err != nil {
+			t.Fatal(err)
+		}
+		q.method.learned[0].Data()[0] = -0.9 // what the ReLU cuts off is inside the interval
+		y := quantized(c, q, Value{float: c.B.Input("z", x)}, true)
+		out := y.Float(c)
+		runNodes(t, c, out)
+		return out.Value().(*tensor.Dense).Float32s()
+	}
+	want, got := run(methods...), run()
+	for i, v := range want {
+		if math.Abs(float64(got[i]-v)) > 1e-5 {
+			t.Fatalf("value %d is %v, want %v", i, got[i], v)
+		}
+	}
+}
+
+// Behind a ReLU the gradient at 0 is that of max(x, 0): 0; without one, 0 is the lowest level, inside.
+func TestGradientAtZero(t *testing.T) {
+	for _, e := range []configs.Estimator{configs.LSQ, configs.Affine} {
+		for _, relu := range []bool{true, false} {
+			c := testContext(t, true)
+			q := must(newActivationQuantizer("x", spec(4, e), false, 1))
+			q.Scale.Data()[0] = 0.5
+			x := tensor.New(tensor.WithShape(1, 1, 1, 4), tensor.WithBacking([]float32{-1, 0, 1, 2}))
+			in := c.B.Param("in", x)
+			y := quantized(c, q, Value{float: in}, relu)
+			g := tensor.New(tensor.WithShape(1, 1, 1, 4), tensor.WithBacking([]float32{3, 5, 7, 9}))
+			_, grads := gradients(t, c, y.Float(c), c.B.Input("g", g), in)
+			want := []float32{0, 5, 7, 9}
+			if relu {
+				want[1] = 0
+			}
+			if !slices.Equal(grads[0], want) {
+				t.Errorf("%s, relu %v: dx is %v, want %v", e, relu, grads[0], want)
+			}
 		}
 	}
 }

@@ -55,11 +55,11 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 			if err := c.B.Err(); err != nil {
 				t.Fatal(err)
 			}
-			run(t, c, y.codes, w, z)
+			runNodes(t, c, y.codes, w, z)
 			if m := v.input.method; train && len(m.learned) > 0 { // from now on, thresholds of their own
 				copy(threshold, random(3, cin).Float32s())
 				copy(m.learned[0].Data(), threshold)
-				run(t, c, y.codes, w, z)
+				runNodes(t, c, y.codes, w, z)
 			}
 			codes, signs := y.codes.Value().(*tensor.Dense).Uint8s(), w.Value().(*tensor.Dense).Int8s()
 			want := newArray(n, size, size, cin)
@@ -105,7 +105,7 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 	}
 }
 
-func run(t *testing.T, c *Context, outputs ...*G.Node) {
+func runNodes(t *testing.T, c *Context, outputs ...*G.Node) {
 	t.Helper()
 	m, err := machine.New(c.Pool, machine.Options{Unfused: true}, outputs...)
 	if err != nil {
