@@ -22,8 +22,11 @@ type AveragePool struct {
 // Multiplier returns the multiplier that the scales and the number of pixels give.
 func (a *AveragePool) Multiplier(n *Network) float32 {
 	in, out := n.Tensors[a.In], n.Tensors[a.Out]
-	return in.Scale / (out.Scale * float32(in.H*in.W))
+	return AverageMultiplier(in.Scale, out.Scale, in.H*in.W)
 }
+
+// AverageMultiplier returns the multiplier of scales and a number of pixels.
+func AverageMultiplier(in, out float32, pixels int) float32 { return in / (out * float32(pixels)) }
 
 // LayerName implements Layer.
 func (a *AveragePool) LayerName() string { return a.Name }

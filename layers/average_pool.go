@@ -18,9 +18,6 @@ func (averagePoolOp) emit(c *Context, s *step) Value {
 	return Value{float: averagePool(c, s.in[0].out.Float(c))}
 }
 
-// lower leaves the layer to the quantizer that follows.
-func (averagePoolOp) lower(*lowering, *step) error { return nil }
-
 // averagePool averages each channel over all pixels: x (N, H, W, C), y (N, C).
 func averagePool(c *Context, x *G.Node) *G.Node {
 	s := x.Shape()

@@ -4,67 +4,28 @@ import (
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
-	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/graph"
 )
 
-// linearOp is y = x*w + b: x (N, Cin), w (Cin, Cout). In evaluation a quantized
-// layer rounds its bias to the grid of the integer sums.
+// linearOp is y = x*w + b: x (N, Cin), w (Cin, Cout).
 type linearOp struct{ *layer }
 
 func planLinear(p *plan, l *layer, in []*step) *step { return p.add(l.Name, linearOp{l}, in...) }
 
 func (l linearOp) emit(c *Context, s *step) Value {
-	v := &s.in[0].out
-	x, w, b := v.Float(c), c.node(l.weight()), c.node(l.bias())
+	w := c.node(l.weight())
 	if l.weights != nil {
 		if w = l.weights.QuantizeWeights(c, l.weight()); l.weights.integral(c.Train) {
-			if !c.Train && l.input != nil && v.codes != nil {
-				b = l.roundedBias(c, b, w, v.codes)
-			}
 			w = dequantizeKernel(c, l.weights, w)
 		}
 	}
-	return Value{float: matmul(c, l.Name, x, w, b)}
-}
-
-// fold returns the bias in integer form.
-func (l linearOp) fold() integer.Folded {
-	return integer.FoldBias(l.input.Scale.Data()[0], l.weights.Scale.Data(), l.bias().Data())
-}
-
-// roundedBias is the bias on the grid of the integer sums. Its step is known once both operands, w and x, are quantized.
-func (l linearOp) roundedBias(c *Context, b, w, x *G.Node) *G.Node {
-	return c.B.Apply(graph.Op{
-		Name: "round bias", Layer: l.Name, In: []graph.Arg{f32(1), i8(2), {Dtype: tensor.Uint8, Rank: 2}}, Out: f32(1), Shape: sameShape(0),
-		Forward: func(k *graph.Call) error {
-			f := l.fold()
-			for o, q := range f.Bias {
-				k.OutF32()[o] = float32(q) * f.Scale[o]
-			}
-			return f.Check()
-		},
-	}, b, w, x)
-}
-
-func (l linearOp) lower(low *lowering, s *step) error {
-	w, f, err := low.weights(l.layer, l.fold)
-	if err != nil {
-		return err
-	}
-	w = f.Weights(w)
-	low.net.Layers = append(low.net.Layers, &integer.Linear{
-		Name: l.Name, In: low.of[s.in[0]], Out: len(f.Bias), Weights: w, WeightBits: integer.StoredBits(w, l.weights.codeBits()), Scale: f.Scale, Bias: f.Bias,
-	})
-	return nil
+	return Value{float: matmul(c, l.Name, s.in[0].out.Float(c), w, c.node(l.bias()))}
 }
 
 // matmul is y = x*w + b: x (N, Cin), w (Cin, Cout), b (Cout). It is small, so
-// it runs on one thread, in float64 sums. Classes are compared by its outputs, the
-// logits, and every comparison with NaN is false, so those that are not finite are an
-// error: in training, calibration, evaluation and of teachers.
+// it runs on one thread, in float64 sums. Outputs that are not finite are an error:
+// see finiteLogits.
 func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 	n, in, out := x.Shape()[0], w.Shape()[0], w.Shape()[1]
 	return c.B.Apply(graph.Op{
@@ -85,10 +46,7 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 					y[i*out+o] = float32(v)
 				}
 			}
-			if i := graph.FirstNotFinite(y); i >= 0 {
-				return &graph.NotFiniteError{What: fmt.Sprintf("output %d of image %d", i%out, i/out), Value: float64(y[i])}
-			}
-			return nil
+			return finiteLogits(y, out)
 		},
 		Wrt: []bool{true, true, true},
 		Gradient: func(nodes []*G.Node, _, dout *G.Node) []*G.Node {
@@ -143,4 +101,13 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 			return []*G.Node{dx, dw, db}
 		},
 	}, x, w, b)
+}
+
+// finiteLogits reports the first of the logits (N, out) that is not finite: classes are compared by them, and every
+// comparison with NaN is false. It is an error in training, calibration, evaluation and of teachers.
+func finiteLogits(logits []float32, out int) error {
+	if i := graph.FirstNotFinite(logits); i >= 0 {
+		return &graph.NotFiniteError{What: fmt.Sprintf("output %d of image %d", i%out, i/out), Value: float64(logits[i])}
+	}
+	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
-	"github.com/qat-go/qat/networks"
 )
 
 // quantizeOp puts a quantizer on an activation, of max(x, 0) if relu.
@@ -54,14 +53,8 @@ func (o quantizeOp) lower(l *lowering, s *step) error {
 	if err := l.ready(s.name, o.q); err != nil {
 		return err
 	}
-	switch from.op.(type) {
-	case inputOp:
+	if _, ok := from.op.(inputOp); ok {
 		l.tensor(s, o.q, l.input)
-		return nil
-	case averagePoolOp:
-		x := from.in[0]
-		out := l.tensor(s, o.q, networks.Shape{H: 1, W: 1, C: l.shape(x).C})
-		l.net.Layers = append(l.net.Layers, &integer.AveragePool{Name: from.name, In: l.of[x], Out: out})
 		return nil
 	}
 	out := l.tensor(s, o.q, l.shape(from))
