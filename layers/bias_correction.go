@@ -42,7 +42,9 @@ func (n *Network) Float() (*Network, error) {
 //
 // Both networks run as in evaluation, with running statistics. Layers are corrected in order, each with those before it
 // corrected and all quantized. float is usually [Network.Float] of the network before other changes.
-func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, x ...*tensor.Dense) error {
+//
+// hear, unless it is nil, is told how many passes of a batch through a network are done.
+func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, hear func(done, total int), x ...*tensor.Dense) error {
 	if len(x) == 0 {
 		return fmt.Errorf("bias correction on no batch; expected one or more")
 	}
@@ -55,10 +57,25 @@ func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, x ...*tensor.D
 	if err != nil {
 		return err
 	}
+	var corrected []*layer
+	for _, l := range n.weighted() {
+		if l.weights != nil || l.input != nil {
+			corrected = append(corrected, l)
+		}
+	}
+	done := 0
+	passed := func() {
+		if done++; hear != nil {
+			hear(done, (1+len(corrected))*len(x))
+		}
+	}
 	want := map[string][][]float32{}
 	names := n.LayerNames()
 	err = runOn(pool, in, x, of, names, func(layer string, mean []float32) error {
 		want[layer] = append(want[layer], append([]float32(nil), mean...))
+		if layer == names[len(names)-1] {
+			passed()
+		}
 		return nil
 	})
 	if err != nil {
@@ -72,6 +89,7 @@ func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, x ...*tensor.D
 		batch := 0
 		err = runOn(pool, in, x, ofQuantized, []string{layer}, func(_ string, mean []float32) error {
 			batch++
+			passed()
 			return b.Observe(want[layer][batch-1], mean)
 		})
 		if err != nil {
@@ -79,10 +97,7 @@ func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, x ...*tensor.D
 		}
 		return b.Correct(bias.Data())
 	}
-	for _, l := range n.weighted() {
-		if l.weights == nil && l.input == nil {
-			continue
-		}
+	for _, l := range corrected {
 		bias := l.bias()
 		if norm := n.after(l); norm != l {
 			bias = norm.norm.Beta

@@ -53,7 +53,7 @@ func TestCorrectBias(t *testing.T) {
 		float := must(n.Float())
 		untouched := slices.Clone(n.layer("layer1.0.bn1").norm.Beta.Data())
 		want, before := meansOf(t, pool, float, x), meansOf(t, pool, n, x)
-		if err := n.CorrectBias(pool, float, x...); err != nil {
+		if err := n.CorrectBias(pool, float, nil, x...); err != nil {
 			t.Fatal(err)
 		}
 		after := meansOf(t, pool, n, x)
@@ -89,7 +89,7 @@ func TestCorrectBias(t *testing.T) {
 		}
 	}
 	n := testNetwork(t, "resnet20_w4a4")
-	if err := n.CorrectBias(pool, n); err == nil {
+	if err := n.CorrectBias(pool, n, nil); err == nil {
 		t.Error("no batch: no error")
 	}
 }

@@ -15,7 +15,9 @@ import (
 // calibrate in order, each on what the ones before it let through: all batches stop in front of a quantizer until it has
 // seen them, and then go on. Batch norm takes the statistics of each batch, as the first training step will, unless it
 // is frozen ([Network.FreezeBatchNorm]). Running statistics stay as they are.
-func (n *Network) Calibrate(pool *kernels.Pool, x ...*tensor.Dense) error {
+//
+// hear, unless it is nil, is told how many passes of a batch to a quantizer are done.
+func (n *Network) Calibrate(pool *kernels.Pool, hear func(done, total int), x ...*tensor.Dense) error {
 	if err := n.calibrateWeights(); err != nil {
 		return err
 	}
@@ -37,6 +39,7 @@ func (n *Network) Calibrate(pool *kernels.Pool, x ...*tensor.Dense) error {
 	}
 	restore := n.keepStatistics()
 	defer func() { n.clock.steady = false }()
+	n.tellPasses(hear)
 	stopped := make([]*machine.State, wanted)
 	for i := 0; ; {
 		n.clock.steady = i > 0 // the states of methods follow the first batch only
@@ -67,6 +70,21 @@ func (n *Network) WantedBatches() int {
 		}
 	}
 	return wanted
+}
+
+// tellPasses lets quantizers without levels tell hear whenever one has seen a batch.
+func (n *Network) tellPasses(hear func(done, total int)) {
+	if hear == nil {
+		return
+	}
+	done, total := 0, 0
+	passed := func() { done++; hear(done, total) }
+	for _, q := range n.Quantizers {
+		if !q.Calibrated() {
+			total += max(q.spec.CalibrationBatches, 1)
+			q.observed.passed = passed
+		}
+	}
 }
 
 // keepStatistics returns a function that brings the running statistics of batch norm back.

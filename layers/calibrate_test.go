@@ -38,7 +38,7 @@ func calibrateOn(t testing.TB, n *Network, threads int, x ...*tensor.Dense) {
 	t.Helper()
 	pool := kernels.NewPool(threads)
 	defer pool.Close()
-	if err := n.Calibrate(pool, x...); err != nil {
+	if err := n.Calibrate(pool, nil, x...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -104,7 +104,7 @@ func TestCalibrationIsDeterministic(t *testing.T) {
 	short := testNetwork(t, "resnet20_w4a4", "quant.layers[linear].activations.calibration_batches=4")
 	pool := kernels.NewPool(1)
 	defer pool.Close()
-	if err := short.Calibrate(pool, x...); err == nil || !strings.Contains(err.Error(), "expected 4") {
+	if err := short.Calibrate(pool, nil, x...); err == nil || !strings.Contains(err.Error(), "expected 4") {
 		t.Errorf("2 batches of 4: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ type observed struct {
 	values   []float32           // all of it, for starts that want it whole
 	observer estimators.Observer // for the others
 	batches  int
+	passed   func() // is called after each batch; nil: nobody listens
 }
 
 // unfinished ends the pass of a batch at a quantizer that takes its levels from several: it has none for what follows,
@@ -35,6 +36,9 @@ func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
 			}
 		}
 		x = y
+	}
+	if q.observed.passed != nil {
+		defer q.observed.passed()
 	}
 	var err error
 	if i := graph.FirstNotFinite(x); i >= 0 { // not every method looks

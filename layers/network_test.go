@@ -92,7 +92,7 @@ func calibrated(t testing.TB, config string, overrides ...string) *Network {
 	pool := kernels.NewPool(2)
 	defer pool.Close()
 	x, _ := batch(8)
-	if err := n.Calibrate(pool, x); err != nil {
+	if err := n.Calibrate(pool, nil, x); err != nil {
 		t.Fatal(err)
 	}
 	return n

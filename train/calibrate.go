@@ -23,7 +23,7 @@ func (m *Model) calibrate(ctx context.Context) error {
 	defer m.pool.Until(ctx)()
 	m.Net.FreezeBatchNorm(m.Config.Train.Epochs == 0)
 	defer m.Net.FreezeBatchNorm(false)
-	return m.Net.Calibrate(m.pool, x...)
+	return m.Net.Calibrate(m.pool, telling(ctx, "calibrating", "passes"), x...)
 }
 
 // finishCalibration ends a run that trains nothing. The checkpoint of a resumed one is finished already.
@@ -65,7 +65,7 @@ func (m *Model) correct(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return m.Net.CorrectBias(m.pool, float, x...)
+	return m.Net.CorrectBias(m.pool, float, telling(ctx, "correcting biases", "passes"), x...)
 }
 
 // reestimate takes the running statistics of batch norm anew, if the config asks for it.
@@ -79,7 +79,16 @@ func (m *Model) reestimate(ctx context.Context) error {
 		return err
 	}
 	defer m.pool.Until(ctx)()
-	return m.Net.ReestimateBatchNorm(m.pool, batches)
+	hear, done := telling(ctx, "re-estimating batch norm", "batches"), 0
+	return m.Net.ReestimateBatchNorm(m.pool, func(yield func(*tensor.Dense) bool) {
+		for x := range batches {
+			if !yield(x) {
+				return
+			}
+			done++
+			hear(done, n)
+		}
+	})
 }
 
 // calibrationBatches returns as many batches as the quantizer that wants the most.

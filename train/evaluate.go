@@ -157,7 +157,7 @@ func batches(ctx context.Context, data *datasets.Dataset, split datasets.Split, 
 			return fmt.Errorf("evaluation: %w", err)
 		}
 		done += b.N
-		tell(ctx, done, split.Len())
+		tell(ctx, Work{"evaluating", "images", done, split.Len()})
 		it.Release(b)
 	}
 	return nil

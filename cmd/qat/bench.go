@@ -75,14 +75,15 @@ func runBench(ctx context.Context, o benchOptions, overrides []string, stdout, s
 	if err != nil {
 		return err
 	}
-	if err := checkMemory(newProgress(stderr, true), o.ignoreMemory, func() (int64, error) { return train.CheckBenchMemory(cfg, o.threads) }); err != nil {
+	p := newProgress(stderr, true) // a bar would take time from what is measured
+	if err := checkMemory(p, o.ignoreMemory, func() (int64, error) { return train.CheckBenchMemory(cfg, o.threads) }); err != nil {
 		return err
 	}
 	prof, err := startProfile()
 	if err != nil {
 		return err
 	}
-	r, err := train.Bench(ctx, cfg, train.BenchOptions{Threads: o.threads, Steps: o.steps, Profile: o.profile || prof.on})
+	r, err := train.Bench(train.Watch(ctx, p.work), cfg, train.BenchOptions{Threads: o.threads, Steps: o.steps, Profile: o.profile || prof.on})
 	if err = errors.Join(err, prof.stop()); err != nil {
 		return err
 	}

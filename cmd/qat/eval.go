@@ -119,7 +119,7 @@ func runEval(ctx context.Context, o evalOptions, path string, evaluate evaluator
 	}
 	p := newProgress(stderr, o.plain)
 	defer p.close()
-	a, err := evaluate(train.Watch(ctx, p.evaluate), o, path, p, reading(o.force, stderr), &r)
+	a, err := evaluate(train.Watch(ctx, p.work), o, path, p, reading(o.force, stderr), &r)
 	if err != nil {
 		return err
 	}

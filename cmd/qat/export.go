@@ -187,7 +187,7 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 	if o.verify {
 		p := newProgress(c.ErrOrStderr(), o.plain)
 		defer p.close()
-		ctx = train.Watch(ctx, p.evaluate)
+		ctx = train.Watch(ctx, p.work)
 		m, err = checkpoint.Load(o.data, o.threads)
 	} else {
 		m, err = checkpoint.LoadNetwork()

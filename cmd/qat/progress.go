@@ -24,8 +24,8 @@ type progress struct {
 	lastStep             time.Time
 	evaluation           time.Duration // of an epoch's end
 	tenths               int64         // of a download, printed
-	evaluating           bool          // the bar is an evaluation's
-	told                 time.Time     // a line, of an evaluation
+	working              bool          // the bar is that of an evaluation or a calibration
+	told                 time.Time     // a line, of such
 }
 
 var _ train.Progress = (*progress)(nil)
@@ -78,7 +78,7 @@ func (p *progress) close() {
 		p.bar.Clear()
 		p.bar = nil
 	}
-	p.evaluating = false
+	p.working = false
 }
 
 // Message implements train.Progress.
@@ -139,31 +139,31 @@ func (p *progress) Epoch(e train.EpochInfo) {
 		e.Epoch, p.epochs(p.total), e.TrainLoss, penalty, 100*e.TrainTop1, e.Split, 100*e.Top1, duration(e.Seconds))
 }
 
-// tellEvery is how often a long evaluation prints a line where there is no terminal.
+// tellEvery is how often long work prints a line where there is no terminal.
 const tellEvery = 10 * time.Second
 
-// evaluate tells how an evaluation goes on: on the training's bar, or on one of its own.
-func (p *progress) evaluate(done, total int) {
-	switch text := fmt.Sprintf("evaluating: %d of %d images", done, total); {
+// work tells how an evaluation or a calibration goes on: on the training's bar, or on one of its own.
+func (p *progress) work(w train.Work) {
+	switch text := fmt.Sprintf("%s: %d of %d %s", w.Doing, w.Done, w.Total, w.What); {
 	case p.width == 0:
-		if done == total {
+		if w.Done == w.Total {
 			p.told = time.Time{}
 		} else if p.told.IsZero() {
-			p.told = time.Now() // short evaluations are silent
+			p.told = time.Now() // what is short is silent
 		} else if time.Since(p.told) >= tellEvery {
 			p.told = time.Now()
 			p.Message("%s", text)
 		}
-	case p.bar != nil && !p.evaluating:
-		p.bar.Describe(p.fitting(text, "evaluating"))
+	case p.bar != nil && !p.working:
+		p.bar.Describe(p.fitting(text, w.Doing))
 	default:
 		if p.bar == nil {
-			p.newBar(int64(total))
-			p.evaluating = true
+			p.newBar(int64(w.Total))
+			p.working = true
 		}
-		p.bar.Describe(p.fitting(text, "evaluating"))
-		p.bar.Set(done)
-		if done == total {
+		p.bar.Describe(p.fitting(text, w.Doing))
+		p.bar.Set(w.Done)
+		if w.Done == w.Total {
 			p.close()
 		}
 	}

@@ -35,15 +35,19 @@ func TestProgressFitsTheTerminal(t *testing.T) {
 	}
 }
 
+func evaluating(done int) train.Work {
+	return train.Work{Doing: "evaluating", What: "images", Done: done, Total: 200}
+}
+
 // An evaluation has a bar of its own, and gives the training's back.
 func TestProgressOfEvaluation(t *testing.T) {
 	var out bytes.Buffer
 	p := &progress{w: &out, width: 80}
-	p.evaluate(100, 200)
+	p.work(evaluating(100))
 	if p.bar == nil || !strings.Contains(out.String(), "evaluating: 100 of 200 images") {
 		t.Errorf("no bar after half: %q", out.String())
 	}
-	p.evaluate(200, 200)
+	p.work(evaluating(200))
 	if p.bar != nil {
 		t.Error("the bar stays")
 	}
@@ -51,7 +55,7 @@ func TestProgressOfEvaluation(t *testing.T) {
 	p.Step(train.StepInfo{Step: 39, Epoch: 1, Images: 128})
 	bar := p.bar
 	for _, done := range []int{100, 200} {
-		if p.evaluate(done, 200); p.bar != bar {
+		if p.work(evaluating(done)); p.bar != bar {
 			t.Error("the training's bar is gone")
 		}
 	}
@@ -62,8 +66,8 @@ func TestProgressOfEvaluation(t *testing.T) {
 	}
 	out.Reset()
 	lines := &progress{w: &out, told: time.Now().Add(-time.Hour)}
-	lines.evaluate(100, 200)
-	lines.evaluate(150, 200)
+	lines.work(evaluating(100))
+	lines.work(evaluating(150))
 	if got := out.String(); got != "evaluating: 100 of 200 images\n" {
 		t.Errorf("without a terminal: %q", got)
 	}

@@ -106,7 +106,7 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 	signal.Ignore(syscall.SIGPIPE)
 	p := newProgress(stderr, o.plain)
 	defer p.close()
-	ctx = train.Watch(ctx, p.evaluate)
+	ctx = train.Watch(ctx, p.work)
 	if err := checkMemory(p, o.ignoreMemory, func() (int64, error) { return train.CheckMemory(cfg, o.data, o.threads) }); err != nil {
 		return err
 	}
