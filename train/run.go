@@ -91,7 +91,10 @@ func (r *run) read(file string) ([]byte, error) { return regular.Read(r.path(fil
 
 // claim takes the run's directory, which is free, or holds this very run if it is to be resumed.
 func (r *run) claim(cfg *configs.Config) error {
-	err := r.taken(cfg)
+	err := filetype.CheckFolder(r.dir, "a folder for the run")
+	if err == nil {
+		err = r.taken(cfg)
+	}
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,13 @@ var kinds = map[configs.Format]filetype.Kind{
 // protect reports what is in the place of the files, unless it is an earlier export or
 // --force was given, and makes the directory.
 func (o *exportOptions) protect(c *cobra.Command, p *exportPlan) error {
+	dir := filepath.Dir(p.exports[0].Files[0])
+	if err := filetype.CheckFolder(dir, "a folder for the export"); err != nil {
+		return err
+	}
+	if _, err := os.Stat(dir); err != nil && p.directory == "" {
+		return usagef(c, "%s: the folder %s is missing", p.exports[0].Files[0], dir)
+	}
 	var errs []error
 	for _, e := range p.exports {
 		for _, file := range e.Files {

@@ -40,8 +40,9 @@ softmax of the logits, a share of 1.
 
 EXIT STATUS
   0    done
-  1    failed; other pictures than the bad ones are classified all the same
-  2    the command line is wrong
+  1    failed
+  2    the command line is wrong, or a MODEL or IMAGE is missing or of another
+       kind; the other images are classified all the same
   130  interrupted`,
 		Example: `  qat infer runs/quickstart/model.safetensors cat.jpg dog.png
   qat infer runs/quickstart cat.jpg --top 3 --json`,

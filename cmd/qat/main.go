@@ -82,7 +82,8 @@ network it exports.
 EXIT STATUS
   0    done
   1    the run failed
-  2    the command line or the config is wrong
+  2    the command line or the config is wrong, or what they name is missing or
+       of another kind
   3    a check missed its target (--expect)
   130  interrupted (SIGINT, SIGTERM, SIGHUP); a run that says that its
        checkpoint is saved continues with --resume`,

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/qat-go/qat/internal/regular"
 )
@@ -41,6 +42,7 @@ const (
 	Text        Kind = "a text file"
 	Empty       Kind = "empty"
 	Device      Kind = "not a regular file"
+	Missing     Kind = "missing"
 	Unknown     Kind = "a file of unknown kind"
 )
 
@@ -108,7 +110,7 @@ func folder(path string) Kind {
 	return Folder
 }
 
-// Error says that a file is of another kind than what was wanted.
+// Error says that a file is of another kind than what was wanted, or is not there.
 type Error struct {
 	Path string
 	Kind Kind
@@ -117,22 +119,30 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s is %s; wanted %s", e.Path, e.Kind, e.Want) }
 
+// Is tells that what is missing does not exist.
+func (e *Error) Is(target error) bool { return target == fs.ErrNotExist && e.Kind == Missing }
+
 // Check returns an *Error if path is none of the wanted kinds; want names them.
 func Check(path, want string, kinds ...Kind) (Kind, error) {
 	kind, err := Of(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return kind, fmt.Errorf("%s: %w; wanted %s", path, cause(err), want)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		err = &Error{path, Missing, want}
 	case err == nil && !slices.Contains(kinds, kind):
 		err = &Error{path, kind, want}
 	}
 	return kind, err
 }
 
-// cause drops the path and the system call.
-func cause(err error) error {
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		return e.Err
+// CheckFolder returns an *Error if dir is something else than a folder, or cannot be made because a folder above it is.
+func CheckFolder(dir, want string) error {
+	for dir = filepath.Clean(dir); ; dir = filepath.Dir(dir) {
+		switch info, err := os.Stat(dir); {
+		case err == nil && !info.IsDir():
+			kind, _ := Of(dir)
+			return &Error{dir, kind, want}
+		case err == nil || dir == filepath.Dir(dir):
+			return nil
+		}
 	}
-	return err
 }

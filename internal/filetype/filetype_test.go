@@ -111,8 +111,15 @@ func TestCheck(t *testing.T) {
 	if _, err := Check(path, "a checkpoint", Checkpoint, Run); !errors.As(err, &wrong) || err.Error() != path+" is a YAML file; wanted a checkpoint" {
 		t.Errorf("error %v", err)
 	}
-	if _, err := Check(path+"x", "a checkpoint", Checkpoint); !errors.Is(err, fs.ErrNotExist) || !strings.HasSuffix(err.Error(), "; wanted a checkpoint") || strings.Contains(err.Error(), "stat") {
-		t.Errorf("error %v", err)
+	for _, missing := range []string{path + "x", filepath.Join(path, "x")} {
+		if _, err := Check(missing, "a checkpoint", Checkpoint); !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &wrong) || err.Error() != missing+" is missing; wanted a checkpoint" {
+			t.Errorf("error %v", err)
+		}
+	}
+	for folder, ok := range map[string]bool{dir: true, filepath.Join(dir, "a", "b"): true, path: false, filepath.Join(path, "a", "b"): false} {
+		if err := CheckFolder(folder, "a folder"); (err == nil) != ok || !ok && err.Error() != path+" is a YAML file; wanted a folder" {
+			t.Errorf("%s: error %v", folder, err)
+		}
 	}
 }
 
