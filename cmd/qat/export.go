@@ -84,7 +84,7 @@ EXIT STATUS
 	f.IntVar(&o.opset, "opset", export.DefaultOpset, "version `N` of ONNX's operators in the format onnx: 13, 21 or 25")
 	f.StringVar(&o.weights, "onnx-weights", "", "`TYPE` of weights in the format onnx: auto, int8 or uint8 (default what the config says)")
 	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file or, if there are several formats, PATH ends in / or is a directory, of the directory, made if need be")
-	f.BoolVar(&o.force, "force", false, "replace whatever is in the place of a file to be written, and read a checkpoint whose digest says that it is damaged")
+	f.BoolVar(&o.force, "force", false, "replace whatever is in the place of a file to be written, and read a checkpoint whose digest says that it is damaged; a warning tells of each")
 	f.BoolVar(&o.verify, "verify", false, "compare with the simulation and with onnxruntime")
 	addData(c, &o.data)
 	addLimit(c, &o.limit, "verify on")

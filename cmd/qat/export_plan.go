@@ -85,8 +85,8 @@ func (o *exportOptions) protect(c *cobra.Command, p *exportPlan) error {
 	return os.MkdirAll(p.directory, 0o777)
 }
 
-// replaceable reports a file that is not of the kind that will take its place. A folder
-// is never replaced.
+// replaceable reports a file that is not of the kind that will take its place; with
+// force, it says so on stderr. A folder is never replaced.
 func replaceable(c *cobra.Command, path string, kind filetype.Kind, force bool) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -96,19 +96,23 @@ func replaceable(c *cobra.Command, path string, kind filetype.Kind, force bool) 
 		return err
 	case info.IsDir():
 		return usagef(c, "%s is a folder; a file is to be written there", path)
-	case force:
-		return nil
 	}
 	found := "a symbolic link"
 	if info.Mode()&fs.ModeSymlink == 0 {
 		got, err := filetype.Of(path)
-		if err != nil {
+		switch {
+		case err != nil && !force:
 			return fmt.Errorf("%s: cannot tell what would be replaced: %w", path, err)
-		}
-		if got == kind || got == filetype.Empty {
+		case err != nil:
+			got = filetype.Unknown
+		case got == kind || got == filetype.Empty:
 			return nil
 		}
 		found = string(got)
+	}
+	if force {
+		reading(force, c.ErrOrStderr()).Note("warning: %s is %s; it is replaced all the same", path, found)
+		return nil
 	}
 	return usagef(c, "%s is %s, which the export would replace; name another path, or give --force", path, found)
 }
