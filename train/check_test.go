@@ -3,6 +3,8 @@ package train
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,6 +13,20 @@ import (
 
 // What a run would not do, or fail at, is told with its place before it starts; all of it at once.
 func TestCheck(t *testing.T) {
+	huge := filepath.Join(t.TempDir(), "huge.pth") // 300 GB of nothing
+	if err := os.WriteFile(huge, []byte("PK\x03\x04"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(huge, 300e9); err != nil {
+		t.Logf("no sparse files here: %v", err)
+		if err := os.Truncate(huge, 1<<30+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nothing := filepath.Join(t.TempDir(), "nothing.pth")
+	if err := os.WriteFile(nothing, make([]byte, 100), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ overrides, want string }{
 		{"train.batch=5001", "train.batch: wanted at most the 5000 training images of cifar10-mini, found 5001"},
 		{"data.validation=4900 train.batch=128", "train.batch: wanted at most the 100 training images"},
@@ -21,6 +37,9 @@ func TestCheck(t *testing.T) {
 		{"train.epochs=2 train.batch_norm_freeze=2ep", "train.batch_norm_freeze: 2ep, step 78, lies beyond"},
 		{"model.init=nowhere.pth", `model.init: no file "nowhere.pth"`},
 		{"quant.distillation.teacher=nowhere.pth", `quant.distillation.teacher: no file "nowhere.pth"`},
+		{"model.init=" + huge, "bytes; want at most 1073741824"},
+		{"quant.distillation.teacher=" + huge, "bytes; want at most 1073741824"},
+		{"model.init=" + nothing, "the header does not begin with"},
 		{"train.epochs=2 train.schedule.warmup=2ep", ""},
 		{"train.epochs=2 train.schedule.warmup=78it", ""},
 		{"train.epochs=2 train.schedule.warmup=100%", ""},

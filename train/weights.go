@@ -51,14 +51,16 @@ func readWeights(from string, r Reading) ([]dict, error) {
 	return dicts, nil
 }
 
-// checkWeights says what a file is that cannot hold weights.
+// checkWeights says what a file is that cannot hold weights, by its beginning and its size.
 func checkWeights(path string) error {
 	want := "trained weights: a PyTorch file, safetensors or a checkpoint of qat"
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		want += ", for instance " + filepath.Join(path, CheckpointFile)
 	}
-	_, err := filetype.Check(path, want, filetype.PyTorch, filetype.Safetensors, filetype.Checkpoint, filetype.Archive, filetype.Unknown)
-	return err
+	if _, err := filetype.Check(path, want, filetype.PyTorch, filetype.Safetensors, filetype.Checkpoint, filetype.Archive, filetype.Unknown); err != nil {
+		return err
+	}
+	return regular.LookIf(path, safetensors.MaxFile, expectWeights)
 }
 
 func expectWeights(head []byte, size int64) error {

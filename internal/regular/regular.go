@@ -63,22 +63,13 @@ func ReadIf(path string, limit int64, expect func(head []byte, size int64) error
 		return nil, err
 	}
 	defer f.Close()
-	if size > limit {
-		return nil, &SizeError{path, size, limit}
-	}
-	changed := func(err error) error { return fmt.Errorf("%s: %w; did the file change while it was read?", path, err) }
-	head := make([]byte, min(size, HeadSize))
-	if _, err := io.ReadFull(f, head); err != nil {
-		return nil, changed(err)
-	}
-	if expect != nil {
-		if err := expect(head, size); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
+	head, err := look(f, path, size, limit, expect)
+	if err != nil {
+		return nil, err
 	}
 	data := make([]byte, size)
 	if _, err := io.ReadFull(f, data[copy(data, head):]); err != nil {
-		return nil, changed(err)
+		return nil, changed(path, err)
 	}
 	// One byte more than may be tells that the file grew. Files of /proc say that they have none.
 	rest, err := io.ReadAll(io.LimitReader(f, limit-size+1))
@@ -89,6 +80,38 @@ func ReadIf(path string, limit int64, expect func(head []byte, size int64) error
 		return nil, &SizeError{path, int64(len(data)), limit}
 	}
 	return data, nil
+}
+
+// LookIf returns the error that ReadIf would find before it reads more than the first bytes.
+func LookIf(path string, limit int64, expect func(head []byte, size int64) error) error {
+	f, size, err := Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = look(f, path, size, limit, expect)
+	return err
+}
+
+// look returns the first bytes of a file that has the size and the look that are wanted.
+func look(f io.Reader, path string, size, limit int64, expect func(head []byte, size int64) error) ([]byte, error) {
+	if size > limit {
+		return nil, &SizeError{path, size, limit}
+	}
+	head := make([]byte, min(size, HeadSize))
+	if _, err := io.ReadFull(f, head); err != nil {
+		return nil, changed(path, err)
+	}
+	if expect != nil {
+		if err := expect(head, size); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return head, nil
+}
+
+func changed(path string, err error) error {
+	return fmt.Errorf("%s: %w; did the file change while it was read?", path, err)
 }
 
 // KindError tells of what is not a regular file.

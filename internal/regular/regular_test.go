@@ -59,5 +59,7 @@ func TestSparse(t *testing.T) {
 	}
 	if _, err := Read(path, 1<<30); err == nil || !strings.Contains(err.Error(), "has 300000000000 bytes; want at most 1073741824") {
 		t.Errorf("got %v", err)
+	} else if look := LookIf(path, 1<<30, nil); look == nil || look.Error() != err.Error() {
+		t.Errorf("a look finds %v, reading %v", look, err)
 	}
 }
