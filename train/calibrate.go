@@ -16,14 +16,17 @@ func (m *Model) calibrate(ctx context.Context) error {
 	if !m.Net.Quantized() {
 		return nil
 	}
-	x, err := m.calibrationBatches()
-	if err != nil {
-		return err
-	}
-	defer m.pool.Until(ctx)()
-	m.Net.FreezeBatchNorm(m.Config.Train.Epochs == 0)
-	defer m.Net.FreezeBatchNorm(false)
-	return m.Net.Calibrate(m.pool, telling(ctx, "calibrating", "passes"), x...)
+	_, err := Await(ctx, func() (struct{}, error) { // a search of levels may take minutes, and does not look at ctx
+		defer m.pool.Until(ctx)()
+		x, err := m.calibrationBatches()
+		if err != nil {
+			return struct{}{}, err
+		}
+		m.Net.FreezeBatchNorm(m.Config.Train.Epochs == 0)
+		defer m.Net.FreezeBatchNorm(false)
+		return struct{}{}, m.Net.Calibrate(m.pool, telling(ctx, "calibrating", "passes"), x...)
+	})
+	return err
 }
 
 // finishCalibration ends a run that trains nothing. The checkpoint of a resumed one is finished already.
@@ -101,7 +104,14 @@ func (m *Model) calibrationBatches() ([]*tensor.Dense, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Collect(batches), nil
+	var x []*tensor.Dense
+	for b := range batches {
+		if err := m.pool.Err(); err != nil {
+			return nil, err
+		}
+		x = append(x, b)
+	}
+	return x, nil
 }
 
 // batches returns the first n training batches, over several epochs if it must be.

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/qat-go/qat/internal/digest"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/internal/safetensors"
 )
 
 // A step that is interrupted leaves nothing behind, wherever it is: neither in the network nor in the steps after it.
@@ -134,5 +137,50 @@ func TestAwait(t *testing.T) {
 	start := time.Now()
 	if _, err := Await(ctx, func() (int, error) { return <-forever, nil }); err != context.Canceled {
 		t.Errorf("error %v after %v", err, time.Since(start))
+	}
+}
+
+// Whatever a run is at before its first step, it ends soon after its context: here neither a checkpoint's reading nor a
+// calibration would ever end. Nobody is told of it then.
+func TestNothingKeepsARunThatHasNoStep(t *testing.T) {
+	forever := make(chan int)
+	defer close(forever)
+	ctx, cancel := context.WithCancel(context.Background())
+	told := 0
+	watched := Watch(ctx, func(Work) { told++; cancel(); <-forever })
+	if err := trainOnly(watched, loadConfig(t), Options{Out: t.TempDir(), Progress: &quiet{}}); err != context.Canceled {
+		t.Errorf("in calibration: error %v", err)
+	}
+	if tell(watched, Work{}); told != 1 {
+		t.Errorf("told %d times", told)
+	}
+	dir := t.TempDir()
+	stopped(t, dir)
+	rewrite(t, filepath.Join(dir, CheckpointFile), func(f *safetensors.File) { delete(f.Metadata, digest.Key) })
+	ctx, cancel = context.WithCancel(context.Background())
+	notes := &blocking{block: func() { cancel(); <-forever }}
+	if err := trainOnly(ctx, loadConfig(t), Options{Out: dir, Resume: true, Force: true, Progress: notes}); err != context.Canceled {
+		t.Errorf("in the checkpoint's reading: error %v", err)
+	}
+}
+
+// blocking is told of something.
+type blocking struct {
+	quiet
+	block func()
+}
+
+func (b *blocking) Message(string, ...any) { b.block() }
+
+// A lock is waited for as long as the one who waits wants.
+func TestLockIsNotWaitedForInVain(t *testing.T) {
+	defer func(before time.Duration) { lockPatience = before }(lockPatience)
+	lockPatience = time.Hour
+	dir := t.TempDir()
+	defer lockedDir(t, dir).Release()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := LockDir(ctx, dir, t.Errorf); err != context.Canceled {
+		t.Errorf("error %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,7 +33,7 @@ var lockPatience = 2 * time.Second
 
 // LockDir makes the directory if need be and locks it; if another process has it, the error is [ErrInUse] and names it. Where
 // the file system has no locks, warn is told.
-func LockDir(dir string, warn func(format string, args ...any)) (*Lock, error) {
+func LockDir(ctx context.Context, dir string, warn func(format string, args ...any)) (*Lock, error) {
 	l := &Lock{dir: dir, made: missing(dir)}
 	path := filepath.Join(dir, LockFile)
 	for start := time.Now(); ; {
@@ -69,8 +70,12 @@ func LockDir(dir string, warn func(format string, args ...any)) (*Lock, error) {
 			text, _ := io.ReadAll(io.LimitReader(file, 1000))
 			file.Close()
 			if time.Since(start) < lockPatience {
-				time.Sleep(20 * time.Millisecond)
-				continue
+				select {
+				case <-time.After(20 * time.Millisecond):
+					continue
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
 			}
 			return nil, fmt.Errorf("%s %w by %s; wait until that ends, or choose another folder", dir, ErrInUse, holder(text))
 		case !filelock.Current(file):

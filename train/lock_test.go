@@ -15,7 +15,7 @@ func init() { lockPatience = 0 }
 
 func lockedDir(t *testing.T, dir string) *Lock {
 	t.Helper()
-	l, err := LockDir(dir, t.Errorf)
+	l, err := LockDir(context.Background(), dir, t.Errorf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestLockDir(t *testing.T) {
 	top := t.TempDir()
 	dir := filepath.Join(top, "runs", "a")
 	l := lockedDir(t, dir)
-	_, err := LockDir(dir, t.Errorf)
+	_, err := LockDir(context.Background(), dir, t.Errorf)
 	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), fmt.Sprintf("a is in use by process %d on ", os.Getpid())) {
 		t.Errorf("a second lock: error %v", err)
 	}
@@ -42,7 +42,7 @@ func TestLockDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	l = lockedDir(t, dir)
-	if _, err = LockDir(dir, t.Errorf); err == nil || strings.Contains(err.Error(), "old host") {
+	if _, err = LockDir(context.Background(), dir, t.Errorf); err == nil || strings.Contains(err.Error(), "old host") {
 		t.Errorf("the holder is %v", err)
 	}
 	l.Release()
@@ -60,7 +60,7 @@ func TestOneRunAtATime(t *testing.T) {
 		for range cap(holders) {
 			all.Go(func() {
 				<-begin
-				l, err := LockDir(dir, t.Errorf)
+				l, err := LockDir(context.Background(), dir, t.Errorf)
 				if err == nil {
 					holders <- l
 				} else if !errors.Is(err, ErrInUse) {
@@ -120,7 +120,7 @@ func TestBeginnings(t *testing.T) {
 	for _, resume := range []bool{true, false} {
 		to := copyRun(t, dir)
 		r := &run{opt: Options{Out: to, Resume: resume, Progress: &quiet{}}, dir: to}
-		if err := r.claim(loadConfig(t)); err != nil {
+		if err := r.claim(context.Background(), loadConfig(t)); err != nil {
 			t.Errorf("resume %v: %v", resume, err)
 			continue
 		}
@@ -162,7 +162,7 @@ func TestCheckpointWithoutConfig(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &run{opt: Options{Out: dir, Resume: resume, Progress: &quiet{}}, dir: dir}
-		err := r.claim(loadConfig(t))
+		err := r.claim(context.Background(), loadConfig(t))
 		if resume != (err == nil) || !resume && !errors.Is(err, ErrExists) {
 			t.Errorf("resume %v: error %v", resume, err)
 		}

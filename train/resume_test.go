@@ -65,13 +65,15 @@ func copyRun(t *testing.T, from string) string {
 	return to
 }
 
-// prepare resumes a run as far as it can be without a training step.
+// prepare resumes a run for one step.
 func prepare(t *testing.T, dir string, force bool, change func(r *run), overrides ...string) (*quiet, error) {
 	t.Helper()
-	p := &quiet{}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	p := &quiet{after: func(int) { cancel() }}
 	r := &run{opt: Options{Out: dir, Resume: true, Force: force, Progress: p}, dir: dir}
 	cfg := loadConfig(t, overrides...)
-	err := r.claim(cfg)
+	err := r.claim(context.Background(), cfg)
 	if err != nil {
 		return p, err
 	}
@@ -84,8 +86,6 @@ func prepare(t *testing.T, dir string, force bool, change func(r *run), override
 	if change != nil {
 		change(r)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // at most one step
 	err = r.train(ctx)
 	return p, err
 }

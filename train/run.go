@@ -50,7 +50,7 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 		opt.Out = filepath.Join("runs", cfg.Name)
 	}
 	r := &run{opt: opt, dir: opt.Out, started: time.Now()}
-	if err := r.claim(cfg); err != nil {
+	if err := r.claim(ctx, cfg); err != nil {
 		return nil, err
 	}
 	var err error
@@ -90,7 +90,7 @@ const maxFile = 1 << 30
 func (r *run) read(file string) ([]byte, error) { return regular.Read(r.path(file), maxFile) }
 
 // claim takes the run's directory, which is free, or holds this very run if it is to be resumed.
-func (r *run) claim(cfg *configs.Config) error {
+func (r *run) claim(ctx context.Context, cfg *configs.Config) error {
 	err := filetype.CheckFolder(r.dir, "a folder for the run")
 	if err == nil {
 		err = r.taken(cfg)
@@ -98,7 +98,7 @@ func (r *run) claim(cfg *configs.Config) error {
 	if err != nil {
 		return err
 	}
-	if r.lock, err = LockDir(r.dir, r.opt.Progress.Message); err != nil {
+	if r.lock, err = LockDir(ctx, r.dir, r.opt.Progress.Message); err != nil {
 		return err
 	}
 	if err := r.taken(cfg); err != nil { // another process may have been faster
@@ -123,32 +123,12 @@ func (r *run) reading() Reading { return Reading{Force: r.opt.Force, Note: r.opt
 // train brings the network to its trained state: from the start, or from the
 // last checkpoint.
 func (r *run) train(ctx context.Context) error {
-	var err error
-	if r.loader, err = r.Model.loader(); err != nil {
+	resumed, err := Await(ctx, r.begin)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return err
-	}
-	r.sgd = NewSGD(&r.Config.Train, r.Net.Learnable())
-	if r.Config.Train.WeightEMA > 0 {
-		if r.average, err = r.newAverage(); err != nil {
-			return err
-		}
-	}
-	if r.origin, err = r.newOrigin(); err != nil {
-		return err
-	}
-	resumed := false
-	if r.opt.Resume {
-		if resumed, err = r.resume(); err != nil {
-			return err
-		}
-	}
-	if !resumed { // a resumed run has its weights, and model.init may be gone
-		if r.init, err = Await(ctx, r.initial); err != nil {
-			return err
-		}
-		if r.Config.Model.Init != configs.RandomInit {
-			r.origin.Init = r.weightsDigest()
-		}
 	}
 	if err := atomicfile.WriteBytes(r.path(ConfigFile), r.Config.YAML()); err != nil {
 		return err
@@ -183,4 +163,35 @@ func (r *run) train(ctx context.Context) error {
 		return err
 	}
 	return r.finishTraining(ctx)
+}
+
+// begin readies the network for its first step, or true, for the one after its last checkpoint. It reads and hashes all
+// that the run is made from, which takes a while, and writes nothing.
+func (r *run) begin() (resumed bool, err error) {
+	if r.loader, err = r.Model.loader(); err != nil {
+		return false, err
+	}
+	r.sgd = NewSGD(&r.Config.Train, r.Net.Learnable())
+	if r.Config.Train.WeightEMA > 0 {
+		if r.average, err = r.newAverage(); err != nil {
+			return false, err
+		}
+	}
+	if r.origin, err = r.newOrigin(); err != nil {
+		return false, err
+	}
+	if r.opt.Resume {
+		if resumed, err = r.resume(); err != nil {
+			return false, err
+		}
+	}
+	if !resumed { // a resumed run has its weights, and model.init may be gone
+		if r.init, err = r.initial(); err != nil {
+			return false, err
+		}
+		if r.Config.Model.Init != configs.RandomInit {
+			r.origin.Init = r.weightsDigest()
+		}
+	}
+	return resumed, nil
 }

@@ -3,6 +3,7 @@
 package train
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,7 +30,7 @@ func TestSpecialFilesInARun(t *testing.T) {
 	if err := os.Symlink(kept, filepath.Join(dir, LockFile)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LockDir(dir, t.Logf); err == nil || !strings.Contains(err.Error(), "is not a regular file, and no lock") {
+	if _, err := LockDir(context.Background(), dir, t.Logf); err == nil || !strings.Contains(err.Error(), "is not a regular file, and no lock") {
 		t.Errorf("the lock is a link: %v", err)
 	}
 	if text, err := os.ReadFile(kept); err != nil || string(text) != "precious" {

@@ -11,14 +11,14 @@ type Work struct {
 type watchKey struct{}
 
 // Watch returns a context whose evaluations and calibrations tell after each batch how far they are. hear is called on
-// the goroutine that computes.
+// the goroutine that computes, and not once ctx has ended: whoever waited for it may be gone.
 func Watch(ctx context.Context, hear func(Work)) context.Context {
 	return context.WithValue(ctx, watchKey{}, hear)
 }
 
 // tell calls what Watch was given.
 func tell(ctx context.Context, w Work) {
-	if hear, ok := ctx.Value(watchKey{}).(func(Work)); ok {
+	if hear, ok := ctx.Value(watchKey{}).(func(Work)); ok && ctx.Err() == nil {
 		hear(w)
 	}
 }

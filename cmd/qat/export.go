@@ -214,7 +214,7 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 	if err != nil {
 		return err
 	}
-	lock, err := lockRun(filepath.Dir(p.exports[0].Files[0]), reading(o.force, c.ErrOrStderr()))
+	lock, err := lockRun(c.Context(), filepath.Dir(p.exports[0].Files[0]), reading(o.force, c.ErrOrStderr()))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 
@@ -9,9 +10,9 @@ import (
 
 // lockRun keeps a directory that files are written to, if it is a run's, from a process that trains there and writes the
 // same files at its end. The caller releases the lock.
-func lockRun(dir string, r train.Reading) (*train.Lock, error) {
+func lockRun(ctx context.Context, dir string, r train.Reading) (*train.Lock, error) {
 	if _, err := os.Stat(filepath.Join(dir, train.ConfigFile)); err != nil {
 		return nil, nil
 	}
-	return train.LockDir(dir, r.Note)
+	return train.LockDir(ctx, dir, r.Note)
 }

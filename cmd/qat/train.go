@@ -87,27 +87,21 @@ EXIT STATUS
 }
 
 func runTrain(ctx context.Context, o trainOptions, config string, overrides []string, stdout, stderr io.Writer) error {
-	cfg, err := train.Await(ctx, func() (*configs.Config, error) { return configs.Load(config, overrides) })
+	cfg, err := train.Await(ctx, func() (*configs.Config, error) { return trainConfig(o, config, overrides) })
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return err
 	}
-	// What is wrong shows before a download, not after it.
-	if !o.resume { // a resumed run has its weights, and model.init may be gone
-		if err := train.Check(cfg); err != nil {
-			return err
-		}
-	}
-	m, err := train.Describe(cfg)
-	if err != nil {
-		return err
-	}
-	m.Close()
 	// Whoever reads what is printed may go away: the run goes on.
 	signal.Ignore(syscall.SIGPIPE)
 	p := newProgress(stderr, o.plain)
 	defer p.close()
 	ctx = train.Watch(ctx, p.work)
-	if err := checkMemory(p, o.ignoreMemory, func() (int64, error) { return train.CheckMemory(cfg, o.data, o.threads) }); err != nil {
+	if err := checkMemory(p, o.ignoreMemory, func() (int64, error) {
+		return train.Await(ctx, func() (int64, error) { return train.CheckMemory(cfg, o.data, o.threads) })
+	}); err != nil {
 		return err
 	}
 	if err := fetch(ctx, cfg, o.data, p); err != nil {
@@ -129,6 +123,25 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 		return fmt.Errorf("the run is done, and its results are in %s, but they cannot be printed: %w", filepath.Join(res.Run, train.ManifestFile), err)
 	}
 	return o.expected.met(res.Test)
+}
+
+// trainConfig reads the config of a run. What is wrong with it shows before a download, not after it.
+func trainConfig(o trainOptions, config string, overrides []string) (*configs.Config, error) {
+	cfg, err := configs.Load(config, overrides)
+	if err != nil {
+		return nil, err
+	}
+	if !o.resume { // a resumed run has its weights, and model.init may be gone
+		if err := train.Check(cfg); err != nil {
+			return nil, err
+		}
+	}
+	m, err := train.Describe(cfg)
+	if err != nil {
+		return nil, err
+	}
+	m.Close()
+	return cfg, nil
 }
 
 // printResult prints what was measured.
