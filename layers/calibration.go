@@ -51,7 +51,7 @@ func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
 		err = q.settle()
 	}
 	if err != nil {
-		return fmt.Errorf("cannot calibrate %s: %w", q.Name, err)
+		return fmt.Errorf("cannot calibrate: %w", err) // the operation is called as the tensor
 	}
 	if q.spec.CalibrationBatches > 1 {
 		return &unfinished{q}

@@ -123,7 +123,7 @@ func TestActivationsCalibrate(t *testing.T) {
 		t.Errorf("lsq, signed: scale %g, zero point %g; want %g and 8", q.Scale.Data()[0], q.ZeroPoint.Data[0], want)
 	}
 	q = must(newActivationQuantizer("x", calibratedBy(4, configs.LSQ, "percentile", 1), false, 1))
-	if err := q.calibrateActivation([]float32{1, float32(math.NaN())}, false); err == nil || !strings.Contains(err.Error(), "cannot calibrate x:") {
+	if err := q.calibrateActivation([]float32{1, float32(math.NaN())}, false); err == nil || !strings.Contains(err.Error(), "cannot calibrate: element 1 of its input is NaN") {
 		t.Errorf("NaN: %v", err)
 	}
 }

@@ -105,7 +105,7 @@ func runEmbedded(t *testing.T, first *Model, cfg *configs.Config) {
 		}
 	}
 	b, _ := l.data.Next()
-	const cause = "linear: linear: output 0 of image 0 is +Inf" // and no layer before it
+	const cause = "linear: output 0 of image 0 is +Inf" // and no layer before it
 	if _, _, err := l.step.forwardBackward(context.Background(), b); err == nil || err.Error() != cause {
 		t.Errorf("error %v, want %s", err, cause)
 	}

@@ -125,7 +125,7 @@ func TestStepsThatAreNotFinite(t *testing.T) {
 	}
 	m, s := openTraining(t, "quant.distillation={teacher: embedded:resnet20_cifar10, weight: 0.5}")
 	s.teacher.net.Params[0].Data()[0] = infinity
-	check(first(m, s), "teacher: linear: linear: output ", "the first layer that is not finite is conv1: conv2d, with ")
+	check(first(m, s), "teacher: linear: output ", "the first layer that is not finite is conv1: conv2d, with ")
 
 	// A batch norm with a tiny input and a huge factor: the loss is finite, the gradient of its input is not.
 	m, s = openTraining(t, "quant.weights.bits=fp", "quant.activations.bits=fp", "quant.first_last=fp", "quant.residual=fp")
@@ -159,7 +159,7 @@ func TestCalibrationOnWhatIsNotFinite(t *testing.T) {
 			}
 		}
 		err = m.calibrate(context.Background())
-		for _, part := range []string{"cannot calibrate " + tt.quantizer + ": element ", "the first layer that is not finite is " + tt.norm + ": batch norm, with "} {
+		for _, part := range []string{tt.quantizer + ": quantize: cannot calibrate: element ", "the first layer that is not finite is " + tt.norm + ": batch norm, with "} {
 			if err == nil || !strings.Contains(err.Error(), part) {
 				t.Errorf("%+v: error %v, want %q in it", tt, err, part)
 			}

@@ -133,9 +133,9 @@ func (o *opNode) check(children []*G.Node) error {
 	return nil
 }
 
-// String names the operation and its layer.
+// String names the operation and its layer, if they are called differently.
 func (o *opNode) String() string {
-	if o.Layer == "" {
+	if o.Layer == "" || o.Layer == o.Name {
 		return o.Name
 	}
 	return o.Layer + ": " + o.Name
