@@ -15738,6 +15738,94 @@ done:
 	VZEROUPPER
 	RET
 
+// func maxRowAVX512(y *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·maxRowAVX512(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	SHRQ $0x04, DX
+	JZ   done
+
+loop:
+	VMOVUPS (CX), Z0
+	VMOVUPS (AX), Z1
+	VCMPPS  $0x1e, Z1, Z0, K1
+	VCMPPS  $0x03, Z0, Z0, K2
+	KORW    K1, K2, K1
+	VMOVUPS Z0, K1, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	DECQ    DX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func winnersRowAVX512(best *float32, winners *int32, x *float32, n int, number int32)
+// Requires: AVX, AVX512F
+TEXT ·winnersRowAVX512(SB), NOSPLIT, $0-36
+	MOVQ         best+0(FP), AX
+	MOVQ         winners+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVL         number+32(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z4
+	MOVQ         n+24(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VMOVUPS (DX), Z0
+	VMOVUPS (AX), Z1
+	VCMPPS  $0x1e, Z1, Z0, K1
+	VCMPPS  $0x03, Z0, Z0, K2
+	KORW    K1, K2, K1
+	VMOVUPS Z0, K1, Z1
+	VMOVUPS Z1, (AX)
+	VMOVUPS (CX), Z0
+	VMOVUPS Z4, K1, Z0
+	VMOVUPS Z0, (CX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	DECQ    BX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func addToWinnersRowAVX512(dx *float32, dy *float32, winners *int32, n int, number int32)
+// Requires: AVX, AVX512F
+TEXT ·addToWinnersRowAVX512(SB), NOSPLIT, $0-36
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         winners+16(FP), DX
+	MOVL         number+32(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Z4
+	MOVQ         n+24(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VMOVUPS  (AX), Z0
+	VPCMPEQD (DX), Z4, K1
+	VADDPS   (CX), Z0, K1, Z0
+	VMOVUPS  Z0, (AX)
+	ADDQ     $0x40, AX
+	ADDQ     $0x40, CX
+	ADDQ     $0x40, DX
+	DECQ     BX
+	JNZ      loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func fmaPeakAVX512(n int)
 // Requires: AVX, AVX512F
 TEXT ·fmaPeakAVX512(SB), NOSPLIT, $0-8
@@ -25485,6 +25573,136 @@ loop:
 	JNZ     loop
 
 done:
+	VZEROUPPER
+	RET
+
+// func maxRowAVX2(y *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·maxRowAVX2(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	SHRQ $0x04, DX
+	JZ   done
+
+loop:
+	VMOVUPS   (CX), Y0
+	VMOVUPS   (AX), Y1
+	VCMPPS    $0x1e, Y1, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VORPS     Y2, Y3, Y2
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, (AX)
+	VMOVUPS   32(CX), Y0
+	VMOVUPS   32(AX), Y1
+	VCMPPS    $0x1e, Y1, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VORPS     Y2, Y3, Y2
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	DECQ      DX
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func winnersRowAVX2(best *float32, winners *int32, x *float32, n int, number int32)
+// Requires: AVX, AVX2
+TEXT ·winnersRowAVX2(SB), NOSPLIT, $0-36
+	MOVQ         best+0(FP), AX
+	MOVQ         winners+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVL         number+32(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y4
+	MOVQ         n+24(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   (AX), Y1
+	VCMPPS    $0x1e, Y1, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VORPS     Y2, Y3, Y2
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, (AX)
+	VMOVUPS   (CX), Y0
+	VBLENDVPS Y2, Y4, Y0, Y0
+	VMOVUPS   Y0, (CX)
+	VMOVUPS   32(DX), Y0
+	VMOVUPS   32(AX), Y1
+	VCMPPS    $0x1e, Y1, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VORPS     Y2, Y3, Y2
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VMOVUPS   Y1, 32(AX)
+	VMOVUPS   32(CX), Y0
+	VBLENDVPS Y2, Y4, Y0, Y0
+	VMOVUPS   Y0, 32(CX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	DECQ      BX
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func addToWinnersRowAVX2(dx *float32, dy *float32, winners *int32, n int, number int32)
+// Requires: AVX, AVX2
+TEXT ·addToWinnersRowAVX2(SB), NOSPLIT, $0-36
+	MOVQ         dx+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         winners+16(FP), DX
+	MOVL         number+32(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y4
+	MOVQ         n+24(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VMOVUPS   (AX), Y0
+	VPCMPEQD  (DX), Y4, Y1
+	VADDPS    (CX), Y0, Y2
+	VBLENDVPS Y1, Y2, Y0, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(AX), Y0
+	VPCMPEQD  32(DX), Y4, Y1
+	VADDPS    32(CX), Y0, Y2
+	VBLENDVPS Y1, Y2, Y0, Y0
+	VMOVUPS   Y0, 32(AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	DECQ      BX
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func maxCodesRowAVX2(y *uint8, x *uint8, n int)
+// Requires: AVX
+TEXT ·maxCodesRowAVX2(SB), NOSPLIT, $0-24
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	SHRQ $0x04, DX
+
+loop:
+	VMOVDQU (AX), X0
+	VPMAXUB (CX), X0, X0
+	VMOVDQU X0, (AX)
+	ADDQ    $0x10, AX
+	ADDQ    $0x10, CX
+	DECQ    DX
+	JNZ     loop
 	VZEROUPPER
 	RET
 

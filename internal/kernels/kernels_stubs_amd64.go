@@ -665,6 +665,33 @@ func addCodesShiftRowAVX512(codes *uint8, a *uint8, b *uint8, n int, multA int32
 //go:noescape
 func mapBytesRowAVX512(y *uint8, x *uint8, table *uint8, n int)
 
+// maxRowAVX512 computes
+//
+//	for i < n: y[i] = x[i] > y[i] or NaN ? x[i] : y[i]
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func maxRowAVX512(y *float32, x *float32, n int)
+
+// winnersRowAVX512 computes
+//
+//	for i < n: if x[i] > best[i] or NaN: best[i] = x[i], winners[i] = number
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func winnersRowAVX512(best *float32, winners *int32, x *float32, n int, number int32)
+
+// addToWinnersRowAVX512 computes
+//
+//	for i < n: if winners[i] == number: dx[i] += dy[i]
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func addToWinnersRowAVX512(dx *float32, dy *float32, winners *int32, n int, number int32)
+
 // fmaPeakAVX512 computes
 //
 //	n times 12 independent fused multiply-adds of a vector, for timing.
@@ -1273,6 +1300,42 @@ func addCodesShiftRowAVX2(codes *uint8, a *uint8, b *uint8, n int, multA int32, 
 //
 //go:noescape
 func mapBytesRowAVX2(y *uint8, x *uint8, table *uint8, n int)
+
+// maxRowAVX2 computes
+//
+//	for i < n: y[i] = x[i] > y[i] or NaN ? x[i] : y[i]
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func maxRowAVX2(y *float32, x *float32, n int)
+
+// winnersRowAVX2 computes
+//
+//	for i < n: if x[i] > best[i] or NaN: best[i] = x[i], winners[i] = number
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func winnersRowAVX2(best *float32, winners *int32, x *float32, n int, number int32)
+
+// addToWinnersRowAVX2 computes
+//
+//	for i < n: if winners[i] == number: dx[i] += dy[i]
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func addToWinnersRowAVX2(dx *float32, dy *float32, winners *int32, n int, number int32)
+
+// maxCodesRowAVX2 computes
+//
+//	for i < n: y[i] = max(y[i], x[i])
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func maxCodesRowAVX2(y *uint8, x *uint8, n int)
 
 // fmaPeakAVX2 computes
 //

@@ -61,4 +61,5 @@ const (
 	lessThan     = 0x11 // LT_OQ
 	lessEqual    = 0x12 // LE_OQ
 	greaterEqual = 0x1d // GE_OQ
+	unordered    = 0x03 // UNORD_Q
 )

@@ -35,6 +35,7 @@ func main() {
 		s.bins()
 		s.shifts()
 		s.mapBytes()
+		s.maxPool()
 		s.peak()
 	}
 	packBits()
