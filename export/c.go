@@ -152,6 +152,10 @@ var cKinds = table[*cLayer]{
 		c.Stride = l.Stride
 		return nil
 	}),
+	"max_pool": row(func(c *cLayer, l *integer.MaxPool) error {
+		c.Kernel, c.Stride, c.Padding = l.K, l.Stride, l.Pad
+		return nil
+	}),
 	"average_pool": row(func(c *cLayer, l *integer.AveragePool) error {
 		c.Lo, c.Hi = c.to.Range()
 		return nil

@@ -18,8 +18,9 @@ type encoder struct {
 
 // encode returns the file of a network that passes check.
 func encode(net *integer.Network) (*safetensors.File, error) {
-	e := &encoder{net: net, manifest: manifest{Name: net.Name, Classes: net.Classes, Target: net.Target.String(), Arithmetic: arithmetic, Columns: columns,
-		Mean: net.Mean[:], Std: net.Std[:]}}
+	e := &encoder{net: net, manifest: manifest{Name: net.Name, Classes: net.Classes, Target: net.Target.String(), Arithmetic: arithmetic,
+		Columns: map[string][]string{tensorsColumns: columns[tensorsColumns]},
+		Mean:    net.Mean[:], Std: net.Std[:]}}
 	for _, t := range net.Tensors {
 		e.manifest.Tensors = append(e.manifest.Tensors, tensorRow{t})
 	}
@@ -50,7 +51,7 @@ func (e *encoder) layer(l integer.Layer) error {
 	}
 	r := layerRow{Kind: l.Kind(), Name: l.LayerName(), In: l.Inputs()[0], Out: l.Output()}
 	k.write(e, &r, l)
-	e.manifest.Layers = append(e.manifest.Layers, r)
+	e.manifest.Layers, e.manifest.Columns[r.Kind] = append(e.manifest.Layers, r), columns[r.Kind]
 	return nil
 }
 

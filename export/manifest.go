@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,8 +171,14 @@ func parseManifest(text []byte) (*manifest, error) {
 	if err := strict(text, m); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
-	if !maps.EqualFunc(m.Columns, columns, slices.Equal[[]string]) {
-		return nil, errors.New("manifest: columns are not those of this version")
+	wanted := []string{tensorsColumns}
+	for _, l := range m.Layers {
+		wanted = append(wanted, l.Kind)
+	}
+	for _, name := range append(wanted, sortedKeys(m.Columns)...) {
+		if want, ok := columns[name]; !ok || !slices.Equal(m.Columns[name], want) {
+			return nil, fmt.Errorf("manifest: the columns of %.40q are %.200q, this program wants %q", name, m.Columns[name], want)
+		}
 	}
 	return m, nil
 }

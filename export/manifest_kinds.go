@@ -47,6 +47,16 @@ var manifestKinds = map[string]manifestKind{
 			return &integer.Shortcut{Name: r.Name, In: r.In, Out: r.Out, Stride: r.Stride}, nil
 		},
 	},
+	"max_pool": {
+		[]string{"input", "output", "kernel", "stride", "padding"},
+		func(_ *encoder, r *layerRow, layer integer.Layer) {
+			l := layer.(*integer.MaxPool)
+			r.Kernel, r.Stride, r.Padding = l.K, l.Stride, l.Pad
+		},
+		func(_ *decoder, r *layerRow) (integer.Layer, error) {
+			return &integer.MaxPool{Name: r.Name, In: r.In, Out: r.Out, K: r.Kernel, Stride: r.Stride, Pad: r.Padding}, nil
+		},
+	},
 	"average_pool": {
 		[]string{"input", "output"},
 		func(*encoder, *layerRow, integer.Layer) {},
@@ -64,11 +74,15 @@ var manifestKinds = map[string]manifestKind{
 	},
 }
 
-// columns names the values of a row of Tensors, and of a row of Layers by its kind.
+// tensorsColumns is the key of the columns of tensors.
+const tensorsColumns = "tensors"
+
+// columns names the values of a row of Tensors, and of a row of Layers by its kind. A file has those of the kinds in it, so
+// that a new kind leaves the files without it as they are.
 var columns = allColumns()
 
 func allColumns() map[string][]string {
-	all := map[string][]string{"tensors": {"name", "height", "width", "channels", "bits", "range", "scale", "zero_point"}}
+	all := map[string][]string{tensorsColumns: {"name", "height", "width", "channels", "bits", "range", "scale", "zero_point"}}
 	for kind, k := range manifestKinds {
 		all[kind] = append([]string{"kind", "name"}, k.columns...)
 	}

@@ -125,6 +125,7 @@ var npzKinds = table[*archive]{
 	"requantize": nothing,
 	"add":        nothing,
 	"shortcut":   nothing,
+	"max_pool":   nothing,
 	"average_pool": row(func(a *archive, l *integer.AveragePool) error {
 		a.multiplier(l, l.Multiplier(a.net))
 		return nil

@@ -116,6 +116,12 @@ var qdqKinds = table[*qdqGraph]{
 		g.states[l.Out] = qdqState{name: l.Name, codes: g.shortcut(l, s.codes, s.zeroPoint, l.Name+".codes"), scale: s.scale, zeroPoint: s.zeroPoint}
 		return nil
 	}),
+	"max_pool": row(func(g *qdqGraph, l *integer.MaxPool) error {
+		// Codes have the order of what they stand for, and runtimes have the operator for uint8.
+		s := g.states[l.In]
+		g.states[l.Out] = qdqState{name: l.Name, codes: g.maxPool(l, s.codes, l.Name+".codes"), scale: s.scale, zeroPoint: s.zeroPoint}
+		return nil
+	}),
 	"average_pool": row(func(g *qdqGraph, l *integer.AveragePool) error {
 		mean := g.node(l.Name, "GlobalAveragePool", l.Name+".mean", []string{g.real(l.In)})
 		lo, hi := g.net.Tensors[l.Out].Range()

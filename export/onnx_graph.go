@@ -120,6 +120,15 @@ func (g *onnxGraph) shortcut(l *integer.Shortcut, x, zero, output string) string
 	return g.node(l.Name, "Pad", output, []string{x, pads, zero}, attribute("mode", "constant"))
 }
 
+// maxPool adds a MaxPool. What its last windows reach beyond the input is padding at its end, which all versions of the
+// operator take alike; of ceil_mode they have different ideas.
+func (g *onnxGraph) maxPool(l *integer.MaxPool, x, output string) string {
+	k, s, p := int64(l.K), int64(l.Stride), int64(l.Pad)
+	bottom, right := l.PadEnd(g.net)
+	return g.node(l.Name, "MaxPool", output, []string{x},
+		attribute("kernel_shape", []int64{k, k}), attribute("pads", []int64{p, p, int64(bottom), int64(right)}), attribute("strides", []int64{s, s}))
+}
+
 // metadata tells what the graph itself does not.
 func onnxMetadata(net *integer.Network) ([]onnx.Property, error) {
 	all := []onnx.Property{

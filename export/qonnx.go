@@ -86,6 +86,10 @@ var qonnxKinds = table[*qonnxGraph]{
 		g.values[l.Out] = g.shortcut(l, g.values[l.In], g.zero, l.Name+".real")
 		return nil
 	}),
+	"max_pool": row(func(g *qonnxGraph, l *integer.MaxPool) error {
+		g.values[l.Out] = g.maxPool(l, g.values[l.In], l.Name+".real")
+		return nil
+	}),
 	"average_pool": row(func(g *qonnxGraph, l *integer.AveragePool) error {
 		lo, hi := g.net.Tensors[l.Out].Range()
 		return g.quantize(l.Name, g.node(l.Name, "GlobalAveragePool", l.Name+".mean", []string{g.values[l.In]}), l.Out, lo, hi)

@@ -21,6 +21,7 @@ func every() *integer.Network {
 		{H: 4, W: 4, C: 2, Bits: 8, Scale: 0.2},
 		{H: 2, W: 2, C: 4, Bits: 8, Scale: 0.2},
 		{H: 1, W: 1, C: 4, Bits: 8, Scale: 0.2},
+		{H: 2, W: 2, C: 1, Bits: 8, Scale: 0.1, ZeroPoint: 100},
 	}}
 	f := integer.FoldBias(0.1, []float32{0.1}, []float32{1, -1})
 	n.Layers = []integer.Layer{
@@ -29,6 +30,7 @@ func every() *integer.Network {
 		&integer.Add{Name: "add", A: 1, B: 2, Out: 3, Lo: 0, Hi: 255},
 		&integer.Shortcut{Name: "shortcut", In: 3, Out: 4, Stride: 2},
 		&integer.AveragePool{Name: "pool", In: 4, Out: 5},
+		&integer.MaxPool{Name: "max pool", In: 0, Out: 6, K: 3, Stride: 2, Pad: 1},
 		&integer.Linear{Name: "linear", In: 5, Out: 2, Weights: make([]int8, 8), WeightBits: 2, Scale: []float32{1, 1}, Bias: make([]int32, 2)},
 	}
 	return n
@@ -37,7 +39,8 @@ func every() *integer.Network {
 func TestCheckRejects(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	conv := func(n *integer.Network) *integer.Conv { return n.Layers[0].(*integer.Conv) }
-	linear := func(n *integer.Network) *integer.Linear { return n.Layers[5].(*integer.Linear) }
+	linear := func(n *integer.Network) *integer.Linear { return n.Layers[6].(*integer.Linear) }
+	window := func(n *integer.Network) *integer.MaxPool { return n.Layers[5].(*integer.MaxPool) }
 	tests := map[string]struct {
 		change func(n *integer.Network)
 		want   string
@@ -118,6 +121,12 @@ func TestCheckRejects(t *testing.T) {
 			n.Tensors[5].Scale = 1e-37
 			n.Tensors[4].Scale, n.Tensors[3].Scale = 3e3, 3e3
 		}, "multiplier"},
+		"window kernel":      {func(n *integer.Network) { window(n).K = 0 }, "kernel 0, stride 2 and padding 1"},
+		"window stride":      {func(n *integer.Network) { window(n).Stride = 0 }, "kernel 3, stride 0"},
+		"window padding":     {func(n *integer.Network) { window(n).Pad = 2 }, "at most half of the kernel"},
+		"window shape":       {func(n *integer.Network) { n.Tensors[6].H = 3 }, "do not take (4,4,1) to (3,2,1)"},
+		"window channels":    {func(n *integer.Network) { n.Tensors[6].C = 2 }, "do not take (4,4,1) to (2,2,2)"},
+		"window codes":       {func(n *integer.Network) { n.Tensors[6].ZeroPoint = 99 }, "the same bits"},
 		"linear outputs":     {func(n *integer.Network) { linear(n).Out = -1 }, "-1 outputs"},
 		"linear many":        {func(n *integer.Network) { linear(n).Out = math.MaxInt }, "at most"},
 		"linear scales":      {func(n *integer.Network) { linear(n).Scale = nil }, "0 scales"},
@@ -153,6 +162,28 @@ func TestCheckRejects(t *testing.T) {
 	}
 }
 
+// TestWindows has the shapes that PyTorch 1.13's MaxPool2d gives, without and with ceil_mode.
+func TestWindows(t *testing.T) {
+	for _, c := range []struct{ size, k, stride, pad, floor, ceil int }{
+		{4, 3, 2, 1, 2, 3}, {4, 2, 2, 0, 2, 2}, {4, 3, 2, 0, 1, 2}, {4, 2, 3, 1, 2, 2}, {4, 1, 3, 0, 2, 2}, {4, 4, 3, 2, 2, 2}, {4, 3, 4, 1, 1, 2},
+	} {
+		for out := range 6 {
+			n := every()
+			l := n.Layers[5].(*integer.MaxPool)
+			l.K, l.Stride, l.Pad = c.k, c.stride, c.pad
+			n.Tensors[6].H, n.Tensors[6].W = out, out
+			if err := n.Check(); (err == nil) != (out == c.floor || out == c.ceil) {
+				t.Errorf("%+v: %d windows: error %v", c, out, err)
+			}
+		}
+	}
+	n := every() // one axis without ceil_mode, and one with it
+	n.Tensors[6].H = 3
+	if n.Check() == nil {
+		t.Error("(2,3) windows pass, where PyTorch has (2,2) or (3,3)")
+	}
+}
+
 // The largest sums that Check lets through are exact.
 func TestSumsAtTheLimit(t *testing.T) {
 	for _, sign := range []int32{1, -1} {
@@ -162,7 +193,7 @@ func TestSumsAtTheLimit(t *testing.T) {
 		for i := range c.Weights {
 			c.Weights[i] = w
 		}
-		n.Tensors[0].ZeroPoint = 255 // values of -255
+		n.Tensors[0].ZeroPoint, n.Tensors[6].ZeroPoint = 255, 255 // values of -255
 		c.Bias[0] = sign * (math.MaxInt32 - 255*7*9)
 		if err := n.Check(); err != nil {
 			t.Fatal(err)

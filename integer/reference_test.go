@@ -65,6 +65,16 @@ func reference(n *integer.Network, l integer.Layer, codes [][]uint8) (out []uint
 				out[i] = codes[l.In][(y*in.W+x)*in.C+c]
 			}
 		}
+	case *integer.MaxPool:
+		to := n.Tensors[l.Out]
+		for i := range out {
+			for tap := range l.K * l.K {
+				y, x := i/to.C/to.W*l.Stride+tap/l.K-l.Pad, i/to.C%to.W*l.Stride+tap%l.K-l.Pad
+				if y >= 0 && y < in.H && x >= 0 && x < in.W {
+					out[i] = max(out[i], codes[l.In][(y*in.W+x)*in.C+i%in.C])
+				}
+			}
+		}
 	case *integer.AveragePool:
 		to := n.Tensors[l.Out]
 		lo, hi := to.Range()

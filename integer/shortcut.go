@@ -34,6 +34,11 @@ func (s *Shortcut) check(n *Network) error {
 	if s.Stride < 1 || out.H != (in.H-1)/s.Stride+1 || out.W != (in.W-1)/s.Stride+1 || out.C < in.C {
 		return fmt.Errorf("stride %d does not take (%d,%d,%d) to (%d,%d,%d)", s.Stride, in.H, in.W, in.C, out.H, out.W, out.C)
 	}
+	return sameCodes(in, out)
+}
+
+// sameCodes verifies that codes of one tensor mean the same in another.
+func sameCodes(in, out Tensor) error {
 	if in.Scale != out.Scale || in.ZeroPoint != out.ZeroPoint || in.Bits != out.Bits || in.Signed != out.Signed || in.Narrow != out.Narrow {
 		return fmt.Errorf("input and output must have the same bits, sign, scale and zero point")
 	}

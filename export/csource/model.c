@@ -136,6 +136,31 @@ static void shortcut(const struct qat_layer *l, const struct qat_tensor *in, con
         }
 }
 
+/* The largest code of each channel in a window; what is outside of the input never wins. */
+static void max_pool(const struct qat_layer *l, const struct qat_tensor *in, const struct qat_tensor *out)
+{
+    int32_t y, x, c, ky, kx;
+
+    for (y = 0; y < out->h; y++)
+        for (x = 0; x < out->w; x++)
+            for (c = 0; c < out->c; c++) {
+                uint8_t largest = 0;
+
+                for (ky = 0; ky < l->kernel; ky++)
+                    for (kx = 0; kx < l->kernel; kx++) {
+                        int32_t iy = y * l->stride + ky - l->padding, ix = x * l->stride + kx - l->padding;
+
+                        if (iy >= 0 && iy < in->h && ix >= 0 && ix < in->w) {
+                            uint8_t code = arena[in->offset + (iy * in->w + ix) * in->c + c];
+
+                            if (code > largest)
+                                largest = code;
+                        }
+                    }
+                arena[out->offset + (y * out->w + x) * out->c + c] = largest;
+            }
+}
+
 static void average_pool(const struct qat_layer *l, const struct qat_tensor *in, const struct qat_tensor *out)
 {
     int32_t c, i, pixels = in->h * in->w;
@@ -180,6 +205,7 @@ int qat_run(const uint8_t *pixels, int32_t logits[QAT_CLASSES])
         case QAT_REQUANTIZE: requantize(l, &t[l->in], &t[l->out]); break;
         case QAT_ADD: add(l, &t[l->in], &t[l->in2], &t[l->out]); break;
         case QAT_SHORTCUT: shortcut(l, &t[l->in], &t[l->out]); break;
+        case QAT_MAX_POOL: max_pool(l, &t[l->in], &t[l->out]); break;
         case QAT_AVERAGE_POOL: average_pool(l, &t[l->in], &t[l->out]); break;
         default: linear(l, &t[l->in], logits); break; /* QAT_LINEAR, the last */
         }

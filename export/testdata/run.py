@@ -150,6 +150,18 @@ def shortcut(layer, x, t_in, t_out):
     return out
 
 
+def max_pool(layer, x, t_in, t_out):
+    (h, w, channels), (out_h, out_w, _) = shape(t_in), shape(t_out)
+    k, stride, pad = layer["kernel"], layer["stride"], layer["padding"]
+    out = []
+    for i in range(out_h):
+        for j in range(out_w):
+            rows = range(max(i * stride - pad, 0), min(i * stride - pad + k, h))
+            columns = range(max(j * stride - pad, 0), min(j * stride - pad + k, w))
+            out += [max(x[(y * w + z) * channels + c] for y in rows for z in columns) for c in range(channels)]
+    return out
+
+
 def average_pool(layer, x, t_in, t_out):
     h, w, channels = shape(t_in)
     multiplier = f32(t_in["scale"] / f32(t_out["scale"] * (h * w)))
@@ -183,7 +195,7 @@ def run(f, pixels):
         x, t_in = codes[layer["input"]], tensors[layer["input"]]
         if kind == "linear":
             return linear(layer, x, t_in)
-        steps = {"conv": conv, "requantize": requantize, "shortcut": shortcut, "average_pool": average_pool}
+        steps = {"conv": conv, "requantize": requantize, "shortcut": shortcut, "max_pool": max_pool, "average_pool": average_pool}
         codes[output] = steps[kind](layer, x, t_in, tensors[output])
 
 

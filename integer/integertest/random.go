@@ -7,10 +7,11 @@ import (
 	"math/rand/v2"
 
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/networks"
 )
 
 // Random returns a network that passes Check: a convolution, residual blocks
-// with and without a projection, average pooling and a linear layer, with
+// with and without a projection, pooling and a linear layer, with
 // random sizes, bit widths, signs, zero points and scales. Half the networks
 // have powers of two as scales, which makes results fall between two codes.
 func Random(rng *rand.Rand) *integer.Network {
@@ -19,6 +20,9 @@ func Random(rng *rand.Rand) *integer.Network {
 	}}
 	x := b.tensor(2+rng.IntN(8), 2+rng.IntN(8), 1+rng.IntN(4))
 	x = b.conv("stem", x, 1+rng.IntN(20), 1+2*rng.IntN(2), 1, rng.IntN(2) == 0)
+	if rng.IntN(2) == 0 {
+		x = b.maxPool("stem.pool", x)
+	}
 	for i := range 1 + rng.IntN(3) {
 		s := block{1 + rng.IntN(20), b.net.Tensors[x].C, 1 + 2*rng.IntN(2), 1 + rng.IntN(2), 0}
 		if s.stride > 1 {
@@ -26,6 +30,7 @@ func Random(rng *rand.Rand) *integer.Network {
 		}
 		x = b.block(fmt.Sprintf("block%d", i), x, s)
 	}
+	x = b.maxPool("max_pool", x)
 	if rng.IntN(4) > 0 {
 		pooled := b.tensor(1, 1, b.net.Tensors[x].C)
 		b.add(&integer.AveragePool{Name: "pool", In: x, Out: pooled})
@@ -157,6 +162,23 @@ func (b *builder) block(name string, x int, s block) int {
 	lo, hi = b.net.Tensors[out].Range()
 	b.add(&integer.Add{Name: name + ".add", A: branch, B: x, Out: out, Lo: max(lo, b.net.Tensors[out].ZeroPoint), Hi: hi})
 	return out
+}
+
+// maxPool adds a window that fits, and returns its tensor.
+func (b *builder) maxPool(name string, x int) int {
+	out := b.net.Tensors[x]
+	kernel := 1 + b.rng.IntN(min(3, out.H, out.W))
+	l := &integer.MaxPool{Name: name, In: x, K: kernel, Stride: 1 + b.rng.IntN(3), Pad: b.rng.IntN(kernel/2 + 1)}
+	op := networks.MaxPool{Kernel: l.K, Stride: l.Stride, Pad: l.Pad, Ceil: b.rng.IntN(2) == 0}
+	shape, err := op.Shape([]networks.Shape{{H: out.H, W: out.W, C: out.C}})
+	if err != nil {
+		panic(err)
+	}
+	out.Name, out.H, out.W = name, shape.H, shape.W
+	b.net.Tensors = append(b.net.Tensors, out)
+	l.Out = len(b.net.Tensors) - 1
+	b.add(l)
+	return l.Out
 }
 
 func (b *builder) linear(name string, in, classes int) {
