@@ -19,5 +19,6 @@ var kinds = map[networks.Kind]kind{
 	networks.RPReLU{}.Kind():            {plan: planRPReLU, hold: holdRPReLU},
 	networks.Add{}.Kind():               {plan: planAdd},
 	networks.Shortcut{}.Kind():          {plan: planShortcut},
+	networks.MaxPool{}.Kind():           {plan: planMaxPool},
 	networks.GlobalAveragePool{}.Kind(): {plan: planAveragePool},
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/qat-go/qat/internal/graph"
 )
 
-// linearOp is y = x*w + b: x (N, Cin), w (Cin, Cout).
+// linearOp is y = x*w + b: x (N, Cin) or (N, 1, 1, Cin), w (Cin, Cout).
 type linearOp struct{ *layer }
 
 func planLinear(p *plan, l *layer, in []*step) *step { return p.add(l.Name, linearOp{l}, in...) }
@@ -23,13 +23,13 @@ func (l linearOp) emit(c *Context, s *step) Value {
 	return Value{float: matmul(c, l.Name, s.in[0].out.Float(c), w, c.node(l.bias()))}
 }
 
-// matmul is y = x*w + b: x (N, Cin), w (Cin, Cout), b (Cout). It is small, so
+// matmul is y = x*w + b: x (N, Cin) or (N, 1, 1, Cin), w (Cin, Cout), b (Cout). It is small, so
 // it runs on one thread, in float64 sums. Outputs that are not finite are an error:
 // see finiteLogits.
 func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
-	n, in, out := x.Shape()[0], w.Shape()[0], w.Shape()[1]
+	n, in, out, rank := x.Shape()[0], w.Shape()[0], w.Shape()[1], x.Dims()
 	return c.B.Apply(graph.Op{
-		Name: "linear", Layer: layer, In: []graph.Arg{f32(2), f32(2), f32(1)}, Out: f32(2), Shape: fixedShape(n, out),
+		Name: "linear", Layer: layer, In: []graph.Arg{f32(rank), f32(2), f32(1)}, Out: f32(2), Shape: fixedShape(n, out),
 		Forward: func(k *graph.Call) error {
 			y, x, w, b := k.OutF32(), k.F32(0), k.F32(1), k.F32(2)
 			sum := make([]float64, out)
@@ -51,7 +51,7 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 		Wrt: []bool{true, true, true},
 		Gradient: func(nodes []*G.Node, _, dout *G.Node) []*G.Node {
 			dx := c.B.Apply(graph.Op{
-				Name: "linear input gradient", Layer: layer, In: []graph.Arg{f32(2), f32(2)}, Out: f32(2), Shape: fixedShape(n, in),
+				Name: "linear input gradient", Layer: layer, In: []graph.Arg{f32(2), f32(2)}, Out: f32(rank), Shape: fixedShape(x.Shape()...),
 				Forward: func(k *graph.Call) error {
 					dx, w, dy := k.OutF32(), k.F32(0), k.F32(1)
 					for i := 0; i < n; i++ {
@@ -67,7 +67,7 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 				},
 			}, nodes[1], dout)
 			dw := c.B.Apply(graph.Op{
-				Name: "linear weight gradient", Layer: layer, In: []graph.Arg{f32(2), f32(2)}, Out: f32(2), Shape: fixedShape(in, out),
+				Name: "linear weight gradient", Layer: layer, In: []graph.Arg{f32(rank), f32(2)}, Out: f32(2), Shape: fixedShape(in, out),
 				Forward: func(k *graph.Call) error {
 					dw, x, dy := k.OutF32(), k.F32(0), k.F32(1)
 					sum := make([]float64, in*out)

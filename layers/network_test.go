@@ -142,7 +142,11 @@ func buildTraining(t testing.TB, c *Context, n *Network, size int) (loss *G.Node
 // running statistics.
 func results(t *testing.T, config string, off []rewrite, opt machine.Options, overrides ...string) []float32 {
 	t.Helper()
-	n := calibrated(t, config, overrides...)
+	return resultsOf(t, calibrated(t, config, overrides...), off, opt)
+}
+
+func resultsOf(t *testing.T, n *Network, off []rewrite, opt machine.Options) []float32 {
+	t.Helper()
 	c := testContext(t, true)
 	without(c, off...)
 	loss, grads := buildTraining(t, c, n, 5)
@@ -200,8 +204,7 @@ func TestRewrites(t *testing.T) {
 			t.Errorf("rewrite %q has the doc %q; want both", r.name, r.doc)
 		}
 	}
-	count := func(config string, train bool, overrides ...string) {
-		n := testNetwork(t, config, overrides...)
+	count := func(n *Network, train bool) {
 		plan := func(off ...rewrite) (ops string) {
 			c := testContext(t, train)
 			without(c, off...)
@@ -216,10 +219,13 @@ func TestRewrites(t *testing.T) {
 		}
 	}
 	for _, train := range []bool{true, false} {
-		count("resnet20_w4a4", train)
-		count("resnet20_w4a4", train, "quant.activations.estimator=lq_nets")
-		count("resnet20_w4a4", train, "quant.activations.estimator=hwgq", "quant.activations.bits=2")
-		count("resnet20_w4a4", train, "quant.activations={estimator: dorefa, ste: dsq}")
+		count(pooledNetwork(t), train)
+		for _, overrides := range [][]string{
+			{}, {"quant.activations.estimator=lq_nets"}, {"quant.activations.estimator=hwgq", "quant.activations.bits=2"},
+			{"quant.activations={estimator: dorefa, ste: dsq}"},
+		} {
+			count(testNetwork(t, "resnet20_w4a4", overrides...), train)
+		}
 	}
 	for _, r := range rewrites() {
 		if !used[r.name] {

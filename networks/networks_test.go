@@ -62,6 +62,9 @@ func TestErrors(t *testing.T) {
 		{nodes{{Name: "a", Op: networks.BatchNorm{}, Inputs: []string{"input"}}}, "a: eps 0 and momentum 0"},
 		{nodes{{Name: "a", Op: conv, Inputs: []string{"input"}}, {Name: "b", Op: networks.Add{}, Inputs: []string{"a", "input"}}}, "b: adds 32x32x4 and 32x32x3"},
 		{nodes{{Name: "a", Op: networks.Shortcut{Stride: 2, Out: 2}, Inputs: []string{"input"}}}, "a: out is 2; expected 3 or more"},
+		{nodes{{Name: "a", Op: networks.MaxPool{Kernel: 2}, Inputs: []string{"input"}}}, "a: stride is 0; expected 1 or more"},
+		{nodes{{Name: "a", Op: networks.MaxPool{Kernel: 3, Stride: 1, Pad: 2}, Inputs: []string{"input"}}}, "a: pad is 2; expected at most half of the kernel, 1"},
+		{nodes{{Name: "a", Op: networks.MaxPool{Kernel: 33, Stride: 1}, Inputs: []string{"input"}}}, "a: a window of 33x33 over an input of 32x32x3"},
 		{nodes{{Name: "a", Op: networks.Shortcut{Out: 8}, Inputs: []string{"input"}}}, "a: stride is 0"},
 	} {
 		n := networks.Network{Input: cifar.Input, Nodes: c.nodes}
@@ -80,6 +83,22 @@ func TestErrors(t *testing.T) {
 	} {
 		if _, err := networks.Build(c.name, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v; want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// TestMaxPoolShapes has the shapes that PyTorch 1.13's MaxPool2d gives.
+func TestMaxPoolShapes(t *testing.T) {
+	for _, c := range []struct{ size, kernel, stride, pad, floor, ceil int }{
+		{4, 3, 2, 1, 2, 3}, {4, 2, 2, 0, 2, 2}, {4, 3, 2, 0, 1, 2}, {4, 2, 3, 1, 2, 2}, {4, 1, 3, 0, 2, 2}, {4, 4, 3, 2, 2, 2}, {4, 3, 4, 1, 1, 2},
+		{1, 2, 2, 0, 0, 1}, {1, 4, 3, 1, 0, 1}, {3, 4, 3, 0, 0, 1}, {1, 3, 1, 0, 0, 0},
+	} {
+		for ceil, want := range map[bool]int{false: c.floor, true: c.ceil} {
+			op := networks.MaxPool{Kernel: c.kernel, Stride: c.stride, Pad: c.pad, Ceil: ceil}
+			s, err := op.Shape([]networks.Shape{{H: c.size, W: 9, C: 5}})
+			if got := s.H; err != nil && want > 0 || got != want || err == nil && s.C != 5 {
+				t.Errorf("%+v over %d pixels: %v, error %v; want a height of %d", op, c.size, s, err, want)
+			}
 		}
 	}
 }

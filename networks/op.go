@@ -19,7 +19,7 @@ type Op interface {
 	Arrays(in []Shape) []Array
 	// NonNegative tells that no value of the output is below 0, given whether that holds for the inputs.
 	NonNegative(in []bool) bool
-	// Moves tells that the output holds values of its one input, and zeros: quantized values stay what they are.
+	// Moves tells that the output holds values of its one input, or zeros: quantized values stay what they are.
 	Moves() bool
 	// MACs counts the multiplications of one example with weights, for inputs that fit.
 	MACs(in []Shape) int64

@@ -110,7 +110,7 @@ func (p *placement) residual() {
 	}
 }
 
-// source is the node that a shortcut, which moves codes as they are, takes its values from.
+// source is the node whose values shortcuts and max pooling, which move codes as they are, take.
 func (p *placement) source(name string) string {
 	for node := p.Node(name); node != nil && node.Op.Moves(); node = p.Node(name) {
 		name = node.Inputs[0]

@@ -7,6 +7,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/networks/networkstest"
 	"github.com/qat-go/qat/quantize"
 )
 
@@ -142,4 +143,28 @@ func Example() {
 	// conv1.weight lsq 8 true
 	// conv1.output lsq 8 false
 	// layer1.0.conv1.input lsq 4 false
+}
+
+// Max pooling passes codes and signs on: the quantizer of a stream stands before it, that of a convolution's input after it,
+// and what follows a ReLU stays without sign.
+func TestMaxPool(t *testing.T) {
+	cfg, err := configs.Load("resnet20_w4a4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sites, err := quantize.Place(networkstest.Pooled(networks.Shape{H: 32, W: 32, C: 3}, 10), &cfg.Quant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for _, s := range sites {
+		if s.Role != quantize.Weights {
+			rows = append(rows, s.Node+": "+row(s))
+		}
+	}
+	want := "conv1: conv1.input 8 3 picture, relu1: conv1.output 8 16, conv2: conv2.input 4 16, conv3: conv3.input 4 16, bn3: block.branch 8s 16, " +
+		"relu3: block.output 8 16, conv4: conv4.input 4 16, conv5: conv5.input 4 24, linear: linear.input 8 32"
+	if got := strings.Join(rows, ", "); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
 }

@@ -1,0 +1,112 @@
+package layers
+
+import (
+	"errors"
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/networks"
+)
+
+func planMaxPool(p *plan, l *layer, in []*step) *step {
+	op := l.Op.(networks.MaxPool)
+	return p.add(l.Name, maxPoolOp{kernels.Window{
+		H: l.in[0].H, W: l.in[0].W, C: l.in[0].C, OutH: l.out.H, OutW: l.out.W, K: op.Kernel, Stride: op.Stride, Pad: op.Pad,
+	}}, in...)
+}
+
+// maxPoolOp is max pooling, of codes where there are codes: levels rise with their codes.
+type maxPoolOp struct{ kernels.Window }
+
+func (o maxPoolOp) givesCodes(c *Context, s *step) bool { return s.in[0].givesCodes(c) }
+
+func (o maxPoolOp) emit(c *Context, s *step) Value {
+	v := &s.in[0].out
+	if v.codes != nil {
+		return Value{codes: o.codes(c, s.name, v.codes), quant: v.quant}
+	}
+	return Value{float: o.floats(c, s.name, v.Float(c))}
+}
+
+func (o maxPoolOp) floats(c *Context, layer string, x *G.Node) *G.Node {
+	return c.B.Apply(graph.Op{
+		Name: "max pool", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.Pool,
+		In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(x.Shape()[0], o.OutH, o.OutW, o.C),
+		Loop: func(k *graph.Call) graph.Loop {
+			return each(k, func(y, x, _ []float32) { kernels.MaxPool(y, x, &o.Window) })
+		},
+		Wrt: []bool{true},
+		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
+			return []*G.Node{o.gradient(c, layer, in[0], dout, pictures(4), func(k *graph.Call) graph.Loop {
+				return each(k, func(dx, x, dy []float32) { kernels.MaxPoolGrad(dx, dy, x, &o.Window) })
+			})}
+		},
+	}, x)
+}
+
+func (o maxPoolOp) codes(c *Context, layer string, x *G.Node) *G.Node {
+	return c.B.Apply(graph.Op{
+		Name: "max pool", Layer: layer, Attrs: fmt.Sprint("codes", o), Pool: c.Pool,
+		In: []graph.Arg{codes(4)}, Out: codes(4), Shape: fixedShape(x.Shape()[0], o.OutH, o.OutW, o.C),
+		Loop: func(k *graph.Call) graph.Loop {
+			var x, y kernels.Pictures[uint8]
+			return graph.Loop{
+				Before: func() error { x, y = k.Codes(0), k.OutCodes(); return nil },
+				Body:   &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.MaxPoolCodes(y.At(s, n), x.At(s, n), &o.Window) }},
+			}
+		},
+		Wrt: []bool{true},
+		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
+			return []*G.Node{o.gradient(c, layer, in[0], dout, codes(4), func(k *graph.Call) graph.Loop {
+				var dx, dy kernels.Pictures[float32]
+				var x kernels.Pictures[uint8]
+				return graph.Loop{
+					Before: func() error { dx, x, dy = k.OutPictures(), k.Codes(0), k.Pictures(1); return nil },
+					Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
+						kernels.MaxPoolCodesGrad(dx.At(s, n), dy.At(s, n), x.At(s, n), &o.Window)
+					}},
+				}
+			})}
+		},
+	}, x)
+}
+
+// gradient looks for the largest values again, which takes less memory than to keep where they are.
+func (o maxPoolOp) gradient(c *Context, layer string, x, dout *G.Node, in graph.Arg, loop func(k *graph.Call) graph.Loop) *G.Node {
+	return c.B.Apply(graph.Op{
+		Name: "max pool gradient", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.Pool,
+		In: []graph.Arg{in, pictures(4)}, Out: pictures(4), Shape: sameShape(0), Loop: loop,
+	}, x, dout)
+}
+
+// poolCodes: in evaluation a quantizer comes before max pooling, not after it: the code of the largest value is the largest
+// code, and a convolution's sum becomes a code at once. In training the quantizer, and its gradient, stay where the network
+// has them.
+var poolCodes = rewrite{"pool_codes", "quantize(max_pool(x)) becomes max_pool(quantize(x)), in evaluation", func(p *plan, s *step) bool {
+	q, ok := s.op.(quantizeOp)
+	if p.c.Train || !ok || !q.q.even() {
+		return false
+	}
+	pool := s.in[0]
+	if _, ok := alone[maxPoolOp](p, pool); !ok || pool.in[0].givesCodes(p.c) {
+		return false
+	}
+	s.op, pool.op, s.name, pool.name = pool.op, s.op, pool.name, s.name
+	return true
+}}
+
+func (o maxPoolOp) lower(l *lowering, s *step) error {
+	in, ok := l.of[s.in[0]]
+	if !ok {
+		return l.fail(s.name, errors.New("what it reads is no code of a quantizer"))
+	}
+	t := l.net.Tensors[in]
+	t.Name, t.H, t.W = s.name, o.OutH, o.OutW
+	out := l.add(s, t)
+	l.net.Layers = append(l.net.Layers, &integer.MaxPool{Name: s.name, In: in, Out: out, K: o.K, Stride: o.Stride, Pad: o.Pad})
+	return nil
+}

@@ -1,0 +1,227 @@
+package layers
+
+import (
+	"slices"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/networks/networkstest"
+)
+
+// pooledNetwork has the quantizers of a config.
+func pooledNetwork(t testing.TB, overrides ...string) *Network {
+	t.Helper()
+	cfg, err := configs.Load("resnet20_w4a4", overrides)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return must(New(networkstest.Pooled(zoo("").Input, 10), &cfg.Quant, testInput, 1))
+}
+
+// naivePool is max pooling and its gradient by definition.
+func naivePool(op networks.MaxPool, in, out networks.Shape, x, dy []float32) (y, dx []float32) {
+	y, dx = make([]float32, len(dy)), make([]float32, len(x))
+	for o := range dy {
+		c, j, i, n := o%out.C, o/out.C%out.W, o/out.C/out.W%out.H, o/out.Len()
+		best := -1
+		for tap := range op.Kernel * op.Kernel {
+			r, s := i*op.Stride+tap/op.Kernel-op.Pad, j*op.Stride+tap%op.Kernel-op.Pad
+			if at := n*in.Len() + (r*in.W+s)*in.C + c; r >= 0 && r < in.H && s >= 0 && s < in.W && (best < 0 || x[at] > x[best]) {
+				best = at
+			}
+		}
+		y[o] = x[best]
+		dx[best] += dy[o]
+	}
+	return y, dx
+}
+
+// Values and gradients, of floats and of codes, on Gorgonia's tape machine and on ours.
+func TestMaxPool(t *testing.T) {
+	op, in := networks.MaxPool{Kernel: 3, Stride: 2, Pad: 1, Ceil: true}, networks.Shape{H: 6, W: 5, C: 20}
+	layers := must(newLayers(&networks.Network{Input: in, Nodes: []networks.Node{{Name: "pool", Op: op, Inputs: []string{networks.Input}}}}))
+	out := layers[0].out
+	x, g := random(1, 2, in.H, in.W, in.C), random(2, 2, out.H, out.W, out.C)
+	code := tensor.New(tensor.Of(tensor.Uint8), tensor.WithShape(2, in.H, in.W, in.C))
+	levelsOf := kernels.Step{Scale: 0.5, Qn: -2, Qp: 1, ZeroPoint: 2}
+	kernels.QuantizeRow(code.Uint8s(), x.Float32s(), &levelsOf)
+	levels := make([]float32, len(x.Float32s()))
+	kernels.DequantizeRow(levels, code.Uint8s(), &levelsOf)
+	q := must(newActivationQuantizer("x", configs.TensorSpec{Estimator: configs.LSQ, Bits: 2, STE: configs.STEAuto}, true, in.C))
+	q.Scale.Data()[0] = 0.5
+	for _, codes := range []bool{false, true} {
+		values := x.Float32s()
+		if codes {
+			values = levels
+		}
+		y, dx := naivePool(op, in, out, values, g.Float32s())
+		build := func() (c *Context, from, to *G.Node) {
+			c = testContext(t, true)
+			from = c.B.Param("x", x)
+			v := Value{float: from}
+			if codes {
+				v = Value{codes: straight(c, from, code.Uint8s()), quant: q}
+			}
+			p := &plan{c: c}
+			s := planMaxPool(p, layers[0], []*step{p.add("x", valueOp{v})})
+			if s.givesCodes(c) != codes {
+				t.Fatalf("codes %v: gives codes %v", codes, !codes)
+			}
+			p.end()
+			v = *p.run()
+			return c, from, v.Float(c)
+		}
+		c, from, to := build()
+		got, grads := gradients(t, c, to, c.B.Input("g", g), from)
+		if !slices.Equal(got, y) || !slices.Equal(grads[0], dx) {
+			t.Errorf("codes %v: values or gradient are not those of the definition", codes)
+		}
+		c, from, to = build()
+		nodes := must(c.B.Grad(weighted(c, to, c.B.Input("g", g)), from))
+		vm := G.NewTapeMachine(c.B.Graph())
+		if err := vm.RunAll(); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(to.Value().(*tensor.Dense).Float32s(), y) || !slices.Equal(nodes[0].Value().(*tensor.Dense).Float32s(), dx) {
+			t.Errorf("codes %v: the tape machine gives something else", codes)
+		}
+		vm.Close()
+	}
+}
+
+// straight gives codes whose gradient passes to x as it is.
+func straight(c *Context, x *G.Node, code []uint8) *G.Node {
+	return c.B.Apply(graph.Op{
+		Name: "codes", In: []graph.Arg{f32(4)}, Out: graph.Arg{Dtype: tensor.Uint8, Rank: 4}, Shape: sameShape(0),
+		Forward:  func(k *graph.Call) error { copy(k.OutU8(), code); return nil },
+		Wrt:      []bool{true},
+		Gradient: func(_ []*G.Node, _, dout *G.Node) []*G.Node { return []*G.Node{dout} },
+	}, x)
+}
+
+// A quantizer before max pooling gives the codes of one after it, by every method with evenly spaced levels.
+func TestPoolCodes(t *testing.T) {
+	for _, method := range []string{"lsq", "affine", "pact", "dorefa", "stochastic", "wrpn"} {
+		net := calibratedPooled(t, "quant.activations={estimator: "+method+", bits: 3}")
+		x, _ := batch(2)
+		run := func(off ...rewrite) (codes []uint8, pooled bool) {
+			c := testContext(t, false)
+			without(c, append(off, foldBatchNorm)...) // which makes one rounding of two
+			p := newPlan(c, net.layers, nil)
+			p.emit(c.B.Input("x", x))
+			var out *G.Node
+			for i, s := range p.steps {
+				if s.name == "conv5" {
+					out = s.in[0].out.codes
+					_, pooled = p.steps[i-1].op.(maxPoolOp)
+				}
+			}
+			m := must(machine.New(c.Pool, machine.Options{}, out))
+			if err := m.RunAll(); err != nil {
+				t.Fatal(err)
+			}
+			return out.Value().(*tensor.Dense).Uint8s(), pooled
+		}
+		after, last := run(poolCodes)
+		before, first := run()
+		if last || !first {
+			t.Errorf("%s: the pooling is last with the rewrite %v, without %v", method, first, last)
+		}
+		if !slices.Equal(before, after) || slices.Min(before) == slices.Max(before) {
+			t.Errorf("%s: codes %v, behind the pooling %v", method, before, after)
+		}
+	}
+}
+
+// calibratedPooled is pooledNetwork with scales from a random batch.
+func calibratedPooled(t *testing.T, overrides ...string) *Network {
+	t.Helper()
+	net := pooledNetwork(t, overrides...)
+	pool := kernels.NewPool(2)
+	defer pool.Close()
+	x, _ := batch(6)
+	if err := net.Calibrate(pool, nil, x); err != nil {
+		t.Fatal(err)
+	}
+	return net
+}
+
+// Fusions change no bit of a training step, of floats and of codes.
+func TestPooledFusionKeepsTheBits(t *testing.T) {
+	for _, overrides := range [][]string{{}, {"quant.residual=fp", "quant.first_last=fp"}} {
+		want := resultsOf(t, calibratedPooled(t, overrides...), fusions, machine.Options{Unfused: true})
+		for _, unfused := range []bool{false, true} {
+			got := resultsOf(t, calibratedPooled(t, overrides...), nil, machine.Options{Unfused: unfused, Poison: true})
+			if !slices.Equal(got, want) {
+				t.Errorf("%v, unfused %v: the bits differ", overrides, unfused)
+			}
+		}
+	}
+}
+
+// The codes of the integer network are those of the simulation, bit for bit.
+func TestPooledNetwork(t *testing.T) {
+	for _, overrides := range [][]string{
+		{}, {"quant.activations.estimator=affine"}, {"quant.weights.bits=2", "quant.activations={estimator: pact, bits: 2}"},
+		{"quant.activations={estimator: stochastic, bits: 4}"},
+	} {
+		net := calibratedPooled(t, overrides...)
+		pool := kernels.NewPool(2)
+		t.Cleanup(pool.Close)
+		x, _ := batch(6)
+		agree(t, net, 6, 20, overrides)
+		lowered := must(net.Lower("pooled"))
+		windows := 0
+		for _, l := range lowered.Layers {
+			if _, ok := l.(*integer.MaxPool); ok {
+				windows++
+			}
+		}
+		if windows != 3 {
+			t.Errorf("%v: %d layers of max pooling; want 3", overrides, windows)
+		}
+		tracer := must(integer.NewTracer(lowered, pool, 6))
+		if _, err := tracer.Run(x.Float32s(), 6); err != nil {
+			t.Fatal(err)
+		}
+		c := testContext(t, false)
+		p := newPlan(c, net.layers, nil)
+		p.emit(c.B.Input("x", x))
+		tensors := map[string]int{}
+		for i, tensor := range lowered.Tensors {
+			tensors[tensor.Name] = i
+		}
+		var nodes []*G.Node
+		var of []int
+		for _, s := range p.steps {
+			if s.out.codes == nil {
+				continue
+			}
+			i, ok := tensors[s.name]
+			if !ok {
+				t.Fatalf("%v: the integer network has no tensor %s", overrides, s.name)
+			}
+			nodes, of = append(nodes, s.out.codes), append(of, i)
+		}
+		m := must(machine.New(c.Pool, machine.Options{}, nodes...))
+		if err := m.RunAll(); err != nil {
+			t.Fatal(err)
+		}
+		if len(nodes) != len(lowered.Tensors) {
+			t.Errorf("%v: codes of %d steps for %d tensors", overrides, len(nodes), len(lowered.Tensors))
+		}
+		for i, node := range nodes {
+			if got, want := tracer.Codes(of[i], 6), node.Value().(*tensor.Dense).Uint8s(); !slices.Equal(got, want) {
+				t.Errorf("%v: the codes of %s differ", overrides, lowered.Tensors[of[i]].Name)
+			}
+		}
+	}
+}
