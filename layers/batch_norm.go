@@ -14,8 +14,8 @@ import (
 // BatchNorm normalizes each channel (Ioffe and Szegedy 2015).
 type BatchNorm struct {
 	Name        string
-	Gamma, Beta *Param
-	Mean, Var   *Buffer
+	Gamma, Beta *Array
+	Mean, Var   *Array
 	Momentum    float64
 	Eps         float64
 	frozen      bool // see Network.FreezeBatchNorm
@@ -29,7 +29,8 @@ type normed struct {
 
 func holdBatchNorm(l *layer) {
 	op := l.Op.(networks.BatchNorm)
-	l.norm = &BatchNorm{Name: l.Name, Gamma: l.params[0], Beta: l.params[1], Mean: l.running[0], Var: l.running[1], Momentum: op.Momentum, Eps: op.Eps}
+	l.norm = &BatchNorm{Name: l.Name, Gamma: l.arrays[0], Beta: l.arrays[1], Mean: l.arrays[2], Var: l.arrays[3], Momentum: op.Momentum, Eps: op.Eps}
+	l.norm.Var.least = 0
 }
 
 // planBatchNorm adds two steps in training, statistics and what they are for.
@@ -172,7 +173,7 @@ func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 			return graph.Loop{
 				Body: l,
 				// The running mean is near enough to the mean to avoid cancellation.
-				Before: func() error { copy(shift, n.Mean.Data); l.X = k.Pictures(0); return nil },
+				Before: func() error { copy(shift, n.Mean.Data()); l.X = k.Pictures(0); return nil },
 				After: func() error {
 					mean, inv := k.OutF32()[:ch], k.OutF32()[ch:]
 					for j := range mean {
@@ -183,13 +184,13 @@ func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 							return &graph.NotFiniteError{What: fmt.Sprintf("the variance of channel %d of the input", j), Value: float64(spread)}
 						}
 						if n.frozen {
-							mean[j], inv[j] = n.Mean.Data[j], float32(1/math.Sqrt(float64(n.Var.Data[j])+n.Eps))
+							mean[j], inv[j] = n.Mean.Data()[j], float32(1/math.Sqrt(float64(n.Var.Data()[j])+n.Eps))
 							continue
 						}
 						mean[j], inv[j] = float32(m), float32(1/math.Sqrt(v+n.Eps))
 						unbiased := v * count / max(count-1, 1)
-						n.Mean.Data[j] = float32((1-n.Momentum)*float64(n.Mean.Data[j]) + n.Momentum*m)
-						n.Var.Data[j] = float32((1-n.Momentum)*float64(n.Var.Data[j]) + n.Momentum*unbiased)
+						n.Mean.Data()[j] = float32((1-n.Momentum)*float64(n.Mean.Data()[j]) + n.Momentum*m)
+						n.Var.Data()[j] = float32((1-n.Momentum)*float64(n.Var.Data()[j]) + n.Momentum*unbiased)
 					}
 					return nil
 				},
@@ -243,9 +244,9 @@ func (n *BatchNorm) batchNormEval(c *Context, x *G.Node) *G.Node {
 			return affine(k, a, b, func() {
 				gamma, beta := k.F32(1), k.F32(2)
 				for j := range a {
-					factor := float64(gamma[j]) / math.Sqrt(float64(n.Var.Data[j])+n.Eps)
+					factor := float64(gamma[j]) / math.Sqrt(float64(n.Var.Data()[j])+n.Eps)
 					a[j] = float32(factor)
-					b[j] = float32(float64(beta[j]) - float64(n.Mean.Data[j])*factor)
+					b[j] = float32(float64(beta[j]) - float64(n.Mean.Data()[j])*factor)
 				}
 			})
 		},

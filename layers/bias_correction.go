@@ -19,19 +19,7 @@ func (n *Network) Float() (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := map[string][]float32{}
-	for _, p := range n.Params {
-		data[p.Name] = p.Data()
-	}
-	for _, b := range n.Buffers {
-		data[b.Name] = b.Data
-	}
-	for _, p := range f.Params {
-		copy(p.Data(), data[p.Name])
-	}
-	for _, b := range f.Buffers {
-		copy(b.Data, data[b.Name])
-	}
+	f.Store.copyFrom(n.Store, f.Store.All())
 	return f, nil
 }
 
@@ -81,7 +69,7 @@ func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, hear func(done
 	if err != nil {
 		return err
 	}
-	correct := func(layer string, bias *Param) error {
+	correct := func(layer string, bias *Array) error {
 		b, err := estimators.NewBiasCorrection(len(bias.Data()))
 		if err != nil {
 			return err

@@ -19,7 +19,7 @@ type array struct {
 	data       []float64
 }
 
-func newArray(n, h, w, c int) array { return array{n, h, w, c, make([]float64, n*h*w*c)} }
+func arrayOf(n, h, w, c int) array { return array{n, h, w, c, make([]float64, n*h*w*c)} }
 
 func (a array) at(n, i, j, c int) *float64 { return &a.data[((n*a.h+i)*a.w+j)*a.c+c] }
 
@@ -28,7 +28,7 @@ func (a array) at(n, i, j, c int) *float64 { return &a.data[((n*a.h+i)*a.w+j)*a.
 // RPReLU if p has its gamma, zeta and beta after batch norm's gamma and beta.
 func refUnit(x array, w []float64, p [][]float64, stride int) array {
 	cout := len(p[0])
-	y := newArray(x.n, (x.h+stride-1)/stride, (x.w+stride-1)/stride, cout)
+	y := arrayOf(x.n, (x.h+stride-1)/stride, (x.w+stride-1)/stride, cout)
 	for n := range y.n {
 		for i := range y.h {
 			for j := range y.w {
@@ -108,12 +108,12 @@ func TestBlocksAgreeWithReference(t *testing.T) {
 				block = append(block, networks.Node{Name: "act2", Op: networks.RPReLU{}, Inputs: []string{"add2"}})
 			}
 			net := custom(t, networks.Shape{H: size, W: size, C: cin}, float, float, block...)
-			params := [][]*Param{net.layer("bn1").params, net.layer("bn2").params}
+			params := [][]*Array{net.layer("bn1").arrays[:2:2], net.layer("bn2").arrays[:2:2]} // without statistics
 			if kind == configs.ReActNetBlock {
-				params[0], params[1] = append(params[0], net.layer("act1").params...), append(params[1], net.layer("act2").params...)
+				params[0], params[1] = append(params[0], net.layer("act1").arrays...), append(params[1], net.layer("act2").arrays...)
 			}
 			conv1, conv2 := net.layer("conv1"), net.layer("conv2")
-			all := []*Param{conv1.weight(), conv2.weight()}
+			all := []*Array{conv1.weight(), conv2.weight()}
 			for i, ps := range params {
 				all = append(all, ps...)
 				for j, p := range ps {
@@ -126,8 +126,8 @@ func TestBlocksAgreeWithReference(t *testing.T) {
 
 			build := func() (c *Context, y *G.Node, wrt []*G.Node) {
 				c = testContext(t, true)
-				clear(net.layer("bn1").norm.Mean.Data) // sums are rounded around the running mean
-				clear(net.layer("bn2").norm.Mean.Data)
+				clear(net.layer("bn1").norm.Mean.Data()) // sums are rounded around the running mean
+				clear(net.layer("bn2").norm.Mean.Data())
 				in := c.B.Param("x", x)
 				y, wrt = newPlan(c, net.layers, nil).emit(in), []*G.Node{in}
 				for _, p := range all {
@@ -215,7 +215,7 @@ func TestBinaryNetworks(t *testing.T) {
 	}
 	net := testNetwork(t, "resnet20_reactnet")
 	groups, count := map[string]networks.Group{}, 0
-	for _, p := range net.Learnable() {
+	for _, p := range net.Store.Learnable() {
 		groups[p.Name] = p.Group
 		count += len(p.Data())
 	}

@@ -89,15 +89,7 @@ func (n *Network) tellPasses(hear func(done, total int)) {
 
 // keepStatistics returns a function that brings the running statistics of batch norm back.
 func (n *Network) keepStatistics() (restore func()) {
-	saved := map[*Buffer][]float32{}
-	for _, b := range n.RunningStatistics() {
-		saved[b] = append([]float32(nil), b.Data...)
-	}
-	return func() {
-		for b, data := range saved {
-			copy(b.Data, data)
-		}
-	}
+	return keep(n.Store.Running())
 }
 
 // calibrateWeights gives every weight quantizer without levels its first ones.

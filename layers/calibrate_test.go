@@ -25,11 +25,11 @@ func batches(n, size int) (x []*tensor.Dense) {
 
 // stateOf returns every parameter and buffer of a network.
 func stateOf(n *Network) (all []float32) {
-	for _, p := range n.Params {
+	for _, p := range n.Store.Of(Learned) {
 		all = append(all, p.Data()...)
 	}
-	for _, b := range n.Buffers {
-		all = append(all, b.Data...)
+	for _, b := range n.Store.Of(Updated) {
+		all = append(all, b.Data()...)
 	}
 	return all
 }
@@ -49,9 +49,9 @@ func TestCalibrationOverBatchesIsInNetworkOrder(t *testing.T) {
 	x := batches(3, 1)
 	overrides := []string{"quant.activations.calibration=min_max", "quant.weights.calibration=mse"}
 	net := testNetwork(t, "resnet20_w4a4", append(overrides, "quant.activations.calibration_batches=3")...)
-	before := slices.Concat(net.layer("bn1").norm.Mean.Data, net.layer("bn1").norm.Var.Data)
+	before := slices.Concat(net.layer("bn1").norm.Mean.Data(), net.layer("bn1").norm.Var.Data())
 	calibrateOn(t, net, 2, x...)
-	if after := slices.Concat(net.layer("bn1").norm.Mean.Data, net.layer("bn1").norm.Var.Data); !slices.Equal(before, after) {
+	if after := slices.Concat(net.layer("bn1").norm.Mean.Data(), net.layer("bn1").norm.Var.Data()); !slices.Equal(before, after) {
 		t.Error("calibration moves running statistics")
 	}
 	checked := 0
@@ -115,12 +115,12 @@ func TestCalibrationWithRunningStatistics(t *testing.T) {
 	scale := func(frozen bool) (float64, *Network) {
 		net := testNetwork(t, "resnet20_w4a4", "quant.activations.calibration=min_max")
 		stem := net.layer("bn1").norm
-		for c := range stem.Mean.Data {
-			stem.Mean.Data[c], stem.Var.Data[c] = 0.3, 0.04
+		for c := range stem.Mean.Data() {
+			stem.Mean.Data()[c], stem.Var.Data()[c] = 0.3, 0.04
 		}
 		net.FreezeBatchNorm(frozen)
 		calibrateOn(t, net, 2, x...)
-		if stem.Mean.Data[3] != 0.3 || stem.Var.Data[3] != 0.04 {
+		if stem.Mean.Data()[3] != 0.3 || stem.Var.Data()[3] != 0.04 {
 			t.Error("calibration moves running statistics")
 		}
 		return 255 * float64(net.layer("relu").output.Scale.Data()[0]), net

@@ -129,7 +129,7 @@ func (q *Quantizer) start(x []float32, levels *estimators.Affine) (err error) {
 	default:
 		copy(q.Scale.Data(), levels.Scale)
 		if q.ZeroPoint != nil && !q.Signed {
-			q.ZeroPoint.Data[0] = float32(levels.ZeroPoint[0])
+			q.ZeroPoint.Data()[0] = float32(levels.ZeroPoint[0])
 		}
 	}
 	return err

@@ -86,8 +86,8 @@ func TestActivationsCalibrate(t *testing.T) {
 	} {
 		q := must(newActivationQuantizer("x", calibratedBy(4, configs.LSQ, c.calibration, 3, c.options...), false, 1))
 		observeAll(t, q, x...)
-		if got := 15 * float64(q.Scale.Data()[0]); math.Abs(got-c.end) > c.tolerance*c.end || q.ZeroPoint.Data[0] != 0 {
-			t.Errorf("%s %v: the largest level is %g with zero point %g, want %g and 0", c.calibration, c.options, got, q.ZeroPoint.Data[0], c.end)
+		if got := 15 * float64(q.Scale.Data()[0]); math.Abs(got-c.end) > c.tolerance*c.end || q.ZeroPoint.Data()[0] != 0 {
+			t.Errorf("%s %v: the largest level is %g with zero point %g, want %g and 0", c.calibration, c.options, got, q.ZeroPoint.Data()[0], c.end)
 		}
 	}
 
@@ -114,13 +114,13 @@ func TestActivationsCalibrate(t *testing.T) {
 	}
 	q = must(newActivationQuantizer("x", calibratedBy(4, configs.Affine, "auto", 3), false, 1))
 	observeAll(t, q, x...)
-	if z := math.RoundToEven(3 / s); math.Abs(float64(q.Scale.Data()[0])-s) > 1e-6 || float64(q.ZeroPoint.Data[0]) != z {
-		t.Errorf("affine: scale %g, zero point %g; want %g and %g", q.Scale.Data()[0], q.ZeroPoint.Data[0], s, z)
+	if z := math.RoundToEven(3 / s); math.Abs(float64(q.Scale.Data()[0])-s) > 1e-6 || float64(q.ZeroPoint.Data()[0]) != z {
+		t.Errorf("affine: scale %g, zero point %g; want %g and %g", q.Scale.Data()[0], q.ZeroPoint.Data()[0], s, z)
 	}
 	q = must(newActivationQuantizer("x", calibratedBy(4, configs.LSQ, "min_max", 3), true, 1))
 	observeAll(t, q, x...)
-	if want := largest / 7; math.Abs(float64(q.Scale.Data()[0])-want) > 1e-6 || q.ZeroPoint.Data[0] != 8 {
-		t.Errorf("lsq, signed: scale %g, zero point %g; want %g and 8", q.Scale.Data()[0], q.ZeroPoint.Data[0], want)
+	if want := largest / 7; math.Abs(float64(q.Scale.Data()[0])-want) > 1e-6 || q.ZeroPoint.Data()[0] != 8 {
+		t.Errorf("lsq, signed: scale %g, zero point %g; want %g and 8", q.Scale.Data()[0], q.ZeroPoint.Data()[0], want)
 	}
 	q = must(newActivationQuantizer("x", calibratedBy(4, configs.LSQ, "percentile", 1), false, 1))
 	if err := q.calibrateActivation([]float32{1, float32(math.NaN())}, false); err == nil || !strings.Contains(err.Error(), "cannot calibrate: element 1 of its input is NaN") {
@@ -130,7 +130,7 @@ func TestActivationsCalibrate(t *testing.T) {
 
 // Scales of weights, of the tensor and of each channel.
 func TestWeightsCalibrate(t *testing.T) {
-	w := &Param{Name: "w", Group: networks.WeightsGroup, Value: random(5, 3, 3, 8, 4)}
+	w := &Array{Name: "w", Group: networks.WeightsGroup, Value: random(5, 3, 3, 8, 4)}
 	for i := range w.Data() {
 		w.Data()[i] *= float32(1 + i%4) // channels of different ranges
 	}

@@ -17,7 +17,7 @@ type Context struct {
 	// statistics and the arithmetic of the integer network, biases rounded.
 	Train bool
 
-	nodes     map[*Param]*G.Node
+	nodes     map[*Array]*G.Node
 	gradients *gradientQuantizer // nil: floating point
 	off       map[string]bool    // rewrites that are off, by name; for tests
 	watches   bool               // fill watched
@@ -41,11 +41,11 @@ func (c *Context) watch(q *Quantizer, v Value) {
 
 // NewContext returns a context over a new graph.
 func NewContext(pool *kernels.Pool, train bool) *Context {
-	return &Context{B: graph.New(), Pool: pool, Train: train, nodes: map[*Param]*G.Node{}}
+	return &Context{B: graph.New(), Pool: pool, Train: train, nodes: map[*Array]*G.Node{}}
 }
 
 // node returns the parameter's node in the graph.
-func (c *Context) node(p *Param) *G.Node {
+func (c *Context) node(p *Array) *G.Node {
 	if n, ok := c.nodes[p]; ok {
 		return n
 	}

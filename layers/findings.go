@@ -32,7 +32,7 @@ const (
 
 // FloorFindings judges how often a floor stopped an update in so many steps, by name of the parameter. A scale has the name of its tensor.
 func (n *Network) FloorFindings(f *Findings, hits map[string]int, steps int) {
-	for _, p := range n.Params {
+	for _, p := range n.Store.Of(Learned) {
 		if share := float64(hits[p.Name]) / float64(max(steps, 1)*len(p.Data())); share >= mostFloored {
 			f.OnFloor = append(f.OnFloor, Finding{strings.TrimSuffix(p.Name, "_quantizer.scale"), share})
 		}

@@ -12,7 +12,7 @@ func TestFindings(t *testing.T) {
 	n := calibrated(t, "resnet20_w4a4")
 	param := func(name string) []float32 {
 		t.Helper()
-		for _, p := range n.Params {
+		for _, p := range n.Store.Of(Learned) {
 			if p.Name == name {
 				return p.Data()
 			}

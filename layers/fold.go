@@ -171,7 +171,7 @@ func (n *BatchNorm) foldedConv(c *Context, i *integerSum) *G.Node {
 // Fold returns the batch norm folded into a convolution with the given
 // quantizers.
 func (n *BatchNorm) Fold(qx, qw *Quantizer) integer.Folded {
-	return integer.FoldBatchNorm(qx.Scale.Data()[0], qw.Scale.Data(), n.Gamma.Data(), n.Beta.Data(), n.Mean.Data, n.Var.Data, n.Eps)
+	return integer.FoldBatchNorm(qx.Scale.Data()[0], qw.Scale.Data(), n.Gamma.Data(), n.Beta.Data(), n.Mean.Data(), n.Var.Data(), n.Eps)
 }
 
 func (o foldedQuantizeOp) lower(l *lowering, s *step) error {

@@ -45,7 +45,7 @@ func (q *Quantizer) stateOfBins(c *Context, x *G.Node) *G.Node {
 			return graph.Loop{
 				Body: l,
 				Before: func() (err error) {
-					k.OutF32()[0] = m.updates.Data[0]
+					k.OutF32()[0] = m.updates.Data()[0]
 					est, l.X, l.Thresholds = nil, k.Pictures(0), nil
 					if err := q.uncalibrated(k); err != nil {
 						return err
@@ -67,7 +67,7 @@ func (q *Quantizer) stateOfBins(c *Context, x *G.Node) *G.Node {
 					if est == nil {
 						return nil
 					}
-					m.updates.Data[0]++
+					m.updates.Data()[0]++
 					return est.UpdateBins(m.buffers(), l.Counts, l.Sums)
 				},
 			}

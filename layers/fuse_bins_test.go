@@ -34,7 +34,7 @@ func TestBinnedUpdates(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = m.RunAll()
-			return slices.Clone(q.method.state[0].Data), q.method.updates.Data[0], err
+			return slices.Clone(q.method.state[0].Data()), q.method.updates.Data()[0], err
 		}
 		want, _, _ := run(methods, 2, 0)
 		got, updates, err := run(nil, 1, 0)

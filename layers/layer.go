@@ -11,12 +11,11 @@ import (
 // layer is a node of the network with its arrays and quantizers; what it has none of is nil.
 type layer struct {
 	networks.Node
-	in      []networks.Shape
-	out     networks.Shape
-	params  []*Param  // in the order of the operation's arrays
-	running []*Buffer // likewise
-	norm    *BatchNorm
-	rprelu  *RPReLU
+	in     []networks.Shape
+	out    networks.Shape
+	arrays []*Array // in the order of the operation's
+	norm   *BatchNorm
+	rprelu *RPReLU
 
 	weights *Quantizer
 	input   *Quantizer // of what it alone reads
@@ -24,13 +23,13 @@ type layer struct {
 }
 
 // weight and bias are the arrays of a layer with weights; bias may be nil.
-func (l *layer) weight() *Param { return l.param("weight") }
-func (l *layer) bias() *Param   { return l.param("bias") }
+func (l *layer) weight() *Array { return l.array("weight") }
+func (l *layer) bias() *Array   { return l.array("bias") }
 
-func (l *layer) param(what string) *Param {
-	for _, p := range l.params {
-		if p.Name == l.Name+"."+what {
-			return p
+func (l *layer) array(what string) *Array {
+	for _, a := range l.arrays {
+		if a.Name == l.Name+"."+what {
+			return a
 		}
 	}
 	return nil
@@ -65,21 +64,17 @@ func newLayers(net *networks.Network) ([]*layer, error) {
 
 // add gives the layer an array.
 func (l *layer) add(a networks.Array) {
-	var data []float32
-	name := l.Name + "." + a.Name
+	made := newArray(l.Name+"."+a.Name, Learned, a.Shape...)
+	made.Group, made.Running, made.Optional, made.start = a.Group, a.Running, a.Optional, a.Start
 	if a.Running {
-		b := &Buffer{Name: name, Data: make([]float32, a.Len())}
-		l.running, data = append(l.running, b), b.Data
-	} else {
-		p := newParam(name, a.Group, a.Shape...)
-		p.Optional, p.start = a.Optional, a.Start
-		l.params, data = append(l.params, p), p.Data()
+		made.Role = Updated
 	}
 	if v := map[networks.Start]float32{networks.Ones: 1, networks.Quarter: 0.25}[a.Start]; v != 0 {
-		for i := range data {
-			data[i] = v
+		for i := range made.Data() {
+			made.Data()[i] = v
 		}
 	}
+	l.arrays = append(l.arrays, made)
 }
 
 // quantizer gives the layer the quantizer of a site.
@@ -105,7 +100,7 @@ func (l *layer) quantizer(s quantize.Site) (q *Quantizer, err error) {
 
 // newWeightQuantizer returns a quantizer with one scale, or one an output
 // channel.
-func newWeightQuantizer(w *Param, spec configs.TensorSpec) (*Quantizer, error) {
+func newWeightQuantizer(w *Array, spec configs.TensorSpec) (*Quantizer, error) {
 	channels, shape := 1, w.Value.Shape()
 	if spec.Granularity == configs.PerChannel {
 		channels = shape[len(shape)-1]

@@ -176,7 +176,7 @@ func TestNetworkDescription(t *testing.T) {
 
 // Files hold OIHW, memory HWIO.
 func TestFileOrder(t *testing.T) {
-	p := newParam("w", networks.WeightsGroup, 2, 2, 3, 5) // H W I O
+	p := newLearned("w", networks.WeightsGroup, 2, 2, 3, 5) // H W I O
 	for i := range p.Data() {
 		p.Data()[i] = float32(i)
 	}

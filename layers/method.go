@@ -17,9 +17,9 @@ type method struct {
 	spec    configs.TensorSpec
 	place   configs.Place
 	first   estimators.Estimator // at the start of training: for what no schedule changes
-	learned []*Param
-	state   []*Buffer
-	updates *Buffer // how many times the state was updated, an array of one
+	learned []*Array
+	state   []*Array
+	updates *Array // how many times the state was updated, an array of one
 	clock   *clock
 	name    string
 }
@@ -47,7 +47,7 @@ func newMethod(name string, spec configs.TensorSpec, place configs.Place, size i
 	}
 	m := &method{spec: spec, place: place, first: est, clock: &clock{}, name: name}
 	for _, l := range est.Params() {
-		p := newParam(name+"_quantizer."+l.Name, networks.ScalesGroup, l.Len)
+		p := newLearned(name+"_quantizer."+l.Name, networks.ScalesGroup, l.Len)
 		if l.Positive {
 			p.Floor = estimators.MinScale
 		}
@@ -55,9 +55,9 @@ func newMethod(name string, spec configs.TensorSpec, place configs.Place, size i
 	}
 	if s, ok := est.(estimators.Stateful); ok {
 		for _, l := range s.State(size) {
-			m.state = append(m.state, &Buffer{Name: name + "_quantizer." + l.Name, Data: make([]float32, l.Len)})
+			m.state = append(m.state, newUpdated(name+"_quantizer."+l.Name, l.Len))
 		}
-		m.updates = &Buffer{Name: name + "_quantizer.updates", Data: []float32{0}}
+		m.updates = newUpdated(name+"_quantizer.updates", 1)
 	}
 	return m, nil
 }
@@ -99,7 +99,7 @@ func (m *method) params() estimators.Params {
 func (m *method) buffers() estimators.Params {
 	p := make(estimators.Params, len(m.state))
 	for i, b := range m.state {
-		p[i] = b.Data
+		p[i] = b.Data()
 	}
 	return p
 }
@@ -111,13 +111,13 @@ func (m *method) update(x []float32) error {
 		return err
 	}
 	s, ok := est.(estimators.Stateful)
-	if !ok || m.clock.steady && m.updates.Data[0] > 0 {
+	if !ok || m.clock.steady && m.updates.Data()[0] > 0 {
 		return nil
 	}
-	if err := s.Update(m.buffers(), x, m.params(), int(m.updates.Data[0])); err != nil {
+	if err := s.Update(m.buffers(), x, m.params(), int(m.updates.Data()[0])); err != nil {
 		return err
 	}
-	m.updates.Data[0]++
+	m.updates.Data()[0]++
 	return nil
 }
 
@@ -202,7 +202,7 @@ func (q *Quantizer) measure(x []float32) error {
 		if err != nil {
 			return err
 		}
-		q.ZeroPoint.Data[0] = float32(levels.Zero + q.method.shift())
+		q.ZeroPoint.Data()[0] = float32(levels.Zero + q.method.shift())
 	}
 	if i := q.method.integer(est); i != nil {
 		return i.Step(s, x, q.method.params())

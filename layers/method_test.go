@@ -151,7 +151,7 @@ func methodInGraph(t *testing.T, c *Context, s configs.TensorSpec, weights bool)
 		v := quantized(c, q, Value{float: in}, false)
 		return q, data.Float32s(), v.Float(c), in
 	}
-	w := newParam("w.weight", networks.WeightsGroup, 3, 3, 4, 8)
+	w := newLearned("w.weight", networks.WeightsGroup, 3, 3, 4, 8)
 	copy(w.Data(), random(1, 3, 3, 4, 8).Float32s())
 	for i := range w.Data() {
 		w.Data()[i] *= 0.1
@@ -180,10 +180,10 @@ func TestStateFollowsTraining(t *testing.T) {
 		for _, weights := range []bool{true, false} {
 			c := testContext(t, train)
 			q, _, y, in := methodInGraph(t, c, spec(2, "lq_nets"), weights)
-			before := append([]float32(nil), q.method.state[0].Data...)
+			before := append([]float32(nil), q.method.state[0].Data()...)
 			gradients(t, c, y, c.B.Input("dy", random(2, y.Shape()...)), in)
-			moved := fmt.Sprint(before) != fmt.Sprint(q.method.state[0].Data)
-			if updates := q.method.updates.Data[0]; moved != train || (updates == 2) != train {
+			moved := fmt.Sprint(before) != fmt.Sprint(q.method.state[0].Data())
+			if updates := q.method.updates.Data()[0]; moved != train || (updates == 2) != train {
 				t.Errorf("training %t, weights %t: the basis moved: %t, after %g updates", train, weights, moved, updates)
 			}
 		}

@@ -22,11 +22,10 @@ type Input struct {
 	Classes   []string
 }
 
-// Network is a network with its parameters, buffers and quantizers.
+// Network is a network with its arrays and quantizers.
 type Network struct {
 	Input      Input
-	Params     []*Param
-	Buffers    []*Buffer
+	Store      *Store
 	Quantizers []*Quantizer
 
 	graph  *networks.Network
@@ -41,16 +40,22 @@ type Network struct {
 
 // New returns a network, quantized as a config says, with random weights drawn from seed (see [networks.Start]).
 func New(graph *networks.Network, quant *configs.Quant, in Input, seed uint64) (*Network, error) {
+	return Over(NewStore(), graph, quant, in, seed)
+}
+
+// Over is New over the arrays that a store has: those of layers stay what they are, and those of quantizers unless the
+// config quantizes their tensor differently. The network that had the store before is not to be used after that.
+func Over(store *Store, graph *networks.Network, quant *configs.Quant, in Input, seed uint64) (*Network, error) {
 	sites, err := quantize.Place(graph, quant)
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{Input: in, graph: graph, clock: &clock{seed: seed}}
+	n := &Network{Input: in, Store: store, graph: graph, clock: &clock{seed: seed}}
 	if n.layers, err = newLayers(graph); err != nil {
 		return nil, err
 	}
 	for _, l := range n.layers {
-		n.Params, n.Buffers = append(n.Params, l.params...), append(n.Buffers, l.running...)
+		store.hold(l.arrays...)
 	}
 	for _, s := range sites {
 		if err := n.place(s); err != nil {
@@ -77,16 +82,13 @@ func (n *Network) place(s quantize.Site) error {
 		return err
 	}
 	n.Quantizers = append(n.Quantizers, q)
-	n.Params = append(n.Params, q.Scale)
-	if q.ZeroPoint != nil {
-		n.Buffers = append(n.Buffers, q.ZeroPoint)
+	q.Scale.Fixed = !q.Learned()
+	if q.method != nil {
+		q.method.clock = n.clock
 	}
-	if m := q.method; m != nil {
-		m.clock = n.clock
-		n.Params = append(n.Params, m.learned...)
-		if n.Buffers = append(n.Buffers, m.state...); m.updates != nil {
-			n.Buffers = append(n.Buffers, m.updates)
-		}
+	for _, a := range q.arrays() {
+		a.of = fmt.Sprint(s.Spec, s.Signed)
+		n.Store.hold(a)
 	}
 	if q.fixed {
 		if err := q.setRange(n.Input.Lo, n.Input.Hi); err != nil {
@@ -129,7 +131,7 @@ func (n *Network) norms() (all []*BatchNorm) {
 // randomize draws the initial weights; each parameter has its own stream, so
 // that adding a layer leaves the others as they are.
 func (n *Network) randomize(seed uint64) {
-	for _, p := range n.Params {
+	for _, p := range n.Store.Of(Learned) {
 		if p.start != networks.He && p.start != networks.Uniform {
 			continue
 		}
@@ -159,21 +161,6 @@ func (n *Network) LayerNames() (names []string) {
 	return names
 }
 
-// Learnable returns the parameters that training updates.
-func (n *Network) Learnable() []*Param {
-	fixed := map[*Param]bool{}
-	for _, q := range n.Quantizers {
-		fixed[q.Scale] = !q.Learned()
-	}
-	var ps []*Param
-	for _, p := range n.Params {
-		if !fixed[p] {
-			ps = append(ps, p)
-		}
-	}
-	return ps
-}
-
 // SetProgress tells where training stands: step counts from 0 of total. What
 // draws at random depends on it, and so do options with a schedule.
 func (n *Network) SetProgress(step, total int) {
@@ -195,4 +182,4 @@ func (n *Network) Build(c *Context, x *tensor.Dense) (*G.Node, error) {
 }
 
 // Node returns the parameter's node in the context's graph.
-func (c *Context) Node(p *Param) *G.Node { return c.node(p) }
+func (c *Context) Node(p *Array) *G.Node { return c.node(p) }

@@ -128,7 +128,7 @@ func buildTraining(t testing.TB, c *Context, n *Network, size int) (loss *G.Node
 	}
 	loss = CrossEntropy(c, logits, c.B.Input("y", y))
 	var wrt []*G.Node
-	for _, p := range n.Learnable() {
+	for _, p := range n.Store.Learnable() {
 		wrt = append(wrt, c.Node(p))
 	}
 	grads, err = c.B.Grad(loss, wrt...)
@@ -161,8 +161,8 @@ func resultsOf(t *testing.T, n *Network, off []rewrite, opt machine.Options) []f
 	for _, g := range grads {
 		out = append(out, g.Value().(*tensor.Dense).Float32s()...)
 	}
-	for _, b := range n.Buffers {
-		out = append(out, b.Data...)
+	for _, b := range n.Store.Of(Updated) {
+		out = append(out, b.Data()...)
 	}
 	return out
 }
@@ -261,7 +261,7 @@ func TestMachineAgreesWithTapeMachine(t *testing.T) {
 				x, y := g.Value().(*tensor.Dense).Float32s(), gradsB[i].Value().(*tensor.Dense).Float32s()
 				for j := range x {
 					if x[j] != y[j] {
-						t.Errorf("gradient of %s[%d] is %v, tape machine %v", a.Learnable()[i].Name, j, x[j], y[j])
+						t.Errorf("gradient of %s[%d] is %v, tape machine %v", a.Store.Learnable()[i].Name, j, x[j], y[j])
 						break
 					}
 					if x[j] != 0 {
@@ -272,10 +272,10 @@ func TestMachineAgreesWithTapeMachine(t *testing.T) {
 			if nonzero < 200_000 {
 				t.Errorf("only %d gradients are not zero", nonzero)
 			}
-			for i, buf := range a.Buffers {
-				for j, v := range buf.Data {
-					if v != b.Buffers[i].Data[j] {
-						t.Fatalf("%s[%d] is %v, tape machine %v", buf.Name, j, v, b.Buffers[i].Data[j])
+			for i, buf := range a.Store.Of(Updated) {
+				for j, v := range buf.Data() {
+					if v != b.Store.Of(Updated)[i].Data()[j] {
+						t.Fatalf("%s[%d] is %v, tape machine %v", buf.Name, j, v, b.Store.Of(Updated)[i].Data()[j])
 					}
 				}
 			}

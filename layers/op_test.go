@@ -271,7 +271,7 @@ func TestClipsAgreeWithEstimators(t *testing.T) {
 func TestIntegerConvAgreesWithFloatConv(t *testing.T) {
 	g := kernels.Conv{N: 2, H: 6, W: 6, Cin: 16, Cout: 20, K: 3, Stride: 1, Pad: 1}
 	for _, perChannel := range []bool{false, true} {
-		x, w, dy := random(1, 2, 6, 6, 16), &Param{Name: "w", Group: networks.WeightsGroup, Value: random(2, 3, 3, 16, 20)}, random(3, 2, 6, 6, 20)
+		x, w, dy := random(1, 2, 6, 6, 16), &Array{Name: "w", Group: networks.WeightsGroup, Value: random(2, 3, 3, 16, 20)}, random(3, 2, 6, 6, 20)
 		s := spec(4, configs.LSQ)
 		if perChannel {
 			s.Granularity = configs.PerChannel

@@ -63,7 +63,7 @@ func TestStepsAgreeWithPyTorch(t *testing.T) {
 func compareStep(t *testing.T, step string, f *safetensors.File, n *Network) (atTies bool) {
 	t.Helper()
 	floats := func(name string) []float32 { return must(f.Float32s(name)) }
-	for _, p := range n.Params {
+	for _, p := range n.Store.Of(Learned) {
 		if strings.HasPrefix(p.Name, "conv1.input_quantizer") {
 			continue // from the range of a picture
 		}
@@ -71,8 +71,8 @@ func compareStep(t *testing.T, step string, f *safetensors.File, n *Network) (at
 			t.Fatal(err)
 		}
 	}
-	for _, b := range n.RunningStatistics() {
-		copy(b.Data, floats("start."+b.Name))
+	for _, b := range n.Store.Running() {
+		copy(b.Data(), floats("start."+b.Name))
 	}
 	for _, q := range n.Quantizers {
 		if q.fixed { // the range of CIFAR's pictures, as in PyTorch's network
@@ -96,7 +96,7 @@ func compareStep(t *testing.T, step string, f *safetensors.File, n *Network) (at
 	logits := plan.emit(c.B.Input("x", x))
 	loss := CrossEntropy(c, logits, c.B.Input("y", y))
 	var wrt, outputs []*G.Node
-	for _, p := range n.Learnable() {
+	for _, p := range n.Store.Learnable() {
 		wrt = append(wrt, c.Node(p))
 	}
 	grads, err := c.B.Grad(loss, wrt...)
@@ -156,7 +156,7 @@ func compareStep(t *testing.T, step string, f *safetensors.File, n *Network) (at
 	logitsOff, largest := off(logits.Value().(*tensor.Dense).Float32s(), floats("logits"))
 	logitsOff /= largest
 	scalesOff, largestScale, worst := 0.0, 0.0, 0.0
-	for i, p := range n.Learnable() {
+	for i, p := range n.Store.Learnable() {
 		want := make([]float32, len(p.Data()))
 		if err := p.FromFile(want, floats("gradient."+p.Name)); err != nil {
 			t.Fatal(err)

@@ -102,7 +102,7 @@ func TestNetworkQuantizesGradients(t *testing.T) {
 			if err := m.RunAll(); err != nil {
 				t.Fatal(err)
 			}
-			for i, p := range n.Learnable() {
+			for i, p := range n.Store.Learnable() {
 				switch v := grads[i].Value().(*tensor.Dense).Float32s(); p.Name {
 				case "layer3.2.conv2.weight":
 					conv = slices.Clone(v)

@@ -57,7 +57,7 @@ func (m *method) gradients(c *Context, dx *G.Node) []*G.Node {
 }
 
 // methodWeights quantizes weights: codes in int8, or float32 if the method has none.
-func (q *Quantizer) methodWeights(c *Context, w *Param) *G.Node {
+func (q *Quantizer) methodWeights(c *Context, w *Array) *G.Node {
 	m, rank := q.method, w.Value.Dims()
 	out := f32(rank)
 	var scratch []int32

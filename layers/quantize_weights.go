@@ -13,7 +13,7 @@ import (
 // QuantizeWeights puts the quantizer on weights (..., C): codes are int8. An
 // affine quantizer takes the scale from the weights at every training step.
 // Methods whose levels are no integers give float32.
-func (q *Quantizer) QuantizeWeights(c *Context, w *Param) *G.Node {
+func (q *Quantizer) QuantizeWeights(c *Context, w *Array) *G.Node {
 	if q.method != nil {
 		return q.methodWeights(c, w)
 	}

@@ -22,10 +22,10 @@ type Quantizer struct {
 	estimators.Range
 	// Scale is the step between codes: (1), or (C) per output channel; 0 before
 	// calibration. Methods that learn something else derive it.
-	Scale *Param
+	Scale *Array
 	// ZeroPoint is the code of real zero, an array of one for checkpoints; nil
 	// for weights, which are symmetric.
-	ZeroPoint *Buffer
+	ZeroPoint *Array
 
 	n        configs.GradN
 	spec     configs.TensorSpec
@@ -41,9 +41,9 @@ type Quantizer struct {
 func newQuantizer(name string, spec configs.TensorSpec, signed bool, scales int) *Quantizer {
 	q := &Quantizer{
 		Name: name, Estimator: spec.Estimator, Range: estimators.Range{Bits: int(spec.Bits), Signed: signed, Narrow: signed && spec.Narrow},
-		Scale: newParam(name+"_quantizer.scale", networks.ScalesGroup, scales), n: spec.N, spec: spec,
+		Scale: newLearned(name+"_quantizer.scale", networks.ScalesGroup, scales), n: spec.N, spec: spec,
 	}
-	q.Scale.Floor = estimators.MinScale
+	q.Scale.Floor, q.Scale.least = estimators.MinScale, 0 // not calibrated yet
 	return q
 }
 
@@ -55,7 +55,8 @@ func ownGradient(spec configs.TensorSpec) bool {
 // newActivationQuantizer returns the quantizer of a tensor (..., channels).
 func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool, channels int) (*Quantizer, error) {
 	q := newQuantizer(name, spec, signed, 1)
-	q.ZeroPoint = &Buffer{Name: name + "_quantizer.zero_point", Data: []float32{0}}
+	q.ZeroPoint = newUpdated(name+"_quantizer.zero_point", 1)
+	q.ZeroPoint.least, q.ZeroPoint.most = 0, math.MaxUint8
 	shift := 0
 	if signed {
 		shift = int(1) << (q.Bits - 1)
@@ -79,12 +80,26 @@ func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool, c
 		q.method, shift = m, m.shift()
 		q.Scale.Name = name + "_quantizer.step" // parameters may have its name
 	}
-	q.ZeroPoint.Data[0] = float32(shift)
+	q.ZeroPoint.Data()[0] = float32(shift)
 	return q, nil
 }
 
+// arrays lists what a store holds of the quantizer.
+func (q *Quantizer) arrays() []*Array {
+	all := []*Array{q.Scale}
+	if q.ZeroPoint != nil {
+		all = append(all, q.ZeroPoint)
+	}
+	if m := q.method; m != nil {
+		if all = append(append(all, m.learned...), m.state...); m.updates != nil {
+			all = append(all, m.updates)
+		}
+	}
+	return all
+}
+
 // zeroPoint is the code of real zero.
-func (q *Quantizer) zeroPoint() uint8 { return uint8(q.ZeroPoint.Data[0]) }
+func (q *Quantizer) zeroPoint() uint8 { return uint8(q.ZeroPoint.Data()[0]) }
 
 // thresholds is the number of what is learned for each channel beside the scale.
 func (q *Quantizer) thresholds() int {
@@ -124,7 +139,7 @@ func (q *Quantizer) step(scale float32) kernels.Step {
 	s := kernels.Step{Scale: scale, ZeroPoint: q.zeroPoint(), Flat: q.clip != nil}
 	shift := float32(0)
 	if !q.Signed {
-		shift = q.ZeroPoint.Data[0]
+		shift = q.ZeroPoint.Data()[0]
 	}
 	s.Qn, s.Qp = float32(q.Qn())-shift, float32(q.Qp())-shift
 	if q.Estimator == configs.Affine {
@@ -199,7 +214,7 @@ func (q *Quantizer) setRange(lo, hi float32) error {
 	if err != nil {
 		return err
 	}
-	q.Scale.Data()[0], q.ZeroPoint.Data[0] = a.Scale[0], float32(a.ZeroPoint[0])
+	q.Scale.Data()[0], q.ZeroPoint.Data()[0] = a.Scale[0], float32(a.ZeroPoint[0])
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 // regularized are the quantized weights of one layer, and what a projector keeps of them.
 type regularized struct {
 	*Quantizer
-	weight     *Param
+	weight     *Array
 	clips      bool // the method is an estimators.WeightClipper
 	projectors []*projector
 }
@@ -21,8 +21,8 @@ type regularized struct {
 type projector struct {
 	spec    configs.Regularizer
 	kind    estimators.RegularizerKind
-	state   []*Buffer
-	updates *Buffer // how many times it acted, an array of one; nil without state
+	state   []*Array
+	updates *Array // how many times it acted, an array of one; nil without state
 }
 
 // regularize prepares what the config says about quantized weights.
@@ -75,11 +75,11 @@ func (n *Network) addProjector(l *regularized, spec configs.Regularizer, kind es
 	}
 	prefix := l.Name + "_quantizer." + spec.Name + "."
 	for _, s := range r.State(len(l.weight.Data())) {
-		p.state = append(p.state, &Buffer{Name: prefix + s.Name, Data: make([]float32, s.Len)})
+		p.state = append(p.state, newUpdated(prefix+s.Name, s.Len))
 	}
-	if n.Buffers = append(n.Buffers, p.state...); len(p.state) > 0 {
-		p.updates = &Buffer{Name: prefix + "updates", Data: []float32{0}}
-		n.Buffers = append(n.Buffers, p.updates)
+	if n.Store.hold(p.state...); len(p.state) > 0 {
+		p.updates = newUpdated(prefix+"updates", 1)
+		n.Store.hold(p.updates)
 	}
 	l.projectors = append(l.projectors, p)
 	return nil
@@ -90,7 +90,7 @@ func (n *Network) Penalized() bool { return len(n.penalties) > 0 }
 
 // Penalize adds the gradients of the penalties to those of the weights, grad(weight), and returns the penalties' sum
 // over all layers. The scales are those of the last forward pass.
-func (n *Network) Penalize(pool *kernels.Pool, grad func(*Param) []float32) (loss float64, err error) {
+func (n *Network) Penalize(pool *kernels.Pool, grad func(*Array) []float32) (loss float64, err error) {
 	if !n.Penalized() {
 		return 0, nil
 	}
@@ -165,13 +165,13 @@ func (p *projector) project(w, scale []float32, levels estimators.Range, progres
 	}
 	var state estimators.Params
 	for _, b := range p.state {
-		state = append(state, b.Data)
+		state = append(state, b.Data())
 	}
 	if p.updates == nil {
 		return r.Project(w, state, scale, levels, 0)
 	}
-	err = r.Project(w, state, scale, levels, int(p.updates.Data[0]))
-	p.updates.Data[0]++
+	err = r.Project(w, state, scale, levels, int(p.updates.Data()[0]))
+	p.updates.Data()[0]++
 	return err
 }
 

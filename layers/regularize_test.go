@@ -21,7 +21,7 @@ func penalties(t *testing.T, n *Network, threads int) (float64, map[string][]flo
 	for _, l := range n.regularized {
 		grads[l.weight.Name] = slices.Repeat([]float32{1}, len(l.weight.Data()))
 	}
-	loss, err := n.Penalize(pool, func(p *Param) []float32 { return grads[p.Name] })
+	loss, err := n.Penalize(pool, func(p *Array) []float32 { return grads[p.Name] })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestPenalize(t *testing.T) {
 	}
 }
 
-func msqeOf(t *testing.T, name string, w *Param, q *Quantizer, qn, qp func(int) float64, grad []float32) (loss float64) {
+func msqeOf(t *testing.T, name string, w *Array, q *Quantizer, qn, qp func(int) float64, grad []float32) (loss float64) {
 	t.Helper()
 	n, scales := float64(len(w.Data())), q.Scale.Data()
 	for i, v := range w.Data() {
@@ -173,9 +173,9 @@ func TestFreezing(t *testing.T) {
 
 func buffer(t *testing.T, n *Network, name string) []float32 {
 	t.Helper()
-	for _, b := range n.Buffers {
+	for _, b := range n.Store.Of(Updated) {
 		if b.Name == name {
-			return b.Data
+			return b.Data()
 		}
 	}
 	t.Fatalf("no buffer %s", name)

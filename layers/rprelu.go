@@ -13,12 +13,12 @@ import (
 // channel (estimators.RPReLU): (C) each, in the parameter group of batch norm.
 type RPReLU struct {
 	Name              string
-	Gamma, Zeta, Beta *Param
+	Gamma, Zeta, Beta *Array
 	math              estimators.RPReLU
 }
 
 func holdRPReLU(l *layer) {
-	l.rprelu = &RPReLU{Name: l.Name, Gamma: l.params[0], Zeta: l.params[1], Beta: l.params[2], math: estimators.RPReLU{Channels: l.out.C}}
+	l.rprelu = &RPReLU{Name: l.Name, Gamma: l.arrays[0], Zeta: l.arrays[1], Beta: l.arrays[2], math: estimators.RPReLU{Channels: l.out.C}}
 }
 
 func planRPReLU(p *plan, l *layer, in []*step) *step { return p.add(l.Name, rpreluOp{l.rprelu}, in...) }

@@ -19,7 +19,7 @@ func TestRPReLU(t *testing.T) {
 			t.Fatalf("starts from %v, %v, %v; want 0, 0, 0.25", r.Gamma.Data()[i], r.Zeta.Data()[i], r.Beta.Data()[i])
 		}
 	}
-	for i, p := range act.params {
+	for i, p := range act.arrays {
 		copy(p.Data(), random(uint64(i+1), c).Float32s())
 	}
 	x, g := random(4, n, 4, 4, c), random(5, n, 4, 4, c)

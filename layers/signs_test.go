@@ -62,7 +62,7 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 				runNodes(t, c, y.codes, w, z)
 			}
 			codes, signs := y.codes.Value().(*tensor.Dense).Uint8s(), w.Value().(*tensor.Dense).Int8s()
-			want := newArray(n, size, size, cin)
+			want := arrayOf(n, size, size, cin)
 			for i, got := range codes {
 				want.data[i] = 1
 				if x.Float32s()[i]-threshold[i%cin] < 0 {
@@ -96,9 +96,9 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 				near(t, string(e), value, sum*float64(scale[co]))
 			}
 			if train {
-				copy(norm.Mean.Data, make([]float32, cout))
-				for i := range norm.Var.Data {
-					norm.Var.Data[i] = 1
+				copy(norm.Mean.Data(), make([]float32, cout))
+				for i := range norm.Var.Data() {
+					norm.Var.Data()[i] = 1
 				}
 			}
 		}

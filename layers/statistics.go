@@ -55,7 +55,7 @@ func (n *Network) ReestimateBatchNorm(pool *kernels.Pool, batches iter.Seq[*tens
 			}
 			for _, norm := range n.norms() {
 				momentum[norm] = norm.Momentum
-				clear(norm.Mean.Data) // it shifts the sums, so what it was would show in the last bits
+				clear(norm.Mean.Data()) // it shifts the sums, so what it was would show in the last bits
 			}
 		}
 		count++

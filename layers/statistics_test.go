@@ -18,8 +18,8 @@ import (
 func frozenBatchNorm() *BatchNorm {
 	n := newBatchNorm("bn", 5)
 	n.frozen = true
-	for c := range n.Mean.Data {
-		n.Mean.Data[c], n.Var.Data[c] = float32(c)-1, 0.5+float32(c)
+	for c := range n.Mean.Data() {
+		n.Mean.Data()[c], n.Var.Data()[c] = float32(c)-1, 0.5+float32(c)
 	}
 	return n
 }
@@ -46,8 +46,8 @@ func TestFrozenBatchNorm(t *testing.T) {
 	for ch := range 5 {
 		near(t, "dgamma", grads[1][ch], dgamma[ch])
 		near(t, "dbeta", grads[2][ch], dbeta[ch])
-		near(t, "running mean", n.Mean.Data[ch], float64(ch)-1)
-		near(t, "running variance", n.Var.Data[ch], 0.5+float64(ch))
+		near(t, "running mean", n.Mean.Data()[ch], float64(ch)-1)
+		near(t, "running variance", n.Var.Data()[ch], 0.5+float64(ch))
 	}
 }
 
@@ -69,8 +69,8 @@ func TestFusionKeepsTheBitsOfFrozenBatchNorm(t *testing.T) {
 		for _, g := range grads {
 			out = append(out, g.Value().(*tensor.Dense).Float32s()...)
 		}
-		for _, b := range n.Buffers {
-			out = append(out, b.Data...)
+		for _, b := range n.Store.Of(Updated) {
+			out = append(out, b.Data()...)
 		}
 		return append(out, float32(*loss.Value().(*G.F32)))
 	}
@@ -133,20 +133,20 @@ func TestReestimateBatchNorm(t *testing.T) {
 }
 
 func statisticsOf(n *Network) (all []float32) {
-	for _, b := range n.RunningStatistics() {
-		all = append(all, b.Data...)
+	for _, b := range n.Store.Running() {
+		all = append(all, b.Data()...)
 	}
 	return all
 }
 
 // others is the state of a network without the running statistics.
 func others(n *Network) (all []float32) {
-	for _, p := range n.Params {
+	for _, p := range n.Store.Of(Learned) {
 		all = append(all, p.Data()...)
 	}
-	for _, b := range n.Buffers {
+	for _, b := range n.Store.Of(Updated) {
 		if !strings.Contains(b.Name, ".running_") {
-			all = append(all, b.Data...)
+			all = append(all, b.Data()...)
 		}
 	}
 	return all
@@ -191,8 +191,8 @@ func TestReestimatedStatisticsOfTheStem(t *testing.T) {
 		for _, v := range y {
 			variance += (v - mean) * (v - mean) / float64(len(y)-1)
 		}
-		near(t, "mean", n.layer("bn1").norm.Mean.Data[o], mean)
-		near(t, "variance", n.layer("bn1").norm.Var.Data[o], variance)
+		near(t, "mean", n.layer("bn1").norm.Mean.Data()[o], mean)
+		near(t, "variance", n.layer("bn1").norm.Var.Data()[o], variance)
 	}
 }
 
@@ -208,7 +208,7 @@ func TestVarianceStaysFinite(t *testing.T) {
 	if err := m.RunAll(); err == nil || err.Error() != "bn: batch norm statistics: the variance of channel 0 of the input is +Inf" {
 		t.Errorf("error %v", err)
 	}
-	if n.Var.Data[0] != 1 {
-		t.Errorf("the running variance is %g", n.Var.Data[0])
+	if n.Var.Data()[0] != 1 {
+		t.Errorf("the running variance is %g", n.Var.Data()[0])
 	}
 }

@@ -153,7 +153,7 @@ func TestPenaltyReachesTheOptimizer(t *testing.T) {
 	if got := p.runFirst(t, n); got != loss {
 		t.Errorf("loss %v, without a penalty %v", got, loss)
 	}
-	for i, w := range m.Net.Learnable() {
+	for i, w := range m.Net.Store.Learnable() {
 		plain, penalized := gradOf(t, s, i), gradOf(t, p, i)
 		quantized := strings.HasSuffix(w.Name, ".weight") && w.Group == networks.WeightsGroup
 		differs := 0
@@ -231,12 +231,12 @@ func TestDistillation(t *testing.T) {
 func TestBinaryConnectRuns(t *testing.T) {
 	m, s := openTraining(t, "quant.weights={bits: 1, estimator: binary_connect}", "quant.first_last=fp")
 	s.runFirst(t, m)
-	o := NewSGD(&m.Config.Train, m.Net.Learnable())
+	o := NewSGD(&m.Config.Train, m.Net.Store.Learnable())
 	o.LR = 100
 	if err := s.update(o); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range m.Net.Learnable() {
+	for _, p := range m.Net.Store.Learnable() {
 		if p.Name != "layer1.0.conv1.weight" {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/qat-go/qat/internal/safetensors"
+	"github.com/qat-go/qat/layers"
 )
 
 // tensorOf returns a tensor of a checkpoint.
@@ -67,7 +68,7 @@ func TestWeightEMA(t *testing.T) {
 		if !slices.Equal(tensorOf(t, checkpoint, name), tensorOf(t, filepath.Join(plain, CheckpointFile), name)) {
 			t.Errorf("%s in training is not that of a run without an average", name)
 		}
-		average := tensorOf(t, checkpoint, averagePrefix+name)
+		average := tensorOf(t, checkpoint, layers.AveragePrefix+name)
 		for j, x := range average {
 			if math.Abs(float64(x)-want[name][j]) > 1e-6*(1+math.Abs(want[name][j])) {
 				t.Fatalf("average of %s[%d] is %v, want %v", name, j, x, want[name][j])
@@ -76,7 +77,7 @@ func TestWeightEMA(t *testing.T) {
 		if best := tensorOf(t, filepath.Join(dir, BestFile), name); !slices.Equal(best, average) {
 			t.Errorf("%s in %s is not the average", name, BestFile)
 		}
-		for _, p := range loaded.Net.Params {
+		for _, p := range loaded.Net.Store.Of(layers.Learned) {
 			if p.Name == name && !slices.Equal(p.ToFile(p.Data()), average) {
 				t.Errorf("%s of a loaded checkpoint is not the average", name)
 			}

@@ -147,7 +147,7 @@ func (m *Model) benchSteps(ctx context.Context, s *stepper, n int, before *runti
 	it := l.Epoch(0, 0)
 	defer it.Close()
 	b, _ := it.Next()
-	sgd := NewSGD(&m.Config.Train, m.Net.Learnable())
+	sgd := NewSGD(&m.Config.Train, m.Net.Store.Learnable())
 	sgd.LR = 1e-4
 	times = make([]float64, 0, n)
 	for i := range warmUp + n {

@@ -55,7 +55,7 @@ func TestMethodsResume(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range m.Net.Params {
+		for _, p := range m.Net.Store.Of(layers.Learned) {
 			start := float32(0)
 			switch {
 			case strings.HasSuffix(p.Name, ".beta"):
@@ -81,8 +81,8 @@ func TestInitOfReActNet(t *testing.T) {
 	}
 	defer m.Close()
 	named := func(name string) []float32 {
-		i := slices.IndexFunc(m.Net.Params, func(p *layers.Param) bool { return p.Name == name })
-		return m.Net.Params[i].Data()
+		i := slices.IndexFunc(m.Net.Store.Of(layers.Learned), func(p *layers.Array) bool { return p.Name == name })
+		return m.Net.Store.Of(layers.Learned)[i].Data()
 	}
 	const act, threshold = "layer1.0.rprelu1.beta", "layer1.0.conv1.input_quantizer.threshold"
 	line, err := m.initial()
@@ -91,7 +91,7 @@ func TestInitOfReActNet(t *testing.T) {
 	}
 	named(act)[0], named(threshold)[0] = 0.5, 0.125
 	saved := filepath.Join(t.TempDir(), "step1.qat")
-	if err := m.save(saved, nil, state{}, origin{}); err != nil {
+	if err := m.save(saved, false, state{}, origin{}); err != nil {
 		t.Fatal(err)
 	}
 	named(act)[0], named(threshold)[0] = 0.25, 0

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/layers"
 )
 
 // tensorsOf returns the bytes of each tensor of a checkpoint.
@@ -82,10 +83,10 @@ func TestCalibrationStatistics(t *testing.T) {
 			t.Fatal(err)
 		}
 		bn := 0
-		for _, b := range m.Net.Buffers {
+		for _, b := range m.Net.Store.Of(layers.Updated) {
 			if strings.HasPrefix(b.Name, "bn1.running_mean") {
-				for i := range b.Data {
-					b.Data[i] -= 5 // running statistics push the stem's output up by several deviations
+				for i := range b.Data() {
+					b.Data()[i] -= 5 // running statistics push the stem's output up by several deviations
 				}
 				bn++
 			}
@@ -210,12 +211,12 @@ func TestMethodsStartFromInit(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := 0
-	for i, p := range m.Net.Params {
+	for i, p := range m.Net.Store.Of(layers.Learned) {
 		if p.Name != "layer1.0.conv1.weight_quantizer.scale" {
 			continue
 		}
 		found++
-		for _, w := range m.Net.Params[:i] {
+		for _, w := range m.Net.Store.Of(layers.Learned)[:i] {
 			if w.Name == "layer1.0.conv1.weight" {
 				// Bhalgat et al. 2020: (|mean| + 3 deviations)/2^(k-1).
 				n, mean, square := float64(len(w.Data())), 0.0, 0.0

@@ -26,7 +26,6 @@ const (
 	checkpointFormat  = "qat.checkpoint"
 	checkpointVersion = "2"
 	originKey         = "origin"
-	velocityPrefix    = "velocity."
 )
 
 // state is where a run stands, besides its tensors.
@@ -84,10 +83,10 @@ func (st state) fits(cfg *configs.Config) error {
 	return nil
 }
 
-// save writes a checkpoint; opt may be nil. What is not finite, and restore would refuse, never takes the place of a
+// save writes a checkpoint: of the network, or of the training. What is not finite, and restore would refuse, never takes the place of a
 // checkpoint.
-func (m *Model) save(path string, opt *SGD, st state, from origin) error {
-	if err := m.Net.CheckState(); err != nil {
+func (m *Model) save(path string, training bool, st state, from origin) error {
+	if err := m.Net.Store.Check(); err != nil {
 		return err
 	}
 	f := &safetensors.File{Metadata: map[string]string{
@@ -99,23 +98,16 @@ func (m *Model) save(path string, opt *SGD, st state, from origin) error {
 		}
 		f.Metadata[key] = string(js)
 	}
-	for _, p := range m.Net.Params {
-		f.Tensors = append(f.Tensors, safetensors.NewTensor(p.Name, p.FileShape(), p.ToFile(p.Data())))
-		if opt != nil && opt.slots[p.Name] != nil {
-			f.Tensors = append(f.Tensors, safetensors.NewTensor(velocityPrefix+p.Name, p.FileShape(), p.ToFile(opt.slots[p.Name].velocity)))
-		}
-	}
-	for _, b := range m.Net.Buffers {
-		f.Tensors = append(f.Tensors, safetensors.NewTensor(b.Name, []int{len(b.Data)}, b.Data))
-	}
 	if m.average != nil {
 		if _, err := m.evaluated(); err != nil { // its derived scales
 			return err
 		}
-		if err := m.average.model.Net.CheckState(); err != nil {
+		if err := m.average.Net.Store.Check(); err != nil {
 			return fmt.Errorf("average: %w", err)
 		}
-		m.average.addTo(f)
+	}
+	for _, t := range m.Net.Store.Tensors(training) {
+		f.Tensors = append(f.Tensors, safetensors.NewTensor(t.Name, t.Array.FileShape(), t.Array.ToFile(t.Data)))
 	}
 	return safetensors.WriteFile(path, f)
 }
@@ -142,47 +134,25 @@ func readCheckpoint(path string, r Reading) (*safetensors.File, state, error) {
 	return f, st, nil
 }
 
-// restore loads every tensor of a checkpoint of this very config. Options with a schedule are as in the last step.
-func (m *Model) restore(path string, f *safetensors.File, st state, opt *SGD) error {
+// restore loads every tensor of a checkpoint of this very config, of the training too if that goes on. Options with a
+// schedule are as in the last step.
+func (m *Model) restore(path string, f *safetensors.File, st state, training bool) error {
 	m.Net.SetProgress(max(st.Step-1, 0), st.Total)
-	want := 0
-	load := func(name string, shape []int, set func([]float32) error) error {
-		want++
-		v, err := shaped(f, name, shape)
+	for _, t := range m.Net.Store.Tensors(training) {
+		v, err := shaped(f, t.Name, t.Array.FileShape())
 		if err == nil {
-			err = set(v)
+			err = t.Array.FromFile(t.Data, v)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
-		return nil
 	}
-	for _, p := range m.Net.Params {
-		if err := load(p.Name, p.FileShape(), func(v []float32) error { return p.FromFile(p.Data(), v) }); err != nil {
-			return err
-		}
-		if opt == nil || opt.slots[p.Name] == nil {
-			continue
-		}
-		velocity := opt.slots[p.Name].velocity
-		if err := load(velocityPrefix+p.Name, p.FileShape(), func(v []float32) error { return p.FromFile(velocity, v) }); err != nil {
-			return err
-		}
-	}
-	for _, b := range m.Net.Buffers {
-		if err := load(b.Name, []int{len(b.Data)}, func(v []float32) error { copy(b.Data, v); return nil }); err != nil {
-			return err
-		}
-	}
-	if opt != nil && m.average != nil {
-		if err := m.average.restore(load); err != nil {
-			return err
-		}
-		if err := m.average.model.Net.CheckState(); err != nil {
+	if a := m.Net.Store.Average; training && a != nil {
+		if err := a.Check(); err != nil {
 			return fmt.Errorf("%s: average: %w", path, err)
 		}
 	}
-	return m.Net.CheckState()
+	return m.Net.Store.Check()
 }
 
 // shaped returns a float32 tensor of the file with the shape that the network

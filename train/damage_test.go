@@ -19,7 +19,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 	}
 	defer m.Close()
 	path := filepath.Join(t.TempDir(), "w.qat")
-	if err := m.save(path, nil, state{}, origin{}); err != nil {
+	if err := m.save(path, false, state{}, origin{}); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(path)

@@ -12,6 +12,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/layers"
 )
 
 // Pictures and steps of the test below.
@@ -63,7 +64,7 @@ func runEmbedded(t *testing.T, first *Model, cfg *configs.Config) {
 	l := newLine(t, m, 0)
 	l.train(t, steps)
 	file := filepath.Join(t.TempDir(), CheckpointFile)
-	if err := m.save(file, l.sgd, state{Step: steps, Total: steps}, origin{}); err != nil {
+	if err := m.save(file, true, state{Step: steps, Total: steps}, origin{}); err != nil {
 		t.Fatal(err)
 	}
 	a, err := m.Simulate(context.Background(), m.Data.Test.Head(embeddedTest))
@@ -90,7 +91,7 @@ func runEmbedded(t *testing.T, first *Model, cfg *configs.Config) {
 		t.Fatal(err)
 	}
 	resumed := newLine(t, again, steps)
-	if err := again.restore(file, f, st, resumed.sgd); err != nil {
+	if err := again.restore(file, f, st, true); err != nil {
 		t.Fatal(err)
 	}
 	l.train(t, 1)
@@ -99,7 +100,7 @@ func runEmbedded(t *testing.T, first *Model, cfg *configs.Config) {
 		t.Error("a step after restoring the checkpoint differs from one without")
 	}
 	// Whatever the operations are, what they leave undefined is not taken for the cause of a number that is not finite.
-	for _, p := range m.Net.Params {
+	for _, p := range m.Net.Store.Of(layers.Learned) {
 		if p.Name == "linear.bias" {
 			p.Data()[0] = float32(math.Inf(1))
 		}
@@ -145,7 +146,7 @@ func newLine(t *testing.T, m *Model, step int) *line {
 	s.step, s.total = step, embeddedSteps+1
 	it := loader.Epoch(0, step)
 	t.Cleanup(it.Close)
-	return &line{m, NewSGD(&m.Config.Train, m.Net.Learnable()), s, it}
+	return &line{m, NewSGD(&m.Config.Train, m.Net.Store.Learnable()), s, it}
 }
 
 func (l *line) train(t *testing.T, steps int) {
@@ -176,11 +177,11 @@ func (l *line) bytes(t *testing.T) []byte {
 			t.Fatal(err)
 		}
 	}
-	for _, p := range l.Net.Params {
+	for _, p := range l.Net.Store.Of(layers.Learned) {
 		write(p.Name, p.Data())
 	}
-	for _, b := range l.Net.Buffers {
-		write(b.Name, b.Data)
+	for _, b := range l.Net.Store.Of(layers.Updated) {
+		write(b.Name, b.Data())
 	}
 	return all.Bytes()
 }

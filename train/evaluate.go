@@ -49,7 +49,7 @@ func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, 
 // Simulation returns the floating-point simulation for batches of up to EvalBatch
 // pictures.
 func (m *Model) Simulation() (Evaluator[float32], error) {
-	if err := m.Net.CheckState(); err != nil {
+	if err := m.Net.Store.Check(); err != nil {
 		return nil, err
 	}
 	c := layers.NewContext(m.pool, false)
@@ -122,7 +122,7 @@ func (m *Model) Lower() (*integer.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.Net.CheckState(); err != nil {
+	if err := m.Net.Store.Check(); err != nil {
 		return nil, err
 	}
 	net, err := m.Net.Lower(m.Config.Name)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/layers"
 )
 
 var infinity = float32(math.Inf(1))
@@ -57,9 +58,9 @@ func TestStateThatIsNotFinite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sgd := NewSGD(&m.Config.Train, m.Net.Learnable())
+	sgd := NewSGD(&m.Config.Train, m.Net.Store.Learnable())
 	path := filepath.Join(t.TempDir(), CheckpointFile)
-	if err := m.save(path, sgd, state{}, origin{}); err != nil {
+	if err := m.save(path, true, state{}, origin{}); err != nil {
 		t.Fatal(err)
 	}
 	good, err := os.ReadFile(path)
@@ -72,10 +73,10 @@ func TestStateThatIsNotFinite(t *testing.T) {
 			t.Errorf("error %v, want one that names %s", err, name)
 		}
 	}
-	variance := m.Net.Buffers[1]
-	old := variance.Data[3]
-	variance.Data[3] = infinity
-	named(m.save(path, sgd, state{}, origin{}), variance.Name+"[3] is +Inf")
+	variance := m.Net.Store.Of(layers.Updated)[1]
+	old := variance.Data()[3]
+	variance.Data()[3] = infinity
+	named(m.save(path, true, state{}, origin{}), variance.Name+"[3] is +Inf")
 	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, good) {
 		t.Errorf("the checkpoint was replaced (%v)", err)
 	}
@@ -83,21 +84,21 @@ func TestStateThatIsNotFinite(t *testing.T) {
 	named(err, variance.Name)
 	_, err = m.Lower()
 	named(err, variance.Name)
-	variance.Data[3] = old
-	averaged := m.average.model.Net.Params[0]
+	variance.Data()[3] = old
+	averaged := m.average.Net.Store.Of(layers.Learned)[0]
 	averaged.Data()[0] = float32(math.NaN())
-	named(m.save(path, sgd, state{}, origin{}), "average: "+averaged.Name)
+	named(m.save(path, true, state{}, origin{}), "average: "+averaged.Name)
 	averaged.Data()[0] = 0
-	velocity := sgd.slots["linear.bias"].velocity
+	velocity := sgd.slots["linear.bias"].param.Velocity
 	velocity[2] = infinity
-	if err := m.save(path, sgd, state{}, origin{}); err != nil {
+	if err := m.save(path, true, state{}, origin{}); err != nil {
 		t.Fatal(err)
 	}
 	f, st, err := readCheckpoint(path, Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	named(m.restore(path, f, st, sgd), "velocity.linear.bias[2] is +Inf")
+	named(m.restore(path, f, st, true), "velocity.linear.bias[2] is +Inf")
 }
 
 // The causes that a training step sees: a teacher, a gradient.
@@ -111,7 +112,7 @@ func TestStepsThatAreNotFinite(t *testing.T) {
 		defer it.Close()
 		b, _ := it.Next()
 		if _, _, err = s.forwardBackward(context.Background(), b); err == nil {
-			err = s.update(NewSGD(&m.Config.Train, m.Net.Learnable()))
+			err = s.update(NewSGD(&m.Config.Train, m.Net.Store.Learnable()))
 		}
 		return err
 	}
@@ -124,13 +125,13 @@ func TestStepsThatAreNotFinite(t *testing.T) {
 		}
 	}
 	m, s := openTraining(t, "quant.distillation={teacher: embedded:resnet20_cifar10, weight: 0.5}")
-	s.teacher.net.Params[0].Data()[0] = infinity
+	s.teacher.net.Store.Of(layers.Learned)[0].Data()[0] = infinity
 	check(first(m, s), "teacher: linear: output ", "the first layer that is not finite is conv1: conv2d, with ")
 
 	// A batch norm with a tiny input and a huge factor: the loss is finite, the gradient of its input is not.
 	m, s = openTraining(t, "quant.weights.bits=fp", "quant.activations.bits=fp", "quant.first_last=fp", "quant.residual=fp")
 	factors := map[string]float32{"layer3.2.bn1.weight": 1e-10, "layer3.2.bn2.weight": 1e30, "linear.weight": 1e10}
-	for _, p := range m.Net.Learnable() {
+	for _, p := range m.Net.Store.Learnable() {
 		if f := factors[p.Name]; f != 0 {
 			for i := range p.Data() {
 				p.Data()[i] *= f
@@ -151,7 +152,7 @@ func TestCalibrationOnWhatIsNotFinite(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Close()
-		for _, p := range m.Net.Params {
+		for _, p := range m.Net.Store.Of(layers.Learned) {
 			if p.Name == tt.norm+".weight" {
 				for i := range p.Data() {
 					p.Data()[i] = math.MaxFloat32

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/layers"
 )
 
 // initial loads the weights that model.init names: PyTorch files, safetensors, or a
@@ -38,38 +39,21 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 		return "", fmt.Errorf("%s: %s does not fit %s: %w", option, from, m.Config.Model.Arch, err)
 	}
 	missing := 0
-	load := func(name string, set func([]float32) error) error {
-		t, ok := found.names[name]
+	for _, a := range m.starting() {
+		t, ok := found.names[a.Name]
 		if !ok {
 			missing++
-			return nil
+			continue
 		}
 		v, err := t.values()
 		if err == nil {
-			err = set(v)
+			err = a.FromFile(a.Data(), v)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %s: %w", option, from, err)
-		}
-		return nil
-	}
-	for _, p := range m.Net.Params {
-		if ofQuantizer(p.Name) {
-			continue
-		}
-		if err := load(p.Name, func(v []float32) error { return p.FromFile(p.Data(), v) }); err != nil {
-			return "", err
+			return "", fmt.Errorf("%s: %s: %w", option, from, err)
 		}
 	}
-	for _, b := range m.Net.Buffers {
-		if ofQuantizer(b.Name) {
-			continue
-		}
-		if err := load(b.Name, func(v []float32) error { copy(b.Data, v); return nil }); err != nil {
-			return "", err
-		}
-	}
-	if err := m.Net.CheckState(); err != nil {
+	if err := m.Net.Store.Check(); err != nil {
 		return "", fmt.Errorf("%s: %s: %w", option, from, err)
 	}
 	line := fmt.Sprintf("%d tensors from %s", len(found.names), from)
@@ -81,7 +65,7 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 	}
 	var left []string
 	for _, t := range found.unused() {
-		if !strings.HasSuffix(t.name, ".num_batches_tracked") && !strings.HasPrefix(t.name, velocityPrefix) && !ofQuantizer(t.name) {
+		if !strings.HasSuffix(t.name, ".num_batches_tracked") && !strings.HasPrefix(t.name, layers.VelocityPrefix) && !ofQuantizer(t.name) {
 			left = append(left, t.name)
 		}
 	}
@@ -92,18 +76,15 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 	return line, nil
 }
 
-// wants lists what the network takes from a file of weights.
-func (m *Model) wants() []want {
-	var wants []want
-	for _, p := range m.Net.Params {
-		if !ofQuantizer(p.Name) {
-			wants = append(wants, want{p.Name, p.FileShape(), p.Optional})
-		}
-	}
-	for _, b := range m.Net.Buffers {
-		if !ofQuantizer(b.Name) {
-			wants = append(wants, want{name: b.Name, shape: []int{len(b.Data)}})
-		}
+// starting lists what the network takes from a file of weights.
+func (m *Model) starting() []*layers.Array {
+	return slices.DeleteFunc(m.Net.Store.All(), func(a *layers.Array) bool { return ofQuantizer(a.Name) })
+}
+
+// wants describes it.
+func (m *Model) wants() (wants []want) {
+	for _, a := range m.starting() {
+		wants = append(wants, want{a.Name, a.FileShape(), a.Optional})
 	}
 	return wants
 }

@@ -19,7 +19,7 @@ func TestInit(t *testing.T) {
 		t.Fatal(err)
 	}
 	saved := filepath.Join(dir, "w.qat")
-	if err := m.save(saved, nil, state{}, origin{}); err != nil {
+	if err := m.save(saved, false, state{}, origin{}); err != nil {
 		t.Fatal(err)
 	}
 	f, err := safetensors.ReadFile(saved)

@@ -64,7 +64,7 @@ func (c *Checkpoint) into(m *Model, err error) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.restore(c.Path, c.file, c.state, nil); err != nil {
+	if err := m.restore(c.Path, c.file, c.state, false); err != nil {
 		m.Close()
 		return nil, err
 	}

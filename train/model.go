@@ -21,8 +21,8 @@ type Model struct {
 	Data   *datasets.Dataset
 	pool   *kernels.Pool
 
-	average *average // nil unless in training with train.weight_ema
-	reading Reading  // of files that the config names
+	average *Model  // over averages; nil unless in training with train.weight_ema
+	reading Reading // of files that the config names
 }
 
 // Open reads the config's data set from dir (the config's data.root if dir is

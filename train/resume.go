@@ -47,17 +47,9 @@ func (r *run) newOrigin() (o origin, err error) {
 // weightsDigest is the SHA-256 of all that loadWeights loads, in hex.
 func (m *Model) weightsDigest() string {
 	h := sha256.New()
-	add := func(name string, data []float32) {
-		if !ofQuantizer(name) {
-			fmt.Fprintf(h, "%s %d\n", name, len(data))
-			h.Write(safetensors.NewTensor(name, nil, data).Data)
-		}
-	}
-	for _, p := range m.Net.Params {
-		add(p.Name, p.ToFile(p.Data()))
-	}
-	for _, b := range m.Net.Buffers {
-		add(b.Name, b.Data)
+	for _, a := range m.starting() {
+		fmt.Fprintf(h, "%s %d\n", a.Name, len(a.Data()))
+		h.Write(safetensors.NewTensor(a.Name, nil, a.ToFile(a.Data())).Data)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -173,7 +165,7 @@ func (r *run) resume() (bool, error) {
 	if total := r.total(); r.Config.Train.Epochs > 0 && st.Total != total {
 		return false, fmt.Errorf("%s: it is at step %d of %d, the run has %d steps", path, st.Step, st.Total, total)
 	}
-	if err := r.restore(path, f, st, r.sgd); err != nil {
+	if err := r.restore(path, f, st, true); err != nil {
 		return false, err
 	}
 	r.st, r.init = st, r.Config.Model.Init

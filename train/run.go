@@ -171,7 +171,7 @@ func (r *run) begin() (resumed bool, err error) {
 	if r.loader, err = r.Model.loader(); err != nil {
 		return false, err
 	}
-	r.sgd = NewSGD(&r.Config.Train, r.Net.Learnable())
+	r.sgd = NewSGD(&r.Config.Train, r.Net.Store.Learnable())
 	if r.Config.Train.WeightEMA > 0 {
 		if r.average, err = r.newAverage(); err != nil {
 			return false, err

@@ -159,7 +159,7 @@ func (r *run) endEpoch(ctx context.Context) error {
 	r.st.TrainLoss, r.st.LossSum, r.st.PenaltySum, r.st.Correct, r.st.Seen = e.TrainLoss, 0, 0, 0, 0
 	if a.Top1 > r.st.BestTop1 || r.st.BestEpoch == 0 {
 		r.st.BestTop1, r.st.BestEpoch = a.Top1, epoch
-		if err := m.save(r.path(BestFile), nil, r.st, r.origin); err != nil {
+		if err := m.save(r.path(BestFile), false, r.st, r.origin); err != nil {
 			return err
 		}
 	}
@@ -180,7 +180,7 @@ func (r *run) checkpoint() error {
 	if err := r.metrics.flush(); err != nil {
 		return err
 	}
-	if err := r.save(r.path(CheckpointFile), r.sgd, r.st, r.origin); err != nil {
+	if err := r.save(r.path(CheckpointFile), true, r.st, r.origin); err != nil {
 		return fmt.Errorf("cannot save the checkpoint: %w", err)
 	}
 	return nil

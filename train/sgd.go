@@ -38,23 +38,23 @@ type SGD struct {
 	FloorHits map[string]int
 }
 
-// slot is what the optimizer keeps of one parameter.
+// slot is what the optimizer does with one parameter.
 type slot struct {
-	param    *layers.Param
-	velocity []float32
-	lr       float64
-	decay    float32
+	param *layers.Array
+	lr    float64
+	decay float32
 }
 
-// NewSGD returns the optimizer of a config for the parameters.
-func NewSGD(t *configs.Train, params []*layers.Param) *SGD {
+// NewSGD returns the optimizer of a config for the parameters, whose velocities are 0 now.
+func NewSGD(t *configs.Train, params []*layers.Array) *SGD {
 	o := &SGD{LR: t.LR, clipNorm: t.ClipGradNorm, momentum: float32(t.Optimizer.Momentum), nesterov: t.Optimizer.Nesterov, slots: map[string]*slot{}, FloorHits: map[string]int{}}
 	groups := map[networks.Group]configs.Group{
 		networks.WeightsGroup: t.Groups.Weights, networks.BiasGroup: t.Groups.Bias, networks.BatchNormGroup: t.Groups.BatchNorm, networks.ScalesGroup: t.Groups.Scales,
 	}
 	for _, p := range params {
 		g := groups[p.Group]
-		o.slots[p.Name] = &slot{p, make([]float32, len(p.Data())), g.LRMultiplier, float32(g.WeightDecay.Or(t.Optimizer.WeightDecay))}
+		p.Velocity = make([]float32, len(p.Data()))
+		o.slots[p.Name] = &slot{p, g.LRMultiplier, float32(g.WeightDecay.Or(t.Optimizer.WeightDecay))}
 	}
 	return o
 }
@@ -120,7 +120,7 @@ func (o *SGD) clip(model []G.ValueGrad) (float32, error) {
 // element is left as it was.
 func (o *SGD) update(s *slot, w, g []float32, clip float32) (bad int) {
 	q := kernels.SGD{LR: float32(o.LR * s.lr), Momentum: o.momentum, Decay: s.decay, Clip: clip, Nesterov: o.nesterov}
-	if bad = q.Row(w, s.velocity, g); s.param.Floor == 0 {
+	if bad = q.Row(w, s.param.Velocity, g); s.param.Floor == 0 {
 		return bad
 	}
 	for i, v := range w {

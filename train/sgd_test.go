@@ -24,10 +24,10 @@ func TestSGDAgreesWithPyTorch(t *testing.T) {
 		{false, [3]float64{0.949, 0.927151, 0.8065597489999999}},
 		{true, [3]float64{0.9031, 0.90757411, 0.6981892081909999}},
 	} {
-		w := &layers.Param{Name: "w", Group: networks.WeightsGroup, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
+		w := &layers.Array{Name: "w", Group: networks.WeightsGroup, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
 		cfg := configs.Train{LR: 0.1, Optimizer: configs.Optimizer{Momentum: 0.9, WeightDecay: 0.01, Nesterov: c.nesterov},
 			Groups: configs.Groups{Weights: configs.Group{LRMultiplier: 1, WeightDecay: configs.Decay{Inherit: true}}}}
-		o := NewSGD(&cfg, []*layers.Param{w})
+		o := NewSGD(&cfg, []*layers.Array{w})
 		for i, g := range []float32{0.5, -0.25, 1} {
 			if bad := o.update(o.slots["w"], w.Data(), []float32{g}, 1); bad >= 0 {
 				t.Fatal("not finite")
@@ -40,9 +40,9 @@ func TestSGDAgreesWithPyTorch(t *testing.T) {
 }
 
 func TestSGDFloorAndNonFinite(t *testing.T) {
-	s := &layers.Param{Name: "s", Group: networks.ScalesGroup, Floor: 0.5, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
+	s := &layers.Array{Name: "s", Group: networks.ScalesGroup, Floor: 0.5, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
 	cfg := configs.Train{LR: 1, Groups: configs.Groups{Scales: configs.Group{LRMultiplier: 1}}}
-	o := NewSGD(&cfg, []*layers.Param{s})
+	o := NewSGD(&cfg, []*layers.Array{s})
 	o.update(o.slots["s"], s.Data(), []float32{3}, 1)
 	if s.Data()[0] != 0.5 || o.FloorHits["s"] != 1 {
 		t.Errorf("scale %v with %d hits, want 0.5 and 1", s.Data()[0], o.FloorHits["s"])
@@ -56,7 +56,7 @@ func TestSGDFloorAndNonFinite(t *testing.T) {
 func TestClipGradNorm(t *testing.T) {
 	cfg := configs.Train{LR: 1, ClipGradNorm: 1, Groups: configs.Groups{Weights: configs.Group{LRMultiplier: 1}}}
 	b := graph.New()
-	var params []*layers.Param
+	var params []*layers.Array
 	var nodes []*G.Node
 	var terms []*G.Node
 	for _, c := range []struct {
@@ -64,7 +64,7 @@ func TestClipGradNorm(t *testing.T) {
 		value []float32
 		grad  []float32
 	}{{"a", []float32{0, 0}, []float32{3, 0}}, {"b", []float32{0}, []float32{-4}}} {
-		p := &layers.Param{Name: c.name, Group: networks.WeightsGroup, Value: tensor.New(tensor.WithBacking(c.value), tensor.WithShape(len(c.value)))}
+		p := &layers.Array{Name: c.name, Group: networks.WeightsGroup, Value: tensor.New(tensor.WithBacking(c.value), tensor.WithShape(len(c.value)))}
 		params = append(params, p)
 		n := b.Param(p.Name, p.Value)
 		nodes = append(nodes, n)

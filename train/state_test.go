@@ -30,7 +30,7 @@ func TestStateSurvives(t *testing.T) {
 	}
 	st.BestTop1, st.BestEpoch = 0.5, 1 // others cannot be
 	path := filepath.Join(t.TempDir(), CheckpointFile)
-	if err := m.save(path, nil, st, origin{}); err != nil {
+	if err := m.save(path, false, st, origin{}); err != nil {
 		t.Fatal(err)
 	}
 	_, got, err := readCheckpoint(path, Reading{})

@@ -27,7 +27,7 @@ type stepper struct {
 	net         *layers.Network
 	step, total int // of the run
 	pool        *kernels.Pool
-	grads       map[*layers.Param]*G.Node
+	grads       map[*layers.Array]*G.Node
 	penalty     float64  // on the weights of the last step, not in the loss
 	teacher     *teacher // nil: none
 	freeze      int      // step from which on batch norm is frozen; 0: never
@@ -46,9 +46,8 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 		return nil, err
 	}
 	s.logits = logits.Value().(*tensor.Dense)
-	s.written = m.Net.Written()
-	for _, v := range s.written {
-		s.kept = append(s.kept, make([]float32, len(v)))
+	for _, a := range m.Net.Store.Written() {
+		s.written, s.kept = append(s.written, a.Data()), append(s.kept, make([]float32, len(a.Data())))
 	}
 	return s, nil
 }
@@ -58,7 +57,7 @@ func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*
 	c := layers.NewContext(m.pool, true)
 	b, in := m.Config.Train.Batch, m.Net.Shape()
 	s = &stepper{
-		net: m.Net, pool: m.pool, grads: map[*layers.Param]*G.Node{},
+		net: m.Net, pool: m.pool, grads: map[*layers.Array]*G.Node{},
 		x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.H, in.W, in.C)),
 		y: tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(b)),
 	}
@@ -75,14 +74,14 @@ func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*
 		s.loss = layers.CrossEntropy(c, logits, labels)
 	}
 	outputs = []*G.Node{logits, s.loss}
-	for _, p := range m.Net.Learnable() {
+	for _, p := range m.Net.Store.Learnable() {
 		s.params = append(s.params, c.Node(p))
 	}
 	grads, err := c.B.Grad(s.loss, s.params...)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	for i, p := range m.Net.Learnable() {
+	for i, p := range m.Net.Store.Learnable() {
 		s.grads[p] = grads[i]
 	}
 	return s, logits, append(outputs, grads...), nil
@@ -118,7 +117,7 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 	if err := s.vm.RunAll(); err != nil {
 		return 0, 0, err
 	}
-	s.penalty, err = s.net.Penalize(s.pool, func(p *layers.Param) []float32 { return s.grads[p].Value().(*tensor.Dense).Float32s() })
+	s.penalty, err = s.net.Penalize(s.pool, func(p *layers.Array) []float32 { return s.grads[p].Value().(*tensor.Dense).Float32s() })
 	if err == nil {
 		err = s.pool.Err()
 	}
@@ -140,8 +139,8 @@ func (s *stepper) update(o *SGD) error {
 // deepest adds to an error of the optimizer, which goes by the order of the parameters, the last layer whose gradient
 // is not finite: gradients are computed from the last layer to the first.
 func (s *stepper) deepest(err error) error {
-	var last *layers.Param
-	for _, p := range s.net.Learnable() {
+	var last *layers.Array
+	for _, p := range s.net.Store.Learnable() {
 		if p.Group != networks.ScalesGroup && graph.FirstNotFinite(s.grads[p].Value().(*tensor.Dense).Float32s()) >= 0 {
 			last = p
 		}

@@ -1,0 +1,122 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/networks"
+)
+
+// Array is a named array of a network, float32. What layers hold of it they read; who owns a [Store] writes it.
+type Array struct {
+	Name  string
+	Role  Role
+	Group networks.Group // of the optimizer's options, if it is learned
+	Value *tensor.Dense
+	// Floor is the smallest value that the optimizer gives an element; 0 for none. It
+	// keeps the scales of quantizers positive.
+	Floor float32
+	// Fixed says of a learned array that it stays as calibration leaves it, or follows others.
+	Fixed bool
+	// Running marks the statistics of batch norm.
+	Running bool
+	// Optional says that a file of weights need not have the array, which
+	// then starts from what it is.
+	Optional bool
+	// Velocity is the optimizer's, shaped like the array; nil without one.
+	Velocity []float32
+
+	least, most float64 // that a file may give an element
+	start       networks.Start
+	of          string // quantizer, as a config has it; "" for arrays of layers
+}
+
+// Role says how training moves an array.
+type Role uint8
+
+// The roles.
+const (
+	Learned Role = iota // along gradients
+	Updated             // otherwise: running statistics, zero points, what methods keep
+)
+
+func newArray(name string, r Role, shape ...int) *Array {
+	return &Array{Name: name, Role: r, Value: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...)), least: -math.MaxFloat32, most: math.MaxFloat32}
+}
+
+func newLearned(name string, g networks.Group, shape ...int) *Array {
+	a := newArray(name, Learned, shape...)
+	a.Group = g
+	return a
+}
+
+// newUpdated returns an array of n elements.
+func newUpdated(name string, n int) *Array { return newArray(name, Updated, n) }
+
+// Data returns the elements.
+func (a *Array) Data() []float32 { return a.Value.Float32s() }
+
+// Averaged tells that an average of the network has an average of the array.
+func (a *Array) Averaged() bool { return a.Running || a.learns() }
+
+// learns tells that the optimizer moves it.
+func (a *Array) learns() bool { return a.Role == Learned && !a.Fixed }
+
+// check reports an element that no array of the kind has.
+func (a *Array) check() error {
+	for i, v := range a.Data() {
+		if x := float64(v); !(x >= a.least && x <= a.most) {
+			return fmt.Errorf("%s[%d] is %g, want a value from %g to %g", a.Name, i, v, a.least, a.most)
+		}
+	}
+	return nil
+}
+
+// FileShape returns the shape in files: OIHW for convolutions, (out, in) for
+// linear layers.
+func (a *Array) FileShape() []int {
+	s := a.Value.Shape()
+	switch {
+	case a.Group == networks.WeightsGroup && len(s) == 4:
+		return []int{s[3], s[2], s[0], s[1]}
+	case a.Group == networks.WeightsGroup && len(s) == 2:
+		return []int{s[1], s[0]}
+	}
+	return append([]int(nil), s...)
+}
+
+// ToFile returns v, an array of this shape, in file order.
+func (a *Array) ToFile(v []float32) []float32 {
+	out := make([]float32, len(v))
+	a.permute(func(mem, file int) { out[file] = v[mem] })
+	return out
+}
+
+// FromFile copies v, in file order, into dst, an array of this shape.
+func (a *Array) FromFile(dst, v []float32) error {
+	if len(v) != len(dst) || len(dst) != a.Value.Shape().TotalSize() {
+		return fmt.Errorf("%s: %d values, want %d", a.Name, len(v), a.Value.Shape().TotalSize())
+	}
+	a.permute(func(mem, file int) { dst[mem] = v[file] })
+	return nil
+}
+
+// permute calls each with the two positions of every element.
+func (a *Array) permute(each func(mem, file int)) {
+	s := a.Value.Shape()
+	taps, in, out := 1, s.TotalSize(), 1
+	if a.Group == networks.WeightsGroup {
+		out = s[len(s)-1]
+		in = s[len(s)-2]
+		taps = s.TotalSize() / (in * out)
+	}
+	for t := 0; t < taps; t++ {
+		for i := 0; i < in; i++ {
+			for o := 0; o < out; o++ {
+				each((t*in+i)*out+o, (o*in+i)*taps+t)
+			}
+		}
+	}
+}
