@@ -5,6 +5,7 @@ import (
 	"math"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
@@ -67,7 +68,7 @@ func (o runningNormOp) emit(c *Context, s *step) Value {
 
 // apply is y = gamma*(x - mean)/sqrt(variance + eps) + beta per channel
 // (Ioffe and Szegedy 2015, arXiv 1502.03167) with the statistics of the batch.
-// Computing those moves the running statistics:
+// Those move the running statistics:
 //
 //	running = (1 - momentum)*running + momentum*batch   (variance unbiased)
 //
@@ -157,25 +158,29 @@ func affine(k *graph.Call, a, b []float32, set func()) graph.Loop {
 	}
 }
 
-// statistics gives (2, C): the batch's mean and 1/sqrt(variance + eps), and
-// moves the running statistics. One that is not finite in float32 stops the run
-// here, where the layer's name is known.
+// statistics gives (2, C): the batch's mean and 1/sqrt(variance + eps), and the
+// running statistics after it (see [Context.Commit]). One that is not finite in
+// float32 stops the run here, where the layer's name is known.
 func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 	s := x.Shape()
 	ch, count := s[3], float64(s[0]*s[1]*s[2])
 	sum, squares := make([]float64, ch), make([]float64, ch)
-	shift := make([]float32, ch)
-	return c.B.Apply(graph.Op{
+	stats := c.B.Apply(graph.Op{
 		Name: "batch norm statistics", Layer: n.Name, Attrs: fmt.Sprint(n.Eps),
-		In: []graph.Arg{pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch), Pool: c.Pool,
+		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: f32(2), Shape: fixedShape(2, ch), Pool: c.Pool,
+		Aux: func(in []tensor.Shape) []graph.Buffer {
+			return []graph.Buffer{{Dtype: tensor.Float32, Shape: in[1]}, {Dtype: tensor.Float32, Shape: in[2]}}
+		},
 		Loop: func(k *graph.Call) graph.Loop {
-			l := &kernels.Moments{Sum: sum, Second: squares, Shift: shift, N: s[0]}
+			l := &kernels.Moments{Sum: sum, Second: squares, N: s[0]}
 			return graph.Loop{
 				Body: l,
 				// The running mean is near enough to the mean to avoid cancellation.
-				Before: func() error { copy(shift, n.Mean.Data()); l.X = k.Pictures(0); return nil },
+				Before: func() error { l.Shift, l.X = k.F32(1), k.Pictures(0); return nil },
 				After: func() error {
+					shift, variance := k.F32(1), k.F32(2)
 					mean, inv := k.OutF32()[:ch], k.OutF32()[ch:]
+					newMean, newVar := k.Aux[0].Float32s(), k.Aux[1].Float32s()
 					for j := range mean {
 						d := sum[j] / count
 						m := float64(shift[j]) + d
@@ -184,19 +189,23 @@ func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 							return &graph.NotFiniteError{What: fmt.Sprintf("the variance of channel %d of the input", j), Value: float64(spread)}
 						}
 						if n.frozen {
-							mean[j], inv[j] = n.Mean.Data()[j], float32(1/math.Sqrt(float64(n.Var.Data()[j])+n.Eps))
+							mean[j], inv[j] = shift[j], float32(1/math.Sqrt(float64(variance[j])+n.Eps))
+							newMean[j], newVar[j] = shift[j], variance[j]
 							continue
 						}
 						mean[j], inv[j] = float32(m), float32(1/math.Sqrt(v+n.Eps))
 						unbiased := v * count / max(count-1, 1)
-						n.Mean.Data()[j] = float32((1-n.Momentum)*float64(n.Mean.Data()[j]) + n.Momentum*m)
-						n.Var.Data()[j] = float32((1-n.Momentum)*float64(n.Var.Data()[j]) + n.Momentum*unbiased)
+						newMean[j] = float32((1-n.Momentum)*float64(shift[j]) + n.Momentum*m)
+						newVar[j] = float32((1-n.Momentum)*float64(variance[j]) + n.Momentum*unbiased)
 					}
 					return nil
 				},
 			}
 		},
-	}, x)
+	}, x, c.node(n.Mean), c.node(n.Var))
+	c.moves(n.Mean, c.B.Aux(stats, 0))
+	c.moves(n.Var, c.B.Aux(stats, 1))
+	return stats
 }
 
 // gradientSums gives (2, C): dbeta = sum dy and dgamma = sum dy*xhat.

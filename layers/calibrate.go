@@ -37,7 +37,6 @@ func (n *Network) Calibrate(pool *kernels.Pool, hear func(done, total int), x ..
 	if err != nil {
 		return err
 	}
-	restore := n.keepStatistics()
 	defer func() { n.clock.steady = false }()
 	n.tellPasses(hear)
 	stopped := make([]*machine.State, wanted)
@@ -49,7 +48,6 @@ func (n *Network) Calibrate(pool *kernels.Pool, hear func(done, total int), x ..
 		} else {
 			err = m.Resume(stopped[i])
 		}
-		restore() // they shift the sums of the next batch, too
 		var u *unfinished
 		if !errors.As(err, &u) {
 			return err
@@ -85,11 +83,6 @@ func (n *Network) tellPasses(hear func(done, total int)) {
 			q.observed.passed = passed
 		}
 	}
-}
-
-// keepStatistics returns a function that brings the running statistics of batch norm back.
-func (n *Network) keepStatistics() (restore func()) {
-	return keep(n.Store.Running())
 }
 
 // calibrateWeights gives every weight quantizer without levels its first ones.

@@ -18,6 +18,7 @@ type Context struct {
 	Train bool
 
 	nodes     map[*Array]*G.Node
+	moved     []moved
 	gradients *gradientQuantizer // nil: floating point
 	off       map[string]bool    // rewrites that are off, by name; for tests
 	watches   bool               // fill watched
@@ -39,17 +40,46 @@ func (c *Context) watch(q *Quantizer, v Value) {
 	c.watched = append(c.watched, watched{q, node})
 }
 
+// moved is what a step makes of an array that gradients do not move.
+type moved struct {
+	array *Array
+	node  *G.Node
+}
+
+// moves notes what a step makes of an array.
+func (c *Context) moves(a *Array, to *G.Node) { c.moved = append(c.moved, moved{a, to}) }
+
+// Moved lists what the graph computes of arrays that gradients do not move, such as running statistics. Operations leave
+// the arrays as they are: a machine has these nodes among its outputs if its owner wants to Commit.
+func (c *Context) Moved() (nodes []*G.Node) {
+	for _, m := range c.moved {
+		nodes = append(nodes, m.node)
+	}
+	return nodes
+}
+
+// Commit stores what the last run made of those arrays. Without it the run has not been.
+func (c *Context) Commit() {
+	for _, m := range c.moved {
+		copy(m.array.Data(), m.node.Value().(*tensor.Dense).Float32s())
+	}
+}
+
 // NewContext returns a context over a new graph.
 func NewContext(pool *kernels.Pool, train bool) *Context {
 	return &Context{B: graph.New(), Pool: pool, Train: train, nodes: map[*Array]*G.Node{}}
 }
 
-// node returns the parameter's node in the graph.
+// node returns the array's node in the graph.
 func (c *Context) node(p *Array) *G.Node {
 	if n, ok := c.nodes[p]; ok {
 		return n
 	}
-	n := c.B.Param(p.Name, p.Value)
+	add := c.B.Input
+	if p.Role == Learned {
+		add = c.B.Param
+	}
+	n := add(p.Name, p.Value)
 	c.nodes[p] = n
 	return n
 }

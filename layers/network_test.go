@@ -150,13 +150,14 @@ func resultsOf(t *testing.T, n *Network, off []rewrite, opt machine.Options) []f
 	c := testContext(t, true)
 	without(c, off...)
 	loss, grads := buildTraining(t, c, n, 5)
-	m, err := machine.New(c.Pool, opt, append(append([]*G.Node{}, grads...), loss)...)
+	m, err := machine.New(c.Pool, opt, slices.Concat(grads, c.Moved(), []*G.Node{loss})...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := m.RunAll(); err != nil {
 		t.Fatal(err)
 	}
+	c.Commit()
 	out := []float32{float32(*loss.Value().(*G.F32))}
 	for _, g := range grads {
 		out = append(out, g.Value().(*tensor.Dense).Float32s()...)
@@ -240,19 +241,21 @@ func TestMachineAgreesWithTapeMachine(t *testing.T) {
 		t.Run(config, func(t *testing.T) {
 			a, b := calibrated(t, config), calibrated(t, config)
 			ca, lossA, gradsA := trainGraph(t, a, 3)
-			m, err := machine.New(ca.Pool, machine.Options{Poison: true}, append(gradsA, lossA)...)
+			m, err := machine.New(ca.Pool, machine.Options{Poison: true}, slices.Concat(gradsA, ca.Moved(), []*G.Node{lossA})...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if err := m.RunAll(); err != nil {
 				t.Fatal(err)
 			}
+			ca.Commit()
 			cb, lossB, gradsB := trainGraph(t, b, 3)
 			vm := G.NewTapeMachine(cb.B.Graph())
 			defer vm.Close()
 			if err := vm.RunAll(); err != nil {
 				t.Fatal(err)
 			}
+			cb.Commit()
 			if x, y := *lossA.Value().(*G.F32), *lossB.Value().(*G.F32); x != y {
 				t.Errorf("loss %v, tape machine %v", x, y)
 			}

@@ -40,17 +40,18 @@ func (n *Network) ReestimateBatchNorm(pool *kernels.Pool, batches iter.Seq[*tens
 		}
 	}()
 	var m *machine.Machine
+	var c *Context
 	var in *tensor.Dense
 	count := 0
 	for x := range batches {
 		if m == nil {
-			c := NewContext(pool, true)
+			c = NewContext(pool, true)
 			in = x.Clone().(*tensor.Dense)
 			logits, err := n.Build(c, in)
 			if err != nil {
 				return err
 			}
-			if m, err = machine.New(pool, machine.Options{}, logits); err != nil {
+			if m, err = machine.New(pool, machine.Options{}, append(c.Moved(), logits)...); err != nil {
 				return err
 			}
 			for _, norm := range n.norms() {
@@ -66,6 +67,7 @@ func (n *Network) ReestimateBatchNorm(pool *kernels.Pool, batches iter.Seq[*tens
 		if err := m.RunAll(); err != nil {
 			return err
 		}
+		c.Commit()
 	}
 	return nil
 }

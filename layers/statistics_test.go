@@ -59,13 +59,14 @@ func TestFusionKeepsTheBitsOfFrozenBatchNorm(t *testing.T) {
 		c := testContext(t, true)
 		without(c, off...)
 		loss, grads := buildTraining(t, c, n, 3)
-		m, err := machine.New(c.Pool, machine.Options{Unfused: off != nil}, append(grads, loss)...)
+		m, err := machine.New(c.Pool, machine.Options{Unfused: off != nil}, slices.Concat(grads, c.Moved(), []*G.Node{loss})...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := m.RunAll(); err != nil {
 			t.Fatal(err)
 		}
+		c.Commit()
 		for _, g := range grads {
 			out = append(out, g.Value().(*tensor.Dense).Float32s()...)
 		}

@@ -128,20 +128,7 @@ func (s *Store) Running() []*Array {
 	return slices.DeleteFunc(s.Of(Updated), func(a *Array) bool { return !a.Running })
 }
 
-// keep returns a function that brings the elements of arrays back.
-func keep(arrays []*Array) (restore func()) {
-	saved := make([][]float32, len(arrays))
-	for i, a := range arrays {
-		saved[i] = slices.Clone(a.Data())
-	}
-	return func() {
-		for i, a := range arrays {
-			copy(a.Data(), saved[i])
-		}
-	}
-}
-
-// Written lists the arrays that operations may write while they compute: all but the weights.
+// Written lists the arrays that operations may write while they compute: all but weights and running statistics.
 func (s *Store) Written() []*Array {
-	return slices.DeleteFunc(s.All(), func(a *Array) bool { return a.Group == networks.WeightsGroup })
+	return slices.DeleteFunc(s.All(), func(a *Array) bool { return a.Group == networks.WeightsGroup || a.Running })
 }

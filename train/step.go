@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -25,6 +26,7 @@ type stepper struct {
 	vm     *machine.Machine
 
 	net         *layers.Network
+	built       *layers.Context
 	step, total int // of the run
 	pool        *kernels.Pool
 	grads       map[*layers.Array]*G.Node
@@ -57,7 +59,7 @@ func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*
 	c := layers.NewContext(m.pool, true)
 	b, in := m.Config.Train.Batch, m.Net.Shape()
 	s = &stepper{
-		net: m.Net, pool: m.pool, grads: map[*layers.Array]*G.Node{},
+		net: m.Net, built: c, pool: m.pool, grads: map[*layers.Array]*G.Node{},
 		x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.H, in.W, in.C)),
 		y: tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(b)),
 	}
@@ -84,7 +86,7 @@ func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*
 	for i, p := range m.Net.Store.Learnable() {
 		s.grads[p] = grads[i]
 	}
-	return s, logits, append(outputs, grads...), nil
+	return s, logits, slices.Concat(outputs, grads, c.Moved()), nil
 }
 
 // forwardBackward runs one batch and returns the mean loss and the number of
@@ -96,6 +98,7 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 	}
 	defer func() {
 		if err == nil {
+			s.built.Commit()
 			s.step++
 			return
 		}
