@@ -6,7 +6,8 @@ every quantizer, as safetensors files step0, step1, ... The test of package laye
   apt-get install -y --no-install-recommends python3-torch    # Debian 12: torch 1.13.1
   /usr/bin/python3 steps.py --weights resnet20_cifar10.safetensors --out DIR --bits 4 --steps 10 --seed 0
 
---bits 32 leaves the network in floating point; --only NAME quantizes the input and the weights of one layer alone.
+--bits 32 leaves the network in floating point; --only NAME quantizes the input and the weights of one layer alone, to --bits;
+--double computes in float64, on the same images.
 Quantizers as in configs/resnet20_w4a4.yaml: the first convolution and the linear layer in 8 bits, the input picture
 affine over its known range, the residual stream in 8 bits.
 """
@@ -70,7 +71,7 @@ class Net(nn.Module):
     def __init__(self, bits, only):
         super().__init__()
         self.layers, self.norms, self.stream = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
-        width = lambda name, b: b if bits < 32 and only in ("", name) else 32
+        width = lambda name, b: (bits if only else b) if bits < 32 and only in ("", name) else 32
         key = lambda name: name.replace(".", "/")
 
         def conv(name, norm, i, o, stride, b, signed=False):
@@ -137,7 +138,7 @@ def read(path):
 def write(path, tensors):
     h, blobs, at = {}, [], 0
     for k, v in tensors.items():
-        r = v.detach().contiguous().numpy().tobytes()
+        r = v.detach().float().contiguous().numpy().tobytes()
         h[k] = {"dtype": "F32", "shape": list(v.shape), "data_offsets": [at, at + len(r)]}
         blobs.append(r)
         at += len(r)
@@ -147,13 +148,15 @@ def write(path, tensors):
 
 def main():
     p = argparse.ArgumentParser()
-    for flag, kind, default in (("weights", str, None), ("out", str, None), ("bits", int, 4), ("steps", int, 10), ("seed", int, 0), ("batch", int, 2), ("only", str, "")):
+    for flag, kind, default in (("weights", str, None), ("out", str, None), ("bits", int, 4), ("steps", int, 10), ("seed", int, 0), ("batch", int, 2), ("only", str, ""), ("lr", float, .01)):
         p.add_argument("--" + flag, type=kind, default=default)
+    p.add_argument("--double", action="store_true")
     a = p.parse_args()
-    torch.manual_seed(a.seed)
+    torch.set_default_dtype(torch.float64 if a.double else torch.float32)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     net = Net(a.bits, a.only)
+    torch.manual_seed(a.seed)  # how many numbers Net draws depends on its dtype
     start = read(a.weights)
     for name, v in net.arrays():
         if not name.endswith("scale"):
@@ -161,7 +164,7 @@ def main():
     net.train()
     opt = None
     for step in range(a.steps):
-        x = (torch.rand(a.batch, 3, 32, 32) * 255).round() / 255
+        x = (torch.rand(a.batch, 3, 32, 32, dtype=torch.float32) * 255).round().to(torch.get_default_dtype()) / 255
         x = (x - torch.tensor((.485, .456, .406)).view(1, 3, 1, 1)) / torch.tensor((.229, .224, .225)).view(1, 3, 1, 1)
         y = torch.randint(0, 10, (a.batch,))
         if opt is None:
@@ -170,7 +173,7 @@ def main():
                 net(x)
                 for k, n in net.norms.items():
                     n.running_mean.copy_(norms[k][0]), n.running_var.copy_(norms[k][1])
-            opt = torch.optim.SGD(net.parameters(), lr=.01, momentum=.9, weight_decay=1e-4)
+            opt = torch.optim.SGD(net.parameters(), lr=a.lr, momentum=.9, weight_decay=1e-4)
         out = {"start." + k: v.clone() for k, v in net.arrays()}
         opt.zero_grad()
         logits = net(x)
