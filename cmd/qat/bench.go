@@ -91,8 +91,9 @@ func runBench(ctx context.Context, o benchOptions, overrides []string, stdout, s
 }
 
 func printBench(w io.Writer, r *train.BenchResult) error {
-	say(w, "%s, batch %d, on %s, %s kernels, threads: %d", r.Config, r.Batch, r.CPU, r.KernelPath, r.Threads)
 	t := newTable(w)
+	t.row("config", fmt.Sprintf("%s, batch %d", r.Config, r.Batch))
+	t.row("processor", fmt.Sprintf("%s, %s kernels, threads: %d", r.CPU, r.KernelPath, r.Threads))
 	t.row("training", fmt.Sprintf("%.0f images/s", r.Train))
 	if r.Eval > 0 {
 		t.row("evaluation, integer network", fmt.Sprintf("%.0f images/s", r.Eval))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -136,7 +137,14 @@ func runDataInfo(o dataOptions, name string, stdout io.Writer) error {
 }
 
 func printDataset(w io.Writer, d *datasets.Description) error {
-	say(w, "%s: images of %dx%dx%d; %d classes: %s", d.Name, d.Height, d.Width, d.Channels, len(d.Classes), strings.Join(d.Classes, ", "))
+	about := newTable(w)
+	about.row("data set", d.Name)
+	about.row("images", fmt.Sprintf("%dx%dx%d", d.Height, d.Width, d.Channels))
+	about.row("classes", fmt.Sprintf("%d: %s", len(d.Classes), strings.Join(d.Classes, ", ")))
+	if err := about.flush(); err != nil {
+		return err
+	}
+	say(w, "")
 	t := newTable(w, "FILE", "SPLIT", "IMAGES", "BYTES", "SHA-256").dropping("SHA-256", "BYTES")
 	for _, f := range d.Files {
 		t.row(cmp.Or(f.Path, "(built in)"), f.Split, f.Images, f.Bytes, f.SHA256)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,5 +92,18 @@ func TestHelp(t *testing.T) {
 	visit(newRootCommand())
 	if examples < 10 {
 		t.Errorf("found %d examples; is the test blind?", examples)
+	}
+}
+
+// "qat help X" is what "qat X --help" is.
+func TestHelpCommand(t *testing.T) {
+	for _, of := range [][]string{nil, {"train"}, {"config", "check"}} {
+		var command, flag bytes.Buffer
+		if Main(append([]string{"help"}, of...), nil, &command, io.Discard) != exitDone || Main(append(of, "--help"), nil, &flag, io.Discard) != exitDone {
+			t.Fatal(of)
+		}
+		if command.String() != flag.String() {
+			t.Errorf("qat help %v:\n%s\nwith --help:\n%s", of, &command, &flag)
+		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 // else it says what that is. What is damaged beyond recognition is taken for what its
 // name says, and its reader tells what is wrong.
 func isExport(path string) (bool, error) {
-	kind, err := filetype.Check(path, "the directory of a run, which qat train writes, a checkpoint, or an exported network",
+	kind, err := filetype.Check(path, "the directory of a run, which qat train writes, a checkpoint, or an exported network in safetensors",
 		filetype.Run, filetype.Checkpoint, filetype.Export, filetype.Unknown)
 	if err != nil {
 		return false, err

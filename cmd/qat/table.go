@@ -106,9 +106,9 @@ func broken(rows [][]string, width int) [][]string {
 		}
 		key, value := r[0], r[1]
 		for {
-			at := -1 // the last space that leaves a line with room, or the first
+			at := -1 // the last space that leaves a line with room, or the first; "50 %" stays together
 			for i, c := range value {
-				if c == ' ' && (at < 0 || keys+utf8.RuneCountInString(value[:i]) <= width) {
+				if c == ' ' && !strings.HasPrefix(value[i:], " %") && (at < 0 || keys+utf8.RuneCountInString(value[:i]) <= width) {
 					at = i
 				}
 			}

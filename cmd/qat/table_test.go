@@ -13,8 +13,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer/integertest"
+	"github.com/qat-go/qat/train"
 )
 
 // Names that would end a line, clear the screen, set its title, or turn text around.
@@ -143,12 +145,32 @@ func TestTableFits(t *testing.T) {
 	x.row("dataset", "50 test images")
 	x.row("verified", "not in onnxruntime")
 	x.row("run", "runs/of_a_long_name")
-	if err := x.flush(); err != nil || out.String() != "dataset   50 test\n          images\nverified  not in\n          onnxruntime\nrun       runs/of_a_long_name\n" {
+	x.row("exported", "single 80 %")
+	if err := x.flush(); err != nil || out.String() != "dataset   50 test\n          images\nverified  not in\n          onnxruntime\nrun       runs/of_a_long_name\nexported  single\n          80 %\n" {
 		t.Errorf("%v:\n%s", err, &out)
 	}
 	for s, want := range map[string]string{"layer1.0.conv1": "laye…onv1", "a net of 4 bits": "a net of…", "short": "short"} {
 		if got := shortened(s, 9); got != want {
 			t.Errorf("%q is shortened to %q, want %q", s, got, want)
+		}
+	}
+}
+
+// What is longest of it fits 80 columns, too.
+func TestDescriptionsFit(t *testing.T) {
+	t.Setenv("COLUMNS", "80")
+	d, err := datasets.Info("cifar10-mini", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bench := &train.BenchResult{Experiment: train.Experiment{Config: "resnet20_affine_w8a8_ptq"}, Batch: 1000, CPU: strings.Repeat("Xeon ", 12), KernelPath: "generic", Threads: 128}
+	var out bytes.Buffer
+	if err := errors.Join(printDataset(&out, d), printBench(&out, bench)); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if utf8.RuneCountInString(line) > 81 {
+			t.Errorf("wider than 80 columns: %s", line)
 		}
 	}
 }

@@ -55,6 +55,7 @@ func newHelpCommand() *cobra.Command {
 			if err != nil || len(rest) > 0 {
 				return unknownCommand(of, rest)
 			}
+			of.InitDefaultHelpFlag() // which "of --help" shows
 			return of.Help()
 		},
 	}
