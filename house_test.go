@@ -41,6 +41,7 @@ var house = []string{
 	"internal/memory",
 	"internal/mutation",
 	"internal/random",
+	"internal/registry",
 	"internal/filetype",
 	"internal/regular",
 	"internal/atomicfile",
@@ -50,7 +51,7 @@ var house = []string{
 }
 
 // ground is what every package may import; it imports nothing else of the project.
-var ground = []string{"internal/mutation", "internal/random", "internal/regular", "internal/atomicfile", "internal/filelock", "internal/faults", "internal/digest"}
+var ground = []string{"internal/mutation", "internal/random", "internal/registry", "internal/regular", "internal/atomicfile", "internal/filelock", "internal/faults", "internal/digest"}
 
 // grounded packages import nothing else of the project.
 var grounded = append([]string{"datasets", "estimators", "internal/arena", "internal/filetype", "internal/kernels", "internal/memory", "internal/onnx", "internal/onnxruntime", "internal/safetensors", "internal/torchfile", "networks"}, ground...)

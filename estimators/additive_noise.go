@@ -22,7 +22,7 @@ var (
 	_ Noisy   = AdditiveNoise{}
 )
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "additive_noise",
 	Source:  "Défossez et al. 2021, arXiv 2104.09987, section 3",
 	Doc:     "adds uniform noise of one step in training, rounds in evaluation",

@@ -26,7 +26,7 @@ var (
 	_ Stateful = Affine{}
 )
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "affine",
 	Source:  "Jacob et al. 2018, arXiv 1712.05877, sections 2.1 and 3",
 	Doc:     "static scale and zero point, from the range of the data",

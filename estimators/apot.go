@@ -45,7 +45,7 @@ var (
 	}}
 )
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "apot",
 	Source:  "Li et al. 2020, arXiv 1909.13144, section 2",
 	Doc:     "sums of powers of two with a learned clipping threshold; weights are normalized",

@@ -12,7 +12,7 @@ import "math"
 // in float32. Where v is NaN, dv is 0. It learns nothing.
 type ApproxSign struct{}
 
-var _ = registerSTE(STEKind{
+var _ = RegisterSTE(STEKind{
 	Name:   "approx_sign",
 	Source: "Liu et al. 2018, arXiv 1808.00278, section 3.3",
 	Doc:    "a triangle of height 2 on [-1, 1] as the derivative of a sign",

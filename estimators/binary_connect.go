@@ -38,7 +38,7 @@ var binaryConnectStochastic = Option{
 	Name: "stochastic", Doc: "1 to draw the signs of weights in training, 0 to take them", Default: 0, Min: 0, Max: 1,
 }
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "binary_connect",
 	Source:  "Courbariaux et al. 2015, arXiv 1511.00363, section 2",
 	Doc:     "the sign of weights, taken or drawn; the weights are clipped to [-1, 1]",

@@ -13,7 +13,7 @@ type BiReal struct{ BWN }
 
 var _ Integer = BiReal{}
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "bireal",
 	Source:  "Liu et al. 2018, arXiv 1808.00278, section 3.3",
 	Doc:     "weights as bwn with a gradient in proportion to their scale; the sign of activations, with approx_sign",

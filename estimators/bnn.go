@@ -10,7 +10,7 @@ var (
 	_ WeightClipper = BNN{}
 )
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "bnn",
 	Source:  "Hubara et al. 2016, arXiv 1602.02830, section 1",
 	Doc:     "the sign of weights, which are clipped to [-1, 1], and of activations",

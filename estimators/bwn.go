@@ -19,7 +19,7 @@ type BWN struct {
 
 var _ Integer = BWN{}
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "bwn",
 	Source:  "Rastegari et al. 2016, arXiv 1603.05279, section 3.1",
 	Doc:     "the sign of weights times their mean magnitude",

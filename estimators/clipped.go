@@ -8,7 +8,7 @@ package estimators
 // At the ends the gradient passes, as through PyTorch's clamp. Where v is NaN, dv is 0. It learns nothing.
 type Clipped struct{}
 
-var _ = registerSTE(STEKind{
+var _ = RegisterSTE(STEKind{
 	Name:   "clipped",
 	Source: "Hubara et al. 2016, arXiv 1602.02830, section 1.3",
 	Doc:    "the gradient passes inside the range of the levels, and is 0 outside",

@@ -48,7 +48,7 @@ var (
 
 var dorefaSTEs = []string{"clipped", "ewgs", "dsq"}
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "dorefa",
 	Source:  "Zhou et al. 2016, arXiv 1606.06160, section 2",
 	Doc:     "weights through tanh to [-1, 1], activations clipped to [0, 1], uniform levels",

@@ -27,7 +27,7 @@ var dsqLearnAlpha = Option{
 	Name: "learn_alpha", Doc: "1 learns the alpha of the soft staircase; 0 holds it, or schedules it", Max: 1,
 }
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "dsq",
 	Source:  "Gong et al. 2019, arXiv 1908.05033, section 3",
 	Doc:     "learned interval, with the gradient of a soft staircase",

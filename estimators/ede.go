@@ -19,7 +19,7 @@ var edeT = Option{
 	Default: 0.1, Min: 1e-4, Max: 1e4,
 }
 
-var _ = registerSTE(STEKind{
+var _ = RegisterSTE(STEKind{
 	Name:    "ede",
 	Source:  "Qin et al. 2020, arXiv 1909.10788, section 3.3",
 	Doc:     "the derivative of k*tanh(t*v), which a schedule of t turns from the identity into the sign",

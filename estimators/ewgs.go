@@ -19,7 +19,7 @@ var ewgsDelta = Option{
 	Name: "delta", Doc: "strength of the scaling; 0 is the clipped estimator", Default: 0.001, Max: 100,
 }
 
-var _ = registerSTE(STEKind{
+var _ = RegisterSTE(STEKind{
 	Name:    "ewgs",
 	Source:  "Lee et al. 2021, arXiv 2104.00903, section 3",
 	Doc:     "the gradient is scaled by the distance from the level, element by element",
@@ -67,7 +67,7 @@ var _ Integer = EWGS{}
 
 var ewgsSTEs = []string{"ewgs", "clipped", "dsq"}
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "ewgs",
 	Source:  "Lee et al. 2021, arXiv 2104.00903, section 3",
 	Doc:     "learned interval and output scale, with element-wise gradient scaling",

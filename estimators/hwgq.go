@@ -36,7 +36,7 @@ var hwgqOptions = []Option{
 	{Name: "uniform", Doc: "1 spaces the levels evenly, 0 is free to place them", Default: 1, Max: 1},
 }
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:        "hwgq",
 	Source:      "Cai et al. 2017, arXiv 1702.00953, section 4",
 	Doc:         "levels that are optimal for the positive half of a normal distribution",

@@ -7,7 +7,7 @@ package estimators
 // whatever v is, beyond the outermost levels too. It learns nothing and has no option.
 type Identity struct{}
 
-var _ = registerSTE(STEKind{
+var _ = RegisterSTE(STEKind{
 	Name:   "identity",
 	Source: "Bengio et al. 2013, arXiv 1308.3432",
 	Doc:    "the gradient passes unchanged, outside the range too",

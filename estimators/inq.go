@@ -41,7 +41,7 @@ var inqOptions = []Option{
 	{Name: "share", Doc: "share of the weights that are frozen, largest first", Default: 0.5, Max: 1},
 }
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "inq",
 	Source:  "Zhou et al. 2017, arXiv 1702.03044, section 2",
 	Doc:     "a growing share of the weights is frozen at powers of two",

@@ -27,7 +27,7 @@ type IRNet struct {
 
 var _ Integer = IRNet{}
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "irnet",
 	Source:  "Qin et al. 2020, arXiv 1909.10788, section 3",
 	Doc:     "the sign of standardized weights times a power of two, and the sign of activations, both with ede",

@@ -41,7 +41,7 @@ var kmeansOptions = []Option{
 	{Name: "iterations", Doc: "Lloyd's iterations at the start, at most", Default: 100, Min: 1, Max: 10000},
 }
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "kmeans",
 	Source:  "Han et al. 2016, arXiv 1510.00149, section 3",
 	Doc:     "2^k shared weights per layer, found by k-means and then learned",

@@ -50,7 +50,7 @@ var lqNetsOptions = []Option{
 	{Name: "rounds", Doc: "alternations of codes and basis in an update", Default: 1, Min: 1, Max: 1000},
 }
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "lq_nets",
 	Source:  "Zhang et al. 2018, arXiv 1807.10029, section 3",
 	Doc:     "sums of a learned basis, found by alternating least squares",

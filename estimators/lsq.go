@@ -44,7 +44,7 @@ var _ Integer = LSQ{}
 
 var lsqSTEs = []string{"clipped", "identity", "ewgs", "dsq"}
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "lsq",
 	Source:  "Esser et al. 2020, arXiv 1902.08153, section 2",
 	Doc:     "uniform levels with a learned step size",

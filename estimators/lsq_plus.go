@@ -45,7 +45,7 @@ var (
 	_ Integer   = LSQPlusWeights{}
 )
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "lsq_plus",
 	Source:  "Bhalgat et al. 2020, arXiv 2004.09576, section 3",
 	Doc:     "uniform levels with a learned step size and, for activations, a learned offset",

@@ -1,7 +1,14 @@
 package estimators
 
-// Method is an estimator that a config can name. Each method registers itself from its own file; schemas, tables in the
-// documentation and error messages come from here.
+import (
+	"fmt"
+	"slices"
+
+	"github.com/qat-go/qat/internal/registry"
+)
+
+// Method is an estimator that a config can name. Each method registers itself from its own file, or from the package of
+// another module; schemas, tables in the documentation and error messages come from here.
 type Method struct {
 	Name   string // in configs, such as "pact"
 	Source string // such as "Choi et al. 2018, arXiv 1805.06085, section 3"
@@ -46,15 +53,52 @@ type Spec struct {
 	Options Options
 }
 
-var methods = registry[Method]{kind: "method", name: func(m Method) string { return m.Name }}
+var methods = registry.Registry[Method]{Kind: "method", Name: func(m Method) string { return m.Name }}
 
-func register(m Method) string { return methods.add(m) }
+// Register lets configs name a method, and returns its name. It is for the initialization of packages, of any module: once
+// a config was read, or [Methods] called, it is too late. A name that is taken or cannot stand in a config, and a method that
+// is not whole, panic.
+func Register(m Method) string {
+	switch {
+	case m.New == nil:
+		methods.Refuse(m, "New is nil; wanted a function that returns the estimator of a tensor")
+	case !m.Weights && !m.Activations:
+		methods.Refuse(m, "it quantizes neither weights nor activations; wanted Weights or Activations to be true")
+	case m.MinBits < 1 || m.MaxBits < m.MinBits || m.MaxBits > maxBits:
+		methods.Refuse(m, "%d to %d bits; wanted a range within 1 to %d", m.MinBits, m.MaxBits, maxBits)
+	}
+	if wrong := wrongOption(m.Options); wrong != "" {
+		methods.Refuse(m, "%s", wrong)
+	}
+	return methods.Add(m)
+}
+
+// wrongOption says what is wrong with options that a config is to set, or "".
+func wrongOption(options []Option) string {
+	for i, o := range options {
+		switch {
+		case o.Name == "" || slices.ContainsFunc(options[:i], func(b Option) bool { return b.Name == o.Name }):
+			return fmt.Sprintf("option %d has the name %q; wanted one of its own", i, o.Name)
+		case o.check(o.Default) != nil:
+			return fmt.Sprintf("the default of option %v", o.check(o.Default))
+		}
+	}
+	return ""
+}
 
 // Methods returns all methods by name.
-func Methods() []Method { return methods.sorted() }
+func Methods() []Method { return methods.All() }
 
 // MethodNamed returns the method of that name.
-func MethodNamed(name string) (Method, error) { return methods.named(name) }
+func MethodNamed(name string) (Method, error) { return named(&methods, name) }
+
+func named[T any](r *registry.Registry[T], name string) (T, error) {
+	v, found := r.Named(name)
+	if !found {
+		return v, fmt.Errorf("no %s %q", r.Kind, name)
+	}
+	return v, nil
+}
 
 // STE is a gradient estimator of a rounding or of a sign: what stands for its derivative, which is 0 almost everywhere.
 type STE interface {
@@ -70,12 +114,22 @@ type STEKind struct {
 	New               func(o Options) (STE, error)
 }
 
-var stes = registry[STEKind]{kind: "gradient estimator", name: func(k STEKind) string { return k.Name }}
+var stes = registry.Registry[STEKind]{Kind: "gradient estimator", Name: func(k STEKind) string { return k.Name }}
 
-func registerSTE(k STEKind) string { return stes.add(k) }
+// RegisterSTE lets configs name a gradient estimator, with methods that list it among their STEs. All else is as with
+// [Register].
+func RegisterSTE(k STEKind) string {
+	if k.New == nil {
+		stes.Refuse(k, "New is nil; wanted a function that returns the gradient estimator")
+	}
+	if wrong := wrongOption(k.Options); wrong != "" {
+		stes.Refuse(k, "%s", wrong)
+	}
+	return stes.Add(k)
+}
 
 // STEs returns all gradient estimators by name.
-func STEs() []STEKind { return stes.sorted() }
+func STEs() []STEKind { return stes.All() }
 
 // STENamed returns the gradient estimator of that name.
-func STENamed(name string) (STEKind, error) { return stes.named(name) }
+func STENamed(name string) (STEKind, error) { return named(&stes, name) }

@@ -3,6 +3,8 @@ package estimators
 import (
 	"errors"
 	"fmt"
+
+	"github.com/qat-go/qat/internal/registry"
 )
 
 // Observer is a calibration: it looks at batches of x, one after the other, and then tells the range that the levels
@@ -32,15 +34,15 @@ type CalibrationSpec struct {
 	Options   Options
 }
 
-var calibrations = registry[Calibration]{kind: "calibration", name: func(c Calibration) string { return c.Name }}
+var calibrations = registry.Registry[Calibration]{Kind: "calibration", Name: func(c Calibration) string { return c.Name }}
 
-func registerCalibration(c Calibration) string { return calibrations.add(c) }
+func registerCalibration(c Calibration) string { return calibrations.Add(c) }
 
 // Calibrations returns all calibrations by name.
-func Calibrations() []Calibration { return calibrations.sorted() }
+func Calibrations() []Calibration { return calibrations.All() }
 
 // CalibrationNamed returns the calibration of that name.
-func CalibrationNamed(name string) (Calibration, error) { return calibrations.named(name) }
+func CalibrationNamed(name string) (Calibration, error) { return named(&calibrations, name) }
 
 // check reports a range, a number of scales or an option that a calibration cannot have, and fills in the defaults of
 // the options.

@@ -48,7 +48,7 @@ var (
 	}
 )
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:        "pact",
 	Source:      "Choi et al. 2018, arXiv 1805.06085, section 3",
 	Doc:         "uniform levels from 0 to a learned clip",

@@ -36,7 +36,7 @@ var (
 	}
 )
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "pot",
 	Source:  "Miyashita et al. 2016, arXiv 1603.01025, section 3.2; exponents of Zhou et al. 2017, arXiv 1702.03044",
 	Doc:     "powers of two and 0, nearest on a log scale",

@@ -36,7 +36,7 @@ var qilSTEs = []string{"clipped", "ewgs", "dsq"}
 
 var qilGamma = Option{Name: "learn_gamma", Doc: "1 learns the exponent of weights; 0 holds it at 1", Default: 1, Max: 1}
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "qil",
 	Source:  "Jung et al. 2019, arXiv 1808.05779, section 3",
 	Doc:     "learned interval of magnitudes, with pruning below and clipping above",

@@ -28,7 +28,7 @@ var quantNoiseShare = Option{
 	Name: "share", Doc: "share of the weights that is quantized in training", Default: 0.5, Max: 1,
 }
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "quant_noise",
 	Source:  "Fan et al. 2021, arXiv 2004.07320, section 4",
 	Doc:     "quantizes a random share of the weights in training, all in evaluation",

@@ -21,7 +21,7 @@ var _ Integer = RSign{}
 
 // On weights the method is [BWN], whose scale its released code takes for each output channel. A spec without an STE
 // gets the paper's: [Clipped] for weights and [ApproxSign] for activations.
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "reactnet",
 	Source:  "Liu et al. 2020, arXiv 2003.03488, section 4.2",
 	Doc:     "the sign of activations above a learned threshold, with approx_sign; weights as bwn",

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/qat-go/qat/internal/registry"
 )
 
 // Regularizer is a penalty on the weights of a layer.
@@ -32,15 +34,15 @@ type RegularizerKind struct {
 	NewProjector      func(o Options) (Projector, error)
 }
 
-var regularizers = registry[RegularizerKind]{kind: "regularizer", name: func(k RegularizerKind) string { return k.Name }}
+var regularizers = registry.Registry[RegularizerKind]{Kind: "regularizer", Name: func(k RegularizerKind) string { return k.Name }}
 
-func registerRegularizer(k RegularizerKind) string { return regularizers.add(k) }
+func registerRegularizer(k RegularizerKind) string { return regularizers.Add(k) }
 
 // Regularizers returns all regularizers by name.
-func Regularizers() []RegularizerKind { return regularizers.sorted() }
+func Regularizers() []RegularizerKind { return regularizers.All() }
 
 // RegularizerNamed returns the regularizer of that name.
-func RegularizerNamed(name string) (RegularizerKind, error) { return regularizers.named(name) }
+func RegularizerNamed(name string) (RegularizerKind, error) { return named(&regularizers, name) }
 
 // lambda is the option of the penalties' strength.
 var lambda = Option{Name: "lambda", Doc: "factor of the penalty", Default: 1, Max: math.MaxFloat32}

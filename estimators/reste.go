@@ -31,7 +31,7 @@ var resteT = Option{
 	Default: 1.5, Min: resteM, Max: 1e6,
 }
 
-var _ = registerSTE(STEKind{
+var _ = RegisterSTE(STEKind{
 	Name:    "reste",
 	Source:  "Wu et al. 2023, arXiv 2308.06689",
 	Doc:     "the derivative of sign(v)*|v|^(1/o), clipped near 0 and beyond t",

@@ -44,7 +44,7 @@ var _ Integer = SAWB{}
 
 var sawbSTEs = []string{"identity", "clipped", "ewgs", "dsq"}
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "sawb",
 	Source:  "Choi et al. 2018, arXiv 1807.06964",
 	Doc:     "uniform levels up to an end that follows from the weights' mean magnitude and mean square",

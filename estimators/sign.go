@@ -32,7 +32,7 @@ func signSTEsFrom(first string) []string {
 	return append([]string{first}, rest...)
 }
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:        "sign",
 	Source:      "Hubara et al. 2016, arXiv 1602.02830, section 1",
 	Doc:         "the sign of activations, with any of the gradients of a sign",

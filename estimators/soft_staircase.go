@@ -18,7 +18,7 @@ var dsqAlpha = Option{
 	Name: "alpha", Doc: "distance from rounding; a small one is close to it", Default: 0.2, Min: 0.001, Max: 0.5,
 }
 
-var _ = registerSTE(STEKind{
+var _ = RegisterSTE(STEKind{
 	Name:    "dsq",
 	Source:  "Gong et al. 2019, arXiv 1908.05033, section 3",
 	Doc:     "the derivative of a soft staircase of tanh",

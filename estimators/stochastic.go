@@ -17,7 +17,7 @@ var (
 	_ Random  = Stochastic{}
 )
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "stochastic",
 	Source:  "Gupta et al. 2015, arXiv 1502.02551, section 3.1",
 	Doc:     "lsq with stochastic rounding in training",

@@ -18,7 +18,7 @@ var swishBeta = Option{
 	Default: 5, Min: 0.01, Max: 1000,
 }
 
-var _ = registerSTE(STEKind{
+var _ = RegisterSTE(STEKind{
 	Name:    "swish_sign",
 	Source:  "Darabi et al. 2018, arXiv 1812.11800, section 3",
 	Doc:     "the derivative of SwishSign, which is negative beside its peak",

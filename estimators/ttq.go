@@ -30,7 +30,7 @@ var ttqThreshold = Option{
 	Default: 0.05, Min: 0, Max: 0.99,
 }
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "ttq",
 	Source:  "Zhu et al. 2017, arXiv 1612.01064, section 3",
 	Doc:     "three levels of weights: 0, a learned positive one and a learned negative one",

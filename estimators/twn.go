@@ -24,7 +24,7 @@ var _ Integer = TWN{}
 
 var twnSTEs = []string{"identity", "clipped"}
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "twn",
 	Source:  "Li et al. 2016, arXiv 1605.04711, section 2",
 	Doc:     "three levels of weights: 0 below 0.7 of the mean magnitude, and the mean magnitude of the rest",

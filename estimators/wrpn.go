@@ -15,7 +15,7 @@ var _ Integer = WRPN{}
 
 var wrpnSTEs = []string{"clipped", "identity", "ewgs", "dsq"}
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "wrpn",
 	Source:  "Mishra et al. 2017, arXiv 1709.01134",
 	Doc:     "weights clipped to [-1, 1], activations to [0, 1], uniform levels",

@@ -16,7 +16,7 @@ type XNOR struct{ BWN }
 
 var _ Integer = XNOR{}
 
-var _ = register(Method{
+var _ = Register(Method{
 	Name:    "xnor",
 	Source:  "Rastegari et al. 2016, arXiv 1603.05279, section 3",
 	Doc:     "weights as bwn with the gradient of their scale; the sign of activations",
