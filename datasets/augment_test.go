@@ -35,7 +35,7 @@ func slowPicture(d *Dataset, src []uint8, c change, crop int) []float32 {
 func TestPicture(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, size := range [][2]int{{32, 32}, {1, 1}, {3, 7}, {5, 2}} {
-		d := newCIFAR10("", 0, 0)
+		d := cifarSource(Source{}).describe()
 		d.Height, d.Width = size[0], size[1]
 		src := make([]uint8, d.Height*d.Width*3)
 		for i := range src {
@@ -62,7 +62,7 @@ func TestPicture(t *testing.T) {
 // The golden values are (p/255 - mean) / std in Python, each operation rounded
 // to float32 with struct.pack.
 func TestNormalization(t *testing.T) {
-	d := newCIFAR10("", 0, 0)
+	d := cifarSource(Source{}).describe()
 	for _, g := range []struct {
 		channel, pixel int
 		want           uint32

@@ -20,13 +20,37 @@ const (
 	cifarChannels = 3
 	cifarPixels   = cifarPlane * cifarChannels
 	cifarRecord   = 1 + cifarPixels
-	cifarTrain    = 50000 // records of the official training files
 
 	// The whole set has 60,000 records. More in one file is another file's size.
 	cifarMaxRecords = 60000
 )
 
 var cifar10Classes = []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
+
+var _ = Register(cifarSource(Source{
+	Name:     "cifar10",
+	Train:    50000,
+	Test:     10000,
+	Open:     openCIFAR10,
+	locate:   cifar10Archive.locate,
+	download: cifar10Archive.install,
+	files:    cifar10Info,
+	pictures: cifar10Pictures,
+}))
+
+// cifarSource gives a data set CIFAR-10's classes and shape. Mean and Std are ImageNet's, as in the CIFAR ResNets' reference
+// implementations, so their pretrained weights see the inputs they were trained on.
+func cifarSource(s Source) Source {
+	s.Classes = cifar10Classes
+	s.Height, s.Width = cifarSide, cifarSide
+	s.Mean, s.Std = [3]float32{.485, .456, .406}, [3]float32{.229, .224, .225}
+	return s
+}
+
+// cifarSplit has room for n pictures.
+func cifarSplit(n int) Split {
+	return Split{Pixels: make([]uint8, n*cifarPixels), Labels: make([]int32, n)}
+}
 
 const cifar10Folder = "cifar-10-batches-bin"
 
@@ -40,31 +64,31 @@ var cifar10Files = []string{
 	"test_batch.bin",
 }
 
-func openCIFAR10(dir string) (*Dataset, error) {
+func openCIFAR10(dir string) (train, test Split, err error) {
 	folder, counts, err := findCIFAR10(dir)
 	if err != nil {
-		return nil, err
+		return Split{}, Split{}, err
 	}
 	last := len(counts) - 1
-	train := 0
+	sum := 0
 	for _, n := range counts[:last] {
-		train += n
+		sum += n
 	}
-	d := newCIFAR10(cifar10, train, counts[last])
+	train, test = cifarSplit(sum), cifarSplit(counts[last])
 
 	errs := make([]error, len(counts))
 	var wg sync.WaitGroup
-	split, first := d.Train, 0
+	split, first := train, 0
 	for i, n := range counts {
 		if i == last {
-			split, first = d.Test, 0
+			split, first = test, 0
 		}
 		pixels, labels := split.Pixels[first*cifarPixels:(first+n)*cifarPixels], split.Labels[first:first+n]
 		wg.Go(func() { errs[i] = readFile(filepath.Join(folder, cifar10Files[i]), pixels, labels) })
 		first += n
 	}
 	wg.Wait()
-	return d, errors.Join(errs...)
+	return train, test, errors.Join(errs...)
 }
 
 // findCIFAR10 returns the data set's folder and the numbers of records of its

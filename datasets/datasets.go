@@ -15,7 +15,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"slices"
 )
 
@@ -87,29 +86,20 @@ type Options struct {
 	Seed uint64
 }
 
-const (
-	cifar10     = "cifar10"
-	cifar10Mini = "cifar10-mini"
-)
-
 // Open reads the data set of the given name:
 //
 //	cifar10       CIFAR-10, binary version (Krizhevsky 2009), from Options.Dir
 //	cifar10-mini  5,000 training and 1,000 test pictures of CIFAR-10 after
 //	              lossy JPEG, balanced over the classes; embedded, needs no file
 //
-// The error of a data set that is not there wraps [io/fs.ErrNotExist].
+// and those that a program has registered. The error of a data set that is not there
+// wraps [io/fs.ErrNotExist].
 func Open(name string, o Options) (*Dataset, error) {
-	var d *Dataset
-	var err error
-	switch name {
-	case cifar10:
-		d, err = openCIFAR10(o.Dir)
-	case cifar10Mini:
-		d, err = openMini()
-	default:
-		err = unknown(name)
+	s, err := sourceNamed(name)
+	if err != nil {
+		return nil, err
 	}
+	d, err := s.open(o.Dir)
 	if err == nil {
 		err = d.holdOut(o.Validation, o.Seed)
 	}
@@ -122,45 +112,15 @@ func Open(name string, o Options) (*Dataset, error) {
 // Describe returns the data set of the given name without its pictures: classes,
 // sizes and normalization. It reads nothing.
 func Describe(name string) (*Dataset, error) {
-	if name != cifar10 && name != cifar10Mini {
-		return nil, unknown(name)
+	s, err := sourceNamed(name)
+	if err != nil {
+		return nil, err
 	}
-	return newCIFAR10(name, 0, 0), nil
+	return s.describe(), nil
 }
 
 // TrainLen returns how many training pictures the data set of the given name has, before any are held out. It reads nothing.
 func TrainLen(name string) (int, error) {
-	switch name {
-	case cifar10:
-		return cifarTrain, nil
-	case cifar10Mini:
-		return miniTrain, nil
-	}
-	return 0, unknown(name)
-}
-
-func unknown(name string) error {
-	return fmt.Errorf("unknown data set %q; expected one of %q, %q", name, cifar10, cifar10Mini)
-}
-
-// newCIFAR10 is a data set with CIFAR-10's shape and no pictures. Mean and Std
-// are ImageNet's, as in the CIFAR ResNets' reference implementations, so their
-// pretrained weights see the inputs they were trained on.
-func newCIFAR10(name string, train, test int) *Dataset {
-	return &Dataset{
-		Name:       name,
-		Classes:    slices.Clone(cifar10Classes),
-		Height:     cifarSide,
-		Width:      cifarSide,
-		Channels:   cifarChannels,
-		Mean:       [3]float32{.485, .456, .406},
-		Std:        [3]float32{.229, .224, .225},
-		Train:      newSplit("train", train),
-		Validation: newSplit("validation", 0),
-		Test:       newSplit("test", test),
-	}
-}
-
-func newSplit(name string, n int) Split {
-	return Split{name, make([]uint8, n*cifarPixels), make([]int32, n)}
+	s, err := sourceNamed(name)
+	return s.Train, err
 }

@@ -29,15 +29,11 @@ type DownloadOptions struct {
 // interrupted transfer continues where it stopped when Download runs again. The
 // data set appears in dir whole or not at all.
 func Download(ctx context.Context, name, dir string, o DownloadOptions) error {
-	var err error
-	switch name {
-	case cifar10:
-		err = cifar10Archive.install(ctx, dir, o)
-	case cifar10Mini: // embedded
-	default:
-		err = unknown(name)
+	s, err := sourceNamed(name)
+	if err != nil || s.download == nil {
+		return err
 	}
-	return err
+	return s.download(ctx, dir, o)
 }
 
 // archive is a tar.gz file on the network that holds one folder.

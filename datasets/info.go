@@ -34,37 +34,40 @@ type File struct {
 // if a file is missing or has no whole number of records; labels it leaves to
 // Open.
 func Info(name, dir string) (*Description, error) {
-	var files []File
-	var err error
-	switch name {
-	case cifar10:
-		files, err = cifar10Info(dir)
-	case cifar10Mini:
-		files = []File{miniInfo()}
-	default:
-		err = unknown(name)
-	}
+	s, err := sourceNamed(name)
 	if err != nil {
 		return nil, err
 	}
-	d := newCIFAR10(name, 0, 0)
+	var files []File
+	if s.files != nil {
+		if files, err = s.files(dir); err != nil {
+			return nil, err
+		}
+	}
+	d := s.describe()
 	return &Description{name, d.Classes, d.Height, d.Width, d.Channels, files}, nil
 }
 
 // Pictures returns how many pictures the data set of the given name has in dir, or will have once it is there.
 func Pictures(name, dir string) int {
-	if name == cifar10Mini {
-		return miniTrain + miniTest
+	s, err := sourceNamed(name)
+	if err != nil {
+		return 0
 	}
-	counts, err := cifar10Records(dir)
-	if err != nil { // Open tells
-		return 60000
+	if s.pictures != nil {
+		if n, err := s.pictures(dir); err == nil { // else Open tells
+			return n
+		}
 	}
-	n := 0
+	return s.Train + s.Test
+}
+
+func cifar10Pictures(dir string) (n int, err error) {
+	_, counts, err := findCIFAR10(dir)
 	for _, c := range counts {
 		n += c
 	}
-	return n
+	return n, err
 }
 
 func cifar10Info(dir string) ([]File, error) {
@@ -85,9 +88,9 @@ func cifar10Info(dir string) ([]File, error) {
 	return files, nil
 }
 
-func miniInfo() File {
+func miniInfo(string) ([]File, error) {
 	sum := sha256.Sum256(miniFile)
-	return File{"", "train, test", miniTrain + miniTest, int64(len(miniFile)), hex.EncodeToString(sum[:])}
+	return []File{{"", "train, test", miniTrain + miniTest, int64(len(miniFile)), hex.EncodeToString(sum[:])}}, nil
 }
 
 func fileSHA256(path string) (string, error) {

@@ -57,14 +57,12 @@ func NewLoader(d *Dataset, split Split, o LoaderOptions) (*Loader, error) {
 }
 
 func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
-	size := d.Height * d.Width * d.Channels
+	if err := d.checkShape(); err != nil {
+		return err
+	}
 	switch {
-	case d.Height < 1 || d.Width < 1 || d.Channels != 3:
-		return fmt.Errorf("want pictures of 1x1 pixel or more and 3 channels, found %dx%d and %d", d.Height, d.Width, d.Channels)
 	case s.Len() == 0:
 		return fmt.Errorf("the split is empty; for a validation split set Options.Validation")
-	case int64(s.Len()) > math.MaxInt32 || len(s.Pixels) != s.Len()*size:
-		return fmt.Errorf("want %d pixel bytes for each of %d labels, found %d in all", size, s.Len(), len(s.Pixels))
 	case o.Batch < 1:
 		return fmt.Errorf("want a batch of 1 or more, found %d", o.Batch)
 	case o.DropLast && o.Batch > s.Len():
@@ -74,10 +72,30 @@ func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
 	case o.Workers < 0 || o.Ahead < 0:
 		return fmt.Errorf("want 0 or more workers and batches ahead, found %d and %d", o.Workers, o.Ahead)
 	}
-	for c, std := range d.Std {
-		if !(std > 0) {
-			return fmt.Errorf("want a positive standard deviation for channel %d, found %v", c, std)
+	return d.checkSplit(s)
+}
+
+// checkShape reports what no data set is, whatever its pictures.
+func (d *Dataset) checkShape() error {
+	if d.Height < 1 || d.Width < 1 || d.Channels != 3 {
+		return fmt.Errorf("want pictures of 1x1 pixel or more and 3 channels, found %dx%d and %d", d.Height, d.Width, d.Channels)
+	}
+	if len(d.Classes) == 0 {
+		return fmt.Errorf("want the names of the classes, found none")
+	}
+	for c := range d.Std {
+		if mean, std := float64(d.Mean[c]), float64(d.Std[c]); !(std > 0) || math.IsInf(std, 0) || math.IsNaN(mean) || math.IsInf(mean, 0) {
+			return fmt.Errorf("want a mean and a positive standard deviation for channel %d, found %v and %v", c, mean, std)
 		}
+	}
+	return nil
+}
+
+// checkSplit reports pictures that do not go with their labels, and labels without a class.
+func (d *Dataset) checkSplit(s Split) error {
+	size := d.Height * d.Width * d.Channels
+	if int64(s.Len()) > math.MaxInt32 || len(s.Pixels) != s.Len()*size {
+		return fmt.Errorf("want %d pixel bytes for each of %d labels, found %d in all", size, s.Len(), len(s.Pixels))
 	}
 	for i, label := range s.Labels {
 		if label < 0 || int(label) >= len(d.Classes) {

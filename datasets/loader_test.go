@@ -10,7 +10,8 @@ import (
 )
 
 func noise(n int) *Dataset {
-	d := newCIFAR10("noise", n, 0)
+	d := cifarSource(Source{Name: "noise"}).describe()
+	d.Train.Pixels, d.Train.Labels = make([]uint8, n*cifarPixels), make([]int32, n)
 	r := rand.New(rand.NewPCG(5, 6))
 	for i := range d.Train.Pixels {
 		d.Train.Pixels[i] = uint8(r.Uint32())

@@ -23,17 +23,14 @@ func (e *MissingError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // Locate finds the data set of the given name where [Open] looks for it: in
 // dir, in dir itself if that is the folder that the archive unpacks to, or in the
-// only folder of dir that holds it. It returns that folder, "" for an embedded
-// data set, or a [*MissingError]. It reads no file.
+// only folder of dir that holds it. It returns that folder, "" for a data set that is
+// embedded or of another module, or a [*MissingError]. It reads no file.
 func Locate(name, dir string) (folder string, err error) {
-	switch name {
-	case cifar10:
-		folder, err = cifar10Archive.locate(dir)
-	case cifar10Mini:
-	default:
-		err = unknown(name)
+	s, err := sourceNamed(name)
+	if err != nil || s.locate == nil {
+		return "", err
 	}
-	return folder, err
+	return s.locate(dir)
 }
 
 func (a archive) locate(dir string) (string, error) {

@@ -28,24 +28,32 @@ var miniFile []byte
 
 const miniTrain, miniTest = 5000, 1000
 
-func openMini() (*Dataset, error) {
-	d := newCIFAR10(cifar10Mini, miniTrain, miniTest)
-	if err := decodeMini(miniFile, d); err != nil {
-		return nil, fmt.Errorf("%s: embedded file: %w", cifar10Mini, err)
+var _ = Register(cifarSource(Source{
+	Name:  "cifar10-mini",
+	Train: miniTrain,
+	Test:  miniTest,
+	Open:  openMini,
+	files: miniInfo,
+}))
+
+func openMini(string) (train, test Split, err error) {
+	train, test = cifarSplit(miniTrain), cifarSplit(miniTest)
+	if err := decodeMini(miniFile, train, test); err != nil {
+		return Split{}, Split{}, fmt.Errorf("cifar10-mini: embedded file: %w", err)
 	}
-	return d, nil
+	return train, test, nil
 }
 
-// decodeMini fills the splits of d from a file in the format above.
-func decodeMini(file []byte, d *Dataset) error {
+// decodeMini fills the splits from a file in the format above.
+func decodeMini(file []byte, train, test Split) error {
 	head, file, ok := cutBlock(file)
 	if !ok {
 		return errCut
 	}
 	var bodies [][]byte
-	for _, labels := range [][]int32{d.Train.Labels, d.Test.Labels} {
+	for _, labels := range [][]int32{train.Labels, test.Labels} {
 		for i := range labels {
-			if len(file) == 0 || int(file[0]) >= len(d.Classes) {
+			if len(file) == 0 || int(file[0]) >= len(cifar10Classes) {
 				return errCut
 			}
 			labels[i] = int32(file[0])
@@ -68,12 +76,12 @@ func decodeMini(file []byte, d *Dataset) error {
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(bodies) && errs[w] == nil; i += workers {
-				s, k := d.Train, i
-				if i >= d.Train.Len() {
-					s, k = d.Test, i-d.Train.Len()
+				s, name, k := train, "train", i
+				if i >= train.Len() {
+					s, name, k = test, "test", i-train.Len()
 				}
 				if err := decodeJPEG(s.Pixels[k*cifarPixels:(k+1)*cifarPixels], head, bodies[i]); err != nil {
-					errs[w] = fmt.Errorf("%s picture %d: %w", s.Name, k, err)
+					errs[w] = fmt.Errorf("%s picture %d: %w", name, k, err)
 				}
 			}
 		})

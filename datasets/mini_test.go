@@ -39,7 +39,7 @@ func TestMini(t *testing.T) {
 // TestMiniPixels compares with the slow way over image.Image, which the program
 // that unpacks the whole archive uses.
 func TestMiniPixels(t *testing.T) {
-	d, err := openMini()
+	train, _, err := openMini("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestMiniPixels(t *testing.T) {
 				want = append(want, uint8(r>>8), uint8(g>>8), uint8(b>>8))
 			}
 		}
-		if !slices.Equal(d.Train.Pixels[i*3072:(i+1)*3072], want) {
+		if !slices.Equal(train.Pixels[i*3072:(i+1)*3072], want) {
 			t.Fatalf("picture %d differs", i)
 		}
 	}
@@ -85,10 +85,10 @@ func TestDecodeMiniErrors(t *testing.T) {
 		{"not JPEG", "train picture 0", noise},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wantError(t, decodeMini(tt.file, newCIFAR10("", 1, 0)), tt.want)
+			wantError(t, decodeMini(tt.file, cifarSplit(1), cifarSplit(0)), tt.want)
 		})
 	}
-	if err := decodeMini(one, newCIFAR10("", 1, 0)); err != nil {
+	if err := decodeMini(one, cifarSplit(1), cifarSplit(0)); err != nil {
 		t.Error(err)
 	}
 }
