@@ -9,7 +9,7 @@ import (
 // mentions, fileName the default name.
 func (l *loader) build(doc *document, root Pos, fileName string) *Config {
 	c := &Config{origins: map[string]Pos{}, presets: map[string]string{}}
-	walk(table, "", func(path string, f field) {
+	walk(table(), "", func(path string, f field) {
 		s, given := doc.values[path]
 		switch {
 		case f.at == nil:

@@ -44,7 +44,7 @@ func (d *document) merge(later *document) {
 // decode checks a source against the table and keeps what is valid.
 func (l *loader) decode(root *node) *document {
 	doc := newDocument()
-	l.section(doc, root, table, "")
+	l.section(doc, root, table(), "")
 	return doc
 }
 
@@ -165,7 +165,7 @@ func builtKeys(fields []field) string {
 // elsewhere finds a key given at the wrong level.
 func elsewhere(key string) string {
 	hint := ""
-	walk(table, "", func(path string, f field) {
+	walk(table(), "", func(path string, f field) {
 		if f.key == key && hint == "" {
 			hint = fmt.Sprintf(" (did you mean %q?)", path)
 		}
@@ -204,6 +204,6 @@ func walk(fields []field, path string, visit func(path string, f field)) {
 // hasLeaf says whether the table has a leaf of the resolved config at path.
 func hasLeaf(path string) bool {
 	found := false
-	walk(table, "", func(p string, f field) { found = found || p == path && f.at != nil })
+	walk(table(), "", func(p string, f field) { found = found || p == path && f.at != nil })
 	return found
 }

@@ -53,19 +53,19 @@ func docs() string {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", e.Name, e.Description)
 	}
 	var top []field
-	for _, f := range table {
+	for _, f := range table() {
 		if f.kind != nil {
 			top = append(top, f)
 		}
 	}
 	docsSection(&b, "", "", top)
-	for _, f := range table {
+	for _, f := range table() {
 		if f.kind == nil {
 			docsSection(&b, f.key, f.doc, f.fields)
 		}
 	}
 	b.WriteString("\n## Known, not built yet\n\nThese names are recognised and rejected, never ignored.\n\n| key | names |\n|---|---|\n")
-	docsUnbuilt(&b, table, "")
+	docsUnbuilt(&b, table(), "")
 	return b.String()
 }
 

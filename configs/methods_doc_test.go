@@ -150,7 +150,7 @@ func presetsDoc() string {
 		case p.weights == nil:
 			of = "activations"
 		}
-		for _, f := range activationTable {
+		for _, f := range activationTable() {
 			w, ofWeights := p.weights[f.key]
 			a, ofActivations := p.activations[f.key]
 			switch {

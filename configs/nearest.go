@@ -38,7 +38,7 @@ func KeyFor(word string) string {
 	}
 	byWord := map[string]string{}
 	var words []string
-	walk(table, "", func(path string, f field) {
+	walk(table(), "", func(path string, f field) {
 		for _, w := range []string{path, f.key} {
 			if _, taken := byWord[w]; !taken && !f.unbuilt && f.fields == nil {
 				byWord[w] = path

@@ -80,9 +80,9 @@ func (p preset) estimator() Estimator {
 // of returns the keys for the tensor at a path.
 func (p preset) of(path string) (given keys, fields []field) {
 	if strings.HasSuffix(path, ".weights") {
-		return p.weights, weightTable
+		return p.weights, weightTable()
 	}
-	return p.activations, activationTable
+	return p.activations, activationTable()
 }
 
 // fixes says whether presets give a key of a tensor; the others are of the experiment.
@@ -152,7 +152,7 @@ func (d *document) forget(later *document) {
 		if !isEstimator {
 			continue
 		}
-		for _, f := range activationTable {
+		for _, f := range activationTable() {
 			if key := subPath(tensor, f.key); d.values[key].pos.Preset != "" {
 				delete(d.values, key)
 			}

@@ -12,7 +12,7 @@ import (
 // Every preset is of a method, gives values that its keys have, and makes a config that loads.
 func TestPresets(t *testing.T) {
 	recipeKeys := map[string]kind{}
-	walk(table, "", func(path string, f field) {
+	walk(table(), "", func(path string, f field) {
 		if f.at != nil {
 			recipeKeys[path] = f.kind
 		}

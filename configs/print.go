@@ -36,7 +36,7 @@ type KeyValue struct {
 // Settings lists every value in the order of docs/config.md.
 func (c *Config) Settings() []KeyValue {
 	p := printer{comment: func(string) string { return "" }, presets: c.presets}
-	p.section(table, "", 0, c)
+	p.section(table(), "", 0, c)
 	for i := range p.settings {
 		p.settings[i].Origin = c.Origin(p.settings[i].Key)
 	}
@@ -45,7 +45,7 @@ func (c *Config) Settings() []KeyValue {
 
 func (c *Config) render(comment func(path string) string) []byte {
 	p := printer{comment: comment, presets: c.presets}
-	p.section(table, "", 0, c)
+	p.section(table(), "", 0, c)
 	return []byte(p.String())
 }
 
@@ -81,8 +81,8 @@ func (p *printer) rules(rules []Rule, indent int) {
 	for _, r := range rules {
 		p.line(indent+1, fmt.Sprintf("%q:", r.Pattern), "")
 		path := rulePath(r.Pattern.String())
-		p.override("weights", weightTable, r.Weights, path, indent+2)
-		p.override("activations", activationTable, r.Activations, path, indent+2)
+		p.override("weights", weightTable(), r.Weights, path, indent+2)
+		p.override("activations", activationTable(), r.Activations, path, indent+2)
 	}
 }
 

@@ -96,7 +96,7 @@ type Override struct {
 
 // Apply returns s with the override's keys replaced.
 func (o Override) Apply(s TensorSpec) TensorSpec {
-	for _, f := range activationTable {
+	for _, f := range activationTable() {
 		if slices.Contains(o.Keys, f.key) {
 			assign(f.tensor(&s), valueAt(f.tensor(&o.Values)))
 		}
@@ -106,7 +106,7 @@ func (o Override) Apply(s TensorSpec) TensorSpec {
 
 func newOverride(doc *document, c *Config, path string) Override {
 	var o Override
-	for _, f := range activationTable {
+	for _, f := range activationTable() {
 		p := subPath(path, f.key)
 		if s, given := doc.values[p]; given && !s.bad {
 			o.Keys = append(o.Keys, f.key)

@@ -139,7 +139,7 @@ func (s TensorSpec) option(name string) string {
 // recipeDeviations compares the rest of the config. A value that only the source has, such as an optimizer that is not
 // built, is compared as it is written.
 func (c *Config) recipeDeviations(p preset) (all []Deviation) {
-	walk(table, "", func(path string, f field) {
+	walk(table(), "", func(path string, f field) {
 		there, given := p.recipe[path]
 		if !given || f.at == nil {
 			return

@@ -6,7 +6,7 @@ import "encoding/json"
 // It knows every key, type, range and choice; rules between keys, and what a
 // file may leave to those it extends, are checked by Load.
 func Schema() []byte {
-	s := sectionSchema(table)
+	s := sectionSchema(table())
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	s["title"] = "qat experiment"
 	b, err := json.MarshalIndent(s, "", "  ")

@@ -153,7 +153,7 @@ func (l *loader) load(src source) *document {
 	content, err := src.read()
 	if err != nil {
 		l.report(Pos{File: src.name()}, "%v", err)
-		doc.markBad(table, "", Pos{File: src.name()})
+		doc.markBad(table(), "", Pos{File: src.name()})
 	} else {
 		doc = l.parse(src, content)
 	}
@@ -175,7 +175,7 @@ func (l *loader) parse(src source, content []byte) *document {
 	extends, given := own.values["extends"]
 	delete(own.values, "extends")
 	if extends.bad {
-		doc.markBad(table, "", extends.pos)
+		doc.markBad(table(), "", extends.pos)
 	} else if given {
 		for _, name := range extends.value.([]*node) {
 			doc.merge(l.extend(src, name.text, name.pos))
@@ -199,6 +199,6 @@ func (l *loader) extend(src source, name string, at Pos) *document {
 		return l.load(base)
 	}
 	doc := newDocument()
-	doc.markBad(table, "", at)
+	doc.markBad(table(), "", at)
 	return doc
 }

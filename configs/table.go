@@ -3,8 +3,12 @@ package configs
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
+
+	"github.com/qat-go/qat/datasets"
 )
 
 // field is one row of the table: a leaf, a section of leaves, a map of
@@ -50,8 +54,17 @@ func weightsWanted(none string) string {
 	return none + ", embedded:resnet20_cifar10, or a path ending in ." + strings.Join(weightsEndings[:last], ", .") + " or ." + weightsEndings[last]
 }
 
-// table lists every key. Its order is that of every listing and of YAML output.
-var table = []field{
+// table lists every key. Its order is that of every listing and of YAML output. It is made when it is first asked for, and has
+// what packages of other modules have registered by then.
+var table = sync.OnceValue(func() []field {
+	return slices.Concat(firstFields, []field{
+		{key: "data", doc: "The pictures.", fields: dataFields()},
+		{key: "train", doc: "Training.", fields: trainFields},
+		{key: "quant", doc: "Quantization.", fields: quantFields()},
+	}, lastFields)
+})
+
+var firstFields = []field{
 	{key: "extends", doc: "Files to inherit from, relative to this one or embedded; maps merge, later wins, lists replace.", kind: bases{}, def: []*node{}},
 	{key: "name", doc: "Names the run's directory; by default the config's file name without `.yaml`.", kind: text{`a name without any of /\:*?"<>| that starts with neither ".", "-" nor a space`, runName}, def: "", at: func(c *Config) any { return &c.Name }},
 	{key: "description", doc: "What the experiment is for, in a line.", kind: text{what: "text"}, def: "", at: func(c *Config) any { return &c.Description }},
@@ -61,8 +74,15 @@ var table = []field{
 		{key: "init", doc: "Where the weights come from: `random`, a file of PyTorch (`torch.save`), safetensors or a checkpoint of qat (relative to the working directory), or `embedded:resnet20_cifar10`, the float network shipped with qat.", kind: weights{text{weightsWanted(RandomInit), initName}}, def: RandomInit, at: func(c *Config) any { return &c.Model.Init }},
 		{key: "init_key", doc: "Which network of the file in `model.init`, if it holds several: the key of its dict (`ema`), keys inside one another joined by dots (`state_dict.teacher`); `.` is the file's own dict.", kind: text{what: "a key of the file"}, def: "", at: func(c *Config) any { return &c.Model.InitKey }},
 	}},
-	{key: "data", doc: "The pictures.", fields: []field{
-		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download.", kind: enum[Dataset]{values: []Dataset{CIFAR10, CIFAR10Mini}, unbuilt: []Dataset{"cifar100", "imagenet"}}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},
+}
+
+func dataFields() []field {
+	var registered []Dataset
+	for _, name := range datasets.Names() {
+		registered = append(registered, Dataset(name))
+	}
+	return []field{
+		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download.", kind: enum[Dataset]{values: registered, unbuilt: []Dataset{"cifar100", "imagenet"}}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},
 		{key: "root", doc: "Directory of the data sets; `--data` and `$QAT_DATA` win over it.", kind: text{"a directory, without control characters (in double quotes, a backslash begins an escape; write '...')", nonEmpty}, def: DefaultRoot, at: func(c *Config) any { return &c.Data.Root }},
 		{key: "validation", doc: "Pictures held out from the training set; 0 uses all of it for training.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Data.Validation }},
 		{key: "augment", doc: "What happens to training pictures.", fields: []field{
@@ -70,9 +90,10 @@ var table = []field{
 			{key: "flip", doc: "Mirror each picture with probability 1/2.", kind: boolean{}, def: true, at: func(c *Config) any { return &c.Data.Augment.Flip }},
 		}},
 		{key: "workers", doc: "Goroutines that load pictures; 0 is as many as threads.", kind: integer{0, 64}, def: 0, at: func(c *Config) any { return &c.Data.Workers }},
-	}},
-	{key: "train", doc: "Training.", fields: trainFields},
-	{key: "quant", doc: "Quantization.", fields: quantFields()},
+	}
+}
+
+var lastFields = []field{
 	{key: "export", doc: "Files written after training.", fields: []field{
 		{key: "formats", doc: "Formats of the exported network; `[]` exports nothing. A format that cannot have `target` computes with its own: `onnx` and `qonnx` with `float32`, `c` with `dyadic`. Each is evaluated with its target.", kind: list[Format]{enum[Format]{values: []Format{Safetensors, ONNX, QONNX, NPZ, C}}}, def: []Format{Safetensors}, at: func(c *Config) any { return &c.Export.Formats }},
 		{key: "target", doc: "Arithmetic of the integer network whose accuracy is `test_top1`: `float32` rescales as onnxruntime does, `dyadic` by integers alone. One of the formats, if there are any, must have it.", kind: enum[Target]{values: []Target{Float32, Dyadic}}, def: Float32, at: func(c *Config) any { return &c.Export.Target }},

@@ -1,19 +1,23 @@
 package configs
 
-import "github.com/qat-go/qat/estimators"
+import (
+	"sync"
 
-// The rows of one quantizer; those of activations include every key of weights.
-var weightTable, activationTable = weightFields(), activationFields()
+	"github.com/qat-go/qat/estimators"
+)
+
+// The rows of one quantizer; those of activations include every key of weights. As table, they have what is registered.
+var weightTable, activationTable = sync.OnceValue(weightFields), sync.OnceValue(activationFields)
 
 func quantFields() []field {
 	return []field{
-		{key: "weights", doc: "Weights of convolutions and linear layers.", fields: lift(weightTable, func(c *Config) *TensorSpec { return &c.Quant.Weights })},
-		{key: "activations", doc: "Inputs of convolutions and linear layers.", fields: lift(activationTable, func(c *Config) *TensorSpec { return &c.Quant.Activations })},
+		{key: "weights", doc: "Weights of convolutions and linear layers.", fields: lift(weightTable(), func(c *Config) *TensorSpec { return &c.Quant.Weights })},
+		{key: "activations", doc: "Inputs of convolutions and linear layers.", fields: lift(activationTable(), func(c *Config) *TensorSpec { return &c.Quant.Activations })},
 		{key: "first_last", doc: "Bits of weights and input of the first convolution and the last linear layer; `same` as the other layers. An estimator that has not so many bits gives way to `lsq` there. What is `fp` elsewhere stays so there, and `fp` is the default when weights and activations both are.", kind: bits{2, []Bits{FP, Same}}, def: Bits(8), at: func(c *Config) any { return &c.Quant.FirstLast }},
 		{key: "residual", doc: "Bits of the residual stream: each block's output and the branch before the sum. Defaults to `fp` when activations are `fp`, and with another `model.block` than `basic`.", kind: bits{2, []Bits{FP}}, def: Bits(8), at: func(c *Config) any { return &c.Quant.Residual }},
 		{key: "layers", doc: "Rules per layer: a glob over layer names (`layer3.*|linear`) and the keys that differ there. An exact name beats a glob, then more literal characters win, then the later rule.", each: []field{
-			{key: "weights", doc: "As `quant.weights`; only what is given changes.", fields: weightTable},
-			{key: "activations", doc: "As `quant.activations`; only what is given changes.", fields: activationTable},
+			{key: "weights", doc: "As `quant.weights`; only what is given changes.", fields: weightTable()},
+			{key: "activations", doc: "As `quant.activations`; only what is given changes.", fields: activationTable()},
 		}},
 		{key: "regularizers", doc: "Penalties on the quantized weights of each layer, added up over the layers, and projectors, which move the weights after each update. A number or a schedule is that of `lambda`; 0 is off.", fields: regularizerFields()},
 		{key: "distillation", doc: "Learning from a float network of the same architecture: loss = (1 - weight)*CE + weight*temperature^2*KL(teacher, student), both softmaxes of logits/temperature (Hinton et al. 2015, arXiv 1503.02531).", fields: []field{

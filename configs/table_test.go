@@ -11,7 +11,7 @@ import (
 func TestTable(t *testing.T) {
 	var c Config
 	places := map[any]string{}
-	walk(table, "", func(path string, f field) {
+	walk(table(), "", func(path string, f field) {
 		if f.doc == "" {
 			t.Errorf("%s has no doc", path)
 		}
