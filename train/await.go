@@ -9,8 +9,12 @@ import (
 const patience = 400 * time.Millisecond
 
 // Await returns what f returns, or the error of ctx soon after ctx ends: what f waits for, such as the writer of a
-// pipe, may never come. f is then left to itself, and the process expected to end.
+// pipe, may never come. f is then left to itself, and the process expected to end. f does not begin after ctx has ended.
 func Await[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
 	type result struct {
 		value T
 		err   error
@@ -29,7 +33,6 @@ func Await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	case r := <-done:
 		return r.value, r.err
 	case <-time.After(patience):
-		var none T
 		return none, ctx.Err()
 	}
 }

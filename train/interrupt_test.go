@@ -133,10 +133,12 @@ func TestAwait(t *testing.T) {
 	}
 	forever := make(chan int)
 	defer close(forever)
-	cancel()
-	start := time.Now()
-	if _, err := Await(ctx, func() (int, error) { return <-forever, nil }); err != context.Canceled {
-		t.Errorf("error %v after %v", err, time.Since(start))
+	if _, err := Await(ctx, func() (int, error) { cancel(); return <-forever, nil }); err != context.Canceled {
+		t.Errorf("error %v", err)
+	}
+	// One after the other does not wait again.
+	if _, err := Await(ctx, func() (int, error) { t.Error("it begins"); return <-forever, nil }); err != context.Canceled {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -88,9 +88,6 @@ EXIT STATUS
 
 func runTrain(ctx context.Context, o trainOptions, config string, overrides []string, stdout, stderr io.Writer) error {
 	cfg, err := train.Await(ctx, func() (*configs.Config, error) { return trainConfig(o, config, overrides) })
-	if err == nil {
-		err = ctx.Err()
-	}
 	if err != nil {
 		return err
 	}
