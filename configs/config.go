@@ -140,6 +140,7 @@ type Export struct {
 // ONNXExport says how the format onnx stores what it leaves open.
 type ONNXExport struct {
 	Weights ONNXWeights
+	Sums    ONNXSums
 }
 
 // Mistake is one found in the value at a key path after the config was loaded, placed where the value was set.

@@ -99,6 +99,7 @@ var lastFields = []field{
 		{key: "target", doc: "Arithmetic of the integer network whose accuracy is `test_top1`: `float32` rescales as onnxruntime does, `dyadic` by integers alone. One of the formats, if there are any, must have it.", kind: enum[Target]{values: []Target{Float32, Dyadic}}, def: Float32, at: func(c *Config) any { return &c.Export.Target }},
 		{key: "onnx", doc: "The format `onnx`.", fields: []field{
 			{key: "weights", doc: "Type of the weights that onnxruntime multiplies by the UINT8 codes of activations: `int8` with the zero point 0; `uint8` with the zero point in the middle; `auto` is `uint8` for each layer in which two products may need more than 16 bits, which x86 processors without VNNI would cut off, else `int8`.", kind: enum[ONNXWeights]{values: []ONNXWeights{ONNXAuto, ONNXInt8, ONNXUint8}}, def: ONNXAuto, at: func(c *Config) any { return &c.Export.ONNX.Weights }},
+			{key: "sums", doc: "How onnxruntime adds residual sums: `real` as real numbers, which gives the integer network's codes on every processor; `fused` in one kernel, which is faster and does so on x86 with FMA only.", kind: enum[ONNXSums]{values: []ONNXSums{ONNXReal, ONNXFused}}, def: ONNXReal, at: func(c *Config) any { return &c.Export.ONNX.Sums }},
 		}},
 	}},
 }

@@ -24,6 +24,7 @@ type (
 	Format        string
 	Target        string
 	ONNXWeights   string
+	ONNXSums      string
 )
 
 const (
@@ -77,6 +78,9 @@ const (
 	ONNXAuto  ONNXWeights = "auto"
 	ONNXInt8  ONNXWeights = "int8"
 	ONNXUint8 ONNXWeights = "uint8"
+
+	ONNXReal  ONNXSums = "real"
+	ONNXFused ONNXSums = "fused"
 )
 
 // DefaultRoot is the directory of data sets that nobody named: train downloads to it what is missing.

@@ -39,6 +39,7 @@ var onnxFormat = format{
 type ONNXOptions struct {
 	Opset   int                 // version of ONNX's operators, one of Opsets; 0 is DefaultOpset
 	Weights configs.ONNXWeights // "" is auto
+	Sums    configs.ONNXSums    // "" is real
 }
 
 // qdqGraph adds the network in QDQ form: operators on real numbers between
@@ -106,8 +107,7 @@ var qdqKinds = table[*qdqGraph]{
 		return nil
 	}),
 	"add": row(func(g *qdqGraph, l *integer.Add) error {
-		sum := g.node(l.Name, "Add", l.Name+".sum", []string{g.real(l.A), g.real(l.B)})
-		g.activation(l.Name, sum, l.Out, l.Lo, l.Hi)
+		g.sum(l)
 		return nil
 	}),
 	"shortcut": row(func(g *qdqGraph, l *integer.Shortcut) error {

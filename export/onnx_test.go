@@ -61,7 +61,7 @@ func TestONNXRules(t *testing.T) {
 		}
 		for j, opset := range Opsets() {
 			weights := []configs.ONNXWeights{configs.ONNXAuto, configs.ONNXInt8, configs.ONNXUint8}[(i+j)%3]
-			m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{opset, weights})
+			m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{opset, weights, []configs.ONNXSums{configs.ONNXReal, configs.ONNXFused}[j%2]})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -31,9 +31,9 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// onnxruntime's integer kernels give the codes of every tensor and the logits of
-// random networks, bit for bit, and every convolution, sum and average runs on
-// such a kernel.
+// onnxruntime gives the codes of every tensor and the logits of random networks, bit for
+// bit, and every convolution and average, and every sum that is fused, runs on an integer
+// kernel.
 func TestRuntimeAgrees(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	compared, differing := map[string]int{}, 0
@@ -46,11 +46,15 @@ func TestRuntimeAgrees(t *testing.T) {
 		if i%4 == 3 {
 			weights = configs.ONNXUint8
 		}
-		m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{opset, weights})
+		sums := configs.ONNXReal
+		if i%5 == 4 {
+			sums = configs.ONNXFused
+		}
+		m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{opset, weights, sums})
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantIntegerKernels(t, net, m.Marshal())
+		wantIntegerKernels(t, net, m.Marshal(), sums)
 		const n = 3
 		x := integertest.Pictures(rng, net, n)
 		pool := kernels.NewPool(2)
@@ -71,7 +75,7 @@ func TestRuntimeAgrees(t *testing.T) {
 			}
 			for j, v := range got[name].Codes {
 				if v != want[j] {
-					different(t, "network %d, opset %d: %s: code %d of onnxruntime is %d, want %d", i, opset, name, j, v, want[j])
+					different(t, sums, "network %d, opset %d: %s: code %d of onnxruntime is %d, want %d", i, opset, name, j, v, want[j])
 					differing++
 				}
 				compared[name]++
@@ -79,7 +83,7 @@ func TestRuntimeAgrees(t *testing.T) {
 		}
 		for j, v := range got[onnxLogits].Floats {
 			if v != logits[j] {
-				different(t, "network %d, opset %d: logit %d of onnxruntime is %v, want %v", i, opset, j, v, logits[j])
+				different(t, sums, "network %d, opset %d: logit %d of onnxruntime is %v, want %v", i, opset, j, v, logits[j])
 			}
 			compared[onnxLogits]++
 		}
@@ -98,9 +102,9 @@ func TestRuntimeAgrees(t *testing.T) {
 }
 
 // different fails where onnxruntime has the arithmetic of the target float32.
-func different(t *testing.T, format string, args ...any) {
+func different(t *testing.T, sums configs.ONNXSums, format string, args ...any) {
 	t.Helper()
-	if onnxruntime.SumsRoundOnce() {
+	if sums != configs.ONNXFused || onnxruntime.SumsRoundOnce() {
 		t.Fatalf(format, args...)
 	}
 }
@@ -117,7 +121,7 @@ func TestRuntimePairs(t *testing.T) {
 		if m.Weights[0].Type != kernel {
 			t.Errorf("weight %d: %+v, want %s", weight, m.Weights[0], kernel)
 		}
-		wantIntegerKernels(t, net, m.Marshal())
+		wantIntegerKernels(t, net, m.Marshal(), configs.ONNXReal)
 		x := slices.Repeat([]float32{10}, 3*net.Tensors[0].Len())
 		want := logits(t, net, x, 3)
 		if got := runModel(t, net, m.Marshal(), x, 3, true)[onnxLogits].Floats; !slices.Equal(got, want) {
@@ -131,6 +135,41 @@ func TestRuntimePairs(t *testing.T) {
 			if !m.Weights[0].Saturates() {
 				t.Error("which no bound tells")
 			}
+		}
+	}
+}
+
+// All pairs of codes of each sum have the integer network's sums, also where onnxruntime's
+// own kernel would round them otherwise.
+func TestRuntimeSums(t *testing.T) {
+	x := make([]float32, 0, 3<<16)
+	for i := range 1 << 16 {
+		x = append(x, float32(i>>8), float32(i&255), 0)
+	}
+	for name, p := range pairSums {
+		net := p.network()
+		codes := func(sums configs.ONNXSums) []uint8 {
+			m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{Sums: sums})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return runModel(t, net, m.Watched(), x, 1, true)[m.Values[3]].Codes
+		}
+		want, got := newCodePairs(net, net.Layers[2].(*integer.Add)).codes, codes(configs.ONNXReal)
+		for i, v := range want {
+			if got[i] != v {
+				t.Fatalf("%s: the sum of %d and %d is %d, want %d", name, i>>8, i&255, got[i], v)
+			}
+		}
+		other := 0
+		for i, v := range codes(configs.ONNXFused) {
+			if v != want[i] {
+				other++
+			}
+		}
+		t.Logf("%s: %s: fused, %d of %d pairs differ", onnxruntime.Processor(), name, other, len(want))
+		if other > 0 {
+			different(t, configs.ONNXFused, "%s: fused, %d pairs differ", name, other)
 		}
 	}
 }
@@ -149,7 +188,7 @@ func TestRuntimeImages(t *testing.T) {
 			t.Errorf("%+v, want %s", w, KernelUint8)
 		}
 	}
-	wantIntegerKernels(t, net, m.Marshal())
+	wantIntegerKernels(t, net, m.Marshal(), configs.ONNXReal)
 	const n = 50
 	other, all := 0, 0
 	for range 4 {
@@ -164,7 +203,7 @@ func TestRuntimeImages(t *testing.T) {
 	}
 	t.Logf("%s: %d of %d logits differ", onnxruntime.Processor(), other, all)
 	if other > 0 {
-		different(t, "%d of %d logits differ", other, all)
+		t.Errorf("%d of %d logits differ", other, all)
 	}
 }
 
@@ -184,7 +223,7 @@ func runModel(t *testing.T, net *integer.Network, model []byte, x []float32, n i
 }
 
 // wantIntegerKernels checks the operators of the graph that onnxruntime makes.
-func wantIntegerKernels(t *testing.T, net *integer.Network, model []byte) {
+func wantIntegerKernels(t *testing.T, net *integer.Network, model []byte, sums configs.ONNXSums) {
 	t.Helper()
 	data, err := ort.Dump(model)
 	if err != nil {
@@ -199,6 +238,9 @@ func wantIntegerKernels(t *testing.T, net *integer.Network, model []byte) {
 		got[n.Op]++
 	}
 	kernel := map[string]string{"conv": "QLinearConv", "add": "QLinearAdd", "average_pool": "QLinearGlobalAveragePool", "linear": "QGemm"}
+	if sums != configs.ONNXFused {
+		delete(kernel, "add")
+	}
 	for _, l := range net.Layers {
 		want[kernel[l.Kind()]]++
 	}

@@ -70,10 +70,21 @@ func (a *Add) prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop {
 		}
 		return each(func(s *kernels.Scratch, i int) { kernels.AddCodesShift(dst.At(s, i), sa.At(s, i), sb.At(s, i), &sum) })
 	}
-	sum := kernels.CodeSum{
+	sum := a.codeSum(r.net)
+	return each(func(s *kernels.Scratch, i int) { kernels.AddCodesRow(dst.At(s, i), sa.At(s, i), sb.At(s, i), &sum) })
+}
+
+func (a *Add) codeSum(n *Network) kernels.CodeSum {
+	ta, tb, to := n.Tensors[a.A], n.Tensors[a.B], n.Tensors[a.Out]
+	return kernels.CodeSum{
 		RatioA: ta.Scale / to.Scale, ZeroA: ta.ZeroPoint,
 		RatioB: tb.Scale / to.Scale, ZeroB: tb.ZeroPoint,
 		ZeroPoint: to.ZeroPoint, Lo: a.Lo, Hi: a.Hi,
 	}
-	return each(func(s *kernels.Scratch, i int) { kernels.AddCodesRow(dst.At(s, i), sa.At(s, i), sb.At(s, i), &sum) })
+}
+
+// Sums writes the codes of the sums of codes x of A and y of B, with the target float32.
+func (a *Add) Sums(n *Network, codes, x, y []uint8) {
+	sum := a.codeSum(n)
+	kernels.AddCodesRow(codes, x, y, &sum)
 }

@@ -23,8 +23,8 @@ type Exported struct {
 }
 
 // NewExported describes the export of a format at path.
-func NewExported(path string, format configs.Format, target configs.Target) Exported {
-	return Exported{Format: format, Files: export.Files(path, format), Target: string(target), ExactOn: export.ExactOn(format)}
+func NewExported(path string, format configs.Format, target configs.Target, options export.ONNXOptions) Exported {
+	return Exported{Format: format, Files: export.Files(path, format), Target: string(target), ExactOn: export.ExactOn(format, options)}
 }
 
 // PlanExport checks that the network can be written in a format to path, and returns the export and the network with its
@@ -38,7 +38,7 @@ func PlanExport(net *integer.Network, path string, format configs.Format, prefer
 	if err != nil {
 		return Exported{}, nil, err
 	}
-	return NewExported(path, format, target), of, nil
+	return NewExported(path, format, target, options), of, nil
 }
 
 // Retarget returns the network with another arithmetic.
@@ -81,7 +81,7 @@ func Accuracies(net *integer.Network, known *Accuracy, exports []Exported, evalu
 func (r *run) export(net *integer.Network) ([]Exported, error) {
 	var all []Exported
 	var nets []*integer.Network
-	options := export.ONNXOptions{Weights: r.Config.Export.ONNX.Weights}
+	options := export.ONNXOptions{Weights: r.Config.Export.ONNX.Weights, Sums: r.Config.Export.ONNX.Sums}
 	for _, format := range r.Config.Export.Formats {
 		e, of, err := PlanExport(net, r.path("model."+export.Extension(format)), format, r.Config.Export.Target, options)
 		if err != nil {

@@ -81,9 +81,13 @@ func reason(format configs.Format, m *onnx.Model, layer string) string {
 	}
 	g := newReader(&m.Graph)
 	node := g.producers[layer+".sum"]
-	switch {
+	switch codes := g.producers[layer+".codes"]; {
+	case node == nil && codes != nil && codes.Op == "Gather":
+		return "a table has its sums"
 	case node == nil:
 		return "no rule that is known here"
+	case node.Op == "Sum":
+		return "sums are of real numbers, unless export.onnx.sums is fused"
 	case len(node.Inputs) > 1 && node.Op != "Add" && g.typeOf(node.Inputs[1]) != onnx.Int8 && g.typeOf(node.Inputs[1]) != onnx.Uint8:
 		return "its weights are dequantized from another type than INT8 and UINT8"
 	}

@@ -24,6 +24,7 @@ type exportOptions struct {
 	target  string
 	opset   int
 	weights string // of the format onnx; "" is what the config says
+	sums    string // likewise
 	output  string
 	force   bool
 	verify  bool
@@ -83,6 +84,7 @@ EXIT STATUS
 	addTarget(c, &o.target)
 	f.IntVar(&o.opset, "opset", export.DefaultOpset, "version `N` of ONNX's operators in the format onnx: 13, 21 or 25")
 	f.StringVar(&o.weights, "onnx-weights", "", "`TYPE` of weights in the format onnx: auto, int8 or uint8 (default what the config says)")
+	f.StringVar(&o.sums, "onnx-sums", "", "`HOW` residual sums are added in the format onnx: real or fused (default what the config says)")
 	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file or, if there are several formats, PATH ends in / or is a directory, of the directory, made if need be")
 	f.BoolVar(&o.force, "force", false, "replace whatever is in the place of a file to be written, and read a checkpoint whose digest says that it is damaged; a warning tells of each")
 	f.BoolVar(&o.verify, "verify", false, "compare with the simulation and with onnxruntime")
@@ -123,6 +125,11 @@ func (o *exportOptions) check(c *cobra.Command) error {
 	}
 	if o.weights != "" {
 		if err := available(c, "--onnx-weights", o.weights, []string{string(configs.ONNXAuto), string(configs.ONNXInt8), string(configs.ONNXUint8)}); err != nil {
+			return err
+		}
+	}
+	if o.sums != "" {
+		if err := available(c, "--onnx-sums", o.sums, []string{string(configs.ONNXReal), string(configs.ONNXFused)}); err != nil {
 			return err
 		}
 	}
@@ -203,9 +210,12 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 	if net, err = retarget(net, o.target); err != nil {
 		return err
 	}
-	options := export.ONNXOptions{Opset: o.opset, Weights: m.Config.Export.ONNX.Weights}
+	options := export.ONNXOptions{Opset: o.opset, Weights: m.Config.Export.ONNX.Weights, Sums: m.Config.Export.ONNX.Sums}
 	if o.weights != "" {
 		options.Weights = configs.ONNXWeights(o.weights)
+	}
+	if o.sums != "" {
+		options.Sums = configs.ONNXSums(o.sums)
 	}
 	p, err := o.plan(net, options, filepath.Dir(checkpoint.Path))
 	if err == nil {

@@ -8,9 +8,10 @@ import (
 	"github.com/qat-go/qat/integer"
 )
 
-// storedONNX is how a file of the format onnx stores weights.
+// storedONNX is what a file of the format onnx has of its options.
 type storedONNX struct {
 	Weights configs.ONNXWeights    `json:"weights"`
+	Sums    configs.ONNXSums       `json:"sums"`
 	Layers  []export.StoredWeights `json:"layers"`
 }
 
@@ -19,7 +20,7 @@ func describeONNX(net *integer.Network, o export.ONNXOptions) (*storedONNX, erro
 	if err != nil {
 		return nil, err
 	}
-	return &storedONNX{o.Weights, m.Weights}, nil
+	return &storedONNX{o.Weights, o.Sums, m.Weights}, nil
 }
 
 // rows tells which layers have UINT8 weights, and which may give other codes on some

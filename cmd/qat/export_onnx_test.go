@@ -14,7 +14,7 @@ import (
 
 // stored is a file of layers with the given types, and pairs beyond 16 bits where wide.
 func stored(types string) *storedONNX {
-	s := &storedONNX{Weights: configs.ONNXAuto}
+	s := &storedONNX{Weights: configs.ONNXAuto, Sums: configs.ONNXReal}
 	for i, c := range types {
 		w := export.StoredWeights{Layer: fmt.Sprintf("layer%d.0.conv1", i), Type: export.KernelInt8, Pair: export.PairLimit}
 		if c == 'u' {
@@ -53,14 +53,20 @@ func TestExportRows(t *testing.T) {
 	var out strings.Builder
 	table := newTable(&out)
 	exportRows(table, []train.Exported{
-		train.NewExported("m.safetensors", configs.Safetensors, configs.Float32),
-		train.NewExported("m.onnx", configs.ONNX, configs.Float32),
-		train.NewExported("m.qonnx.onnx", configs.QONNX, configs.Float32),
+		train.NewExported("m.safetensors", configs.Safetensors, configs.Float32, export.ONNXOptions{}),
+		train.NewExported("m.onnx", configs.ONNX, configs.Float32, export.ONNXOptions{}),
+		train.NewExported("fused.onnx", configs.ONNX, configs.Float32, export.ONNXOptions{Sums: configs.ONNXFused}),
+		train.NewExported("int8.onnx", configs.ONNX, configs.Float32, export.ONNXOptions{Weights: configs.ONNXInt8}),
+		train.NewExported("m.qonnx.onnx", configs.QONNX, configs.Float32, export.ONNXOptions{}),
 	})
 	const want = `exported             m.safetensors  float32
 exported             m.onnx  float32
+exported             fused.onnx  float32
+exported             int8.onnx  float32
 exported             m.qonnx.onnx  float32
 onnx, exact logits   in onnxruntime on x86 with AVX2 and FMA;
+                     elsewhere, on ARM too, some may differ
+onnx, exact logits   in onnxruntime on x86 with VNNI;
                      elsewhere, on ARM too, some may differ
 qonnx, exact logits  on no processor for certain: real numbers are summed
 `
@@ -82,13 +88,13 @@ func TestPrintSaturation(t *testing.T) {
 }
 
 func TestExportedJSON(t *testing.T) {
-	r := exported{Exported: []train.Exported{train.NewExported("m.onnx", configs.ONNX, configs.Float32)}, ONNX: stored("u")}
+	r := exported{Exported: []train.Exported{train.NewExported("m.onnx", configs.ONNX, configs.Float32, export.ONNXOptions{Sums: configs.ONNXFused})}, ONNX: stored("u")}
 	b, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`"onnx":{"weights":"auto","layers":[{"layer":"layer0.0.conv1","type":"UINT8","pair":32768}]}`,
+		`"onnx":{"weights":"auto","sums":"real","layers":[{"layer":"layer0.0.conv1","type":"UINT8","pair":32768}]}`,
 		`"exported":[{"format":"onnx","files":["m.onnx"],"target":"float32","exact_on":"x86 with AVX2 and FMA"}]`,
 	} {
 		if !strings.Contains(string(b), want) {
