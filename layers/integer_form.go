@@ -70,6 +70,9 @@ func (n *Network) IntegerForm() error {
 	}
 	e.Causes = append(e.Causes, stream...)
 	if len(e.Causes) == 0 {
+		n.floatSteps(e)
+	}
+	if len(e.Causes) == 0 {
 		return nil
 	}
 	return e

@@ -27,18 +27,9 @@ func (n *Network) Lower(name string) (*integer.Network, error) {
 	if err := n.IntegerForm(); err != nil {
 		return nil, err
 	}
-	c := &Context{off: map[string]bool{}}
-	for _, r := range slices.Concat(fusions, methods) {
-		c.off[r.name] = true
-	}
-	p := newPlan(c, n.layers, nil)
 	l := &lowering{net: &integer.Network{Name: name, Classes: n.Input.Classes, Mean: n.Input.Mean, Std: n.Input.Std}, input: n.graph.Input, of: map[*step]int{}}
-	for _, s := range p.steps[1:] {
-		low, ok := s.op.(lowerer)
-		if !ok {
-			return nil, l.fail(s.name, fmt.Errorf("a step %T, which has no integer form", s.op))
-		}
-		if err := low.lower(l, s); err != nil {
+	for _, s := range n.evaluation().steps[1:] {
+		if err := s.op.(lowerer).lower(l, s); err != nil { // IntegerForm has looked
 			return nil, err
 		}
 	}
@@ -46,6 +37,26 @@ func (n *Network) Lower(name string) (*integer.Network, error) {
 		return nil, fmt.Errorf("lowering: %w", err)
 	}
 	return l.net, nil
+}
+
+// evaluation is the plan of evaluation that is lowered.
+func (n *Network) evaluation() *plan {
+	c := &Context{off: map[string]bool{}}
+	for _, r := range slices.Concat(fusions, methods) {
+		c.off[r.name] = true
+	}
+	return newPlan(c, n.layers, nil)
+}
+
+// floatSteps notes what evaluation computes in floating point but for the logits, where each layer by itself could run in
+// integers.
+func (n *Network) floatSteps(e *NotIntegerError) {
+	p := n.evaluation()
+	for i, s := range p.steps[1:] {
+		if _, ok := s.op.(lowerer); !ok || i < len(p.steps)-2 && !s.givesCodes(p.c) {
+			e.add(s.name, "what it gives is not quantized before something else reads it")
+		}
+	}
 }
 
 func (l *lowering) fail(layer string, err error) error {

@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"errors"
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
@@ -100,10 +99,7 @@ var poolCodes = rewrite{"pool_codes", "quantize(max_pool(x)) becomes max_pool(qu
 }}
 
 func (o maxPoolOp) lower(l *lowering, s *step) error {
-	in, ok := l.of[s.in[0]]
-	if !ok {
-		return l.fail(s.name, errors.New("what it reads is no code of a quantizer"))
-	}
+	in := l.of[s.in[0]]
 	t := l.net.Tensors[in]
 	t.Name, t.H, t.W = s.name, o.OutH, o.OutW
 	out := l.add(s, t)

@@ -154,6 +154,35 @@ func calibratedPooled(t *testing.T, overrides ...string) *Network {
 	return net
 }
 
+// What keeps max pooling from codes is said before anything is trained.
+func TestPoolingOfFloats(t *testing.T) {
+	cfg, err := configs.Load("resnet20_w4a4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := func(name string, op networks.Op, in ...string) networks.Node {
+		return networks.Node{Name: name, Op: op, Inputs: in}
+	}
+	pool := networks.MaxPool{Kernel: 2, Stride: 2}
+	for want, nodes := range map[string][]networks.Node{
+		// Two quantizers, one for each branch, read the pixels that are pooled.
+		"bn1, pool cannot run in integers: what it gives is not quantized before something else reads it": {
+			node("pool", pool, "bn1"), node("conv2", networks.Conv{Out: 4, Kernel: 3, Stride: 1, Pad: 1}, "pool"),
+			node("bn2", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, "conv2"), node("conv3", networks.Conv{Out: 4, Kernel: 1, Stride: 1}, "pool"),
+			node("bn3", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, "conv3"), node("block.add", networks.Add{}, "bn2", "bn3"),
+			node("average_pool", networks.GlobalAveragePool{}, "block.add"), node("linear", networks.Linear{Out: 2}, "average_pool"),
+		},
+		"bn1, pool, average_pool cannot run in integers: what it gives is not quantized before something else reads it": {
+			node("pool", pool, "bn1"), node("average_pool", networks.GlobalAveragePool{}, "pool"), node("linear", networks.Linear{Out: 2}, "average_pool"),
+		},
+	} {
+		net := must(New(&networks.Network{Input: networks.Shape{H: 8, W: 8, C: 3}, Nodes: append(convNorm("1", 4, 1, networks.Input), nodes...)}, &cfg.Quant, testInput, 1))
+		if err := net.IntegerForm(); err == nil || err.Error() != want {
+			t.Errorf("%v; want %s", err, want)
+		}
+	}
+}
+
 // Fusions change no bit of a training step, of floats and of codes.
 func TestPooledFusionKeepsTheBits(t *testing.T) {
 	for _, overrides := range [][]string{{}, {"quant.residual=fp", "quant.first_last=fp"}} {
