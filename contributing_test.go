@@ -5,9 +5,37 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
+
+// TestContributingOperation looks for the files and rows of the operation that CONTRIBUTING.md adds.
+func TestContributingOperation(t *testing.T) {
+	text, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "## An operation, worked through\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	holds := regexp.MustCompile("`([^ `]+/[^ `]+\\.[a-z]+)`(?:: `([^`]+)`)?")
+	files, rows := 0, 0
+	for _, m := range holds.FindAllStringSubmatch(section, -1) {
+		content, err := os.ReadFile(m[1])
+		if err != nil {
+			t.Error(err)
+		}
+		if files++; m[2] != "" {
+			rows++
+		}
+		if !strings.Contains(string(content), m[2]) {
+			t.Errorf("%s does not hold %s", m[1], m[2])
+		}
+	}
+	if files < 30 || rows < 15 {
+		t.Errorf("found %d files and %d rows; is the test blind?", files, rows)
+	}
+}
 
 // TestContributing compiles the worked example of CONTRIBUTING.md into package estimators and runs its test.
 func TestContributing(t *testing.T) {
