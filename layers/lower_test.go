@@ -50,7 +50,7 @@ func agree(t *testing.T, net *Network, n, settle int, overrides []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := machine.New(pool, machine.Options{}, logits)
+	m, err := machine.New(pool, machine.Options{}, append(c.Moved(), logits)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +58,7 @@ func agree(t *testing.T, net *Network, n, settle int, overrides []string) {
 		if err := m.RunAll(); err != nil {
 			t.Fatal(err)
 		}
+		c.Commit()
 	}
 	e := NewContext(pool, false)
 	if logits, err = net.Build(e, x); err != nil {
