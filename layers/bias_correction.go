@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"runtime"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -100,6 +101,20 @@ func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, hear func(done
 	return nil
 }
 
+// CorrectionBytes is what the buffers of CorrectBias take on batches of so many images.
+func (n *Network) CorrectionBytes(pool *kernels.Pool, images int) (int, error) {
+	in := n.graph.Input
+	nodes, err := n.means(pool, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(images, in.H, in.W, in.C)))
+	if err != nil {
+		return 0, err
+	}
+	var outputs []*G.Node
+	for _, name := range n.LayerNames() {
+		outputs = append(outputs, nodes[name])
+	}
+	return machine.Size(pool, machine.Options{}, outputs...)
+}
+
 // after is the batch norm that alone reads a layer or, without one, the layer.
 func (n *Network) after(l *layer) *layer {
 	if r := n.graph.Readers()[l.Name]; len(r) == 1 {
@@ -119,6 +134,9 @@ func runOn(pool *kernels.Pool, in *tensor.Dense, x []*tensor.Dense, nodes map[st
 	m, err := machine.New(pool, machine.Options{}, outputs...)
 	if err != nil {
 		return err
+	}
+	if m.ArenaBytes() > collectEvery {
+		defer runtime.GC() // there is a machine for each layer
 	}
 	for _, batch := range x {
 		copy(in.Float32s(), batch.Float32s())

@@ -3,6 +3,7 @@ package layers
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"gorgonia.org/tensor"
 
@@ -38,7 +39,7 @@ func (n *Network) Calibrate(pool *kernels.Pool, hear func(done, total int), x ..
 		return err
 	}
 	defer func() { n.clock.steady = false }()
-	n.tellPasses(hear)
+	n.listen(hear)
 	stopped := make([]*machine.State, wanted)
 	for i := 0; ; {
 		n.clock.steady = i > 0 // the states of methods follow the first batch only
@@ -52,7 +53,7 @@ func (n *Network) Calibrate(pool *kernels.Pool, hear func(done, total int), x ..
 		if !errors.As(err, &u) {
 			return err
 		}
-		stopped[i] = m.Save()
+		stopped[i] = m.Save(stopped[i])
 		if i++; u.q.Calibrated() {
 			i = 0
 		}
@@ -70,13 +71,33 @@ func (n *Network) WantedBatches() int {
 	return wanted
 }
 
-// tellPasses lets quantizers without levels tell hear whenever one has seen a batch.
-func (n *Network) tellPasses(hear func(done, total int)) {
-	if hear == nil {
-		return
+// KeptBatches is the number of batches that a quantizer without levels holds at once to find them.
+func (n *Network) KeptBatches() int {
+	kept := 0
+	for _, q := range n.Quantizers {
+		if !q.Calibrated() && q.keepsValues() {
+			kept = max(kept, q.spec.CalibrationBatches, 1)
+		}
 	}
-	done, total := 0, 0
-	passed := func() { done++; hear(done, total) }
+	return kept
+}
+
+// collectEvery is how much garbage, in bytes, is left to the collector's own time.
+const collectEvery = 16 << 20
+
+// listen lets quantizers without levels tell hear whenever one has seen a batch. What it looked at is garbage then, of
+// which the collector would let as much lie about as is in use, or twice that.
+func (n *Network) listen(hear func(done, total int)) {
+	done, total, garbage := 0, 0, 0
+	passed := func(elements int) {
+		if garbage += 2 * 4 * elements; garbage > collectEvery { // the values, and those that a ReLU leaves
+			runtime.GC()
+			garbage = 0
+		}
+		if done++; hear != nil {
+			hear(done, total)
+		}
+	}
 	for _, q := range n.Quantizers {
 		if !q.Calibrated() {
 			total += max(q.spec.CalibrationBatches, 1)

@@ -13,7 +13,7 @@ type observed struct {
 	values   []float32           // all of it, for starts that want it whole
 	observer estimators.Observer // for the others
 	batches  int
-	passed   func() // is called after each batch; nil: nobody listens
+	passed   func(elements int) // is called after each batch; nil: nobody listens
 }
 
 // unfinished ends the pass of a batch at a quantizer that takes its levels from several: it has none for what follows,
@@ -38,7 +38,7 @@ func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
 		x = y
 	}
 	if q.observed.passed != nil {
-		defer q.observed.passed()
+		defer q.observed.passed(len(x))
 	}
 	var err error
 	if i := graph.FirstNotFinite(x); i >= 0 { // not every method looks
@@ -73,9 +73,17 @@ func (q *Quantizer) symmetric() bool {
 	return q.ZeroPoint == nil || q.Signed && q.Estimator != "lsq_plus"
 }
 
+// keepsValues tells that the first levels are found on all values at once.
+func (q *Quantizer) keepsValues() bool {
+	return q.spec.OwnStart() || q.spec.Calibration == configs.CalibrateLSQ
+}
+
 func (q *Quantizer) observe(x []float32) error {
 	o := &q.observed
-	if q.spec.OwnStart() || q.spec.Calibration == configs.CalibrateLSQ {
+	if q.keepsValues() {
+		if o.values == nil {
+			o.values = make([]float32, 0, max(q.spec.CalibrationBatches, 1)*len(x))
+		}
 		o.values = append(o.values, x...)
 		return nil
 	}

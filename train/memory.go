@@ -23,8 +23,9 @@ const (
 	planned = 256
 )
 
-// Memory estimates what a run of a config takes at its peak, in bytes, in this process. pictures is how many its data set has.
-func Memory(cfg *configs.Config, pictures, threads int) (int64, error) {
+// Memory estimates what a run of a config takes at its peak, in bytes, in this process. pictures is how many its data set has;
+// bench, that it is [Bench].
+func Memory(cfg *configs.Config, pictures, threads int, bench bool) (int64, error) {
 	small := *cfg
 	small.Train.Batch = min(cfg.Train.Batch, planned)
 	data, err := datasets.Describe(string(cfg.Data.Dataset))
@@ -56,6 +57,13 @@ func Memory(cfg *configs.Config, pictures, threads int) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
+		if cfg.Train.Epochs == 0 && cfg.Quant.BiasCorrection {
+			arena, err := m.Net.CorrectionBytes(m.pool, b)
+			if err != nil {
+				return 0, err
+			}
+			calibration = max(calibration, arena+(n+1+loaded)*batch)
+		}
 		peak = max(peak, calibration)
 	}
 	run := int64(peak) * int64(cfg.Train.Batch) / int64(b)
@@ -64,7 +72,11 @@ func Memory(cfg *configs.Config, pictures, threads int) (int64, error) {
 		return 0, err
 	}
 	run = max(run, int64(evaluation))
-	return cmp.Or(memory.Resident(), program) + int64(pictures)*int64(picture) + run + besides, nil
+	garbage := int64(besides)
+	if bench { // which looks at no tensors and writes no files
+		garbage = min(garbage, run/2)
+	}
+	return cmp.Or(memory.Resident(), program) + int64(pictures)*int64(picture) + run + garbage, nil
 }
 
 // loaded is how many batches a loader has: the one in use and those ahead.
@@ -77,8 +89,7 @@ func (m *Model) evaluationBytes() (int, error) {
 	return arena + (1+loaded)*4*EvalBatch*in.Len(), err
 }
 
-// calibrationBytes is what calibration on n batches takes, of batch bytes each. Half of it is garbage of one quantizer
-// when the next one calibrates.
+// calibrationBytes is what calibration on n batches takes, of batch bytes each.
 func (m *Model) calibrationBytes(n, batch int) (int, error) {
 	in := m.Net.Shape()
 	c := layers.NewContext(m.pool, true)
@@ -99,16 +110,16 @@ func (m *Model) calibrationBytes(n, batch int) (int, error) {
 	if n > 1 {
 		each += arena // where each batch waits for the others
 	}
-	return 2 * (arena + n*each + (1+loaded)*batch + 2*activation), nil
+	return arena + n*each + (1+loaded)*batch + (2+m.Net.KeptBatches())*activation, nil
 }
 
 // CheckMemory estimates the memory of a run, with data sets in dir, and returns an error if there is less.
 func CheckMemory(cfg *configs.Config, dir string, threads int) (int64, error) {
-	return checkMemory(cfg, datasets.Pictures(string(cfg.Data.Dataset), cmp.Or(dir, cfg.Data.Root)), threads, memory.Free())
+	return checkMemory(cfg, datasets.Pictures(string(cfg.Data.Dataset), cmp.Or(dir, cfg.Data.Root)), threads, false, memory.Free())
 }
 
-func checkMemory(cfg *configs.Config, pictures, threads int, free memory.Available) (int64, error) {
-	need, err := Memory(cfg, pictures, threads)
+func checkMemory(cfg *configs.Config, pictures, threads int, bench bool, free memory.Available) (int64, error) {
+	need, err := Memory(cfg, pictures, threads, bench)
 	if err != nil || free.Bytes == 0 || need <= free.Bytes {
 		return need, err
 	}
@@ -118,5 +129,5 @@ func checkMemory(cfg *configs.Config, pictures, threads int, free memory.Availab
 
 // CheckBenchMemory is CheckMemory for [Bench].
 func CheckBenchMemory(cfg *configs.Config, threads int) (int64, error) {
-	return checkMemory(cfg, cfg.Train.Batch+10*EvalBatch, threads, memory.Free())
+	return checkMemory(cfg, cfg.Train.Batch+10*EvalBatch, threads, true, memory.Free())
 }

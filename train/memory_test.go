@@ -13,7 +13,7 @@ func TestMemoryIsRefused(t *testing.T) {
 	var last int64
 	for _, batch := range []int{64, 1024, 8192} {
 		cfg := loadConfig(t, fmt.Sprint("train.batch=", batch))
-		need, err := checkMemory(cfg, 6000, 2, memory.Available{})
+		need, err := checkMemory(cfg, 6000, 2, false, memory.Available{})
 		if err != nil || need <= last {
 			t.Fatalf("batch %d: %d bytes after %d, error %v", batch, need, last, err)
 		}
@@ -21,11 +21,11 @@ func TestMemoryIsRefused(t *testing.T) {
 			t.Errorf("batch 8192 takes %d bytes", need)
 		}
 		last = need
-		if _, err := checkMemory(cfg, 6000, 2, memory.Available{Bytes: need + 1<<26, Where: "the machine"}); err != nil {
+		if _, err := checkMemory(cfg, 6000, 2, false, memory.Available{Bytes: need + 1<<26, Where: "the machine"}); err != nil {
 			t.Errorf("batch %d: %v", batch, err)
 		}
 	}
-	need, err := checkMemory(loadConfig(t, "train.batch=8192"), 6000, 2, memory.Available{Bytes: 1 << 30, Where: "the cgroup"})
+	need, err := checkMemory(loadConfig(t, "train.batch=8192"), 6000, 2, false, memory.Available{Bytes: 1 << 30, Where: "the cgroup"})
 	want := fmt.Sprintf("the run needs about %d MiB of memory, the cgroup has 1024 MiB for it; lower train.batch from 8192, or go on with --ignore-memory", need>>20)
 	if err == nil || err.Error() != want || strings.Contains(want, "\n") {
 		t.Errorf("error %v, want %s", err, want)

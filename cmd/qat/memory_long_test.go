@@ -29,8 +29,11 @@ func TestMemoryIsForeseen(t *testing.T) {
 				config, batch, filepath.Join(t.TempDir(), "run")))
 		}
 	}
-	commands = append(commands, "train resnet20_w4a4 data.dataset=cifar10-mini train.epochs=0 --plain --out "+filepath.Join(t.TempDir(), "run"),
-		"bench --steps 2", "bench --batch 16 --steps 2")
+	for _, calibrated := range []string{"resnet20_w4a4 --threads 1", "resnet20_w4a4 quant.activations.calibration_batches=4", "resnet20_affine_w8a8_ptq --threads 1", "resnet20_affine_w8a8_ptq --threads 2",
+		"resnet20_affine_w8a8_ptq train.batch=512", "resnet20_affine_w8a8_ptq quant.activations.calibration_batches=4", "resnet20_affine_w8a8_ptq quant.bias_correction=true"} {
+		commands = append(commands, fmt.Sprintf("train %s data.dataset=cifar10-mini train.epochs=0 --plain --out %s", calibrated, filepath.Join(t.TempDir(), "run")))
+	}
+	commands = append(commands, "bench --steps 2", "bench --batch 16 --steps 2", "bench --batch 8 --steps 2 --threads 1")
 	for _, args := range commands {
 		c := exec.Command(program, "-test.run=TestMemoryIsForeseen")
 		c.Env = append(os.Environ(), "QAT_TEST_MEMORY="+args)
@@ -39,6 +42,7 @@ func TestMemoryIsForeseen(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", args, err, out)
 		}
 		foreseen, took := mebibytesIn(out, `memory: about (\d+) MiB`), mebibytesIn(out, `peak memory +(\d+) MiB`)
+		t.Logf("%s: foreseen %v MiB, took %v", strings.Split(args, " --plain")[0], foreseen, took)
 		if r := foreseen / took; !(r > 0.85 && r < 1.15) {
 			t.Errorf("%s: foreseen %v MiB, took %v", args, foreseen, took)
 		}

@@ -7,9 +7,16 @@ type State struct {
 }
 
 // Save keeps the run that stopped, so that others can go first. The operation that stopped it was alone, as every loop
-// is with Options.Unfused, and had written nothing.
-func (m *Machine) Save() *State {
+// is with Options.Unfused, and had written nothing. The memory of old, unless it is nil, is used again.
+func (m *Machine) Save(old *State) *State {
 	s := &State{step: m.at}
+	size := 0
+	m.each(m.at, func(b []byte) { size += len(b) })
+	if old != nil && cap(old.live) >= size {
+		s.live = old.live[:0]
+	} else {
+		s.live = make([]byte, 0, size)
+	}
 	m.each(m.at, func(b []byte) { s.live = append(s.live, b...) })
 	return s
 }

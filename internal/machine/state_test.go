@@ -94,7 +94,7 @@ func TestRunsInTurns(t *testing.T) {
 					if !errors.Is(err, errGate) {
 						t.Fatalf("seed %d: turn %d stops with %v", seed, turn, err)
 					}
-					states[run] = m.Save()
+					states[run] = m.Save(nil)
 				} else if got := fmt.Sprint(last.Value().(*tensor.Dense).Float32s()); err != nil || got != want[run] {
 					t.Fatalf("seed %d: run %d gives %v, %v; in one go %v", seed, run, got, err, want[run])
 				}
