@@ -30,6 +30,7 @@ var house = []string{
 	"networks",
 	"datasets",
 	"estimators",
+	"threads",
 	"internal/machine",
 	"internal/graph",
 	"internal/safetensors",

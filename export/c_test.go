@@ -15,7 +15,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
-	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 )
 
 // compile exports the network and returns the path of the program.
@@ -84,7 +84,7 @@ func output(t *testing.T, program string, args ...string) string {
 // dyadicLogits are the logits' integers (n, classes).
 func dyadicLogits(t *testing.T, net *integer.Network, x []float32, n int) []int32 {
 	t.Helper()
-	pool := kernels.NewPool(1)
+	pool := threads.New(1)
 	defer pool.Close()
 	r, err := integer.NewRunner(net, pool, n)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
-	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 )
 
 func write(t testing.TB, net *integer.Network) (path string) {
@@ -30,7 +30,7 @@ func write(t testing.TB, net *integer.Network) (path string) {
 
 func logits(t testing.TB, net *integer.Network, x []float32, n int) []float32 {
 	t.Helper()
-	pool := kernels.NewPool(1)
+	pool := threads.New(1)
 	defer pool.Close()
 	r, err := integer.NewRunner(net, pool, n)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
-	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/onnx"
 	"github.com/qat-go/qat/internal/onnxruntime"
+	"github.com/qat-go/qat/threads"
 )
 
 var ort *onnxruntime.Runtime
@@ -57,7 +57,7 @@ func TestRuntimeAgrees(t *testing.T) {
 		wantIntegerKernels(t, net, m.Marshal(), sums)
 		const n = 3
 		x := integertest.Pictures(rng, net, n)
-		pool := kernels.NewPool(2)
+		pool := threads.New(2)
 		r, err := integer.NewTracer(net, pool, n)
 		if err != nil {
 			t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
-	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 )
 
 // BenchmarkResNet20 reports images/s on one thread.
@@ -21,7 +21,7 @@ func benchmarkResNet20(b *testing.B, target integer.Target) {
 	net := integertest.ResNet20(rng, 4)
 	net.Target = target
 	const n = 100
-	pool := kernels.NewPool(1)
+	pool := threads.New(1)
 	defer pool.Close()
 	r, err := integer.NewRunner(net, pool, n)
 	if err != nil {

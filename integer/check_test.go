@@ -9,7 +9,7 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
-	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 )
 
 // every returns a network with one layer of each kind; each call makes a new one.
@@ -244,7 +244,7 @@ func leaves(v reflect.Value, visit func(reflect.Value)) {
 // without panic and give finite logits.
 func TestHostileNetworks(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	pool := kernels.NewPool(2)
+	pool := threads.New(2)
 	defer pool.Close()
 	ints := []int64{-1, 0, 1, 2, 3, 7, 8, 9, 127, 128, 255, 256, 65536, math.MaxInt32, math.MinInt32, math.MaxInt64, math.MinInt64}
 	floats := []float64{0, math.Copysign(0, -1), 1, -1, 1e-45, 1e-38, 1e-30, 1e30, math.MaxFloat32, math.Inf(1), math.Inf(-1), math.NaN()}
@@ -302,5 +302,15 @@ func TestHostileNetworks(t *testing.T) {
 	}
 	if refused < 500 || ran < 300 {
 		t.Errorf("%d networks were refused and %d ran; want many of both", refused, ran)
+	}
+}
+
+// Without threads there is no runner, and no panic.
+func TestNoThreads(t *testing.T) {
+	net := integertest.ResNet20(rand.New(rand.NewPCG(1, 2)), 4)
+	for _, pool := range []*threads.Pool{nil, {}} {
+		if _, err := integer.NewRunner(net, pool, 1); err == nil || !strings.Contains(err.Error(), "threads.New") {
+			t.Errorf("error %v, want one that names threads.New", err)
+		}
 	}
 }

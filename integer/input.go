@@ -2,6 +2,21 @@ package integer
 
 import "github.com/qat-go/qat/internal/kernels"
 
+// Normalize returns what a network of three channels takes for the pixels (H, W, C) of pictures:
+//
+//	x = (pixel/255 - Mean[c])/Std[c]
+func (n *Network) Normalize(pixels []uint8) []float32 {
+	x := make([]float32, len(pixels))
+	for i, p := range pixels {
+		x[i] = n.normalized(p, i%3)
+	}
+	return x
+}
+
+func (n *Network) normalized(pixel uint8, c int) float32 {
+	return (float32(pixel)/255 - n.Mean[c]) / n.Std[c]
+}
+
 // InputTable returns the code of each value of a pixel in channel c of three:
 //
 //	x = (pixel/255 - Mean[c])/Std[c];  code = clamp(roundHalfEven(x/Scale) + ZeroPoint)
@@ -10,7 +25,7 @@ import "github.com/qat-go/qat/internal/kernels"
 func (n *Network) InputTable(c int) (codes [256]uint8) {
 	var x [256]float32
 	for p := range x {
-		x[p] = (float32(p)/255 - n.Mean[c]) / n.Std[c]
+		x[p] = n.normalized(uint8(p), c)
 	}
 	in := n.Tensors[0]
 	step := in.step(in.Range())

@@ -9,12 +9,12 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
-	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 )
 
-func newRunner(t testing.TB, net *integer.Network, threads, batch int) *integer.Runner {
+func newRunner(t testing.TB, net *integer.Network, count, batch int) *integer.Runner {
 	t.Helper()
-	pool := kernels.NewPool(threads)
+	pool := threads.New(count)
 	t.Cleanup(pool.Close)
 	r, err := integer.NewTracer(net, pool, batch)
 	if err != nil {
@@ -93,18 +93,18 @@ func TestThreadsAndBatchesGiveTheSameBits(t *testing.T) {
 		const n = 21
 		x := integertest.Pictures(rng, net, n)
 		want := run(t, newRunner(t, net, 1, n), x, n)
-		for _, threads := range []int{1, 2, 7} {
-			if got := run(t, newRunner(t, net, threads, n+2), x, n); !slices.Equal(got, want) {
-				t.Fatalf("%d threads: logits %v, 1 thread %v", threads, got, want)
+		for _, count := range []int{1, 2, 7} {
+			if got := run(t, newRunner(t, net, count, n+2), x, n); !slices.Equal(got, want) {
+				t.Fatalf("%d threads: logits %v, 1 thread %v", count, got, want)
 			}
 			// Without the codes of all tensors and all pictures.
-			pool := kernels.NewPool(threads)
+			pool := threads.New(count)
 			r, err := integer.NewRunner(net, pool, n)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := run(t, r, x, n); !slices.Equal(got, want) {
-				t.Fatalf("%d threads: logits %v, a tracer's %v", threads, got, want)
+				t.Fatalf("%d threads: logits %v, a tracer's %v", count, got, want)
 			}
 			pool.Close()
 		}
@@ -141,7 +141,7 @@ func TestPicturesDoNotAllocate(t *testing.T) {
 
 func TestRunnerRejects(t *testing.T) {
 	net := integertest.Random(rand.New(rand.NewPCG(7, 8)))
-	pool := kernels.NewPool(1)
+	pool := threads.New(1)
 	defer pool.Close()
 	for _, batch := range []int{0, -1, math.MaxInt, math.MaxInt32} {
 		if _, err := integer.NewRunner(net, pool, batch); err == nil {

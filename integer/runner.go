@@ -6,6 +6,7 @@ import (
 
 	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 )
 
 // Runner executes a network on batches. All layers run on a few pictures before the
@@ -27,17 +28,20 @@ type Runner struct {
 
 // NewRunner checks the network and prepares to run batches of up to batch
 // pictures. Results do not depend on the batch or on the pool's threads.
-func NewRunner(n *Network, pool *kernels.Pool, batch int) (*Runner, error) {
-	return newRunner(n, pool, batch, true)
+func NewRunner(n *Network, pool *threads.Pool, batch int) (*Runner, error) {
+	return newRunner(n, (*kernels.Pool)(pool), batch, true)
 }
 
 // NewTracer returns a runner that keeps the codes of every tensor, for Codes.
-func NewTracer(n *Network, pool *kernels.Pool, batch int) (*Runner, error) {
-	return newRunner(n, pool, batch, false)
+func NewTracer(n *Network, pool *threads.Pool, batch int) (*Runner, error) {
+	return newRunner(n, (*kernels.Pool)(pool), batch, false)
 }
 
 func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, error) {
 	if err := n.Check(); err != nil {
+		return nil, err
+	}
+	if err := pool.Usable(); err != nil {
 		return nil, err
 	}
 	r := &Runner{net: n, pool: pool, batch: batch, group: group(n)}
@@ -120,7 +124,7 @@ func localCodes(n *Network, workers, group int) []kernels.Pictures[uint8] {
 
 // Run classifies n pictures x (n, H, W, C), normalized, and returns their
 // logits (n, classes) as real numbers; they are valid until the next call. The error is the
-// context's if [kernels.Pool.Until] stops the pool.
+// context's if [threads.Pool.Until] stops the pool.
 func (r *Runner) Run(x []float32, n int) ([]float32, error) {
 	in := r.net.Tensors[0]
 	if n < 0 || n > r.batch || len(x) < n*in.Len() {

@@ -12,6 +12,7 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/threads"
 )
 
 // The evaluation in the graph is integer arithmetic: its logits are those of the integer network, bit for bit.
@@ -74,7 +75,7 @@ func agree(t *testing.T, net *Network, n, settle int, overrides []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := integer.NewRunner(lowered, pool, n)
+	r, err := integer.NewRunner(lowered, (*threads.Pool)(pool), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func TestHeadBiasIsRounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := integer.NewRunner(lowered, pool, 1)
+	r, err := integer.NewRunner(lowered, (*threads.Pool)(pool), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/networks/networkstest"
+	"github.com/qat-go/qat/threads"
 )
 
 // pooledNetwork has the quantizers of a config.
@@ -217,7 +218,7 @@ func TestPooledNetwork(t *testing.T) {
 		if windows != 3 {
 			t.Errorf("%v: %d layers of max pooling; want 3", overrides, windows)
 		}
-		tracer := must(integer.NewTracer(lowered, pool, 6))
+		tracer := must(integer.NewTracer(lowered, (*threads.Pool)(pool), 6))
 		if _, err := tracer.Run(x.Float32s(), 6); err != nil {
 			t.Fatal(err)
 		}

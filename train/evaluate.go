@@ -13,6 +13,7 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/threads"
 )
 
 // EvalBatch is the batch of evaluations. It does not change results: every
@@ -96,7 +97,7 @@ func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.D
 			in.H, in.W, in.C, len(net.Classes), data.Name, data.Height, data.Width, data.Channels, len(data.Classes))
 	}
 	defer pool.Until(ctx)()
-	r, err := integer.NewRunner(net, pool, EvalBatch)
+	r, err := integer.NewRunner(net, (*threads.Pool)(pool), EvalBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +113,7 @@ func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.D
 // Tracer returns a runner of an integer network, for batches of up to EvalBatch
 // pictures, that keeps the codes of all tensors.
 func (m *Model) Tracer(net *integer.Network) (*integer.Runner, error) {
-	return integer.NewTracer(net, m.pool, EvalBatch)
+	return integer.NewTracer(net, (*threads.Pool)(m.pool), EvalBatch)
 }
 
 // Lower returns the integer network for the config's target; a layer left in floating

@@ -13,9 +13,9 @@ import (
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
-	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/onnx"
 	"github.com/qat-go/qat/internal/onnxruntime"
+	"github.com/qat-go/qat/threads"
 	"github.com/qat-go/qat/train"
 )
 
@@ -53,7 +53,7 @@ func TestOutputsThatAreNotFinite(t *testing.T) {
 // the real numbers of QONNX.
 func TestTraces(t *testing.T) {
 	net := integertest.ResNet20(rand.New(rand.NewPCG(3, 4)), 4)
-	pool := kernels.NewPool(1)
+	pool := threads.New(1)
 	defer pool.Close()
 	const n = 2
 	tracer, err := integer.NewTracer(net, pool, n)

@@ -15,6 +15,7 @@ import (
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 	"github.com/qat-go/qat/train"
 )
 
@@ -98,7 +99,7 @@ func runInfer(o inferOptions, model string, images []string, stdout, stderr io.W
 	if in.C != 3 {
 		return fmt.Errorf("%s: the network takes %d channels, pictures have 3", model, in.C)
 	}
-	pool := kernels.NewPool(1)
+	pool := threads.New(1)
 	defer pool.Close()
 	r, err := integer.NewRunner(net, pool, 1)
 	if err != nil {
@@ -116,11 +117,7 @@ func runInfer(o inferOptions, model string, images []string, stdout, stderr io.W
 			errs = append(errs, err)
 			continue
 		}
-		x := make([]float32, len(pixels))
-		for i, p := range pixels {
-			x[i] = (float32(p)/255 - net.Mean[i%3]) / net.Std[i%3]
-		}
-		logits, err := r.Run(x, 1)
+		logits, err := r.Run(net.Normalize(pixels), 1)
 		if err != nil {
 			return err
 		}

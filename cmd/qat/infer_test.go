@@ -18,7 +18,7 @@ import (
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
-	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 )
 
 // infer runs "qat infer --json" and returns its JSON object.
@@ -65,7 +65,7 @@ func TestInfer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	pool := kernels.NewPool(1)
+	pool := threads.New(1)
 	defer pool.Close()
 	for _, target := range []integer.Target{integer.Float32, integer.Dyadic} {
 		net.Target = target

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync/atomic"
 	"unsafe"
@@ -53,6 +54,14 @@ func NewPool(threads int) *Pool {
 		go p.help(w, p.start[w-1])
 	}
 	return p
+}
+
+// Usable reports a pool that is nil or was not made by NewPool, and a path that this CPU lacks, as Check.
+func (p *Pool) Usable() error {
+	if p == nil || len(p.scratch) == 0 {
+		return errors.New("no threads to compute with; want a pool of threads.New")
+	}
+	return Check()
 }
 
 // Threads returns the number of workers, the caller included.
