@@ -8,7 +8,6 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
-	"github.com/qat-go/qat/internal/safetensors"
 )
 
 // The parts of a file are those that the network needs, and sum to its size.
@@ -20,7 +19,7 @@ func TestOpen(t *testing.T) {
 			net = integertest.ResNet20(rng, 4)
 		}
 		path := write(t, net)
-		got, parts, err := Open(path, safetensors.Reading{})
+		got, parts, err := Open(path, Reading{})
 		if err != nil || !reflect.DeepEqual(got, net) {
 			t.Fatalf("got %+v, %v, want %+v", got, err, net)
 		}
@@ -53,7 +52,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("the parts %v have %d bytes together, the file has %d", parts, sum, info.Size())
 		}
 	}
-	if _, _, err := Open(t.TempDir(), safetensors.Reading{}); err == nil {
+	if _, _, err := Open(t.TempDir(), Reading{}); err == nil {
 		t.Error("a folder is read")
 	}
 }

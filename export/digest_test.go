@@ -63,7 +63,7 @@ func TestOpenDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	var notes []string
-	force := safetensors.Reading{Force: true, Note: func(format string, _ ...any) { notes = append(notes, format) }}
+	force := Reading{Force: true, Note: func(format string, _ ...any) { notes = append(notes, format) }}
 	put := func(data []byte) {
 		if err := os.WriteFile(path, data, 0o666); err != nil {
 			t.Fatal(err)
@@ -102,7 +102,7 @@ func TestOpenDamaged(t *testing.T) {
 // to have no digest.
 func TestOpenVersion2(t *testing.T) {
 	var notes []string
-	got, _, err := Open("testdata/version2.safetensors", safetensors.Reading{Note: func(format string, args ...any) {
+	got, _, err := Open("testdata/version2.safetensors", Reading{Note: func(format string, args ...any) {
 		notes = append(notes, fmt.Sprintf(format, args...))
 	}})
 	if err != nil {

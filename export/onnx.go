@@ -82,7 +82,7 @@ func qdq(net *integer.Network, o ONNXOptions) (*ONNXModel, error) {
 			return nil, err
 		}
 	}
-	m := &ONNXModel{net: net, Type: onnx.Uint8, Model: onnx.Model{
+	m := &ONNXModel{net: net, Codes: true, model: onnx.Model{
 		IRVersion: ir, Producer: "qat", Opsets: []onnx.Opset{{Version: int64(o.Opset)}}, Metadata: metadata, Graph: g.Graph}, Weights: g.stored}
 	for _, s := range g.states {
 		m.Values = append(m.Values, s.codes)

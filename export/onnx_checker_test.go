@@ -23,7 +23,7 @@ type checker struct {
 // newChecker checks names, order and sizes, which all models share.
 func newChecker(t *testing.T, name string, model *ONNXModel) *checker {
 	t.Helper()
-	m, err := onnx.Unmarshal(model.Marshal())
+	m, err := onnx.Unmarshal(model.model.Marshal())
 	if err != nil {
 		t.Fatal(err)
 	}

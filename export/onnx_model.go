@@ -13,12 +13,12 @@ import (
 
 // ONNXModel is a network in one of the forms of ONNX.
 type ONNXModel struct {
-	onnx.Model
-	net *integer.Network
+	model onnx.Model
+	net   *integer.Network
 	// Values are the names of the graph's values that stand for the network's
-	// tensors: codes of uint8 if Type says so, else real numbers.
+	// tensors: codes of uint8 if Codes is true, else real numbers.
 	Values []string
-	Type   onnx.DataType
+	Codes  bool
 	// Weights tells how the format onnx stores those of each layer that has some.
 	Weights []StoredWeights
 }
@@ -46,7 +46,7 @@ func NewONNXModel(net *integer.Network, format configs.Format, o ONNXOptions) (*
 
 // Bytes are those of the file, with a digest among its metadata.
 func (m *ONNXModel) Bytes() ([]byte, error) {
-	model := m.Model
+	model := m.model
 	model.Metadata = append(slices.Clip(model.Metadata), onnx.Property{Key: digest.Key, Value: digest.Placeholder})
 	data := model.Marshal()
 	// A string has its field's tag and its length in bytes before it.
@@ -64,10 +64,13 @@ func (m *ONNXModel) writeFile(path string) error {
 // Watched returns the file of the same model with all of Values as outputs
 // beside the logits.
 func (m *ONNXModel) Watched() []byte {
-	watched := m.Model
-	watched.Graph.Outputs = append([]onnx.Value(nil), m.Graph.Outputs...)
+	watched, typed := m.model, onnx.Float
+	if m.Codes {
+		typed = onnx.Uint8
+	}
+	watched.Graph.Outputs = append([]onnx.Value(nil), m.model.Graph.Outputs...)
 	for i, t := range m.net.Tensors {
-		watched.Graph.Outputs = append(watched.Graph.Outputs, onnx.Value{Name: m.Values[i], Type: m.Type,
+		watched.Graph.Outputs = append(watched.Graph.Outputs, onnx.Value{Name: m.Values[i], Type: typed,
 			Dims: []onnx.Dim{{Name: onnxBatch}, {Size: int64(t.C)}, {Size: int64(t.H)}, {Size: int64(t.W)}}})
 	}
 	return watched.Marshal()

@@ -54,7 +54,7 @@ func TestRuntimeAgrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantIntegerKernels(t, net, m.Marshal(), sums)
+		wantIntegerKernels(t, net, m.model.Marshal(), sums)
 		const n = 3
 		x := integertest.Pictures(rng, net, n)
 		pool := threads.New(2)
@@ -121,16 +121,16 @@ func TestRuntimePairs(t *testing.T) {
 		if m.Weights[0].Type != kernel {
 			t.Errorf("weight %d: %+v, want %s", weight, m.Weights[0], kernel)
 		}
-		wantIntegerKernels(t, net, m.Marshal(), configs.ONNXReal)
+		wantIntegerKernels(t, net, m.model.Marshal(), configs.ONNXReal)
 		x := slices.Repeat([]float32{10}, 3*net.Tensors[0].Len())
 		want := logits(t, net, x, 3)
-		if got := runModel(t, net, m.Marshal(), x, 3, true)[onnxLogits].Floats; !slices.Equal(got, want) {
+		if got := runModel(t, net, m.model.Marshal(), x, 3, true)[onnxLogits].Floats; !slices.Equal(got, want) {
 			t.Errorf("weight %d: logits %v, want %v", weight, got, want)
 		}
 		if m, err = NewONNXModel(net, configs.ONNX, ONNXOptions{Weights: configs.ONNXInt8}); err != nil {
 			t.Fatal(err)
 		}
-		if got := runModel(t, net, m.Marshal(), x, 3, true)[onnxLogits].Floats; !slices.Equal(got, want) {
+		if got := runModel(t, net, m.model.Marshal(), x, 3, true)[onnxLogits].Floats; !slices.Equal(got, want) {
 			t.Logf("%s: INT8 weights of %d give logits %v, not %v", onnxruntime.Processor(), weight, got, want)
 			if !m.Weights[0].Saturates() {
 				t.Error("which no bound tells")
@@ -188,12 +188,12 @@ func TestRuntimeImages(t *testing.T) {
 			t.Errorf("%+v, want %s", w, KernelUint8)
 		}
 	}
-	wantIntegerKernels(t, net, m.Marshal(), configs.ONNXReal)
+	wantIntegerKernels(t, net, m.model.Marshal(), configs.ONNXReal)
 	const n = 50
 	other, all := 0, 0
 	for range 4 {
 		x := integertest.Pictures(rng, net, n)
-		got, want := runModel(t, net, m.Marshal(), x, n, true)[onnxLogits].Floats, logits(t, net, x, n)
+		got, want := runModel(t, net, m.model.Marshal(), x, n, true)[onnxLogits].Floats, logits(t, net, x, n)
 		for i, v := range want {
 			if got[i] != v {
 				other++
@@ -284,7 +284,7 @@ func TestRuntimeRequantizesTwice(t *testing.T) {
 	}
 	const n = 200
 	x := integertest.Pictures(rng, net, n)
-	got, want := runModel(t, net, m.Marshal(), x, n, true)[onnxLogits].Floats, logits(t, net, x, n)
+	got, want := runModel(t, net, m.model.Marshal(), x, n, true)[onnxLogits].Floats, logits(t, net, x, n)
 	if !slices.Equal(got, want) {
 		t.Errorf("logits %v, want %v", got[:10], want[:10])
 	}
@@ -362,7 +362,7 @@ func TestRuntimeQONNX(t *testing.T) {
 		x := integertest.Pictures(rng, net, n)
 		want := logits(t, net, x, n)
 		for _, optimize := range []bool{false, true} {
-			got := runModel(t, net, m.Marshal(), x, n, optimize)[onnxLogits].Floats
+			got := runModel(t, net, m.model.Marshal(), x, n, optimize)[onnxLogits].Floats
 			for j, v := range want {
 				if scale := net.Layers[len(net.Layers)-1].(*integer.Linear).Scale[j%net.Logits().Out]; math.Abs(float64(got[j]-v)) <= math.Abs(float64(scale))/2 {
 					near++

@@ -55,7 +55,7 @@ func qonnx(net *integer.Network) (*ONNXModel, error) {
 			return nil, err
 		}
 	}
-	return &ONNXModel{net: net, Values: g.values, Type: onnx.Float, Model: onnx.Model{
+	return &ONNXModel{net: net, Values: g.values, model: onnx.Model{
 		IRVersion: qonnxIR, Producer: "qat", Metadata: metadata, Graph: g.Graph, Functions: qonnxFunctions(),
 		Opsets: []onnx.Opset{{Version: qonnxOpset}, {Domain: qonnxDomain, Version: 1}}}}, nil
 }

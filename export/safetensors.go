@@ -22,6 +22,6 @@ var safetensorsFormat = format{
 
 // Read is Open for a file that is in order.
 func Read(path string) (*integer.Network, error) {
-	net, _, err := Open(path, safetensors.Reading{})
+	net, _, err := Open(path, Reading{})
 	return net, err
 }

@@ -115,7 +115,7 @@ func (m *Model) save(path string, training bool, st state, from origin) error {
 // readCheckpoint opens a checkpoint and checks that it is one.
 func readCheckpoint(path string, r Reading) (*safetensors.File, state, error) {
 	var st state
-	f, err := r.File(path)
+	f, err := safetensors.Reading(r).File(path)
 	if err != nil {
 		return nil, st, err
 	}

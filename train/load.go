@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/internal/safetensors"
 )
@@ -20,7 +21,7 @@ type Checkpoint struct {
 }
 
 // Reading says how files are read that may be damaged; the zero value refuses them.
-type Reading = safetensors.Reading
+type Reading = export.Reading
 
 // OpenCheckpoint reads a run's directory, which means its last checkpoint, or a checkpoint file.
 func OpenCheckpoint(path string, r Reading) (*Checkpoint, error) {

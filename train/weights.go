@@ -85,7 +85,7 @@ func parseWeights(path string, data []byte, r Reading) ([]dict, error) {
 		}
 		return dicts, nil
 	}
-	f, err := r.Parse(path, data)
+	f, err := safetensors.Reading(r).Parse(path, data)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer"
-	"github.com/qat-go/qat/internal/onnx"
 	"github.com/qat-go/qat/internal/onnxruntime"
 )
 
@@ -42,7 +41,7 @@ func (t *traces) add(tracer *integer.Runner, out map[string]onnxruntime.Output, 
 		s := &t.steps[i]
 		s.Codes += int64(len(want))
 		var counts [Most + 1]int64
-		if t.model.Type == onnx.Uint8 {
+		if t.model.Codes {
 			for j, v := range got.Codes {
 				d := int(v) - int(want[j])
 				counts[max(d, -d)]++

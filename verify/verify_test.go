@@ -335,28 +335,39 @@ func signed(m *onnx.Model, clip bool) {
 	m.Graph.Nodes = insert(m.Graph.Nodes, onnx.Node{Name: "node.clip", Op: "Clip", Inputs: []string{"conv1.unclipped", "lowest", "highest"}, Outputs: []string{"conv1.codes"}}, "conv1.unclipped")
 }
 
+// written is the model in a file of the format onnx.
+func written(t *testing.T, net *integer.Network) *onnx.Model {
+	m, err := export.NewONNXModel(net, configs.ONNX, export.ONNXOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := m.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := onnx.Unmarshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return model
+}
+
 // Each rule that keeps a convolution from integers is told.
 func TestReason(t *testing.T) {
 	net := integertest.ResNet20(rand.New(rand.NewPCG(1, 2)), 4)
 	for name, b := range broken {
-		model, err := export.NewONNXModel(net, configs.ONNX, export.ONNXOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.change(&model.Model)
-		if got := reason(configs.ONNX, &model.Model, "conv1"); got != b.want {
+		model := written(t, net)
+		b.change(model)
+		if got := reason(configs.ONNX, model, "conv1"); got != b.want {
 			t.Errorf("%s: reason %q, want %q", name, got, b.want)
 		}
-		tryBroken(t, name, &model.Model)
+		tryBroken(t, name, model)
 	}
-	model, err := export.NewONNXModel(net, configs.ONNX, export.ONNXOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := reason(configs.ONNX, &model.Model, "conv1"); got != "no rule that is known here" {
+	model := written(t, net)
+	if got := reason(configs.ONNX, model, "conv1"); got != "no rule that is known here" {
 		t.Errorf("reason %q for what runs on integers", got)
 	}
-	if got, want := reason(configs.ONNX, &model.Model, "layer1.0.add"), "sums are of real numbers, unless export.onnx.sums is fused"; got != want {
+	if got, want := reason(configs.ONNX, model, "layer1.0.add"), "sums are of real numbers, unless export.onnx.sums is fused"; got != want {
 		t.Errorf("reason %q, want %q", got, want)
 	}
 	for i := range net.Tensors { // halves, which go to the even code, about an odd zero point
@@ -370,10 +381,8 @@ func TestReason(t *testing.T) {
 			break
 		}
 	}
-	if model, err = export.NewONNXModel(net, configs.ONNX, export.ONNXOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := reason(configs.ONNX, &model.Model, add.Name), "a table has its sums"; got != want {
+	model = written(t, net)
+	if got, want := reason(configs.ONNX, model, add.Name), "a table has its sums"; got != want {
 		t.Errorf("reason %q, want %q", got, want)
 	}
 }
