@@ -115,6 +115,7 @@ func TestCProgram(t *testing.T) {
 			nets = append(nets, net)
 		}
 	}
+	nets = append(nets, integertest.Pooled(rng))
 	for i, w := range nets[2].Layers[0].(*integer.Conv).Weights {
 		nets[2].Layers[0].(*integer.Conv).Weights[i] = w&1*2 - 1
 	}

@@ -1,11 +1,14 @@
 package export
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/integer/integertest"
 )
 
 // Every format has a row for every kind of layer, and for no other.
@@ -52,6 +55,30 @@ func TestUnknownKind(t *testing.T) {
 	for format, err := range errs {
 		if want := `odd: a layer of kind "stranger" cannot be written`; err == nil || err.Error() != want {
 			t.Errorf("%s: error %v, want %s", format, err, want)
+		}
+	}
+}
+
+// A file has the columns of the kinds in it: one without a kind is what it was before the kind was there.
+func TestColumns(t *testing.T) {
+	for want, net := range map[string]*integer.Network{
+		"[add average_pool conv linear requantize shortcut tensors]": small(),
+		"[conv linear max_pool tensors]":                             integertest.Pooled(rand.New(rand.NewPCG(1, 2))),
+	} {
+		f, err := encode(net)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := f.Get(manifestName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := parseManifest(text.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(sortedKeys(m.Columns)); got != want {
+			t.Errorf("%s: columns of %s, want %s", net.Name, got, want)
 		}
 	}
 }

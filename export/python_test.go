@@ -25,8 +25,8 @@ func TestPythonRunsTheFile(t *testing.T) {
 		t.Skipf("python3 does not start: %v: %s", err, out)
 	}
 	rng := rand.New(rand.NewPCG(5, 6))
-	nets := []*integer.Network{small()}
-	for len(nets) < 5 {
+	nets := []*integer.Network{small(), integertest.Pooled(rng)}
+	for len(nets) < 6 {
 		if net := integertest.Random(rng); net.Tensors[0].C == 3 {
 			nets = append(nets, net)
 		}

@@ -131,6 +131,14 @@ func TestPoolCodes(t *testing.T) {
 			}
 			return out.Value().(*tensor.Dense).Uint8s(), pooled
 		}
+		c := testContext(t, true)
+		for _, s := range newPlan(c, net.layers, nil).steps {
+			if s.name == "conv5" {
+				if _, ok := s.in[0].op.(maxPoolOp); ok {
+					t.Errorf("%s: the quantizer stands before the pooling in training, and learns from other values", method)
+				}
+			}
+		}
 		after, last := run(poolCodes)
 		before, first := run()
 		if last || !first {
@@ -139,6 +147,19 @@ func TestPoolCodes(t *testing.T) {
 		if !slices.Equal(before, after) || slices.Min(before) == slices.Max(before) {
 			t.Errorf("%s: codes %v, behind the pooling %v", method, before, after)
 		}
+	}
+}
+
+// Codes are pooled before they move to another quantizer: there are fewer then.
+func TestPoolingBeforeRequantizing(t *testing.T) {
+	net, c := calibratedPooled(t), testContext(t, false)
+	q := net.layer("conv4").input
+	p := &plan{c: c}
+	x := p.add("x", valueOp{Value{codes: straight(c, c.B.Input("x", random(1, 1, 32, 32, 16)), nil), quant: q}})
+	s := p.add("requantize", quantizeOp{q: q}, planMaxPool(p, net.layer("pool1"), []*step{x}))
+	p.end()
+	if _, ok := s.in[0].op.(maxPoolOp); !ok || s.name != "requantize" {
+		t.Errorf("%s follows a %T; want the pooling", s.name, s.in[0].op)
 	}
 }
 

@@ -61,6 +61,15 @@ func ResNet20(rng *rand.Rand, bits int) *integer.Network {
 	return b.net
 }
 
+// Pooled returns a network of random weights whose windows of max pooling overlap, and reach beyond all sides of their input.
+func Pooled(rng *rand.Rand) *integer.Network {
+	b := &builder{rng: rng, bits: 6, net: &integer.Network{Name: "pooled", Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}}}
+	x := b.window(&integer.MaxPool{Name: "pool1", In: b.conv("conv1", b.tensor(9, 8, 3), 8, 3, 1, false), K: 3, Stride: 2, Pad: 1}, true)
+	x = b.window(&integer.MaxPool{Name: "pool2", In: b.conv("conv2", x, 8, 3, 1, true), K: 3, Stride: 2}, true)
+	b.linear("linear", x, 10)
+	return b.net
+}
+
 type builder struct {
 	rng    *rand.Rand
 	dyadic bool
@@ -166,15 +175,20 @@ func (b *builder) block(name string, x int, s block) int {
 
 // maxPool adds a window that fits, and returns its tensor.
 func (b *builder) maxPool(name string, x int) int {
-	out := b.net.Tensors[x]
-	kernel := 1 + b.rng.IntN(min(3, out.H, out.W))
-	l := &integer.MaxPool{Name: name, In: x, K: kernel, Stride: 1 + b.rng.IntN(3), Pad: b.rng.IntN(kernel/2 + 1)}
-	op := networks.MaxPool{Kernel: l.K, Stride: l.Stride, Pad: l.Pad, Ceil: b.rng.IntN(2) == 0}
+	in := b.net.Tensors[x]
+	kernel := 1 + b.rng.IntN(min(3, in.H, in.W))
+	return b.window(&integer.MaxPool{Name: name, In: x, K: kernel, Stride: 1 + b.rng.IntN(3), Pad: b.rng.IntN(kernel/2 + 1)}, b.rng.IntN(2) == 0)
+}
+
+// window adds the layer with its output, and returns that.
+func (b *builder) window(l *integer.MaxPool, ceil bool) int {
+	out := b.net.Tensors[l.In]
+	op := networks.MaxPool{Kernel: l.K, Stride: l.Stride, Pad: l.Pad, Ceil: ceil}
 	shape, err := op.Shape([]networks.Shape{{H: out.H, W: out.W, C: out.C}})
 	if err != nil {
 		panic(err)
 	}
-	out.Name, out.H, out.W = name, shape.H, shape.W
+	out.Name, out.H, out.W = l.Name, shape.H, shape.W
 	b.net.Tensors = append(b.net.Tensors, out)
 	l.Out = len(b.net.Tensors) - 1
 	b.add(l)
