@@ -3,14 +3,13 @@ package export
 import (
 	"archive/zip"
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"strings"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/digest"
+	"github.com/qat-go/qat/internal/npy"
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
@@ -52,19 +51,9 @@ func array[T safetensors.Element](a *archive, name string, shape []int, values [
 	}
 	a.names[name] = true
 	t := safetensors.NewTensor(name, shape, values)
-	sizes := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(shape)), ", "), "[]")
-	if len(shape) == 1 {
-		sizes += "," // Python's tuple of one
-	}
-	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", npyTypes[t.Dtype], sizes)
-	// Magic, version 1.0 and the header's length take 10 bytes; the data is aligned to 64.
-	for (10+len(header)+1)%64 != 0 {
-		header += " "
-	}
-	header += "\n"
 	w, err := a.zip.CreateHeader(&zip.FileHeader{Name: name + ".npy", Method: zip.Store})
 	if err == nil {
-		_, err = w.Write(append(binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(header))), header...))
+		_, err = w.Write(npy.Header(npyTypes[t.Dtype], shape...))
 	}
 	if err == nil {
 		_, err = w.Write(t.Data)

@@ -21,8 +21,8 @@ import (
 	"github.com/qat-go/qat/integer/integertest"
 )
 
-// npy is a parsed array.
-type npy struct {
+// npyArray is a parsed array.
+type npyArray struct {
 	dtype, shape string
 	data         []byte
 }
@@ -31,14 +31,14 @@ type npy struct {
 // writes.
 var npyHeader = regexp.MustCompile(`^\{'descr': '([<|][fiu][14])', 'fortran_order': False, 'shape': \(([0-9, ]+)\), \} *\n$`)
 
-func readNPZ(t *testing.T, path string) map[string]npy {
+func readNPZ(t *testing.T, path string) map[string]npyArray {
 	t.Helper()
 	z, err := zip.OpenReader(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer z.Close()
-	arrays := map[string]npy{}
+	arrays := map[string]npyArray{}
 	for _, f := range z.File {
 		r, err := f.Open()
 		if err != nil {
@@ -60,13 +60,13 @@ func readNPZ(t *testing.T, path string) map[string]npy {
 		if !ok || arrays[name].data != nil {
 			t.Fatalf("entry %q", f.Name)
 		}
-		arrays[name] = npy{string(parts[1]), string(parts[2]), data[10+n:]}
+		arrays[name] = npyArray{string(parts[1]), string(parts[2]), data[10+n:]}
 	}
 	return arrays
 }
 
 // expectArray compares an array with what the network has.
-func expectArray[T int8 | uint8 | int32 | float32](t *testing.T, arrays map[string]npy, name, dtype, shape string, want []T) {
+func expectArray[T int8 | uint8 | int32 | float32](t *testing.T, arrays map[string]npyArray, name, dtype, shape string, want []T) {
 	t.Helper()
 	a := arrays[name]
 	got := make([]T, len(want))

@@ -173,6 +173,7 @@ func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datase
 		if err != nil {
 			return err
 		}
+		first := len(a.Predictions)
 		a.Predictions = predictions(a.Predictions, logits, n)
 		classes := len(logits) / n
 		for i, label := range labels {
@@ -188,6 +189,9 @@ func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datase
 			}
 			if better < 5 {
 				top5++
+			}
+			if err := record(ctx, first+i, label, a.Predictions[first+i], row); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -27,3 +27,34 @@ func tell(ctx context.Context, w Work) {
 func telling(ctx context.Context, doing, what string) func(done, total int) {
 	return func(done, total int) { tell(ctx, Work{doing, what, done, total}) }
 }
+
+// Predicted is what a network makes of an image: the class of the largest logit.
+type Predicted struct {
+	Image             int // its number in the split
+	Label, Prediction int32
+	Logits            []float32 // of float arithmetic, or
+	Integers          []int32   // of the target dyadic; valid during the call
+}
+
+type recordKey struct{}
+
+// Record returns a context whose evaluations give each image's prediction, in order, to hear; its error ends them.
+func Record(ctx context.Context, hear func(Predicted) error) context.Context {
+	return context.WithValue(ctx, recordKey{}, hear)
+}
+
+// record calls what Record was given.
+func record[L logit](ctx context.Context, image int, label, prediction int32, logits []L) error {
+	hear, ok := ctx.Value(recordKey{}).(func(Predicted) error)
+	if !ok {
+		return nil
+	}
+	p := Predicted{Image: image, Label: label, Prediction: prediction}
+	switch l := any(logits).(type) {
+	case []float32:
+		p.Logits = l
+	case []int32:
+		p.Integers = l
+	}
+	return hear(p)
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/export"
+	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/train"
 )
 
@@ -25,6 +26,8 @@ type evalOptions struct {
 	plain    bool
 	force    bool
 	expected expectation
+
+	predictions string
 }
 
 func newEvalCommand() *cobra.Command {
@@ -50,7 +53,8 @@ EXIT STATUS
   130  interrupted`,
 		Example: `  qat eval runs/quickstart
   qat eval runs/quickstart/best.qat --simulate --limit 500
-  qat eval runs/quickstart/model.safetensors --dataset cifar10-mini`,
+  qat eval runs/quickstart/model.safetensors --dataset cifar10-mini
+  qat eval runs/quickstart --predictions predictions.csv`,
 		Args: wantArgs(1, 1, "a RUN, a CHECKPOINT or an EXPORT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			export, err := o.check(c, args[0])
@@ -61,7 +65,15 @@ EXIT STATUS
 			if export {
 				evaluate = evalExport
 			}
-			return runEval(c.Context(), o, args[0], evaluate, c.OutOrStdout(), c.ErrOrStderr())
+			if o.predictions == "" {
+				return runEval(c.Context(), o, args[0], evaluate, c.OutOrStdout(), c.ErrOrStderr())
+			}
+			if err := replaceable(c, o.predictions, filetype.Text, o.force); err != nil {
+				return err
+			}
+			return writePredictions(c.Context(), o.predictions, func(ctx context.Context) error {
+				return runEval(ctx, o, args[0], evaluate, c.OutOrStdout(), c.ErrOrStderr())
+			})
 		},
 	}
 	f := c.Flags()
@@ -73,6 +85,7 @@ EXIT STATUS
 	addThreads(c, &o.threads)
 	addForce(c, &o.force)
 	addJSON(c, &o.json)
+	f.StringVar(&o.predictions, "predictions", "", "write index, label, prediction and logits of each test image to `FILE`.csv; of the target dyadic, the logits' integers")
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
 	o.expected.addFlag(c)
 	return c
@@ -134,16 +147,20 @@ func runEval(ctx context.Context, o evalOptions, path string, evaluate evaluator
 
 func (r evalResult) print(w io.Writer) error {
 	t := newTable(w)
-	network := "floating-point simulation"
-	if r.Mode == "integer" {
-		network = "integer, target " + r.Target
-	}
-	t.row("network", network)
+	t.row("network", networkOf(r.Mode, r.Target))
 	t.row("top-1", percent(r.Top1))
 	t.row("top-5", percent(r.Top5))
 	t.row("test images", r.Images)
 	t.row("images/s", count(int64(r.ImagesPerSecond)))
 	return t.flush()
+}
+
+// networkOf says which form of a network ran.
+func networkOf(mode, target string) string {
+	if mode == "integer" {
+		return "integer, target " + target
+	}
+	return "floating-point simulation"
 }
 
 // evalTrained evaluates a run or a checkpoint.

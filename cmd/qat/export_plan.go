@@ -114,5 +114,5 @@ func replaceable(c *cobra.Command, path string, kind filetype.Kind, force bool) 
 		reading(force, c.ErrOrStderr()).Note("warning: %s is %s; it is replaced all the same", path, found)
 		return nil
 	}
-	return usagef(c, "%s is %s, which the export would replace; name another path, or give --force", path, found)
+	return usagef(c, "%s is %s, which would be replaced; name another path, or give --force", path, found)
 }

@@ -20,16 +20,20 @@ import (
 )
 
 type inferOptions struct {
-	target string
-	top    int
-	json   bool
-	force  bool
+	target   string
+	top      int
+	json     bool
+	force    bool
+	plain    bool
+	input    string // arrays instead of images
+	output   string
+	simulate bool
 }
 
 func newInferCommand() *cobra.Command {
 	var o inferOptions
 	c := &cobra.Command{
-		Use:   "infer MODEL IMAGE...",
+		Use:   "infer MODEL {IMAGE... | --input x.npy --output y.npy}",
 		Short: "Classify pictures with an integer network",
 		Long: `Classify JPEG and PNG pictures. MODEL is an exported network (.safetensors), or
 a run's directory or a checkpoint (.qat), whose integer network runs.
@@ -39,6 +43,11 @@ proportions around its middle and resampled by a cubic filter; an orientation
 tag (EXIF) turns it upright first. A score is the
 softmax of the logits, a share of 1.
 
+--input runs a NumPy array, normalized images (N, C, H, W) in float32, and
+--output takes the logits (N, classes): the way to compare with another program.
+--simulate runs a run's floating-point simulation; a network with layers left in
+floating point has no other form.
+
 EXIT STATUS
   0    done
   1    failed
@@ -46,14 +55,15 @@ EXIT STATUS
        kind; the other images are classified all the same
   130  interrupted`,
 		Example: `  qat infer runs/quickstart/model.safetensors cat.jpg dog.png
-  qat infer runs/quickstart cat.jpg --top 3 --json`,
-		Args: wantArgs(2, -1, "a MODEL and one IMAGE or more"),
+  qat infer runs/quickstart cat.jpg --top 3 --json
+  qat infer runs/quickstart --input x.npy --output y.npy`,
+		Args: wantArgs(1, -1, "a MODEL and one IMAGE or more, or --input and --output"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if o.top < 1 {
-				return usagef(c, "--top wants a number of 1 or more, found %d", o.top)
-			}
-			if err := checkTarget(c, o.target); err != nil {
+			if err := o.check(c, args[1:]); err != nil {
 				return err
+			}
+			if o.input != "" {
+				return runArrays(c.Context(), c, o, args[0])
 			}
 			return runInfer(o, args[0], args[1:], c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -62,8 +72,32 @@ EXIT STATUS
 	addTarget(c, &o.target)
 	addForce(c, &o.force)
 	f.IntVar(&o.top, "top", 1, "print the `K` classes with the highest scores")
+	f.StringVar(&o.input, "input", "", "run the arrays of `FILE`.npy instead of images")
+	f.StringVar(&o.output, "output", "", "write the logits of --input to `FILE`.npy")
+	f.BoolVar(&o.simulate, "simulate", false, "run the floating-point simulation on --input")
+	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
 	addJSON(c, &o.json)
 	return c
+}
+
+func (o *inferOptions) check(c *cobra.Command, images []string) error {
+	switch {
+	case o.top < 1:
+		return usagef(c, "--top wants a number of 1 or more, found %d", o.top)
+	case (o.input == "") != (o.output == ""):
+		return usagef(c, "--input and --output go together: the arrays, and the file for their logits")
+	case o.input != "" && len(images) > 0:
+		return usagef(c, "--input takes the place of images; found %s, too", images[0])
+	case o.input != "" && c.Flags().Changed("top"):
+		return usagef(c, "--top is for images; --input gives all logits")
+	case o.input == "" && len(images) == 0:
+		return usagef(c, "wanted one IMAGE or more, or --input and --output")
+	case o.simulate && o.input == "":
+		return usagef(c, "--simulate goes with --input")
+	case o.simulate && o.target != "":
+		return usagef(c, "--target is the arithmetic of the integer network, --simulate runs another")
+	}
+	return checkTarget(c, o.target)
 }
 
 // classified is what the network sees in a picture, the best class first.
