@@ -5,10 +5,20 @@ import (
 
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/networks"
 )
 
 func planAveragePool(p *plan, l *layer, in []*step) *step {
 	return p.add(l.Name, averagePoolOp{}, in...)
+}
+
+func averagePoolLacks(g *networks.Network, l *layer) []string {
+	for _, name := range g.Readers()[l.Name] {
+		if _, ok := g.Node(name).Op.(networks.Linear); ok {
+			return nil
+		}
+	}
+	return []string{"global_average_pool that no linear layer reads"}
 }
 
 // averagePoolOp is the mean of each channel over all pixels.

@@ -16,6 +16,21 @@ type convOp struct{ *layer }
 
 func planConv(p *plan, l *layer, in []*step) *step { return p.add(l.Name, convOp{l}, in...) }
 
+func convLacks(_ *networks.Network, l *layer) []string {
+	op := l.Op.(networks.Conv)
+	lacks := windowLacks("convolutions", op.Window)
+	if k, p := op.Kernel, op.Pad; max(p.Top, p.Bottom) >= k.H || max(p.Left, p.Right) >= k.W {
+		lacks = append(lacks, "convolutions padded by their kernel's size or more")
+	}
+	if op.Groups > 1 {
+		lacks = append(lacks, "grouped convolutions")
+	}
+	if op.Bias {
+		lacks = append(lacks, "convolutions with bias")
+	}
+	return lacks
+}
+
 // onCodes tells that both operands are codes.
 func (o convOp) onCodes(train bool) bool {
 	return o.weights != nil && o.weights.integral(train) && o.input != nil && o.input.givesCodes(train)
@@ -23,7 +38,8 @@ func (o convOp) onCodes(train bool) bool {
 
 func (o convOp) geometry(v Value) kernels.Conv {
 	s, op := v.shape(), o.Op.(networks.Conv)
-	return kernels.Conv{N: s[0], H: s[1], W: s[2], Cin: o.in[0].C, Cout: op.Out, K: op.Kernel, Stride: op.Stride, Pad: op.Pad}
+	kernel, stride, pad, _ := op.IsSquare()
+	return kernels.Conv{N: s[0], H: s[1], W: s[2], Cin: o.in[0].C, Cout: op.Out, K: kernel, Stride: stride, Pad: pad}
 }
 
 func (o convOp) emit(c *Context, s *step) Value {

@@ -182,8 +182,8 @@ func (o foldedQuantizeOp) lower(l *lowering, s *step) error {
 	if err != nil {
 		return err
 	}
-	op := o.Op.(networks.Conv)
+	kernel, stride, pad, _ := o.Op.(networks.Conv).IsSquare()
 	out := l.tensor(s, o.q, o.out)
-	l.net.Layers = append(l.net.Layers, integer.NewConv(l.net, o.Name, l.of[s.in[0]], out, op.Kernel, op.Stride, op.Pad, w, o.weights.codeBits(), f, o.relu))
+	l.net.Layers = append(l.net.Layers, integer.NewConv(l.net, o.Name, l.of[s.in[0]], out, kernel, stride, pad, w, o.weights.codeBits(), f, o.relu))
 	return nil
 }

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"path"
@@ -33,33 +34,49 @@ func (e *NotIntegerError) Error() string {
 }
 
 // String is a sentence that names a few of the layers.
-func (c Cause) String() string {
+func (c Cause) String() string { return c.names() + " cannot run in integers: " + c.Reason }
+
+// names has a few of the layers.
+func (c Cause) names() string {
 	const most = 3
 	names := strings.Join(c.Layers[:min(len(c.Layers), most)], ", ")
 	if more := len(c.Layers) - most; more > 0 {
 		names += fmt.Sprintf(" and %d more", more)
 	}
-	return names + " cannot run in integers: " + c.Reason
+	return names
 }
 
 // add notes reasons of a layer.
 func (e *NotIntegerError) add(layer string, reasons ...string) {
+	e.Causes = noted(e.Causes, layer, reasons...)
+}
+
+// noted adds reasons of a layer to causes.
+func noted(causes []Cause, layer string, reasons ...string) []Cause {
 	for _, reason := range reasons {
-		i := slices.IndexFunc(e.Causes, func(c Cause) bool { return c.Reason == reason })
+		i := slices.IndexFunc(causes, func(c Cause) bool { return c.Reason == reason })
 		if i < 0 {
-			i = len(e.Causes)
-			e.Causes = append(e.Causes, Cause{Reason: reason})
+			i = len(causes)
+			causes = append(causes, Cause{Reason: reason})
 		}
-		if !slices.Contains(e.Causes[i].Layers, layer) { // a block may have several sums
-			e.Causes[i].Layers = append(e.Causes[i].Layers, layer)
+		if !slices.Contains(causes[i].Layers, layer) { // a block may have several sums
+			causes[i].Layers = append(causes[i].Layers, layer)
 		}
 	}
+	return causes
 }
 
 // IntegerForm tells whether the network runs in integers once it is trained or calibrated; the error is a
 // *NotIntegerError if not. It depends on what the config says and on no scale: [Network.Lower] asks the same.
 func (n *Network) IntegerForm() error {
 	e := &NotIntegerError{}
+	var lacks *UntrainableError
+	if errors.As(n.Trainable(), &lacks) {
+		for _, c := range lacks.Causes {
+			e.Causes = append(e.Causes, Cause{c.Layers, c.Reason + " cannot be trained yet"})
+		}
+		return e
+	}
 	if n.streamReasons(e); len(e.Causes) > 0 && e.Causes[0].Reason == floatStream {
 		return e // all there is to say
 	}

@@ -8,17 +8,31 @@ type kind struct {
 	plan func(p *plan, l *layer, in []*step) *step
 	// hold gives a node what it has beside arrays; nil for nothing.
 	hold func(l *layer)
+	// lacks lists what of a node of the network cannot be trained yet; nil for nothing.
+	lacks func(g *networks.Network, l *layer) []string
+}
+
+// unbuilt is a kind that cannot be trained yet.
+func unbuilt(k networks.Kind) kind {
+	return kind{lacks: func(*networks.Network, *layer) []string { return []string{string(k)} }}
 }
 
 // kinds has a row for each of [networks.Ops].
 var kinds = map[networks.Kind]kind{
-	networks.Conv{}.Kind():              {plan: planConv},
-	networks.Linear{}.Kind():            {plan: planLinear},
+	networks.Conv{}.Kind():              {plan: planConv, lacks: convLacks},
+	networks.Linear{}.Kind():            {plan: planLinear, lacks: linearLacks},
 	networks.BatchNorm{}.Kind():         {plan: planBatchNorm, hold: holdBatchNorm},
 	networks.ReLU{}.Kind():              {plan: planReLU},
+	networks.ReLU6{}.Kind():             unbuilt("relu6"),
+	networks.LeakyReLU{}.Kind():         unbuilt("leaky_relu"),
+	networks.PReLU{}.Kind():             unbuilt("prelu"),
 	networks.RPReLU{}.Kind():            {plan: planRPReLU, hold: holdRPReLU},
 	networks.Add{}.Kind():               {plan: planAdd},
+	networks.Concat{}.Kind():            unbuilt("concat"),
 	networks.Shortcut{}.Kind():          {plan: planShortcut},
-	networks.MaxPool{}.Kind():           {plan: planMaxPool},
-	networks.GlobalAveragePool{}.Kind(): {plan: planAveragePool},
+	networks.Flatten{}.Kind():           unbuilt("flatten"),
+	networks.Dropout{}.Kind():           unbuilt("dropout"),
+	networks.MaxPool{}.Kind():           {plan: planMaxPool, lacks: maxPoolLacks},
+	networks.AveragePool{}.Kind():       unbuilt("average_pool"),
+	networks.GlobalAveragePool{}.Kind(): {plan: planAveragePool, lacks: averagePoolLacks},
 }

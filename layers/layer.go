@@ -50,11 +50,7 @@ func newLayers(net *networks.Network) ([]*layer, error) {
 		for _, a := range node.Op.Arrays(l.in) {
 			l.add(a)
 		}
-		k, ok := kinds[node.Op.Kind()]
-		if !ok {
-			return nil, fmt.Errorf("%s: an operation of kind %s cannot be trained", node.Name, node.Op.Kind())
-		}
-		if k.hold != nil {
+		if k := kinds[node.Op.Kind()]; k.hold != nil {
 			k.hold(l)
 		}
 		all = append(all, l)

@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/networks"
 )
 
 // linearOp is y = x*w + b: x (N, Cin) or (N, 1, 1, Cin), w (Cin, Cout).
@@ -21,6 +22,16 @@ func (l linearOp) emit(c *Context, s *step) Value {
 		}
 	}
 	return Value{float: matmul(c, l.Name, s.in[0].out.Float(c), w, c.node(l.bias()))}
+}
+
+func linearLacks(g *networks.Network, l *layer) (lacks []string) {
+	if l.Op.(networks.Linear).NoBias {
+		lacks = append(lacks, "linear layers without bias")
+	}
+	if len(g.Readers()[l.Name]) > 0 {
+		lacks = append(lacks, "linear layers before the last")
+	}
+	return lacks
 }
 
 // matmul is y = x*w + b: x (N, Cin) or (N, 1, 1, Cin), w (Cin, Cout), b (Cout). It is small, so

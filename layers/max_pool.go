@@ -12,10 +12,25 @@ import (
 )
 
 func planMaxPool(p *plan, l *layer, in []*step) *step {
-	op := l.Op.(networks.MaxPool)
+	kernel, stride, pad, _ := l.Op.(networks.MaxPool).IsSquare()
 	return p.add(l.Name, maxPoolOp{kernels.Window{
-		H: l.in[0].H, W: l.in[0].W, C: l.in[0].C, OutH: l.out.H, OutW: l.out.W, K: op.Kernel, Stride: op.Stride, Pad: op.Pad,
+		H: l.in[0].H, W: l.in[0].W, C: l.in[0].C, OutH: l.out.H, OutW: l.out.W, K: kernel, Stride: stride, Pad: pad,
 	}}, in...)
+}
+
+func maxPoolLacks(_ *networks.Network, l *layer) []string {
+	return windowLacks("max_pool", l.Op.(networks.MaxPool).Window)
+}
+
+// windowLacks says what of a window cannot be trained yet.
+func windowLacks(kind string, w networks.Window) (lacks []string) {
+	if w.Kernel.H != w.Kernel.W || w.Stride.H != w.Stride.W {
+		lacks = append(lacks, kind+" whose height is not its width")
+	}
+	if p := w.Pad; p != (networks.Pad{Top: p.Top, Left: p.Top, Bottom: p.Top, Right: p.Top}) {
+		lacks = append(lacks, kind+" with padding that is not the same on all sides")
+	}
+	return lacks
 }
 
 // maxPoolOp is max pooling, of codes where there are codes: levels rise with their codes.

@@ -30,11 +30,12 @@ func pooledNetwork(t testing.TB, overrides ...string) *Network {
 // naivePool is max pooling and its gradient by definition.
 func naivePool(op networks.MaxPool, in, out networks.Shape, x, dy []float32) (y, dx []float32) {
 	y, dx = make([]float32, len(dy)), make([]float32, len(x))
+	kernel, stride, pad, _ := op.IsSquare()
 	for o := range dy {
 		c, j, i, n := o%out.C, o/out.C%out.W, o/out.C/out.W%out.H, o/out.Len()
 		best := -1
-		for tap := range op.Kernel * op.Kernel {
-			r, s := i*op.Stride+tap/op.Kernel-op.Pad, j*op.Stride+tap%op.Kernel-op.Pad
+		for tap := range kernel * kernel {
+			r, s := i*stride+tap/kernel-pad, j*stride+tap%kernel-pad
 			if at := n*in.Len() + (r*in.W+s)*in.C + c; r >= 0 && r < in.H && s >= 0 && s < in.W && (best < 0 || x[at] > x[best]) {
 				best = at
 			}
@@ -47,7 +48,7 @@ func naivePool(op networks.MaxPool, in, out networks.Shape, x, dy []float32) (y,
 
 // Values and gradients, of floats and of codes, on Gorgonia's tape machine and on ours.
 func TestMaxPool(t *testing.T) {
-	op, in := networks.MaxPool{Kernel: 3, Stride: 2, Pad: 1, Ceil: true}, networks.Shape{H: 6, W: 5, C: 20}
+	op, in := networks.MaxPool{Window: networks.Square(3, 2, 1), Ceil: true}, networks.Shape{H: 6, W: 5, C: 20}
 	layers := must(newLayers(&networks.Network{Input: in, Nodes: []networks.Node{{Name: "pool", Op: op, Inputs: []string{networks.Input}}}}))
 	out := layers[0].out
 	x, g := random(1, 2, in.H, in.W, in.C), random(2, 2, out.H, out.W, out.C)
@@ -185,12 +186,12 @@ func TestPoolingOfFloats(t *testing.T) {
 	node := func(name string, op networks.Op, in ...string) networks.Node {
 		return networks.Node{Name: name, Op: op, Inputs: in}
 	}
-	pool := networks.MaxPool{Kernel: 2, Stride: 2}
+	pool := networks.MaxPool{Window: networks.Square(2, 2, 0)}
 	for want, nodes := range map[string][]networks.Node{
 		// Two quantizers, one for each branch, read the pixels that are pooled.
 		"bn1, pool cannot run in integers: what it gives is not quantized before something else reads it": {
-			node("pool", pool, "bn1"), node("conv2", networks.Conv{Out: 4, Kernel: 3, Stride: 1, Pad: 1}, "pool"),
-			node("bn2", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, "conv2"), node("conv3", networks.Conv{Out: 4, Kernel: 1, Stride: 1}, "pool"),
+			node("pool", pool, "bn1"), node("conv2", networks.Conv{Out: 4, Window: networks.Square(3, 1, 1)}, "pool"),
+			node("bn2", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, "conv2"), node("conv3", networks.Conv{Out: 4, Window: networks.Square(1, 1, 0)}, "pool"),
 			node("bn3", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, "conv3"), node("block.add", networks.Add{}, "bn2", "bn3"),
 			node("average_pool", networks.GlobalAveragePool{}, "block.add"), node("linear", networks.Linear{Out: 2}, "average_pool"),
 		},

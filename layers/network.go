@@ -46,6 +46,24 @@ func New(graph *networks.Network, quant *configs.Quant, in Input, seed uint64) (
 // Over is New over the arrays that a store has: those of layers stay what they are, and those of quantizers unless the
 // config quantizes their tensor differently. The network that had the store before is not to be used after that.
 func Over(store *Store, graph *networks.Network, quant *configs.Quant, in Input, seed uint64) (*Network, error) {
+	n, err := describe(store, graph, quant, in, seed)
+	if err == nil {
+		err = n.Trainable()
+	}
+	if err != nil {
+		return nil, err
+	}
+	n.randomize(seed)
+	return n, nil
+}
+
+// Describe is New without weights, which stay 0: for what is to be known of a network that is not run, and also of one that
+// cannot be trained yet.
+func Describe(graph *networks.Network, quant *configs.Quant, in Input) (*Network, error) {
+	return describe(NewStore(), graph, quant, in, 0)
+}
+
+func describe(store *Store, graph *networks.Network, quant *configs.Quant, in Input, seed uint64) (*Network, error) {
 	sites, err := quantize.Place(graph, quant)
 	if err != nil {
 		return nil, err
@@ -71,7 +89,6 @@ func Over(store *Store, graph *networks.Network, quant *configs.Quant, in Input,
 	if b := quant.Gradients.Bits; b != configs.FP {
 		n.gradients = &gradientQuantizer{estimators.DoReFaGradients{Bits: int(b)}, n.LayerNames()[0], n.clock}
 	}
-	n.randomize(seed)
 	return n, nil
 }
 

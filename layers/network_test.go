@@ -44,7 +44,7 @@ func custom(t testing.TB, in networks.Shape, weights, activations configs.Tensor
 // convNorm are a 3x3 convolution and a batch norm, numbered, behind a node.
 func convNorm(number string, out, stride int, from string) []networks.Node {
 	return []networks.Node{
-		{Name: "conv" + number, Op: networks.Conv{Out: out, Kernel: 3, Stride: stride, Pad: 1}, Inputs: []string{from}},
+		{Name: "conv" + number, Op: networks.Conv{Out: out, Window: networks.Square(3, stride, 1)}, Inputs: []string{from}},
 		{Name: "bn" + number, Op: networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, Inputs: []string{"conv" + number}},
 	}
 }

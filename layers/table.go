@@ -14,9 +14,12 @@ type Row struct {
 	Input         [3]int `json:"input"`  // H, W, C
 	Output        [3]int `json:"output"` // H, W, C
 	Kernel        int    `json:"kernel"`
+	KernelWidth   int    `json:"kernel_width,omitempty"` // where it is not kernel
 	Stride        int    `json:"stride"`
-	WeightBits    int    `json:"weight_bits"` // 32: floating point
-	InputBits     int    `json:"input_bits"`  // 32: floating point
+	StrideWidth   int    `json:"stride_width,omitempty"` // where it is not stride
+	Groups        int    `json:"groups,omitempty"`       // where there are several
+	WeightBits    int    `json:"weight_bits"`            // 32: floating point
+	InputBits     int    `json:"input_bits"`             // 32: floating point
 	InputSigned   bool   `json:"input_signed"`
 	Granularity   string `json:"granularity"`
 	WeightMethod  string `json:"weight_estimator"`
@@ -45,7 +48,16 @@ func newRow(cost networks.Row, l *layer) Row {
 	r := Row{Name: cost.Name, Kind: string(cost.Kind), Input: cost.In.Array(), Output: cost.Out.Array(), Kernel: 1, Stride: 1, Params: cost.Params, MACs: cost.MACs,
 		WeightBits: 32, InputBits: 32, Granularity: "-", WeightMethod: "fp", InputMethod: "fp"}
 	if c, ok := cost.Op.(networks.Conv); ok {
-		r.Kernel, r.Stride = c.Kernel, c.Stride
+		r.Kernel, r.Stride = c.Kernel.H, c.Stride.H
+		if c.Kernel.W != r.Kernel {
+			r.KernelWidth = c.Kernel.W
+		}
+		if c.Stride.W != r.Stride {
+			r.StrideWidth = c.Stride.W
+		}
+		if c.Groups > 1 {
+			r.Groups = c.Groups
+		}
 	}
 	scales := 0
 	if q := l.weights; q != nil {

@@ -4,10 +4,28 @@ package networks
 type GlobalAveragePool struct{ unary }
 
 // Kind implements [Op].
-func (GlobalAveragePool) Kind() Kind { return "average_pool" }
+func (GlobalAveragePool) Kind() Kind { return "global_average_pool" }
 
 // Shape implements [Op].
 func (GlobalAveragePool) Shape(in []Shape) (Shape, error) { return Shape{1, 1, in[0].C}, nil }
 
 // NonNegative implements [Op].
 func (GlobalAveragePool) NonNegative(in []bool) bool { return in[0] }
+
+// AveragePool is the mean of each channel in a window. It is PyTorch's AvgPool2d: the sum is divided by the number of pixels
+// of the image in the window, or, with CountPad, of those and the padding.
+type AveragePool struct {
+	unary
+	Window
+	Ceil     bool // PyTorch's ceil_mode: one position more where the last would end outside; what lies beyond the padding never counts
+	CountPad bool // PyTorch's count_include_pad
+}
+
+// Kind implements [Op].
+func (AveragePool) Kind() Kind { return "average_pool" }
+
+// Shape implements [Op].
+func (a AveragePool) Shape(in []Shape) (Shape, error) { return a.pool(in[0], a.Ceil) }
+
+// NonNegative implements [Op].
+func (AveragePool) NonNegative(in []bool) bool { return in[0] }

@@ -2,37 +2,53 @@ package networks
 
 import "fmt"
 
-// Conv is a convolution without bias: a Kernel x Kernel window over zero padding of Pad pixels,
+// Conv is a convolution over zero padding, with dilation 1:
 //
-//	y[i, j, o] = sum x[i*Stride + u - Pad, j*Stride + v - Pad, c] * weight[u, v, c, o]
+//	y[i, j, o] = bias[o] + sum x[i*Stride.H + u - Pad.Top, j*Stride.W + v - Pad.Left, c] * weight[u, v, c, o]
+//
+// With Groups, input and output channels are cut into as many runs of one length, and each run of outputs sums over its run
+// of inputs, c from 0 in it; as many groups as input channels make a depthwise convolution.
 type Conv struct {
 	weights
-	Out                 int // channels
-	Kernel, Stride, Pad int
+	Out int // channels
+	Window
+	Groups int // 0 is 1
+	Bias   bool
 }
 
 // Kind implements [Op].
 func (Conv) Kind() Kind { return "conv" }
 
+// groups is the number of groups.
+func (c Conv) groups() int { return max(c.Groups, 1) }
+
 // Shape implements [Op].
 func (c Conv) Shape(in []Shape) (Shape, error) {
-	if err := positive("out", c.Out, "kernel", c.Kernel, "stride", c.Stride, "pad + 1", c.Pad+1); err != nil {
+	if err := positive("out", c.Out, "groups + 1", c.Groups+1); err != nil {
 		return Shape{}, err
 	}
-	s := Shape{(in[0].H+2*c.Pad-c.Kernel)/c.Stride + 1, (in[0].W+2*c.Pad-c.Kernel)/c.Stride + 1, c.Out}
-	if in[0].H+2*c.Pad < c.Kernel || in[0].W+2*c.Pad < c.Kernel {
-		return Shape{}, fmt.Errorf("a kernel of %dx%d over an input of %v, padded by %d; expected one that fits in it", c.Kernel, c.Kernel, in[0], c.Pad)
+	if g := c.groups(); in[0].C%g != 0 || c.Out%g != 0 {
+		return Shape{}, fmt.Errorf("groups is %d, of an input of %v and %d output channels; expected a divisor of both numbers of channels", g, in[0], c.Out)
 	}
-	return s, nil
+	s, err := c.positions(in[0], false)
+	return Shape{s.H, s.W, c.Out}, err
 }
 
 // Arrays implements [Op].
 func (c Conv) Arrays(in []Shape) []Array {
-	return []Array{{Name: "weight", Shape: []int{c.Kernel, c.Kernel, in[0].C, c.Out}, Group: WeightsGroup, Start: He}}
+	return withBias(c.Bias, c.Out, Array{Name: "weight", Shape: []int{c.Kernel.H, c.Kernel.W, in[0].C / c.groups(), c.Out}, Group: WeightsGroup, Start: He})
 }
 
 // MACs implements [Op].
 func (c Conv) MACs(in []Shape) int64 {
 	out, _ := c.Shape(in)
 	return int64(out.H*out.W) * int64(c.Arrays(in)[0].Len())
+}
+
+// withBias is a kernel, with a bias if there is one.
+func withBias(bias bool, out int, kernel Array) []Array {
+	if !bias {
+		return []Array{kernel}
+	}
+	return []Array{kernel, {Name: "bias", Shape: []int{out}, Group: BiasGroup, Start: Zeros}}
 }

@@ -2,10 +2,11 @@ package networks
 
 import "fmt"
 
-// Linear is y = x*weight + bias over all elements of the input.
+// Linear is y = x*weight + bias over all elements of the input, which has one pixel.
 type Linear struct {
 	weights
-	Out int
+	Out    int
+	NoBias bool
 }
 
 // Kind implements [Op].
@@ -14,17 +15,14 @@ func (Linear) Kind() Kind { return "linear" }
 // Shape implements [Op].
 func (l Linear) Shape(in []Shape) (Shape, error) {
 	if in[0].H != 1 || in[0].W != 1 {
-		return Shape{}, fmt.Errorf("the input is %v; expected 1x1 pixels: pool it", in[0])
+		return Shape{}, fmt.Errorf("the input is %v; expected 1x1 pixels: pool or flatten it", in[0])
 	}
 	return Shape{1, 1, l.Out}, positive("out", l.Out)
 }
 
 // Arrays implements [Op].
 func (l Linear) Arrays(in []Shape) []Array {
-	return []Array{
-		{Name: "weight", Shape: []int{in[0].Len(), l.Out}, Group: WeightsGroup, Start: Uniform},
-		{Name: "bias", Shape: []int{l.Out}, Group: BiasGroup, Start: Zeros},
-	}
+	return withBias(!l.NoBias, l.Out, Array{Name: "weight", Shape: []int{in[0].Len(), l.Out}, Group: WeightsGroup, Start: Uniform})
 }
 
 // MACs implements [Op].

@@ -106,7 +106,10 @@ func (n *Network) Shapes() (map[string]Shape, error) {
 
 // inputs looks up the shapes of what the node reads.
 func (n Node) inputs(shapes map[string]Shape) ([]Shape, error) {
-	if want := n.Op.Inputs(); len(n.Inputs) != want {
+	switch want := n.Op.Inputs(); {
+	case want == Several && len(n.Inputs) < 2:
+		return nil, fmt.Errorf("%s reads %d nodes; expected 2 or more", n.Op.Kind(), len(n.Inputs))
+	case want != Several && len(n.Inputs) != want:
 		return nil, fmt.Errorf("%s reads %d nodes; expected %d", n.Op.Kind(), len(n.Inputs), want)
 	}
 	var in []Shape

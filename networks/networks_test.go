@@ -2,6 +2,7 @@ package networks_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -43,7 +44,7 @@ func TestZoo(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	conv, relu := networks.Conv{Out: 4, Kernel: 3, Stride: 1, Pad: 1}, networks.ReLU{}
+	conv, relu := networks.Conv{Out: 4, Window: networks.Square(3, 1, 1)}, networks.ReLU{}
 	type nodes = []networks.Node
 	for _, c := range []struct {
 		nodes nodes
@@ -57,14 +58,22 @@ func TestErrors(t *testing.T) {
 		{nodes{{Name: "a", Op: relu}}, "a: relu reads 0 nodes; expected 1"},
 		{nodes{{Name: "a", Op: relu, Inputs: []string{"input"}}, {Name: "b", Op: relu, Inputs: []string{"input"}}}, "a: the output of the last node"},
 		{nodes{{Name: "a", Op: networks.Conv{}, Inputs: []string{"input"}}}, "a: out is 0; expected 1 or more"},
-		{nodes{{Name: "a", Op: networks.Conv{Out: 1, Kernel: 40, Stride: 1}, Inputs: []string{"input"}}}, "a: a kernel of 40x40 over an input of 32x32x3"},
+		{nodes{{Name: "a", Op: networks.Conv{Out: 1, Window: networks.Square(40, 1, 0)}, Inputs: []string{"input"}}}, "a: a window of 40x40 over an input of 32x32x3, padded by 0"},
 		{nodes{{Name: "a", Op: networks.Linear{Out: 3}, Inputs: []string{"input"}}}, "a: the input is 32x32x3; expected 1x1 pixels"},
 		{nodes{{Name: "a", Op: networks.BatchNorm{}, Inputs: []string{"input"}}}, "a: eps 0 and momentum 0"},
 		{nodes{{Name: "a", Op: conv, Inputs: []string{"input"}}, {Name: "b", Op: networks.Add{}, Inputs: []string{"a", "input"}}}, "b: adds 32x32x4 and 32x32x3"},
 		{nodes{{Name: "a", Op: networks.Shortcut{Stride: 2, Out: 2}, Inputs: []string{"input"}}}, "a: out is 2; expected 3 or more"},
-		{nodes{{Name: "a", Op: networks.MaxPool{Kernel: 2}, Inputs: []string{"input"}}}, "a: stride is 0; expected 1 or more"},
-		{nodes{{Name: "a", Op: networks.MaxPool{Kernel: 3, Stride: 1, Pad: 2}, Inputs: []string{"input"}}}, "a: pad is 2; expected at most half of the kernel, 1"},
-		{nodes{{Name: "a", Op: networks.MaxPool{Kernel: 33, Stride: 1}, Inputs: []string{"input"}}}, "a: a window of 33x33 over an input of 32x32x3"},
+		{nodes{{Name: "a", Op: networks.MaxPool{Window: networks.Square(2, 0, 0)}, Inputs: []string{"input"}}}, "a: kernel is 2x2 and stride 0x0; expected 1x1 or more"},
+		{nodes{{Name: "a", Op: networks.MaxPool{Window: networks.Square(3, 1, 2)}, Inputs: []string{"input"}}}, "a: pad is 2; expected at most half of the kernel, 1x1"},
+		{nodes{{Name: "a", Op: networks.MaxPool{Window: networks.Square(33, 1, 0)}, Inputs: []string{"input"}}}, "a: a window of 33x33 over an input of 32x32x3"},
+		{nodes{{Name: "a", Op: networks.Conv{Out: 4, Window: networks.Square(3, 1, 1), Groups: 3}, Inputs: []string{"input"}}}, "a: groups is 3, of an input of 32x32x3 and 4 output channels"},
+		{nodes{{Name: "a", Op: networks.Conv{Out: 4, Window: networks.Square(3, 1, 1), Groups: -1}, Inputs: []string{"input"}}}, "a: groups + 1 is 0"},
+		{nodes{{Name: "a", Op: networks.Conv{Out: 4, Window: networks.Square(3, 1, -1)}, Inputs: []string{"input"}}}, "a: pad is -1; expected 0 or more on each side"},
+		{nodes{{Name: "a", Op: networks.LeakyReLU{Slope: -1}, Inputs: []string{"input"}}}, "a: slope is -1"},
+		{nodes{{Name: "a", Op: networks.LeakyReLU{Slope: math.NaN()}, Inputs: []string{"input"}}}, "a: slope is NaN"},
+		{nodes{{Name: "a", Op: networks.Dropout{Rate: 1}, Inputs: []string{"input"}}}, "a: rate is 1; expected 0 or more and less than 1"},
+		{nodes{{Name: "a", Op: networks.Concat{}, Inputs: []string{"input"}}}, "a: concat reads 1 nodes; expected 2 or more"},
+		{nodes{{Name: "a", Op: networks.GlobalAveragePool{}, Inputs: []string{"input"}}, {Name: "b", Op: networks.Concat{}, Inputs: []string{"input", "a"}}}, "b: joins 32x32x3 and 1x1x3; expected equal heights and widths"},
 		{nodes{{Name: "a", Op: networks.Shortcut{Out: 8}, Inputs: []string{"input"}}}, "a: stride is 0"},
 	} {
 		n := networks.Network{Input: cifar.Input, Nodes: c.nodes}
@@ -87,17 +96,19 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestMaxPoolShapes has the shapes that PyTorch 1.13's MaxPool2d gives.
-func TestMaxPoolShapes(t *testing.T) {
+// TestPoolShapes has the shapes that PyTorch 1.13's MaxPool2d and AvgPool2d give.
+func TestPoolShapes(t *testing.T) {
 	for _, c := range []struct{ size, kernel, stride, pad, floor, ceil int }{
 		{4, 3, 2, 1, 2, 3}, {4, 2, 2, 0, 2, 2}, {4, 3, 2, 0, 1, 2}, {4, 2, 3, 1, 2, 2}, {4, 1, 3, 0, 2, 2}, {4, 4, 3, 2, 2, 2}, {4, 3, 4, 1, 1, 2},
 		{1, 2, 2, 0, 0, 1}, {1, 4, 3, 1, 0, 1}, {3, 4, 3, 0, 0, 1}, {1, 3, 1, 0, 0, 0},
 	} {
 		for ceil, want := range map[bool]int{false: c.floor, true: c.ceil} {
-			op := networks.MaxPool{Kernel: c.kernel, Stride: c.stride, Pad: c.pad, Ceil: ceil}
-			s, err := op.Shape([]networks.Shape{{H: c.size, W: 9, C: 5}})
-			if got := s.H; err != nil && want > 0 || got != want || err == nil && s.C != 5 {
-				t.Errorf("%+v over %d pixels: %v, error %v; want a height of %d", op, c.size, s, err, want)
+			window := networks.Square(c.kernel, c.stride, c.pad)
+			for _, op := range []networks.Op{networks.MaxPool{Window: window, Ceil: ceil}, networks.AveragePool{Window: window, Ceil: ceil}} {
+				s, err := op.Shape([]networks.Shape{{H: c.size, W: 9, C: 5}})
+				if got := s.H; err != nil && want > 0 || got != want || err == nil && s.C != 5 {
+					t.Errorf("%+v over %d pixels: %v, error %v; want a height of %d", op, c.size, s, err, want)
+				}
 			}
 		}
 	}
@@ -107,8 +118,8 @@ func TestMaxPoolShapes(t *testing.T) {
 func TestOps(t *testing.T) {
 	seen := map[networks.Kind]bool{}
 	for _, op := range networks.Ops() {
-		if op.Kind() == "" || seen[op.Kind()] || op.Inputs() < 1 {
-			t.Errorf("%T: kind %q, %d inputs; want a kind of its own and 1 or more", op, op.Kind(), op.Inputs())
+		if op.Kind() == "" || seen[op.Kind()] || op.Inputs() < 1 && op.Inputs() != networks.Several {
+			t.Errorf("%T: kind %q, %d inputs; want a kind of its own and 1 or more, or several", op, op.Kind(), op.Inputs())
 		}
 		seen[op.Kind()] = true
 	}
@@ -117,7 +128,7 @@ func TestOps(t *testing.T) {
 // A network of one's own: two convolutions and what they cost.
 func Example() {
 	n := &networks.Network{Input: networks.Shape{H: 8, W: 8, C: 3}}
-	x := n.Add("conv1", networks.Conv{Out: 4, Kernel: 3, Stride: 2, Pad: 1}, networks.Input)
+	x := n.Add("conv1", networks.Conv{Out: 4, Window: networks.Square(3, 2, 1)}, networks.Input)
 	x = n.Add("relu", networks.ReLU{}, x)
 	x = n.Add("pool", networks.GlobalAveragePool{}, x)
 	n.Add("linear", networks.Linear{Out: 2}, x)

@@ -9,7 +9,7 @@ type Kind string
 type Op interface {
 	// Kind is the operation's word.
 	Kind() Kind
-	// Inputs is the number of nodes that it reads.
+	// Inputs is the number of nodes that it reads, or Several.
 	Inputs() int
 	// Weighted tells that it multiplies its input with weights, so that configs and tables name it as a layer.
 	Weighted() bool
@@ -25,14 +25,17 @@ type Op interface {
 	MACs(in []Shape) int64
 }
 
+// Several is what [Op.Inputs] says of an operation that reads any number of nodes, two or more.
+const Several = -1
+
 // Group is a parameter group: optimizers have settings for each.
 type Group string
 
 // The groups of what networks learn.
 const (
 	WeightsGroup   Group = "weights"    // kernels of convolutions and linear layers
-	BiasGroup      Group = "bias"       // biases of linear layers
-	BatchNormGroup Group = "batch_norm" // scale and shift of batch norm, and what RPReLU learns
+	BiasGroup      Group = "bias"       // biases of convolutions and linear layers
+	BatchNormGroup Group = "batch_norm" // scale and shift of batch norm, and what activation functions learn
 	ScalesGroup    Group = "scales"     // what quantizers learn, which a network without them has not
 )
 

@@ -29,7 +29,7 @@ var norm = BatchNorm{Eps: 1e-5, Momentum: 0.1}
 // Names are those of PyTorch implementations.
 func resnetCIFAR(o Options, blocks int) *Network {
 	n := &Network{Input: o.Input}
-	x := n.Add("bn1", norm, n.Add("conv1", Conv{Out: 16, Kernel: 3, Stride: 1, Pad: 1}, Input))
+	x := n.Add("bn1", norm, n.Add("conv1", Conv{Out: 16, Window: Square(3, 1, 1)}, Input))
 	if o.Block == Basic {
 		x = n.Add("relu", ReLU{}, x)
 	}
@@ -42,7 +42,7 @@ func resnetCIFAR(o Options, blocks int) *Network {
 			}
 			name := fmt.Sprintf("layer%d.%d.", stage+1, i)
 			conv := func(i, stride int, from string) string {
-				c := n.Add(fmt.Sprint(name, "conv", i), Conv{Out: out, Kernel: 3, Stride: stride, Pad: 1}, from)
+				c := n.Add(fmt.Sprint(name, "conv", i), Conv{Out: out, Window: Square(3, stride, 1)}, from)
 				return n.Add(fmt.Sprint(name, "bn", i), norm, c)
 			}
 			shortcut := func(from string) string {

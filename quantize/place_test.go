@@ -91,7 +91,7 @@ func TestStream(t *testing.T) {
 // A sign follows from what comes before: not from the name of a block.
 func TestSigns(t *testing.T) {
 	n := &networks.Network{Input: networks.Shape{H: 4, W: 4, C: 2}}
-	conv := networks.Conv{Out: 2, Kernel: 1, Stride: 1}
+	conv := networks.Conv{Out: 2, Window: networks.Square(1, 1, 0)}
 	x := n.Add("a", conv, networks.Input)
 	x = n.Add("b", conv, x)
 	x = n.Add("relu", networks.ReLU{}, x)

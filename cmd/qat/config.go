@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -209,12 +210,19 @@ func printReferences(stdout io.Writer, refs []configs.Reference) error {
 	return nil
 }
 
-// kindOf is "conv 3x3/2": the kind with kernel and stride.
+// kindOf is "conv 3x3/2", or "conv 3x3/2 g32": the kind with kernel, stride and groups.
 func kindOf(r layers.Row) string {
 	if r.Kind != "conv" {
 		return r.Kind
 	}
-	return fmt.Sprintf("%s %dx%d/%d", r.Kind, r.Kernel, r.Kernel, r.Stride)
+	kind := fmt.Sprintf("%s %dx%d/%d", r.Kind, r.Kernel, cmp.Or(r.KernelWidth, r.Kernel), r.Stride)
+	if r.StrideWidth != 0 {
+		kind += fmt.Sprintf("x%d", r.StrideWidth)
+	}
+	if r.Groups != 0 {
+		kind += fmt.Sprintf(" g%d", r.Groups)
+	}
+	return kind
 }
 
 func shape(s [3]int) string { return fmt.Sprintf("%dx%dx%d", s[0], s[1], s[2]) }

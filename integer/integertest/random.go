@@ -183,7 +183,7 @@ func (b *builder) maxPool(name string, x int) int {
 // window adds the layer with its output, and returns that.
 func (b *builder) window(l *integer.MaxPool, ceil bool) int {
 	out := b.net.Tensors[l.In]
-	op := networks.MaxPool{Kernel: l.K, Stride: l.Stride, Pad: l.Pad, Ceil: ceil}
+	op := networks.MaxPool{Window: networks.Square(l.K, l.Stride, l.Pad), Ceil: ceil}
 	shape, err := op.Shape([]networks.Shape{{H: out.H, W: out.W, C: out.C}})
 	if err != nil {
 		panic(err)

@@ -23,6 +23,8 @@ func geometries(rng *rand.Rand, n int) []Conv {
 		Conv{N: 2, H: 4, W: 5, Cin: 256, Cout: 144, K: 1, Stride: 1}, Conv{N: 2, H: 5, W: 4, Cin: 128, Cout: 16, K: 3, Stride: 2, Pad: 1})
 	gs = append(gs, Conv{N: 2, H: 71, W: 35, Cin: 16, Cout: 16, K: 1, Stride: 2}, // large enough to be fetched in parts
 		Conv{N: 2, H: 67, W: 37, Cin: 16, Cout: 16, K: 3, Stride: 2, Pad: 1})
+	gs = append(gs, Conv{N: 2, H: 13, W: 17, Cin: 3, Cout: 32, K: 7, Stride: 2, Pad: 3}, // the first ones of networks for large images
+		Conv{N: 2, H: 23, W: 19, Cin: 3, Cout: 16, K: 11, Stride: 4}, Conv{N: 2, H: 24, W: 12, Cin: 3, Cout: 16, K: 12, Stride: 4}, Conv{N: 2, H: 6, W: 7, Cin: 4, Cout: 24, K: 2, Stride: 2})
 	for range n / 8 { // those that are computed by Winograd's filtering
 		gs = append(gs, Conv{N: 1 + rng.IntN(3), H: 4 + rng.IntN(6), W: 4 + rng.IntN(16), Cin: pick(16, 32), Cout: pick(16, 32, 48, 80), K: 3, Stride: 1, Pad: 1})
 	}
