@@ -89,13 +89,19 @@ func without(c *Context, rs ...rewrite) {
 func calibrated(t testing.TB, config string, overrides ...string) *Network {
 	t.Helper()
 	n := testNetwork(t, config, overrides...)
+	calibrateNetwork(t, n)
+	return n
+}
+
+// calibrateNetwork gives quantizers scales from a random batch.
+func calibrateNetwork(t testing.TB, n *Network) {
+	t.Helper()
 	pool := kernels.NewPool(2)
 	defer pool.Close()
 	x, _ := batch(8)
 	if err := n.Calibrate(pool, nil, x); err != nil {
 		t.Fatal(err)
 	}
-	return n
 }
 
 // batch returns random pictures and labels.

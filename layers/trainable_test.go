@@ -2,10 +2,12 @@ package layers
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/networks"
 )
 
@@ -50,5 +52,82 @@ func TestUntrainable(t *testing.T) {
 	net.Add("b", networks.Linear{Out: 10, NoBias: true}, net.Add("a", networks.Linear{Out: 4}, networks.Input))
 	if _, err := New(net, &configs.Quant{}, testInput, 1); err == nil || err.Error() != "cannot be trained yet: linear layers before the last (a); linear layers without bias (b)" {
 		t.Errorf("%v", err)
+	}
+}
+
+// untrainable are the networks of the zoo that cannot be trained yet.
+var untrainable = []string{"resnet8", "vgg_small", "vgg7", "convnet", "vgg11_bn", "vgg16_bn", "alexnet_bn", "mobilenet_v1", "mobilenet_v2", "ds_cnn", "squeezenet1_1"}
+
+// Each network of the zoo has a table, and is trained or refused.
+func TestZooIsTrainedOrRefused(t *testing.T) {
+	cfg, err := configs.Load("resnet20_w4a4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range networks.Archs() {
+		n, err := Describe(must(networks.Build(a.Name, networks.Options{Input: networks.Shape{H: 96, W: 96, C: 3}, Classes: 10})), &cfg.Quant, testInput)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Trainable(); (err != nil) != slices.Contains(untrainable, a.Name) {
+			t.Errorf("%s: %v", a.Name, err)
+		}
+		if rows := n.Table(); len(rows) != len(n.LayerNames()) {
+			t.Errorf("%s: %d rows of %d layers", a.Name, len(rows), len(n.LayerNames()))
+		}
+	}
+}
+
+// zooNetwork is a network of the zoo with scales from a random batch of 32x32 pixels.
+func zooNetwork(t *testing.T, arch string, o networks.Options, overrides ...string) *Network {
+	t.Helper()
+	cfg, err := configs.Load("resnet20_w4a4", overrides)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Input, o.Classes = zoo("").Input, 10
+	n := must(New(must(networks.Build(arch, o)), &cfg.Quant, testInput, 1))
+	calibrateNetwork(t, n)
+	return n
+}
+
+// Fusions change no bit of a training step where shortcuts have weights, and where batch norm comes first.
+func TestZooFusionKeepsTheBits(t *testing.T) {
+	for _, c := range []struct {
+		arch      string
+		o         networks.Options
+		overrides []string
+	}{
+		{"resnet20", networks.Options{Shortcut: networks.OptionB}, nil},
+		{"preresnet20", networks.Options{}, nil},
+		{"preresnet20", networks.Options{Shortcut: networks.OptionB}, []string{"quant.residual=fp", "quant.activations.estimator=pact"}},
+		{"resnet8", networks.Options{Form: networks.TorchForm}, nil},
+	} {
+		want := resultsOf(t, zooNetwork(t, c.arch, c.o, c.overrides...), fusions, machine.Options{Unfused: true})
+		got := resultsOf(t, zooNetwork(t, c.arch, c.o, c.overrides...), nil, machine.Options{Poison: true})
+		if !slices.Equal(got, want) {
+			t.Errorf("%s, %+v: the bits differ", c.arch, c.o)
+		}
+	}
+}
+
+// Where each convolution has batch norm, the integer network is that of the simulation; elsewhere it is refused before
+// anything is trained.
+func TestZooInIntegers(t *testing.T) {
+	agree(t, zooNetwork(t, "resnet20", networks.Options{Shortcut: networks.OptionB}), 6, 20, nil)
+	agree(t, zooNetwork(t, "resnet20", networks.Options{Shortcut: networks.OptionB}, "quant.activations.estimator=affine"), 6, 20, nil)
+	for arch, want := range map[string]string{
+		"resnet8":     "layer2.0.shortcut.0, layer3.0.shortcut.0 cannot run in integers: what it gives is not quantized before something else reads it",
+		"preresnet20": "conv1, layer1.0.bn1, layer1.0.conv2 and 19 more cannot run in integers: what it gives is not quantized before something else reads it",
+	} {
+		o := networks.Options{}
+		if arch == "resnet8" {
+			o.Form = networks.TorchForm
+		}
+		n := zooNetwork(t, arch, o)
+		_, err := n.Lower("test")
+		if got := n.IntegerForm(); err == nil || got == nil || err.Error() != got.Error() || err.Error() != want {
+			t.Errorf("%s: %v, and %v before training; want %s", arch, err, got, want)
+		}
 	}
 }

@@ -2,71 +2,64 @@ package networks
 
 import "fmt"
 
-// Block is the residual block of a network.
-type Block string
-
-// The blocks. All have the parameter-free shortcut ([Shortcut]) where the size changes.
-const (
-	// Basic is He et al. 2015, https://arxiv.org/abs/1512.03385: relu(bn2(conv2(relu(bn1(conv1(x))))) + x).
-	Basic Block = "basic"
-	// BiReal is Bi-Real Net's (Liu et al. 2018, https://arxiv.org/abs/1808.00278, section 3.1): a shortcut around each
-	// convolution and no ReLU, so that what quantizers read has both signs and the stream keeps real values,
-	//
-	//	x1 = x + bn1(conv1(x)),  y = x1 + bn2(conv2(x1))
-	//
-	// The paper's shortcut has average pooling of 2x2 pixels and a 1x1 convolution with batch norm where the size changes.
-	BiReal Block = "bireal"
-	// ReActNet is Liu et al. 2020, https://arxiv.org/abs/2003.03488, sections 4.1 and 4.2, in the form of the paper's
-	// ResNets: as BiReal, with an [RPReLU] after each sum.
-	ReActNet Block = "reactnet"
-)
-
-// norm is PyTorch's batch norm.
-var norm = BatchNorm{Eps: 1e-5, Momentum: 0.1}
-
 // resnetCIFAR is the residual network for CIFAR of He et al. 2015, section 4.2: a stem of 16 channels, three stages of as
 // many blocks with 16, 32 and 64 channels, global average pooling and a linear layer. Three blocks make ResNet-20.
-// Names are those of PyTorch implementations.
+// Names are those of https://github.com/akamaster/pytorch_resnet_cifar10.
 func resnetCIFAR(o Options, blocks int) *Network {
-	n := &Network{Input: o.Input}
-	x := n.Add("bn1", norm, n.Add("conv1", Conv{Out: 16, Window: Square(3, 1, 1)}, Input))
+	r := stem(o, 16)
+	r.stages(r.basic, 16, blocks, blocks, blocks)
+	return r.classify("average_pool", "linear", o.Classes)
+}
+
+// resnet18CIFAR has the stages of ResNet-18 behind that stem.
+func resnet18CIFAR(o Options) *Network {
+	r := stem(o, 64)
+	r.stages(r.basic, 64, 2, 2, 2, 2)
+	return r.classify("average_pool", "linear", o.Classes)
+}
+
+// stem begins a network for small images: a 3x3 convolution.
+func stem(o Options, channels int) *residual {
+	r := &residual{Network: &Network{Input: o.Input}, block: o.Block, projection: o.Shortcut, module: "shortcut", channels: channels}
+	r.x = r.convNorm("conv1", "bn1", Conv{Out: channels, Window: Square(3, 1, 1)}, Input)
 	if o.Block == Basic {
-		x = n.Add("relu", ReLU{}, x)
+		r.x = r.Add("relu", ReLU{}, r.x)
 	}
-	in := 16
-	for stage, out := range []int{16, 32, 64} {
-		for i := range blocks {
-			stride := 1
-			if stage > 0 && i == 0 {
-				stride = 2
-			}
-			name := fmt.Sprintf("layer%d.%d.", stage+1, i)
-			conv := func(i, stride int, from string) string {
-				c := n.Add(fmt.Sprint(name, "conv", i), Conv{Out: out, Window: Square(3, stride, 1)}, from)
-				return n.Add(fmt.Sprint(name, "bn", i), norm, c)
-			}
-			shortcut := func(from string) string {
-				if stride == 1 && in == out {
-					return from
-				}
-				return n.Add(name+"shortcut", Shortcut{Stride: stride, Out: out}, from)
-			}
-			if o.Block == Basic {
-				y := conv(2, 1, n.Add(name+"relu1", ReLU{}, conv(1, stride, x)))
-				x = n.Add(name+"relu2", ReLU{}, n.Add(name+"add", Add{}, y, shortcut(x)))
-			} else {
-				skip := func(i, stride int, shortcut func(string) string) {
-					y := conv(i, stride, x)
-					x = n.Add(fmt.Sprint(name, "add", i), Add{Real: true}, y, shortcut(x))
-					if o.Block == ReActNet {
-						x = n.Add(fmt.Sprint(name, "rprelu", i), RPReLU{}, x)
-					}
-				}
-				skip(1, stride, shortcut)
-				skip(2, 1, func(from string) string { return from })
-			}
-			in = out
+	return r
+}
+
+// preResNet20 is the pre-activation network for CIFAR of He et al. 2016: its stem has neither batch norm nor ReLU, which
+// come after the last block.
+func preResNet20(o Options) *Network {
+	r := &residual{Network: &Network{Input: o.Input}, projection: o.Shortcut, module: "shortcut", channels: 16}
+	r.x = r.Add("conv1", Conv{Out: 16, Window: Square(3, 1, 1)}, Input)
+	r.stages(r.preActivation, 16, 3, 3, 3)
+	r.postActivation()
+	return r.classify("average_pool", "linear", o.Classes)
+}
+
+// postActivation adds what comes after the last block of pre-activation networks.
+func (r *residual) postActivation() {
+	r.x = r.Add("post_activ.relu", ReLU{}, r.Add("post_activ.bn", norm, r.x))
+}
+
+// resnet8 is MLPerf Tiny's: three blocks with 16, 32 and 64 channels, and 1x1 convolutions without batch norm as shortcuts.
+// Its own form is Keras's, with biases and TensorFlow's padding.
+func resnet8(o Options) *Network {
+	n := &Network{Input: o.Input}
+	size := o.Input
+	conv3 := func(name, i string, out, stride int, from string) string {
+		return n.kerasOr(o.Form, &size, name+"conv"+i, name+"bn"+i, Conv{Out: out, Window: Square(3, stride, 1)}, from)
+	}
+	x := n.Add("relu", ReLU{}, conv3("", "1", 16, 1, Input))
+	for i, out := range []int{16, 32, 64} {
+		name, stride := fmt.Sprintf("layer%d.0.", i+1), min(i+1, 2)
+		y := n.Add(name+"relu1", ReLU{}, conv3(name, "1", out, stride, x))
+		y = conv3(name, "2", out, 1, y)
+		if stride > 1 {
+			x = n.Add(name+"shortcut.0", Conv{Out: out, Window: Square(1, stride, 0), Bias: o.Form == MLPerfTiny}, x)
 		}
+		x = n.Add(name+"relu2", ReLU{}, n.Add(name+"add", Add{}, y, x))
 	}
 	n.Add("linear", Linear{Out: o.Classes}, n.Add("average_pool", GlobalAveragePool{}, x))
 	return n
