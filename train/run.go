@@ -26,14 +26,14 @@ const (
 
 // Options say where and how a run happens; none of them changes its results.
 type Options struct {
-	Out      string // the run's directory; runs/NAME if empty
-	Resume   bool   // continue the run in Out
-	Force    bool   // read damaged files all the same
-	Threads  int    // 0: all cores
-	Data     string // where data sets are; the config's data.root if empty
-	Version  string // of the program, for the manifest
-	Profile  bool   // measure the time of each operation
-	Progress Progress
+	Out      string   // the run's directory; runs/NAME if empty
+	Resume   bool     // continue the run in Out
+	Force    bool     // read damaged files all the same
+	Threads  int      // 0: all cores
+	Data     string   // where data sets are; the config's data.root if empty
+	Version  string   // of the program, for the manifest
+	Profile  bool     // measure the time of each operation
+	Progress Progress // nil: nobody hears of it
 }
 
 // ErrInterrupted is returned after a run was cancelled and its checkpoint
@@ -46,6 +46,9 @@ var ErrExists = errors.New("the run exists")
 // Run trains as cfg says and returns the result. On cancellation of ctx it saves
 // a checkpoint and returns ErrInterrupted.
 func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error) {
+	if opt.Progress == nil {
+		opt.Progress = silence{}
+	}
 	if opt.Out == "" {
 		opt.Out = filepath.Join("runs", cfg.Name)
 	}

@@ -12,6 +12,14 @@ type Progress interface {
 	Epoch(e EpochInfo)
 }
 
+// silence is nobody's Progress.
+type silence struct{}
+
+func (silence) Message(string, ...any) {}
+func (silence) Start(int, int, int)    {}
+func (silence) Step(StepInfo)          {}
+func (silence) Epoch(EpochInfo)        {}
+
 // StepInfo is what a training step tells.
 type StepInfo struct {
 	Step, Epoch     int // from 1
