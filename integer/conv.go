@@ -78,7 +78,7 @@ func (c *Conv) Multipliers(n *Network) []float32 {
 
 func (c *Conv) geometry(n *Network) kernels.Conv {
 	in, out := n.Tensors[c.In], n.Tensors[c.Out]
-	return kernels.Conv{N: 1, H: in.H, W: in.W, Cin: in.C, Cout: out.C, K: c.K, Stride: c.Stride, Pad: c.Pad}
+	return kernels.Conv{N: 1, H: in.H, W: in.W, Cin: in.C, Cout: out.C}.Square(c.K, c.Stride, c.Pad)
 }
 
 func (c *Conv) check(n *Network) error {

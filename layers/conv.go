@@ -38,8 +38,8 @@ func (o convOp) onCodes(train bool) bool {
 
 func (o convOp) geometry(v Value) kernels.Conv {
 	s, op := v.shape(), o.Op.(networks.Conv)
-	kernel, stride, pad, _ := op.IsSquare()
-	return kernels.Conv{N: s[0], H: s[1], W: s[2], Cin: o.in[0].C, Cout: op.Out, K: kernel, Stride: stride, Pad: pad}
+	return kernels.Conv{N: s[0], H: s[1], W: s[2], Cin: o.in[0].C, Cout: op.Out,
+		Kernel: kernels.Size(op.Kernel), Stride: kernels.Size(op.Stride), Pad: kernels.Border(op.Pad), Groups: op.Groups}
 }
 
 func (o convOp) emit(c *Context, s *step) Value {
@@ -65,7 +65,7 @@ func (l *layer) atOffset() {
 	}
 }
 
-// conv2d is y = x * w: x (N, H, W, Cin), w (K, K, Cin, Cout), zero padding.
+// conv2d is y = x * w: x (N, H, W, Cin), w (KH, KW, Cin/Groups, Cout), zero padding.
 func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 	return c.B.Apply(graph.Op{
 		Name: "conv2d", Layer: layer, Attrs: fmt.Sprint(g),
@@ -97,7 +97,7 @@ func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 // widest layers have too few partial sums for a shared loop and run alone.
 func weightGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(*graph.Call, *kernels.WeightGrad), in ...*G.Node) *G.Node {
 	op.Name, op.Layer, op.Attrs, op.Pool = "conv2d weight gradient", layer, fmt.Sprint(g), c.Pool
-	op.Out, op.Shape = f32(4), fixedShape(g.K, g.K, g.Cin, g.Cout)
+	op.Out, op.Shape = f32(4), fixedShape(weightShape(g)...)
 	l := &kernels.WeightGrad{G: g}
 	op.Aux = func([]tensor.Shape) []graph.Buffer {
 		return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{l.PartialLen()}}}
@@ -117,6 +117,10 @@ func weightGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(
 	return c.B.Apply(op, in...)
 }
 
+func weightShape(g kernels.Conv) tensor.Shape {
+	return tensor.Shape{g.Kernel.H, g.Kernel.W, g.Cin / max(g.Groups, 1), g.Cout}
+}
+
 func convShape(g kernels.Conv) func([]tensor.Shape) (tensor.Shape, error) {
 	return func(in []tensor.Shape) (tensor.Shape, error) {
 		if err := g.Check(); err != nil {
@@ -125,7 +129,7 @@ func convShape(g kernels.Conv) func([]tensor.Shape) (tensor.Shape, error) {
 		if x := (tensor.Shape{g.N, g.H, g.W, g.Cin}); !in[0].Eq(x) {
 			return nil, fmt.Errorf("input is %v, want %v", in[0], x)
 		}
-		if w := (tensor.Shape{g.K, g.K, g.Cin, g.Cout}); !in[1].Eq(w) {
+		if w := weightShape(g); !in[1].Eq(w) {
 			return nil, fmt.Errorf("weights are %v, want %v", in[1], w)
 		}
 		return tensor.Shape{g.N, g.OutH(), g.OutW(), g.Cout}, nil

@@ -80,10 +80,10 @@ func TestSmoothGradients(t *testing.T) {
 		build  func(c *Context, in []*G.Node) *G.Node
 	}{
 		{"conv2d stride 1", [][]int{{2, 5, 6, 3}, {3, 3, 3, 4}}, func(c *Context, in []*G.Node) *G.Node {
-			return conv2d(c, "", kernels.Conv{N: 2, H: 5, W: 6, Cin: 3, Cout: 4, K: 3, Stride: 1, Pad: 1}, in[0], in[1])
+			return conv2d(c, "", kernels.Conv{N: 2, H: 5, W: 6, Cin: 3, Cout: 4}.Square(3, 1, 1), in[0], in[1])
 		}},
 		{"conv2d stride 2", [][]int{{2, 6, 6, 3}, {3, 3, 3, 4}}, func(c *Context, in []*G.Node) *G.Node {
-			return conv2d(c, "", kernels.Conv{N: 2, H: 6, W: 6, Cin: 3, Cout: 4, K: 3, Stride: 2, Pad: 1}, in[0], in[1])
+			return conv2d(c, "", kernels.Conv{N: 2, H: 6, W: 6, Cin: 3, Cout: 4}.Square(3, 2, 1), in[0], in[1])
 		}},
 		{"batch norm", [][]int{{3, 4, 4, 5}, {5}, {5}}, func(c *Context, in []*G.Node) *G.Node {
 			n := newBatchNorm("bn", 5)
@@ -269,7 +269,7 @@ func TestClipsAgreeWithEstimators(t *testing.T) {
 // The integer convolution and its gradients against the float convolution of
 // the dequantized operands.
 func TestIntegerConvAgreesWithFloatConv(t *testing.T) {
-	g := kernels.Conv{N: 2, H: 6, W: 6, Cin: 16, Cout: 20, K: 3, Stride: 1, Pad: 1}
+	g := kernels.Conv{N: 2, H: 6, W: 6, Cin: 16, Cout: 20}.Square(3, 1, 1)
 	for _, perChannel := range []bool{false, true} {
 		x, w, dy := random(1, 2, 6, 6, 16), &Array{Name: "w", Group: networks.WeightsGroup, Value: random(2, 3, 3, 16, 20)}, random(3, 2, 6, 6, 20)
 		s := spec(4, configs.LSQ)

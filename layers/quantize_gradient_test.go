@@ -18,7 +18,7 @@ func gradientsOf(t *testing.T, q *gradientQuantizer, k int, x, w, g *tensor.Dens
 	c := testContext(t, true)
 	c.gradients = q
 	s, cout := x.Shape(), w.Shape()[3]
-	y := conv2d(c, "layer", kernels.Conv{N: s[0], H: s[1], W: s[2], Cin: s[3], Cout: cout, K: k, Stride: 1, Pad: k / 2}, c.B.Param("x", x), c.B.Param("w", w))
+	y := conv2d(c, "layer", kernels.Conv{N: s[0], H: s[1], W: s[2], Cin: s[3], Cout: cout}.Square(k, 1, k/2), c.B.Param("x", x), c.B.Param("w", w))
 	_, grads := gradients(t, c, y, c.B.Input("g", g), c.B.Params()...)
 	return grads
 }

@@ -242,9 +242,9 @@ func benchKernels(peak float64) []KernelRate {
 	defer p.Close()
 	var rates []KernelRate
 	for _, g := range []kernels.Conv{
-		{N: 16, H: 32, W: 32, Cin: 16, Cout: 16, K: 3, Stride: 1, Pad: 1},
-		{N: 32, H: 16, W: 16, Cin: 32, Cout: 32, K: 3, Stride: 1, Pad: 1},
-		{N: 64, H: 8, W: 8, Cin: 64, Cout: 64, K: 3, Stride: 1, Pad: 1},
+		kernels.Conv{N: 16, H: 32, W: 32, Cin: 16, Cout: 16}.Square(3, 1, 1),
+		kernels.Conv{N: 32, H: 16, W: 16, Cin: 32, Cout: 32}.Square(3, 1, 1),
+		kernels.Conv{N: 64, H: 8, W: 8, Cin: 64, Cout: 64}.Square(3, 1, 1),
 	} {
 		x, w, y := make([]float32, g.InLen()), make([]float32, g.WeightLen()), make([]float32, g.OutLen())
 		codes, scale := make([]uint8, g.InLen()), make([]float32, g.Cout)

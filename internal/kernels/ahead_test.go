@@ -55,7 +55,7 @@ func TestAheadFetchesThePicture(t *testing.T) {
 // While some rows of a weight gradient are summed, what the next rows read is fetched: to the end of the picture, then the
 // start of the next one.
 func TestWeightGradNeedsTheNextRows(t *testing.T) {
-	g := Conv{N: 2, H: 71, W: 35, Cin: 16, Cout: 64, K: 1, Stride: 2}
+	g := Conv{N: 2, H: 71, W: 35, Cin: 16, Cout: 64}.Square(1, 2, 0)
 	x, codes, dy := make([]float32, g.InLen()), make([]uint8, g.InLen()), make([]float32, g.OutLen())
 	inRow, outRow := g.W*g.Cin, g.OutW()*g.Cout
 	floats := &WeightGrad{G: g, X: Batch(x, g.N), DY: Batch(dy, g.N)}

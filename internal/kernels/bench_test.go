@@ -20,26 +20,26 @@ func TestPeak(t *testing.T) {
 
 // shapes are ResNet-20's layers, then ResNet-18's: stride 1, stride 2, and the shortcuts.
 var shapes = []Conv{
-	{H: 32, W: 32, Cin: 16, Cout: 16, K: 3, Stride: 1, Pad: 1},
-	{H: 16, W: 16, Cin: 32, Cout: 32, K: 3, Stride: 1, Pad: 1},
-	{H: 8, W: 8, Cin: 64, Cout: 64, K: 3, Stride: 1, Pad: 1},
-	{H: 32, W: 32, Cin: 3, Cout: 16, K: 3, Stride: 1, Pad: 1},
-	{H: 32, W: 32, Cin: 16, Cout: 32, K: 3, Stride: 2, Pad: 1},
-	{H: 16, W: 16, Cin: 32, Cout: 64, K: 3, Stride: 2, Pad: 1},
-	{H: 32, W: 32, Cin: 16, Cout: 32, K: 1, Stride: 2, Pad: 0},
-	{H: 16, W: 16, Cin: 32, Cout: 64, K: 1, Stride: 2, Pad: 0},
-	{H: 56, W: 56, Cin: 64, Cout: 64, K: 3, Stride: 1, Pad: 1},
-	{H: 28, W: 28, Cin: 128, Cout: 128, K: 3, Stride: 1, Pad: 1},
-	{H: 14, W: 14, Cin: 256, Cout: 256, K: 3, Stride: 1, Pad: 1},
-	{H: 7, W: 7, Cin: 512, Cout: 512, K: 3, Stride: 1, Pad: 1},
-	{H: 56, W: 56, Cin: 64, Cout: 128, K: 3, Stride: 2, Pad: 1},
-	{H: 28, W: 28, Cin: 128, Cout: 256, K: 3, Stride: 2, Pad: 1},
-	{H: 14, W: 14, Cin: 256, Cout: 512, K: 3, Stride: 2, Pad: 1},
-	{H: 56, W: 56, Cin: 64, Cout: 64, K: 1, Stride: 1, Pad: 0},
-	{H: 14, W: 14, Cin: 256, Cout: 256, K: 1, Stride: 1, Pad: 0},
-	{H: 56, W: 56, Cin: 64, Cout: 128, K: 1, Stride: 2, Pad: 0},
-	{H: 28, W: 28, Cin: 128, Cout: 256, K: 1, Stride: 2, Pad: 0},
-	{H: 14, W: 14, Cin: 256, Cout: 512, K: 1, Stride: 2, Pad: 0},
+	Conv{H: 32, W: 32, Cin: 16, Cout: 16}.Square(3, 1, 1),
+	Conv{H: 16, W: 16, Cin: 32, Cout: 32}.Square(3, 1, 1),
+	Conv{H: 8, W: 8, Cin: 64, Cout: 64}.Square(3, 1, 1),
+	Conv{H: 32, W: 32, Cin: 3, Cout: 16}.Square(3, 1, 1),
+	Conv{H: 32, W: 32, Cin: 16, Cout: 32}.Square(3, 2, 1),
+	Conv{H: 16, W: 16, Cin: 32, Cout: 64}.Square(3, 2, 1),
+	Conv{H: 32, W: 32, Cin: 16, Cout: 32}.Square(1, 2, 0),
+	Conv{H: 16, W: 16, Cin: 32, Cout: 64}.Square(1, 2, 0),
+	Conv{H: 56, W: 56, Cin: 64, Cout: 64}.Square(3, 1, 1),
+	Conv{H: 28, W: 28, Cin: 128, Cout: 128}.Square(3, 1, 1),
+	Conv{H: 14, W: 14, Cin: 256, Cout: 256}.Square(3, 1, 1),
+	Conv{H: 7, W: 7, Cin: 512, Cout: 512}.Square(3, 1, 1),
+	Conv{H: 56, W: 56, Cin: 64, Cout: 128}.Square(3, 2, 1),
+	Conv{H: 28, W: 28, Cin: 128, Cout: 256}.Square(3, 2, 1),
+	Conv{H: 14, W: 14, Cin: 256, Cout: 512}.Square(3, 2, 1),
+	Conv{H: 56, W: 56, Cin: 64, Cout: 64}.Square(1, 1, 0),
+	Conv{H: 14, W: 14, Cin: 256, Cout: 256}.Square(1, 1, 0),
+	Conv{H: 56, W: 56, Cin: 64, Cout: 128}.Square(1, 2, 0),
+	Conv{H: 28, W: 28, Cin: 128, Cout: 256}.Square(1, 2, 0),
+	Conv{H: 14, W: 14, Cin: 256, Cout: 512}.Square(1, 2, 0),
 }
 
 // BenchmarkConv runs each pass of a convolution on one thread: GFLOP/s counts
@@ -65,7 +65,7 @@ func BenchmarkConv(b *testing.B) {
 			return PackIntWeights(nil, g, ints, uint8(1<<bits-1))
 		}
 		w4, w8 := packed(4), packed(8)
-		name := fmt.Sprintf("%dx%dx%d-%d/k%ds%d", g.H, g.W, g.Cin, g.Cout, g.K, g.Stride)
+		name := fmt.Sprintf("%dx%dx%d-%d/k%ds%d", g.H, g.W, g.Cin, g.Cout, g.Kernel.H, g.Stride.H)
 		// As in a training, memory of sums and of packed weights is there from the first step on.
 		forward := &Forward{G: g, Y: Batch(y, g.N), X: Batch(x, g.N), W: w}
 		inputGrad := &InputGrad{G: g, DX: Batch(dx, g.N), DY: Batch(dy, g.N), W: w}

@@ -15,10 +15,10 @@ import (
 type bitWeights struct {
 	words  int      // 32 channels each, of a pixel
 	planes int      // of the largest code: 1 or 2
-	packed []uint32 // [block of 16 outputs][K][K*words][16]
+	packed []uint32 // [block of 16 outputs][KH][KW*words][16]
 	ones   []int32  // weights 1 of each output
-	inside []int32  // (classes of output rows, OutW, outputs) sums of the weights that are inside the picture; at most 2*Pad+1 classes
-	taps   []int32  // (K, K, outputs) sums of weights
+	inside []int32  // (classes of output rows, OutW, outputs) sums of the weights that are inside the picture; at most Top+Bottom+1 classes
+	taps   []int32  // (KH, KW, outputs) sums of weights
 }
 
 // maxInside bounds the table inside, so that a damaged file of a wide picture with
@@ -34,7 +34,7 @@ func bitsPay(g *Conv, largest uint8) bool {
 	if largest == 3 && squaresPay(g, 2) {
 		return false
 	}
-	return planes <= 2 && g.K*g.K*g.Cin >= bitsFrom(planes) && (2*g.Pad+1)*g.OutW()*blocksOf(g.Cout)*lanes <= maxInside
+	return planes <= 2 && g.taps()*g.Cin >= bitsFrom(planes) && (g.Pad.Top+g.Pad.Bottom+1)*g.OutW()*blocksOf(g.Cout)*lanes <= maxInside
 }
 
 // isBits tells that all weights are -1 or 1.
@@ -42,7 +42,7 @@ func isBits(w []int8) bool {
 	return !slices.ContainsFunc(w, func(v int8) bool { return v != 1 && v != -1 })
 }
 
-// packSigns makes dst weights of -1 and 1, w (K, K, Cin, Cout), for codes from 0 to
+// packSigns makes dst weights of -1 and 1, w (KH, KW, Cin, Cout), for codes from 0 to
 // largest, which is at most 3.
 func (dst *IntWeights) packSigns(g Conv, w []int8, largest uint8) {
 	dst.g, dst.group, dst.squares = g, 32, false
@@ -50,7 +50,7 @@ func (dst *IntWeights) packSigns(g Conv, w []int8, largest uint8) {
 }
 
 func (b *bitWeights) pack(g *Conv, w []int8, largest uint8) {
-	taps, outputs := g.K*g.K, blocksOf(g.Cout)*lanes
+	taps, outputs := g.taps(), blocksOf(g.Cout)*lanes
 	b.words, b.planes = (g.Cin+31)/32, mathbits.Len8(max(largest, 1))
 	b.packed, b.ones, b.taps = grow(b.packed, outputs*taps*b.words), grow(b.ones, outputs), grow(b.taps, taps*outputs)
 	clear(b.packed)
@@ -73,7 +73,7 @@ func (b *bitWeights) pack(g *Conv, w []int8, largest uint8) {
 
 // sumInside fills inside.
 func (b *bitWeights) sumInside(g *Conv, outputs int) {
-	rows, cols := edges(g.H, g.OutH(), g), edges(g.W, g.OutW(), g)
+	rows, cols := g.rows().middle(), g.cols().middle()
 	b.inside = grow(b.inside, (rows.class(g.OutH()-1)+1)*g.OutW()*outputs)
 	clear(b.inside)
 	for i := range g.OutH() {
@@ -87,8 +87,8 @@ func (b *bitWeights) sumInside(g *Conv, outputs int) {
 				copy(sums, row[(j-1)*outputs:])
 				continue
 			}
-			for tap := range g.K * g.K {
-				h, w := i*g.Stride-g.Pad+tap/g.K, j*g.Stride-g.Pad+tap%g.K
+			for tap := range g.taps() {
+				h, w := i*g.Stride.H-g.Pad.Top+tap/g.Kernel.W, j*g.Stride.W-g.Pad.Left+tap%g.Kernel.W
 				if h >= 0 && h < g.H && w >= 0 && w < g.W {
 					for c, v := range b.taps[tap*outputs:][:outputs] {
 						sums[c] += v
@@ -102,8 +102,8 @@ func (b *bitWeights) sumInside(g *Conv, outputs int) {
 // middle are the first and the last row, or column, of outputs that see no padding.
 type middle struct{ first, last int }
 
-func edges(size, out int, g *Conv) middle {
-	return middle{(g.Pad + g.Stride - 1) / g.Stride, min((size+g.Pad-g.K)/g.Stride, out-1)}
+func (a axis) middle() middle {
+	return middle{(a.before + a.stride - 1) / a.stride, min((a.size+a.before-a.kernel)/a.stride, a.out()-1)}
 }
 
 // class numbers the rows that see different parts of the kernel: those of the
@@ -115,7 +115,7 @@ func (m middle) class(i int) int { return i - max(0, min(i, m.last)-m.first) }
 // outputs), or just (outputs) if padding makes no difference.
 func (b *bitWeights) start(starts *[4][]int32, g *Conv, zeroPoint uint8, bias []int32) {
 	n, inside := len(b.ones), b.inside
-	if zeroPoint == 0 || g.Pad == 0 {
+	if zeroPoint == 0 || g.Pad == (Border{}) {
 		inside = inside[:n]
 	}
 	for mask := 1; mask < 1<<b.planes; mask++ {
@@ -156,11 +156,11 @@ func (b *bitWeights) run(s *Scratch, g *Conv, acc []int32, starts *[4][]int32, c
 		}
 	}
 	mask = max(mask, 1) // zeros in every plane: any one of them will do
-	init, rows, initPix := starts[mask], edges(g.H, g.OutH(), g), outputs
+	init, rows, initPix := starts[mask], g.rows().middle(), outputs
 	if len(init) == outputs {
 		rows, initPix = middle{0, g.OutH() - 1}, 0
 	}
-	kSize := g.K * g.K * b.words * lanes
+	kSize := g.taps() * b.words * lanes
 	for block := range outputs / lanes {
 		width := min(lanes, g.Cout-block*lanes)
 		tail := s.int32s(2, g.OutW()*lanes)
@@ -168,15 +168,15 @@ func (b *bitWeights) run(s *Scratch, g *Conv, acc []int32, starts *[4][]int32, c
 			from := init[rows.class(i)*g.OutW()*initPix+block*lanes:]
 			out := acc[i*g.OutW()*g.Cout+block*lanes:][:(g.OutW()-1)*g.Cout+width]
 			a := bitRow{init: &from[:(g.OutW()-1)*initPix+lanes][0], initPix: initPix, y: &tail[0], yPix: lanes,
-				w: &b.packed[block*kSize:][:kSize][0], pixels: g.OutW(), kRows: g.K, kRun: g.K * b.words,
-				xRow: g.padW() * b.words, xPix: g.Stride * b.words}
+				w: &b.packed[block*kSize:][:kSize][0], pixels: g.OutW(), kRows: g.Kernel.H, kRun: g.Kernel.W * b.words,
+				xRow: g.padW() * b.words, xPix: g.Stride.W * b.words}
 			if width == lanes {
 				a.y, a.yPix = &out[0], g.Cout
 			}
 			for ; mask>>a.shift > 0; a.shift++ {
 				if mask>>a.shift&1 == 1 {
 					reach := (a.kRows-1)*a.xRow + (a.pixels-1)*a.xPix + a.kRun
-					a.x = &x[a.shift*size:][:size][i*g.Stride*a.xRow:][:reach][0]
+					a.x = &x[a.shift*size:][:size][i*g.Stride.H*a.xRow:][:reach][0]
 					convRowBits(&a)
 					a.init, a.initPix = a.y, a.yPix
 				}
@@ -190,7 +190,7 @@ func (b *bitWeights) run(s *Scratch, g *Conv, acc []int32, starts *[4][]int32, c
 	}
 }
 
-// padBits packs a picture's codes into planes dst (planes, H+2 pad, W+2 pad, words),
+// padBits packs a picture's codes into planes dst (planes, Top+H+Bottom, Left+W+Right, words),
 // 0 on the border. wide has room for a row of codes with 32*words channels.
 func padBits(dst []uint32, codes, wide []uint8, g *Conv, words int) {
 	clear(dst)
@@ -205,7 +205,7 @@ func padBits(dst []uint32, codes, wide []uint8, g *Conv, words int) {
 			row = wide
 		}
 		for p := 0; p*g.padH()*rowLen < len(dst); p++ {
-			packBits(dst[(p*g.padH()+i+g.Pad)*rowLen+g.Pad*words:][:g.W*words], row, p)
+			packBits(dst[(p*g.padH()+i+g.Pad.Top)*rowLen+g.Pad.Left*words:][:g.W*words], row, p)
 		}
 	}
 }

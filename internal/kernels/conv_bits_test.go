@@ -29,7 +29,7 @@ func TestConvBits(t *testing.T) {
 	defer p.Close()
 	packed := &IntWeights{}
 	for i, g := range geometries(rng, 150) {
-		g.Cin, g.Stride = g.Cin+rng.IntN(80), 1+rng.IntN(3)
+		g.Cin, g.Stride, g.Groups = g.Cin+rng.IntN(80), Size{1 + rng.IntN(3), 1 + rng.IntN(3)}, 1
 		mask := uint8(i % 4)
 		codes, w := bitOperands(rng, g, mask)
 		zeroPoint, bias := uint8(rng.UintN(4)), []int32(nil)
@@ -66,20 +66,20 @@ func TestBitsAreChosen(t *testing.T) {
 		{32, 1, 1, true}, {64, 1, -1, true}, {64, 3, 1, true},
 		{16, 1, 1, false}, {16, 3, 1, false}, {64, 4, 1, false}, {64, 1, 0, false}, {64, 1, 2, false},
 	} {
-		g := Conv{N: 1, H: 8, W: 8, Cin: tt.cin, Cout: 20, K: 3, Stride: 1, Pad: 1}
+		g := Conv{N: 1, H: 8, W: 8, Cin: tt.cin, Cout: 20}.Square(3, 1, 1)
 		_, w := bitOperands(rand.New(rand.NewPCG(1, 1)), g, 0)
 		w[len(w)-1] = tt.weight
 		if got := PackIntWeights(nil, g, w, tt.largest).group == 32; got != tt.bits {
 			t.Errorf("%+v: got bits %v", tt, got)
 		}
 	}
-	if bitsPay(&Conv{N: 1, H: 64, W: 1 << 19, Cin: 1, Cout: 1, K: 64, Stride: 1, Pad: 63}, 1) {
+	if wide := (Conv{N: 1, H: 64, W: 1 << 19, Cin: 1, Cout: 1}).Square(64, 1, 63); bitsPay(&wide, 1) {
 		t.Error("a wide picture gets a large table")
 	}
 }
 
 func TestBitsDoNotAllocate(t *testing.T) {
-	g := Conv{N: 4, H: 5, W: 6, Cin: 40, Cout: 20, K: 3, Stride: 2, Pad: 1}
+	g := Conv{N: 4, H: 5, W: 6, Cin: 40, Cout: 20}.Square(3, 2, 1)
 	codes, w := bitOperands(rand.New(rand.NewPCG(1, 1)), g, 3)
 	p, packed := NewPool(2), &IntWeights{}
 	defer p.Close()
@@ -105,7 +105,7 @@ func BenchmarkConvBits(b *testing.B) {
 	for _, k := range []int{3, 1} {
 		for _, c := range [][2]int{{16, 16}, {16, 64}, {32, 32}, {48, 48}, {64, 64}, {128, 128}, {256, 16}, {256, 256}, {512, 512}} {
 			size := max(7, min(32, 1024/c[0]))
-			g := Conv{N: 16, H: size, W: size, Cin: c[0], Cout: c[1], K: k, Stride: 1, Pad: k / 2}
+			g := Conv{N: 16, H: size, W: size, Cin: c[0], Cout: c[1]}.Square(k, 1, k/2)
 			for _, kind := range []struct {
 				name                     string
 				mask, largest, zeroPoint uint8

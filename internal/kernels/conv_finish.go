@@ -33,16 +33,16 @@ func (l *IntForward) finish(s *Scratch, n int, x []uint8) bool {
 	run := w.run()
 	xRow, oh, ow := g.padW()*g.Cin, g.OutH(), g.OutW()
 	a := finishedRow{row: row[uint8, int8, int32]{
-		pixels: ow, kRows: g.K, kRun: run, xRow: xRow, xPix: g.Stride * g.Cin, yPix: g.Cout, wBlock: g.K * run * w.group * lanes,
+		pixels: ow, kRows: g.Kernel.H, kRun: run, xRow: xRow, xPix: g.Stride.W * g.Cin, yPix: g.Cout, wBlock: g.Kernel.H * run * w.group * lanes,
 	}}
-	reach := (g.K-1)*xRow + (ow-1)*a.xPix + run*w.group
+	reach := (g.Kernel.H-1)*xRow + (ow-1)*a.xPix + run*w.group
 	for b := 0; b < g.Cout/lanes; b += 2 {
 		a.blocks = min(2, g.Cout/lanes-b)
 		width := a.blocks * lanes
 		a.w, a.init = &w.bytes[b*a.wBlock:][:a.blocks*a.wBlock][0], &l.init[b*lanes:][:width][0]
 		for i := range oh {
 			a.fetch = s.ahead.take(a.kernelSteps())
-			a.x = &x[i*g.Stride*xRow:][:reach][0]
+			a.x = &x[i*g.Stride.H*xRow:][:reach][0]
 			from, to := i*ow*g.Cout+b*lanes, (i+1)*ow*g.Cout-g.Cout+b*lanes+width
 			if l.Requant.Y.Data != nil {
 				q := &l.Requant

@@ -3,7 +3,7 @@ package kernels
 import "math"
 
 // IntWeights are a convolution's integer weights in the order that the integer
-// row kernels read: [block of 16 outputs][K][K*Cin in groups][16][group].
+// row kernels read: [block of 16 outputs][KH][KW*Cin in groups][16][group].
 // Byte kernels take groups of 4 inputs, word kernels groups of 2. The last group of
 // a row of taps may be longer than the row; its weights are 0 there. Words are
 // for CPUs without VNNI, where products of large bytes overflow.
@@ -13,18 +13,25 @@ type IntWeights struct {
 	steps   int // bytes without VNNI: how many sums of two products fit int16 together
 	bytes   []int8
 	words   []int16
-	sum     []int32    // sum of each output's weights, for the zero point
-	bits    bitWeights // instead of all but g and group, where that is faster
-	squares bool       // words are transformed, [36][block of 16 outputs][Cin/2][16][2] with gaps: see winograd_codes.go
+	sum     []int32       // sum of each output's weights, for the zero point
+	bits    bitWeights    // instead of all but g and group, where that is faster
+	groups  []*IntWeights // instead of all but g, of a grouped convolution
+	codes   []int8        // of a group while it is packed
+	depth   []float32     // instead of all but g, of a depthwise one: see packDepth
+	squares bool          // words are transformed, [36][block of 16 outputs][Cin/2][16][2] with gaps: see winograd_codes.go
 }
 
-// PackIntWeights packs w (K, K, Cin, Cout) for codes from 0 to largest into dst,
+// PackIntWeights packs w (KH, KW, Cin/Groups, Cout) for codes from 0 to largest into dst,
 // whose memory it reuses, and returns it; dst may be nil.
 func PackIntWeights(dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeights {
 	if dst == nil {
 		dst = &IntWeights{}
 	}
 	switch {
+	case g.exactDepth():
+		dst.g, dst.depth = g, packDepth(dst.depth, &g, w)
+	case g.Groups > 1:
+		dst.packGroups(g, w, largest)
 	case bitsPay(&g, largest) && isBits(w):
 		dst.packSigns(g, w, largest)
 	case (squaresPay(&g, 2) || squaresPay(&g, 0) && pairSteps(&g, w, largest) < 2) && dst.packSquares(g, w, largest):
@@ -44,7 +51,7 @@ func (dst *IntWeights) packDirect(g Conv, w []int8, largest uint8) {
 		}
 	}
 	nb := blocksOf(g.Cout)
-	n := nb * lanes * g.K * dst.run() * dst.group
+	n := nb * lanes * g.Kernel.H * dst.run() * dst.group
 	dst.sum = grow(dst.sum, nb*lanes)
 	clear(dst.sum)
 	if dst.group == 4 {
@@ -62,12 +69,12 @@ func (dst *IntWeights) packDirect(g Conv, w []int8, largest uint8) {
 // codes at their largest if the weights' signs agree, else with one of them at 0.
 func pairSteps(g *Conv, w []int8, largest uint8) int {
 	magnitude := 1
-	for r := range g.K {
-		for i := range g.K * g.Cin {
-			row := w[(r*g.K*g.Cin+i)*g.Cout:][:g.Cout]
+	for r := range g.Kernel.H {
+		for i := range g.Kernel.W * g.Cin {
+			row := w[(r*g.Kernel.W*g.Cin+i)*g.Cout:][:g.Cout]
 			other := row[:0]
 			if i%2 == 1 {
-				other = w[(r*g.K*g.Cin+i-1)*g.Cout:][:g.Cout]
+				other = w[(r*g.Kernel.W*g.Cin+i-1)*g.Cout:][:g.Cout]
 			}
 			for _, v := range row {
 				magnitude = max(magnitude, int(v), -int(v))
@@ -86,12 +93,12 @@ func packInts[T int8 | int16](dst *IntWeights, to []T, w []int8) {
 	g, group := &dst.g, dst.group
 	clear(to)
 	run := lanes * group // of the inputs that a lane takes at a time
-	for r := range g.K {
-		for i := range g.K * g.Cin {
-			from := w[(r*g.K*g.Cin+i)*g.Cout:][:g.Cout]
+	for r := range g.Kernel.H {
+		for i := range g.Kernel.W * g.Cin {
+			from := w[(r*g.Kernel.W*g.Cin+i)*g.Cout:][:g.Cout]
 			sums := dst.sum[:len(from)]
 			for b := 0; b*lanes < g.Cout; b++ {
-				d := to[((b*g.K+r)*dst.run()+i/group)*run:][:run]
+				d := to[((b*g.Kernel.H+r)*dst.run()+i/group)*run:][:run]
 				for l, v := range from[b*lanes : min((b+1)*lanes, g.Cout)] {
 					sums[b*lanes+l] += int32(v)
 					d[l*group+i%group] = T(v)
@@ -102,7 +109,7 @@ func packInts[T int8 | int16](dst *IntWeights, to []T, w []int8) {
 }
 
 // run returns how many groups of inputs a row of taps has.
-func (w *IntWeights) run() int { return (w.g.K*w.g.Cin + w.group - 1) / w.group }
+func (w *IntWeights) run() int { return (w.g.Kernel.W*w.g.Cin + w.group - 1) / w.group }
 
 func grow[T any](s []T, n int) []T {
 	if cap(s) < n {
@@ -127,10 +134,21 @@ type IntForward struct {
 	starts    [4][]int32 // init of bits: see bitWeights.start
 	padded    [][]uint8  // of each worker: a picture with its border, which stays
 	border    uint8
+	groups    []IntForward
+	acc       Pictures[int32] // that groups write
 }
 
 // Begin implements Loop.
 func (l *IntForward) Begin(p *Pool) {
+	switch g := &l.Weights.g; {
+	case g.exactDepth():
+		l.init = grow(l.init, g.Cout)
+		clear(l.init[copy(l.init, l.Bias):])
+		return
+	case g.Groups > 1:
+		l.beginGroups(p)
+		return
+	}
 	if l.Weights.group == 4 || l.Weights.squares {
 		l.pad(p.Threads())
 	}
@@ -175,8 +193,15 @@ func (l *IntForward) Picture(s *Scratch, _, n int) {
 func (l *IntForward) sums(s *Scratch, n int) {
 	w := l.Weights
 	g := &w.g
-	acc, codes := s.int32s(1, g.outImage()), l.Codes.At(s, n)
+	codes := l.Codes.At(s, n)
+	if g.exactDepth() {
+		l.pictureDepth(s, n, codes)
+		return
+	}
+	acc := s.int32s(1, g.outImage())
 	switch {
+	case g.Groups > 1:
+		acc = l.sumGroups(s, n, codes)
 	case w.squares:
 		if l.sumSquares(s, n, acc, codes) {
 			return
@@ -185,7 +210,7 @@ func (l *IntForward) sums(s *Scratch, n int) {
 		w.bits.run(s, g, acc, &l.starts, codes)
 	case w.group == 4:
 		x := codes
-		if g.Pad > 0 || g.Cin%4 != 0 {
+		if g.Pad != (Border{}) || g.Cin%4 != 0 {
 			x = l.padded[s.worker]
 			insertCodes(x, codes, g)
 		}
@@ -215,7 +240,7 @@ func (l *IntForward) sums(s *Scratch, n int) {
 // for codes (N, H, W, Cin) padded with the zero point, and calls each(n, acc)
 // with acc (OutH, OutW, Cout) of picture n, on some worker, while the sums are
 // in cache. acc may be overwritten; it is valid until each returns. bias may be
-// nil. The caller guarantees K*K*Cin*255*max|w| < 2^31, and that no code nor
+// nil. The caller guarantees KH*KW*Cin/Groups*255*max|w| < 2^31, and that no code nor
 // the zero point exceeds the largest code that w was packed for.
 func ConvInt(p *Pool, w *IntWeights, n int, codes []uint8, zeroPoint uint8, bias []int32, each func(worker, n int, acc []int32)) {
 	p.Run(n, &IntForward{Weights: w, Codes: Batch(codes[:n*w.g.inImage()], n), ZeroPoint: zeroPoint, Bias: bias,
@@ -234,34 +259,33 @@ func runInts[X, W any](s *Scratch, w *IntWeights, acc, init []int32, x []X, pack
 	g := &w.g
 	m := plane[X, W, int32]{
 		y: acc, init: init, x: x, w: packed, tail: s.int32s(2, g.OutW()*2*lanes),
-		outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.K, kRun: w.run(), group: w.group, steps: w.steps,
-		xRow: g.padW() * g.Cin, xPix: g.Stride * g.Cin, xStep: g.Stride * g.padW() * g.Cin,
+		outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.Kernel.H, kRun: w.run(), group: w.group, steps: w.steps,
+		xRow: g.padW() * g.Cin, xPix: g.Stride.W * g.Cin, xStep: g.Stride.H * g.padW() * g.Cin,
 		yRow: g.OutW() * g.Cout, yPix: g.Cout,
 	}
 	m.run(s)
 }
 
-// padCodes copies one picture of codes into dst (H+2 pad, W+2 pad, Cin). The
+// padCodes copies one picture of codes into dst (Top+H+Bottom, Left+W+Right, Cin). The
 // border holds the zero point; what follows the picture holds anything, because
 // the last group's weights are 0 there.
 func padCodes(dst []int16, src []uint8, g *Conv, zeroPoint uint8) {
-	rowLen, left := g.padW()*g.Cin, g.Pad*g.Cin
-	border := dst[:g.Pad*rowLen]
-	fill(border, int16(zeroPoint))
+	rowLen, left, right := g.padW()*g.Cin, g.Pad.Left*g.Cin, g.Pad.Right*g.Cin
+	fill(dst[:g.Pad.Top*rowLen], int16(zeroPoint))
 	for i := range g.H {
-		d := dst[(i+g.Pad)*rowLen:][:rowLen]
-		copy(d[:left], border)
-		copy(d[rowLen-left:], border)
-		widenCodes(d[left:rowLen-left], src[i*g.W*g.Cin:][:g.W*g.Cin])
+		d := dst[(i+g.Pad.Top)*rowLen:][:rowLen]
+		fill(d[:left], int16(zeroPoint))
+		fill(d[rowLen-right:], int16(zeroPoint))
+		widenCodes(d[left:rowLen-right], src[i*g.W*g.Cin:][:g.W*g.Cin])
 	}
-	copy(dst[(g.Pad+g.H)*rowLen:][:g.Pad*rowLen], border)
+	fill(dst[(g.Pad.Top+g.H)*rowLen:][:g.Pad.Bottom*rowLen], int16(zeroPoint))
 }
 
 // insertCodes copies one picture of codes into dst, which has their border.
 func insertCodes(dst, src []uint8, g *Conv) {
 	rowLen := g.W * g.Cin
 	for i := range g.H {
-		copy(dst[((i+g.Pad)*g.padW()+g.Pad)*g.Cin:], src[i*rowLen:][:rowLen])
+		copy(dst[((i+g.Pad.Top)*g.padW()+g.Pad.Left)*g.Cin:], src[i*rowLen:][:rowLen])
 	}
 }
 

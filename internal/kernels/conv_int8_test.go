@@ -33,14 +33,10 @@ func TestConvInt(t *testing.T) {
 		}
 		dy := normal(rng, g.OutLen())
 		want, wdw := make([]int64, g.OutLen()), newNaive(len(w))
-		taps(g, func(o, i, t int) {
-			for ci := range g.Cin {
-				for co := range g.Cout {
-					out, q, k := o*g.Cout+co, int(codes[i*g.Cin+ci])-int(zp), (t*g.Cin+ci)*g.Cout+co
-					want[out] += int64(q) * int64(w[k])
-					wdw.add(k, float32(q)*0.25, dy[out])
-				}
-			}
+		products(g, func(out, in, k int) {
+			q := int(codes[in]) - int(zp)
+			want[out] += int64(q) * int64(w[k])
+			wdw.add(k, float32(q)*0.25, dy[out])
 		})
 		packed = PackIntWeights(packed, g, w, uint8(largest))
 		size := g.OutH() * g.OutW() * g.Cout
@@ -88,14 +84,9 @@ func offsets(t *testing.T, p *Pool, g Conv, packed *IntWeights, codes []uint8, z
 		scale[c] = 0.25 * steps[c%len(steps)]
 	}
 	wy, wdw := newNaive(g.OutLen()), newNaive(len(w))
-	taps(g, func(o, i, t int) {
-		for ci := range g.Cin {
-			for co := range g.Cout {
-				k := (t*g.Cin+ci)*g.Cout + co
-				wy.add(o*g.Cout+co, x[i*g.Cin+ci], reals[k])
-				wdw.add(k, x[i*g.Cin+ci], dy[o*g.Cout+co])
-			}
-		}
+	products(g, func(out, in, k int) {
+		wy.add(out, x[in], reals[k])
+		wdw.add(k, x[in], dy[out])
 	})
 	offset, y, dw := make([]float32, g.outImage()), make([]float32, g.OutLen()), make([]float32, len(w))
 	ConvOffset(offset, g, w, slopes)

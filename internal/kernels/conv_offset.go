@@ -3,15 +3,16 @@ package kernels
 // ConvOffset writes what an offset of all inputs, but not of the zeros that pad them, adds to each picture of a
 // convolution's output:
 //
-//	y[i,j,c] = float32(sum of weights w[r,s,:,c] whose input (i*Stride+r-Pad, j*Stride+s-Pad) is in the picture) * scale[c mod len(scale)]
+//	y[i,j,c] = float32(sum of weights w[r,s,:,c] whose input (i*Stride.H+r-Pad.Top, j*Stride.W+s-Pad.Left) is in the picture) * scale[c mod len(scale)]
 //
-// The sum is exact; y has the length of one output picture and w that of the weights, (K, K, Cin, Cout).
+// The sum is exact; y has the length of one output picture and w that of the weights, (KH, KW, Cin/Groups, Cout).
 func ConvOffset(y []float32, g Conv, w []int8, scale []float32) {
-	taps := make([]int32, g.K*g.K*g.Cout) // sums over the input channels
-	for t := range g.K * g.K {
+	taps := make([]int32, g.taps()*g.Cout) // sums over the input channels
+	cin := g.group().Cin
+	for t := range g.taps() {
 		sums := taps[t*g.Cout:][:g.Cout]
-		for ci := range g.Cin {
-			for c, v := range w[(t*g.Cin+ci)*g.Cout:][:g.Cout] {
+		for ci := range cin {
+			for c, v := range w[(t*cin+ci)*g.Cout:][:g.Cout] {
 				sums[c] += int32(v)
 			}
 		}
@@ -20,14 +21,14 @@ func ConvOffset(y []float32, g Conv, w []int8, scale []float32) {
 	sums := make([]int32, g.Cout)
 	var above, left [2]int
 	for i := range g.OutH() {
-		rows := g.inside(i, g.H)
+		rows := g.rows().inside(i)
 		if i > 0 && rows == above { // as in most rows
 			copy(y[i*row:][:row], y[(i-1)*row:])
 			continue
 		}
 		above = rows
 		for j := range g.OutW() {
-			at, columns := y[i*row+j*g.Cout:][:g.Cout], g.inside(j, g.W)
+			at, columns := y[i*row+j*g.Cout:][:g.Cout], g.cols().inside(j)
 			if j > 0 && columns == left {
 				copy(at, y[i*row+(j-1)*g.Cout:])
 				continue
@@ -36,7 +37,7 @@ func ConvOffset(y []float32, g Conv, w []int8, scale []float32) {
 			clear(sums)
 			for r := rows[0]; r < rows[1]; r++ {
 				for s := columns[0]; s < columns[1]; s++ {
-					for c, v := range taps[(r*g.K+s)*g.Cout:][:g.Cout] {
+					for c, v := range taps[(r*g.Kernel.W+s)*g.Cout:][:g.Cout] {
 						sums[c] += v
 					}
 				}
@@ -46,11 +47,4 @@ func ConvOffset(y []float32, g Conv, w []int8, scale []float32) {
 			}
 		}
 	}
-}
-
-// inside returns the taps, from the first to the one behind the last, that output row or column i has inside the n rows or
-// columns of the input.
-func (g *Conv) inside(i, n int) [2]int {
-	first := i*g.Stride - g.Pad
-	return [2]int{max(0, -first), min(g.K, n-first)}
 }

@@ -15,15 +15,10 @@ func TestConv(t *testing.T) {
 		x, w, dy := normal(rng, g.InLen()), normal(rng, g.WeightLen()), normal(rng, g.OutLen())
 		y, dx, dw := normal(rng, g.OutLen()), normal(rng, g.InLen()), normal(rng, g.WeightLen())
 		wy, wdx, wdw := newNaive(len(y)), newNaive(len(dx)), newNaive(len(dw))
-		taps(g, func(o, i, t int) {
-			for ci := range g.Cin {
-				for co := range g.Cout {
-					out, in, k := o*g.Cout+co, i*g.Cin+ci, (t*g.Cin+ci)*g.Cout+co
-					wy.add(out, x[in], w[k])
-					wdx.add(in, dy[out], w[k])
-					wdw.add(k, x[in], dy[out])
-				}
-			}
+		products(g, func(out, in, k int) {
+			wy.add(out, x[in], w[k])
+			wdx.add(in, dy[out], w[k])
+			wdw.add(k, x[in], dy[out])
 		})
 		ConvForward(p, g, y, x, w)
 		wy.check(t, "forward", g, y)
@@ -37,8 +32,10 @@ func TestConv(t *testing.T) {
 // The bits must not depend on the number of threads.
 func TestThreads(t *testing.T) {
 	for _, g := range []Conv{
-		{N: 21, H: 7, W: 6, Cin: 3, Cout: 20, K: 3, Stride: 2, Pad: 1},
-		{N: 21, H: 7, W: 6, Cin: 16, Cout: 48, K: 3, Stride: 1, Pad: 1},
+		Conv{N: 21, H: 7, W: 6, Cin: 3, Cout: 20}.Square(3, 2, 1),
+		Conv{N: 21, H: 7, W: 6, Cin: 16, Cout: 48}.Square(3, 1, 1),
+		Conv{N: 21, H: 7, W: 6, Cin: 20, Cout: 20, Groups: 20}.Square(3, 2, 1),
+		Conv{N: 21, H: 7, W: 6, Cin: 8, Cout: 12, Groups: 4}.Square(3, 1, 1),
 	} {
 		testThreads(t, g)
 	}
@@ -68,20 +65,14 @@ func testThreads(t *testing.T, g Conv) {
 
 // The weight gradient of large kernels is computed by groups of channels.
 func TestWeightGradGroups(t *testing.T) {
-	g := Conv{N: 3, H: 2, W: 2, Cin: 512, Cout: 256, K: 3, Stride: 1, Pad: 1}
+	g := Conv{N: 3, H: 2, W: 2, Cin: 512, Cout: 256}.Square(3, 1, 1)
 	if g.WeightLen()*3 <= gradFloats {
 		t.Fatal("the kernel is too small for this test")
 	}
 	rng := rand.New(rand.NewPCG(7, 8))
 	x, dy, dw := normal(rng, g.InLen()), normal(rng, g.OutLen()), make([]float32, g.WeightLen())
 	want := newNaive(len(dw))
-	taps(g, func(o, i, t int) {
-		for ci := range g.Cin {
-			for co := range g.Cout {
-				want.add((t*g.Cin+ci)*g.Cout+co, x[i*g.Cin+ci], dy[o*g.Cout+co])
-			}
-		}
-	})
+	products(g, func(out, in, k int) { want.add(k, x[in], dy[out]) })
 	p := NewPool(2)
 	defer p.Close()
 	ConvWeightGrad(p, g, dw, x, dy)
@@ -97,7 +88,7 @@ func bits(s []float32) []uint32 {
 }
 
 func TestShortSlicePanics(t *testing.T) {
-	g := Conv{N: 1, H: 8, W: 8, Cin: 16, Cout: 16, K: 3, Stride: 1, Pad: 1}
+	g := Conv{N: 1, H: 8, W: 8, Cin: 16, Cout: 16}.Square(3, 1, 1)
 	p := NewPool(1)
 	defer p.Close()
 	ok, short := make([]float32, 16*16*9), make([]float32, 100)
@@ -119,12 +110,13 @@ func TestShortSlicePanics(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	good := Conv{N: 1, H: 2, W: 2, Cin: 1, Cout: 1, K: 3, Stride: 1, Pad: 1}
+	good := Conv{N: 1, H: 2, W: 2, Cin: 1, Cout: 1}.Square(3, 1, 1)
 	if err := good.Check(); err != nil {
 		t.Error(err)
 	}
 	for _, change := range []func(g *Conv){
-		func(g *Conv) { g.Pad = 3 }, func(g *Conv) { g.Pad = 0 }, func(g *Conv) { g.Stride = 0 },
+		func(g *Conv) { g.Pad.Left = 3 }, func(g *Conv) { g.Pad.Bottom = 3 }, func(g *Conv) { g.Pad = Border{} }, func(g *Conv) { g.Stride.W = 0 },
+		func(g *Conv) { g.Groups = 2 }, func(g *Conv) { g.Groups = -1 }, func(g *Conv) { g.Kernel.H = 0 },
 		func(g *Conv) { g.Cin = 0 }, func(g *Conv) { g.N = -1 },
 	} {
 		g := good

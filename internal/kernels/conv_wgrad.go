@@ -45,6 +45,11 @@ type WeightGrad struct {
 	rows      int // taps*Cin
 	pairs     int
 	held      []winogradTiles // of each worker
+
+	groups     []WeightGrad
+	groupX     Pictures[float32] // what groups read
+	groupCodes Pictures[uint8]
+	groupDY    Pictures[float32]
 	plain
 }
 
@@ -52,6 +57,9 @@ type WeightGrad struct {
 // pictures of several pieces share a sum, and the loop must run alone, through
 // ConvWeightGrad.
 func (l *WeightGrad) Sums() int {
+	if l.grouped() {
+		return (&WeightGrad{G: l.G.group()}).Sums()
+	}
 	return min(Pieces(l.G.N), max(1, gradFloats/l.sumLen()))
 }
 
@@ -63,11 +71,22 @@ func (l *WeightGrad) taps() int {
 	if l.G.winograd() {
 		return 16
 	}
-	return l.G.K * l.G.K
+	return l.G.taps()
 }
 
+// grouped tells that each group has sums of its own.
+func (l *WeightGrad) grouped() bool { return l.G.Groups > 1 && !l.G.depthwise() }
+
 // sumLen is the length of a partial sum.
-func (l *WeightGrad) sumLen() int { return l.taps() * l.G.Cin * blocksOf(l.G.Cout) * lanes }
+func (l *WeightGrad) sumLen() int {
+	switch {
+	case l.G.depthwise():
+		return l.G.taps() * blocksOf(l.G.Cin) * lanes
+	case l.grouped():
+		return l.G.Groups * (&WeightGrad{G: l.G.group()}).sumLen()
+	}
+	return l.taps() * l.G.Cin * blocksOf(l.G.Cout) * lanes
+}
 
 // Cut implements Loop: each piece has a sum of its own.
 func (l *WeightGrad) Cut(n int) int { return Pieces(n) }
@@ -87,6 +106,10 @@ func (l *WeightGrad) pair(i int) pair {
 
 // Begin implements Loop.
 func (l *WeightGrad) Begin(p *Pool) {
+	if l.grouped() {
+		l.beginGroups(p)
+		return
+	}
 	l.rows, l.pairs = l.taps()*l.G.Cin, (blocksOf(l.G.Cout)+1)/2
 	l.size, l.sums = l.sumLen(), l.Sums()
 	l.plain.set(l.Offset)
@@ -103,6 +126,10 @@ func (l *WeightGrad) Begin(p *Pool) {
 
 // Picture implements Loop.
 func (l *WeightGrad) Picture(s *Scratch, piece, n int) {
+	if l.grouped() {
+		l.pictureGroups(s, piece, n)
+		return
+	}
 	if n == firstOf(piece, l.sums, l.G.N) { // the first of its piece
 		clear(l.partial[piece*l.size:][:l.size])
 	}
@@ -111,13 +138,21 @@ func (l *WeightGrad) Picture(s *Scratch, piece, n int) {
 
 // End implements Loop.
 func (l *WeightGrad) End(p *Pool) {
+	switch {
+	case l.grouped():
+		l.endGroups(p)
+		return
+	case l.G.depthwise():
+		loop(p, blocksOf(l.G.Cin), l, func(_ *Scratch, i int, l **WeightGrad) { (*l).totalDepth(i) })
+		return
+	}
 	loop(p, l.pairs*l.taps(), l, func(_ *Scratch, i int, l **WeightGrad) { (*l).total(i/(*l).taps(), i%(*l).taps()) })
 	if l.G.winograd() {
 		loop(p, l.pairs, l, func(_ *Scratch, i int, l **WeightGrad) { (*l).winogradTotal((*l).pair(i)) })
 	}
 }
 
-// ConvWeightGrad computes dw (K, K, Cin, Cout) = sum over the batch of
+// ConvWeightGrad computes dw (KH, KW, Cin/Groups, Cout) = sum over the batch of
 // x (N, H, W, Cin) against dy (N, OutH, OutW, Cout).
 func ConvWeightGrad(p *Pool, g Conv, dw, x, dy []float32) {
 	l := &WeightGrad{G: g, DW: dw[:g.WeightLen()], X: Batch(x[:g.InLen()], g.N), DY: Batch(dy[:g.OutLen()], g.N), Scale: 1}
@@ -140,6 +175,10 @@ func (l *WeightGrad) Run(p *Pool) {
 	}
 	if l.Sums() == Pieces(l.G.N) {
 		p.Run(l.G.N, l)
+		return
+	}
+	if l.grouped() {
+		l.runGroups(p)
 		return
 	}
 	l.Begin(p)
@@ -170,13 +209,17 @@ func (a alone) run(s *Scratch, piece, job int) {
 func (l *WeightGrad) add(s *Scratch, piece, n, first, last int, lastPicture bool) {
 	g := &l.G
 	sum := l.partial[piece*l.size:][:l.size]
+	if g.depthwise() {
+		l.addDepth(s, n, sum)
+		return
+	}
 	if g.winograd() {
 		l.winogradGrad(s, n, first, last, sum, lastPicture)
 		return
 	}
 	oh, ow := g.OutH(), g.OutW()
 	// Some rows at a time, so that x and dy stay in a near cache while all of dw passes over them.
-	step := max(1, wgradCache/(g.Stride*g.padW()*g.Cin+ow*min(g.Cout, 2*lanes)))
+	step := max(1, wgradCache/(g.Stride.H*g.padW()*g.Cin+ow*min(g.Cout, 2*lanes)))
 	for i := 0; i < oh; i += step {
 		rows := min(step, oh-i)
 		x := l.window(s, n, i, rows)
@@ -189,7 +232,7 @@ func (l *WeightGrad) add(s *Scratch, piece, n, first, last int, lastPicture bool
 			if q.to-q.from < q.width || g.Cout > wgradStride {
 				dy, dyPix = gather(s.float32s(1, rows*ow*q.width), dyRows, g.Cout, q), q.width
 			}
-			for r := range g.K {
+			for r := range g.Kernel.H {
 				for t := range x.runs {
 					wgradRow(&wgrad{
 						dw: &part[(r*x.runs+t)*x.run*q.width], x: &x.data[r*x.row+t*x.pixel:][:(rows-1)*x.step+(ow-1)*x.pix+x.run][0],
@@ -215,7 +258,7 @@ func (l *WeightGrad) need(s *Scratch, n, from, rows int, lastPicture bool) {
 		n, from = n+1, 0
 	}
 	rows = min(rows, oh-from)
-	lo, hi := from*g.Stride*g.W*g.Cin, min(g.H, (from+rows)*g.Stride)*g.W*g.Cin
+	lo, hi := from*g.Stride.H*g.W*g.Cin, min(g.H, (from+rows)*g.Stride.H)*g.W*g.Cin
 	var memory [2]Memory
 	if !l.DY.Local {
 		memory[0] = MemoryOf(l.DY.At(s, n)[from*row:(from+rows)*row], 1)

@@ -12,7 +12,7 @@ type xWindow struct {
 // pixelGap is what lies between the pixels of a wide picture, so that the same channel of several does not always fall into
 // the same few sets of the first-level cache.
 func (g *Conv) pixelGap() int {
-	if g.Stride*g.Cin%256 == 0 {
+	if g.Stride.W*g.Cin%256 == 0 {
 		return lanes
 	}
 	return 0
@@ -22,52 +22,53 @@ func (g *Conv) pixelGap() int {
 func (l *WeightGrad) window(s *Scratch, n, from, rows int) xWindow {
 	g := &l.G
 	gap := g.pixelGap()
-	w := xWindow{pixel: g.Cin + gap, run: g.K * g.Cin, runs: 1}
+	w := xWindow{pixel: g.Cin + gap, run: g.Kernel.W * g.Cin, runs: 1}
 	if gap > 0 {
-		w.run, w.runs = g.Cin, g.K
+		w.run, w.runs = g.Cin, g.Kernel.W
 	}
-	if g.K == 1 && gap == 0 && l.Codes.Data != nil && g.Cin < 64 { // only the rows that are used
-		w.row, w.pix = g.W*g.Cin, g.Stride*g.Cin
+	point := g.Kernel == Size{1, 1}
+	if point && gap == 0 && l.Codes.Data != nil && g.Cin < 64 { // only the rows that are used
+		w.row, w.pix = g.W*g.Cin, g.Stride.W*g.Cin
 		w.step, w.data = w.row, s.float32s(0, rows*w.row)
 		for i := range rows {
-			l.copyPixels(w.data[i*w.row:], s, n, (from+i)*g.Stride*g.W, g.W, g.Cin)
+			l.copyPixels(w.data[i*w.row:], s, n, (from+i)*g.Stride.H*g.W, g.W, g.Cin)
 		}
 		return w
 	}
-	if g.K == 1 && (gap > 0 || l.Codes.Data != nil) { // only the pixels that are used
+	if point && (gap > 0 || l.Codes.Data != nil) { // only the pixels that are used
 		ow := g.OutW()
 		w.row, w.step, w.pix = ow*w.pixel, ow*w.pixel, w.pixel
 		w.data = s.float32s(0, rows*w.row)
 		for p := range rows * ow {
-			l.copyPixels(w.data[p*w.pixel:], s, n, ((from+p/ow)*g.W+p%ow)*g.Stride, 1, w.pixel)
+			l.copyPixels(w.data[p*w.pixel:], s, n, (from+p/ow)*g.Stride.H*g.W+p%ow*g.Stride.W, 1, w.pixel)
 		}
 		return w
 	}
-	w.row, w.pix = g.padW()*w.pixel, g.Stride*w.pixel
-	w.step = g.Stride * w.row
-	if g.Pad == 0 && gap == 0 && l.Codes.Data == nil {
+	w.row, w.pix = g.padW()*w.pixel, g.Stride.W*w.pixel
+	w.step = g.Stride.H * w.row
+	if g.Pad == (Border{}) && gap == 0 && l.Codes.Data == nil {
 		w.data = l.X.At(s, n)[from*w.step:]
 	} else {
-		w.data = l.padded(s, n, border{g.Pad, g.Pad, g.Pad, g.Pad}, from*g.Stride, (rows-1)*g.Stride+g.K, w.pixel)
+		w.data = l.padded(s, n, g.Pad, from*g.Stride.H, (rows-1)*g.Stride.H+g.Kernel.H, w.pixel)
 	}
 	return w
 }
 
 // padded returns rows of picture n in float32 with a border, counted in the picture with its border. Pixels are pixel
 // elements apart.
-func (l *WeightGrad) padded(s *Scratch, n int, b border, from, rows, pixel int) []float32 {
+func (l *WeightGrad) padded(s *Scratch, n int, b Border, from, rows, pixel int) []float32 {
 	g := &l.G
-	rowLen := (b.left + g.W + b.right) * pixel
+	rowLen := (b.Left + g.W + b.Right) * pixel
 	xp := s.float32s(0, rows*rowLen)
 	for i := range rows {
-		d, y := xp[i*rowLen:][:rowLen], from+i-b.top
+		d, y := xp[i*rowLen:][:rowLen], from+i-b.Top
 		if y < 0 || y >= g.H {
 			clear(d)
 			continue
 		}
-		clear(d[:b.left*pixel])
-		l.copyPixels(d[b.left*pixel:], s, n, y*g.W, g.W, pixel)
-		clear(d[(b.left+g.W)*pixel:])
+		clear(d[:b.Left*pixel])
+		l.copyPixels(d[b.Left*pixel:], s, n, y*g.W, g.W, pixel)
+		clear(d[(b.Left+g.W)*pixel:])
 	}
 	return xp
 }

@@ -157,6 +157,41 @@ func wgradRow(a *wgrad) {
 	}
 }
 
+func convDepth(a *depth) {
+	switch level {
+	case avx512:
+		convDepthAVX512(a.y, a.x, a.w, a.rows, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.xStep, a.yRow, a.yPix)
+	case avx2:
+		convDepthAVX2(a.y, a.x, a.w, a.rows, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.xStep, a.yRow, a.yPix)
+	default:
+		convDepthGeneric(a)
+	}
+}
+
+func wgradDepth(a *depthGrad) {
+	switch level {
+	case avx512:
+		wgradDepthAVX512(a.dw, a.x, a.dy, a.rows, a.cols, a.kRows, a.kRun, a.xRow, a.xPix, a.xStep, a.dyRow, a.dyPix, a.dwRow)
+	case avx2:
+		for l := 0; l < lanes; l += 8 {
+			wgradDepthAVX2(at(a.dw, l), at(a.x, l), at(a.dy, l), a.rows, a.cols, a.kRows, a.kRun, a.xRow, a.xPix, a.xStep, a.dyRow, a.dyPix, a.dwRow)
+		}
+	default:
+		wgradDepthGeneric(a)
+	}
+}
+
+func intSums(acc, init []int32) {
+	switch {
+	case !blocked(len(acc), len(init)):
+		intSumsGeneric(acc, init)
+	case level == avx512:
+		intSumsAVX512(&acc[0], &init[0], len(acc), len(init))
+	default:
+		intSumsAVX2(&acc[0], &init[0], len(acc), len(init))
+	}
+}
+
 func widenCodes(words []int16, codes []uint8) {
 	n := 0
 	if level != generic && len(codes) >= lanes {

@@ -12066,6 +12066,1760 @@ done:
 	VZEROUPPER
 	RET
 
+// func convDepthAVX512(y *float32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int)
+// Requires: AVX, AVX512F
+TEXT ·convDepthAVX512(SB), NOSPLIT, $48-96
+	MOVQ x+8(FP), AX
+	MOVQ y+0(FP), CX
+	MOVQ xPix+64(FP), DX
+	SHLQ $0x02, DX
+	MOVQ yPix+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ AX, 32(SP)
+	MOVQ CX, 40(SP)
+	MOVQ rows+24(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ xRow+56(FP), AX
+	SHLQ $0x02, AX
+	MOVQ AX, 24(SP)
+	LEAQ (DX)(DX*2), SI
+	LEAQ (DX)(DX*4), DI
+	LEAQ (SI)(DX*4), R8
+
+line:
+	MOVQ pixels+32(FP), AX
+	MOVQ AX, (SP)
+	MOVQ 32(SP), AX
+	MOVQ 40(SP), CX
+
+next:
+	MOVQ  (SP), R9
+	TESTQ R9, R9
+	JZ    done
+	CMPQ  R9, $0x10
+	JBE   sized
+	CMPQ  R9, $0x20
+	JAE   full
+	INCQ  R9
+	SHRQ  $0x01, R9
+	JMP   sized
+
+full:
+	MOVQ $0x00000010, R9
+
+sized:
+	SUBQ   R9, (SP)
+	CMPQ   R9, $0x10
+	JEQ    tile16
+	CMPQ   R9, $0x0f
+	JEQ    tile15
+	CMPQ   R9, $0x0e
+	JEQ    tile14
+	CMPQ   R9, $0x0d
+	JEQ    tile13
+	CMPQ   R9, $0x0c
+	JEQ    tile12
+	CMPQ   R9, $0x0b
+	JEQ    tile11
+	CMPQ   R9, $0x0a
+	JEQ    tile10
+	CMPQ   R9, $0x09
+	JEQ    tile9
+	CMPQ   R9, $0x08
+	JEQ    tile8
+	CMPQ   R9, $0x07
+	JEQ    tile7
+	CMPQ   R9, $0x06
+	JEQ    tile6
+	CMPQ   R9, $0x05
+	JEQ    tile5
+	CMPQ   R9, $0x04
+	JEQ    tile4
+	CMPQ   R9, $0x03
+	JEQ    tile3
+	CMPQ   R9, $0x02
+	JEQ    tile2
+	VPXORD Z0, Z0, Z0
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row1:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k1:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	DECQ        R13
+	JNZ         k1
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row1
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x01, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile2:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row2:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k2:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k2
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row2
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x02, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile3:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row3:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k3:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k3
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row3
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x03, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile4:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row4:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k4:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k4
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row4
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x04, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile5:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row5:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k5:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k5
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row5
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x05, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile6:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row6:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k6:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k6
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row6
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x06, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile7:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row7:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k7:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k7
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row7
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x07, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile8:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row8:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k8:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k8
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row8
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x08, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile9:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row9:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k9:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k9
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row9
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x09, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile10:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row10:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k10:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k10
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row10
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0a, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile11:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row11:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k11:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k11
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row11
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0b, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile12:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row12:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k12:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k12
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row12
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0c, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile13:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row13:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k13:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k13
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row13
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0d, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile14:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row14:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k14:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	VFMADD231PS (R12)(SI*4), Z30, Z13
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k14
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row14
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z13, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0e, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile15:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row15:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k15:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	VFMADD231PS (R12)(SI*4), Z30, Z13
+	VFMADD231PS (R11)(R8*2), Z30, Z14
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k15
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row15
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z13, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z14, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0f, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile16:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row16:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k16:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	VFMADD231PS (R12)(SI*4), Z30, Z13
+	VFMADD231PS (R11)(R8*2), Z30, Z14
+	VFMADD231PS (R12)(R8*2), Z30, Z15
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k16
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row16
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z13, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z14, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z15, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x10, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+done:
+	MOVQ xStep+72(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 32(SP)
+	MOVQ yRow+80(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 40(SP)
+	DECQ 8(SP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func wgradDepthAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRows int, kRun int, xRow int, xPix int, xStep int, dyRow int, dyPix int, dwRow int)
+// Requires: AVX, AVX512F
+TEXT ·wgradDepthAVX512(SB), NOSPLIT, $8-104
+	MOVQ rows+24(FP), AX
+	MOVQ AX, (SP)
+	MOVQ dw+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ dwRow+96(FP), BX
+	SHLQ $0x02, BX
+	MOVQ xRow+56(FP), SI
+	SHLQ $0x02, SI
+	MOVQ xPix+64(FP), DI
+	SHLQ $0x02, DI
+	MOVQ xStep+72(FP), R8
+	SHLQ $0x02, R8
+	MOVQ dyRow+80(FP), R9
+	SHLQ $0x02, R9
+	MOVQ dyPix+88(FP), R10
+	SHLQ $0x02, R10
+	MOVQ kRows+40(FP), R11
+	MOVQ kRun+48(FP), R12
+	LEAQ (R12)(R11*8), R12
+	CMPQ R12, $0x09
+	JEQ  taps9
+	CMPQ R12, $0x0a
+	JEQ  taps10
+	CMPQ R12, $0x0b
+	JEQ  taps11
+	CMPQ R12, $0x0c
+	JEQ  taps12
+	CMPQ R12, $0x0d
+	JEQ  taps13
+	CMPQ R12, $0x11
+	JEQ  taps17
+	CMPQ R12, $0x12
+	JEQ  taps18
+	CMPQ R12, $0x13
+	JEQ  taps19
+	CMPQ R12, $0x14
+	JEQ  taps20
+	CMPQ R12, $0x15
+	JEQ  taps21
+	CMPQ R12, $0x19
+	JEQ  taps25
+	CMPQ R12, $0x1a
+	JEQ  taps26
+	CMPQ R12, $0x1b
+	JEQ  taps27
+	CMPQ R12, $0x1c
+	JEQ  taps28
+	CMPQ R12, $0x1d
+	JEQ  taps29
+
+taps9:
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	ADDQ    BX, SI
+
+row9:
+	MOVQ cols+32(FP), R12
+	MOVQ CX, SI
+	MOVQ DX, R11
+
+col9:
+	VMOVUPS     (R11), Z15
+	VFMADD231PS (SI), Z15, Z0
+	ADDQ        DI, SI
+	ADDQ        R10, R11
+	DECQ        R12
+	JNZ         col9
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row9
+	VMOVUPS     Z0, (AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps10:
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	ADDQ    BX, SI
+
+row10:
+	MOVQ cols+32(FP), R12
+	MOVQ CX, SI
+	MOVQ DX, R11
+
+col10:
+	VMOVUPS     (R11), Z15
+	VFMADD231PS (SI), Z15, Z0
+	VFMADD231PS 64(SI), Z15, Z1
+	ADDQ        DI, SI
+	ADDQ        R10, R11
+	DECQ        R12
+	JNZ         col10
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row10
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps11:
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	ADDQ    BX, SI
+
+row11:
+	MOVQ cols+32(FP), R12
+	MOVQ CX, SI
+	MOVQ DX, R11
+
+col11:
+	VMOVUPS     (R11), Z15
+	VFMADD231PS (SI), Z15, Z0
+	VFMADD231PS 64(SI), Z15, Z1
+	VFMADD231PS 128(SI), Z15, Z2
+	ADDQ        DI, SI
+	ADDQ        R10, R11
+	DECQ        R12
+	JNZ         col11
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row11
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps12:
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	ADDQ    BX, SI
+
+row12:
+	MOVQ cols+32(FP), R12
+	MOVQ CX, SI
+	MOVQ DX, R11
+
+col12:
+	VMOVUPS     (R11), Z15
+	VFMADD231PS (SI), Z15, Z0
+	VFMADD231PS 64(SI), Z15, Z1
+	VFMADD231PS 128(SI), Z15, Z2
+	VFMADD231PS 192(SI), Z15, Z3
+	ADDQ        DI, SI
+	ADDQ        R10, R11
+	DECQ        R12
+	JNZ         col12
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row12
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z3, 192(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps13:
+	MOVQ    AX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	VMOVUPS 256(SI), Z4
+	ADDQ    BX, SI
+
+row13:
+	MOVQ cols+32(FP), R12
+	MOVQ CX, SI
+	MOVQ DX, R11
+
+col13:
+	VMOVUPS     (R11), Z15
+	VFMADD231PS (SI), Z15, Z0
+	VFMADD231PS 64(SI), Z15, Z1
+	VFMADD231PS 128(SI), Z15, Z2
+	VFMADD231PS 192(SI), Z15, Z3
+	VFMADD231PS 256(SI), Z15, Z4
+	ADDQ        DI, SI
+	ADDQ        R10, R11
+	DECQ        R12
+	JNZ         col13
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row13
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z3, 192(AX)
+	VMOVUPS     Z4, 256(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps17:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z1
+	ADDQ    BX, R11
+
+row17:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col17:
+	VMOVUPS     (R12), Z15
+	VFMADD231PS (R11), Z15, Z0
+	VFMADD231PS (R11)(SI*1), Z15, Z1
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col17
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row17
+	VMOVUPS     Z0, (AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z1, (AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps18:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	ADDQ    BX, R11
+
+row18:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col18:
+	VMOVUPS     (R12), Z15
+	VFMADD231PS (R11), Z15, Z0
+	VFMADD231PS 64(R11), Z15, Z1
+	VFMADD231PS (R11)(SI*1), Z15, Z2
+	VFMADD231PS 64(R11)(SI*1), Z15, Z3
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col18
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row18
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z3, 64(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps19:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS 128(R11), Z2
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z3
+	VMOVUPS 64(R11), Z4
+	VMOVUPS 128(R11), Z5
+	ADDQ    BX, R11
+
+row19:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col19:
+	VMOVUPS     (R12), Z15
+	VFMADD231PS (R11), Z15, Z0
+	VFMADD231PS 64(R11), Z15, Z1
+	VFMADD231PS 128(R11), Z15, Z2
+	VFMADD231PS (R11)(SI*1), Z15, Z3
+	VFMADD231PS 64(R11)(SI*1), Z15, Z4
+	VFMADD231PS 128(R11)(SI*1), Z15, Z5
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col19
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row19
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z3, (AX)
+	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     Z5, 128(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps20:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS 128(R11), Z2
+	VMOVUPS 192(R11), Z3
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS 128(R11), Z6
+	VMOVUPS 192(R11), Z7
+	ADDQ    BX, R11
+
+row20:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col20:
+	VMOVUPS     (R12), Z15
+	VFMADD231PS (R11), Z15, Z0
+	VFMADD231PS 64(R11), Z15, Z1
+	VFMADD231PS 128(R11), Z15, Z2
+	VFMADD231PS 192(R11), Z15, Z3
+	VFMADD231PS (R11)(SI*1), Z15, Z4
+	VFMADD231PS 64(R11)(SI*1), Z15, Z5
+	VFMADD231PS 128(R11)(SI*1), Z15, Z6
+	VFMADD231PS 192(R11)(SI*1), Z15, Z7
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col20
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row20
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z3, 192(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z5, 64(AX)
+	VMOVUPS     Z6, 128(AX)
+	VMOVUPS     Z7, 192(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps21:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS 128(R11), Z2
+	VMOVUPS 192(R11), Z3
+	VMOVUPS 256(R11), Z4
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z5
+	VMOVUPS 64(R11), Z6
+	VMOVUPS 128(R11), Z7
+	VMOVUPS 192(R11), Z8
+	VMOVUPS 256(R11), Z9
+	ADDQ    BX, R11
+
+row21:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col21:
+	VMOVUPS     (R12), Z15
+	VFMADD231PS (R11), Z15, Z0
+	VFMADD231PS 64(R11), Z15, Z1
+	VFMADD231PS 128(R11), Z15, Z2
+	VFMADD231PS 192(R11), Z15, Z3
+	VFMADD231PS 256(R11), Z15, Z4
+	VFMADD231PS (R11)(SI*1), Z15, Z5
+	VFMADD231PS 64(R11)(SI*1), Z15, Z6
+	VFMADD231PS 128(R11)(SI*1), Z15, Z7
+	VFMADD231PS 192(R11)(SI*1), Z15, Z8
+	VFMADD231PS 256(R11)(SI*1), Z15, Z9
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col21
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row21
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z3, 192(AX)
+	VMOVUPS     Z4, 256(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z6, 64(AX)
+	VMOVUPS     Z7, 128(AX)
+	VMOVUPS     Z8, 192(AX)
+	VMOVUPS     Z9, 256(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps25:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z1
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z2
+	ADDQ    BX, R11
+
+row25:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col25:
+	VMOVUPS     (R12), Z15
+	VFMADD231PS (R11), Z15, Z0
+	VFMADD231PS (R11)(SI*1), Z15, Z1
+	VFMADD231PS (R11)(SI*2), Z15, Z2
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col25
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row25
+	VMOVUPS     Z0, (AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z1, (AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z2, (AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps26:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z2
+	VMOVUPS 64(R11), Z3
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	ADDQ    BX, R11
+
+row26:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col26:
+	VMOVUPS     (R12), Z15
+	VFMADD231PS (R11), Z15, Z0
+	VFMADD231PS 64(R11), Z15, Z1
+	VFMADD231PS (R11)(SI*1), Z15, Z2
+	VFMADD231PS 64(R11)(SI*1), Z15, Z3
+	VFMADD231PS (R11)(SI*2), Z15, Z4
+	VFMADD231PS 64(R11)(SI*2), Z15, Z5
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col26
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row26
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z2, (AX)
+	VMOVUPS     Z3, 64(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z5, 64(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps27:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS 128(R11), Z2
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z3
+	VMOVUPS 64(R11), Z4
+	VMOVUPS 128(R11), Z5
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z6
+	VMOVUPS 64(R11), Z7
+	VMOVUPS 128(R11), Z8
+	ADDQ    BX, R11
+
+row27:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col27:
+	VMOVUPS     (R12), Z15
+	VFMADD231PS (R11), Z15, Z0
+	VFMADD231PS 64(R11), Z15, Z1
+	VFMADD231PS 128(R11), Z15, Z2
+	VFMADD231PS (R11)(SI*1), Z15, Z3
+	VFMADD231PS 64(R11)(SI*1), Z15, Z4
+	VFMADD231PS 128(R11)(SI*1), Z15, Z5
+	VFMADD231PS (R11)(SI*2), Z15, Z6
+	VFMADD231PS 64(R11)(SI*2), Z15, Z7
+	VFMADD231PS 128(R11)(SI*2), Z15, Z8
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col27
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row27
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z3, (AX)
+	VMOVUPS     Z4, 64(AX)
+	VMOVUPS     Z5, 128(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z6, (AX)
+	VMOVUPS     Z7, 64(AX)
+	VMOVUPS     Z8, 128(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps28:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS 128(R11), Z2
+	VMOVUPS 192(R11), Z3
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS 128(R11), Z6
+	VMOVUPS 192(R11), Z7
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	VMOVUPS 128(R11), Z10
+	VMOVUPS 192(R11), Z11
+	ADDQ    BX, R11
+
+row28:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col28:
+	VMOVUPS     (R12), Z15
+	VFMADD231PS (R11), Z15, Z0
+	VFMADD231PS 64(R11), Z15, Z1
+	VFMADD231PS 128(R11), Z15, Z2
+	VFMADD231PS 192(R11), Z15, Z3
+	VFMADD231PS (R11)(SI*1), Z15, Z4
+	VFMADD231PS 64(R11)(SI*1), Z15, Z5
+	VFMADD231PS 128(R11)(SI*1), Z15, Z6
+	VFMADD231PS 192(R11)(SI*1), Z15, Z7
+	VFMADD231PS (R11)(SI*2), Z15, Z8
+	VFMADD231PS 64(R11)(SI*2), Z15, Z9
+	VFMADD231PS 128(R11)(SI*2), Z15, Z10
+	VFMADD231PS 192(R11)(SI*2), Z15, Z11
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col28
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row28
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z3, 192(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z4, (AX)
+	VMOVUPS     Z5, 64(AX)
+	VMOVUPS     Z6, 128(AX)
+	VMOVUPS     Z7, 192(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z8, (AX)
+	VMOVUPS     Z9, 64(AX)
+	VMOVUPS     Z10, 128(AX)
+	VMOVUPS     Z11, 192(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps29:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS 128(R11), Z2
+	VMOVUPS 192(R11), Z3
+	VMOVUPS 256(R11), Z4
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z5
+	VMOVUPS 64(R11), Z6
+	VMOVUPS 128(R11), Z7
+	VMOVUPS 192(R11), Z8
+	VMOVUPS 256(R11), Z9
+	ADDQ    BX, R11
+	VMOVUPS (R11), Z10
+	VMOVUPS 64(R11), Z11
+	VMOVUPS 128(R11), Z12
+	VMOVUPS 192(R11), Z13
+	VMOVUPS 256(R11), Z14
+	ADDQ    BX, R11
+
+row29:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col29:
+	VMOVUPS     (R12), Z15
+	VFMADD231PS (R11), Z15, Z0
+	VFMADD231PS 64(R11), Z15, Z1
+	VFMADD231PS 128(R11), Z15, Z2
+	VFMADD231PS 192(R11), Z15, Z3
+	VFMADD231PS 256(R11), Z15, Z4
+	VFMADD231PS (R11)(SI*1), Z15, Z5
+	VFMADD231PS 64(R11)(SI*1), Z15, Z6
+	VFMADD231PS 128(R11)(SI*1), Z15, Z7
+	VFMADD231PS 192(R11)(SI*1), Z15, Z8
+	VFMADD231PS 256(R11)(SI*1), Z15, Z9
+	VFMADD231PS (R11)(SI*2), Z15, Z10
+	VFMADD231PS 64(R11)(SI*2), Z15, Z11
+	VFMADD231PS 128(R11)(SI*2), Z15, Z12
+	VFMADD231PS 192(R11)(SI*2), Z15, Z13
+	VFMADD231PS 256(R11)(SI*2), Z15, Z14
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col29
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row29
+	VMOVUPS     Z0, (AX)
+	VMOVUPS     Z1, 64(AX)
+	VMOVUPS     Z2, 128(AX)
+	VMOVUPS     Z3, 192(AX)
+	VMOVUPS     Z4, 256(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z5, (AX)
+	VMOVUPS     Z6, 64(AX)
+	VMOVUPS     Z7, 128(AX)
+	VMOVUPS     Z8, 192(AX)
+	VMOVUPS     Z9, 256(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Z10, (AX)
+	VMOVUPS     Z11, 64(AX)
+	VMOVUPS     Z12, 128(AX)
+	VMOVUPS     Z13, 192(AX)
+	VMOVUPS     Z14, 256(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+// func intSumsAVX512(acc *int32, init *int32, n int, channels int)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·intSumsAVX512(SB), NOSPLIT, $0-32
+	MOVQ init+8(FP), AX
+	MOVQ acc+0(FP), CX
+	MOVQ channels+24(FP), SI
+	SHLQ $0x02, SI
+	XORQ DX, DX
+	XORQ BX, BX
+	MOVQ n+16(FP), DI
+	SHRQ $0x04, DI
+	JZ   done
+
+loop:
+	VCVTTPS2DQ (CX), Z0
+	VPADDD     (AX)(DX*1), Z0, Z0
+	VMOVUPS    Z0, (CX)
+	ADDQ       $0x40, CX
+	ADDQ       $0x40, DX
+	CMPQ       DX, SI
+	CMOVQEQ    BX, DX
+	DECQ       DI
+	JNZ        loop
+
+done:
+	VZEROUPPER
+	RET
+
 // func reluRowAVX512(y *float32, x *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·reluRowAVX512(SB), NOSPLIT, $0-24
@@ -18445,6 +20199,1102 @@ col6:
 	ADDQ         SI, AX
 	ADDQ         $0x18, CX
 	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
+// func convDepthAVX2(y *float32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·convDepthAVX2(SB), NOSPLIT, $48-96
+	MOVQ x+8(FP), AX
+	MOVQ y+0(FP), CX
+	MOVQ xPix+64(FP), DX
+	SHLQ $0x02, DX
+	MOVQ yPix+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ AX, 32(SP)
+	MOVQ CX, 40(SP)
+	MOVQ rows+24(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ xRow+56(FP), AX
+	SHLQ $0x02, AX
+	MOVQ AX, 24(SP)
+	LEAQ (DX)(DX*2), AX
+	LEAQ (DX)(DX*4), CX
+	LEAQ (AX)(DX*4), AX
+
+line:
+	MOVQ pixels+32(FP), AX
+	MOVQ AX, (SP)
+	MOVQ 32(SP), AX
+	MOVQ 40(SP), CX
+
+next:
+	MOVQ  (SP), SI
+	TESTQ SI, SI
+	JZ    done
+	CMPQ  SI, $0x06
+	JBE   sized
+	CMPQ  SI, $0x0c
+	JAE   full
+	INCQ  SI
+	SHRQ  $0x01, SI
+	JMP   sized
+
+full:
+	MOVQ $0x00000006, SI
+
+sized:
+	SUBQ  SI, (SP)
+	CMPQ  SI, $0x06
+	JEQ   tile6
+	CMPQ  SI, $0x05
+	JEQ   tile5
+	CMPQ  SI, $0x04
+	JEQ   tile4
+	CMPQ  SI, $0x03
+	JEQ   tile3
+	CMPQ  SI, $0x02
+	JEQ   tile2
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row1:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k1:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	DECQ        R10
+	JNZ         k1
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row1
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x01, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile2:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row2:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k2:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k2
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row2
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y2, (CX)
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x02, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile3:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row3:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k3:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k3
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row3
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y2, (CX)
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y4, (CX)
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x03, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile4:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row4:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k4:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	VFMADD231PS (R9)(DX*2), Y14, Y6
+	VFMADD231PS 32(R9)(DX*2), Y15, Y7
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k4
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row4
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y2, (CX)
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y4, (CX)
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y6, (CX)
+	VMOVUPS     Y7, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x04, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile5:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row5:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k5:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	VFMADD231PS (R9)(DX*2), Y14, Y6
+	VFMADD231PS 32(R9)(DX*2), Y15, Y7
+	VFMADD231PS (R8)(DX*4), Y14, Y8
+	VFMADD231PS 32(R8)(DX*4), Y15, Y9
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k5
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row5
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y2, (CX)
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y4, (CX)
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y6, (CX)
+	VMOVUPS     Y7, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y8, (CX)
+	VMOVUPS     Y9, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x05, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile6:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row6:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k6:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	VFMADD231PS (R9)(DX*2), Y14, Y6
+	VFMADD231PS 32(R9)(DX*2), Y15, Y7
+	VFMADD231PS (R8)(DX*4), Y14, Y8
+	VFMADD231PS 32(R8)(DX*4), Y15, Y9
+	VFMADD231PS (R9)(DX*4), Y14, Y10
+	VFMADD231PS 32(R9)(DX*4), Y15, Y11
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k6
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row6
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y2, (CX)
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y4, (CX)
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y6, (CX)
+	VMOVUPS     Y7, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y8, (CX)
+	VMOVUPS     Y9, 32(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y10, (CX)
+	VMOVUPS     Y11, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x06, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+done:
+	MOVQ xStep+72(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 32(SP)
+	MOVQ yRow+80(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 40(SP)
+	DECQ 8(SP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func wgradDepthAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRows int, kRun int, xRow int, xPix int, xStep int, dyRow int, dyPix int, dwRow int)
+// Requires: AVX, FMA3
+TEXT ·wgradDepthAVX2(SB), NOSPLIT, $8-104
+	MOVQ rows+24(FP), AX
+	MOVQ AX, (SP)
+	MOVQ dw+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ dwRow+96(FP), BX
+	SHLQ $0x02, BX
+	MOVQ xRow+56(FP), SI
+	SHLQ $0x02, SI
+	MOVQ xPix+64(FP), DI
+	SHLQ $0x02, DI
+	MOVQ xStep+72(FP), R8
+	SHLQ $0x02, R8
+	MOVQ dyRow+80(FP), R9
+	SHLQ $0x02, R9
+	MOVQ dyPix+88(FP), R10
+	SHLQ $0x02, R10
+	MOVQ kRows+40(FP), R11
+	MOVQ kRun+48(FP), R12
+	LEAQ (R12)(R11*8), R12
+	CMPQ R12, $0x09
+	JEQ  taps9
+	CMPQ R12, $0x0a
+	JEQ  taps10
+	CMPQ R12, $0x0b
+	JEQ  taps11
+	CMPQ R12, $0x0c
+	JEQ  taps12
+	CMPQ R12, $0x0d
+	JEQ  taps13
+	CMPQ R12, $0x11
+	JEQ  taps17
+	CMPQ R12, $0x12
+	JEQ  taps18
+	CMPQ R12, $0x13
+	JEQ  taps19
+	CMPQ R12, $0x14
+	JEQ  taps20
+	CMPQ R12, $0x15
+	JEQ  taps21
+	CMPQ R12, $0x19
+	JEQ  taps25
+	CMPQ R12, $0x1a
+	JEQ  taps26
+	CMPQ R12, $0x1b
+	JEQ  taps27
+	CMPQ R12, $0x1c
+	JEQ  taps28
+	CMPQ R12, $0x1d
+	JEQ  taps29
+
+taps9:
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	ADDQ    BX, SI
+
+row9:
+	MOVQ cols+32(FP), R12
+	MOVQ CX, SI
+	MOVQ DX, R11
+
+col9:
+	VMOVUPS     (R11), Y15
+	VFMADD231PS (SI), Y15, Y0
+	ADDQ        DI, SI
+	ADDQ        R10, R11
+	DECQ        R12
+	JNZ         col9
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row9
+	VMOVUPS     Y0, (AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps10:
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 64(SI), Y1
+	ADDQ    BX, SI
+
+row10:
+	MOVQ cols+32(FP), R12
+	MOVQ CX, SI
+	MOVQ DX, R11
+
+col10:
+	VMOVUPS     (R11), Y15
+	VFMADD231PS (SI), Y15, Y0
+	VFMADD231PS 64(SI), Y15, Y1
+	ADDQ        DI, SI
+	ADDQ        R10, R11
+	DECQ        R12
+	JNZ         col10
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row10
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps11:
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 64(SI), Y1
+	VMOVUPS 128(SI), Y2
+	ADDQ    BX, SI
+
+row11:
+	MOVQ cols+32(FP), R12
+	MOVQ CX, SI
+	MOVQ DX, R11
+
+col11:
+	VMOVUPS     (R11), Y15
+	VFMADD231PS (SI), Y15, Y0
+	VFMADD231PS 64(SI), Y15, Y1
+	VFMADD231PS 128(SI), Y15, Y2
+	ADDQ        DI, SI
+	ADDQ        R10, R11
+	DECQ        R12
+	JNZ         col11
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row11
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     Y2, 128(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps12:
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 64(SI), Y1
+	VMOVUPS 128(SI), Y2
+	VMOVUPS 192(SI), Y3
+	ADDQ    BX, SI
+
+row12:
+	MOVQ cols+32(FP), R12
+	MOVQ CX, SI
+	MOVQ DX, R11
+
+col12:
+	VMOVUPS     (R11), Y15
+	VFMADD231PS (SI), Y15, Y0
+	VFMADD231PS 64(SI), Y15, Y1
+	VFMADD231PS 128(SI), Y15, Y2
+	VFMADD231PS 192(SI), Y15, Y3
+	ADDQ        DI, SI
+	ADDQ        R10, R11
+	DECQ        R12
+	JNZ         col12
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row12
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     Y2, 128(AX)
+	VMOVUPS     Y3, 192(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps13:
+	MOVQ    AX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 64(SI), Y1
+	VMOVUPS 128(SI), Y2
+	VMOVUPS 192(SI), Y3
+	VMOVUPS 256(SI), Y4
+	ADDQ    BX, SI
+
+row13:
+	MOVQ cols+32(FP), R12
+	MOVQ CX, SI
+	MOVQ DX, R11
+
+col13:
+	VMOVUPS     (R11), Y15
+	VFMADD231PS (SI), Y15, Y0
+	VFMADD231PS 64(SI), Y15, Y1
+	VFMADD231PS 128(SI), Y15, Y2
+	VFMADD231PS 192(SI), Y15, Y3
+	VFMADD231PS 256(SI), Y15, Y4
+	ADDQ        DI, SI
+	ADDQ        R10, R11
+	DECQ        R12
+	JNZ         col13
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row13
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     Y2, 128(AX)
+	VMOVUPS     Y3, 192(AX)
+	VMOVUPS     Y4, 256(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps17:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y1
+	ADDQ    BX, R11
+
+row17:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col17:
+	VMOVUPS     (R12), Y15
+	VFMADD231PS (R11), Y15, Y0
+	VFMADD231PS (R11)(SI*1), Y15, Y1
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col17
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row17
+	VMOVUPS     Y0, (AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y1, (AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps18:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 64(R11), Y1
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y2
+	VMOVUPS 64(R11), Y3
+	ADDQ    BX, R11
+
+row18:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col18:
+	VMOVUPS     (R12), Y15
+	VFMADD231PS (R11), Y15, Y0
+	VFMADD231PS 64(R11), Y15, Y1
+	VFMADD231PS (R11)(SI*1), Y15, Y2
+	VFMADD231PS 64(R11)(SI*1), Y15, Y3
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col18
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row18
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y3, 64(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps19:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 64(R11), Y1
+	VMOVUPS 128(R11), Y2
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y3
+	VMOVUPS 64(R11), Y4
+	VMOVUPS 128(R11), Y5
+	ADDQ    BX, R11
+
+row19:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col19:
+	VMOVUPS     (R12), Y15
+	VFMADD231PS (R11), Y15, Y0
+	VFMADD231PS 64(R11), Y15, Y1
+	VFMADD231PS 128(R11), Y15, Y2
+	VFMADD231PS (R11)(SI*1), Y15, Y3
+	VFMADD231PS 64(R11)(SI*1), Y15, Y4
+	VFMADD231PS 128(R11)(SI*1), Y15, Y5
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col19
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row19
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     Y2, 128(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y3, (AX)
+	VMOVUPS     Y4, 64(AX)
+	VMOVUPS     Y5, 128(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps20:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 64(R11), Y1
+	VMOVUPS 128(R11), Y2
+	VMOVUPS 192(R11), Y3
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y4
+	VMOVUPS 64(R11), Y5
+	VMOVUPS 128(R11), Y6
+	VMOVUPS 192(R11), Y7
+	ADDQ    BX, R11
+
+row20:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col20:
+	VMOVUPS     (R12), Y15
+	VFMADD231PS (R11), Y15, Y0
+	VFMADD231PS 64(R11), Y15, Y1
+	VFMADD231PS 128(R11), Y15, Y2
+	VFMADD231PS 192(R11), Y15, Y3
+	VFMADD231PS (R11)(SI*1), Y15, Y4
+	VFMADD231PS 64(R11)(SI*1), Y15, Y5
+	VFMADD231PS 128(R11)(SI*1), Y15, Y6
+	VFMADD231PS 192(R11)(SI*1), Y15, Y7
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col20
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row20
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     Y2, 128(AX)
+	VMOVUPS     Y3, 192(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y4, (AX)
+	VMOVUPS     Y5, 64(AX)
+	VMOVUPS     Y6, 128(AX)
+	VMOVUPS     Y7, 192(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps21:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 64(R11), Y1
+	VMOVUPS 128(R11), Y2
+	VMOVUPS 192(R11), Y3
+	VMOVUPS 256(R11), Y4
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y5
+	VMOVUPS 64(R11), Y6
+	VMOVUPS 128(R11), Y7
+	VMOVUPS 192(R11), Y8
+	VMOVUPS 256(R11), Y9
+	ADDQ    BX, R11
+
+row21:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col21:
+	VMOVUPS     (R12), Y15
+	VFMADD231PS (R11), Y15, Y0
+	VFMADD231PS 64(R11), Y15, Y1
+	VFMADD231PS 128(R11), Y15, Y2
+	VFMADD231PS 192(R11), Y15, Y3
+	VFMADD231PS 256(R11), Y15, Y4
+	VFMADD231PS (R11)(SI*1), Y15, Y5
+	VFMADD231PS 64(R11)(SI*1), Y15, Y6
+	VFMADD231PS 128(R11)(SI*1), Y15, Y7
+	VFMADD231PS 192(R11)(SI*1), Y15, Y8
+	VFMADD231PS 256(R11)(SI*1), Y15, Y9
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col21
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row21
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     Y2, 128(AX)
+	VMOVUPS     Y3, 192(AX)
+	VMOVUPS     Y4, 256(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y5, (AX)
+	VMOVUPS     Y6, 64(AX)
+	VMOVUPS     Y7, 128(AX)
+	VMOVUPS     Y8, 192(AX)
+	VMOVUPS     Y9, 256(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps25:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y1
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y2
+	ADDQ    BX, R11
+
+row25:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col25:
+	VMOVUPS     (R12), Y15
+	VFMADD231PS (R11), Y15, Y0
+	VFMADD231PS (R11)(SI*1), Y15, Y1
+	VFMADD231PS (R11)(SI*2), Y15, Y2
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col25
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row25
+	VMOVUPS     Y0, (AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y1, (AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y2, (AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps26:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 64(R11), Y1
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y2
+	VMOVUPS 64(R11), Y3
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y4
+	VMOVUPS 64(R11), Y5
+	ADDQ    BX, R11
+
+row26:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col26:
+	VMOVUPS     (R12), Y15
+	VFMADD231PS (R11), Y15, Y0
+	VFMADD231PS 64(R11), Y15, Y1
+	VFMADD231PS (R11)(SI*1), Y15, Y2
+	VFMADD231PS 64(R11)(SI*1), Y15, Y3
+	VFMADD231PS (R11)(SI*2), Y15, Y4
+	VFMADD231PS 64(R11)(SI*2), Y15, Y5
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col26
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row26
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y3, 64(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y4, (AX)
+	VMOVUPS     Y5, 64(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps27:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 64(R11), Y1
+	VMOVUPS 128(R11), Y2
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y3
+	VMOVUPS 64(R11), Y4
+	VMOVUPS 128(R11), Y5
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y6
+	VMOVUPS 64(R11), Y7
+	VMOVUPS 128(R11), Y8
+	ADDQ    BX, R11
+
+row27:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col27:
+	VMOVUPS     (R12), Y15
+	VFMADD231PS (R11), Y15, Y0
+	VFMADD231PS 64(R11), Y15, Y1
+	VFMADD231PS 128(R11), Y15, Y2
+	VFMADD231PS (R11)(SI*1), Y15, Y3
+	VFMADD231PS 64(R11)(SI*1), Y15, Y4
+	VFMADD231PS 128(R11)(SI*1), Y15, Y5
+	VFMADD231PS (R11)(SI*2), Y15, Y6
+	VFMADD231PS 64(R11)(SI*2), Y15, Y7
+	VFMADD231PS 128(R11)(SI*2), Y15, Y8
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col27
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row27
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     Y2, 128(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y3, (AX)
+	VMOVUPS     Y4, 64(AX)
+	VMOVUPS     Y5, 128(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y6, (AX)
+	VMOVUPS     Y7, 64(AX)
+	VMOVUPS     Y8, 128(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps28:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 64(R11), Y1
+	VMOVUPS 128(R11), Y2
+	VMOVUPS 192(R11), Y3
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y4
+	VMOVUPS 64(R11), Y5
+	VMOVUPS 128(R11), Y6
+	VMOVUPS 192(R11), Y7
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y8
+	VMOVUPS 64(R11), Y9
+	VMOVUPS 128(R11), Y10
+	VMOVUPS 192(R11), Y11
+	ADDQ    BX, R11
+
+row28:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col28:
+	VMOVUPS     (R12), Y15
+	VFMADD231PS (R11), Y15, Y0
+	VFMADD231PS 64(R11), Y15, Y1
+	VFMADD231PS 128(R11), Y15, Y2
+	VFMADD231PS 192(R11), Y15, Y3
+	VFMADD231PS (R11)(SI*1), Y15, Y4
+	VFMADD231PS 64(R11)(SI*1), Y15, Y5
+	VFMADD231PS 128(R11)(SI*1), Y15, Y6
+	VFMADD231PS 192(R11)(SI*1), Y15, Y7
+	VFMADD231PS (R11)(SI*2), Y15, Y8
+	VFMADD231PS 64(R11)(SI*2), Y15, Y9
+	VFMADD231PS 128(R11)(SI*2), Y15, Y10
+	VFMADD231PS 192(R11)(SI*2), Y15, Y11
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col28
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row28
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     Y2, 128(AX)
+	VMOVUPS     Y3, 192(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y4, (AX)
+	VMOVUPS     Y5, 64(AX)
+	VMOVUPS     Y6, 128(AX)
+	VMOVUPS     Y7, 192(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y8, (AX)
+	VMOVUPS     Y9, 64(AX)
+	VMOVUPS     Y10, 128(AX)
+	VMOVUPS     Y11, 192(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+taps29:
+	MOVQ    AX, R11
+	VMOVUPS (R11), Y0
+	VMOVUPS 64(R11), Y1
+	VMOVUPS 128(R11), Y2
+	VMOVUPS 192(R11), Y3
+	VMOVUPS 256(R11), Y4
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y5
+	VMOVUPS 64(R11), Y6
+	VMOVUPS 128(R11), Y7
+	VMOVUPS 192(R11), Y8
+	VMOVUPS 256(R11), Y9
+	ADDQ    BX, R11
+	VMOVUPS (R11), Y10
+	VMOVUPS 64(R11), Y11
+	VMOVUPS 128(R11), Y12
+	VMOVUPS 192(R11), Y13
+	VMOVUPS 256(R11), Y14
+	ADDQ    BX, R11
+
+row29:
+	MOVQ cols+32(FP), R13
+	MOVQ CX, R11
+	MOVQ DX, R12
+
+col29:
+	VMOVUPS     (R12), Y15
+	VFMADD231PS (R11), Y15, Y0
+	VFMADD231PS 64(R11), Y15, Y1
+	VFMADD231PS 128(R11), Y15, Y2
+	VFMADD231PS 192(R11), Y15, Y3
+	VFMADD231PS 256(R11), Y15, Y4
+	VFMADD231PS (R11)(SI*1), Y15, Y5
+	VFMADD231PS 64(R11)(SI*1), Y15, Y6
+	VFMADD231PS 128(R11)(SI*1), Y15, Y7
+	VFMADD231PS 192(R11)(SI*1), Y15, Y8
+	VFMADD231PS 256(R11)(SI*1), Y15, Y9
+	VFMADD231PS (R11)(SI*2), Y15, Y10
+	VFMADD231PS 64(R11)(SI*2), Y15, Y11
+	VFMADD231PS 128(R11)(SI*2), Y15, Y12
+	VFMADD231PS 192(R11)(SI*2), Y15, Y13
+	VFMADD231PS 256(R11)(SI*2), Y15, Y14
+	ADDQ        DI, R11
+	ADDQ        R10, R12
+	DECQ        R13
+	JNZ         col29
+	ADDQ        R8, CX
+	ADDQ        R9, DX
+	DECQ        (SP)
+	JNZ         row29
+	VMOVUPS     Y0, (AX)
+	VMOVUPS     Y1, 64(AX)
+	VMOVUPS     Y2, 128(AX)
+	VMOVUPS     Y3, 192(AX)
+	VMOVUPS     Y4, 256(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y5, (AX)
+	VMOVUPS     Y6, 64(AX)
+	VMOVUPS     Y7, 128(AX)
+	VMOVUPS     Y8, 192(AX)
+	VMOVUPS     Y9, 256(AX)
+	ADDQ        BX, AX
+	VMOVUPS     Y10, (AX)
+	VMOVUPS     Y11, 64(AX)
+	VMOVUPS     Y12, 128(AX)
+	VMOVUPS     Y13, 192(AX)
+	VMOVUPS     Y14, 256(AX)
+	ADDQ        BX, AX
+	VZEROUPPER
+	RET
+
+// func intSumsAVX2(acc *int32, init *int32, n int, channels int)
+// Requires: AVX, AVX2, CMOV
+TEXT ·intSumsAVX2(SB), NOSPLIT, $0-32
+	MOVQ init+8(FP), AX
+	MOVQ acc+0(FP), CX
+	MOVQ channels+24(FP), SI
+	SHLQ $0x02, SI
+	XORQ DX, DX
+	XORQ BX, BX
+	MOVQ n+16(FP), DI
+	SHRQ $0x04, DI
+	JZ   done
+
+loop:
+	VCVTTPS2DQ (CX), Y0
+	VPADDD     (AX)(DX*1), Y0, Y0
+	VMOVUPS    Y0, (CX)
+	VCVTTPS2DQ 32(CX), Y0
+	VPADDD     32(AX)(DX*1), Y0, Y0
+	VMOVUPS    Y0, 32(CX)
+	ADDQ       $0x40, CX
+	ADDQ       $0x40, DX
+	CMPQ       DX, SI
+	CMOVQEQ    BX, DX
+	DECQ       DI
+	JNZ        loop
 
 done:
 	VZEROUPPER

@@ -123,6 +123,39 @@ func wgradRowAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kR
 //go:noescape
 func wgradRowPairAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
 
+// convDepthAVX512 computes
+//
+//	for i < rows, p < pixels, l < 16:
+//	  acc = 0
+//	  for r < kRows, k < kRun: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * w[(r*kRun+k)*16 + l]
+//	  y[i*yRow + p*yPix + l] = acc
+//
+// with fused multiply-adds in that order.
+//
+//go:noescape
+func convDepthAVX512(y *float32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int)
+
+// wgradDepthAVX512 computes
+//
+//	for r < kRows, k < kRun, l < 16:
+//	  acc = dw[r*dwRow + k*16 + l]
+//	  for i < rows, p < cols: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * dy[i*dyRow + p*dyPix + l]
+//	  dw[r*dwRow + k*16 + l] = acc
+//
+// with fused multiply-adds in that order, for kRows <= 3 and kRun <= 5.
+//
+//go:noescape
+func wgradDepthAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRows int, kRun int, xRow int, xPix int, xStep int, dyRow int, dyPix int, dwRow int)
+
+// intSumsAVX512 computes
+//
+//	acc[i] = int32(acc[i] as float32) + init[c]
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func intSumsAVX512(acc *int32, init *int32, n int, channels int)
+
 // reluRowAVX512 computes
 //
 //	for i < n: y[i] = x[i] > 0 ? x[i] : 0
@@ -757,6 +790,39 @@ func convRowBitsAVX2(y *int32, init *int32, x *uint32, w *uint32, pixels int, kR
 //
 //go:noescape
 func wgradRowAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
+
+// convDepthAVX2 computes
+//
+//	for i < rows, p < pixels, l < 16:
+//	  acc = 0
+//	  for r < kRows, k < kRun: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * w[(r*kRun+k)*16 + l]
+//	  y[i*yRow + p*yPix + l] = acc
+//
+// with fused multiply-adds in that order.
+//
+//go:noescape
+func convDepthAVX2(y *float32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int)
+
+// wgradDepthAVX2 computes
+//
+//	for r < kRows, k < kRun, l < 8:
+//	  acc = dw[r*dwRow + k*16 + l]
+//	  for i < rows, p < cols: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * dy[i*dyRow + p*dyPix + l]
+//	  dw[r*dwRow + k*16 + l] = acc
+//
+// with fused multiply-adds in that order, for kRows <= 3 and kRun <= 5.
+//
+//go:noescape
+func wgradDepthAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRows int, kRun int, xRow int, xPix int, xStep int, dyRow int, dyPix int, dwRow int)
+
+// intSumsAVX2 computes
+//
+//	acc[i] = int32(acc[i] as float32) + init[c]
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func intSumsAVX2(acc *int32, init *int32, n int, channels int)
 
 // reluRowAVX2 computes
 //

@@ -189,7 +189,7 @@ func (j *job[A]) run(worker, piece int) { j.body(&j.pool.scratch[worker], piece,
 // are undefined at the start of a piece.
 type Scratch struct {
 	worker int
-	slots  [3][]byte
+	slots  [4][]byte
 	ahead  ahead
 }
 

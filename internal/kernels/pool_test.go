@@ -77,7 +77,7 @@ func TestUntil(t *testing.T) {
 func TestPoolForgets(t *testing.T) {
 	p := NewPool(2)
 	defer p.Close()
-	g := Conv{N: 4, H: 8, W: 8, Cin: 16, Cout: 16, K: 3, Stride: 1, Pad: 1}
+	g := Conv{N: 4, H: 8, W: 8, Cin: 16, Cout: 16}.Square(3, 1, 1)
 	x, w, y := make([]float32, g.InLen()), make([]float32, g.WeightLen()), make([]float32, g.OutLen())
 	p.RunFetching(g.N, []Memory{MemoryOf(x, g.N)}, &Forward{G: g, Y: Batch(y, g.N), X: Batch(x, g.N), W: w})
 	(&WeightGrad{G: g, DW: w, X: Batch(x, g.N), DY: Batch(y, g.N), Scale: 1}).Run(p)
@@ -107,7 +107,7 @@ func (c *counted) End(*Pool)   { c.ends++ }
 func TestAllocations(t *testing.T) {
 	p := NewPool(2)
 	defer p.Close()
-	g := Conv{N: 4, H: 5, W: 6, Cin: 3, Cout: 20, K: 3, Stride: 2, Pad: 1}
+	g := Conv{N: 4, H: 5, W: 6, Cin: 3, Cout: 20}.Square(3, 2, 1)
 	x, y, w, c := make([]float32, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.WeightLen()), make([]float32, 20)
 	codes, iw, f := make([]uint8, g.InLen()), PackIntWeights(nil, g, make([]int8, g.WeightLen()), 255), make([]float64, 20)
 	iw8, q := make([]int8, g.WeightLen()), Step{Scale: 1, Qp: 7}

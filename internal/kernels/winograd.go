@@ -94,7 +94,7 @@ func mapLine(m squareMap, x [4]float32) [4]float32 {
 
 // winograd tells that the geometry is computed this way, in all passes and on all paths.
 func (g *Conv) winograd() bool {
-	return g.K == 3 && g.Stride == 1 && g.Pad == 1 && g.Cin%lanes == 0 && g.Cout%lanes == 0 && g.H >= 4 && g.W >= 4
+	return g.square(3, 1, 1) && g.Groups <= 1 && g.Cin%lanes == 0 && g.Cout%lanes == 0 && g.H >= 4 && g.W >= 4
 }
 
 // winogradFloats bounds the transformed squares that are in work together: half of a small second-level cache. It
@@ -109,7 +109,7 @@ const winogradGap = lanes
 func winogradRows(tilesW, channels int) int { return max(1, winogradFloats/(16*tilesW*channels)) }
 
 // winogradBorder is the border of a picture that is cut into 4x4 squares, 2 apart.
-func winogradBorder(h, w int) border { return border{1, 1, 1 + h%2, 1 + w%2} }
+func winogradBorder(h, w int) Border { return Border{1, 1, 1 + h%2, 1 + w%2} }
 
 // winogradPad returns which rows of the padded picture to lay out for the tiles of rows i and on: all at once ahead of the
 // first unless that is more than a cache holds, else those that the tiles see. done tells that they are there.

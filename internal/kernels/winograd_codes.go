@@ -34,7 +34,7 @@ func squaresOf(n int) int { return (n + sumSquare - 1) / sumSquare }
 // without VNNI only. A square that lies half outside the picture takes as long as any, and a square reads four times the
 // weights of a direct sum. docs/speed.md has the measurements.
 func squaresPay(g *Conv, steps int) bool {
-	if !addsPairs() || g.K != 3 || g.Stride != 1 || g.Pad != 1 || g.Cin%lanes != 0 || g.Cout%lanes != 0 {
+	if !addsPairs() || !g.square(3, 1, 1) || g.Cin%lanes != 0 || g.Cout%lanes != 0 {
 		return false
 	}
 	tiles, pixels := squaresOf(g.H)*squaresOf(g.W), g.H*g.W

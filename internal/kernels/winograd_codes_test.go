@@ -34,7 +34,7 @@ func TestConvSquares(t *testing.T) {
 	defer p.Close()
 	packed := &IntWeights{}
 	for i := range 120 {
-		g := Conv{N: 1 + rng.IntN(3), H: 1 + rng.IntN(14), W: 1 + rng.IntN(14), Cin: 16 + 16*rng.IntN(4), Cout: 16 + 16*rng.IntN(4), K: 3, Stride: 1, Pad: 1}
+		g := Conv{N: 1 + rng.IntN(3), H: 1 + rng.IntN(14), W: 1 + rng.IntN(14), Cin: 16 + 16*rng.IntN(4), Cout: 16 + 16*rng.IntN(4)}.Square(3, 1, 1)
 		switch i {
 		case 0:
 			g.H, g.W, g.Cout = 39, 70, 32
@@ -92,7 +92,7 @@ func TestConvSquares(t *testing.T) {
 func TestSquaresLimit(t *testing.T) {
 	p := NewPool(1)
 	defer p.Close()
-	g := Conv{N: 1, H: 4, W: 4, Cin: 128, Cout: 16, K: 3, Stride: 1, Pad: 1}
+	g := Conv{N: 1, H: 4, W: 4, Cin: 128, Cout: 16}.Square(3, 1, 1)
 	const most = (1<<31 - 1) / 64 / 255
 	codes, w := make([]uint8, g.InLen()), make([]int8, g.WeightLen())
 	fill(codes, 255)
@@ -120,7 +120,7 @@ func TestSquaresLimit(t *testing.T) {
 }
 
 func TestSquaresAreChosen(t *testing.T) {
-	small := Conv{N: 1, H: 8, W: 8, Cin: 16, Cout: 16, K: 3, Stride: 1, Pad: 1}
+	small := Conv{N: 1, H: 8, W: 8, Cin: 16, Cout: 16}.Square(3, 1, 1)
 	for name, tt := range map[string]struct {
 		change  func(g *Conv)
 		bits    int
@@ -128,9 +128,9 @@ func TestSquaresAreChosen(t *testing.T) {
 	}{
 		"4 bits":                     {func(g *Conv) {}, 4, true},
 		"8 bits":                     {func(g *Conv) {}, 8, true},
-		"stride":                     {func(g *Conv) { g.Stride = 2 }, 8, false},
-		"no padding":                 {func(g *Conv) { g.Pad = 0 }, 8, false},
-		"kernel of 1":                {func(g *Conv) { g.K, g.Pad = 1, 0 }, 8, false},
+		"stride":                     {func(g *Conv) { g.Stride.W = 2 }, 8, false},
+		"no padding":                 {func(g *Conv) { g.Pad.Right = 0 }, 8, false},
+		"kernel of 1":                {func(g *Conv) { *g = g.Square(1, 1, 0) }, 8, false},
 		"3 inputs":                   {func(g *Conv) { g.Cin = 3 }, 8, false},
 		"10 outputs":                 {func(g *Conv) { g.Cout = 10 }, 8, false},
 		"half empty squares, 4 bits": {func(g *Conv) { g.H, g.W = 9, 9 }, 4, false},
@@ -160,7 +160,7 @@ func TestSquaresAreChosen(t *testing.T) {
 }
 
 func TestSquaresDoNotAllocate(t *testing.T) {
-	g := Conv{N: 4, H: 7, W: 6, Cin: 128, Cout: 32, K: 3, Stride: 1, Pad: 1}
+	g := Conv{N: 4, H: 7, W: 6, Cin: 128, Cout: 32}.Square(3, 1, 1)
 	codes, w := squareOperands(rand.New(rand.NewPCG(1, 1)), g, 255, 6, false)
 	p, packed := NewPool(2), &IntWeights{}
 	defer p.Close()
@@ -185,7 +185,7 @@ func BenchmarkConvSquares(b *testing.B) {
 		{32, 16, 16}, {16, 32, 32}, {8, 64, 64}, {56, 64, 64}, {28, 128, 128}, {14, 256, 256}, {7, 512, 512},
 		{11, 64, 64}, {10, 64, 64}, {9, 64, 64}, {7, 128, 128}, {6, 64, 64}, {5, 64, 64}, {4, 64, 64}, {4, 16, 16}, {8, 512, 512}, {12, 512, 512},
 	} {
-		g := Conv{N: max(4, 32*64/(c[0]*c[0])), H: c[0], W: c[0], Cin: c[1], Cout: c[2], K: 3, Stride: 1, Pad: 1}
+		g := Conv{N: max(4, 32*64/(c[0]*c[0])), H: c[0], W: c[0], Cin: c[1], Cout: c[2]}.Square(3, 1, 1)
 		for _, kind := range []struct {
 			name    string
 			largest uint8

@@ -28,7 +28,7 @@ func (l *WeightGrad) winogradGrad(s *Scratch, n, first, last int, sum []float32,
 	dy := l.DY.At(s, n)
 	if g.H%2 != 0 || g.W%2 != 0 {
 		even := s.float32s(2, 4*th*tw*g.Cout)
-		padImage(even, dy, g.H, g.W, g.Cout, border{bottom: g.H % 2, right: g.W % 2})
+		padImage(even, dy, g.H, g.W, g.Cout, Border{Bottom: g.H % 2, Right: g.W % 2})
 		dy = even
 	}
 	step, pictures := l.together(th, tw)

@@ -122,32 +122,7 @@ func (s isa) convRow(c convKind) {
 	if c.blocks == 2 {
 		wBlock = loadScaled("wBlock", c.shift)
 	}
-	// Pixel p is at base[p&1] + (p&^1)*s1, through the strides 1, 3, 5, 7.
-	s3, s5, s7 := GP64(), GP64(), GP64()
-	LEAQ(indexed(s1, s1, 2), s3)
-	LEAQ(indexed(s1, s1, 4), s5)
-	LEAQ(indexed(s3, s1, 4), s7)
-	pixel := func(base [2]reg.Register, p int) operand.Mem {
-		b := base[p&1]
-		switch p &^ 1 {
-		case 0:
-			return mem(b, 0)
-		case 2:
-			return indexed(b, s1, 2)
-		case 4:
-			return indexed(b, s1, 4)
-		case 6:
-			return indexed(b, s3, 2)
-		case 8:
-			return indexed(b, s1, 8)
-		case 10:
-			return indexed(b, s5, 2)
-		case 12:
-			return indexed(b, s3, 4)
-		default:
-			return indexed(b, s7, 2)
-		}
-	}
+	steps := newStrides(s1)
 	tiles(n, c.most, func(size int) {
 		acc := func(p int) []reg.VecPhysical { return s.accumulators(p, vectors) }
 		if c.ints {
@@ -184,7 +159,7 @@ func (s isa) convRow(c convKind) {
 			}
 		}
 		for p := range size {
-			c.product(pixel(base, p), acc(p), w, t0, t1)
+			c.product(steps.pixel(base, p), acc(p), w, t0, t1)
 		}
 		ADDQ(operand.Imm(64), wp)
 		ADDQ(operand.Imm(4), base[0])

@@ -22,6 +22,7 @@ func main() {
 		s.convPairs()
 		s.convBits()
 		s.weightGrad()
+		s.depth()
 		s.elementwise()
 		s.perChannel()
 		s.channelSums()
@@ -119,6 +120,14 @@ func label(what string, i int) string { return fmt.Sprintf("%s%d", what, i) }
 // tiles emits a loop that cuts the count in n into tiles of at most most,
 // as even as the last two allow, and emits body for each size of tile.
 func tiles(n operand.Mem, most int, body func(size int)) {
+	tilesThen(n, most, body, func() {
+		VZEROUPPER()
+		RET()
+	})
+}
+
+// tilesThen is tiles with what comes after them.
+func tilesThen(n operand.Mem, most int, body func(size int), after func()) {
 	t := GP64()
 	Label("next")
 	MOVQ(n, t)
@@ -145,6 +154,5 @@ func tiles(n operand.Mem, most int, body func(size int)) {
 		JMP(operand.LabelRef("next"))
 	}
 	Label("done")
-	VZEROUPPER()
-	RET()
+	after()
 }

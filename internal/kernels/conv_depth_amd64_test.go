@@ -1,0 +1,77 @@
+//go:build !noasm
+
+package kernels
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+)
+
+func asInts(s []float32) []int32 {
+	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
+}
+
+func TestDepthRows(t *testing.T) {
+	onPaths(t, func(t *testing.T, portable func(func())) {
+		rng := rand.New(rand.NewPCG(41, 42))
+		for range 300 {
+			ar := &arena{rng: rng, off: rng.IntN(8)}
+			values := func(n int) []float32 {
+				if rng.IntN(2) == 0 { // without NaN, which hides much
+					return normal(rng, n)
+				}
+				return ar.special(n)
+			}
+			{
+				a := depth{rows: 1 + rng.IntN(3), pixels: 1 + rng.IntN(40), kRows: 1 + rng.IntN(4), kRun: 1 + rng.IntN(6),
+					xRow: rng.IntN(99), xPix: rng.IntN(40), xStep: rng.IntN(99), yPix: lanes + rng.IntN(9)}
+				a.yRow = a.pixels*a.yPix + rng.IntN(9)
+				x := values((a.rows-1)*a.xStep + (a.kRows-1)*a.xRow + (a.pixels-1)*a.xPix + a.kRun*lanes)
+				w := values(a.kRows * a.kRun * lanes)
+				n := (a.rows-1)*a.yRow + (a.pixels-1)*a.yPix + lanes
+				y, want := ar.floats(n), ar.floats(n)
+				a.x, a.w, a.y = &x[0], &w[0], &y[0]
+				convDepth(&a)
+				a.y = &want[0]
+				portable(func() { convDepth(&a) })
+				same(t, fmt.Sprintf("convDepth %+v", a), y, want)
+			}
+			{
+				a := depthGrad{rows: 1 + rng.IntN(3), cols: 1 + rng.IntN(9), kRows: 1 + rng.IntN(3), kRun: 1 + rng.IntN(5),
+					xRow: rng.IntN(99), xPix: rng.IntN(40), xStep: rng.IntN(99), dyRow: rng.IntN(99), dyPix: rng.IntN(40)}
+				a.dwRow = a.kRun*lanes + rng.IntN(20)
+				x := values((a.rows-1)*a.xStep + (a.kRows-1)*a.xRow + (a.cols-1)*a.xPix + a.kRun*lanes)
+				dy := values((a.rows-1)*a.dyRow + (a.cols-1)*a.dyPix + lanes)
+				n := (a.kRows-1)*a.dwRow + a.kRun*lanes
+				dw, want := ar.floats(n), ar.floats(n)
+				for i := range dw {
+					dw[i] = float32(rng.NormFloat64())
+				}
+				copy(want, dw)
+				a.x, a.dy, a.dw = &x[0], &dy[0], &dw[0]
+				wgradDepth(&a)
+				a.dw = &want[0]
+				portable(func() { wgradDepth(&a) })
+				same(t, fmt.Sprintf("wgradDepth %+v", a), dw, want)
+			}
+			{
+				channels := 1 + rng.IntN(40)
+				if rng.IntN(2) == 0 {
+					channels = lanes * (1 + rng.IntN(4))
+				}
+				n := channels * rng.IntN(5)
+				acc, want, init := ar.floats(n), ar.floats(n), ar.ints(channels)
+				for i := range acc {
+					acc[i] = float32(rng.IntN(1<<25) - 1<<24)
+				}
+				copy(want, acc)
+				intSums(asInts(acc), init)
+				portable(func() { intSums(asInts(want), init) })
+				same(t, fmt.Sprintf("intSums of %d channels", channels), asInts(acc), asInts(want))
+			}
+			ar.intact(t, "depth")
+		}
+	})
+}
