@@ -27,6 +27,7 @@ var _ = Register(Method{
 	Source:  "Défossez et al. 2021, arXiv 2104.09987, section 3",
 	Doc:     "adds uniform noise of one step in training, rounds in evaluation",
 	Weights: true, MinBits: 2, MaxBits: maxBits, Nearest: true,
+	Is:  always(Traits{Levels: Even, Random: true, Noisy: true}),
 	New: func(s Spec) (Estimator, error) { return NewAdditiveNoise(s.Range, s.Scales) },
 })
 

@@ -22,7 +22,7 @@ type Affine struct {
 }
 
 var (
-	_ Integer  = Affine{}
+	_ Scaled   = Affine{}
 	_ Stateful = Affine{}
 )
 
@@ -32,6 +32,9 @@ var _ = Register(Method{
 	Doc:     "static scale and zero point, from the range of the data",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
 	STEs: []string{"clipped"},
+	Is: always(Traits{
+		Levels: Even, State: []string{"scale", "zero_point"}, Static: true, Zero: ZeroCalibrated, Form: Plain, Pass: PassRounded,
+	}),
 	New: func(s Spec) (Estimator, error) {
 		a := Affine{Range: s.Range, Scale: make([]float32, max(s.Scales, 1)), ZeroPoint: make([]int32, max(s.Scales, 1))}
 		for c := range a.Scale {

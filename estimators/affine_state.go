@@ -37,6 +37,14 @@ func (a Affine) Update(state Params, x []float32, _ Params, _ int) error {
 	return nil
 }
 
+// FirstScale implements [Scaled]: that of Update.
+func (a Affine) FirstScale(scale, x []float32) error {
+	return a.Update(Params{scale, make([]float32, len(scale))}, x, nil, 0)
+}
+
+// ScaleGradient implements [Scaled]: the scale does not move by gradients.
+func (Affine) ScaleGradient(float32, float64, int) float32 { return 0 }
+
 // WithState implements [Stateful]. The quantizer shares the scale's array. A state of other lengths, a scale that is
 // not positive and finite or a zero point that is no level is an error of every later call.
 func (a Affine) WithState(state Params) Estimator {

@@ -52,6 +52,13 @@ var _ = Register(Method{
 	Weights: true, Activations: true, MinBits: 2, MaxBits: 6,
 	STEs:    apotSTEs,
 	Options: apotOptions,
+	Is: func(s Spec) Traits {
+		levels := 1 << s.Bits
+		if s.Signed {
+			levels-- // one 0 for both signs
+		}
+		return Traits{Levels: Integers, Learned: []string{"alpha"}, Form: s.stairs(s.clipped() && levels <= MaxStairs)}
+	},
 	New: func(s Spec) (Estimator, error) {
 		o, err := optionValues(apotOptions, s.Options)
 		q := APoT{

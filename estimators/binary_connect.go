@@ -45,6 +45,7 @@ var _ = Register(Method{
 	Weights: true, MinBits: 1, MaxBits: 1, Nearest: true,
 	STEs:    signSTEsFrom("identity"),
 	Options: []Option{binaryConnectStochastic},
+	Is:      func(s Spec) Traits { return Traits{Levels: Signs, Random: s.on(binaryConnectStochastic)} },
 	New: func(s Spec) (Estimator, error) {
 		stochastic, err := optionBool(binaryConnectStochastic, s.Options)
 		if err != nil {

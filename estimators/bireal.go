@@ -19,6 +19,7 @@ var _ = Register(Method{
 	Doc:     "weights as bwn with a gradient in proportion to their scale; the sign of activations, with approx_sign",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: 1, Nearest: true,
 	STEs: signSTEsFrom("approx_sign"),
+	Is:   isSign,
 	New: func(s Spec) (Estimator, error) {
 		if !s.Weights {
 			return newSign("bireal", s, signSTEsFrom("approx_sign"))

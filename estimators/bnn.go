@@ -16,6 +16,7 @@ var _ = Register(Method{
 	Doc:     "the sign of weights, which are clipped to [-1, 1], and of activations",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: 1, Nearest: true,
 	STEs: signSTEs,
+	Is:   isSign,
 	New: func(s Spec) (Estimator, error) {
 		sign, err := newSign("bnn", s, signSTEs)
 		if !s.Weights {

@@ -25,6 +25,7 @@ var _ = Register(Method{
 	Doc:     "the sign of weights times their mean magnitude",
 	Weights: true, MinBits: 1, MaxBits: 1, Nearest: true,
 	STEs: signSTEs,
+	Is:   always(Traits{Levels: Signs}),
 	New:  func(s Spec) (Estimator, error) { return newBWN("bwn", s) },
 })
 

@@ -43,7 +43,7 @@ func NewDoReFaActivations(bits int, ste STE) (DoReFaActivations, error) {
 
 var (
 	_ Integer = DoReFaWeights{}
-	_ Integer = DoReFaActivations{}
+	_ Scaled  = DoReFaActivations{}
 )
 
 var dorefaSTEs = []string{"clipped", "ewgs", "dsq"}
@@ -54,6 +54,15 @@ var _ = Register(Method{
 	Doc:     "weights through tanh to [-1, 1], activations clipped to [0, 1], uniform levels",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
 	STEs: dorefaSTEs,
+	Is: func(s Spec) Traits {
+		switch {
+		case !s.Weights:
+			return s.unit(false)
+		case s.Bits == 1:
+			return Traits{Levels: Signs}
+		}
+		return Traits{Levels: Integers} // odd ones, of tanh(x)
+	},
 	New: func(s Spec) (Estimator, error) {
 		if !s.Weights {
 			return NewDoReFaActivations(s.Bits, s.STE)

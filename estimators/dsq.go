@@ -34,6 +34,16 @@ var _ = Register(Method{
 	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
 	STEs:    dsqSTEs,
 	Options: []Option{dsqLearnAlpha, zeroPointOption},
+	Is: func(s Spec) Traits {
+		t := Traits{Levels: AtOffset, Learned: []string{"lower", "upper"}, Zero: ZeroLearned, Form: s.stairs(true)}
+		if s.on(zeroPointOption) {
+			t.Levels = Even
+		}
+		if s.on(dsqLearnAlpha) {
+			t.Learned = append(t.Learned, "alpha")
+		}
+		return t
+	},
 	New: func(s Spec) (Estimator, error) {
 		learn, err := optionBool(dsqLearnAlpha, s.Options)
 		if err != nil {

@@ -73,6 +73,13 @@ var _ = Register(Method{
 	Doc:     "learned interval and output scale, with element-wise gradient scaling",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
 	STEs: ewgsSTEs,
+	Is: func(s Spec) Traits {
+		t := Traits{Levels: Integers, Learned: []string{"lower", "upper", "scale"}, Form: s.stairs(true)}
+		if s.Weights && s.Bits == 1 {
+			t.Levels = Signs
+		}
+		return t
+	},
 	New: func(s Spec) (Estimator, error) {
 		e := EWGS{Range: Range{Bits: s.Bits, Signed: s.Weights}, Scales: s.Scales, STE: s.STE}
 		return e, e.Validate()

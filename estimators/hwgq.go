@@ -42,6 +42,13 @@ var _ = Register(Method{
 	Doc:         "levels that are optimal for the positive half of a normal distribution",
 	Activations: true, MinBits: 1, MaxBits: 8,
 	Options: hwgqOptions,
+	Is: func(s Spec) Traits {
+		t := Traits{Levels: Table, Form: s.stairs(1<<s.Bits <= MaxStairs)}
+		if o, err := optionValues(hwgqOptions, s.Options); err == nil && o["uniform"] != 0 {
+			t.Levels = Integers // a value just above 0 has the code 1
+		}
+		return t
+	},
 	New: func(s Spec) (Estimator, error) {
 		o, err := optionValues(hwgqOptions, s.Options)
 		if err == nil && s.Signed {

@@ -47,6 +47,7 @@ var _ = Register(Method{
 	Doc:     "a growing share of the weights is frozen at powers of two",
 	Weights: true, MinBits: 2, MaxBits: 8,
 	Options: inqOptions,
+	Is:      always(Traits{Levels: Table, State: []string{"exponent", "frozen", "value"}}),
 	New: func(s Spec) (Estimator, error) {
 		o, err := optionValues(inqOptions, s.Options)
 		q := INQ{Bits: s.Bits, Share: o["share"]}

@@ -33,6 +33,7 @@ var _ = Register(Method{
 	Doc:     "the sign of standardized weights times a power of two, and the sign of activations, both with ede",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: 1,
 	STEs: signSTEsFrom("ede"),
+	Is:   isSign,
 	New: func(s Spec) (Estimator, error) {
 		if !s.Weights {
 			return newSign("irnet", s, signSTEsFrom("ede"))

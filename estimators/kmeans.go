@@ -47,6 +47,13 @@ var _ = Register(Method{
 	Doc:     "2^k shared weights per layer, found by k-means and then learned",
 	Weights: true, MinBits: 1, MaxBits: 8,
 	Options: kmeansOptions,
+	Is: func(s Spec) Traits {
+		t := Traits{Levels: Table, Learned: []string{"codebook"}}
+		if o, err := optionValues(kmeansOptions, s.Options); err == nil && o["reassign"] == 0 {
+			t.State = []string{"assignment"}
+		}
+		return t
+	},
 	New: func(s Spec) (Estimator, error) {
 		o, err := optionValues(kmeansOptions, s.Options)
 		k := KMeans{Bits: s.Bits, Reassign: o["reassign"] != 0, Iterations: int(o["iterations"])}

@@ -56,6 +56,9 @@ var _ = Register(Method{
 	Doc:     "sums of a learned basis, found by alternating least squares",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: 8,
 	Options: lqNetsOptions,
+	Is: func(s Spec) Traits {
+		return Traits{Levels: Table, State: []string{"basis"}, Form: s.stairs(1<<s.Bits <= MaxStairs)}
+	},
 	New: func(s Spec) (Estimator, error) {
 		o, err := optionValues(lqNetsOptions, s.Options)
 		l := LQNets{

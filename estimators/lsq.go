@@ -40,7 +40,7 @@ type LSQ struct {
 	seed   uint64
 }
 
-var _ Integer = LSQ{}
+var _ Scaled = LSQ{}
 
 var lsqSTEs = []string{"clipped", "identity", "ewgs", "dsq"}
 
@@ -50,6 +50,13 @@ var _ = Register(Method{
 	Doc:     "uniform levels with a learned step size",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
 	STEs: lsqSTEs,
+	Is: func(s Spec) Traits {
+		t := Traits{Levels: Even, Learned: []string{"scale"}, Starts: true, Form: s.stairs(!s.identity())}
+		if s.clipped() {
+			t.Form, t.Zero = Plain, ZeroCalibrated
+		}
+		return t
+	},
 	New: func(s Spec) (Estimator, error) {
 		l := newLSQ(s)
 		return l, l.Validate()
@@ -230,6 +237,14 @@ func (l LSQ) InitialScale(scale, x []float32) error {
 		scale[c] = max(float32(s), MinScale)
 	}
 	return nil
+}
+
+// FirstScale implements [Scaled].
+func (l LSQ) FirstScale(scale, x []float32) error { return l.InitialScale(scale, x) }
+
+// ScaleGradient implements [Scaled].
+func (l LSQ) ScaleGradient(_ float32, sum float64, n int) float32 {
+	return float32(sum * l.GradientScale(n))
 }
 
 // scale checks the range and the parameters for n elements and returns the scale.

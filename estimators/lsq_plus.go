@@ -52,6 +52,16 @@ var _ = Register(Method{
 	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
 	STEs:    lsqSTEs,
 	Options: []Option{zeroPointOption},
+	Is: func(s Spec) Traits {
+		t := Traits{Levels: AtOffset, Learned: []string{"scale", "offset"}, Zero: ZeroLearned, Starts: true, Form: s.stairs(!s.identity())}
+		switch {
+		case s.Weights:
+			t = Traits{Levels: Even, Learned: []string{"scale"}, Starts: true}
+		case s.on(zeroPointOption):
+			t.Levels = Even
+		}
+		return t
+	},
 	New: func(s Spec) (Estimator, error) {
 		zero, err := optionBool(zeroPointOption, s.Options)
 		if err != nil {

@@ -30,6 +30,9 @@ type Method struct {
 
 	Options []Option // numbers that a config may set and schedule
 
+	// Is says what it is for a spec that New takes.
+	Is func(s Spec) Traits
+
 	// New returns the estimator of one tensor. The spec has values for all options, and an STE of STEs.
 	New func(s Spec) (Estimator, error)
 }

@@ -33,7 +33,7 @@ type PACT struct {
 }
 
 var (
-	_ Integer   = PACT{}
+	_ Scaled    = PACT{}
 	_ Penalized = PACT{}
 )
 
@@ -55,6 +55,13 @@ var _ = Register(Method{
 	Activations: true, MinBits: 1, MaxBits: maxBits,
 	STEs:    pactSTEs,
 	Options: []Option{pactDecay, pactInitial},
+	Is: func(s Spec) Traits {
+		t := Traits{Levels: Even, Learned: []string{"alpha"}, Starts: true}
+		if s.clipped() && !s.Signed {
+			t.Form, t.Pass = Plain, PassFlat
+		}
+		return t
+	},
 	New: func(s Spec) (Estimator, error) {
 		decay, err := pactDecay.value(s.Options)
 		if err != nil {
@@ -142,6 +149,25 @@ func (a PACT) levels(buf []levels, n int, p Params) ([]levels, error) {
 		ls[c] = evenLevels(0, a.Qp(), max(alpha/float32(a.Qp()), math.SmallestNonzeroFloat32))
 	}
 	return ls, nil
+}
+
+// FirstScale implements [Scaled]: s = a/n.
+func (a PACT) FirstScale(scale, x []float32) error {
+	err := a.Init(Params{scale}, x)
+	for c := range scale {
+		scale[c] /= float32(a.Qp())
+	}
+	return err
+}
+
+// ScaleGradient implements [Scaled]. The sum is n*da; descent on s = a/n with
+//
+//	ds = (da + L2*a)/n
+//
+// moves it as descent with da and the penalty moves a.
+func (a PACT) ScaleGradient(scale float32, sum float64, _ int) float32 {
+	n := float64(a.Qp())
+	return float32(sum/(n*n) + a.L2*float64(scale))
 }
 
 // Step implements [Integer]: the step is a/n.

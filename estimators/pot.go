@@ -43,6 +43,7 @@ var _ = Register(Method{
 	Weights: true, MinBits: 2, MaxBits: 4,
 	STEs:    potSTEs,
 	Options: potOptions,
+	Is:      always(Traits{Levels: Integers}),
 	New: func(s Spec) (Estimator, error) {
 		o, err := optionValues(potOptions, s.Options)
 		q := PoT{

@@ -43,6 +43,13 @@ var _ = Register(Method{
 	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
 	STEs:    qilSTEs,
 	Options: []Option{qilGamma},
+	Is: func(s Spec) Traits {
+		t := Traits{Levels: Integers, Learned: []string{"centre", "distance"}, Form: s.stairs(true)}
+		if s.Weights && s.on(qilGamma) {
+			t.Learned = append(t.Learned, "gamma")
+		}
+		return t
+	},
 	New: func(s Spec) (Estimator, error) {
 		learn, err := optionBool(qilGamma, s.Options)
 		if err != nil {

@@ -34,6 +34,7 @@ var _ = Register(Method{
 	Doc:     "quantizes a random share of the weights in training, all in evaluation",
 	Weights: true, MinBits: 2, MaxBits: maxBits, Nearest: true,
 	Options: []Option{quantNoiseShare},
+	Is:      always(Traits{Levels: Even, Random: true, Noisy: true}),
 	New: func(s Spec) (Estimator, error) {
 		share, err := quantNoiseShare.value(s.Options)
 		if err != nil {

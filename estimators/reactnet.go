@@ -27,6 +27,12 @@ var _ = Register(Method{
 	Doc:     "the sign of activations above a learned threshold, with approx_sign; weights as bwn",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: 1, Nearest: true, Channels: true,
 	STEs: signSTEsFrom("approx_sign"),
+	Is: func(s Spec) Traits {
+		if s.Weights {
+			return Traits{Levels: Signs}
+		}
+		return Traits{Levels: Signs, Learned: []string{"threshold"}}
+	},
 	New: func(s Spec) (Estimator, error) {
 		if s.Weights {
 			return newBWN("reactnet", s)

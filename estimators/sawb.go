@@ -50,6 +50,12 @@ var _ = Register(Method{
 	Doc:     "uniform levels up to an end that follows from the weights' mean magnitude and mean square",
 	Weights: true, MinBits: 2, MaxBits: 8,
 	STEs: sawbSTEs,
+	Is: func(s Spec) Traits {
+		if s.Narrow {
+			return Traits{Levels: Even}
+		}
+		return Traits{Levels: Integers} // odd ones
+	},
 	New: func(s Spec) (Estimator, error) {
 		b := SAWB{Range: s.Range, Scales: s.Scales, STE: s.STE}
 		return b, b.Validate()

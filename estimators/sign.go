@@ -38,8 +38,15 @@ var _ = Register(Method{
 	Doc:         "the sign of activations, with any of the gradients of a sign",
 	Activations: true, MinBits: 1, MaxBits: 1,
 	STEs: signSTEs,
+	Is:   isSign,
 	New:  func(s Spec) (Estimator, error) { return newSign("sign", s, signSTEs) },
 })
+
+// isSign are the traits of a sign without a scale of its own, and of weights that are one times a scale.
+func isSign(s Spec) Traits {
+	_, reste := s.STE.(ReSTE)
+	return Traits{Levels: Signs, Form: s.stairs(!reste)}
+}
 
 // newSign returns the sign of a method whose levels are -1 and 1.
 func newSign(method string, s Spec, fit []string) (Sign, error) {

@@ -23,6 +23,9 @@ var _ = Register(Method{
 	Doc:     "lsq with stochastic rounding in training",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
 	STEs: lsqSTEs,
+	Is: func(s Spec) Traits {
+		return Traits{Levels: Even, Learned: []string{"scale"}, Starts: true, Random: true, Form: s.stairs(s.clipped())}
+	},
 	New: func(s Spec) (Estimator, error) {
 		e := Stochastic{newLSQ(s)}
 		return e, e.Validate()

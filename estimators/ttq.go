@@ -36,6 +36,7 @@ var _ = Register(Method{
 	Doc:     "three levels of weights: 0, a learned positive one and a learned negative one",
 	Weights: true, MinBits: 2, MaxBits: 2,
 	Options: []Option{ttqThreshold},
+	Is:      always(Traits{Learned: []string{"wp", "wn"}}),
 	New: func(s Spec) (Estimator, error) {
 		threshold, err := ttqThreshold.value(s.Options)
 		if err == nil && s.Bits != 2 {

@@ -30,6 +30,7 @@ var _ = Register(Method{
 	Doc:     "three levels of weights: 0 below 0.7 of the mean magnitude, and the mean magnitude of the rest",
 	Weights: true, MinBits: 2, MaxBits: 2,
 	STEs: twnSTEs,
+	Is:   always(Traits{Levels: Integers}),
 	New: func(s Spec) (Estimator, error) {
 		ste, err := steFor(s, 2, twnSTEs)
 		return TWN{Scales: s.Scales, STE: ste}, prefixed("twn", err)

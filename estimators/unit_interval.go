@@ -15,6 +15,15 @@ type unit struct {
 	ste    STE // nil is Clipped
 }
 
+// unit are the traits of the levels from 0 to 1, or of weights from -1 to 1: plain where the tensor has these signs.
+func (s Spec) unit(signed bool) Traits {
+	t := Traits{Levels: Even}
+	if s.clipped() && !s.Weights && s.Signed == signed {
+		t.Form, t.Pass = Plain, PassFlat
+	}
+	return t
+}
+
 // Params is empty.
 func (unit) Params() []Learned { return nil }
 
@@ -41,6 +50,12 @@ func (u unit) Step(step, _ []float32, p Params) error {
 	}
 	return prefixed(u.method, err)
 }
+
+// FirstScale implements [Scaled]: 1/n.
+func (u unit) FirstScale(scale, _ []float32) error { return u.Step(scale, nil, nil) }
+
+// ScaleGradient implements [Scaled]: the scale does not move.
+func (unit) ScaleGradient(float32, float64, int) float32 { return 0 }
 
 // Forward implements [Estimator].
 func (u unit) Forward(y, x []float32, p Params) error { return u.Quantize(nil, wanted(y), x, p) }

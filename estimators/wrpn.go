@@ -11,7 +11,7 @@ package estimators
 // to even; where x is NaN, y is NaN and dx is 0; infinities saturate.
 type WRPN struct{ unit }
 
-var _ Integer = WRPN{}
+var _ Scaled = WRPN{}
 
 var wrpnSTEs = []string{"clipped", "identity", "ewgs", "dsq"}
 
@@ -21,6 +21,7 @@ var _ = Register(Method{
 	Doc:     "weights clipped to [-1, 1], activations to [0, 1], uniform levels",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
 	STEs: wrpnSTEs,
+	Is:   func(s Spec) Traits { return s.unit(s.Weights) },
 	New:  func(s Spec) (Estimator, error) { return NewWRPN(s.Bits, s.Weights, s.STE) },
 })
 

@@ -22,6 +22,7 @@ var _ = Register(Method{
 	Doc:     "weights as bwn with the gradient of their scale; the sign of activations",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: 1, Nearest: true,
 	STEs: signSTEs,
+	Is:   isSign,
 	New: func(s Spec) (Estimator, error) {
 		if !s.Weights {
 			return newSign("xnor", s, signSTEs)
