@@ -52,13 +52,8 @@ func calibrationOptionNames() (names []string) {
 	return names
 }
 
-// OwnStart tells that the method starts by itself: nothing observes a range for it.
-func (s TensorSpec) OwnStart() bool {
-	return s.Calibration == CalibrateAuto && s.Estimator != Affine
-}
-
 // NewObserver returns the calibration that s names, for so many scales that cover a range; symmetric levels have the
-// zero point 0. The calibration is none of auto and lsq, except that auto is the range of the data for affine.
+// zero point 0. The calibration is none of auto and lsq, except that auto is the range of the data for a static method.
 func (s TensorSpec) NewObserver(r estimators.Range, symmetric bool, scales int) (estimators.Observer, error) {
 	name := s.Calibration
 	if name == CalibrateAuto {
@@ -92,21 +87,20 @@ func calibrationFits(s TensorSpec, weights bool) string {
 		}
 	}
 	signed := weights || s.Signed == SignedTrue
-	est, err := s.NewEstimator(Place{Weights: weights, Signed: signed, Scales: 1}, 0)
+	is, err := s.Traits(Place{Weights: weights, Signed: signed, Scales: 1})
 	if err != nil {
 		return "" // estimatorFits says it
 	}
-	if _, ok := est.(estimators.Startable); !ok && s.Estimator != Affine {
+	if !is.Starts && !is.Static {
 		return fmt.Sprintf("calibration: %s with estimator %s, which has a start of its own; set calibration: auto", s.Calibration, s.Estimator)
 	}
 	if s.Calibration == CalibrateLSQ {
-		if s.Estimator == Affine {
-			return "calibration: lsq with estimator affine: that start is for learned steps; set calibration: min_max or another range"
+		if is.Static {
+			return fmt.Sprintf("calibration: lsq with estimator %s: that start is for learned steps; set calibration: min_max or another range", s.Estimator)
 		}
 		return ""
 	}
-	r := estimators.Range{Bits: int(s.Bits), Signed: signed, Narrow: signed && s.Narrow}
-	if _, err := s.NewObserver(r, signed, 1); err != nil {
+	if _, err := s.NewObserver(s.Range(signed), signed, 1); err != nil {
 		return "calibration: " + err.Error()
 	}
 	return ""

@@ -18,18 +18,49 @@ type Place struct {
 
 // NewEstimator returns the estimator that s names, with its options as they are at a progress of training from 0 to 1.
 func (s TensorSpec) NewEstimator(at Place, progress float64) (estimators.Estimator, error) {
-	m, err := estimators.MethodNamed(string(s.Estimator))
+	m, spec, err := s.method(at, progress)
 	if err != nil {
 		return nil, err
 	}
-	spec := estimators.Spec{
-		Range:  estimators.Range{Bits: int(s.Bits), Signed: at.Signed, Narrow: at.Signed && s.Narrow},
+	return m.New(spec)
+}
+
+// Traits returns what the method that s names is for that tensor.
+func (s TensorSpec) Traits(at Place) (estimators.Traits, error) {
+	m, spec, err := s.method(at, 0)
+	if err == nil {
+		_, err = m.New(spec) // what it does not take is nothing
+	}
+	if err != nil {
+		return estimators.Traits{}, err
+	}
+	return m.Is(spec), nil
+}
+
+// Range is that of the codes of a tensor, which has values of both signs if signed.
+func (s TensorSpec) Range(signed bool) estimators.Range {
+	return estimators.Range{Bits: int(s.Bits), Signed: signed, Narrow: signed && s.Narrow}
+}
+
+// Static tells that calibration, and not training, finds the levels.
+func (s TensorSpec) Static() bool {
+	m, spec, err := s.method(Place{Scales: 1}, 0)
+	return err == nil && m.Is(spec).Static
+}
+
+// method returns the method that s names, and what it is told of the tensor.
+func (s TensorSpec) method(at Place, progress float64) (m estimators.Method, spec estimators.Spec, err error) {
+	if m, err = estimators.MethodNamed(string(s.Estimator)); err != nil {
+		return m, spec, err
+	}
+	spec = estimators.Spec{
+		Range:  s.Range(at.Signed),
 		Scales: at.Scales, Weights: at.Weights, N: at.N, Options: estimators.Options{},
 	}
 	var kind estimators.STEKind
 	if s.STE != STEAuto {
 		if kind, err = estimators.STENamed(string(s.STE)); err != nil {
-			return nil, err
+			return m, spec, err
 		}
 	}
 	ofSTE := estimators.Options{}
@@ -40,15 +71,15 @@ func (s TensorSpec) NewEstimator(at Place, progress float64) (estimators.Estimat
 		case hasOption(kind.Options, o.Name):
 			ofSTE[o.Name] = v
 		default:
-			return nil, fmt.Errorf("estimator %s with ste %s has no option %q; it has %s", s.Estimator, s.STE, o.Name, optionNames(m.Options, kind.Options))
+			return m, spec, fmt.Errorf("estimator %s with ste %s has no option %q; it has %s", s.Estimator, s.STE, o.Name, optionNames(m.Options, kind.Options))
 		}
 	}
 	if s.STE != STEAuto {
 		if spec.STE, err = kind.New(ofSTE); err != nil {
-			return nil, err
+			return m, spec, err
 		}
 	}
-	return m.New(spec)
+	return m, spec, nil
 }
 
 // Scheduled tells that an option changes over training.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/qat-go/qat/estimators"
 )
 
 // crossRule checks keys against each other and returns what is wrong, or "".
@@ -132,14 +134,15 @@ var tensorRules = []tensorRule{
 }
 
 func oneBitNeedsBinary(s TensorSpec, weights bool) string {
-	unsigned := !weights && s.Signed == SignedFalse
-	if s.Bits == 1 && (s.Estimator == LSQ && !unsigned || s.Estimator == Affine && weights) {
-		if !weights {
-			return "bits: 1 with estimator lsq: the only signed levels are -1 and 0; set signed: false for the levels 0 and 1, or a binary method such as sign"
-		}
+	m, err := estimators.MethodNamed(string(s.Estimator))
+	signed := weights || s.Signed == SignedTrue || s.Signed == SignedAuto && !s.Static()
+	switch {
+	case err != nil || s.Bits != 1 || !signed || m.SignedBits < 2:
+		return ""
+	case weights:
 		return fmt.Sprintf("bits: 1 with estimator %s: the only signed levels are -1 and 0; set a binary method such as bwn, xnor or bnn", s.Estimator)
 	}
-	return ""
+	return fmt.Sprintf("bits: 1 with estimator %s: the only signed levels are -1 and 0; set signed: false for the levels 0 and 1, or a binary method such as sign", s.Estimator)
 }
 
 // check runs every rule whose keys could be read.

@@ -40,10 +40,6 @@ func signsNeedBothSigns(c *Config) string {
 
 // isSign tells that a quantizer of activations has the levels -1 and 1.
 func (s TensorSpec) isSign() bool {
-	if s.Bits != 1 {
-		return false
-	}
-	e, err := s.NewEstimator(Place{Signed: true, Scales: 1}, 0)
-	i, ok := e.(estimators.Integer)
-	return err == nil && ok && i.Qn() == -1 && i.Qp() == 1
+	is, err := s.Traits(Place{Signed: true, Scales: 1})
+	return err == nil && s.Bits == 1 && is.Levels == estimators.Signs
 }

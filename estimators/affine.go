@@ -30,7 +30,7 @@ var _ = Register(Method{
 	Name:    "affine",
 	Source:  "Jacob et al. 2018, arXiv 1712.05877, sections 2.1 and 3",
 	Doc:     "static scale and zero point, from the range of the data",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
+	Weights: true, Activations: true, MinBits: 1, SignedBits: 2, MaxBits: maxBits, Nearest: true,
 	STEs: []string{"clipped"},
 	Is: always(Traits{
 		Levels: Even, State: []string{"scale", "zero_point"}, Static: true, Zero: ZeroCalibrated, Form: Plain, Pass: PassRounded,

@@ -48,7 +48,7 @@ var _ = Register(Method{
 	Name:    "lsq",
 	Source:  "Esser et al. 2020, arXiv 1902.08153, section 2",
 	Doc:     "uniform levels with a learned step size",
-	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
+	Weights: true, Activations: true, MinBits: 1, SignedBits: 2, MaxBits: maxBits, Nearest: true,
 	STEs: lsqSTEs,
 	Is: func(s Spec) Traits {
 		t := Traits{Levels: Even, Learned: []string{"scale"}, Starts: true, Form: s.stairs(!s.identity())}

@@ -16,6 +16,7 @@ type Method struct {
 
 	Weights, Activations bool // what it may quantize
 	MinBits, MaxBits     int
+	SignedBits           int // the fewest bits that levels of both signs take, if that is more than MinBits
 
 	// Nearest tells that weights go to the nearest of their levels, which are the step times the integers of a range, or
 	// -1 and 1 at 1 bit. Regularizers that look at levels take them for such.

@@ -22,12 +22,13 @@ type Traits struct {
 // Levels is a kind of levels.
 type Levels int
 
-// The kinds of levels. Those of the first three are a step times integers, the codes: the estimator is an [Integer].
+// The kinds of levels. Those from Even to Integers are a step times integers, the codes: the estimator is an [Integer].
 const (
 	OtherLevels Levels = iota
-	Even               // the integers of a range less a zero point; x has the nearest: code = round(clip(x/step + zero))
+	Even               // all from Qn to Qp, less a zero point; x has the nearest: code = clip(round(x/step) + zero, Qn, Qp)
+	Rescaled           // all from Qn to Qp, but x is rounded by another step, or at an offset
 	Signs              // -1 and 1
-	Integers           // others, such as powers of two, or even ones that x is not rounded to by the step
+	Integers           // others, such as powers of two
 	AtOffset           // even ones, that no zero point makes integers: step*code + offset
 	Table              // the entries of a [Codebook]
 )
@@ -63,7 +64,7 @@ const (
 )
 
 // IsInteger tells that the levels are a step times integers.
-func (l Levels) IsInteger() bool { return l == Even || l == Signs || l == Integers }
+func (l Levels) IsInteger() bool { return l >= Even && l <= Integers }
 
 // Scaled is an estimator that a network may keep as the scale of its codes alone, where its form is [Plain].
 type Scaled interface {

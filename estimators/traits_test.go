@@ -193,7 +193,7 @@ func checkLevels(t *testing.T, is estimators.Traits, s estimators.Spec, est esti
 	case nearest:
 		kind = estimators.Even
 	}
-	if kind != is.Levels && !(is.Levels == estimators.Integers && s.Bits <= 3) { // so few may happen to be even
+	if kind != is.Levels && !(kind == estimators.Integers && is.Levels == estimators.Rescaled) && !(is.Levels == estimators.Integers && s.Bits <= 3) { // so few may happen to be even
 		t.Errorf("signs %t, nearest %t: declared as %v", signs, nearest, is.Levels)
 	}
 	for c := range zero {
@@ -293,8 +293,18 @@ func checkForm(t *testing.T, is estimators.Traits, s estimators.Spec, est estima
 			t.Fatal(err)
 		}
 		stairs = ok && s.Scales == 1
-		if scaled := levels.S == levels.Step && levels.B == 0 && levels.Offset == 0 && levels.Levels == nil; stairs && is.Levels == estimators.Even && !scaled {
-			t.Errorf("declared to be even, and the staircase is %+v", levels)
+		kind := estimators.Even
+		switch {
+		case levels.Levels != nil: // signs, powers of two, or a table
+			kind = is.Levels
+			stairs = stairs && kind != estimators.Even && kind != estimators.Rescaled && kind != estimators.AtOffset
+		case levels.Offset != 0:
+			kind = estimators.AtOffset
+		case levels.S != levels.Step || levels.B != 0:
+			kind = estimators.Rescaled
+		}
+		if stairs && is.Levels != kind {
+			t.Errorf("declared to be %v, and the staircase is %+v", is.Levels, levels)
 		}
 	}
 	if _, scaled := est.(estimators.Scaled); is.Form == estimators.Plain {

@@ -20,7 +20,7 @@ type addCodesOp struct {
 // addCodes: in evaluation a residual sum is done on the output's scale.
 var addCodes = rewrite{"add_codes", "quantize(relu(codes + codes)) becomes round(codes*ratio + codes*ratio), in evaluation", func(p *plan, s *step) bool {
 	o, ok := s.op.(quantizeOp)
-	if p.c.Train || !ok || o.q.method != nil {
+	if p.c.Train || !ok || !o.q.plain() {
 		return false
 	}
 	sum := s.in[0]
@@ -40,14 +40,14 @@ func (addCodesOp) givesCodes(*Context, *step) bool { return true }
 func (o addCodesOp) emit(c *Context, s *step) Value {
 	branch, stream := s.in[0].out, s.in[1].out
 	y := c.B.Apply(graph.Op{
-		Name: "add, quantize", Layer: o.block, Attrs: fmt.Sprint(o.q.Range),
+		Name: "add, quantize", Layer: o.block, Attrs: fmt.Sprint(o.q.levelRange()),
 		In: []graph.Arg{codes(4), codes(4), f32(1), f32(1), f32(1)}, Out: codes(4), Shape: sameShape(0), Pool: c.Pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, from, to kernels.Pictures[uint8]
 			var sum kernels.CodeSum
 			return graph.Loop{
 				Before: func() error {
-					if err := o.q.ready(c, k, o.relu, nil); err != nil {
+					if err := o.q.updateActivations(false, k, o.relu, nil); err != nil {
 						return err
 					}
 					x, from, to = k.Codes(0), k.Codes(1), k.OutCodes()

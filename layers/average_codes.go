@@ -45,13 +45,8 @@ func (o averageCodesOp) emit(c *Context, s *step) Value {
 			acc := kernels.Pictures[int32]{Data: make([]int32, k.Workers*ch), Each: ch, Local: true}
 			return graph.Loop{
 				Before: func() error {
-					if err := q.ready(c, k, false, nil); err != nil {
+					if err := q.updateActivations(false, k, false, nil); err != nil {
 						return err
-					}
-					if q.method != nil {
-						if err := q.measure(nil); err != nil {
-							return err
-						}
 					}
 					x, y = k.Codes(0), k.OutCodes()
 					for j := range multiplier {

@@ -27,7 +27,7 @@ func (e *unfinished) Error() string {
 // calibrateActivation takes in a batch of what is to be quantized. After the last one that the calibration wants it
 // sets the first levels. relu tells that x stands for max(x, 0).
 func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
-	if relu || q.clip != nil { // a clip has no level below 0
+	if relu || q.fromZero() {
 		y := make([]float32, len(x))
 		for i, v := range x {
 			y[i] = v
@@ -48,7 +48,7 @@ func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
 	}
 	q.observed.batches++
 	if err == nil && q.observed.batches >= q.spec.CalibrationBatches {
-		err = q.settle()
+		err = q.finish()
 	}
 	if err != nil {
 		return fmt.Errorf("cannot calibrate: %w", err) // the operation is called as the tensor
@@ -64,18 +64,23 @@ func (q *Quantizer) CalibrateWeights(w []float32) error {
 	if err := q.observe(w); err != nil {
 		return err
 	}
-	return q.settle()
+	return q.finish()
 }
 
 // symmetric tells that real zero has a fixed code, in the middle: of weights, which have no zero point, and of signed
-// activations but for LSQ+, which learns an offset.
+// activations but for methods that learn where it is.
 func (q *Quantizer) symmetric() bool {
-	return q.ZeroPoint == nil || q.Signed && q.Estimator != "lsq_plus"
+	return q.ZeroPoint == nil || q.Signed() && q.is.Zero != estimators.ZeroLearned
+}
+
+// fromZero tells that a plain quantizer has no level below 0, so that calibration need not look there.
+func (q *Quantizer) fromZero() bool {
+	return q.plain() && !q.Signed() && q.is.Zero == estimators.ZeroIsZero
 }
 
 // keepsValues tells that the first levels are found on all values at once.
 func (q *Quantizer) keepsValues() bool {
-	return q.spec.OwnStart() || q.spec.Calibration == configs.CalibrateLSQ
+	return q.spec.Calibration == configs.CalibrateLSQ || q.spec.Calibration == configs.CalibrateAuto && !q.is.Static // which starts by itself
 }
 
 func (q *Quantizer) observe(x []float32) error {
@@ -89,15 +94,15 @@ func (q *Quantizer) observe(x []float32) error {
 	}
 	if o.observer == nil {
 		var err error
-		if o.observer, err = q.spec.NewObserver(q.Range, q.symmetric(), len(q.Scale.Data())); err != nil {
+		if o.observer, err = q.spec.NewObserver(q.levelRange(), q.symmetric(), len(q.Scale.Data())); err != nil {
 			return err
 		}
 	}
 	return o.observer.Observe(x)
 }
 
-// settle sets the first levels from what was observed, which it forgets.
-func (q *Quantizer) settle() error {
+// finish sets the first levels from what was observed, which it forgets.
+func (q *Quantizer) finish() error {
 	o := q.observed
 	q.observed = observed{}
 	n := len(q.Scale.Data())
@@ -107,38 +112,17 @@ func (q *Quantizer) settle() error {
 		if err := o.observer.Range(lo, hi); err != nil {
 			return err
 		}
-		a, err := estimators.NewCalibrated(q.Range, q.symmetric(), lo, hi)
+		a, err := estimators.NewCalibrated(q.levelRange(), q.symmetric(), lo, hi)
 		if err != nil {
 			return err
 		}
-		return q.start(nil, &a)
-	case q.spec.Calibration == configs.CalibrateLSQ || q.method == nil && q.clip == nil:
-		a := estimators.Affine{Range: q.Range, Scale: make([]float32, n), ZeroPoint: make([]int32, n)}
-		if err := q.lsq(0).InitialScale(a.Scale, o.values); err != nil {
+		return q.begin(nil, &a)
+	case q.spec.Calibration == configs.CalibrateLSQ:
+		a := estimators.Affine{Range: q.levelRange(), Scale: make([]float32, n), ZeroPoint: make([]int32, n)}
+		if err := (estimators.LSQ{Range: q.levelRange()}).InitialScale(a.Scale, o.values); err != nil {
 			return err
 		}
-		return q.start(nil, &a)
+		return q.begin(nil, &a)
 	}
-	return q.start(o.values, nil)
-}
-
-// start begins at the levels or, without any, as the method does by itself on x.
-func (q *Quantizer) start(x []float32, levels *estimators.Affine) (err error) {
-	switch {
-	case q.method != nil:
-		if err = q.method.start(x, levels); err == nil {
-			err = q.method.update(x)
-		}
-		if err == nil {
-			err = q.measure(x)
-		}
-	case levels == nil:
-		q.Scale.Data()[0], err = q.clip.start(x)
-	default:
-		copy(q.Scale.Data(), levels.Scale)
-		if q.ZeroPoint != nil && !q.Signed {
-			q.ZeroPoint.Data()[0] = float32(levels.ZeroPoint[0])
-		}
-	}
-	return err
+	return q.begin(o.values, nil)
 }

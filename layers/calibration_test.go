@@ -100,8 +100,8 @@ func TestActivationsCalibrate(t *testing.T) {
 		if got := 15 * float64(q.Scale.Data()[0]); math.Abs(got-largest) > 1e-6*largest {
 			t.Errorf("pact with ste %s: the largest level is %g, want %g", ste, got, largest)
 		}
-		if ste == "ewgs" && math.Abs(float64(q.method.params()[0][0])-largest) > 1e-6*largest {
-			t.Errorf("pact: alpha is %g, want %g", q.method.params()[0][0], largest)
+		if ste == "ewgs" && math.Abs(float64(q.params()[0][0])-largest) > 1e-6*largest {
+			t.Errorf("pact: alpha is %g, want %g", q.params()[0][0], largest)
 		}
 	}
 	x[0][0] = -3
@@ -109,7 +109,7 @@ func TestActivationsCalibrate(t *testing.T) {
 	observeAll(t, q, x...)
 	s := (largest + 3) / 15
 	zero := math.RoundToEven(-8 + 3/s)
-	if p := q.method.params(); math.Abs(float64(p[0][0])-s) > 1e-6 || math.Abs(float64(p[1][0])+s*zero) > 1e-5 {
+	if p := q.params(); math.Abs(float64(p[0][0])-s) > 1e-6 || math.Abs(float64(p[1][0])+s*zero) > 1e-5 {
 		t.Errorf("lsq_plus: scale and offset %v, want %g and %g", p, s, -s*zero)
 	}
 	q = must(newActivationQuantizer("x", calibratedBy(4, configs.Affine, "auto", 3), false, 1))

@@ -50,7 +50,7 @@ func (n *Network) WeightFindings(f *Findings) error {
 			return err
 		}
 		var t tally
-		count(&t, l.Quantizer, codes, int8(l.Qn()), int8(l.Qp()))
+		count(&t, l.Quantizer, codes, int8(l.levelRange().Qn()), int8(l.levelRange().Qp()))
 		t.judge(f, l.Quantizer)
 	}
 	return nil
@@ -142,7 +142,7 @@ func count[T uint8 | int8 | float32](t *tally, q *Quantizer, v []T, lo, hi T) {
 	for _, c := range v {
 		t.varied = t.varied || float64(c) != t.first
 		// Of what is not negative the lowest code is 0, and no clip.
-		if c == hi || c == lo && q.Signed {
+		if c == hi || c == lo && q.Signed() {
 			t.ends++
 		}
 	}
@@ -153,7 +153,7 @@ func (t *tally) judge(f *Findings, q *Quantizer) {
 	switch share := float64(t.ends) / float64(t.all); {
 	case !t.varied:
 		f.Dead = append(f.Dead, q.Name)
-	case t.two && q.Bits > 1 && share >= mostClipped && q.method == nil:
+	case t.two && q.Bits() > 1 && share >= mostClipped && q.plain():
 		f.Clipped = append(f.Clipped, Finding{q.Name, share})
 	}
 }

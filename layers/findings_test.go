@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/kernels"
 )
@@ -79,7 +80,7 @@ func TestJudge(t *testing.T) {
 		{"a bit has nothing but ends", 1, true, []int8{-1, 1, -1, 1, -1, 1, -1, 1, -1, 1}, 0, false},
 		{"one value", 2, false, []int8{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, 0, true},
 	} {
-		q := &Quantizer{Name: "x", Range: estimators.Range{Bits: tt.bits, Signed: tt.signed}}
+		q := &Quantizer{Name: "x", spec: configs.TensorSpec{Bits: configs.Bits(tt.bits)}, place: configs.Place{Signed: tt.signed}, is: estimators.Traits{Form: estimators.Plain}}
 		lo, hi := int8(0), int8(3)
 		if tt.signed {
 			lo, hi = -2, 1
@@ -101,7 +102,7 @@ func TestJudge(t *testing.T) {
 	}
 	// The levels of methods need not be even, so that their ends say nothing.
 	var got Findings
-	judge(&got, &Quantizer{Name: "x", Range: estimators.Range{Bits: 2}, method: &method{}}, []int8{3, 3, 3, 3, 3, 3, 3, 3, 3, 1}, 0, 3)
+	judge(&got, &Quantizer{Name: "x", spec: configs.TensorSpec{Bits: 2}}, []int8{3, 3, 3, 3, 3, 3, 3, 3, 3, 1}, 0, 3)
 	if !reflect.DeepEqual(got, Findings{}) {
 		t.Errorf("of a method: %+v", got)
 	}

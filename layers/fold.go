@@ -82,13 +82,13 @@ type integerSum struct {
 
 // bounds returns the smallest and the largest code, of max(x, 0) if relu.
 func (q *Quantizer) bounds(relu bool) (lo, hi uint8) {
-	z := 0
+	z, r := 0, q.levelRange()
 	if q.centred() {
 		z = int(q.zeroPoint())
-	} else if q.Signed {
-		z = -q.Qn()
+	} else if r.Signed {
+		z = -r.Qn()
 	}
-	lo, hi = uint8(z+q.Qn()), uint8(z+q.Qp())
+	lo, hi = uint8(z+r.Qn()), uint8(z+r.Qp())
 	if relu {
 		lo = max(lo, q.zeroPoint())
 	}
@@ -97,16 +97,7 @@ func (q *Quantizer) bounds(relu bool) (lo, hi uint8) {
 
 // centred tells that real zero has the code in the middle of a signed range. LSQ+ may have it elsewhere: as an unsigned
 // range has.
-func (q *Quantizer) centred() bool { return q.Signed && int(q.zeroPoint()) == 1<<(q.Bits-1) }
-
-// largest returns the largest code.
-func (q *Quantizer) largest() uint8 {
-	if q.method != nil {
-		return q.method.largest()
-	}
-	_, hi := q.bounds(false)
-	return hi
-}
+func (q *Quantizer) centred() bool { return q.Signed() && int(q.zeroPoint()) == 1<<(q.Bits()-1) }
 
 // codes gives the convolution's output in codes of q:
 //
@@ -115,18 +106,13 @@ func (i *integerSum) codes(c *Context, q *Quantizer, relu bool) Value {
 	var packed *kernels.IntWeights
 	multiplier := make([]float32, i.g.Cout)
 	y := c.B.Apply(graph.Op{
-		Name: "conv2d int8 folded, quantize", Layer: i.layer, Attrs: fmt.Sprint(i.g, q.Range, relu),
+		Name: "conv2d int8 folded, quantize", Layer: i.layer, Attrs: fmt.Sprint(i.g, q.levelRange(), relu),
 		In: []graph.Arg{codes(4), i8(4), f32(1)}, Out: codes(4), Shape: convShape(i.g), Pool: c.Pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.IntForward{}
 			return graph.Loop{Body: l, Before: func() error {
-				if err := q.ready(c, k, relu, nil); err != nil {
+				if err := q.updateActivations(false, k, relu, nil); err != nil {
 					return err
-				}
-				if q.method != nil {
-					if err := q.measure(nil); err != nil {
-						return err
-					}
 				}
 				f := i.norm.Fold(i.qx, i.qw)
 				for j, s := range f.Scale {

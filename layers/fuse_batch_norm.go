@@ -45,7 +45,7 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 	a, b := make([]float32, ch), make([]float32, ch)
 	size := q.elements(shape.TotalSize(), shape[0], ch)
 	y := c.B.Apply(graph.Op{
-		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(q.Range, n.Eps), Pool: c.Pool,
+		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), n.Eps), Pool: c.Pool,
 		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1)}, Out: codes(4), Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
 			var z kernels.Pictures[float32]
@@ -54,7 +54,7 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 			return graph.Loop{
 				Before: func() error {
 					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
-					if err := q.ready(c, k, relu, func() []float32 { return affineOf(k.F32(0), a, b) }); err != nil {
+					if err := q.updateActivations(c.Train, k, relu, func() []float32 { return affineOf(k.F32(0), a, b) }); err != nil {
 						return err
 					}
 					z, y, step = k.Pictures(0), k.OutCodes(), q.stepBehind(relu, k.F32(4)[0])
@@ -67,7 +67,7 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			l := &kernels.StepSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
 			sums := c.B.Apply(graph.Op{
-				Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.Range, size), Pool: c.Pool,
+				Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), size), Pool: c.Pool,
 				In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1), pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch),
 				Aux: func([]tensor.Shape) []graph.Buffer { return []graph.Buffer{scalar} },
 				Loop: func(k *graph.Call) graph.Loop {
@@ -99,7 +99,7 @@ func (n *normed) stepGradient(c *Context, q *Quantizer, relu bool, sums, dout *G
 	ch := n.z.Shape()[3]
 	a, b, p, u, r := make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch)
 	return c.B.Apply(graph.Op{
-		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range), Pool: c.Pool,
+		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange()), Pool: c.Pool,
 		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(2), f32(1), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 7,
 		Loop: func(k *graph.Call) graph.Loop {
 			var dz, z, dy kernels.Pictures[float32]

@@ -3,7 +3,6 @@ package layers
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -18,43 +17,16 @@ import (
 // Kernels take every uneven staircase that a method may have; else this does not compile.
 const _ = uint(kernels.MaxLevels - estimators.MaxStairs)
 
-// stairs are the levels of the method as it is now, if they are a staircase: for what depends on no parameter and no
-// schedule, and so can be asked when a graph is built.
-func (m *method) stairs(train bool) (s estimators.Staircase, ok bool) {
-	est, err := m.estimator(train, 0)
-	stepped, ok := est.(estimators.Stepped)
-	if err != nil || !ok {
-		return s, false
-	}
-	var any estimators.Params // values of the learned parameters
-	for i, l := range m.learned {
-		any = append(any, slices.Repeat([]float32{float32(i + 1)}, len(l.Data())))
-	}
-	s, ok, err = stepped.Staircase(any)
-	return s, ok && err == nil
-}
-
-// even tells that the codes are what an integer network has: y = s*(code - zero_point) with the s that x is divided by,
-// and a code for each x, rounded to nearest where nothing is trained.
-func (q *Quantizer) even() bool {
-	m := q.method
-	if m == nil {
-		return true
-	}
-	s, ok := m.stairs(false)
-	return ok && m.integral(false) && !q.Narrow && s.S == s.Step && s.B == 0 && s.Offset == 0 && s.Levels == nil
-}
-
 // staircase returns the quantizer of z*a + b as kernels take it, and moves b by its offset. relu tells that max(x, 0) is
 // quantized.
 func (q *Quantizer) staircase(train bool, b []float32, relu bool) (kernels.Staircase, estimators.Stepped, error) {
-	now, err := q.method.estimator(train, 0)
+	now, err := q.estimator(train, 0)
 	if err != nil {
 		return kernels.Staircase{}, nil, err
 	}
 	est := now.(estimators.Stepped)
-	s, _, err := est.Staircase(q.method.params())
-	zero := s.Zero + q.method.shift()
+	s, _, err := est.Staircase(q.params())
+	zero := s.Zero + q.shift()
 	if q.atOffset {
 		zero = -int(s.Lo)
 	}
@@ -78,16 +50,8 @@ func (q *Quantizer) staircase(train bool, b []float32, relu bool) (kernels.Stair
 	return k, est, err
 }
 
-// uncalibrated reports a quantizer that cannot start here, since it does not see the whole batch.
-func (q *Quantizer) uncalibrated(k *graph.Call) error {
-	if !q.Calibrated() && k.Fused {
-		return fmt.Errorf("the quantizer has no parameters; train or calibrate the network first")
-	}
-	return nil
-}
-
-// plain is staircase for x itself, which gets the offset b.
-func (q *Quantizer) plain(train, relu bool) (b float32, k kernels.Staircase, est estimators.Stepped, err error) {
+// plainStairs is staircase for x itself, which gets the offset b.
+func (q *Quantizer) plainStairs(train, relu bool) (b float32, k kernels.Staircase, est estimators.Stepped, err error) {
 	offset := []float32{0}
 	k, est, err = q.staircase(train, offset, relu)
 	return offset[0], k, est, err
@@ -95,14 +59,14 @@ func (q *Quantizer) plain(train, relu bool) (b float32, k kernels.Staircase, est
 
 // learn writes the gradients of the learned parameters.
 func (q *Quantizer) learn(dp estimators.Params, est estimators.Stepped, sums kernels.LevelSums) error {
-	err := est.Gradients(dp, q.method.params(), estimators.StaircaseSums(sums), q.method.place.N)
-	q.method.penalize(est, dp)
+	err := est.Gradients(dp, q.params(), estimators.StaircaseSums(sums), q.place.N)
+	q.penalize(est, dp)
 	return err
 }
 
 // output is what the quantizer gives for activations: codes or, if the method has none, floats.
 func (q *Quantizer) output(c *Context, rank int) graph.Arg {
-	if q.atOffset || q.method.integral(c.Train) {
+	if q.atOffset || q.integral(c.Train) {
 		return codes(rank)
 	}
 	return pictures(rank)
@@ -119,7 +83,7 @@ func (q *Quantizer) value(y *G.Node) Value {
 // batchNormStaircase: a method whose levels are a staircase does the work of the batch norm, and of the ReLU, before it.
 var batchNormStaircase = rewrite{"batch_norm_staircase", "quantize(relu(batch_norm(z))) by a method becomes a staircase of z*a + b", func(p *plan, s *step) bool {
 	o, ok := s.op.(quantizeOp)
-	if !ok || !p.c.Train || !o.q.stepped(p.c.Train) || o.q.method.updates != nil {
+	if !ok || !p.c.Train || !o.q.stairs() || o.q.updates != nil {
 		return false
 	}
 	before, relu := p.beforeReLU(s)
@@ -138,25 +102,16 @@ func (o normStaircaseOp) emit(c *Context, s *step) Value {
 	return o.q.normStaircase(c, o.norm.normed(c, s.in), o.relu)
 }
 
-// stepped tells that the quantizer is a method whose levels are a staircase.
-func (q *Quantizer) stepped(train bool) bool {
-	if q.method == nil {
-		return false
-	}
-	_, ok := q.method.stairs(train)
-	return ok
-}
-
 // normStaircase is batch norm, ReLU if relu, and a staircase: codes, or values, of z*a + b.
 func (q *Quantizer) normStaircase(c *Context, n *normed, relu bool) Value {
-	m, shape := q.method, n.z.Shape()
+	shape := n.z.Shape()
 	ch := shape[3]
 	a, b := make([]float32, ch), make([]float32, ch)
 	q.count(shape)
-	in, nodes := m.args(c, []graph.Arg{pictures(4), f32(1), f32(1), f32(2)}, []*G.Node{n.z, c.node(n.Gamma), c.node(n.Beta), n.stats})
+	in, nodes := q.args(c, []graph.Arg{pictures(4), f32(1), f32(1), f32(2)}, []*G.Node{n.z, c.node(n.Gamma), c.node(n.Beta), n.stats})
 	out := q.output(c, 4)
 	y := c.B.Apply(graph.Op{
-		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(m.spec, n.Eps, relu), Pool: c.Pool, In: in, Out: out, Shape: sameShape(0),
+		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(q.spec, n.Eps, relu), Pool: c.Pool, In: in, Out: out, Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
 			var z, y kernels.Pictures[float32]
 			var codes kernels.Pictures[uint8]
@@ -164,10 +119,7 @@ func (q *Quantizer) normStaircase(c *Context, n *normed, relu bool) Value {
 			return graph.Loop{
 				Before: func() error {
 					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
-					if err := q.uncalibrated(k); err != nil {
-						return err
-					}
-					err := q.prepareActivations(c.Train, func() []float32 {
+					err := q.updateActivations(c.Train, k, false, func() []float32 {
 						x := affineOf(k.F32(0), a, b)
 						if relu {
 							kernels.ReLURow(x, x)
@@ -196,12 +148,12 @@ func (q *Quantizer) normStaircase(c *Context, n *normed, relu bool) Value {
 				}},
 			}
 		},
-		Wrt: append([]bool{true, true, true, false}, m.wrt()[1:]...),
+		Wrt: append([]bool{true, true, true, false}, q.wrt()[1:]...),
 		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
 			sums := q.staircaseSums(c, n, relu, dout)
 			dz := q.staircaseGradient(c, n, relu, sums, dout)
 			all := []*G.Node{dz, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil}
-			return append(all, m.gradients(c, sums)[1:]...)
+			return append(all, q.gradients(c, sums)[1:]...)
 		},
 	}, nodes...)
 	return q.value(y)
@@ -209,14 +161,14 @@ func (q *Quantizer) normStaircase(c *Context, n *normed, relu bool) Value {
 
 // staircaseSums gives (2, C), dbeta and dgamma of the batch norm, and the gradients of the learned parameters.
 func (q *Quantizer) staircaseSums(c *Context, n *normed, relu bool, dout *G.Node) *G.Node {
-	m, shape := q.method, n.z.Shape()
+	shape := n.z.Shape()
 	ch := shape[3]
 	l := &kernels.StaircaseSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
-	in, nodes := m.args(c, []graph.Arg{pictures(4), f32(1), f32(1), f32(2), pictures(4)},
+	in, nodes := q.args(c, []graph.Arg{pictures(4), f32(1), f32(1), f32(2), pictures(4)},
 		[]*G.Node{n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, dout})
 	return c.B.Apply(graph.Op{
-		Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(m.spec, relu), Pool: c.Pool,
-		In: in, Out: f32(2), Shape: fixedShape(2, ch), Aux: m.gradientBuffers,
+		Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.spec, relu), Pool: c.Pool,
+		In: in, Out: f32(2), Shape: fixedShape(2, ch), Aux: q.gradientBuffers,
 		Loop: func(k *graph.Call) graph.Loop {
 			var est estimators.Stepped
 			return graph.Loop{
@@ -240,10 +192,10 @@ func (q *Quantizer) staircaseSums(c *Context, n *normed, relu bool, dout *G.Node
 func (q *Quantizer) staircaseGradient(c *Context, n *normed, relu bool, sums, dout *G.Node) *G.Node {
 	ch := n.z.Shape()[3]
 	a, b, p, u, r := make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch)
-	in, nodes := q.method.args(c, []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(2), pictures(4)},
+	in, nodes := q.args(c, []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(2), pictures(4)},
 		[]*G.Node{n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, sums, dout})
 	return c.B.Apply(graph.Op{
-		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.method.spec, relu), Pool: c.Pool,
+		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.spec, relu), Pool: c.Pool,
 		In: in, Out: pictures(4), Shape: sameShape(0), InPlace: 6,
 		Loop: func(k *graph.Call) graph.Loop {
 			var dz, z, dy kernels.Pictures[float32]

@@ -9,12 +9,12 @@ import (
 )
 
 // binned tells that updates of the method need no more than sums over bins.
-func (m *method) binned() bool {
-	b, ok := m.first.(estimators.Binned)
+func (q *Quantizer) binned() bool {
+	b, ok := q.first.(estimators.Binned)
 	if !ok {
 		return false
 	}
-	_, ok, err := b.Bins(m.buffers())
+	_, ok, err := b.Bins(q.stateData())
 	return err == nil && ok
 }
 
@@ -22,11 +22,11 @@ func (m *method) binned() bool {
 var binnedState = rewrite{"binned_state", "an update that sees a batch whole becomes sums over bins", func(p *plan, s *step) bool {
 	switch o := s.op.(type) {
 	case quantizeOp:
-		if o.binned = o.q.method != nil && o.q.method.binned(); o.binned {
+		if o.binned = o.q.binned(); o.binned {
 			return p.replace(s, o, s.in)
 		}
 	case staircaseOp:
-		if o.binned = o.q.method.binned(); o.binned {
+		if o.binned = o.q.binned(); o.binned {
 			return p.replace(s, o, s.in)
 		}
 	}
@@ -36,30 +36,30 @@ var binnedState = rewrite{"binned_state", "an update that sees a batch whole bec
 // stateOfBins is methodState for a method that needs no more than sums over bins: a walk over the pictures that others can
 // share.
 func (q *Quantizer) stateOfBins(c *Context, x *G.Node) *G.Node {
-	m, rank := q.method, x.Dims()
+	rank := x.Dims()
 	return c.B.Apply(graph.Op{
-		Name: "update " + string(q.Estimator), Layer: q.Name, In: []graph.Arg{pictures(rank)}, Out: f32(1), Shape: fixedShape(1), Pool: c.Pool,
+		Name: "update " + string(q.Estimator()), Layer: q.Name, In: []graph.Arg{pictures(rank)}, Out: f32(1), Shape: fixedShape(1), Pool: c.Pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.Bins{N: x.Shape()[0]}
 			var est estimators.Binned // nil where there is no update
 			return graph.Loop{
 				Body: l,
 				Before: func() (err error) {
-					k.OutF32()[0] = m.updates.Data()[0]
+					k.OutF32()[0] = q.updates.Data()[0]
 					est, l.X, l.Thresholds = nil, k.Pictures(0), nil
-					if err := q.uncalibrated(k); err != nil {
-						return err
-					}
-					if !q.Calibrated() {
+					switch {
+					case !q.Calibrated() && k.Fused:
+						return errUncalibrated()
+					case !q.Calibrated():
 						return q.calibrateActivation(k.F32(0), false)
 					}
-					if m.clock.steady {
+					if q.clock.steady {
 						return nil
 					}
-					now, err := m.estimator(true, 0)
+					now, err := q.estimator(true, 0)
 					if err == nil {
 						est = now.(estimators.Binned)
-						l.Thresholds, _, err = est.Bins(m.buffers())
+						l.Thresholds, _, err = est.Bins(q.stateData())
 					}
 					return err
 				},
@@ -67,8 +67,8 @@ func (q *Quantizer) stateOfBins(c *Context, x *G.Node) *G.Node {
 					if est == nil {
 						return nil
 					}
-					m.updates.Data()[0]++
-					return est.UpdateBins(m.buffers(), l.Counts, l.Sums)
+					q.updates.Data()[0]++
+					return est.UpdateBins(q.stateData(), l.Counts, l.Sums)
 				},
 			}
 		},

@@ -20,7 +20,7 @@ func TestBinnedUpdates(t *testing.T) {
 			c := NewContext(pool, true)
 			without(c, off...)
 			q := must(newActivationQuantizer("x", spec(bits, "lq_nets"), false, 16))
-			if q.method.binned() != true {
+			if q.binned() != true {
 				t.Fatal("no bins")
 			}
 			calibrate(t, q, random(1, 5000).Float32s())
@@ -34,7 +34,7 @@ func TestBinnedUpdates(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = m.RunAll()
-			return slices.Clone(q.method.state[0].Data()), q.method.updates.Data()[0], err
+			return slices.Clone(q.state[0].Data()), q.updates.Data()[0], err
 		}
 		want, _, _ := run(methods, 2, 0)
 		got, updates, err := run(nil, 1, 0)

@@ -55,7 +55,7 @@ func (b residualOp) emit(c *Context, s *step) Value {
 	af, bf := make([]float32, ch), make([]float32, ch)
 	in := []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1), codes(4), f32(1), f32(1)}
 	codesOut := c.B.Apply(graph.Op{
-		Name: "batch norm, add, quantize", Layer: b.block, Attrs: fmt.Sprint(b.branch.Range, b.output.Range, n.Eps), Pool: c.Pool,
+		Name: "batch norm, add, quantize", Layer: b.block, Attrs: fmt.Sprint(b.branch.levelRange(), b.output.levelRange(), n.Eps), Pool: c.Pool,
 		In: in, Out: codes(4), Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
 			var z kernels.Pictures[float32]
@@ -114,10 +114,10 @@ func (b residualOp) emit(c *Context, s *step) Value {
 // ready calibrates the block's quantizers: the branch on the batch norm, the
 // output on the sum.
 func (b residualOp) ready(c *Context, k *graph.Call, af, bf []float32, from *Quantizer) error {
-	if err := b.branch.ready(c, k, false, func() []float32 { return affineOf(k.F32(0), af, bf) }); err != nil {
+	if err := b.branch.updateActivations(c.Train, k, false, func() []float32 { return affineOf(k.F32(0), af, bf) }); err != nil {
 		return err
 	}
-	return b.output.ready(c, k, true, func() []float32 {
+	return b.output.updateActivations(c.Train, k, true, func() []float32 {
 		x := affineOf(k.F32(0), af, bf)
 		code, branch, source := make([]uint8, len(x)), b.branch.step(b.branch.Scale.Data()[0]), from.step(from.Scale.Data()[0])
 		kernels.QuantizeRow(code, x, &branch)

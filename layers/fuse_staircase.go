@@ -14,7 +14,7 @@ import (
 // staircase: a method whose levels are a staircase runs on kernels, on floats, on max(x, 0), or on codes.
 var staircase = rewrite{"staircase", "quantize(relu(x)), or quantize(codes), by a method becomes a staircase", func(p *plan, s *step) bool {
 	o, ok := s.op.(quantizeOp)
-	if !ok || !o.q.stepped(p.c.Train) {
+	if !ok || !o.q.stairs() {
 		return false
 	}
 	before, relu := p.beforeReLU(s)
@@ -31,10 +31,9 @@ func (o staircaseOp) emit(c *Context, s *step) Value {
 
 // plainStaircase is a staircase that has no batch norm right ahead, of v, or of max(v, 0) if relu.
 func (q *Quantizer) plainStaircase(c *Context, v *Value, relu, binned bool) Value {
-	m := q.method
 	var from *Quantizer // of the codes
 	x := v.codes
-	if x != nil && !relu && m.updates == nil {
+	if x != nil && !relu && q.updates == nil {
 		from = v.quant
 	} else {
 		x = v.Float(c)
@@ -48,27 +47,24 @@ func (q *Quantizer) plainStaircase(c *Context, v *Value, relu, binned bool) Valu
 	if from != nil {
 		in, nodes = []graph.Arg{codes(rank), f32(1)}, []*G.Node{x, c.node(from.Scale)}
 	}
-	in, nodes = m.args(c, in, nodes)
-	first := len(in) - len(m.learned) // the learned parameters follow
+	in, nodes = q.args(c, in, nodes)
+	first := len(in) - len(q.learned) // the learned parameters follow
 	state := q.methodState(c, x, binned)
 	if state != nil {
 		in, nodes = append(in, f32(1)), append(nodes, state)
 	}
 	wrt := make([]bool, len(in))
 	wrt[0] = true
-	for i := range m.learned {
+	for i := range q.learned {
 		wrt[first+i] = true
 	}
 	out := q.output(c, rank)
 	y := c.B.Apply(graph.Op{
-		Name: "quantize", Layer: q.Name, Attrs: fmt.Sprint(m.spec, relu), In: in, Out: out, Shape: sameShape(0), Pool: c.Pool,
+		Name: "quantize", Layer: q.Name, Attrs: fmt.Sprint(q.spec, relu), In: in, Out: out, Shape: sameShape(0), Pool: c.Pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.StaircaseForward{}
 			return graph.Loop{Body: l, Before: func() error {
-				if err := q.uncalibrated(k); err != nil {
-					return err
-				}
-				if err := q.prepareActivations(c.Train, func() []float32 { return wholeOf(k, from, relu) }); err != nil {
+				if err := q.updateActivations(c.Train, k, false, func() []float32 { return wholeOf(k, from, relu) }); err != nil {
 					return err
 				}
 				l.X, l.Stream, l.From = sourceOf(k, from)
@@ -78,7 +74,7 @@ func (q *Quantizer) plainStaircase(c *Context, v *Value, relu, binned bool) Valu
 					l.Y = k.OutPictures()
 				}
 				var err error
-				l.B, l.Q, _, err = q.plain(c.Train, relu)
+				l.B, l.Q, _, err = q.plainStairs(c.Train, relu)
 				return err
 			}}
 		},
@@ -87,7 +83,7 @@ func (q *Quantizer) plainStaircase(c *Context, v *Value, relu, binned bool) Valu
 			dx := q.plainStaircaseGradient(c, from, relu, in[0], state, dout)
 			all := make([]*G.Node, len(wrt))
 			all[0] = dx
-			copy(all[first:], m.gradients(c, dx)[1:])
+			copy(all[first:], q.gradients(c, dx)[1:])
 			return all
 		},
 	}, nodes...)
@@ -97,18 +93,18 @@ func (q *Quantizer) plainStaircase(c *Context, v *Value, relu, binned bool) Valu
 // plainStaircaseGradient is the gradient in x, the codes of from unless that is nil, with those of the learned parameters,
 // after what brings the state up to date, unless that is nil.
 func (q *Quantizer) plainStaircaseGradient(c *Context, from *Quantizer, relu bool, x, state, dout *G.Node) *G.Node {
-	m, rank := q.method, x.Dims()
+	rank := x.Dims()
 	in, nodes := []graph.Arg{pictures(rank), pictures(rank)}, []*G.Node{x, dout}
 	if from != nil {
 		in, nodes = []graph.Arg{codes(rank), pictures(rank), f32(1)}, append(nodes, c.node(from.Scale))
 	}
-	in, nodes = m.args(c, in, nodes)
+	in, nodes = q.args(c, in, nodes)
 	if state != nil {
 		in, nodes = append(in, f32(1)), append(nodes, state)
 	}
 	return c.B.Apply(graph.Op{
-		Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(m.spec, relu, m.place.N),
-		In: in, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool, Aux: m.gradientBuffers,
+		Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.spec, relu, q.place.N),
+		In: in, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool, Aux: q.gradientBuffers,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.StaircaseGrad{N: x.Shape()[0]}
 			var est estimators.Stepped
@@ -117,7 +113,7 @@ func (q *Quantizer) plainStaircaseGradient(c *Context, from *Quantizer, relu boo
 				Before: func() (err error) {
 					l.DX, l.DY = k.OutPictures(), k.Pictures(1)
 					l.X, l.Stream, l.From = sourceOf(k, from)
-					l.B, l.Q, est, err = q.plain(true, relu)
+					l.B, l.Q, est, err = q.plainStairs(true, relu)
 					return err
 				},
 				After: func() error { return q.learn(auxParams(k), est, l.LevelSums) },

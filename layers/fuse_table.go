@@ -15,10 +15,7 @@ import (
 // hold it.
 
 // tabled tells that the method does the same to equal values.
-func (m *method) tabled() bool {
-	_, random := m.first.(estimators.Random)
-	return m.integral(false) && m.place.Scales == 1 && !random
-}
+func (q *Quantizer) tabled() bool { return q.integral(false) && q.place.Scales == 1 && !q.is.Random }
 
 // reals are the values of all codes.
 func (q *Quantizer) reals() []float32 {
@@ -34,7 +31,7 @@ func (q *Quantizer) reals() []float32 {
 // requantizeByTable: a method that does the same to equal values moves codes by a table.
 var requantizeByTable = rewrite{"requantize_by_table", "quantize(codes) by a method becomes a table from code to code", func(p *plan, s *step) bool {
 	o, ok := s.op.(quantizeOp)
-	if !ok || o.q.method == nil || !o.q.method.tabled() || !s.in[0].givesCodes(p.c) {
+	if !ok || o.q.plain() || !o.q.tabled() || !s.in[0].givesCodes(p.c) {
 		return false
 	}
 	return p.replace(s, tableOp{o}, s.in)
@@ -47,24 +44,21 @@ func (o tableOp) emit(c *Context, s *step) Value { return o.q.methodCodes(c, s.i
 
 // methodCodes moves codes to those of the method.
 func (q *Quantizer) methodCodes(c *Context, v Value) Value {
-	m, from, rank, shape := q.method, v.quant, v.codes.Dims(), v.codes.Shape()
+	from, rank, shape := v.quant, v.codes.Dims(), v.codes.Shape()
 	if c.Train {
 		q.count(shape)
 	}
-	in, nodes := m.args(c, []graph.Arg{codes(rank), f32(1)}, []*G.Node{v.codes, c.node(from.Scale)})
-	wrt := append([]bool{true, false}, m.wrt()[1:]...)
+	in, nodes := q.args(c, []graph.Arg{codes(rank), f32(1)}, []*G.Node{v.codes, c.node(from.Scale)})
+	wrt := append([]bool{true, false}, q.wrt()[1:]...)
 	y := c.B.Apply(graph.Op{
-		Name: "requantize by " + string(q.Estimator), Layer: q.Name, Attrs: fmt.Sprint(from.Range, m.spec), In: in, Out: codes(rank), Shape: sameShape(0), Pool: c.Pool,
+		Name: "requantize by " + string(q.Estimator()), Layer: q.Name, Attrs: fmt.Sprint(from.levelRange(), q.spec), In: in, Out: codes(rank), Shape: sameShape(0), Pool: c.Pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, y kernels.Pictures[uint8]
 			var table [256]uint8
 			return graph.Loop{
 				Before: func() error {
-					if err := q.uncalibrated(k); err != nil {
-						return err
-					}
 					reals := from.reals()
-					err := q.prepareActivations(c.Train, func() []float32 {
+					err := q.updateActivations(c.Train, k, false, func() []float32 {
 						whole := make([]float32, len(k.U8(0)))
 						for i, code := range k.U8(0) {
 							whole[i] = reals[code]
@@ -82,12 +76,12 @@ func (q *Quantizer) methodCodes(c *Context, v Value) Value {
 		},
 		Wrt: wrt,
 		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
-			args, nodes := m.args(c, []graph.Arg{codes(rank), f32(1), pictures(rank)}, []*G.Node{in[0], in[1], dout})
+			args, nodes := q.args(c, []graph.Arg{codes(rank), f32(1), pictures(rank)}, []*G.Node{in[0], in[1], dout})
 			dx := c.B.Apply(graph.Op{
-				Name: "requantize by " + string(q.Estimator) + ": gradient", Layer: q.Name, Attrs: fmt.Sprint(from.Range, m.spec),
-				In: args, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pool: c.Pool, Aux: m.gradientBuffers,
+				Name: "requantize by " + string(q.Estimator()) + ": gradient", Layer: q.Name, Attrs: fmt.Sprint(from.levelRange(), q.spec),
+				In: args, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pool: c.Pool, Aux: q.gradientBuffers,
 				Loop: func(k *graph.Call) graph.Loop {
-					l := &codesGradient{method: m, parts: make([][]float64, shape[0])}
+					l := &codesGradient{quant: q, parts: make([][]float64, shape[0])}
 					return graph.Loop{
 						Body: l,
 						Before: func() error {
@@ -98,7 +92,7 @@ func (q *Quantizer) methodCodes(c *Context, v Value) Value {
 					}
 				},
 			}, nodes...)
-			return append([]*G.Node{dx, nil}, m.gradients(c, dx)[1:]...)
+			return append([]*G.Node{dx, nil}, q.gradients(c, dx)[1:]...)
 		},
 	}, nodes...)
 	return Value{codes: y, quant: q}
@@ -106,16 +100,16 @@ func (q *Quantizer) methodCodes(c *Context, v Value) Value {
 
 // table writes the stored codes of the values x.
 func (q *Quantizer) table(table *[256]uint8, x []float32) error {
-	est, err := q.method.estimator(false, 0)
+	est, err := q.estimator(false, 0)
 	if err != nil {
 		return err
 	}
-	i, codes := q.method.integer(est), make([]int32, 256)
-	if err := i.Quantize(codes, nil, x, q.method.params()); err != nil {
+	i, codes := q.integer(est), make([]int32, 256)
+	if err := i.Quantize(codes, nil, x, q.params()); err != nil {
 		return err
 	}
 	for c, v := range codes {
-		table[c] = uint8(int(v) - min(i.Qn(), 0))
+		table[c] = uint8(int(v) + q.shift())
 	}
 	return nil
 }
@@ -123,7 +117,7 @@ func (q *Quantizer) table(table *[256]uint8, x []float32) error {
 // codesGradient is the backward pass over codes.
 type codesGradient struct {
 	kernels.Each
-	method *method
+	quant  *Quantizer
 	dx, dy kernels.Pictures[float32]
 	codes  kernels.Pictures[uint8]
 	slope  [2][256]float32   // dx for dy = 1 and for dy = -1
@@ -133,12 +127,12 @@ type codesGradient struct {
 
 // start fills the tables.
 func (l *codesGradient) start(x []float32) error {
-	est, err := l.method.estimator(true, 0)
+	est, err := l.quant.estimator(true, 0)
 	if err != nil {
 		return err
 	}
 	l.Do = l.picture
-	p := l.method.params()
+	p := l.quant.params()
 	dp := make(estimators.Params, len(p))
 	for i := range dp {
 		dp[i] = make([]float32, len(p[i]))
@@ -171,7 +165,7 @@ func (l *codesGradient) picture(s *kernels.Scratch, n int) {
 		total[sign][c] += float64(g)
 	}
 	if l.parts[n] == nil {
-		l.parts[n] = make([]float64, len(l.method.learned))
+		l.parts[n] = make([]float64, len(l.quant.learned))
 	}
 	for i := range l.parts[n] {
 		sum := 0.0
@@ -192,9 +186,9 @@ func (l *codesGradient) finish(dp estimators.Params) error {
 		}
 		dp[i][0] = float32(sum)
 	}
-	est, err := l.method.estimator(true, 0)
+	est, err := l.quant.estimator(true, 0)
 	if err == nil {
-		l.method.penalize(est, dp)
+		l.quant.penalize(est, dp)
 	}
 	return err
 }

@@ -142,54 +142,42 @@ func (n *Network) streamReasons(e *NotIntegerError) {
 
 // notInteger says why the levels of the quantizer are none of an integer network, or "".
 func (q *Quantizer) notInteger() string {
-	m := q.method
-	if m == nil {
-		return ""
-	}
-	what, lo, hi := fmt.Sprintf("the levels of %s weights", q.Estimator), math.MinInt8, math.MaxInt8
+	what, lo, hi := fmt.Sprintf("the levels of %s weights", q.Estimator()), math.MinInt8, math.MaxInt8
 	if q.ZeroPoint != nil {
-		what, lo, hi = fmt.Sprintf("the levels of %s activations", q.Estimator), 0, math.MaxUint8
+		what, lo, hi = fmt.Sprintf("the levels of %s activations", q.Estimator()), 0, math.MaxUint8
 	}
-	i, ok := m.first.(estimators.Integer)
-	if !ok {
+	if !q.is.Levels.IsInteger() {
 		return what + " are not a scale times integers"
 	}
-	if m.integer(i) == nil {
+	if i := q.first.(estimators.Integer); q.integer(i) == nil {
 		return fmt.Sprintf("%s are a scale times %d to %d, and codes are bytes, %d to %d", what, i.Qn(), i.Qp(), lo, hi)
 	}
-	if q.ZeroPoint == nil {
-		return ""
-	}
-	s, ok := m.stairs(false)
-	_, stepped := m.first.(estimators.Stepped)
 	switch {
-	case !stepped:
+	case q.ZeroPoint == nil || q.even():
+		return ""
+	case q.thresholds() > 0:
 		return what + " have no integer form"
-	case s.Levels != nil || s.S == 0: // a table, perhaps too long for a staircase
-		return what + " are not those of rounding to the nearest multiple of a scale"
-	case s.S != s.Step || s.B != 0 || s.Offset != 0:
+	case q.is.Levels == estimators.Rescaled:
 		return what + " are rounded with another scale or offset than their codes have"
-	case q.Narrow:
-		return what + " have no integer form where they are narrow"
-	case !ok:
-		return fmt.Sprintf("%s have no integer form with ste: %s", what, m.spec.STE)
+	case q.is.Levels != estimators.Even:
+		return what + " are not those of rounding to the nearest multiple of a scale"
 	}
-	return ""
+	return what + " have no integer form where they are narrow"
 }
 
 // cure names a key with which the quantizer has an integer form, if one does.
 func (q *Quantizer) cure() string {
-	spec := q.method.spec
-	m, err := estimators.MethodNamed(string(q.Estimator))
+	spec := q.spec
+	m, err := estimators.MethodNamed(string(q.Estimator()))
 	if err != nil {
 		return ""
 	}
 	try := func(s configs.TensorSpec) bool {
-		c, err := &Quantizer{Estimator: q.Estimator}, error(nil)
-		if q.ZeroPoint != nil {
-			c, err = newActivationQuantizer("", s, q.Signed && s.Signed != configs.SignedFalse, q.method.place.Scales)
-		} else {
-			c.method, err = newMethod("", s, q.method.place, 1)
+		at := q.place
+		at.Signed = at.Weights || at.Signed && s.Signed != configs.SignedFalse
+		c, err := newQuantizer("", s, at, 1)
+		if err == nil {
+			c.ZeroPoint = q.ZeroPoint
 		}
 		return err == nil && c.notInteger() == ""
 	}
@@ -207,10 +195,6 @@ func (q *Quantizer) cure() string {
 	s = spec
 	if s.Signed = configs.SignedFalse; q.ZeroPoint != nil && try(s) {
 		return "; with signed: false they have one"
-	}
-	s = spec
-	if s.STE = configs.STEAuto; try(s) {
-		return "; with ste: auto they have one"
 	}
 	s = spec
 	for s.Bits--; int(s.Bits) >= m.MinBits; s.Bits-- {

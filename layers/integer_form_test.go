@@ -24,8 +24,6 @@ func TestIntegerForm(t *testing.T) {
 		{"quant.activations={estimator: hwgq, bits: 4}", "the levels of hwgq activations are not those of rounding to the nearest multiple of a scale", ""},
 		{"quant.activations={estimator: apot, bits: 4}", "the levels of apot activations are not those of rounding to the nearest multiple of a scale", ""},
 		{"quant.activations={estimator: qil, bits: 4}", "the levels of qil activations are rounded with another scale or offset than their codes have", ""},
-		{"quant.activations={estimator: lsq, ste: identity}", "the levels of lsq activations have no integer form with ste: identity; with ste: auto they have one", "quant.activations.ste=auto"},
-		{"quant.activations={estimator: pact, signed: true}", "the levels of pact activations have no integer form; with signed: false they have one", "quant.activations.signed=false"},
 		{"quant.weights.estimator=kmeans", "the levels of kmeans weights are not a scale times integers", ""},
 	} {
 		err := testNetwork(t, "resnet20_w4a4", tt.override).IntegerForm()
@@ -39,6 +37,11 @@ func TestIntegerForm(t *testing.T) {
 		if err := testNetwork(t, "resnet20_w4a4", append([]string{tt.override}, strings.Split(tt.cure, "|")...)...).IntegerForm(); err != nil {
 			t.Errorf("%s and %s: %v", tt.override, tt.cure, err)
 		}
+	}
+	// How gradients pass, and what the network needs no level for, is nothing to an integer network.
+	for _, override := range []string{"quant.activations={estimator: lsq, ste: identity}", "quant.activations={estimator: pact, signed: true}",
+		"quant.activations={estimator: dorefa, ste: ewgs}", "quant.activations={estimator: lsq_plus, ste: identity, options: {zero_point: 1}}"} {
+		agree(t, calibrated(t, "resnet20_w4a4", override), 2, 2, []string{override})
 	}
 	// Two causes are told together, and each layer's row has its own.
 	n := testNetwork(t, "resnet20_w4a4", "quant.weights.estimator=kmeans", "quant.layers[layer2.0.conv1].activations.bits=fp")

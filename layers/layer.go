@@ -3,7 +3,6 @@ package layers
 import (
 	"fmt"
 
-	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/quantize"
 )
@@ -91,22 +90,5 @@ func (l *layer) quantizer(s quantize.Site) (q *Quantizer, err error) {
 	if err == nil {
 		q.fixed = s.Picture
 	}
-	return q, err
-}
-
-// newWeightQuantizer returns a quantizer with one scale, or one an output
-// channel.
-func newWeightQuantizer(w *Array, spec configs.TensorSpec) (*Quantizer, error) {
-	channels, shape := 1, w.Value.Shape()
-	if spec.Granularity == configs.PerChannel {
-		channels = shape[len(shape)-1]
-	}
-	q := newQuantizer(w.Name, spec, true, channels)
-	if ownGradient(spec) && (spec.Estimator == configs.LSQ || spec.Estimator == configs.Affine) {
-		return q, nil
-	}
-	size := shape.TotalSize()
-	m, err := newMethod(w.Name, spec, configs.Place{Weights: true, Signed: true, Scales: channels, N: q.elements(size, 0, shape[len(shape)-1])}, size)
-	q.method, q.Scale.Name = m, w.Name+"_quantizer.step" // parameters may be called scale
 	return q, err
 }

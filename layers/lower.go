@@ -69,8 +69,8 @@ func (l *lowering) ready(layer string, qs ...*Quantizer) error {
 		if !q.Calibrated() {
 			return &NotIntegerError{[]Cause{{[]string{layer}, "quantizer " + q.Name + " has no scale yet; train or calibrate first"}}}
 		}
-		if q.method != nil && q.ZeroPoint != nil {
-			if err := q.measure(nil); err != nil {
+		if q.ZeroPoint != nil {
+			if err := q.rescale(nil); err != nil {
 				return l.fail(layer, err)
 			}
 		}
@@ -81,7 +81,7 @@ func (l *lowering) ready(layer string, qs ...*Quantizer) error {
 // tensor adds the tensor that q describes, which holds what s gives.
 func (l *lowering) tensor(s *step, q *Quantizer, shape networks.Shape) int {
 	return l.add(s, integer.Tensor{
-		Name: q.Name, H: shape.H, W: shape.W, C: shape.C, Bits: q.Bits, Signed: q.centred(), Narrow: q.Narrow, Scale: q.Scale.Data()[0], ZeroPoint: q.zeroPoint(),
+		Name: q.Name, H: shape.H, W: shape.W, C: shape.C, Bits: q.Bits(), Signed: q.centred(), Narrow: q.levelRange().Narrow, Scale: q.Scale.Data()[0], ZeroPoint: q.zeroPoint(),
 	})
 }
 
@@ -103,7 +103,7 @@ func (l *lowering) weights(layer *layer, fold func() integer.Folded) (codes []in
 		return nil, f, err
 	}
 	w := layer.weight().Data()
-	if err := layer.weights.refresh(w); err != nil {
+	if err := layer.weights.update(false, w); err != nil {
 		return nil, f, l.fail(layer.Name, err)
 	}
 	if f = fold(); f.Check() != nil {

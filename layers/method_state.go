@@ -9,7 +9,7 @@ import (
 // methodState brings the arrays of a method, such as a basis that is learned by least squares, up to date with a training
 // batch, which it sees whole unless it is binned. The result orders what reads the arrays after it; nil if there is nothing to do.
 func (q *Quantizer) methodState(c *Context, x *G.Node, binned bool) *G.Node {
-	if !c.Train || q.method.updates == nil {
+	if !c.Train || q.updates == nil {
 		return nil
 	}
 	if binned {
@@ -17,25 +17,13 @@ func (q *Quantizer) methodState(c *Context, x *G.Node, binned bool) *G.Node {
 	}
 	rank := x.Dims()
 	return c.B.Apply(graph.Op{
-		Name: "update " + string(q.Estimator), Layer: q.Name, In: []graph.Arg{f32(rank)}, Out: f32(1), Shape: fixedShape(1),
+		Name: "update " + string(q.Estimator()), Layer: q.Name, In: []graph.Arg{f32(rank)}, Out: f32(1), Shape: fixedShape(1),
 		Forward: func(k *graph.Call) error {
-			k.OutF32()[0] = q.method.updates.Data()[0]
+			k.OutF32()[0] = q.updates.Data()[0]
 			if !q.Calibrated() {
 				return q.calibrateActivation(k.F32(0), false)
 			}
-			return q.prepare(true, k.F32(0))
+			return q.update(true, k.F32(0))
 		},
 	}, x)
-}
-
-// prepareActivations is prepare for the first batches, from which parameters start; methodState has done it for a method
-// with arrays.
-func (q *Quantizer) prepareActivations(train bool, whole func() []float32) error {
-	switch {
-	case q.Calibrated():
-		return q.measure(nil)
-	case !train:
-		return q.prepare(false, nil)
-	}
-	return q.calibrateActivation(whole(), false)
 }

@@ -52,12 +52,12 @@ func TestMethodsAgreeWithEstimators(t *testing.T) {
 	eachMethod(t, true, func(t *testing.T, s configs.TensorSpec, weights bool) {
 		c := testContext(t, true)
 		q, x, y, in := methodInGraph(t, c, s, weights)
-		if q.method == nil {
+		if q.plain() && (!weights || q.is.Static) {
 			t.Skip("it has kernels, which another test compares")
 		}
-		q.method.clock.seed, q.method.clock.step = 7, 3
+		q.clock.seed, q.clock.step = 7, 3
 		wrt := []*G.Node{in}
-		for _, p := range q.method.learned {
+		for _, p := range q.learned {
 			wrt = append(wrt, c.node(p))
 		}
 		dy := random(2, y.Shape()...)
@@ -67,22 +67,22 @@ func TestMethodsAgreeWithEstimators(t *testing.T) {
 		if !weights {
 			pieces, size = 3, len(x)/3
 		}
-		sums := make([][]float64, len(q.method.learned))
-		for i, p := range q.method.learned {
+		sums := make([][]float64, len(q.learned))
+		for i, p := range q.learned {
 			sums[i] = make([]float64, len(p.Data()))
 		}
 		for n := range pieces {
-			est := must(q.method.estimator(true, n))
+			est := must(q.estimator(true, n))
 			px, pdy := x[n*size:][:size], dy.Float32s()[n*size:][:size]
 			wantY, wantDX := make([]float32, size), make([]float32, size)
 			var dp estimators.Params
-			for _, p := range q.method.learned {
+			for _, p := range q.learned {
 				dp = append(dp, make([]float32, len(p.Data())))
 			}
-			if err := est.Forward(wantY, px, q.method.params()); err != nil {
+			if err := est.Forward(wantY, px, q.params()); err != nil {
 				t.Fatal(err)
 			}
-			if err := est.Backward(wantDX, dp, px, pdy, q.method.params()); err != nil {
+			if err := est.Backward(wantDX, dp, px, pdy, q.params()); err != nil {
 				t.Fatal(err)
 			}
 			for i := range wantY {
@@ -96,7 +96,7 @@ func TestMethodsAgreeWithEstimators(t *testing.T) {
 				}
 			}
 		}
-		for i, p := range q.method.learned {
+		for i, p := range q.learned {
 			for j, want := range sums[i] {
 				if !approx(grads[1+i][j], float32(want)) {
 					t.Errorf("gradient of %s[%d] is %g, want %g", p.Name, j, grads[1+i][j], want)
@@ -126,7 +126,7 @@ func TestMethodsLower(t *testing.T) {
 		}
 		_, err := net.Lower("test")
 		var e *NotIntegerError
-		switch inIntegers := q.method == nil || weights && q.integral(false) || !weights && q.even(); {
+		switch inIntegers := weights && q.integral(false) || !weights && q.even(); {
 		case inIntegers:
 			agree(t, net, 2, 2, overrides)
 		case !errors.As(err, &e):
@@ -167,9 +167,11 @@ func methodInGraph(t *testing.T, c *Context, s configs.TensorSpec, weights bool)
 
 func calibrate(t *testing.T, q *Quantizer, x []float32) {
 	t.Helper()
-	if q.method == nil {
-		q.Scale.Data()[0] = 1
-	} else if err := q.prepare(true, x); err != nil {
+	if q.plain() {
+		for i := range q.Scale.Data() {
+			q.Scale.Data()[i] = 1
+		}
+	} else if err := q.update(true, x); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -180,10 +182,10 @@ func TestStateFollowsTraining(t *testing.T) {
 		for _, weights := range []bool{true, false} {
 			c := testContext(t, train)
 			q, _, y, in := methodInGraph(t, c, spec(2, "lq_nets"), weights)
-			before := append([]float32(nil), q.method.state[0].Data()...)
+			before := append([]float32(nil), q.state[0].Data()...)
 			gradients(t, c, y, c.B.Input("dy", random(2, y.Shape()...)), in)
-			moved := fmt.Sprint(before) != fmt.Sprint(q.method.state[0].Data())
-			if updates := q.method.updates.Data()[0]; moved != train || (updates == 2) != train {
+			moved := fmt.Sprint(before) != fmt.Sprint(q.state[0].Data())
+			if updates := q.updates.Data()[0]; moved != train || (updates == 2) != train {
 				t.Errorf("training %t, weights %t: the basis moved: %t, after %g updates", train, weights, moved, updates)
 			}
 		}

@@ -100,9 +100,7 @@ func (n *Network) place(s quantize.Site) error {
 	}
 	n.Quantizers = append(n.Quantizers, q)
 	q.Scale.Fixed = !q.Learned()
-	if q.method != nil {
-		q.method.clock = n.clock
-	}
+	q.clock = n.clock
 	for _, a := range q.arrays() {
 		a.of = fmt.Sprint(s.Spec, s.Signed)
 		n.Store.hold(a)

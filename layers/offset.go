@@ -1,6 +1,6 @@
 package layers
 
-import "math"
+import "github.com/qat-go/qat/estimators"
 
 // Levels that lie evenly at an offset from 0, as those of LSQ+ and DSQ do, are no integers times a scale. A convolution still
 // sums their codes, since what the offset adds to its output depends on the weights alone.
@@ -22,10 +22,6 @@ func (q *Quantizer) grid() grid {
 
 // offsetFor tells that the levels of q lie at an offset, and that a convolution with these weights can sum their codes.
 func (q *Quantizer) offsetFor(weights *Quantizer) bool {
-	if q == nil || q.method == nil || q.method.integral(true) || q.method.integral(false) ||
-		weights == nil || !weights.integral(true) || !weights.integral(false) {
-		return false
-	}
-	s, ok := q.method.stairs(true)
-	return ok && s.Levels == nil && s.Hi-s.Lo <= math.MaxUint8
+	return q != nil && q.is.Levels == estimators.AtOffset && q.stairs() && q.Bits() <= 8 &&
+		weights != nil && weights.integral(true) && weights.integral(false)
 }

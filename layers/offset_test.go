@@ -28,14 +28,14 @@ func TestConvolutionAtAnOffset(t *testing.T) {
 					{Name: "identity", Op: networks.Shortcut{Stride: 1, Out: 16}, Inputs: []string{networks.Input}}}, convNorm("", 32, 2, "identity")...)...)
 				conv := net.layer("conv")
 				copy(conv.weight().Data(), random(7, 3, 3, 16, 32).Float32s())
-				if err := conv.weights.prepare(true, conv.weight().Data()); err != nil {
+				if err := conv.weights.update(true, conv.weight().Data()); err != nil {
 					t.Fatal(err)
 				}
 				x := random(5, 3, 7, 6, 16)
-				if err := conv.input.prepare(true, x.Float32s()); err != nil {
+				if err := conv.input.update(true, x.Float32s()); err != nil {
 					t.Fatal(err)
 				}
-				conv.input.method.learned[1].Data()[0] = -0.37
+				conv.input.learned[1].Data()[0] = -0.37
 				if !conv.input.atOffset {
 					t.Fatal("the convolution is on floats; it tests nothing")
 				}
@@ -51,7 +51,7 @@ func TestConvolutionAtAnOffset(t *testing.T) {
 						}
 					}
 					return gradients(t, c, y, c.B.Input("g", random(6, y.Shape()...)), in, c.node(conv.weight()),
-						c.node(conv.input.method.learned[0]), c.node(conv.input.method.learned[1]))
+						c.node(conv.input.learned[0]), c.node(conv.input.learned[1]))
 				}
 				m := must(machine.New(c.Pool, machine.Options{}, end))
 				if err := m.RunAll(); err != nil {

@@ -40,8 +40,8 @@ func TestDrawsFollowTheClock(t *testing.T) {
 	run := func(name string, train bool, seed uint64, step int) []float32 {
 		c := testContext(t, train)
 		q := must(newActivationQuantizer(name, spec(4, "stochastic"), false, 16))
-		q.method.learned[0].Data()[0], q.Scale.Data()[0] = 0.2, 0.2
-		q.method.clock.seed, q.method.clock.step = seed, step
+		q.learned[0].Data()[0], q.Scale.Data()[0] = 0.2, 0.2
+		q.clock.seed, q.clock.step = seed, step
 		x := random(1, 2, 4, 4, 16)
 		copy(x.Float32s()[256:], x.Float32s()[:256]) // two equal pictures
 		in := c.B.Param("x", x)

@@ -25,7 +25,7 @@ func (o quantizeOp) quantizer() *Quantizer { return o.q }
 
 func (o quantizeOp) emit(c *Context, s *step) Value {
 	x := s.in[0].out.Float(c)
-	if o.q.method != nil {
+	if !o.q.plain() {
 		return o.q.methodActivations(c, x, o.binned)
 	}
 	return o.q.quantize(c, x, o.relu)
@@ -37,7 +37,7 @@ func (q *Quantizer) givesCodes(train bool) bool { return q.atOffset || q.integra
 // absorbReLU: a quantizer of what is never negative does the work of the ReLU before it.
 var absorbReLU = rewrite{"absorb_relu", "quantize(relu(x)) becomes quantize(x), where the lowest level is 0", func(p *plan, s *step) bool {
 	o, ok := s.op.(quantizeOp)
-	if !ok || o.q.method != nil || !o.q.absorbsReLU() {
+	if !ok || !o.q.plain() || !o.q.absorbsReLU() {
 		return false
 	}
 	before := s.in[0]
@@ -78,7 +78,7 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 	rank, shape := x.Dims(), x.Shape()
 	s := c.node(q.Scale)
 	y := c.B.Apply(graph.Op{
-		Name: "quantize", Layer: q.Name, Attrs: fmt.Sprint(q.Range),
+		Name: "quantize", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange()),
 		In: []graph.Arg{pictures(rank), f32(1)}, Out: codes(rank), Shape: sameShape(0), Pool: c.Pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x kernels.Pictures[float32]
@@ -86,7 +86,7 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 			var step kernels.Step
 			return graph.Loop{
 				Before: func() error {
-					if err := q.ready(c, k, relu, func() []float32 { return k.F32(0) }); err != nil {
+					if err := q.updateActivations(c.Train, k, relu, func() []float32 { return k.F32(0) }); err != nil {
 						return err
 					}
 					x, y, step = k.Pictures(0), k.OutCodes(), q.stepBehind(relu, k.F32(1)[0])
@@ -99,7 +99,7 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			n := q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
 			dx := c.B.Apply(graph.Op{
-				Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, n),
+				Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), n),
 				In: []graph.Arg{pictures(rank), f32(1), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pool: c.Pool,
 				Aux: func([]tensor.Shape) []graph.Buffer {
 					return []graph.Buffer{scalar}
@@ -120,18 +120,6 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 		},
 	}, x, s)
 	return Value{codes: y, quant: q}
-}
-
-// ready calibrates a quantizer that has no scale yet on its whole input, which
-// is there unless the operation is fused with others.
-func (q *Quantizer) ready(c *Context, k *graph.Call, relu bool, whole func() []float32) error {
-	switch {
-	case q.Calibrated():
-		return nil
-	case !c.Train || k.Fused:
-		return fmt.Errorf("the quantizer has no scale; train or calibrate the network first")
-	}
-	return q.calibrateActivation(whole(), relu)
 }
 
 // dequantize is y = s*(code - zero_point); the gradient passes unchanged.

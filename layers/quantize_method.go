@@ -14,17 +14,17 @@ import (
 // The operations of methods that run on package estimators: weights whole, activations picture by picture.
 
 // args appends the learned parameters to the inputs of an operation.
-func (m *method) args(c *Context, in []graph.Arg, nodes []*G.Node) ([]graph.Arg, []*G.Node) {
-	for _, p := range m.learned {
+func (q *Quantizer) args(c *Context, in []graph.Arg, nodes []*G.Node) ([]graph.Arg, []*G.Node) {
+	for _, p := range q.learned {
 		in, nodes = append(in, f32(1)), append(nodes, c.node(p))
 	}
 	return in, nodes
 }
 
 // gradientBuffers are the auxiliary outputs of a gradient: one for each learned parameter.
-func (m *method) gradientBuffers([]tensor.Shape) []graph.Buffer {
+func (q *Quantizer) gradientBuffers([]tensor.Shape) []graph.Buffer {
 	var b []graph.Buffer
-	for _, p := range m.learned {
+	for _, p := range q.learned {
 		b = append(b, graph.Buffer{Dtype: tensor.Float32, Shape: p.Value.Shape().Clone()})
 	}
 	return b
@@ -39,8 +39,8 @@ func auxParams(k *graph.Call) estimators.Params {
 }
 
 // wrt marks the tensor and the learned parameters as what gradients are for.
-func (m *method) wrt() []bool {
-	w := make([]bool, 1+len(m.learned))
+func (q *Quantizer) wrt() []bool {
+	w := make([]bool, 1+len(q.learned))
 	for i := range w {
 		w[i] = true
 	}
@@ -48,88 +48,33 @@ func (m *method) wrt() []bool {
 }
 
 // gradients lists dx and the auxiliary outputs of its node.
-func (m *method) gradients(c *Context, dx *G.Node) []*G.Node {
+func (q *Quantizer) gradients(c *Context, dx *G.Node) []*G.Node {
 	all := []*G.Node{dx}
-	for i := range m.learned {
+	for i := range q.learned {
 		all = append(all, c.B.Aux(dx, i))
 	}
 	return all
 }
 
-// methodWeights quantizes weights: codes in int8, or float32 if the method has none.
-func (q *Quantizer) methodWeights(c *Context, w *Array) *G.Node {
-	m, rank := q.method, w.Value.Dims()
-	out := f32(rank)
-	var scratch []int32
-	if m.integral(c.Train) {
-		out, scratch = i8(rank), make([]int32, w.Value.Shape().TotalSize())
-	}
-	in, nodes := m.args(c, []graph.Arg{f32(rank)}, []*G.Node{c.node(w)})
-	return c.B.Apply(graph.Op{
-		Name: "quantize weights", Layer: q.Name, Attrs: fmt.Sprint(m.spec), In: in, Out: out, Shape: sameShape(0),
-		Forward: func(k *graph.Call) error {
-			if err := q.prepare(c.Train, k.F32(0)); err != nil {
-				return err
-			}
-			est, err := m.estimator(c.Train, 0)
-			if err != nil {
-				return err
-			}
-			if scratch == nil {
-				return est.Forward(k.OutF32(), k.F32(0), m.params())
-			}
-			return weightCodes(k.OutI8(), scratch, k.F32(0), m.integer(est), m.params())
-		},
-		Wrt: m.wrt(),
-		Gradient: func(in []*G.Node, y, dout *G.Node) []*G.Node {
-			// The gradient is for the parameters and the state of the forward pass, which may move them.
-			args, nodes := m.args(c, []graph.Arg{f32(rank), f32(rank), out}, []*G.Node{in[0], dout, y})
-			return m.gradients(c, c.B.Apply(graph.Op{
-				Name: "quantize weights gradient", Layer: q.Name, Attrs: fmt.Sprint(m.spec), In: args, Out: f32(rank), Shape: sameShape(0), InPlace: 2,
-				OrderOnly: []bool{false, false, true}, Aux: m.gradientBuffers,
-				Forward: func(k *graph.Call) error {
-					est, err := m.estimator(true, 0)
-					if err != nil {
-						return err
-					}
-					dp := auxParams(k)
-					if err := est.Backward(k.OutF32(), dp, k.F32(0), k.F32(1), m.params()); err != nil {
-						return err
-					}
-					m.penalize(est, dp)
-					return nil
-				},
-			}, nodes...))
-		},
-	}, nodes...)
-}
-
 // methodActivations quantizes activations: codes in uint8, or float32 if the method has none.
 func (q *Quantizer) methodActivations(c *Context, x *G.Node, binned bool) Value {
-	m, rank, shape := q.method, x.Dims(), x.Shape()
+	rank, shape := x.Dims(), x.Shape()
 	if c.Train {
 		q.count(shape)
 	}
 	out := q.output(c, rank)
-	in, nodes := m.args(c, []graph.Arg{pictures(rank)}, []*G.Node{x})
-	wrt := m.wrt()
+	in, nodes := q.args(c, []graph.Arg{pictures(rank)}, []*G.Node{x})
+	wrt := q.wrt()
 	state := q.methodState(c, x, binned)
 	if state != nil {
 		in, nodes, wrt = append(in, f32(1)), append(nodes, state), append(wrt, false)
 	}
 	y := c.B.Apply(graph.Op{
-		Name: "quantize by " + string(q.Estimator), Layer: q.Name, Attrs: fmt.Sprint(m.spec), In: in, Out: out, Shape: sameShape(0), Pool: c.Pool,
+		Name: "quantize by " + string(q.Estimator()), Layer: q.Name, Attrs: fmt.Sprint(q.spec), In: in, Out: out, Shape: sameShape(0), Pool: c.Pool,
 		Loop: func(k *graph.Call) graph.Loop {
-			l := &methodLoop{method: m, train: c.Train}
+			l := &methodLoop{quant: q, train: c.Train}
 			return graph.Loop{Body: l, After: l.failure, Before: func() error {
-				if err := q.uncalibrated(k); err != nil {
-					return err
-				}
-				whole := func() []float32 { return k.F32(0) }
-				if k.Fused {
-					whole = func() []float32 { return nil }
-				}
-				if err := q.prepareActivations(c.Train, whole); err != nil {
+				if err := q.updateActivations(c.Train, k, false, func() []float32 { return k.F32(0) }); err != nil {
 					return err
 				}
 				l.x = k.Pictures(0)
@@ -143,15 +88,15 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node, binned bool) Value 
 		},
 		Wrt: wrt,
 		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
-			args, nodes := m.args(c, []graph.Arg{pictures(rank), pictures(rank)}, []*G.Node{in[0], dout})
+			args, nodes := q.args(c, []graph.Arg{pictures(rank), pictures(rank)}, []*G.Node{in[0], dout})
 			if state != nil { // the gradient is for the state of the forward pass
 				args, nodes = append(args, f32(1)), append(nodes, state)
 			}
-			grads := m.gradients(c, c.B.Apply(graph.Op{
-				Name: "quantize by " + string(q.Estimator) + ": gradient", Layer: q.Name, Attrs: fmt.Sprint(m.spec),
-				In: args, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool, Aux: m.gradientBuffers,
+			grads := q.gradients(c, c.B.Apply(graph.Op{
+				Name: "quantize by " + string(q.Estimator()) + ": gradient", Layer: q.Name, Attrs: fmt.Sprint(q.spec),
+				In: args, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool, Aux: q.gradientBuffers,
 				Loop: func(k *graph.Call) graph.Loop {
-					l := &methodGradient{method: m, n: shape[0]}
+					l := &methodGradient{quant: q, n: shape[0]}
 					return graph.Loop{
 						Body:   l,
 						Before: func() error { l.dx, l.x, l.dy = k.OutPictures(), k.Pictures(0), k.Pictures(1); return l.start() },
@@ -168,11 +113,11 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node, binned bool) Value 
 // methodLoop is the forward pass over pictures.
 type methodLoop struct {
 	kernels.Each
-	method *method
-	est    estimators.Estimator // of the batch, without a seed
-	train  bool
-	x, y   kernels.Pictures[float32]
-	codes  kernels.Pictures[uint8]
+	quant *Quantizer
+	est   estimators.Estimator // of the batch, without a seed
+	train bool
+	x, y  kernels.Pictures[float32]
+	codes kernels.Pictures[uint8]
 
 	scratch [][]int32 // of each worker
 	errs    []error   // the first of each worker
@@ -185,7 +130,7 @@ func (l *methodLoop) start(workers int) error {
 	}
 	clear(l.errs)
 	var err error
-	l.est, err = l.method.estimator(false, 0)
+	l.est, err = l.quant.estimator(false, 0)
 	return err
 }
 
@@ -197,16 +142,16 @@ func (l *methodLoop) picture(s *kernels.Scratch, n int) {
 }
 
 func (l *methodLoop) quantize(s *kernels.Scratch, n int) error {
-	est, x := l.method.drawing(l.est, l.train, n), l.x.At(s, n)
+	est, x := l.quant.drawing(l.est, l.train, n), l.x.At(s, n)
 	if l.codes.Data == nil {
-		return est.Forward(l.y.At(s, n), x, l.method.params())
+		return est.Forward(l.y.At(s, n), x, l.quant.params())
 	}
 	codes := &l.scratch[s.Worker()]
 	if len(*codes) < len(x) {
 		*codes = make([]int32, len(x))
 	}
-	i := l.method.integer(est)
-	if err := i.Quantize((*codes)[:len(x)], nil, x, l.method.params()); err != nil {
+	i := l.quant.integer(est)
+	if err := i.Quantize((*codes)[:len(x)], nil, x, l.quant.params()); err != nil {
 		return err
 	}
 	y, shift := l.codes.At(s, n), -min(i.Qn(), 0)
@@ -229,7 +174,7 @@ func (l *methodLoop) failure() error {
 // methodGradient is the backward pass over pictures. The parameters' gradients are added up over pictures in order.
 type methodGradient struct {
 	kernels.Each
-	method    *method
+	quant     *Quantizer
 	est       estimators.Estimator // of the batch, without a seed
 	n         int
 	dx, x, dy kernels.Pictures[float32]
@@ -238,16 +183,16 @@ type methodGradient struct {
 }
 
 func (l *methodGradient) start() (err error) {
-	l.est, err = l.method.estimator(false, 0)
+	l.est, err = l.quant.estimator(false, 0)
 	if l.parts == nil {
 		var lengths []int
-		for _, p := range l.method.learned {
+		for _, p := range l.quant.learned {
 			lengths = append(lengths, len(p.Data()))
 		}
 		l.parts, l.errs = newParts(l.n, lengths...), make([]error, l.n)
 		l.Do = func(s *kernels.Scratch, n int) {
-			est := l.method.drawing(l.est, true, n)
-			l.errs[n] = est.Backward(l.dx.At(s, n), l.parts[n], l.x.At(s, n), l.dy.At(s, n), l.method.params())
+			est := l.quant.drawing(l.est, true, n)
+			l.errs[n] = est.Backward(l.dx.At(s, n), l.parts[n], l.x.At(s, n), l.dy.At(s, n), l.quant.params())
 		}
 	}
 	return err
@@ -260,7 +205,7 @@ func (l *methodGradient) finish(dp estimators.Params) error {
 		}
 	}
 	sumParts(dp, l.parts)
-	l.method.penalize(l.est, dp)
+	l.quant.penalize(l.est, dp)
 	return nil
 }
 

@@ -54,7 +54,7 @@ func runMethod(t *testing.T, s configs.TensorSpec, off []rewrite, relu, onCodes 
 	c := testContext(t, true)
 	without(c, off...)
 	q := must(newActivationQuantizer("x", s, false, 16))
-	if q.method == nil {
+	if q.plain() {
 		t.Fatal("the kernels compute this one; it tests nothing")
 	}
 	z, g := random(5, 3, 6, 6, 16), random(6, 3, 6, 6, 16)
@@ -82,17 +82,17 @@ func runMethod(t *testing.T, s configs.TensorSpec, off []rewrite, relu, onCodes 
 	for i, v := range first {
 		first[i] = max(v, 0)
 	}
-	if err := q.prepare(true, first); err != nil {
+	if err := q.update(true, first); err != nil {
 		t.Fatal(err)
 	}
 	if s.Estimator == "ewgs" { // so that what the ReLU cuts off is inside the interval
-		q.method.learned[0].Data()[0] = -0.3
+		q.learned[0].Data()[0] = -0.3
 	}
 	y := p.quantized(q, x, relu)
-	for _, p := range q.method.learned {
+	for _, p := range q.learned {
 		wrt = append(wrt, c.node(p))
 	}
-	q.method.clock.progress = 1 // the graph is from the start of training
+	q.clock.progress = 1 // the graph is from the start of training
 	return gradients(t, c, y.Float(c), c.B.Input("g", g), wrt...)
 }
 
@@ -135,10 +135,10 @@ func TestStaircaseBehindReLU(t *testing.T) {
 		without(c, off...)
 		q := must(newActivationQuantizer("x", s, false, 16))
 		x := random(5, 3, 6, 6, 16)
-		if err := q.prepare(true, x.Float32s()); err != nil {
+		if err := q.update(true, x.Float32s()); err != nil {
 			t.Fatal(err)
 		}
-		q.method.learned[0].Data()[0] = -0.9 // what the ReLU cuts off is inside the interval
+		q.learned[0].Data()[0] = -0.9 // what the ReLU cuts off is inside the interval
 		y := quantized(c, q, Value{float: c.B.Input("z", x)}, true)
 		out := y.Float(c)
 		runNodes(t, c, out)

@@ -4,70 +4,68 @@ import (
 	"fmt"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/graph"
 )
 
-// QuantizeWeights puts the quantizer on weights (..., C): codes are int8. An
-// affine quantizer takes the scale from the weights at every training step.
-// Methods whose levels are no integers give float32.
+// QuantizeWeights puts the quantizer on weights (..., C): codes in int8, or float32 if the method has none. A static one
+// takes the scale from the weights at every training step.
 func (q *Quantizer) QuantizeWeights(c *Context, w *Array) *G.Node {
-	if q.method != nil {
-		return q.methodWeights(c, w)
+	rank := w.Value.Dims()
+	out := f32(rank)
+	var scratch []int32
+	if q.integral(c.Train) {
+		out, scratch = i8(rank), make([]int32, w.Value.Shape().TotalSize())
 	}
-	rank, size := w.Value.Dims(), w.Value.Shape().TotalSize()
-	channels := w.Value.Shape()[rank-1]
-	u, p := q.uniform(q.elements(size, 0, channels))
-	scratch := make([]int32, size)
+	in, nodes := q.args(c, []graph.Arg{f32(rank)}, []*G.Node{c.node(w)})
 	return c.B.Apply(graph.Op{
-		Name: "quantize weights", Layer: q.Name, Attrs: fmt.Sprint(q.Range),
-		In: []graph.Arg{f32(rank), f32(1)}, Out: i8(rank), Shape: sameShape(0),
+		Name: "quantize weights", Layer: q.Name, Attrs: fmt.Sprint(q.spec), In: in, Out: out, Shape: sameShape(0),
 		Forward: func(k *graph.Call) error {
-			if !q.Calibrated() || c.Train && !q.Learned() {
-				if err := q.CalibrateWeights(k.F32(0)); err != nil {
-					return err
-				}
+			if err := q.update(c.Train, k.F32(0)); err != nil {
+				return err
 			}
-			return weightCodes(k.OutI8(), scratch, k.F32(0), u, p)
+			est, err := q.estimator(c.Train, 0)
+			if err != nil {
+				return err
+			}
+			if scratch == nil {
+				return est.Forward(k.OutF32(), k.F32(0), q.params())
+			}
+			return weightCodes(k.OutI8(), scratch, k.F32(0), q.integer(est), q.params())
 		},
-		Wrt: []bool{true, true},
-		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
-			scales := len(q.Scale.Data())
-			dp := make(estimators.Params, len(p))
-			dw := c.B.Apply(graph.Op{
-				Name: "quantize weights gradient", Layer: q.Name, Attrs: fmt.Sprint(q.Range, u),
-				In: []graph.Arg{f32(rank), f32(1), f32(rank)}, Out: f32(rank), Shape: sameShape(0), InPlace: 3,
-				Aux: func([]tensor.Shape) []graph.Buffer {
-					return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{scales}}}
-				},
+		Wrt: q.wrt(),
+		Gradient: func(in []*G.Node, y, dout *G.Node) []*G.Node {
+			// The gradient is for the parameters and the state of the forward pass, which may move them.
+			args, nodes := q.args(c, []graph.Arg{f32(rank), f32(rank), out}, []*G.Node{in[0], dout, y})
+			return q.gradients(c, c.B.Apply(graph.Op{
+				Name: "quantize weights gradient", Layer: q.Name, Attrs: fmt.Sprint(q.spec), In: args, Out: f32(rank), Shape: sameShape(0), InPlace: 2,
+				OrderOnly: []bool{false, false, true}, Aux: q.gradientBuffers,
 				Forward: func(k *graph.Call) error {
-					ds := k.Aux[0].Float32s()
-					clear(ds) // a static quantizer learns nothing
-					for i := range dp {
-						dp[i] = ds
+					est, err := q.estimator(true, 0)
+					if err != nil {
+						return err
 					}
-					return u.Backward(k.OutF32(), dp, k.F32(0), k.F32(2), p)
+					dp := auxParams(k)
+					if err := est.Backward(k.OutF32(), dp, k.F32(0), k.F32(1), q.params()); err != nil {
+						return err
+					}
+					q.penalize(est, dp)
+					return nil
 				},
-			}, in[0], in[1], dout)
-			return []*G.Node{dw, c.B.Aux(dw, 0)}
+			}, nodes...))
 		},
-	}, c.node(w), c.node(q.Scale))
+	}, nodes...)
 }
 
 // codesOf returns the integer weights of w.
 func (q *Quantizer) codesOf(w []float32) ([]int8, error) {
-	codes := make([]int8, len(w))
-	u, p := q.uniform(0)
-	if q.method != nil {
-		est, err := q.method.estimator(false, 0)
-		if err != nil {
-			return nil, err
-		}
-		u, p = q.method.integer(est), q.method.params()
+	est, err := q.estimator(false, 0)
+	if err != nil {
+		return nil, err
 	}
-	return codes, weightCodes(codes, make([]int32, len(w)), w, u, p)
+	codes := make([]int8, len(w))
+	return codes, weightCodes(codes, make([]int32, len(w)), w, q.integer(est), q.params())
 }
 
 // weightCodes writes the integer weights of w; scratch has the length of w.

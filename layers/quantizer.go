@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/qat-go/qat/configs"
@@ -9,80 +10,122 @@ import (
 	"github.com/qat-go/qat/networks"
 )
 
-// Quantizer turns one tensor of a network into codes of a few bits. The math
-// is that of package estimators. Uniform levels with a clipped gradient, lsq,
-// pact, dorefa and wrpn on activations, run on the kernels, which compute the
-// same; what else there is runs as its method does.
+// Quantizer turns one tensor of a network into codes of a few bits. The math is that of package estimators: what a method
+// declares ([estimators.Traits]) says what is learned and what computes it.
 //
-// Scales are per tensor, or per output channel for weights. Activations are
-// stored as uint8, so a signed range is shifted by ZeroPoint.
+// Of a plain method the scale of the codes is all there is: the kernels of [kernels.Step] compute it. Others have
+// arrays of their own, from which the scale derives; they run on the kernels of a staircase, or as their functions do.
+//
+// Scales are per tensor, or per output channel for weights. Activations are stored as uint8, so a signed range is shifted
+// by ZeroPoint.
 type Quantizer struct {
-	Name      string // of the tensor, for instance "layer1.0.conv1.weight"
-	Estimator configs.Estimator
-	estimators.Range
-	// Scale is the step between codes: (1), or (C) per output channel; 0 before
-	// calibration. Methods that learn something else derive it.
+	Name string // of the tensor, for instance "layer1.0.conv1.weight"
+	// Scale is the step between codes: (1), or (C) per output channel; 0 before calibration.
 	Scale *Array
-	// ZeroPoint is the code of real zero, an array of one for checkpoints; nil
-	// for weights, which are symmetric.
+	// ZeroPoint is the code of real zero, an array of one for checkpoints; nil for weights.
 	ZeroPoint *Array
 
-	n        configs.GradN
-	spec     configs.TensorSpec
+	spec    configs.TensorSpec
+	place   configs.Place
+	is      estimators.Traits
+	first   estimators.Estimator // at the start of training: for what no schedule changes
+	learned []*Array             // by gradients: the scale, if the method is plain
+	state   []*Array
+	updates *Array // how many times the state was updated, an array of one; nil without state
+	clock   *clock
+
 	observed observed
 	fixed    bool // the input picture, whose range is known without data
-	clip     *clip
-	method   *method // instead of what is here
-	atOffset bool    // its codes are for a convolution only: see grid
+	atOffset bool // its codes are for a convolution only: see grid
 }
 
-// newQuantizer returns a quantizer without a scale: the first batch, or a
-// checkpoint, sets it.
-func newQuantizer(name string, spec configs.TensorSpec, signed bool, scales int) *Quantizer {
-	q := &Quantizer{
-		Name: name, Estimator: spec.Estimator, Range: estimators.Range{Bits: int(spec.Bits), Signed: signed, Narrow: signed && spec.Narrow},
-		Scale: newLearned(name+"_quantizer.scale", networks.ScalesGroup, scales), n: spec.N, spec: spec,
+// newQuantizer returns the quantizer of a tensor, which has size elements if it holds weights, without a scale: the first
+// batch, or a checkpoint, sets it.
+func newQuantizer(name string, spec configs.TensorSpec, place configs.Place, size int) (*Quantizer, error) {
+	is, err := spec.Traits(place)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	est, err := spec.NewEstimator(place, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	scales := 1
+	if place.Weights {
+		scales = place.Scales
+	}
+	q := &Quantizer{Name: name, spec: spec, place: place, is: is, first: est, clock: &clock{}}
+	q.Scale = newLearned(name+"_quantizer.scale", networks.ScalesGroup, scales)
 	q.Scale.Floor, q.Scale.least = estimators.MinScale, 0 // not calibrated yet
-	return q
-}
-
-// ownGradient tells that the gradient is the one that lsq and its like have on the kernels.
-func ownGradient(spec configs.TensorSpec) bool {
-	return spec.STE == configs.STEAuto || spec.STE == "clipped"
+	if q.plain() {
+		if len(is.Learned) > 0 {
+			q.learned = []*Array{q.Scale}
+		}
+		return q, nil
+	}
+	q.Scale.Name = name + "_quantizer.step" // parameters may be called scale
+	for _, l := range est.Params() {
+		p := newLearned(name+"_quantizer."+l.Name, networks.ScalesGroup, l.Len)
+		if l.Positive {
+			p.Floor = estimators.MinScale
+		}
+		q.learned = append(q.learned, p)
+	}
+	if s, ok := est.(estimators.Stateful); ok {
+		for _, l := range s.State(size) {
+			q.state = append(q.state, newUpdated(name+"_quantizer."+l.Name, l.Len))
+		}
+		q.updates = newUpdated(name+"_quantizer.updates", 1)
+	}
+	return q, nil
 }
 
 // newActivationQuantizer returns the quantizer of a tensor (..., channels).
 func newActivationQuantizer(name string, spec configs.TensorSpec, signed bool, channels int) (*Quantizer, error) {
-	q := newQuantizer(name, spec, signed, 1)
+	if m, err := estimators.MethodNamed(string(spec.Estimator)); err != nil || !m.Channels {
+		channels = 1
+	}
+	q, err := newQuantizer(name, spec, configs.Place{Signed: signed, Scales: channels}, 0)
+	if err != nil {
+		return nil, err
+	}
 	q.ZeroPoint = newUpdated(name+"_quantizer.zero_point", 1)
 	q.ZeroPoint.least, q.ZeroPoint.most = 0, math.MaxUint8
-	shift := 0
-	if signed {
-		shift = int(1) << (q.Bits - 1)
-	}
-	own := ownGradient(spec) && !spec.Scheduled()
-	switch {
-	case own && (spec.Estimator == configs.LSQ || spec.Estimator == configs.Affine):
-	case own && !signed && clips[spec.Estimator] != nil:
-		var err error
-		if q.clip, err = clips[spec.Estimator](q, spec); err != nil {
-			return nil, err
-		}
-	default:
-		if m, err := estimators.MethodNamed(string(spec.Estimator)); err != nil || !m.Channels {
-			channels = 1
-		}
-		m, err := newMethod(name, spec, configs.Place{Signed: signed, Scales: channels}, 0)
-		if err != nil {
-			return nil, err
-		}
-		q.method, shift = m, m.shift()
-		q.Scale.Name = name + "_quantizer.step" // parameters may have its name
-	}
-	q.ZeroPoint.Data()[0] = float32(shift)
+	q.ZeroPoint.Data()[0] = float32(q.shift())
 	return q, nil
 }
+
+// newWeightQuantizer returns a quantizer with one scale, or one an output channel.
+func newWeightQuantizer(w *Array, spec configs.TensorSpec) (*Quantizer, error) {
+	shape := w.Value.Shape()
+	size, channels := shape.TotalSize(), shape[len(shape)-1]
+	place := configs.Place{Weights: true, Signed: true, Scales: 1}
+	if spec.Granularity == configs.PerChannel {
+		place.Scales = channels
+	}
+	place.N = elements(spec.N, place.Scales, size, 0, channels)
+	return newQuantizer(w.Name, spec, place, size)
+}
+
+// Estimator is the method, Bits, Signed and Narrow the range of its codes.
+func (q *Quantizer) Estimator() configs.Estimator { return q.spec.Estimator }
+
+// Bits is the number of bits of a code.
+func (q *Quantizer) Bits() int { return int(q.spec.Bits) }
+
+// Signed tells that the levels have both signs.
+func (q *Quantizer) Signed() bool { return q.place.Signed }
+
+func (q *Quantizer) levelRange() estimators.Range { return q.spec.Range(q.place.Signed) }
+
+// plain tells that the scale of the codes is all there is. A schedule moves what a method has beside it.
+func (q *Quantizer) plain() bool { return q.is.Form == estimators.Plain && !q.spec.Scheduled() }
+
+// fused tells that the kernels of a plain quantizer compute it, also in one pass with others.
+func (q *Quantizer) fused() bool { return q != nil && q.plain() && !q.fixed }
+
+// stairs tells that the kernels of a staircase compute it.
+func (q *Quantizer) stairs() bool { return q.is.Form == estimators.Stairs }
 
 // arrays lists what a store holds of the quantizer.
 func (q *Quantizer) arrays() []*Array {
@@ -90,10 +133,11 @@ func (q *Quantizer) arrays() []*Array {
 	if q.ZeroPoint != nil {
 		all = append(all, q.ZeroPoint)
 	}
-	if m := q.method; m != nil {
-		if all = append(append(all, m.learned...), m.state...); m.updates != nil {
-			all = append(all, m.updates)
-		}
+	if !q.plain() { // of which the scale is all there is
+		all = append(all, q.learned...)
+	}
+	if all = append(all, q.state...); q.updates != nil {
+		all = append(all, q.updates)
 	}
 	return all
 }
@@ -103,46 +147,31 @@ func (q *Quantizer) zeroPoint() uint8 { return uint8(q.ZeroPoint.Data()[0]) }
 
 // thresholds is the number of what is learned for each channel beside the scale.
 func (q *Quantizer) thresholds() int {
-	if q.method == nil || q.method.place.Scales == len(q.Scale.Data()) {
+	if q.place.Scales == len(q.Scale.Data()) {
 		return 0
 	}
-	return q.method.place.Scales
+	return q.place.Scales
 }
 
 // Calibrated tells that the quantizer has a scale.
 func (q *Quantizer) Calibrated() bool { return q.Scale.Data()[0] != 0 }
 
-// Learned tells that training learns the scale.
-func (q *Quantizer) Learned() bool {
-	switch {
-	case q.fixed || q.method != nil:
-		return false
-	case q.clip != nil:
-		return q.clip.learned
-	}
-	return q.Estimator == configs.LSQ
-}
-
-// fused tells that the kernels compute the quantizer, also in one pass with
-// others.
-func (q *Quantizer) fused() bool {
-	return q != nil && q.method == nil && !q.fixed
-}
+// Learned tells that gradients train the scale itself.
+func (q *Quantizer) Learned() bool { return q.plain() && !q.fixed && len(q.learned) > 0 }
 
 // absorbsReLU tells that quantizing x or max(x, 0) is the same: what follows a
 // ReLU gets the zero point 0.
-func (q *Quantizer) absorbsReLU() bool { return !q.Signed }
+func (q *Quantizer) absorbsReLU() bool { return !q.Signed() }
 
-// step returns the quantizer of activations as the kernels take it: levels
-// relative to real zero.
+// step returns a plain quantizer of activations as the kernels take it: levels relative to real zero.
 func (q *Quantizer) step(scale float32) kernels.Step {
-	s := kernels.Step{Scale: scale, ZeroPoint: q.zeroPoint(), Flat: q.clip != nil}
-	shift := float32(0)
-	if !q.Signed {
+	s := kernels.Step{Scale: scale, ZeroPoint: q.zeroPoint(), Flat: q.is.Pass == estimators.PassFlat}
+	shift, r := float32(0), q.levelRange()
+	if !r.Signed {
 		shift = q.ZeroPoint.Data()[0]
 	}
-	s.Qn, s.Qp = float32(q.Qn())-shift, float32(q.Qp())-shift
-	if q.Estimator == configs.Affine {
+	s.Qn, s.Qp = float32(r.Qn())-shift, float32(r.Qp())-shift
+	if q.is.Pass == estimators.PassRounded {
 		s.Qn, s.Qp = roundsTo(s.Qn, -1), roundsTo(s.Qp, 1)
 	}
 	return s
@@ -161,8 +190,8 @@ func (q *Quantizer) stepBehind(relu bool, scale float32) kernels.Step {
 	return s
 }
 
-// roundsTo is the farthest v, in a direction, that rounds to an integer. What affine clips to lies there: its gradient
-// passes all that rounds to a level, and the code is the same.
+// roundsTo is the farthest v, in a direction, that rounds to an integer: where [estimators.PassRounded] clips, with the
+// same code.
 func roundsTo(level, direction float32) float32 {
 	v := level + direction/2
 	if math.RoundToEven(float64(v)) != float64(level) {
@@ -171,46 +200,20 @@ func roundsTo(level, direction float32) float32 {
 	return v
 }
 
-// lsq and affine return the quantizer as package estimators takes it; n is
-// LSQ's number of elements.
-func (q *Quantizer) lsq(n int) estimators.LSQ { return estimators.LSQ{Range: q.Range, N: n} }
-
-func (q *Quantizer) affine() estimators.Affine {
-	a := estimators.Affine{Range: q.Range, Scale: q.Scale.Data(), ZeroPoint: make([]int32, len(q.Scale.Data()))}
-	if q.ZeroPoint != nil && !q.Signed {
-		a.ZeroPoint[0] = int32(q.zeroPoint())
-	}
-	return a
-}
-
-// uniform returns the estimator with its learned parameters.
-func (q *Quantizer) uniform(n int) (estimators.Integer, estimators.Params) {
-	if q.Estimator == configs.Affine {
-		return q.affine(), nil
-	}
-	return q.lsq(n), estimators.Params{q.Scale.Data()}
-}
-
-// scaleGradient returns the gradient of a fused quantizer's scale from the sum
-// that the kernels give; n is LSQ's number of elements.
+// scaleGradient returns the gradient of a plain quantizer's scale from the sum that the kernels give; n is LSQ's number of
+// elements.
 func (q *Quantizer) scaleGradient(sum float64, n int) float32 {
-	switch {
-	case q.clip != nil:
-		return q.clip.gradient(q.Scale.Data()[0], sum)
-	case !q.Learned():
-		return 0
-	}
-	return float32(sum * q.lsq(n).GradientScale(0))
+	return q.first.(estimators.Scaled).ScaleGradient(q.Scale.Data()[0], sum, n)
 }
 
 // setRange fixes scale and zero point for reals in [lo, hi]; a signed range is
 // symmetric.
 func (q *Quantizer) setRange(lo, hi float32) error {
-	if q.Signed {
-		q.Scale.Data()[0] = max(max(-lo, hi)/float32(q.Qp()), estimators.MinScale)
+	if r := q.levelRange(); r.Signed {
+		q.Scale.Data()[0] = max(max(-lo, hi)/float32(r.Qp()), estimators.MinScale)
 		return nil
 	}
-	a, err := estimators.NewAffine(q.Range, []float32{lo}, []float32{hi})
+	a, err := estimators.NewAffine(q.levelRange(), []float32{lo}, []float32{hi})
 	if err != nil {
 		return err
 	}
@@ -218,18 +221,23 @@ func (q *Quantizer) setRange(lo, hi float32) error {
 	return nil
 }
 
+// elements is that of an activation of the size, in so many pictures.
+func (q *Quantizer) elements(size, pictures, channels int) int {
+	return elements(q.spec.N, len(q.Scale.Data()), size, pictures, channels)
+}
+
 // elements returns the count N of LSQ's gradient scale 1/sqrt(N*Qp) by the key
 // n: elements of the whole tensor, of one picture, or of one channel; by
-// default all that share the scale, for activations in one picture. pictures
+// default all that share one of the scales, for activations in one picture. pictures
 // is 0 for weights.
-func (q *Quantizer) elements(size, pictures, channels int) int {
+func elements(n configs.GradN, scales, size, pictures, channels int) int {
 	switch {
-	case q.n == configs.NPerTensor:
+	case n == configs.NPerTensor:
 		return size
-	case q.n == configs.NPerSample || q.n == configs.NAuto && pictures > 0:
+	case n == configs.NPerSample || n == configs.NAuto && pictures > 0:
 		return size / pictures
-	case q.n == configs.NPerChannel:
+	case n == configs.NPerChannel:
 		return size / channels
 	}
-	return size / len(q.Scale.Data())
+	return size / scales
 }

@@ -32,11 +32,7 @@ func (n *Network) regularize(specs []configs.Regularizer) error {
 			continue
 		}
 		l := regularized{Quantizer: w.weights, weight: w.weight()}
-		if l.method != nil {
-			est, err := l.method.estimator(false, 0)
-			_, l.clips = est.(estimators.WeightClipper)
-			l.clips = l.clips && err == nil
-		}
+		_, l.clips = l.first.(estimators.WeightClipper)
 		n.projects = n.projects || l.clips
 		n.regularized = append(n.regularized, l)
 	}
@@ -50,7 +46,7 @@ func (n *Network) regularize(specs []configs.Regularizer) error {
 		}
 		for i := range n.regularized {
 			l := &n.regularized[i]
-			if msg := spec.Unfit(l.Estimator, configs.Bits(l.Bits)); msg != "" {
+			if msg := spec.Unfit(l.Estimator(), l.spec.Bits); msg != "" {
 				return fmt.Errorf("quant.regularizers.%s: %s: %s", spec.Name, l.Name, msg)
 			}
 			if kind.New == nil {
@@ -133,7 +129,7 @@ func (n *Network) Project(pool *kernels.Pool) error {
 	return n.eachRegularized(pool, func(_ int, l *regularized) error {
 		w := l.weight.Data()
 		if l.clips {
-			est, err := l.method.estimator(false, 0)
+			est, err := l.estimator(false, 0)
 			if err != nil {
 				return err
 			}
@@ -187,23 +183,12 @@ func (n *Network) eachRegularized(pool *kernels.Pool, do func(i int, l *regulari
 	return errors.Join(errs...)
 }
 
-// rescale brings a scale that derives from the weights or from learned parameters up to date.
-func (q *Quantizer) rescale(w []float32) error {
-	if q.method == nil && !q.Learned() {
-		return q.CalibrateWeights(w)
-	}
-	return q.refresh(w)
-}
-
 // levels is the range of integers of the weights of a method with Nearest: some leave out the lowest by themselves, and
 // that of 1 bit stands for -1 and 1. Regularizers that look at no levels take any.
 func (q *Quantizer) levels() (estimators.Range, error) {
-	if q.method == nil {
-		return q.Range, nil
-	}
-	r := estimators.Range{Bits: q.Bits, Signed: true}
-	est, err := q.method.estimator(false, 0)
-	if i := q.method.integer(est); i != nil && q.Bits > 1 {
+	r := estimators.Range{Bits: q.Bits(), Signed: true}
+	est, err := q.estimator(false, 0)
+	if i := q.integer(est); i != nil && q.Bits() > 1 {
 		r.Narrow = i.Qn() == -i.Qp()
 	}
 	return r, err

@@ -72,7 +72,7 @@ func msqeOf(t *testing.T, name string, w *Array, q *Quantizer, qn, qp func(int) 
 	n, scales := float64(len(w.Data())), q.Scale.Data()
 	for i, v := range w.Data() {
 		s := float64(scales[i%len(scales)])
-		d := float64(v) - s*math.RoundToEven(min(max(float64(v/scales[i%len(scales)]), qn(q.Bits)), qp(q.Bits)))
+		d := float64(v) - s*math.RoundToEven(min(max(float64(v/scales[i%len(scales)]), qn(q.Bits())), qp(q.Bits())))
 		loss += 2 / n * d * d
 		if want := 1 + 2*2/n*d; math.Abs(float64(grad[i])-want) > 1e-6 {
 			t.Errorf("%s: %s[%d] has the gradient %v, want %v", name, w.Name, i, grad[i], want)

@@ -14,8 +14,8 @@ func TestResidualEstimator(t *testing.T) {
 		found := 0
 		for _, q := range n.Quantizers {
 			if strings.HasSuffix(q.Name, ".output") || strings.HasSuffix(q.Name, ".branch") {
-				if found++; q.Estimator != want {
-					t.Errorf("activations %s: %s has %s, want %s", estimator, q.Name, q.Estimator, want)
+				if found++; q.Estimator() != want {
+					t.Errorf("activations %s: %s has %s, want %s", estimator, q.Name, q.Estimator(), want)
 				}
 			}
 		}

@@ -30,7 +30,7 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 		copy(v.weight().Data(), random(1, 9*cin*cout).Float32s())
 		x := random(2, n, size, size, cin)
 		threshold := make([]float32, cin)
-		if m := v.input.method; e != "reactnet" && len(m.learned) != 0 || e == "reactnet" && (len(m.learned) != 1 || len(m.learned[0].Data()) != cin) {
+		if m := v.input; e != "reactnet" && len(m.learned) != 0 || e == "reactnet" && (len(m.learned) != 1 || len(m.learned[0].Data()) != cin) {
 			t.Fatalf("%s learns %d arrays", e, len(m.learned))
 		}
 		pool := kernels.NewPool(2)
@@ -56,7 +56,7 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 				t.Fatal(err)
 			}
 			runNodes(t, c, y.codes, w, z)
-			if m := v.input.method; train && len(m.learned) > 0 { // from now on, thresholds of their own
+			if m := v.input; train && len(m.learned) > 0 { // from now on, thresholds of their own
 				copy(threshold, random(3, cin).Float32s())
 				copy(m.learned[0].Data(), threshold)
 				runNodes(t, c, y.codes, w, z)
@@ -122,10 +122,10 @@ func TestThresholdGradient(t *testing.T) {
 	q := must(newActivationQuantizer("x", spec(1, "reactnet"), true, channels))
 	c := testContext(t, true)
 	x, g := random(1, n, size, size, channels), random(2, n, size, size, channels)
-	if err := q.prepare(true, x.Float32s()); err != nil {
+	if err := q.update(true, x.Float32s()); err != nil {
 		t.Fatal(err)
 	}
-	threshold := q.method.learned[0]
+	threshold := q.learned[0]
 	copy(threshold.Data(), random(3, channels).Float32s())
 	in := c.B.Param("input", x)
 	v := quantized(c, q, Value{float: in}, false)

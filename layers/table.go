@@ -61,13 +61,13 @@ func newRow(cost networks.Row, l *layer) Row {
 	}
 	scales := 0
 	if q := l.weights; q != nil {
-		r.WeightBits, r.WeightMethod, r.Granularity = q.Bits, string(q.Estimator), string(configs.PerTensor)
+		r.WeightBits, r.WeightMethod, r.Granularity = q.Bits(), string(q.Estimator()), string(configs.PerTensor)
 		if scales = len(q.Scale.Data()); scales > 1 {
 			r.Granularity = string(configs.PerChannel)
 		}
 	}
 	if q := l.input; q != nil {
-		r.InputBits, r.InputSigned, r.InputMethod = q.Bits, q.Signed, string(q.Estimator)
+		r.InputBits, r.InputSigned, r.InputMethod = q.Bits(), q.Signed(), string(q.Estimator())
 		scales++
 	}
 	r.BitOps = cost.BitOps(r.WeightBits, r.InputBits)

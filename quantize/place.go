@@ -152,17 +152,17 @@ func positive(n *networks.Network) map[string]bool {
 // signed is the config's choice, or what the network says.
 func signed(spec configs.TensorSpec, negative bool) bool {
 	if spec.Signed == configs.SignedAuto {
-		return negative && spec.Estimator != configs.Affine
+		return negative && !spec.Static() // which has a zero point
 	}
 	return spec.Signed == configs.SignedTrue
 }
 
-// residualSpec is how the residual stream is quantized: affine if the activations are, else by LSQ, since few methods
-// have signed levels.
+// residualSpec is how the residual stream is quantized: as the activations if they are static, else by LSQ, since few
+// methods have signed levels.
 func residualSpec(q *configs.Quant) configs.TensorSpec {
 	spec := q.Activations
 	spec.Bits, spec.Signed, spec.STE, spec.Options = q.Residual, configs.SignedAuto, configs.STEAuto, nil
-	if spec.Estimator != configs.Affine {
+	if !spec.Static() {
 		spec.Estimator = configs.LSQ
 	}
 	return spec

@@ -150,7 +150,7 @@ func inspectModel(n *layers.Network) inspection {
 		s := q.Scale.Data()
 		scales[q.Name] = spanOf(s)
 		if q.ZeroPoint != nil {
-			i.Activations = append(i.Activations, activation{q.Name, q.Bits, q.Signed, s[0], int(q.ZeroPoint.Data()[0])})
+			i.Activations = append(i.Activations, activation{q.Name, q.Bits(), q.Signed(), s[0], int(q.ZeroPoint.Data()[0])})
 		}
 	}
 	for _, r := range n.Table() {
