@@ -133,3 +133,19 @@ func TestFirstLastOfNarrowMethods(t *testing.T) {
 		t.Errorf("sawb has 8 bits, but gives way to %v", w.Estimator)
 	}
 }
+
+// A bit with both signs has the levels -1 and 0 only, of methods that say so.
+func TestOneBitOfBothSigns(t *testing.T) {
+	for override, refused := range map[string]bool{
+		"quant.activations={estimator: affine, bits: 1, signed: true}": true,
+		"quant.activations={estimator: affine, bits: 1}":               false, // it has a zero point
+		"quant.activations={estimator: lsq, bits: 1}":                  true,
+		"quant.activations={estimator: lsq, bits: 1, signed: false}":   false,
+		"quant.weights={estimator: affine, bits: 1}":                   true,
+	} {
+		_, err := Load("resnet20_w4a4", []string{override})
+		if got := err != nil && strings.Contains(err.Error(), "the only signed levels are -1 and 0"); got != refused || got != (err != nil) {
+			t.Errorf("%s: %v, refused: %t", override, err, refused)
+		}
+	}
+}

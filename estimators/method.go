@@ -66,6 +66,8 @@ func Register(m Method) string {
 	switch {
 	case m.New == nil:
 		methods.Refuse(m, "New is nil; wanted a function that returns the estimator of a tensor")
+	case m.Is == nil:
+		methods.Refuse(m, "Is is nil; wanted a function that says what the method is")
 	case !m.Weights && !m.Activations:
 		methods.Refuse(m, "it quantizes neither weights nor activations; wanted Weights or Activations to be true")
 	case m.MinBits < 1 || m.MaxBits < m.MinBits || m.MaxBits > maxBits:

@@ -6,7 +6,7 @@ import (
 )
 
 func TestRegister(t *testing.T) {
-	whole := Method{Name: "mine", Weights: true, MinBits: 1, MaxBits: 4, New: func(Spec) (Estimator, error) { return nil, nil }}
+	whole := Method{Name: "mine", Weights: true, MinBits: 1, MaxBits: 4, Is: always(Traits{}), New: func(Spec) (Estimator, error) { return nil, nil }}
 	ste := STEKind{Name: "mine", New: func(Options) (STE, error) { return nil, nil }}
 	for _, tt := range []struct {
 		want     string
@@ -16,6 +16,7 @@ func TestRegister(t *testing.T) {
 		{`registering the method "lsq": the name is taken`, func() { m := whole; m.Name = "lsq"; Register(m) }},
 		{`registering the method "lsq@mine": wanted a name`, func() { m := whole; m.Name = "lsq@mine"; Register(m) }},
 		{`registering the method "mine": New is nil`, func() { m := whole; m.New = nil; Register(m) }},
+		{`registering the method "mine": Is is nil`, func() { m := whole; m.Is = nil; Register(m) }},
 		{"neither weights nor activations", func() { m := whole; m.Weights = false; Register(m) }},
 		{"0 to 4 bits", func() { m := whole; m.MinBits = 0; Register(m) }},
 		{"1 to 17 bits", func() { m := whole; m.MaxBits = 17; Register(m) }},
