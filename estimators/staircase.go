@@ -2,44 +2,19 @@ package estimators
 
 import (
 	"math"
-	"slices"
+
+	"github.com/qat-go/qat/internal/staircase"
 )
 
-// Staircase is what kernels need to know of an estimator of activations with one scale and a gradient that is clipped or
-// scaled by the distance from the level:
-//
-//	v = (x - B)/S,  q = round(clip(v, Lo, Hi)),  code = q + Zero,  y = Step*q + Offset
-//	h = dy*(1 + Delta*sign(dy)*(v - q)) where Lo <= v <= Hi, else 0,  dx = Slope*h
-//
-// With a [Bell], h is dy times its height at v, where Lo <= v <= Hi. Uneven levels are Levels, ascending, at most [MaxStairs]: q = Levels[i] where i of the Thresholds are below v,
-// whatever Lo and Hi are. If Random, the levels are even and the rounding is that of [Stochastic] with this Seed.
-type Staircase struct {
-	S, B, Lo, Hi, Step, Offset float32
-	Zero                       int
-	Delta, Slope               float32
-	Levels, Thresholds         []float32
-	Bell                       *Bell
-	Random                     bool
-	Seed                       uint64
-}
-
-// Bell is the slope of a soft step in place of a hard one, as a function of the distance d of v from the nearest step:
-//
-//	u = exp(-K*|d|),  height = 4u/(1 + u)^2 * (A - B*K*|d|*(1 - u)/(1 + u));  height = A - K*|d| if Linear
-//
-// which for B = 0 is A*(1 - tanh(K*d/2)^2). There is one step, at 0, or, if Many, one halfway between two levels each:
-// d = v - floor(v) - 1/2. DyBell of [StaircaseSums] adds up dy*(P*tanh(K*d/2) + Q*d*(1 - tanh(K*d/2)^2)) where
-// Lo <= v <= Hi.
-type Bell struct {
-	K, A, B, P, Q float32
-	Many, Linear  bool
-}
+// Staircase is what kernels need to know of an estimator of activations with one scale and a gradient that is clipped, or
+// depends on the distance from the level.
+type Staircase = staircase.Staircase
 
 // MaxStairs is how many uneven levels a staircase has at most.
-const MaxStairs = 16
+const MaxStairs = staircase.MaxLevels
 
-// StaircaseSums are sums over elements, with h, v and q of [Staircase].
-type StaircaseSums struct{ DyQ, Dy, HV, H, DyBell float64 }
+// StaircaseSums are sums over elements of which the gradients of learned parameters are made.
+type StaircaseSums = staircase.Sums
 
 // Stepped is an estimator that may be a staircase.
 type Stepped interface {
@@ -70,7 +45,8 @@ var (
 
 // staircase is that of one channel's levels.
 func (l *levels) staircase(ste STE) (Staircase, bool) {
-	s := Staircase{S: l.s, B: l.b, Lo: l.lo, Hi: l.hi, Step: l.step, Offset: l.base, Zero: int(l.zero), Slope: l.slope()}
+	s := staircase.Even(l.s, l.lo, l.hi)
+	s.Shift, s.Unit, s.Offset, s.Zero, s.Slope = l.b, l.step, l.base, int(l.zero), l.slope()
 	switch e := ste.(type) {
 	case nil, Clipped:
 	case ElementwiseScaling:
@@ -175,7 +151,7 @@ func (q QIL) Staircase(p Params) (Staircase, bool, error) {
 	l := q.levels()
 	s, ok := l.staircase(q.STE)
 	width := 2 * p[1][0]
-	s.S, s.B, s.Slope = width/l.hi, p[0][0]-p[1][0], 1/width
+	s.Scale, s.Shift, s.Slope = width/l.hi, p[0][0]-p[1][0], 1/width
 	return s, ok && !q.Weights && len(p[0]) == 1, nil
 }
 
@@ -191,10 +167,12 @@ func (t *levelTable) uneven(s, step, lo, hi float32) (Staircase, bool) {
 	if len(t.levels) > MaxStairs {
 		return Staircase{}, false
 	}
-	stairs := Staircase{S: s, Lo: lo, Hi: hi, Step: step, Slope: 1, Levels: slices.Clone(t.levels)}
+	var thresholds []float32
 	for _, threshold := range t.thresholds {
-		stairs.Thresholds = append(stairs.Thresholds, below(threshold))
+		thresholds = append(thresholds, below(threshold))
 	}
+	stairs := staircase.Even(s, lo, hi)
+	stairs.Unit, stairs.Ladder = step, staircase.NewLadder(t.levels, thresholds)
 	return stairs, true
 }
 
@@ -257,10 +235,12 @@ func (HWGQ) Gradients(Params, Params, StaircaseSums, int) error { return nil }
 // Staircase implements [Stepped].
 func (h UniformHWGQ) Staircase(p Params) (Staircase, bool, error) {
 	s, ok, err := h.HWGQ.Staircase(p)
-	for i := range s.Levels {
-		s.Levels[i] = float32(i)
+	if ok {
+		for i := range h.table.levels {
+			s.Ladder.Levels[i] = float32(i)
+		}
 	}
-	s.Step = h.step
+	s.Unit = h.step
 	return s, ok, err
 }
 

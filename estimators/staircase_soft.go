@@ -1,12 +1,16 @@
 package estimators
 
-import "math"
+import (
+	"math"
+
+	"github.com/qat-go/qat/internal/staircase"
+)
 
 // bell is the derivative with respect to v, and to alpha for the scale s.
-func (s SoftStaircase) bell(scale float32) *Bell {
+func (s SoftStaircase) bell(scale float32) *staircase.Bell {
 	half := 1 / (2 * (1 - s.alpha))
-	return &Bell{
-		K: float32(2 * s.k), A: float32(s.k * half), Many: true,
+	return &staircase.Bell{
+		K: float32(2 * s.k), A: float32(s.k * half), Many: 1,
 		P: float32(float64(scale) * half / (1 - s.alpha)), Q: float32(-2 * float64(scale) * half / (s.alpha * (2 - s.alpha))),
 	}
 }
@@ -62,20 +66,18 @@ func (s Sign) Staircase(p Params) (Staircase, bool, error) {
 		return Staircase{}, false, s.prefixed("sign", err)
 	}
 	all := float32(math.Inf(1))
-	stairs := Staircase{
-		S: 1, Lo: -all, Hi: all, Step: 1, Slope: 1,
-		Levels: []float32{-1, 1}, Thresholds: []float32{-math.SmallestNonzeroFloat32}, // 0 has the level 1
-	}
+	stairs := staircase.Even(1, -all, all)
+	stairs.Ladder = staircase.NewLadder([]float32{-1, 1}, []float32{-math.SmallestNonzeroFloat32}) // 0 has the level 1
 	switch e := s.STE.(type) {
 	case nil, Clipped:
 		stairs.Lo, stairs.Hi = -1, 1
 	case Identity:
 	case ApproxSign:
-		stairs.Lo, stairs.Hi, stairs.Bell = -1, 1, &Bell{K: 2, A: 2, Linear: true}
+		stairs.Lo, stairs.Hi, stairs.Bell = -1, 1, &staircase.Bell{K: 2, A: 2, Linear: staircase.Yes}
 	case EDE:
-		stairs.Bell = &Bell{K: float32(2 * e.T), A: float32(max(1, e.T))}
+		stairs.Bell = &staircase.Bell{K: float32(2 * e.T), A: float32(max(1, e.T))}
 	case SwishSign:
-		stairs.Bell = &Bell{K: float32(e.Beta), A: float32(e.Beta), B: float32(e.Beta / 2)}
+		stairs.Bell = &staircase.Bell{K: float32(e.Beta), A: float32(e.Beta), B: float32(e.Beta / 2)}
 	default:
 		return Staircase{}, false, nil
 	}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/qat-go/qat/internal/staircase"
 )
 
 func must[T any](v T, err error) T {
@@ -13,27 +15,35 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// level is the q of v.
-func (s *Staircase) level(v float64) float64 {
-	if s.Levels == nil {
+// levelOf is the q of v.
+func levelOf(s *Staircase, v float64) float64 {
+	if s.Ladder == nil {
 		return math.RoundToEven(min(max(v, float64(s.Lo)), float64(s.Hi)))
 	}
 	i := 0
-	for i < len(s.Thresholds) && float32(v) > s.Thresholds[i] {
+	for i < s.Ladder.Rungs && float32(v) > s.Ladder.Thresholds[i] {
 		i++
 	}
-	return float64(s.Levels[i])
+	return float64(s.Ladder.Levels[i])
 }
 
-// at is the height at v, and what stands beside dy in DyBell.
-func (b *Bell) at(v float64) (height, term float64) {
+// thresholdsOf are those in use.
+func thresholdsOf(s *Staircase) []float32 {
+	if s.Ladder == nil {
+		return nil
+	}
+	return s.Ladder.Thresholds[:s.Ladder.Rungs]
+}
+
+// heightAt is the height at v, and what stands beside dy in DyBell.
+func heightAt(b *staircase.Bell, v float64) (height, term float64) {
 	d, k := v, float64(b.K)
-	if b.Many {
+	if b.Many != 0 {
 		d = v - math.Floor(v) - 0.5
 	}
 	t := math.Tanh(k * d / 2)
 	term = float64(b.P)*t + float64(b.Q)*d*(1-t*t)
-	if b.Linear {
+	if b.Linear != 0 {
 		return float64(b.A) - k*math.Abs(d), term
 	}
 	return (1 - t*t) * (float64(b.A) - float64(b.B)*k*d*t), term
@@ -95,8 +105,8 @@ func TestStaircases(t *testing.T) {
 		for i := range x {
 			x[i], dy[i] = float32(rng.NormFloat64()*1.5), float32(rng.NormFloat64())
 		}
-		for i, threshold := range s.Thresholds { // ties
-			x[i], x[20+i] = threshold*s.S, math.Nextafter32(threshold, 9)*s.S
+		for i, threshold := range thresholdsOf(&s) { // ties
+			x[i], x[20+i] = threshold*s.Scale, math.Nextafter32(threshold, 9)*s.Scale
 		}
 		if err := c.est.Forward(y, x, c.p); err != nil {
 			t.Fatal(err)
@@ -112,20 +122,20 @@ func TestStaircases(t *testing.T) {
 		}
 		var sums StaircaseSums
 		for i := range x {
-			g, v := float64(dy[i]), (float64(x[i])-float64(s.B))/float64(s.S)
-			if s.Levels != nil {
-				v = float64(x[i] / s.S)
+			g, v := float64(dy[i]), (float64(x[i])-float64(s.Shift))/float64(s.Scale)
+			if s.Ladder != nil {
+				v = float64(x[i] / s.Scale)
 			}
-			q, h := s.level(v), 0.0
+			q, h := levelOf(&s, v), 0.0
 			if v >= float64(s.Lo) && v <= float64(s.Hi) {
 				h = g + float64(s.Delta)*math.Abs(g)*(v-q)
 				if s.Bell != nil {
-					height, term := s.Bell.at(v)
+					height, term := heightAt(s.Bell, v)
 					h = g * height
 					sums.DyBell += g * term
 				}
 			}
-			if value := float32(q)*s.Step + s.Offset; isInteger && int(q)+s.Zero != int(codes[i]) || value != y[i] {
+			if value := float32(q)*s.Unit + s.Offset; isInteger && int(q)+s.Zero != int(codes[i]) || value != y[i] {
 				t.Fatalf("%s: x %v has value %v and code %d, the staircase %v and %v", c.name, x[i], y[i], codes[i], value, int(q)+s.Zero)
 			}
 			if math.Abs(h*float64(s.Slope)-float64(dx[i])) > 1e-5*(1+math.Abs(h)) {

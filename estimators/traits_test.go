@@ -295,12 +295,12 @@ func checkForm(t *testing.T, is estimators.Traits, s estimators.Spec, est estima
 		stairs = ok && s.Scales == 1
 		kind := estimators.Even
 		switch {
-		case levels.Levels != nil: // signs, powers of two, or a table
+		case levels.Ladder != nil: // signs, powers of two, or a table
 			kind = is.Levels
 			stairs = stairs && kind != estimators.Even && kind != estimators.Rescaled && kind != estimators.AtOffset
 		case levels.Offset != 0:
 			kind = estimators.AtOffset
-		case levels.S != levels.Step || levels.B != 0:
+		case levels.Scale != levels.Unit || levels.Shift != 0:
 			kind = estimators.Rescaled
 		}
 		if stairs && is.Levels != kind {

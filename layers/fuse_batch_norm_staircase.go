@@ -2,7 +2,6 @@ package layers
 
 import (
 	"fmt"
-	"math"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -14,40 +13,26 @@ import (
 
 // Methods whose levels are a staircase (estimators.Staircase) run on kernels behind a batch norm, in one walk with it.
 
-// Kernels take every uneven staircase that a method may have; else this does not compile.
-const _ = uint(kernels.MaxLevels - estimators.MaxStairs)
-
 // staircase returns the quantizer of z*a + b as kernels take it, and moves b by its offset. relu tells that max(x, 0) is
 // quantized.
-func (q *Quantizer) staircase(train bool, b []float32, relu bool) (kernels.Staircase, estimators.Stepped, error) {
+func (q *Quantizer) staircase(train bool, b []float32, relu bool) (s kernels.Staircase, est estimators.Stepped, err error) {
 	now, err := q.estimator(train, 0)
 	if err != nil {
-		return kernels.Staircase{}, nil, err
+		return s, nil, err
 	}
-	est := now.(estimators.Stepped)
-	s, _, err := est.Staircase(q.params())
-	zero := s.Zero + q.shift()
-	if q.atOffset {
-		zero = -int(s.Lo)
-	}
-	k := kernels.Staircase{
-		Step:  kernels.Step{Scale: s.S, Qn: s.Lo, Qp: s.Hi, ZeroPoint: uint8(zero)},
-		Floor: float32(math.Inf(-1)), Delta: s.Delta, Slope: s.Slope, Unit: s.Step, Offset: s.Offset,
-		Random: s.Random, Seed: s.Seed,
-	}
-	if s.Levels != nil {
-		k.Ladder = kernels.NewLadder(s.Levels, s.Thresholds)
-	}
-	if b := s.Bell; b != nil {
-		k.Bell = kernels.NewBell(b.K, b.A, b.B, b.P, b.Q, b.Many, b.Linear)
+	est = now.(estimators.Stepped)
+	s, _, err = est.Staircase(q.params())
+	if s.Zero += q.shift(); q.atOffset {
+		s.Zero = -int(s.Lo)
 	}
 	if relu {
-		k.Floor = -s.B / s.S
+		s.Floor = -s.Shift / s.Scale
 	}
 	for j := range b {
-		b[j] -= s.B
+		b[j] -= s.Shift
 	}
-	return k, est, err
+	s.Shift = 0 // b has it
+	return s, est, err
 }
 
 // plainStairs is staircase for x itself, which gets the offset b.
@@ -59,7 +44,7 @@ func (q *Quantizer) plainStairs(train, relu bool) (b float32, k kernels.Staircas
 
 // learn writes the gradients of the learned parameters.
 func (q *Quantizer) learn(dp estimators.Params, est estimators.Stepped, sums kernels.LevelSums) error {
-	err := est.Gradients(dp, q.params(), estimators.StaircaseSums(sums), q.place.N)
+	err := est.Gradients(dp, q.params(), sums, q.place.N)
 	q.penalize(est, dp)
 	return err
 }

@@ -17,7 +17,7 @@ func (q *Quantizer) grid() grid {
 		return grid{scale: q.Scale.Data()[0], zeroPoint: q.zeroPoint(), largest: q.largest()}
 	}
 	k, _, _ := q.staircase(false, nil, false) // an error has shown where the codes were written
-	return grid{scale: k.Unit, offset: k.Offset, zeroPoint: k.ZeroPoint, largest: uint8(k.Qp - k.Qn)}
+	return grid{scale: k.Unit, offset: k.Offset, zeroPoint: uint8(k.Zero), largest: uint8(k.Hi - k.Lo)}
 }
 
 // offsetFor tells that the levels of q lie at an offset, and that a convolution with these weights can sum their codes.

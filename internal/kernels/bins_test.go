@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/qat-go/qat/internal/staircase"
 )
 
 // The bins of any number of thresholds against float64, the same on any number of threads.
@@ -14,7 +16,7 @@ func TestBins(t *testing.T) {
 	for _, size := range []int{1, 16, 1000} {
 		x := normal(rng, n*size)
 		x[size/2] = 0.5 // on a threshold: below it
-		for rungs := range MaxLevels {
+		for rungs := range staircase.MaxLevels {
 			var thresholds []float32
 			for i := range rungs {
 				thresholds = append(thresholds, float32(i)/2-1.5)

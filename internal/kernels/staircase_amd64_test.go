@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/qat-go/qat/internal/staircase"
 )
 
 func TestStaircasePaths(t *testing.T) {
@@ -21,12 +23,12 @@ func TestStaircasePaths(t *testing.T) {
 						draw = func(n int) []float32 { return normal(rng, n) }
 					}
 					z, dy, a, b, shift, p, q, r := draw(n), draw(n), draw(c), draw(c), draw(c), draw(c), draw(c), draw(c)
-					st := Staircase{Step: step, Floor: []float32{-infp, 0.3, -1, 2}[rng.IntN(4)], Delta: 0.4 * float32(round%4/2), Slope: 1.3}
+					st := Staircase{Scale: step.Scale, Lo: step.Qn, Hi: step.Qp, Zero: int(step.ZeroPoint), Floor: []float32{-infp, 0.3, -1, 2}[rng.IntN(4)], Delta: 0.4 * float32(round%4/2), Slope: 1.3}
 					st.Unit, st.Offset = 0.7, -0.1
 					if round == 1 {
-						st.Bell = NewBell(3, 1.2, []float32{0, 0.6}[pixels%2], 0.3, -0.8, c%2 == 0, pixels == 7)
+						st.Bell = newBell(3, 1.2, []float32{0, 0.6}[pixels%2], 0.3, -0.8, c%2 == 0, pixels == 7)
 					} else if round == 0 && pixels > 2 {
-						st.Bell = NewBell(3, 1.2, []float32{0, 0.6}[c%2], 0.3, -0.8, pixels == 7, c == 48)
+						st.Bell = newBell(3, 1.2, []float32{0, 0.6}[c%2], 0.3, -0.8, pixels == 7, c == 48)
 					}
 					switch round / 2 {
 					case 1:
@@ -59,11 +61,11 @@ func TestStaircasePaths(t *testing.T) {
 }
 
 // randomLadder has 1 to 16 levels, integers from -8 on.
-func randomLadder(rng *rand.Rand) *Ladder {
+func randomLadder(rng *rand.Rand) *staircase.Ladder {
 	levels, thresholds := []float32{-8}, []float32{}
-	for range rng.IntN(MaxLevels) {
+	for range rng.IntN(staircase.MaxLevels) {
 		thresholds = append(thresholds, levels[len(levels)-1]+0.5)
 		levels = append(levels, levels[len(levels)-1]+1+float32(rng.IntN(3)))
 	}
-	return NewLadder(levels, thresholds)
+	return staircase.NewLadder(levels, thresholds)
 }

@@ -4,24 +4,26 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/qat-go/qat/internal/staircase"
 )
 
 // BenchmarkStaircase runs each pass over one picture: even levels, 2 and 16 uneven ones, and a bell.
 func BenchmarkStaircase(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 4))
 	const n = 32 * 32 * 16
-	q := Staircase{Step: Step{Scale: 0.3, Qp: 15}, Floor: -infp, Delta: 0.001, Slope: 1, Unit: 0.3}
+	q := Staircase{Scale: 0.3, Hi: 15, Floor: -infp, Delta: 0.001, Slope: 1, Unit: 0.3}
 	ladder := func(levels int) Staircase {
 		all := make([]float32, levels)
 		for i := range all {
 			all[i] = float32(i)
 		}
 		q := q
-		q.Delta, q.Ladder = 0, NewLadder(all, all[1:])
+		q.Delta, q.Ladder = 0, staircase.NewLadder(all, all[1:])
 		return q
 	}
 	bell := q
-	bell.Bell = NewBell(3, 1.2, 0, 0.3, -0.8, true, false)
+	bell.Bell = newBell(3, 1.2, 0, 0.3, -0.8, true, false)
 	for _, kind := range []struct {
 		name string
 		q    Staircase

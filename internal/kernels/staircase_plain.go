@@ -65,7 +65,7 @@ func (l *StaircaseGrad) End(*Pool) {
 			total[i/lanes] += float64(v)
 		}
 	}
-	l.LevelSums = LevelSums{total[0], total[1], total[2], total[3], total[4]}
+	l.LevelSums = LevelSums{DyQ: total[0], Dy: total[1], HV: total[2], H: total[3], DyBell: total[4]}
 }
 
 // plain are the factors that make x*a[c] + b[c] of x + B, for any number of channels.

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/qat-go/qat/internal/staircase"
 )
 
 // The sums and gradients against float64, with and without a ReLU ahead.
@@ -16,7 +18,7 @@ func TestStaircaseSums(t *testing.T) {
 	z, dy := normal(rng, n*size), normal(rng, n*size)
 	a, b, shift := normal(rng, c), normal(rng, c), normal(rng, c)
 	for _, floor := range []float32{-infp, 0.7} {
-		q := Staircase{Step: Step{Scale: 0.2, Qp: 7}, Floor: floor, Delta: 0.3, Slope: 1.5}
+		q := Staircase{Scale: 0.2, Hi: 7, Floor: floor, Delta: 0.3, Slope: 1.5}
 		l := &StaircaseSums{Sum: make([]float64, c), Dot: make([]float64, c), Z: Batch(z, n), DY: Batch(dy, n), A: a, B: b, Shift: shift, Q: q, N: n}
 		p.Run(n, l)
 		dz := make([]float32, len(z))
@@ -68,11 +70,11 @@ func TestStaircaseGrad(t *testing.T) {
 	const n = 3
 	for _, size := range []int{0, 7, 16, 16*50 + 3} { // of a picture
 		x, dy := normal(rng, n*size), normal(rng, n*size)
-		uneven := NewLadder([]float32{-1, 0, 3, 4, 6}, []float32{-0.5, 0.5, 3.5, 5})
+		uneven := staircase.NewLadder([]float32{-1, 0, 3, 4, 6}, []float32{-0.5, 0.5, 3.5, 5})
 		for _, q := range []Staircase{
-			{Step: Step{Scale: 0.2, Qp: 7}, Floor: 0.7, Delta: 0.3, Slope: 1.5},
-			{Step: Step{Scale: 0.2, Qp: 7}, Floor: -infp, Slope: 1.5, Ladder: uneven},
-			{Step: Step{Scale: 0.2, Qp: 7}, Floor: 0.7, Slope: 1.5, Bell: NewBell(3, 1.2, 0, 0.3, -0.8, true, false)},
+			{Scale: 0.2, Hi: 7, Floor: 0.7, Delta: 0.3, Slope: 1.5},
+			{Scale: 0.2, Hi: 7, Floor: -infp, Slope: 1.5, Ladder: uneven},
+			{Scale: 0.2, Hi: 7, Floor: 0.7, Slope: 1.5, Bell: newBell(3, 1.2, 0, 0.3, -0.8, true, false)},
 		} {
 			dx := make([]float32, len(x))
 			l := &StaircaseGrad{DX: Batch(dx, n), DY: Batch(dy, n), X: Batch(x, n), B: 0.1, Q: q, N: n}
@@ -94,7 +96,7 @@ func TestStaircaseGrad(t *testing.T) {
 
 // A bell is the derivative of a tanh, of SwishSign, or a triangle.
 func TestBell(t *testing.T) {
-	tanh, swish, triangle := NewBell(6, 1.5, 0, 0.3, -0.8, true, false), NewBell(5, 5, 2.5, 0, 0, false, false), NewBell(2, 2, 0, 0, 0, false, true)
+	tanh, swish, triangle := newBell(6, 1.5, 0, 0.3, -0.8, true, false), newBell(5, 5, 2.5, 0, 0, false, false), newBell(2, 2, 0, 0, 0, false, true)
 	for v := float32(-4); v < 4; v += 0.013 {
 		d := float64(v) - math.Floor(float64(v)) - 0.5
 		th := math.Tanh(3 * d)
@@ -103,13 +105,25 @@ func TestBell(t *testing.T) {
 				t.Fatalf("%s at %v: %v, want %v", what, v, got, want)
 			}
 		}
-		height, term := tanh.at(v)
+		height, term := bellAt(tanh, v)
 		near("tanh", height, 1.5*(1-th*th))
 		near("term", term, 0.3*th-0.8*d*(1-th*th))
-		height, _ = swish.at(v)
+		height, _ = bellAt(swish, v)
 		bv := 5 * float64(v)
 		near("swish", height, 5*(2-bv*math.Tanh(bv/2))/(1+math.Cosh(bv)))
-		height, _ = triangle.at(v)
+		height, _ = bellAt(triangle, v)
 		near("triangle", height, 2-2*math.Abs(float64(v)))
 	}
+}
+
+// newBell returns the bell of these numbers.
+func newBell(k, a, b, p, q float32, many, linear bool) *staircase.Bell {
+	l := &staircase.Bell{K: k, A: a, B: b, P: p, Q: q}
+	if many {
+		l.Many = 1
+	}
+	if linear {
+		l.Linear = staircase.Yes
+	}
+	return l
 }
