@@ -33,6 +33,9 @@ func (q *Quantizer) count(shape tensor.Shape) {
 
 // estimator returns the method as it is now. draw numbers what draws at random in a step; in evaluation nothing does.
 func (q *Quantizer) estimator(train bool, draw int) (estimators.Estimator, error) {
+	if q.Learned() && q.place.Weights { // no schedule changes it, and all else is given from the start
+		return q.first, nil
+	}
 	est, err := q.spec.NewEstimator(q.place, q.clock.progress)
 	if err != nil {
 		return nil, err
