@@ -44,6 +44,9 @@ type Loader struct {
 // NewLoader returns a loader of split, which has the picture size and the
 // normalization of d.
 func NewLoader(d *Dataset, split Split, o LoaderOptions) (*Loader, error) {
+	if d == nil {
+		return nil, fmt.Errorf("there is no data set to load; want one of Open")
+	}
 	if err := checkLoader(d, split, o); err != nil {
 		return nil, fmt.Errorf("loader of %s %s: %w", d.Name, split.Name, err)
 	}

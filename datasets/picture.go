@@ -42,6 +42,9 @@ func ReadPicture(path string, height, width int) ([]uint8, error) {
 // picture of more than 2^25 pixels, or a JPEG picture whose scans together pass over more
 // than 16 times as many, is an error before any of it is decoded.
 func ReadPictureFrom(r io.Reader, height, width int) ([]uint8, error) {
+	if r == nil {
+		return nil, fmt.Errorf("there is no picture to read; want a reader")
+	}
 	data, err := io.ReadAll(io.LimitReader(r, maxPictureFile+1))
 	if err == nil && len(data) > maxPictureFile {
 		err = fmt.Errorf("more than %d bytes, so not a picture", maxPictureFile)

@@ -26,11 +26,11 @@ type ONNXModel struct {
 // NewONNXModel returns the network in the format onnx, or in the format qonnx,
 // which has no options.
 func NewONNXModel(net *integer.Network, format configs.Format, o ONNXOptions) (*ONNXModel, error) {
-	if net.Target != integer.Float32 {
-		return nil, fmt.Errorf("ONNX computes with target %v only, the network has %v", integer.Float32, net.Target)
-	}
 	if err := net.Check(); err != nil {
 		return nil, err
+	}
+	if net.Target != integer.Float32 {
+		return nil, fmt.Errorf("ONNX computes with target %v only, the network has %v", integer.Float32, net.Target)
 	}
 	if err := checkNormalization(net); err != nil {
 		return nil, err

@@ -1,8 +1,10 @@
 package integer
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"reflect"
 )
 
 // maxElements bounds the bytes of one picture's codes, over all tensors, and
@@ -19,6 +21,9 @@ const maxKernel = 64
 // scales are finite and not denormal, codes stay in their range, sums fit
 // int32. Whatever passes runs without panic and with finite logits.
 func (n *Network) Check() error {
+	if n == nil {
+		return errors.New("there is no integer network; want one of an export or a trained model")
+	}
 	if len(n.Tensors) == 0 || len(n.Layers) == 0 {
 		return fmt.Errorf("network %q has no layers", n.Name)
 	}
@@ -35,7 +40,7 @@ func (n *Network) Check() error {
 	written[0] = true
 	names := make(map[string]bool, len(n.Layers))
 	for i, l := range n.Layers {
-		if l == nil {
+		if l == nil || reflect.ValueOf(l).IsNil() {
 			return fmt.Errorf("layer %d is nil", i)
 		}
 		name := l.LayerName()

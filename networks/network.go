@@ -70,6 +70,9 @@ func (n *Network) Weighted() []Node {
 // is read before it is there, if an operation does not fit what it reads, or if the last node's output, or nothing
 // else's, is read by none.
 func (n *Network) Shapes() (map[string]Shape, error) {
+	if n == nil {
+		return nil, fmt.Errorf("there is no network; expected one, of Build or made of nodes")
+	}
 	if n.Input.H < 1 || n.Input.W < 1 || n.Input.C < 1 {
 		return nil, fmt.Errorf("the input is %v; expected positive sizes", n.Input)
 	}

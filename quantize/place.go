@@ -3,6 +3,7 @@
 package quantize
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/qat-go/qat/configs"
@@ -38,6 +39,9 @@ type Site struct {
 // and of the residual stream.
 func Place(n *networks.Network, q *configs.Quant) ([]Site, error) {
 	shapes, err := n.Shapes()
+	if err == nil && q == nil {
+		err = errors.New("there is nothing that says what is quantized; want configs.Quant")
+	}
 	if err != nil {
 		return nil, err
 	}

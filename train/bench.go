@@ -60,6 +60,9 @@ type OperationRow struct {
 // Bench measures training and evaluation of a config's network on random
 // pictures; it reads no data.
 func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchResult, error) {
+	if cfg == nil {
+		return nil, errNoConfig
+	}
 	if opt.Steps <= 0 {
 		opt.Steps = 20
 	}

@@ -12,6 +12,9 @@ import (
 // it starts from are there, and what of its schedule lies beyond the run. The error is a [configs.ErrorList]. A run that
 // is resumed needs none of it.
 func Check(cfg *configs.Config) error {
+	if cfg == nil {
+		return errNoConfig
+	}
 	images, err := datasets.TrainLen(string(cfg.Data.Dataset))
 	if err != nil {
 		return err

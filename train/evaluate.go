@@ -91,6 +91,12 @@ func Evaluate(ctx context.Context, net *integer.Network, data *datasets.Dataset,
 }
 
 func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.Dataset, split datasets.Split, pool *kernels.Pool) (*Accuracy, error) {
+	if err := net.Check(); err != nil {
+		return nil, err
+	}
+	if data == nil {
+		return nil, errors.New("evaluation: there is no data set; want one of datasets.Open")
+	}
 	in := net.Tensors[0]
 	if len(net.Classes) != len(data.Classes) || in.H != data.Height || in.W != data.Width || in.C != data.Channels {
 		return nil, fmt.Errorf("evaluation: the integer network takes pictures of %dx%dx%d in %d classes; %s has %dx%dx%d in %d",

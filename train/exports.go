@@ -44,6 +44,9 @@ func PlanExport(net *integer.Network, path string, format configs.Format, prefer
 // Retarget returns the network with another arithmetic.
 func Retarget(net *integer.Network, target configs.Target) (*integer.Network, error) {
 	t, err := integer.ParseTarget(string(target))
+	if err == nil && net == nil {
+		err = net.Check()
+	}
 	if err != nil || t == net.Target {
 		return net, err
 	}

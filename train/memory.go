@@ -26,6 +26,9 @@ const (
 // Memory estimates what a run of a config takes at its peak, in bytes, in this process. pictures is how many its data set has;
 // bench, that it is [Bench].
 func Memory(cfg *configs.Config, pictures, threads int, bench bool) (int64, error) {
+	if cfg == nil {
+		return 0, errNoConfig
+	}
 	small := *cfg
 	small.Train.Batch = min(cfg.Train.Batch, planned)
 	data, err := datasets.Describe(string(cfg.Data.Dataset))
@@ -115,6 +118,9 @@ func (m *Model) calibrationBytes(n, batch int) (int, error) {
 
 // CheckMemory estimates the memory of a run, with data sets in dir, and returns an error if there is less.
 func CheckMemory(cfg *configs.Config, dir string, threads int) (int64, error) {
+	if cfg == nil {
+		return 0, errNoConfig
+	}
 	return checkMemory(cfg, datasets.Pictures(string(cfg.Data.Dataset), cmp.Or(dir, cfg.Data.Root)), threads, false, memory.Free())
 }
 
@@ -129,5 +135,8 @@ func checkMemory(cfg *configs.Config, pictures, threads int, bench bool, free me
 
 // CheckBenchMemory is CheckMemory for [Bench].
 func CheckBenchMemory(cfg *configs.Config, threads int) (int64, error) {
+	if cfg == nil {
+		return 0, errNoConfig
+	}
 	return checkMemory(cfg, cfg.Train.Batch+10*EvalBatch, threads, true, memory.Free())
 }

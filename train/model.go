@@ -5,6 +5,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/qat-go/qat/configs"
@@ -25,10 +26,16 @@ type Model struct {
 	reading Reading // of files that the config names
 }
 
+// errNoConfig is that of a nil config, which is no choice of a user.
+var errNoConfig = errors.New("there is no config; want one of configs.Load")
+
 // Open reads the config's data set from dir (the config's data.root if dir is
 // empty) and builds its network with random weights. threads is the number of
 // threads, 0 for all cores. Close the model after use.
 func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
+	if cfg == nil {
+		return nil, errNoConfig
+	}
 	if err := kernels.Check(); err != nil {
 		return nil, err
 	}
@@ -45,6 +52,9 @@ func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
 // Describe builds a config's network without reading its data set: the model
 // has no pictures.
 func Describe(cfg *configs.Config) (*Model, error) {
+	if cfg == nil {
+		return nil, errNoConfig
+	}
 	data, err := datasets.Describe(string(cfg.Data.Dataset))
 	if err != nil {
 		return nil, err

@@ -46,6 +46,9 @@ var ErrExists = errors.New("the run exists")
 // Run trains as cfg says and returns the result. On cancellation of ctx it saves
 // a checkpoint and returns ErrInterrupted.
 func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error) {
+	if cfg == nil {
+		return nil, errNoConfig
+	}
 	if opt.Progress == nil {
 		opt.Progress = silence{}
 	}

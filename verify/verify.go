@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,6 +32,12 @@ type Options struct {
 // Certify compares the integer network of a model with its simulation and its
 // exports on the pictures of a split.
 func Certify(ctx context.Context, m *train.Model, net *integer.Network, o Options) (_ *Certificate, err error) {
+	if m == nil || m.Data == nil {
+		return nil, errors.New("there is no model to certify; want one of train.Open or a checkpoint")
+	}
+	if err := net.Check(); err != nil {
+		return nil, err
+	}
 	c := &Certificate{Network: net.Name, Target: net.Target.String(), Dataset: m.Data.Name, Images: o.Split.Len(), Runs: []Run{}}
 	v := &verifier{m: m, net: net, options: o, scale: net.Logits().Scale}
 	a, err := m.EvaluateInteger(ctx, net, o.Split)

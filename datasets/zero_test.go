@@ -1,0 +1,32 @@
+package datasets
+
+import "testing"
+
+// What is nil, empty or zero is an error, and no panic.
+func TestZero(t *testing.T) {
+	d := noise(2)
+	for name, try := range map[string]func() error{
+		"Open":            func() error { _, err := Open("", Options{}); return err },
+		"Describe":        func() error { _, err := Describe(""); return err },
+		"Info":            func() error { _, err := Info("", ""); return err },
+		"Locate":          func() error { _, err := Locate("", ""); return err },
+		"Download":        func() error { return Download(t.Context(), "", "", DownloadOptions{}) },
+		"NewLoader nil":   func() error { _, err := NewLoader(nil, Split{}, LoaderOptions{}); return err },
+		"NewLoader zero":  func() error { _, err := NewLoader(&Dataset{}, Split{}, LoaderOptions{}); return err },
+		"NewLoader empty": func() error { _, err := NewLoader(d, Split{}, LoaderOptions{Batch: 1}); return err },
+		"NewLoader batch": func() error { _, err := NewLoader(d, d.Train, LoaderOptions{}); return err },
+		"ReadPicture":     func() error { _, err := ReadPicture("", 0, 0); return err },
+		"ReadPictureFrom": func() error { _, err := ReadPictureFrom(nil, 1, 1); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if try() == nil {
+				t.Error("no error")
+			}
+		})
+	}
+	if n := (Split{}).Head(3).Len(); n != 0 {
+		t.Errorf("the head of nothing has %d pictures", n)
+	}
+	(Split{}).Checksum()
+	(Split{Labels: []int32{1, 2}}).Head(1)
+}

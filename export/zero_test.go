@@ -1,0 +1,35 @@
+package export
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/integer/integertest"
+)
+
+// What is nil, empty or zero is an error, and no panic.
+func TestZero(t *testing.T) {
+	net, path := integertest.ResNet20(rand.New(rand.NewPCG(1, 2)), 4), filepath.Join(t.TempDir(), "model")
+	tries := map[string]func() error{
+		"Read":            func() error { _, err := Read(""); return err },
+		"Open":            func() error { _, _, err := Open("", Reading{}); return err },
+		"Write no format": func() error { return Write(path, "", net, ONNXOptions{}) },
+		"Write no path":   func() error { return Write("", configs.Safetensors, net, ONNXOptions{}) },
+		"NewONNXModel":    func() error { _, err := NewONNXModel(nil, configs.ONNX, ONNXOptions{}); return err },
+	}
+	for _, f := range Formats() {
+		tries["Write nil as "+string(f)] = func() error { return Write(path, f, nil, ONNXOptions{}) }
+		tries["Write zero as "+string(f)] = func() error { return Write(path, f, &integer.Network{}, ONNXOptions{}) }
+		tries["Check nil as "+string(f)] = func() error { return Check(path, f, nil, ONNXOptions{}) }
+	}
+	for name, try := range tries {
+		t.Run(name, func(t *testing.T) {
+			if try() == nil {
+				t.Error("no error")
+			}
+		})
+	}
+}
