@@ -25,7 +25,7 @@ func init() {
 	schema := string(configs.Schema())
 	fmt.Fprintln(os.Stderr, err, "in the schema:", strings.Contains(schema, "\"stripes\""), strings.Contains(schema, "\"fixed_point\""))
 	defer func() { fmt.Fprintln(os.Stderr, recover()) }()
-	estimators.Register(estimators.Method{Name: "late", Weights: true, MinBits: 2, MaxBits: 2, New: func(estimators.Spec) (estimators.Estimator, error) { return nil, nil }})
+	estimators.Register(estimators.Method{Name: "late", Weights: true, MinBits: 2, MaxBits: 2, Is: func(estimators.Spec) estimators.Traits { return estimators.Traits{} }, New: func(estimators.Spec) (estimators.Estimator, error) { return nil, nil }})
 }
 `
 
