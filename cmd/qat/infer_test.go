@@ -104,7 +104,7 @@ func TestInfer(t *testing.T) {
 		}
 	}
 	// A bad picture does not keep the others from being classified.
-	got, stderr := infer(t, exitFailed, model, bad, picture, filepath.Join(dir, "none.jpg"))
+	got, stderr := infer(t, exitUsage, model, bad, picture, filepath.Join(dir, "none.jpg"))
 	if len(got.Images) != 1 || len(got.Images[0].Classes) != 1 || strings.Count(stderr, "qat: error: ") != 2 || !strings.Contains(stderr, "bad.png: damaged png picture") {
 		t.Errorf("found %+v and\n%s", got, stderr)
 	}
