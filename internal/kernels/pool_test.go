@@ -73,6 +73,26 @@ func TestUntil(t *testing.T) {
 	}
 }
 
+// Loops that run in groups end between the loops of a group.
+func TestUntilBetweenGroups(t *testing.T) {
+	const n, group = 1000, 4
+	for _, threads := range []int{1, 3} {
+		p := NewPool(threads)
+		ctx, cancel := context.WithCancel(context.Background())
+		p.Until(ctx)
+		var first, second atomic.Int32
+		l := &counted{Each: Each{Do: func(*Scratch, int) { second.Add(1) }}}
+		p.RunGroups(n, group, &Each{Do: func(*Scratch, int) {
+			cancel() // before the second loop has seen any image
+			first.Add(1)
+		}}, l)
+		if f := int(first.Load()); f < group || f > group*threads || second.Load() != 0 || p.Err() != context.Canceled || l.ends != 0 {
+			t.Errorf("%d threads: %d images of the first loop, %d of the second, error %v, %d ends", threads, f, second.Load(), p.Err(), l.ends)
+		}
+		p.Close()
+	}
+}
+
 // A pool keeps no pointer into memory that it has fetched ahead: it would keep a whole arena alive.
 func TestPoolForgets(t *testing.T) {
 	p := NewPool(2)

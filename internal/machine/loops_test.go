@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -66,6 +68,48 @@ func total(b *graph.Builder, p *kernels.Pool, x *G.Node) *G.Node {
 			}
 		},
 	}, x)
+}
+
+// A run that is stopped within fused loops, or within operations that are alone, gives the context's error: what comes
+// after does not run, and an operation that fails for what was left undone is not heard.
+func TestStoppedRun(t *testing.T) {
+	for _, unfused := range []bool{false, true} {
+		b, p := graph.New(), pool(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer p.Until(ctx)()
+		stop, late := func() {}, 0
+		x := b.Input("x", tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(loopPictures, loopEach)))
+		stopping := b.Apply(graph.Op{Name: "stop", In: []graph.Arg{picture}, Out: picture, Shape: same, Pool: p,
+			Loop: func(*graph.Call) graph.Loop {
+				return graph.Loop{Body: &kernels.Each{Do: func(*kernels.Scratch, int) { stop() }}, After: func() error { late++; return nil }}
+			}}, x)
+		sum := total(b, p, stopping)
+		last := b.Apply(graph.Op{Name: "last", In: []graph.Arg{f32x1}, Out: f32x1, Shape: same,
+			Forward: func(*graph.Call) error { late++; return nil }}, sum)
+		m, err := New(p, Options{Unfused: unfused}, last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.RunAll(); err != nil || late != 2 {
+			t.Fatalf("unfused %v: error %v, %d of 2 ran", unfused, err, late)
+		}
+		stop, late = cancel, 0
+		if err := m.RunAll(); err != context.Canceled || late != 0 {
+			t.Errorf("unfused %v: error %v, %d ran after the end", unfused, err, late)
+		}
+	}
+	b, p := graph.New(), pool(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer p.Until(ctx)()
+	x := b.Input("x", tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(4)))
+	m, err := New(p, Options{}, b.Apply(graph.Op{Name: "alone", In: []graph.Arg{f32x1}, Out: f32x1, Shape: same,
+		Forward: func(*graph.Call) error { cancel(); return errors.New("half is missing") }}, x))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.RunAll(); err != context.Canceled {
+		t.Errorf("error %v, want the context's", err)
+	}
 }
 
 // Random graphs of loops and sums over the batch against a direct evaluation:
