@@ -63,6 +63,18 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// Of a scale per channel each channel has an update a step.
+func TestFloorsOfChannels(t *testing.T) {
+	n := testNetwork(t, "resnet20_w4a4", "quant.weights.granularity=per_channel")
+	for hits, want := range map[int][]Finding{16 * 50: {{"layer1.0.conv2.weight", 0.5}}, 16*50 - 1: nil} {
+		var f Findings
+		n.FloorFindings(&f, map[string]int{"layer1.0.conv2.weight_quantizer.scale": hits}, 100)
+		if !reflect.DeepEqual(f.OnFloor, want) {
+			t.Errorf("%d hits of 16 channels in 100 steps: %v, want %v", hits, f.OnFloor, want)
+		}
+	}
+}
+
 // One tensor of ten codes at a time, from 0 to 3 or -2 to 1.
 func TestJudge(t *testing.T) {
 	for _, tt := range []struct {

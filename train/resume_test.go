@@ -14,6 +14,7 @@ import (
 
 	"github.com/qat-go/qat/internal/digest"
 	"github.com/qat-go/qat/internal/safetensors"
+	"github.com/qat-go/qat/layers"
 	"github.com/qat-go/qat/layers/pretrained"
 )
 
@@ -260,6 +261,28 @@ func TestResumeVersion1(t *testing.T) {
 	}
 	if p, err = prepare(t, dir, false, nil); !errors.Is(err, ErrInterrupted) || !strings.Contains(strings.Join(p.lines, "\n"), "not known which data") {
 		t.Errorf("error %v, messages %q", err, p.lines)
+	}
+}
+
+// Updates that a floor stopped before an interruption count with those after it.
+func TestFloorHitsSurvive(t *testing.T) {
+	const name = "layer1.0.conv1.weight_quantizer.scale"
+	dir := t.TempDir()
+	stopped(t, dir)
+	for hits := 1; hits <= 2; hits++ {
+		_, err := prepare(t, dir, false, func(r *run) {
+			for _, p := range r.Net.Store.Of(layers.Learned) {
+				if p.Name == name {
+					p.Floor = 1e9 * float32(hits) // above the scale
+				}
+			}
+		})
+		if !errors.Is(err, ErrInterrupted) {
+			t.Fatal(err)
+		}
+		if _, st, err := readCheckpoint(filepath.Join(dir, CheckpointFile), Reading{}); err != nil || st.FloorHits[name] != hits {
+			t.Errorf("step %d: hits %v (%v), want %d of %s", st.Step, st.FloorHits, err, hits, name)
+		}
 	}
 }
 
