@@ -25,16 +25,16 @@ type Model struct {
 	InitKey string
 }
 
-// Data says what is read and how pictures are augmented.
+// Data says what is read and how images are augmented.
 type Data struct {
 	Dataset    Dataset
 	Root       string
-	Validation int // pictures held out from the training set
+	Validation int // images held out from the training set
 	Augment    Augment
 	Workers    int // 0: as many as threads
 }
 
-// Augment is what happens to a training picture.
+// Augment is what happens to a training image.
 type Augment struct {
 	Crop int // pixels of zero padding on each side before the random crop
 	Flip bool

@@ -58,7 +58,7 @@ func weightsWanted(none string) string {
 // what packages of other modules have registered by then.
 var table = sync.OnceValue(func() []field {
 	return slices.Concat(firstFields, []field{
-		{key: "data", doc: "The pictures.", fields: dataFields()},
+		{key: "data", doc: "The images.", fields: dataFields()},
 		{key: "train", doc: "Training.", fields: trainFields},
 		{key: "quant", doc: "Quantization.", fields: quantFields()},
 	}, lastFields)
@@ -84,12 +84,12 @@ func dataFields() []field {
 	return []field{
 		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download.", kind: enum[Dataset]{values: registered, unbuilt: []Dataset{"cifar100", "imagenet"}}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},
 		{key: "root", doc: "Directory of the data sets; `--data` and `$QAT_DATA` win over it.", kind: text{"a directory, without control characters (in double quotes, a backslash begins an escape; write '...')", nonEmpty}, def: DefaultRoot, at: func(c *Config) any { return &c.Data.Root }},
-		{key: "validation", doc: "Pictures held out from the training set; 0 uses all of it for training.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Data.Validation }},
-		{key: "augment", doc: "What happens to training pictures.", fields: []field{
+		{key: "validation", doc: "Images held out from the training set; 0 uses all of it for training.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Data.Validation }},
+		{key: "augment", doc: "What happens to training images.", fields: []field{
 			{key: "crop", doc: "Pixels of zero padding on each side before a random crop back to size; 0 is off.", kind: integer{0, 31}, def: 4, at: func(c *Config) any { return &c.Data.Augment.Crop }},
-			{key: "flip", doc: "Mirror each picture with probability 1/2.", kind: boolean{}, def: true, at: func(c *Config) any { return &c.Data.Augment.Flip }},
+			{key: "flip", doc: "Mirror each image with probability 1/2.", kind: boolean{}, def: true, at: func(c *Config) any { return &c.Data.Augment.Flip }},
 		}},
-		{key: "workers", doc: "Goroutines that load pictures; 0 is as many as threads.", kind: integer{0, 64}, def: 0, at: func(c *Config) any { return &c.Data.Workers }},
+		{key: "workers", doc: "Goroutines that load images; 0 is as many as threads.", kind: integer{0, 64}, def: 0, at: func(c *Config) any { return &c.Data.Workers }},
 	}
 }
 
@@ -106,7 +106,7 @@ var lastFields = []field{
 
 var trainFields = []field{
 	{key: "epochs", doc: "Passes over the training set; 0 calibrates and evaluates only.", kind: integer{0, maxInt}, at: func(c *Config) any { return &c.Train.Epochs }},
-	{key: "batch", doc: "Pictures per step.", kind: integer{1, 8192}, def: 128, at: func(c *Config) any { return &c.Train.Batch }},
+	{key: "batch", doc: "Images per step.", kind: integer{1, 8192}, def: 128, at: func(c *Config) any { return &c.Train.Batch }},
 	{key: "lr", doc: "Learning rate after warm-up.", kind: real{zero: exclusive}, def: 0.01, at: func(c *Config) any { return &c.Train.LR }},
 	{key: "seed", doc: "Seed of everything random.", kind: seed{}, def: uint64(0), at: func(c *Config) any { return &c.Train.Seed }},
 	{key: "optimizer", doc: "The update rule.", fields: []field{

@@ -2,32 +2,32 @@ package datasets
 
 import "math/rand/v2"
 
-// Augment changes training pictures at random, the way He et al. 2015
+// Augment changes training images at random, the way He et al. 2015
 // (https://arxiv.org/abs/1512.03385, section 4.2) train on CIFAR-10. The zero
 // value changes nothing.
 type Augment struct {
 	// Crop pads every side with this many pixels of 0, after normalization,
-	// and cuts a picture of the old size out of the result.
+	// and cuts an image of the old size out of the result.
 	Crop int
 
 	// Flip mirrors left and right with probability 1/2, after the crop.
 	Flip bool
 }
 
-// change is what happens to one picture: output row y, column x shows input
+// change is what happens to one image: output row y, column x shows input
 // row y+dy, column x+dx, or 0 outside; flip then mirrors the columns.
 type change struct {
 	dy, dx int // in [-Crop, Crop]
 	flip   bool
 }
 
-// draw is a pure function of its arguments. picture counts within the split.
-func (a Augment) draw(seed uint64, epoch, picture int) change {
+// draw is a pure function of its arguments. image counts within the split.
+func (a Augment) draw(seed uint64, epoch, image int) change {
 	if a == (Augment{}) {
 		return change{}
 	}
 	var g rand.PCG
-	g.Seed(seed, stream(epoch, uint32(picture)))
+	g.Seed(seed, stream(epoch, uint32(image)))
 	u := g.Uint64()
 	span := uint64(2*a.Crop + 1)
 	return change{
@@ -37,15 +37,15 @@ func (a Augment) draw(seed uint64, epoch, picture int) change {
 	}
 }
 
-// stream numbers the generators of a seed: one for each picture of an epoch,
-// and for its order the one that no picture has.
-func stream(epoch int, picture uint32) uint64 {
-	return uint64(epoch)<<32 | uint64(picture)
+// stream numbers the generators of a seed: one for each image of an epoch,
+// and for its order the one that no image has.
+func stream(epoch int, image uint32) uint64 {
+	return uint64(epoch)<<32 | uint64(image)
 }
 
 const orderStream = 1<<32 - 1
 
-// shuffled returns the order of an epoch's n pictures.
+// shuffled returns the order of an epoch's n images.
 func shuffled(seed uint64, epoch, n int) []int {
 	return rand.New(rand.NewPCG(seed, stream(epoch, orderStream))).Perm(n)
 }
@@ -74,8 +74,8 @@ func (d *Dataset) InputRange() (lo, hi float32) {
 	return lo, hi
 }
 
-// picture writes the changed, normalized picture src to dst; both are (h, w, 3).
-func (t *table) picture(dst []float32, src []uint8, h, w int, c change) {
+// image writes the changed, normalized image src to dst; both are (h, w, 3).
+func (t *table) image(dst []float32, src []uint8, h, w int, c change) {
 	left, right := max(0, -c.dx), min(w, w-c.dx) // columns of dst, before the flip, that src covers
 	for y := range h {
 		row := dst[3*w*y : 3*w*(y+1)]

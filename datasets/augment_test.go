@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// slowPicture is change's definition, pixel by pixel: pad, cut out, mirror.
-func slowPicture(d *Dataset, src []uint8, c change, crop int) []float32 {
+// slowImage is change's definition, pixel by pixel: pad, cut out, mirror.
+func slowImage(d *Dataset, src []uint8, c change, crop int) []float32 {
 	h, w := d.Height, d.Width
 	padded := make([][]float32, (h+2*crop)*(w+2*crop))
 	for i := range padded {
@@ -32,7 +32,7 @@ func slowPicture(d *Dataset, src []uint8, c change, crop int) []float32 {
 	return out
 }
 
-func TestPicture(t *testing.T) {
+func TestImage(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, size := range [][2]int{{32, 32}, {1, 1}, {3, 7}, {5, 2}} {
 		d := cifarSource(Source{}).describe()
@@ -41,7 +41,7 @@ func TestPicture(t *testing.T) {
 		for i := range src {
 			src[i] = uint8(r.Uint32())
 		}
-		const crop = 4 // more than some of the pictures, so nothing of them is left
+		const crop = 4 // more than some of the images, so nothing of them is left
 		for range 200 {
 			c := change{r.IntN(2*crop+1) - crop, r.IntN(2*crop+1) - crop, r.IntN(2) == 1}
 			if d.Height <= crop || d.Width <= crop {
@@ -51,8 +51,8 @@ func TestPicture(t *testing.T) {
 			for i := range got {
 				got[i] = float32(math.NaN()) // a buffer is not clean
 			}
-			d.table().picture(got, src, d.Height, d.Width, c)
-			if want := slowPicture(d, src, c, crop); !slices.Equal(got, want) {
+			d.table().image(got, src, d.Height, d.Width, c)
+			if want := slowImage(d, src, c, crop); !slices.Equal(got, want) {
 				t.Fatalf("%dx%d %+v:\ngot  %v\nwant %v", d.Height, d.Width, c, got, want)
 			}
 		}
@@ -77,16 +77,16 @@ func TestNormalization(t *testing.T) {
 	}
 }
 
-// Over pictures and over epochs alike, every offset and flip is as likely as
+// Over images and over epochs alike, every offset and flip is as likely as
 // any other: chi-squared with 161 degrees of freedom stays below 240 (p = 5e-5).
 func TestDrawIsUniform(t *testing.T) {
 	a := Augment{Crop: 4, Flip: true}
 	const n = 162 * 500
 	for name, draw := range map[string]func(i int) change{
-		"pictures": func(i int) change { return a.draw(0, 0, i) },
-		"epochs":   func(i int) change { return a.draw(0, i, 0) },
-		"seeds":    func(i int) change { return a.draw(uint64(i), 3, 7) },
-		"pairs": func(i int) change { // a picture against its neighbour
+		"images": func(i int) change { return a.draw(0, 0, i) },
+		"epochs": func(i int) change { return a.draw(0, i, 0) },
+		"seeds":  func(i int) change { return a.draw(uint64(i), 3, 7) },
+		"pairs": func(i int) change { // an image against its neighbour
 			c, next := a.draw(1, 0, i), a.draw(1, 0, i+1)
 			return change{c.dy, next.dx, c.flip != next.flip}
 		},

@@ -35,7 +35,7 @@ var _ = Register(cifarSource(Source{
 	locate:   cifar10Archive.locate,
 	download: cifar10Archive.install,
 	files:    cifar10Info,
-	pictures: cifar10Pictures,
+	images:   cifar10Images,
 }))
 
 // cifarSource gives a data set CIFAR-10's classes and shape. Mean and Std are ImageNet's, as in the CIFAR ResNets' reference
@@ -47,7 +47,7 @@ func cifarSource(s Source) Source {
 	return s
 }
 
-// cifarSplit has room for n pictures.
+// cifarSplit has room for n images.
 func cifarSplit(n int) Split {
 	return Split{Pixels: make([]uint8, n*cifarPixels), Labels: make([]int32, n)}
 }
@@ -146,7 +146,7 @@ func readFile(path string, pixels []uint8, labels []int32) error {
 }
 
 // readRecords reads len(labels) records and turns planes into (H, W, C)
-// pictures. Done here, once, this costs less than the read itself and leaves
+// images. Done here, once, this costs less than the read itself and leaves
 // the loader one contiguous row to copy where it would gather from three.
 func readRecords(r io.Reader, path string, pixels []uint8, labels []int32) error {
 	buf := make([]byte, 64*cifarRecord)
@@ -169,7 +169,7 @@ func readRecords(r io.Reader, path string, pixels []uint8, labels []int32) error
 	return nil
 }
 
-// interleave turns (C, H, W) planes into an (H, W, C) picture.
+// interleave turns (C, H, W) planes into an (H, W, C) image.
 func interleave(dst, src []uint8) {
 	r, g, b := src[:cifarPlane], src[cifarPlane:2*cifarPlane], src[2*cifarPlane:cifarPixels]
 	dst = dst[:cifarPixels]

@@ -57,7 +57,7 @@ func TestOpenCIFAR10(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d.Train.Len() != 77 || d.Test.Len() != 12 || d.Validation.Len() != 0 {
-		t.Fatalf("%d train, %d test, %d validation pictures, want 77, 12, 0", d.Train.Len(), d.Test.Len(), d.Validation.Len())
+		t.Fatalf("%d train, %d test, %d validation images, want 77, 12, 0", d.Train.Len(), d.Test.Len(), d.Validation.Len())
 	}
 	if d.Height != 32 || d.Width != 32 || d.Channels != 3 || len(d.Classes) != 10 || d.Classes[3] != "cat" {
 		t.Errorf("shape %dx%dx%d, classes %q", d.Height, d.Width, d.Channels, d.Classes)
@@ -67,16 +67,16 @@ func TestOpenCIFAR10(t *testing.T) {
 			t.Errorf("label %d is %d, want %d", i, label, i%10)
 		}
 	}
-	// picture 72 is in data_batch_3, whose planes hold 21, 22 and 23
+	// image 72 is in data_batch_3, whose planes hold 21, 22 and 23
 	p := d.Train.Pixels[72*3072 : 73*3072]
 	if got := p[:6]; !slices.Equal(got, []uint8{21, 22, 23, 21, 22, 23}) {
-		t.Errorf("picture 72 begins with %v", got)
+		t.Errorf("image 72 begins with %v", got)
 	}
 	if got := p[3*(32+2) : 3*(32+3)]; !slices.Equal(got, []uint8{201, 202, 203}) {
-		t.Errorf("picture 72, row 1, column 2 is %v", got)
+		t.Errorf("image 72, row 1, column 2 is %v", got)
 	}
 	if got := d.Test.Pixels[11*3072:][3069:]; !slices.Equal(got, []uint8{51, 52, 53}) {
-		t.Errorf("test picture 11 ends with %v", got)
+		t.Errorf("test image 11 ends with %v", got)
 	}
 	if h := d.Test.Head(5); h.Len() != 5 || len(h.Pixels) != 5*3072 || h.Name != "test" {
 		t.Errorf("Head(5) has %d labels and %d pixels", h.Len(), len(h.Pixels))

@@ -2,10 +2,10 @@
 //
 // Most callers want [Open], which reads a data set into memory, and
 // [NewLoader], which turns one of its splits into batches of normalized
-// float32 pictures. [Download] fetches what is missing, [Info] describes what
+// float32 images. [Download] fetches what is missing, [Info] describes what
 // is there.
 //
-// Pictures are (H, W, C) with 8 bits a channel, in RGB order; a split keeps
+// Images are (H, W, C) with 8 bits a channel, in RGB order; a split keeps
 // them back to back, (N, H, W, C), once. What a loader delivers is a pure
 // function of the split, its options, the epoch and the step: neither the
 // number of workers nor a resumed run changes a bit.
@@ -23,7 +23,7 @@ type Dataset struct {
 	Name    string
 	Classes []string // Classes[label] is the label's name
 
-	Height, Width, Channels int // of every picture
+	Height, Width, Channels int // of every image
 
 	// A pixel p of channel c enters the network as (p/255 - Mean[c]) / Std[c].
 	Mean, Std [3]float32
@@ -40,10 +40,10 @@ type Split struct {
 	Labels []int32 // (N)
 }
 
-// Len returns N, the number of pictures.
+// Len returns N, the number of images.
 func (s Split) Len() int { return len(s.Labels) }
 
-// Head returns the first n pictures, or all of them if there are fewer.
+// Head returns the first n images, or all of them if there are fewer.
 func (s Split) Head(n int) Split {
 	if n = max(n, 0); n >= s.Len() {
 		return s
@@ -77,19 +77,19 @@ type Options struct {
 	// (cifar-10-batches-bin/). An embedded data set ignores it.
 	Dir string
 
-	// Validation is the number of pictures to move from Train to Validation,
+	// Validation is the number of images to move from Train to Validation,
 	// the same number of every class (the first Validation mod C classes give
-	// one more). Every class must keep a training picture.
+	// one more). Every class must keep a training image.
 	Validation int
 
-	// Seed picks the pictures of Validation.
+	// Seed picks the images of Validation.
 	Seed uint64
 }
 
 // Open reads the data set of the given name:
 //
 //	cifar10       CIFAR-10, binary version (Krizhevsky 2009), from Options.Dir
-//	cifar10-mini  5,000 training and 1,000 test pictures of CIFAR-10 after
+//	cifar10-mini  5,000 training and 1,000 test images of CIFAR-10 after
 //	              lossy JPEG, balanced over the classes; embedded, needs no file
 //
 // and those that a program has registered. The error of a data set that is not there
@@ -109,7 +109,7 @@ func Open(name string, o Options) (*Dataset, error) {
 	return d, nil
 }
 
-// Describe returns the data set of the given name without its pictures: classes,
+// Describe returns the data set of the given name without its images: classes,
 // sizes and normalization. It reads nothing.
 func Describe(name string) (*Dataset, error) {
 	s, err := sourceNamed(name)
@@ -119,7 +119,7 @@ func Describe(name string) (*Dataset, error) {
 	return s.describe(), nil
 }
 
-// TrainLen returns how many training pictures the data set of the given name has, before any are held out. It reads nothing.
+// TrainLen returns how many training images the data set of the given name has, before any are held out. It reads nothing.
 func TrainLen(name string) (int, error) {
 	s, err := sourceNamed(name)
 	return s.Train, err

@@ -41,7 +41,7 @@ func wantInstalled(t *testing.T, dir string, others ...string) {
 		t.Fatal(err)
 	}
 	if d.Train.Len() != 5 || d.Test.Len() != 1 || d.Test.Labels[0] != 5 {
-		t.Errorf("%d training and %d test pictures", d.Train.Len(), d.Test.Len())
+		t.Errorf("%d training and %d test images", d.Train.Len(), d.Test.Len())
 	}
 	wantFiles(t, dir, append(others, "cifar-10-batches-bin")...)
 }

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 )
 
-// holdOut moves n pictures from Train to Validation. Both keep the order they
+// holdOut moves n images from Train to Validation. Both keep the order they
 // had, and share the memory that Train had alone.
 func (d *Dataset) holdOut(n int, seed uint64) error {
 	if n < 0 {
@@ -23,12 +23,12 @@ func (d *Dataset) holdOut(n int, seed uint64) error {
 	pixels, labels := make([]uint8, 0, n*size), make([]int32, 0, n)
 	kept := 0
 	for i, label := range all.Labels {
-		picture := all.Pixels[i*size : (i+1)*size]
+		image := all.Pixels[i*size : (i+1)*size]
 		if held[i] {
-			pixels, labels = append(pixels, picture...), append(labels, label)
+			pixels, labels = append(pixels, image...), append(labels, label)
 			continue
 		}
-		copy(all.Pixels[kept*size:], picture)
+		copy(all.Pixels[kept*size:], image)
 		all.Labels[kept] = label
 		kept++
 	}
@@ -39,7 +39,7 @@ func (d *Dataset) holdOut(n int, seed uint64) error {
 	return nil
 }
 
-// pick marks n training pictures, the same number of every class.
+// pick marks n training images, the same number of every class.
 func (d *Dataset) pick(n int, seed uint64) ([]bool, error) {
 	members := make([][]int, len(d.Classes))
 	for i, label := range d.Train.Labels {
@@ -52,7 +52,7 @@ func (d *Dataset) pick(n int, seed uint64) ([]bool, error) {
 			want++
 		}
 		if want > 0 && want >= len(m) {
-			return nil, fmt.Errorf("%s: a validation split of %d takes %d pictures of class %q, which has %d training pictures and must keep one; hold out fewer",
+			return nil, fmt.Errorf("%s: a validation split of %d takes %d images of class %q, which has %d training images and must keep one; hold out fewer",
 				d.Name, n, want, d.Classes[c], len(m))
 		}
 		r := rand.New(rand.NewPCG(seed, uint64(c)))

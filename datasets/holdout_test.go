@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// tagged is a data set of 1x1 pictures; picture i has the pixels (i>>8, i, 0)
+// tagged is a data set of 1x1 images; image i has the pixels (i>>8, i, 0)
 // and the label i mod 10.
 func tagged(n int) *Dataset {
 	d := cifarSource(Source{Name: "tagged"}).describe()
@@ -34,7 +34,7 @@ func TestHoldOut(t *testing.T) {
 		}
 		train, val := tags(d.Train), tags(d.Validation)
 		if len(val) != want || len(train) != n-want || d.Validation.Len() != want || d.Train.Len() != n-want {
-			t.Fatalf("hold out %d: got %d and %d training pictures", want, len(val), len(train))
+			t.Fatalf("hold out %d: got %d and %d training images", want, len(val), len(train))
 		}
 		if !slices.IsSorted(train) || !slices.IsSorted(val) {
 			t.Errorf("hold out %d: the order changed", want)
@@ -43,14 +43,14 @@ func TestHoldOut(t *testing.T) {
 		slices.Sort(all)
 		for i, tag := range all {
 			if tag != i {
-				t.Fatalf("hold out %d: picture %d is lost or in both", want, i)
+				t.Fatalf("hold out %d: image %d is lost or in both", want, i)
 			}
 		}
 		perClass := make([]int, 10)
 		for _, s := range []Split{d.Train, d.Validation} {
 			for i, tag := range tags(s) {
 				if int(s.Labels[i]) != tag%10 {
-					t.Fatalf("hold out %d: picture %d lost its label", want, tag)
+					t.Fatalf("hold out %d: image %d lost its label", want, tag)
 				}
 				if s.Name == "validation" {
 					perClass[tag%10]++
@@ -58,7 +58,7 @@ func TestHoldOut(t *testing.T) {
 			}
 		}
 		if slices.Max(perClass)-slices.Min(perClass) > 1 {
-			t.Errorf("hold out %d: %v pictures of the classes", want, perClass)
+			t.Errorf("hold out %d: %v images of the classes", want, perClass)
 		}
 	}
 }
@@ -75,13 +75,13 @@ func TestHoldOutSeed(t *testing.T) {
 		t.Errorf("seed 7 picks %#v", got)
 	}
 	if slices.Equal(pick(7), pick(8)) {
-		t.Error("seeds 7 and 8 pick the same pictures")
+		t.Error("seeds 7 and 8 pick the same images")
 	}
 }
 
 func TestHoldOutErrors(t *testing.T) {
 	wantError(t, tagged(400).holdOut(-1, 0), "0 or more, found -1")
-	wantError(t, tagged(400).holdOut(391, 0), "takes 40 pictures", `"airplane"`, "must keep one")
+	wantError(t, tagged(400).holdOut(391, 0), "takes 40 images", `"airplane"`, "must keep one")
 	wantError(t, tagged(400).holdOut(math.MaxInt, 0), "must keep one")
 	_, err := Open("cifar10-mini", Options{Validation: 5000})
 	wantError(t, err, "cifar10-mini", "hold out fewer")

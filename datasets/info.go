@@ -48,21 +48,21 @@ func Info(name, dir string) (*Description, error) {
 	return &Description{name, d.Classes, d.Height, d.Width, d.Channels, files}, nil
 }
 
-// Pictures returns how many pictures the data set of the given name has in dir, or will have once it is there.
-func Pictures(name, dir string) int {
+// Images returns how many images the data set of the given name has in dir, or will have once it is there.
+func Images(name, dir string) int {
 	s, err := sourceNamed(name)
 	if err != nil {
 		return 0
 	}
-	if s.pictures != nil {
-		if n, err := s.pictures(dir); err == nil { // else Open tells
+	if s.images != nil {
+		if n, err := s.images(dir); err == nil { // else Open tells
 			return n
 		}
 	}
 	return s.Train + s.Test
 }
 
-func cifar10Pictures(dir string) (n int, err error) {
+func cifar10Images(dir string) (n int, err error) {
 	_, counts, err := findCIFAR10(dir)
 	for _, c := range counts {
 		n += c

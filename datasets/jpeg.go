@@ -6,14 +6,14 @@ import (
 	"fmt"
 )
 
-// maxScanned is the largest product of a JPEG picture's pixels and its scans: 16 scans of the largest picture, of which
+// maxScanned is the largest product of a JPEG image's pixels and its scans: 16 scans of the largest image, of which
 // the usual progressive one has 10. A scan of a few bytes passes over all pixels, so a small file can ask for hours.
-const maxScanned = 16 * maxPicture
+const maxScanned = 16 * maxImage
 
 // checkScans reports a JPEG file with so many scans that decoding it would take long.
 func checkScans(data []byte, pixels int) error {
 	if n := jpegScans(data); n > maxScanned/pixels {
-		return fmt.Errorf("the jpeg picture has %d scans of %d pixels, want at most %d; save it again in another program", n, pixels, maxScanned/pixels)
+		return fmt.Errorf("the jpeg image has %d scans of %d pixels, want at most %d; save it again in another program", n, pixels, maxScanned/pixels)
 	}
 	return nil
 }

@@ -7,23 +7,23 @@ import (
 )
 
 // LoaderOptions says which batches a loader makes. The zero value of everything
-// but Batch is for evaluation: every picture once, unchanged, in order.
+// but Batch is for evaluation: every image once, unchanged, in order.
 type LoaderOptions struct {
-	Batch    int     // pictures in a batch, 1 or more
+	Batch    int     // images in a batch, 1 or more
 	Seed     uint64  // of order and augmentation
 	Shuffle  bool    // a new order every epoch
-	Augment  Augment // a new draw for every picture and epoch
+	Augment  Augment // a new draw for every image and epoch
 	DropLast bool    // leave out the last batch if it is not full
 
-	Workers int // goroutines that prepare batches; 0 means 1, which fills 128 32x32 pictures in under a millisecond
+	Workers int // goroutines that prepare batches; 0 means 1, which fills 128 32x32 images in under a millisecond
 	Ahead   int // batches prepared ahead of the one in use; 0 means 2
 }
 
-// Batch is a batch of pictures.
+// Batch is a batch of images.
 type Batch struct {
-	X []float32 // (Batch, H, W, C) normalized; pictures N and up are 0
+	X []float32 // (Batch, H, W, C) normalized; images N and up are 0
 	Y []int32   // (Batch) labels; N and up are -1, which no prediction equals
-	N int       // pictures in the batch, Batch except in an epoch's last one
+	N int       // images in the batch, Batch except in an epoch's last one
 
 	step  int
 	ready chan struct{} // receives when X, Y and N are filled
@@ -41,7 +41,7 @@ type Loader struct {
 	spare []*Batch // of closed iterators, for the next one
 }
 
-// NewLoader returns a loader of split, which has the picture size and the
+// NewLoader returns a loader of split, which has the image size and the
 // normalization of d.
 func NewLoader(d *Dataset, split Split, o LoaderOptions) (*Loader, error) {
 	if d == nil {
@@ -69,7 +69,7 @@ func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
 	case o.Batch < 1:
 		return fmt.Errorf("want a batch of 1 or more, found %d", o.Batch)
 	case o.DropLast && o.Batch > s.Len():
-		return fmt.Errorf("a batch of %d with DropLast leaves nothing of %d pictures; use a smaller batch", o.Batch, s.Len())
+		return fmt.Errorf("a batch of %d with DropLast leaves nothing of %d images; use a smaller batch", o.Batch, s.Len())
 	case o.Augment.Crop < 0 || o.Augment.Crop >= min(d.Height, d.Width):
 		return fmt.Errorf("want a crop of 0 to %d pixels, found %d", min(d.Height, d.Width)-1, o.Augment.Crop)
 	case o.Workers < 0 || o.Ahead < 0:
@@ -78,10 +78,10 @@ func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
 	return d.checkSplit(s)
 }
 
-// checkShape reports what no data set is, whatever its pictures.
+// checkShape reports what no data set is, whatever its images.
 func (d *Dataset) checkShape() error {
 	if d.Height < 1 || d.Width < 1 || d.Channels != 3 {
-		return fmt.Errorf("want pictures of 1x1 pixel or more and 3 channels, found %dx%d and %d", d.Height, d.Width, d.Channels)
+		return fmt.Errorf("want images of 1x1 pixel or more and 3 channels, found %dx%d and %d", d.Height, d.Width, d.Channels)
 	}
 	if len(d.Classes) == 0 {
 		return fmt.Errorf("want the names of the classes, found none")
@@ -94,7 +94,7 @@ func (d *Dataset) checkShape() error {
 	return nil
 }
 
-// checkSplit reports pictures that do not go with their labels, and labels without a class.
+// checkSplit reports images that do not go with their labels, and labels without a class.
 func (d *Dataset) checkSplit(s Split) error {
 	size := d.Height * d.Width * d.Channels
 	if int64(s.Len()) > math.MaxInt32 || len(s.Pixels) != s.Len()*size {
@@ -102,7 +102,7 @@ func (d *Dataset) checkSplit(s Split) error {
 	}
 	for i, label := range s.Labels {
 		if label < 0 || int(label) >= len(d.Classes) {
-			return fmt.Errorf("picture %d: want a label of 0 to %d, found %d", i, len(d.Classes)-1, label)
+			return fmt.Errorf("image %d: want a label of 0 to %d, found %d", i, len(d.Classes)-1, label)
 		}
 	}
 	return nil
@@ -127,7 +127,7 @@ func (l *Loader) fill(b *Batch, epoch int, order []int) {
 			k = order[k]
 		}
 		c := l.opt.Augment.draw(l.opt.Seed, epoch, k)
-		l.table.picture(b.X[i*size:(i+1)*size], l.split.Pixels[k*size:(k+1)*size], l.h, l.w, c)
+		l.table.image(b.X[i*size:(i+1)*size], l.split.Pixels[k*size:(k+1)*size], l.h, l.w, c)
 		b.Y[i] = l.split.Labels[k]
 	}
 	clear(b.X[b.N*size:])

@@ -86,7 +86,7 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
-// TestEpochIsComplete: an epoch shows every picture once, and with its label.
+// TestEpochIsComplete: an epoch shows every image once, and with its label.
 func TestEpochIsComplete(t *testing.T) {
 	d := tagged(333)
 	l := newLoader(t, d, LoaderOptions{Batch: 10, Shuffle: true})
@@ -96,7 +96,7 @@ func TestEpochIsComplete(t *testing.T) {
 			hi, lo := slices.Index(l.table[0][:], b.X[3*i]), slices.Index(l.table[1][:], b.X[3*i+1])
 			tag := hi<<8 | lo
 			if int(b.Y[i]) != tag%10 {
-				t.Errorf("picture %d has label %d", tag, b.Y[i])
+				t.Errorf("image %d has label %d", tag, b.Y[i])
 			}
 			seen = append(seen, tag)
 		}
@@ -107,7 +107,7 @@ func TestEpochIsComplete(t *testing.T) {
 	slices.Sort(seen)
 	for i := range 333 {
 		if len(seen) != 333 || seen[i] != i {
-			t.Fatalf("%d pictures; number %d is not there once", len(seen), i)
+			t.Fatalf("%d images; number %d is not there once", len(seen), i)
 		}
 	}
 }
@@ -126,14 +126,14 @@ func TestEvaluation(t *testing.T) {
 			x := b.X[i*3072 : (i+1)*3072]
 			if i >= b.N {
 				if b.Y[i] != -1 || slices.Max(x) != 0 || slices.Min(x) != 0 {
-					t.Errorf("step %d: picture %d is beyond N and not blank", step, i)
+					t.Errorf("step %d: image %d is beyond N and not blank", step, i)
 				}
 				continue
 			}
 			k := 8*step + i
-			want := slowPicture(d, d.Train.Pixels[k*3072:(k+1)*3072], change{}, 0)
+			want := slowImage(d, d.Train.Pixels[k*3072:(k+1)*3072], change{}, 0)
 			if !slices.Equal(x, want) || b.Y[i] != d.Train.Labels[k] {
-				t.Errorf("step %d: picture %d is not number %d", step, i, k)
+				t.Errorf("step %d: image %d is not number %d", step, i, k)
 			}
 		}
 	}
@@ -143,7 +143,7 @@ func TestDropLast(t *testing.T) {
 	for n, want := range map[int]int{8: 1, 15: 1, 16: 2} {
 		l := newLoader(t, noise(n), LoaderOptions{Batch: 8, DropLast: true})
 		if got := collect(l, 0, 0); l.Steps() != want || len(got) != want || got[want-1].N != 8 {
-			t.Errorf("%d pictures: %d steps, %d batches, want %d", n, l.Steps(), len(got), want)
+			t.Errorf("%d images: %d steps, %d batches, want %d", n, l.Steps(), len(got), want)
 		}
 	}
 }
@@ -265,7 +265,7 @@ func TestNewLoaderErrors(t *testing.T) {
 		change func(d *Dataset, o *LoaderOptions)
 	}{
 		{"batch of 1 or more, found 0", func(d *Dataset, o *LoaderOptions) { o.Batch = 0 }},
-		{"leaves nothing of 20 pictures", func(d *Dataset, o *LoaderOptions) { o.Batch, o.DropLast = 21, true }},
+		{"leaves nothing of 20 images", func(d *Dataset, o *LoaderOptions) { o.Batch, o.DropLast = 21, true }},
 		{"crop of 0 to 31 pixels, found 32", func(d *Dataset, o *LoaderOptions) { o.Augment.Crop = 32 }},
 		{"crop of 0 to 31 pixels, found -1", func(d *Dataset, o *LoaderOptions) { o.Augment.Crop = -1 }},
 		{"found -1 and 0", func(d *Dataset, o *LoaderOptions) { o.Workers = -1 }},
@@ -274,7 +274,7 @@ func TestNewLoaderErrors(t *testing.T) {
 		{"split is empty", func(d *Dataset, o *LoaderOptions) { d.Train = d.Validation }},
 		{"3072 pixel bytes for each of 20", func(d *Dataset, o *LoaderOptions) { d.Train.Pixels = d.Train.Pixels[1:] }},
 		{"positive standard deviation for channel 2", func(d *Dataset, o *LoaderOptions) { d.Std[2] = 0 }},
-		{"picture 4: want a label of 0 to 9, found 10", func(d *Dataset, o *LoaderOptions) { d.Train.Labels[4] = 10 }},
+		{"image 4: want a label of 0 to 9, found 10", func(d *Dataset, o *LoaderOptions) { d.Train.Labels[4] = 10 }},
 	} {
 		d, o := noise(20), ok
 		tt.change(d, &o)

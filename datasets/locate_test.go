@@ -25,7 +25,7 @@ func TestLocate(t *testing.T) {
 		}
 		must(t, Download(t.Context(), "cifar10", dir, DownloadOptions{}))
 	}
-	renamed := filepath.Join(data, "pictures")
+	renamed := filepath.Join(data, "images")
 	must(t, os.Rename(folder, renamed))
 	if got, err := Locate("cifar10", renamed); err != nil || got != renamed {
 		t.Errorf("under another name: got %s, %v", got, err)

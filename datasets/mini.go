@@ -17,11 +17,11 @@ import (
 // quantization and Huffman tables), two thirds of each, so those are kept once:
 //
 //	uint16 n (little-endian), n bytes that begin every JPEG file
-//	then 5,000 training and 1,000 test pictures, each
+//	then 5,000 training and 1,000 test images, each
 //	uint8 label, uint16 n, n bytes: the rest of the JPEG file
 //
-// Picture i of a split has class i mod 10, so any prefix is balanced within one.
-// go run ./datasets/gen writes it and says which pictures it takes.
+// Image i of a split has class i mod 10, so any prefix is balanced within one.
+// go run ./datasets/gen writes it and says which images it takes.
 //
 //go:embed cifar10-mini.bin
 var miniFile []byte
@@ -81,7 +81,7 @@ func decodeMini(file []byte, train, test Split) error {
 					s, name, k = test, "test", i-train.Len()
 				}
 				if err := decodeJPEG(s.Pixels[k*cifarPixels:(k+1)*cifarPixels], head, bodies[i]); err != nil {
-					errs[w] = fmt.Errorf("%s picture %d: %w", name, k, err)
+					errs[w] = fmt.Errorf("%s image %d: %w", name, k, err)
 				}
 			}
 		})
@@ -90,7 +90,7 @@ func decodeMini(file []byte, train, test Split) error {
 	return errors.Join(errs...)
 }
 
-var errCut = errors.New("not a whole number of labelled pictures; build from an unmodified source tree")
+var errCut = errors.New("not a whole number of labelled images; build from an unmodified source tree")
 
 // cutBlock takes a uint16 n and n bytes off the front of b.
 func cutBlock(b []byte) (block, rest []byte, ok bool) {
@@ -104,7 +104,7 @@ func cutBlock(b []byte) (block, rest []byte, ok bool) {
 	return b[:n], b[n:], true
 }
 
-// decodeJPEG decodes head+body to an (H, W, C) picture.
+// decodeJPEG decodes head+body to an (H, W, C) image.
 func decodeJPEG(dst []uint8, head, body []byte) error {
 	file := make([]byte, 0, len(head)+len(body))
 	im, err := jpeg.Decode(bytes.NewReader(append(append(file, head...), body...)))
@@ -113,7 +113,7 @@ func decodeJPEG(dst []uint8, head, body []byte) error {
 	}
 	ycc, ok := im.(*image.YCbCr)
 	if size := im.Bounds().Size(); !ok || size.X != cifarSide || size.Y != cifarSide {
-		return fmt.Errorf("want a %dx%d YCbCr picture, found %dx%d %T", cifarSide, cifarSide, size.X, size.Y, im)
+		return fmt.Errorf("want a %dx%d YCbCr image, found %dx%d %T", cifarSide, cifarSide, size.X, size.Y, im)
 	}
 	for y := range cifarSide {
 		for x := range cifarSide {

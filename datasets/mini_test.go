@@ -23,7 +23,7 @@ func TestMini(t *testing.T) {
 		{d.Test, 100, "f490ca2f72ff0b79e04508a2abcd0015bc556a4c41f7b2a0fb41a144ff96b6b1"},
 	} {
 		if tt.split.Len() != 10*tt.perClass {
-			t.Errorf("%s: %d pictures, want %d", tt.split.Name, tt.split.Len(), 10*tt.perClass)
+			t.Errorf("%s: %d images, want %d", tt.split.Name, tt.split.Len(), 10*tt.perClass)
 		}
 		for i, label := range tt.split.Labels {
 			if int(label) != i%10 {
@@ -59,7 +59,7 @@ func TestMiniPixels(t *testing.T) {
 			}
 		}
 		if !slices.Equal(train.Pixels[i*3072:(i+1)*3072], want) {
-			t.Fatalf("picture %d differs", i)
+			t.Fatalf("image %d differs", i)
 		}
 	}
 }
@@ -67,7 +67,7 @@ func TestMiniPixels(t *testing.T) {
 func TestDecodeMiniErrors(t *testing.T) {
 	head, rest, _ := cutBlock(miniFile)
 	body, _, _ := cutBlock(rest[1:])
-	one := miniFile[:2+len(head)+1+2+len(body)] // the first picture alone
+	one := miniFile[:2+len(head)+1+2+len(body)] // the first image alone
 	wrongLabel := slices.Clone(one)
 	wrongLabel[2+len(head)] = 10
 	noise := slices.Clone(one)
@@ -78,11 +78,11 @@ func TestDecodeMiniErrors(t *testing.T) {
 	}{
 		{"empty", errCut.Error(), nil},
 		{"in the head", errCut.Error(), one[:100]},
-		{"no picture", errCut.Error(), one[:2+len(head)]},
-		{"in a picture", errCut.Error(), one[:len(one)-1]},
+		{"no image", errCut.Error(), one[:2+len(head)]},
+		{"in an image", errCut.Error(), one[:len(one)-1]},
 		{"one more byte", errCut.Error(), append(slices.Clone(one), 0)},
 		{"label", errCut.Error(), wrongLabel},
-		{"not JPEG", "train picture 0", noise},
+		{"not JPEG", "train image 0", noise},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			wantError(t, decodeMini(tt.file, cifarSplit(1), cifarSplit(0)), tt.want)

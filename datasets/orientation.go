@@ -8,7 +8,7 @@ import (
 )
 
 // orientation returns the orientation tag of a JPEG or PNG file, 1 to 8, and 1, which is
-// upright, if it has none or a damaged one: a picture is worth more than its tags.
+// upright, if it has none or a damaged one: an image is worth more than its tags.
 func orientation(data []byte) int {
 	if tiff := exifOf(data); tiff != nil {
 		return orientationOf(tiff)
@@ -88,7 +88,7 @@ func orientationOf(tiff []byte) int {
 	return upright
 }
 
-// upright returns a picture as its orientation wants it seen. The tag says where the
+// upright returns an image as its orientation wants it seen. The tag says where the
 // first row and the first column belong.
 func upright(src image.Image, orientation int) image.Image {
 	if orientation == 1 {

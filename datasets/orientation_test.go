@@ -41,7 +41,7 @@ func withEXIF(file, exif []byte) []byte {
 		binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(chunk)), file[afterHeader:])
 }
 
-// What the letters of a 3x2 picture look like upright, from the table of Exif 2.32, tag
+// What the letters of a 3x2 image look like upright, from the table of Exif 2.32, tag
 // 274: orientation 6, for instance, has the first row at the right and the first column
 // at the top. Pillow's ImageOps.exif_transpose gives the same.
 var uprights = map[int][]string{
@@ -64,7 +64,7 @@ func TestOrientation(t *testing.T) {
 			if err := os.WriteFile(file, withEXIF(b.Bytes(), exif(order, uint16(o))), 0o666); err != nil {
 				t.Fatal(err)
 			}
-			got, err := ReadPicture(file, len(rows), len(rows[0]))
+			got, err := ReadImage(file, len(rows), len(rows[0]))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,19 +83,19 @@ func TestOrientation(t *testing.T) {
 		if got := orientation(jpg); got != o {
 			t.Errorf("JPEG: orientation %d, want %d", got, o)
 		}
-		if _, err := decodePicture(jpg, 8, 8); err != nil {
+		if _, err := decodeImage(jpg, 8, 8); err != nil {
 			t.Errorf("JPEG with orientation %d: %v", o, err)
 		}
 	}
 }
 
-// What is no orientation is none, and a damaged tag does not keep a picture from being read.
+// What is no orientation is none, and a damaged tag does not keep an image from being read.
 func TestDamagedOrientation(t *testing.T) {
 	whole := encoded(t, striped(8, 8, 2, 6), true)
 	good := exif(binary.LittleEndian, 6)
 	for n := range good {
 		data := withEXIF(whole, good[:n])
-		if _, err := decodePicture(data, 8, 8); err != nil {
+		if _, err := decodeImage(data, 8, 8); err != nil {
 			t.Errorf("%d bytes of the tags: %v", n, err)
 		}
 	}
@@ -132,7 +132,7 @@ func TestDamagedOrientation(t *testing.T) {
 	}
 }
 
-// Pictures do not all begin at (0, 0).
+// Images do not all begin at (0, 0).
 func TestOrientationOfAPart(t *testing.T) {
 	whole := image.NewRGBA(image.Rect(0, 0, 3, 3))
 	whole.SetRGBA(1, 2, color.RGBA{9, 9, 9, 255})

@@ -14,16 +14,16 @@ type Source struct {
 	Name    string // in configs, such as "cifar10"
 	Classes []string
 
-	Height, Width int // of every picture, which has the channels red, green and blue
+	Height, Width int // of every image, which has the channels red, green and blue
 
 	// A pixel p of channel c enters the network as (p/255 - Mean[c]) / Std[c].
 	Mean, Std [3]float32
 
-	// Train and Test are how many pictures there are, for what is to be known before they are read: steps, memory. Open may
+	// Train and Test are how many images there are, for what is to be known before they are read: steps, memory. Open may
 	// return another number.
 	Train, Test int
 
-	// Open reads the pictures. dir is what --data or data.root of a config says. The error of what is not there should
+	// Open reads the images. dir is what --data or data.root of a config says. The error of what is not there should
 	// wrap io/fs.ErrNotExist.
 	Open func(dir string) (train, test Split, err error)
 
@@ -31,7 +31,7 @@ type Source struct {
 	locate   func(dir string) (folder string, err error)
 	download func(ctx context.Context, dir string, o DownloadOptions) error
 	files    func(dir string) ([]File, error)
-	pictures func(dir string) (int, error)
+	images   func(dir string) (int, error)
 }
 
 var sources = registry.Registry[Source]{Kind: "data set", Name: func(s Source) string { return s.Name }}
@@ -42,9 +42,9 @@ var sources = registry.Registry[Source]{Kind: "data set", Name: func(s Source) s
 func Register(s Source) string {
 	switch {
 	case s.Open == nil:
-		sources.Refuse(s, "Open is nil; wanted a function that reads the pictures")
+		sources.Refuse(s, "Open is nil; wanted a function that reads the images")
 	case s.Train < 1 || s.Test < 0:
-		sources.Refuse(s, "%d training and %d test pictures; wanted 1 or more, and 0 or more", s.Train, s.Test)
+		sources.Refuse(s, "%d training and %d test images; wanted 1 or more, and 0 or more", s.Train, s.Test)
 	}
 	if err := s.describe().checkShape(); err != nil {
 		sources.Refuse(s, "%v", err)
@@ -68,7 +68,7 @@ func sourceNamed(name string) (Source, error) {
 	return s, nil
 }
 
-// describe is the data set without its pictures.
+// describe is the data set without its images.
 func (s Source) describe() *Dataset {
 	return &Dataset{
 		Name:       s.Name,

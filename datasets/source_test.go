@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// two returns a data set of 2x1 pictures of two classes.
+// two returns a data set of 2x1 images of two classes.
 func two(change func(*Source)) Source {
 	s := Source{
 		Name: "two", Classes: []string{"dark", "light"}, Height: 2, Width: 1, Std: [3]float32{1, 1, 1}, Train: 2, Test: 1,
@@ -75,8 +75,8 @@ func TestOpenRegistered(t *testing.T) {
 	if err != nil || given.dir != "somewhere" || d.Name != "given" || d.Train.Name != "train" || d.Test.Name != "test" || d.Train.Len() != 2 || d.Height != 2 || d.Channels != 3 {
 		t.Errorf("opened %+v from %q, %v", d, given.dir, err)
 	}
-	if n, err := TrainLen("given"); n != 2 || err != nil || Pictures("given", "") != 3 {
-		t.Errorf("%d training images, %v; %d in all", n, err, Pictures("given", ""))
+	if n, err := TrainLen("given"); n != 2 || err != nil || Images("given", "") != 3 {
+		t.Errorf("%d training images, %v; %d in all", n, err, Images("given", ""))
 	}
 	if info, err := Info("given", ""); err != nil || info.Name != "given" || len(info.Files) != 0 {
 		t.Errorf("info %+v, %v", info, err)
@@ -89,7 +89,7 @@ func TestOpenRegistered(t *testing.T) {
 	}
 	given.train.Labels = []int32{0, 2}
 	_, err = Open("given", Options{Validation: 1})
-	wantError(t, err, "given train: picture 1: want a label of 0 to 1, found 2")
+	wantError(t, err, "given train: image 1: want a label of 0 to 1, found 2")
 	given.train.Labels = []int32{0}
 	_, err = Open("given", Options{})
 	wantError(t, err, "given train: want 6 pixel bytes for each of 1 labels, found 12 in all")

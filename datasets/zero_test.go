@@ -15,8 +15,8 @@ func TestZero(t *testing.T) {
 		"NewLoader zero":  func() error { _, err := NewLoader(&Dataset{}, Split{}, LoaderOptions{}); return err },
 		"NewLoader empty": func() error { _, err := NewLoader(d, Split{}, LoaderOptions{Batch: 1}); return err },
 		"NewLoader batch": func() error { _, err := NewLoader(d, d.Train, LoaderOptions{}); return err },
-		"ReadPicture":     func() error { _, err := ReadPicture("", 0, 0); return err },
-		"ReadPictureFrom": func() error { _, err := ReadPictureFrom(nil, 1, 1); return err },
+		"ReadImage":       func() error { _, err := ReadImage("", 0, 0); return err },
+		"ReadImageFrom":   func() error { _, err := ReadImageFrom(nil, 1, 1); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			if try() == nil {
@@ -25,7 +25,7 @@ func TestZero(t *testing.T) {
 		})
 	}
 	if n := (Split{}).Head(3).Len(); n != 0 {
-		t.Errorf("the head of nothing has %d pictures", n)
+		t.Errorf("the head of nothing has %d images", n)
 	}
 	(Split{}).Checksum()
 	(Split{Labels: []int32{1, 2}}).Head(1)

@@ -104,7 +104,7 @@ type cLayer struct {
 func newCModel(net *integer.Network) (*cModel, error) {
 	in := net.Tensors[0]
 	if in.C != len(net.Mean) {
-		return nil, fmt.Errorf("the pictures have %d channels, want %d", in.C, len(net.Mean))
+		return nil, fmt.Errorf("the images have %d channels, want %d", in.C, len(net.Mean))
 	}
 	m := &cModel{Title: cTitle(net.Name), Input: in}
 	for c := range in.C {

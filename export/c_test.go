@@ -37,7 +37,7 @@ func compile(t *testing.T, net *integer.Network, flags ...string) string {
 	return program
 }
 
-// pixels returns n random pictures of bytes, and what the network takes of them.
+// pixels returns n random images of bytes, and what the network takes of them.
 func pixels(rng *rand.Rand, net *integer.Network, n int) ([]byte, []float32) {
 	p := make([]byte, n*net.Tensors[0].Len())
 	x := make([]float32, len(p))
@@ -48,7 +48,7 @@ func pixels(rng *rand.Rand, net *integer.Network, n int) ([]byte, []float32) {
 	return p, x
 }
 
-// batchFile writes pictures as CIFAR-10's binary batches have them; picture i has
+// batchFile writes images as CIFAR-10's binary batches have them; image i has
 // the label i.
 func batchFile(t *testing.T, net *integer.Network, pictures []byte) string {
 	t.Helper()
@@ -158,7 +158,7 @@ func TestCProgram(t *testing.T) {
 	}
 }
 
-// checkPicture classifies a picture from its bytes and from a PPM.
+// checkPicture classifies an image from its bytes and from a PPM.
 func checkPicture(t *testing.T, program string, net *integer.Network, pixels []byte, logits []int32) {
 	t.Helper()
 	names := net.Classes
@@ -173,7 +173,7 @@ func checkPicture(t *testing.T, program string, net *integer.Network, pixels []b
 	in := net.Tensors[0]
 	header := fmt.Sprintf("P6\n# a comment\n%d %d\n255\n", in.W, in.H)
 	for name, file := range map[string][]byte{"--raw": pixels, "": append([]byte(header), pixels...)} {
-		path := filepath.Join(t.TempDir(), "picture")
+		path := filepath.Join(t.TempDir(), "image")
 		if err := os.WriteFile(path, file, 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +187,7 @@ func checkPicture(t *testing.T, program string, net *integer.Network, pixels []b
 	}
 }
 
-// Bad pictures end with a message, not with a class.
+// Bad images end with a message, not with a class.
 func TestCProgramRejects(t *testing.T) {
 	net := small()
 	net.Target = integer.Dyadic
@@ -204,9 +204,9 @@ func TestCProgramRejects(t *testing.T) {
 		{"empty", "", "", "is no binary PPM"},
 		{"short bytes", "--raw", picture[1:], "too few bytes"},
 		{"long bytes", "--raw", picture + "x", "more bytes"},
-		{"cut batch", "--cifar", picture, "ends within a picture"},
+		{"cut batch", "--cifar", picture, "ends within an image"},
 	} {
-		path := filepath.Join(t.TempDir(), "picture")
+		path := filepath.Join(t.TempDir(), "image")
 		if err := os.WriteFile(path, []byte(tt.file), 0o666); err != nil {
 			t.Fatal(err)
 		}

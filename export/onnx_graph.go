@@ -18,7 +18,7 @@ const (
 	onnxBatch  = "batch"
 )
 
-// onnxGraph is a graph under construction, with batches of pictures (batch, C,
+// onnxGraph is a graph under construction, with batches of images (batch, C,
 // H, W) in and logits (batch, classes) out.
 type onnxGraph struct {
 	onnx.Graph

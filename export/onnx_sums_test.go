@@ -29,7 +29,7 @@ var pairSums = map[string]pairSum{
 	"halves, odd, clipped": {[3]float32{0.5, 0.5, 1}, [3]uint8{128, 0, 7}, 7, true},
 }
 
-// network has all pairs of codes in a picture, whose red and green are the summands.
+// network has all pairs of codes in an image, whose red and green are the summands.
 func (p pairSum) network() *integer.Network {
 	net := &integer.Network{Name: "pairs", Std: [3]float32{1, 1, 1}, Tensors: []integer.Tensor{
 		{H: 256, W: 256, C: 3, Bits: 8, Scale: 1}, {H: 256, W: 256, C: 1, Bits: 8}, {H: 256, W: 256, C: 1, Bits: 8}, {H: 256, W: 256, C: 1, Bits: 8},

@@ -174,7 +174,7 @@ func TestRuntimeSums(t *testing.T) {
 	}
 }
 
-// 200 pictures through a ResNet-20 of 8 bits, whose every layer has pairs beyond 16
+// 200 images through a ResNet-20 of 8 bits, whose every layer has pairs beyond 16
 // bits: what .ci/run has on an emulated processor without VNNI.
 func TestRuntimeImages(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))

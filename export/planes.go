@@ -1,6 +1,6 @@
 package export
 
-// Planes returns n pictures with channels last, (n, H, W, channels), as ONNX
+// Planes returns n images with channels last, (n, H, W, channels), as ONNX
 // has them: (n, channels, H, W).
 func Planes[T any](x []T, n, channels int) []T {
 	out := make([]T, len(x))

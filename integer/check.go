@@ -7,7 +7,7 @@ import (
 	"reflect"
 )
 
-// maxElements bounds the bytes of one picture's codes, over all tensors, and
+// maxElements bounds the bytes of one image's codes, over all tensors, and
 // the padded input of a convolution: several times what ResNet-50 needs at
 // 224 x 224. It keeps a damaged or hostile file from asking for memory that its
 // size gives no right to.
@@ -33,7 +33,7 @@ func (n *Network) Check() error {
 			return fmt.Errorf("tensor %d (%s): %w", i, t.Name, err)
 		}
 		if total += t.Len(); total > maxElements {
-			return fmt.Errorf("a picture's codes take more than %d bytes in all tensors", maxElements)
+			return fmt.Errorf("an image's codes take more than %d bytes in all tensors", maxElements)
 		}
 	}
 	written := make([]bool, len(n.Tensors))

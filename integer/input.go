@@ -2,7 +2,7 @@ package integer
 
 import "github.com/qat-go/qat/internal/kernels"
 
-// Normalize returns what a network of three channels takes for the pixels (H, W, C) of pictures:
+// Normalize returns what a network of three channels takes for the pixels (H, W, C) of images:
 //
 //	x = (pixel/255 - Mean[c])/Std[c]
 func (n *Network) Normalize(pixels []uint8) []float32 {
@@ -21,7 +21,7 @@ func (n *Network) normalized(pixel uint8, c int) float32 {
 //
 //	x = (pixel/255 - Mean[c])/Std[c];  code = clamp(roundHalfEven(x/Scale) + ZeroPoint)
 //
-// in float32. With it, the input quantizer of pictures needs no floating point either.
+// in float32. With it, the input quantizer of images needs no floating point either.
 func (n *Network) InputTable(c int) (codes [256]uint8) {
 	var x [256]float32
 	for p := range x {

@@ -45,7 +45,7 @@ func (t Tensor) Range() (lo, hi uint8) {
 	return lo, hi
 }
 
-// Len returns the number of elements of one picture.
+// Len returns the number of elements of one image.
 func (t Tensor) Len() int { return t.H * t.W * t.C }
 
 // Shape returns H, W and C.
@@ -102,7 +102,7 @@ type Layer interface {
 	// check reports what keeps the layer from running; inputs and output are
 	// known to be tensors of n.
 	check(n *Network) error
-	// prepare returns the loop that runs the layer on a picture of the runner's
+	// prepare returns the loop that runs the layer on an image of the runner's
 	// batch. m are those of Dyadic if that is the target, else nil.
 	prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop
 }

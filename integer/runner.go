@@ -9,7 +9,7 @@ import (
 	"github.com/qat-go/qat/threads"
 )
 
-// Runner executes a network on batches. All layers run on a few pictures before the
+// Runner executes a network on batches. All layers run on a few images before the
 // next, so that their codes stay in cache, and a layer's weights from one to the other. It is not safe for concurrent use, but
 // several runners may share a network, each with its own pool. The network
 // must not be changed while it has runners.
@@ -17,7 +17,7 @@ type Runner struct {
 	net   *Network
 	pool  *kernels.Pool
 	batch int
-	group int // pictures that a worker takes through a layer before the next
+	group int // images that a worker takes through a layer before the next
 	x     kernels.Pictures[float32]
 	codes []kernels.Pictures[uint8] // of each tensor
 	// integers are the logits' integers: sums, or the integers of the target dyadic.
@@ -27,7 +27,7 @@ type Runner struct {
 }
 
 // NewRunner checks the network and prepares to run batches of up to batch
-// pictures. Results do not depend on the batch or on the pool's threads.
+// images. Results do not depend on the batch or on the pool's threads.
 func NewRunner(n *Network, pool *threads.Pool, batch int) (*Runner, error) {
 	return newRunner(n, (*kernels.Pool)(pool), batch, true)
 }
@@ -51,7 +51,7 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 	for _, t := range n.Tensors {
 		size, ok := product(math.MaxInt32, batch, t.Len())
 		if !ok || !fits {
-			return nil, fmt.Errorf("a batch of %d pictures, want 1 or more and tensors below 2 GiB", batch)
+			return nil, fmt.Errorf("a batch of %d images, want 1 or more and tensors below 2 GiB", batch)
 		}
 		if !local {
 			r.codes = append(r.codes, kernels.Batch(make([]uint8, size), batch))
@@ -81,7 +81,7 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 // layer, fit a second-level cache of 512 KiB.
 const groupBytes = 1 << 16
 
-// group is how many pictures a worker takes through a layer before the next.
+// group is how many images a worker takes through a layer before the next.
 func group(n *Network) int {
 	largest := 0
 	for _, t := range n.Tensors {
@@ -122,13 +122,13 @@ func localCodes(n *Network, workers, group int) []kernels.Pictures[uint8] {
 	return codes
 }
 
-// Run classifies n pictures x (n, H, W, C), normalized, and returns their
+// Run classifies n images x (n, H, W, C), normalized, and returns their
 // logits (n, classes) as real numbers; they are valid until the next call. The error is the
 // context's if [threads.Pool.Until] stops the pool.
 func (r *Runner) Run(x []float32, n int) ([]float32, error) {
 	in := r.net.Tensors[0]
 	if n < 0 || n > r.batch || len(x) < n*in.Len() {
-		return nil, fmt.Errorf("%d pictures in %d values; want 0 to %d pictures of %d values each", n, len(x), r.batch, in.Len())
+		return nil, fmt.Errorf("%d images in %d values; want 0 to %d images of %d values each", n, len(x), r.batch, in.Len())
 	}
 	r.x = kernels.Batch(x[:n*in.Len()], n)
 	r.pool.RunGroups(n, r.group, r.loops...)
@@ -138,14 +138,14 @@ func (r *Runner) Run(x []float32, n int) ([]float32, error) {
 	return r.logits.Data[:n*r.logits.Each], nil
 }
 
-// Integers returns the logits' integers (n, classes) of n pictures of the last run:
+// Integers returns the logits' integers (n, classes) of n images of the last run:
 // for the target float32 the sums, each on its own scale, for dyadic integers on the
 // common scale LogitScale.
 func (r *Runner) Integers(n int) []int32 { return r.integers.Data[:n*r.integers.Each] }
 
-// Codes returns the codes of n pictures that the last run of a tracer left in
+// Codes returns the codes of n images that the last run of a tracer left in
 // tensor t.
 func (r *Runner) Codes(t, n int) []uint8 { return r.codes[t].Data[:n*r.codes[t].Each] }
 
-// each is a loop that calls body for every picture.
+// each is a loop that calls body for every image.
 func each(body func(s *kernels.Scratch, i int)) kernels.Loop { return &kernels.Each{Do: body} }

@@ -34,7 +34,7 @@ func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
 					sum += math.Exp(float64(v) - most)
 				}
 				if y[i] < 0 || int(y[i]) >= classes {
-					return fmt.Errorf("picture %d has label %d; there are %d classes", i, y[i], classes)
+					return fmt.Errorf("image %d has label %d; there are %d classes", i, y[i], classes)
 				}
 				total += most + math.Log(sum) - float64(row[y[i]])
 				for j, v := range row {

@@ -58,7 +58,7 @@ type OperationRow struct {
 }
 
 // Bench measures training and evaluation of a config's network on random
-// pictures; it reads no data.
+// images; it reads no data.
 func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchResult, error) {
 	if cfg == nil {
 		return nil, errNoConfig
@@ -99,7 +99,7 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 	return r, ctx.Err()
 }
 
-// synthetic returns a model on random pictures, one training batch of them.
+// synthetic returns a model on random images, one training batch of them.
 func synthetic(cfg *configs.Config, threads int) (*Model, error) {
 	if err := kernels.Check(); err != nil {
 		return nil, err

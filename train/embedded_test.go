@@ -15,18 +15,18 @@ import (
 	"github.com/qat-go/qat/layers"
 )
 
-// Pictures and steps of the test below.
+// Images and steps of the test below.
 const (
 	embeddedBatch = 8
 	embeddedSteps = 2 // of training; a third one follows
-	embeddedTest  = 5 // pictures to evaluate
+	embeddedTest  = 5 // images to evaluate
 )
 
 // Every embedded config calibrates, trains and evaluates, and a checkpoint holds all that training needs: a step after
 // restoring it gives the same bits. An infinite bias is found where it is. It runs on cifar10-mini in place of CIFAR-10; configs of other data sets, whose
-// pictures are not embedded, are listed and left out.
+// images are not embedded, are listed and left out.
 func TestEmbeddedConfigs(t *testing.T) {
-	first, err := Open(loadConfig(t), "", 2) // its pictures serve all
+	first, err := Open(loadConfig(t), "", 2) // its images serve all
 	if err != nil {
 		t.Fatal(err)
 	}

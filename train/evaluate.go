@@ -17,7 +17,7 @@ import (
 )
 
 // EvalBatch is the batch of evaluations. It does not change results: every
-// picture is computed alone.
+// image is computed alone.
 const EvalBatch = 100
 
 // Accuracy is the outcome of an evaluation; shares are of 1.
@@ -25,14 +25,14 @@ type Accuracy struct {
 	Top1, Top5  float64
 	Images      int
 	Seconds     float64
-	Predictions []int32 // the class of each picture, in the split's order
+	Predictions []int32 // the class of each image, in the split's order
 }
 
 // logit is what classes are compared by.
 type logit interface{ float32 | int32 }
 
 // Evaluator gives the logits (n, classes) of a batch x (n, H, W, C) of normalized
-// pictures, all of them finite: classes are compared by them, and a comparison with
+// images, all of them finite: classes are compared by them, and a comparison with
 // NaN is false. They are valid until its next call.
 type Evaluator[L logit] func(x []float32, n int) ([]L, error)
 
@@ -48,7 +48,7 @@ func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, 
 }
 
 // Simulation returns the floating-point simulation for batches of up to EvalBatch
-// pictures.
+// images.
 func (m *Model) Simulation() (Evaluator[float32], error) {
 	if err := m.Net.Store.Check(); err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.D
 	}
 	in := net.Tensors[0]
 	if len(net.Classes) != len(data.Classes) || in.H != data.Height || in.W != data.Width || in.C != data.Channels {
-		return nil, fmt.Errorf("evaluation: the integer network takes pictures of %dx%dx%d in %d classes; %s has %dx%dx%d in %d",
+		return nil, fmt.Errorf("evaluation: the integer network takes images of %dx%dx%d in %d classes; %s has %dx%dx%d in %d",
 			in.H, in.W, in.C, len(net.Classes), data.Name, data.Height, data.Width, data.Channels, len(data.Classes))
 	}
 	defer pool.Until(ctx)()
@@ -117,7 +117,7 @@ func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.D
 }
 
 // Tracer returns a runner of an integer network, for batches of up to EvalBatch
-// pictures, that keeps the codes of all tensors.
+// images, that keeps the codes of all tensors.
 func (m *Model) Tracer(net *integer.Network) (*integer.Runner, error) {
 	return integer.NewTracer(net, (*threads.Pool)(m.pool), EvalBatch)
 }
@@ -140,7 +140,7 @@ func (m *Model) Lower() (*integer.Network, error) {
 	return net, net.Check()
 }
 
-// Batches calls do for the pictures of a split, in order and as they are: x
+// Batches calls do for the images of a split, in order and as they are: x
 // (n, H, W, C), normalized, and their labels, n at most EvalBatch. The end of ctx
 // ends what the model computes in do, too.
 func (m *Model) Batches(ctx context.Context, split datasets.Split, do func(x []float32, labels []int32, n int) error) error {
@@ -210,7 +210,7 @@ func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datase
 	return a, nil
 }
 
-// Disagreements counts the pictures that two evaluations classify differently.
+// Disagreements counts the images that two evaluations classify differently.
 func Disagreements(a, b *Accuracy) int {
 	n := 0
 	for i, p := range a.Predictions {
@@ -222,7 +222,7 @@ func Disagreements(a, b *Accuracy) int {
 }
 
 // validation returns the split that epochs are judged by: the held-out
-// pictures, or the test set if none are held out.
+// images, or the test set if none are held out.
 func (m *Model) validation() datasets.Split {
 	if m.Data.Validation.Len() > 0 {
 		return m.Data.Validation

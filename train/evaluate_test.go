@@ -33,13 +33,13 @@ func TestEvaluateComparesIntegers(t *testing.T) {
 		}
 		for i, p := range a.Predictions {
 			if p != want {
-				t.Fatalf("target %v: picture %d has class %d, want %d", target, i, p, want)
+				t.Fatalf("target %v: image %d has class %d, want %d", target, i, p, want)
 			}
 		}
 		if a.Images != 20 || a.Top1 != 0.1 {
-			t.Errorf("target %v: accuracy %g on %d pictures, want a tenth on 20", target, a.Top1, a.Images)
+			t.Errorf("target %v: accuracy %g on %d images, want a tenth on 20", target, a.Top1, a.Images)
 		}
-		if a.Top5 != 0.5 { // of ten classes, two pictures each, whatever the order is
+		if a.Top5 != 0.5 { // of ten classes, two images each, whatever the order is
 			t.Errorf("target %v: top-5 accuracy %g, want 0.5", target, a.Top5)
 		}
 	}

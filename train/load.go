@@ -56,7 +56,7 @@ func (c *Checkpoint) Load(dir string, threads int) (*Model, error) {
 	return c.into(Open(c.Config, dir, threads))
 }
 
-// LoadNetwork is Load without the data set's pictures: enough to describe and
+// LoadNetwork is Load without the data set's images: enough to describe and
 // to export the network.
 func (c *Checkpoint) LoadNetwork() (*Model, error) { return c.into(Describe(c.Config)) }
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// logits are those of the simulation for some test pictures.
+// logits are those of the simulation for some test images.
 func logits(t *testing.T, m *Model) (all []float32) {
 	t.Helper()
 	simulation, err := m.Simulation()

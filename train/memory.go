@@ -23,9 +23,9 @@ const (
 	planned = 256
 )
 
-// Memory estimates what a run of a config takes at its peak, in bytes, in this process. pictures is how many its data set has;
+// Memory estimates what a run of a config takes at its peak, in bytes, in this process. images is how many its data set has;
 // bench, that it is [Bench].
-func Memory(cfg *configs.Config, pictures, threads int, bench bool) (int64, error) {
+func Memory(cfg *configs.Config, images, threads int, bench bool) (int64, error) {
 	if cfg == nil {
 		return 0, errNoConfig
 	}
@@ -41,8 +41,8 @@ func Memory(cfg *configs.Config, pictures, threads int, bench bool) (int64, erro
 	}
 	defer m.Close()
 	in, b := m.Net.Shape(), small.Train.Batch
-	picture := in.H * in.W * in.C
-	batch := 4 * b * picture
+	image := in.H * in.W * in.C
+	batch := 4 * b * image
 	peak := 0
 	if cfg.Train.Epochs > 0 {
 		_, _, outputs, err := m.buildStep(false)
@@ -79,7 +79,7 @@ func Memory(cfg *configs.Config, pictures, threads int, bench bool) (int64, erro
 	if bench { // which looks at no tensors and writes no files
 		garbage = min(garbage, run/2)
 	}
-	return cmp.Or(memory.Resident(), program) + int64(pictures)*int64(picture) + run + garbage, nil
+	return cmp.Or(memory.Resident(), program) + int64(images)*int64(image) + run + garbage, nil
 }
 
 // loaded is how many batches a loader has: the one in use and those ahead.
@@ -121,11 +121,11 @@ func CheckMemory(cfg *configs.Config, dir string, threads int) (int64, error) {
 	if cfg == nil {
 		return 0, errNoConfig
 	}
-	return checkMemory(cfg, datasets.Pictures(string(cfg.Data.Dataset), cmp.Or(dir, cfg.Data.Root)), threads, false, memory.Free())
+	return checkMemory(cfg, datasets.Images(string(cfg.Data.Dataset), cmp.Or(dir, cfg.Data.Root)), threads, false, memory.Free())
 }
 
-func checkMemory(cfg *configs.Config, pictures, threads int, bench bool, free memory.Available) (int64, error) {
-	need, err := Memory(cfg, pictures, threads, bench)
+func checkMemory(cfg *configs.Config, images, threads int, bench bool, free memory.Available) (int64, error) {
+	need, err := Memory(cfg, images, threads, bench)
 	if err != nil || free.Bytes == 0 || need <= free.Bytes {
 		return need, err
 	}

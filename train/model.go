@@ -50,7 +50,7 @@ func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
 }
 
 // Describe builds a config's network without reading its data set: the model
-// has no pictures.
+// has no images.
 func Describe(cfg *configs.Config) (*Model, error) {
 	if cfg == nil {
 		return nil, errNoConfig
@@ -92,7 +92,7 @@ func (m *Model) with(cfg *configs.Config) (*Model, error) {
 // Close ends the model's threads.
 func (m *Model) Close() { m.pool.Close() }
 
-// inputOf describes a data set's pictures to a network.
+// inputOf describes a data set's images to a network.
 func inputOf(d *datasets.Dataset) layers.Input {
 	lo, hi := d.InputRange()
 	return layers.Input{Mean: d.Mean, Std: d.Std, Lo: lo, Hi: hi, Classes: d.Classes}

@@ -29,7 +29,7 @@ type Result struct {
 	// Target is the arithmetic of the integer network.
 	Target    string  `json:"target,omitempty"`
 	Simulated float64 `json:"simulated_top1"`
-	// Disagreements counts the test pictures on which both differ.
+	// Disagreements counts the test images on which both differ.
 	Disagreements *int   `json:"disagreements,omitempty"`
 	NotInteger    string `json:"not_integer,omitempty"`
 	Quantized     bool   `json:"quantized"` // some tensor is

@@ -129,7 +129,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 // epochEnds tells that the last step ends an epoch.
 func (r *run) epochEnds() bool { return r.st.Step%r.loader.Steps() == 0 || r.st.Step == r.st.Total }
 
-// means are of the training pictures of the epoch so far.
+// means are of the training images of the epoch so far.
 func (r *run) means() (loss, accuracy float64) {
 	return r.st.LossSum * float64(r.Config.Train.Batch) / float64(r.st.Seen), float64(r.st.Correct) / float64(r.st.Seen)
 }

@@ -26,7 +26,7 @@ type StepInfo struct {
 	Loss            float64
 	Penalty         *float64 // of the regularizers, not in Loss; nil without any
 	MeanLoss        float64  // over the epoch so far
-	Accuracy        float64  // of the training pictures of the epoch so far
+	Accuracy        float64  // of the training images of the epoch so far
 	LR              float64
 	ImagesPerSecond float64 // over the last steps
 	Images          int

@@ -61,7 +61,7 @@ func trainOn(ctx context.Context, cfg *configs.Config, opt Options, change func(
 	if r.Model, err = Open(cfg, "", opt.Threads); err != nil {
 		return err
 	}
-	// A few pictures are enough to judge an epoch by here.
+	// A few images are enough to judge an epoch by here.
 	r.Data.Test = r.Data.Test.Head(20)
 	change(r.Data)
 	r.Model.reading = r.reading()

@@ -90,7 +90,7 @@ func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*
 }
 
 // forwardBackward runs one batch and returns the mean loss and the number of
-// pictures classified correctly. Gradients are those of the penalties too. The end of ctx ends it in the middle: then, as after
+// images classified correctly. Gradients are those of the penalties too. The end of ctx ends it in the middle: then, as after
 // any error, the network is what it was before.
 func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss float64, correct int, err error) {
 	for i, v := range s.written {

@@ -30,7 +30,7 @@ func (m *Model) teacherModel() (*Model, string, error) {
 	return t, line, err
 }
 
-// newTeacher readies the teacher of the config; x are the student's pictures.
+// newTeacher readies the teacher of the config; x are the student's images.
 func (m *Model) newTeacher(x *tensor.Dense) (*teacher, error) {
 	t, init, err := m.teacherModel()
 	if err != nil {

@@ -106,7 +106,7 @@ type Kernel struct {
 	Reason   string `json:"reason,omitempty"`
 }
 
-// add compares the logits of n pictures, all finite; scale is that of the logits' sums.
+// add compares the logits of n images, all finite; scale is that of the logits' sums.
 func (c *Comparison) add(want, got []float32, labels []int32, scale []float32) {
 	classes := len(scale)
 	if c.Steps == nil {

@@ -29,7 +29,7 @@ func newTraces(net *integer.Network, model *export.ONNXModel) *traces {
 	return t
 }
 
-// add compares the n pictures that the tracer ran last.
+// add compares the n images that the tracer ran last.
 func (t *traces) add(tracer *integer.Runner, out map[string]onnxruntime.Output, n int) error {
 	for i, tensor := range t.order {
 		info, name := t.net.Tensors[tensor], t.model.Values[tensor]

@@ -34,11 +34,11 @@ func newInferCommand() *cobra.Command {
 	var o inferOptions
 	c := &cobra.Command{
 		Use:   "infer MODEL {IMAGE... | --input x.npy --output y.npy}",
-		Short: "Classify pictures with an integer network",
-		Long: `Classify JPEG and PNG pictures. MODEL is an exported network (.safetensors), or
+		Short: "Classify images with an integer network",
+		Long: `Classify JPEG and PNG images. MODEL is an exported network (.safetensors), or
 a run's directory or a checkpoint (.qat), whose integer network runs.
 
-A picture of another size than the network's is cropped to the network's
+An image of another size than the network's is cropped to the network's
 proportions around its middle and resampled by a cubic filter; an orientation
 tag (EXIF) turns it upright first. A score is the
 softmax of the logits, a share of 1.
@@ -100,7 +100,7 @@ func (o *inferOptions) check(c *cobra.Command, images []string) error {
 	return checkTarget(c, o.target)
 }
 
-// classified is what the network sees in a picture, the best class first.
+// classified is what the network sees in an image, the best class first.
 type classified struct {
 	Image   string  `json:"image"`
 	Classes []class `json:"classes"`
@@ -131,7 +131,7 @@ func runInfer(o inferOptions, model string, images []string, stdout, stderr io.W
 	}
 	in := net.Tensors[0]
 	if in.C != 3 {
-		return fmt.Errorf("%s: the network takes %d channels, pictures have 3", model, in.C)
+		return fmt.Errorf("%s: the network takes %d channels, images have 3", model, in.C)
 	}
 	pool := threads.New(1)
 	defer pool.Close()
@@ -143,9 +143,9 @@ func runInfer(o inferOptions, model string, images []string, stdout, stderr io.W
 	all := []classified{}
 	for _, path := range images {
 		var pixels []uint8
-		_, err := filetype.Check(path, "a JPEG or PNG picture", filetype.JPEG, filetype.PNG)
+		_, err := filetype.Check(path, "a JPEG or PNG image", filetype.JPEG, filetype.PNG)
 		if err == nil {
-			pixels, err = datasets.ReadPicture(path, in.H, in.W)
+			pixels, err = datasets.ReadImage(path, in.H, in.W)
 		}
 		if err != nil {
 			errs = append(errs, err)

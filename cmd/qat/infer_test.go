@@ -46,7 +46,7 @@ func TestInfer(t *testing.T) {
 	if err := export.Write(model, configs.Safetensors, net, export.ONNXOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	// A picture of the network's size reaches it byte for byte.
+	// An image of the network's size reaches it byte for byte.
 	m, x := image.NewRGBA(image.Rect(0, 0, 32, 32)), make([]float32, 0, 3072)
 	for i := range 1024 {
 		c := [3]uint8{uint8(rng.UintN(256)), uint8(rng.UintN(256)), uint8(rng.UintN(256))}
@@ -103,9 +103,9 @@ func TestInfer(t *testing.T) {
 			t.Errorf("no row of the best class in\n%s", &table)
 		}
 	}
-	// A bad picture does not keep the others from being classified.
+	// A bad image does not keep the others from being classified.
 	got, stderr := infer(t, exitUsage, model, bad, picture, filepath.Join(dir, "none.jpg"))
-	if len(got.Images) != 1 || len(got.Images[0].Classes) != 1 || strings.Count(stderr, "qat: error: ") != 2 || !strings.Contains(stderr, "bad.png: damaged png picture") {
+	if len(got.Images) != 1 || len(got.Images[0].Classes) != 1 || strings.Count(stderr, "qat: error: ") != 2 || !strings.Contains(stderr, "bad.png: damaged png image") {
 		t.Errorf("found %+v and\n%s", got, stderr)
 	}
 }

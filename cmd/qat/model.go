@@ -26,13 +26,13 @@ func isExport(path string) (bool, error) {
 	return kind == filetype.Export || kind == filetype.Unknown && strings.EqualFold(filepath.Ext(path), "."+export.Extension(configs.Safetensors)), nil
 }
 
-// sameInput tells that a data set has the pictures and classes that a network knows.
+// sameInput tells that a data set has the images and classes that a network knows.
 func sameInput(path string, net *integer.Network, d *datasets.Dataset) error {
 	in := net.Tensors[0]
 	if in.H == d.Height && in.W == d.Width && in.C == d.Channels && slices.Equal(net.Classes, d.Classes) && net.Mean == d.Mean && net.Std == d.Std {
 		return nil
 	}
-	return fmt.Errorf("%s: the network takes pictures of %s in %d classes, normalized by %v and %v; %s has %s in %d classes, %v and %v",
+	return fmt.Errorf("%s: the network takes images of %s in %d classes, normalized by %v and %v; %s has %s in %d classes, %v and %v",
 		path, shape([3]int{in.H, in.W, in.C}), len(net.Classes), net.Mean, net.Std,
 		d.Name, shape([3]int{d.Height, d.Width, d.Channels}), len(d.Classes), d.Mean, d.Std)
 }

@@ -3,8 +3,8 @@
 //
 //	go run ./datasets/gen -in cifar10-jpeg.tar.gz -out datasets/cifar10-mini.bin
 //
-// It takes the pictures whose number is a multiple of 10, which is 500 of the
-// 5,000 training pictures of a class and 100 of its 1,000 test pictures, and
+// It takes the images whose number is a multiple of 10, which is 500 of the
+// 5,000 training images of a class and 100 of its 1,000 test images, and
 // writes them in order of number, then class. The same archive gives the same
 // bytes. The file's format is described in datasets/mini.go.
 package main
@@ -34,7 +34,7 @@ var splits = []struct {
 const stride = 10
 
 func main() {
-	in := flag.String("in", "cifar10-jpeg.tar.gz", "the archive of JPEG pictures")
+	in := flag.String("in", "cifar10-jpeg.tar.gz", "the archive of JPEG images")
 	out := flag.String("out", "datasets/cifar10-mini.bin", "the file to write")
 	flag.Parse()
 	log.SetFlags(0)
@@ -58,15 +58,15 @@ func run(in, out string) error {
 
 // pack returns the contents of cifar10-mini.bin for an archive.
 func pack(archive io.Reader) ([]byte, error) {
-	files, err := pictures(archive)
+	files, err := images(archive)
 	if err != nil {
 		return nil, err
 	}
-	type picture struct {
+	type entry struct {
 		label uint8
 		jpeg  []byte
 	}
-	var picked []picture
+	var picked []entry
 	for _, s := range splits {
 		for i := range s.perClass {
 			for label, class := range classes {
@@ -74,7 +74,7 @@ func pack(archive io.Reader) ([]byte, error) {
 				if files[k] == nil {
 					return nil, fmt.Errorf("want %s/%s/%04d.jpg, found no such file", k.split, k.class, k.number)
 				}
-				picked = append(picked, picture{uint8(label), files[k]})
+				picked = append(picked, entry{uint8(label), files[k]})
 			}
 		}
 	}
@@ -98,8 +98,8 @@ type key struct {
 	number       int
 }
 
-// pictures reads the archive's files whose number is a multiple of stride.
-func pictures(archive io.Reader) (map[key][]byte, error) {
+// images reads the archive's files whose number is a multiple of stride.
+func images(archive io.Reader) (map[key][]byte, error) {
 	gz, err := gzip.NewReader(archive)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func commonPrefix(a, b []byte) int {
 
 func appendBlock(b, block []byte) ([]byte, error) {
 	if len(block) > math.MaxUint16 {
-		return nil, fmt.Errorf("want pictures of at most %d bytes, found %d", math.MaxUint16, len(block))
+		return nil, fmt.Errorf("want images of at most %d bytes, found %d", math.MaxUint16, len(block))
 	}
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(block)))
 	return append(b, block...), nil

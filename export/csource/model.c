@@ -1,9 +1,9 @@
-/* Runs the integer network of model.h, which qat wrote, and classifies pictures.
+/* Runs the integer network of model.h, which qat wrote, and classifies images.
  *
  *     cc -std=c99 -O2 -o model model.c
- *     ./model picture.ppm             a binary PPM (P6) of the network's size
+ *     ./model image.ppm               a binary PPM (P6) of the network's size
  *     ./model --raw pixels            the bytes of the pixels: rows of red, green, blue
- *     ./model --cifar batch [count]   a binary CIFAR-10 batch: for each picture its
+ *     ./model --cifar batch [count]   a binary CIFAR-10 batch: for each image its
  *                                     label, the prediction and the logits
  *
  * A logit is an integer; docs/export.md of qat says of which scale. There is no
@@ -187,7 +187,7 @@ static void linear(const struct qat_layer *l, const struct qat_tensor *in, int32
     }
 }
 
-/* Classifies a picture of bytes (height, width, channels). It fills the logits and
+/* Classifies an image of bytes (height, width, channels). It fills the logits and
  * returns the class, the first of the largest. */
 int qat_run(const uint8_t *pixels, int32_t logits[QAT_CLASSES])
 {
@@ -270,7 +270,7 @@ static int classify(const char *path, int raw)
     if (fread(pixels, 1, QAT_PIXELS, f) != QAT_PIXELS)
         return fail(path, "has too few bytes");
     if (raw && getc(f) != EOF)
-        return fail(path, "has more bytes than a picture");
+        return fail(path, "has more bytes than an image");
     fclose(f);
     best = qat_run(pixels, logits);
     for (o = 0; o < QAT_CLASSES; o++)
@@ -295,7 +295,7 @@ static int batch(const char *path, long count)
         if (got == 0)
             break;
         if (got != sizeof file)
-            return fail(path, "ends within a picture");
+            return fail(path, "ends within an image");
         for (i = 0; i < QAT_PIXELS; i++)
             pixels[i] = file[1 + i % QAT_CHANNELS * (QAT_PIXELS / QAT_CHANNELS) + i / QAT_CHANNELS];
         printf("%d %d", file[0], qat_run(pixels, logits));
@@ -315,7 +315,7 @@ int main(int argc, char **argv)
         return classify(argv[2], 1);
     if ((argc == 3 || argc == 4) && strcmp(argv[1], "--cifar") == 0)
         return batch(argv[2], argc == 4 ? strtol(argv[3], NULL, 10) : -1);
-    fprintf(stderr, "usage: model PICTURE.ppm | model --raw PIXELS | model --cifar BATCH [COUNT]\n");
+    fprintf(stderr, "usage: model IMAGE.ppm | model --raw PIXELS | model --cifar BATCH [COUNT]\n");
     return 2;
 }
 

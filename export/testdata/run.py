@@ -1,4 +1,4 @@
-"""Runs an exported integer network on one picture, with nothing but Python.
+"""Runs an exported integer network on one image, with nothing but Python.
 
     python3 run.py MODEL.safetensors PIXELS
 

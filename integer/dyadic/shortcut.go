@@ -2,7 +2,7 @@ package dyadic
 
 import "bytes"
 
-// Shortcut takes every Stride-th pixel of a picture and adds channels of real zero.
+// Shortcut takes every Stride-th pixel of an image and adds channels of real zero.
 type Shortcut struct {
 	width, from int    // of the input: pixels of a row, channels
 	to, left    int    // channels of the output, and of real zero before the input's
@@ -16,7 +16,7 @@ func NewShortcut(width, channels, toWidth, toChannels, stride int, zeroPoint uin
 		blank: bytes.Repeat([]byte{zeroPoint}, toWidth*toChannels)}
 }
 
-// Picture writes the codes of a picture.
+// Picture writes the codes of an image.
 func (l *Shortcut) Picture(to, from []uint8) {
 	row := len(l.blank)
 	for y := range len(to) / row {

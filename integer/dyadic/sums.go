@@ -2,7 +2,7 @@ package dyadic
 
 import "encoding/binary"
 
-// Sums computes acc[o] = bias[o] + sum (code - zeroPoint)*w of one picture, for
+// Sums computes acc[o] = bias[o] + sum (code - zeroPoint)*w of one image, for
 // w (codes, outputs).
 func Sums(acc []int32, codes []uint8, zeroPoint uint8, w []int8, bias []int32) {
 	n := len(acc)

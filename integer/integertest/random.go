@@ -42,7 +42,7 @@ func Random(rng *rand.Rand) *integer.Network {
 
 // ResNet20 returns a network of ResNet-20's shape (He et al. 2015, arXiv
 // 1512.03385, section 4.2) with random weights; weights and convolution inputs
-// have the given bits, picture, residual stream, first and last layer 8.
+// have the given bits, input, residual stream, first and last layer 8.
 func ResNet20(rng *rand.Rand, bits int) *integer.Network {
 	b := &builder{rng: rng, bits: 8, net: &integer.Network{Name: "resnet20", Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}}}
 	x := b.conv("conv1", b.tensor(32, 32, 3), 16, 3, 1, true)
@@ -207,7 +207,7 @@ func (b *builder) linear(name string, in, classes int) {
 	}
 }
 
-// Pictures returns n normalized pictures for the network's input, some of their
+// Pictures returns n normalized images for the network's input, some of their
 // values far outside of its range.
 func Pictures(rng *rand.Rand, net *integer.Network, n int) []float32 {
 	in := net.Tensors[0]

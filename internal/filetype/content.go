@@ -19,7 +19,7 @@ var magics = []struct {
 	{"\x93NUMPY", NPY},
 	{"\xff\xd8\xff", JPEG},
 	{"\x89PNG\r\n\x1a\n", PNG},
-	{"GIF8", Picture}, {"BM", Picture}, {"RIFF", Picture}, {"II*\x00", Picture}, {"MM\x00*", Picture}, {"P6\n", Picture},
+	{"GIF8", Image}, {"BM", Image}, {"RIFF", Image}, {"II*\x00", Image}, {"MM\x00*", Image}, {"P6\n", Image},
 	{"\x1f\x8b", Archive}, {"BZh", Archive}, {"\xfd7zXZ", Archive}, {"(\xb5/\xfd", Archive}, {"PK\x05\x06", Archive},
 	{"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", PyTorch}, // the magic number before the pickles of old files
 	{"\x80\x02", PyTorch}, {"\x80\x03", PyTorch}, {"\x80\x04", PyTorch}, {"\x80\x05", PyTorch},

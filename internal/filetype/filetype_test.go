@@ -46,7 +46,7 @@ var files = map[string]struct {
 	"a.npy":          {"\x93NUMPY\x01\x00", NPY},
 	"a.jpg":          {"\xff\xd8\xff\xe1", JPEG},
 	"a.png":          {"\x89PNG\r\n\x1a\n", PNG},
-	"a.webp":         {"RIFF1234WEBP", Picture},
+	"a.webp":         {"RIFF1234WEBP", Image},
 	"a.tar.gz":       {"\x1f\x8b\x08", Archive},
 	"a.yaml":         {"# a config\nextends: quickstart.yaml\ntrain: {lr: 0.1}\n", YAML},
 	"b.yaml":         {"train:\r\n  lr: 0.1\r\n", YAML},

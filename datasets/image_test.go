@@ -29,7 +29,7 @@ func encoded(t testing.TB, m image.Image, jpg bool) []byte {
 	return b.Bytes()
 }
 
-// striped is a picture whose columns are red up to from, green up to to, then blue.
+// striped is an image whose columns are red up to from, green up to to, then blue.
 func striped(w, h, from, to int) *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -47,7 +47,7 @@ func striped(w, h, from, to int) *image.RGBA {
 	return m
 }
 
-func TestReadPicture(t *testing.T) {
+func TestReadImage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	exact := image.NewNRGBA(image.Rect(0, 0, 5, 3))
 	var want []uint8
@@ -59,14 +59,14 @@ func TestReadPicture(t *testing.T) {
 			want = append(want, exact.Pix[i])
 		}
 	}
-	got, err := ReadPictureFrom(bytes.NewReader(encoded(t, exact, false)), 3, 5)
+	got, err := ReadImageFrom(bytes.NewReader(encoded(t, exact, false)), 3, 5)
 	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("a picture of the size wanted: %v, %v, want %v", got, err, want)
+		t.Errorf("an image of the size wanted: %v, %v, want %v", got, err, want)
 	}
-	// The middle third of a wide picture is green, whatever it is scaled to.
+	// The middle third of a wide image is green, whatever it is scaled to.
 	for _, jpg := range []bool{false, true} {
 		for _, size := range []int{1, 8, 30, 64} {
-			got, err := ReadPictureFrom(bytes.NewReader(encoded(t, striped(96, 32, 32, 64), jpg)), size, size)
+			got, err := ReadImageFrom(bytes.NewReader(encoded(t, striped(96, 32, 32, 64), jpg)), size, size)
 			if err != nil || len(got) != size*size*3 {
 				t.Fatalf("%d values, error %v", len(got), err)
 			}
@@ -84,10 +84,10 @@ func TestReadPicture(t *testing.T) {
 	for i := range gray.Pix {
 		gray.Pix[i] = 0x80
 	}
-	if got, err := ReadPictureFrom(bytes.NewReader(encoded(t, gray, false)), 2, 2); err != nil || !slices.Equal(got, bytes.Repeat([]byte{0x80}, 12)) {
+	if got, err := ReadImageFrom(bytes.NewReader(encoded(t, gray, false)), 2, 2); err != nil || !slices.Equal(got, bytes.Repeat([]byte{0x80}, 12)) {
 		t.Errorf("gray of 16 bits: %v, %v", got, err)
 	}
-	if got, err := ReadPictureFrom(bytes.NewReader(encoded(t, image.NewNRGBA(image.Rect(0, 0, 2, 2)), false)), 2, 2); err != nil || slices.Max(got) != 0 {
+	if got, err := ReadImageFrom(bytes.NewReader(encoded(t, image.NewNRGBA(image.Rect(0, 0, 2, 2)), false)), 2, 2); err != nil || slices.Max(got) != 0 {
 		t.Errorf("transparent: %v, %v", got, err)
 	}
 }
@@ -121,7 +121,7 @@ func sized(t testing.TB, width, height uint32) []byte {
 	return data
 }
 
-// scanned is a progressive JPEG picture of side x side pixels with empty scans.
+// scanned is a progressive JPEG image of side x side pixels with empty scans.
 func scanned(side, scans int) []byte {
 	h, l := byte(side>>8), byte(side)
 	b := append([]byte{0xff, 0xd8, 0xff, 0xdb, 0, 67, 0}, bytes.Repeat([]byte{1}, 64)...) // divisors
@@ -135,12 +135,12 @@ func scanned(side, scans int) []byte {
 	return append(b, 0xff, 0xd9)
 }
 
-// Of the largest picture 16 scans are decoded, of a smaller one more.
+// Of the largest image 16 scans are decoded, of a smaller one more.
 func TestJPEGScansLimit(t *testing.T) {
 	for _, tt := range []struct {
 		scans, pixels int
 		ok            bool
-	}{{16, maxPicture, true}, {17, maxPicture, false}, {64, maxPicture / 4, true}, {65, maxPicture / 4, false}} {
+	}{{16, maxImage, true}, {17, maxImage, false}, {64, maxImage / 4, true}, {65, maxImage / 4, false}} {
 		if err := checkScans(scanned(16, tt.scans), tt.pixels); (err == nil) != tt.ok {
 			t.Errorf("%d scans of %d pixels: %v", tt.scans, tt.pixels, err)
 		}
@@ -172,8 +172,8 @@ func TestJPEGScans(t *testing.T) {
 	}
 }
 
-// A storm of damaged pictures: each is refused or read.
-func TestDamagedPictures(t *testing.T) {
+// A storm of damaged images: each is refused or read.
+func TestDamagedImages(t *testing.T) {
 	for _, data := range [][]byte{
 		encoded(t, striped(90, 70, 20, 50), false), encoded(t, striped(90, 70, 20, 50), true), scanned(64, 12),
 		encoded(t, image.NewPaletted(image.Rect(0, 0, 30, 30), color.Palette{color.White, color.Black}), false),
@@ -182,46 +182,46 @@ func TestDamagedPictures(t *testing.T) {
 			if cfg, _, err := image.DecodeConfig(bytes.NewReader(damaged)); err == nil && cfg.Width*cfg.Height > 1<<22 {
 				return // would take long
 			}
-			if p, err := ReadPictureFrom(bytes.NewReader(damaged), 4, 6); err == nil && len(p) != 4*6*3 {
-				t.Errorf("a picture of %d values", len(p))
+			if p, err := ReadImageFrom(bytes.NewReader(damaged), 4, 6); err == nil && len(p) != 4*6*3 {
+				t.Errorf("an image of %d values", len(p))
 			}
 		})
 	}
 }
 
-func TestReadPictureRejects(t *testing.T) {
+func TestReadImageRejects(t *testing.T) {
 	whole := encoded(t, striped(32, 32, 8, 16), true)
 	for name, tt := range map[string]struct {
 		data []byte
 		want string
 	}{
-		"empty":    {nil, "not a JPEG or PNG picture"},
-		"text":     {[]byte("hello"), "not a JPEG or PNG picture"},
-		"GIF":      {[]byte("GIF89a\x01\x00\x01\x00\x00\x00\x00"), "not a JPEG or PNG picture"},
-		"cut":      {whole[:len(whole)-20], "damaged jpeg picture"},
+		"empty":    {nil, "not a JPEG or PNG image"},
+		"text":     {[]byte("hello"), "not a JPEG or PNG image"},
+		"GIF":      {[]byte("GIF89a\x01\x00\x01\x00\x00\x00\x00"), "not a JPEG or PNG image"},
+		"cut":      {whole[:len(whole)-20], "damaged jpeg image"},
 		"bomb":     {sized(t, 1<<16, 1<<16), "65536x65536 pixels, want 1 to 33554432"},
 		"wide":     {sized(t, 1<<30, 1), "1073741824x1 pixels"},
 		"too long": {sized(t, 5793, 5793), "5793x5793 pixels"},
-		"no data":  {sized(t, 5792, 5792), "damaged png picture"},
+		"no data":  {sized(t, 5792, 5792), "damaged png image"},
 	} {
-		if got, err := ReadPictureFrom(bytes.NewReader(tt.data), 32, 32); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if got, err := ReadImageFrom(bytes.NewReader(tt.data), 32, 32); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %d values, error %v, want one with %q", name, len(got), err, tt.want)
 		}
 	}
 	many := scanned(1440, 30_000)
-	if _, err := ReadPictureFrom(bytes.NewReader(many), 32, 32); err == nil || !strings.Contains(err.Error(), "has 30000 scans of 2073600 pixels, want at most 258") {
+	if _, err := ReadImageFrom(bytes.NewReader(many), 32, 32); err == nil || !strings.Contains(err.Error(), "has 30000 scans of 2073600 pixels, want at most 258") {
 		t.Errorf("many scans: %v", err)
 	}
-	if _, err := ReadPictureFrom(bytes.NewReader(scanned(64, 100)), 32, 32); err != nil {
-		t.Errorf("a hundred scans of a small picture: %v", err)
+	if _, err := ReadImageFrom(bytes.NewReader(scanned(64, 100)), 32, 32); err != nil {
+		t.Errorf("a hundred scans of a small image: %v", err)
 	}
-	if _, err := ReadPicture(t.TempDir(), 1, 1); err == nil {
+	if _, err := ReadImage(t.TempDir(), 1, 1); err == nil {
 		t.Error("a folder is read")
 	}
 }
 
-// FuzzReadPicture checks that any file is refused or gives a picture.
-func FuzzReadPicture(f *testing.F) {
+// FuzzReadImage checks that any file is refused or gives an image.
+func FuzzReadImage(f *testing.F) {
 	f.Add(encoded(f, striped(9, 7, 2, 5), false))
 	f.Add(encoded(f, striped(9, 7, 2, 5), true))
 	f.Add(encoded(f, image.NewPaletted(image.Rect(0, 0, 3, 3), color.Palette{color.White, color.Black}), false))
@@ -230,8 +230,8 @@ func FuzzReadPicture(f *testing.F) {
 		if cfg, _, err := image.DecodeConfig(bytes.NewReader(data)); err == nil && cfg.Width*cfg.Height > 1<<20 {
 			t.Skip("would take long")
 		}
-		if p, err := ReadPictureFrom(bytes.NewReader(data), 4, 6); err == nil && len(p) != 4*6*3 {
-			t.Errorf("a picture of %d values", len(p))
+		if p, err := ReadImageFrom(bytes.NewReader(data), 4, 6); err == nil && len(p) != 4*6*3 {
+			t.Errorf("an image of %d values", len(p))
 		}
 	})
 }
