@@ -27,10 +27,12 @@ var house = []string{
 	"quantize",
 	"integer",
 	"configs",
+	"networks/read",
 	"networks",
 	"datasets",
 	"estimators",
 	"threads",
+	"syntax",
 	"internal/machine",
 	"internal/graph",
 	"internal/safetensors",
@@ -57,7 +59,7 @@ var house = []string{
 var ground = []string{"internal/staircase", "internal/mutation", "internal/npy", "internal/random", "internal/registry", "internal/regular", "internal/atomicfile", "internal/filelock", "internal/faults", "internal/digest"}
 
 // grounded packages import nothing else of the project.
-var grounded = append([]string{"datasets", "estimators", "internal/arena", "internal/filetype", "internal/kernels", "internal/memory", "internal/onnx", "internal/onnxruntime", "internal/safetensors", "internal/torchfile", "networks"}, ground...)
+var grounded = append([]string{"datasets", "estimators", "internal/arena", "internal/filetype", "internal/kernels", "internal/memory", "internal/onnx", "internal/onnxruntime", "internal/safetensors", "internal/torchfile", "networks", "syntax"}, ground...)
 
 // TestHouse keeps the layers of the project apart: nothing below knows what is
 // above it. Tests count too.

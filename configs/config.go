@@ -149,7 +149,7 @@ func (c *Config) Mistake(path, format string, args ...any) Error {
 	if !given {
 		pos = Pos{File: c.Name + " (default)"}
 	}
-	return Error{pos, path + ": " + fmt.Sprintf(format, args...)}
+	return Error{Pos: pos, Message: path + ": " + fmt.Sprintf(format, args...)}
 }
 
 // Origin says where the value at a key path such as "train.lr" was set:

@@ -68,7 +68,7 @@ func Load(nameOrPath string, overrides []string) (*Config, error) {
 	}
 	c := l.config(src, overrides)
 	if len(l.errs) > 0 {
-		return nil, l.errs.sorted()
+		return nil, l.errs.Sorted()
 	}
 	return c, nil
 }

@@ -294,7 +294,7 @@ func checkLoad(t *testing.T, text []byte, override string) {
 	t.Helper()
 	c, errs := loadText(text, []string{override})
 	if len(errs) > 0 {
-		_ = errs.sorted().Error()
+		_ = errs.Sorted().Error()
 		return
 	}
 	for _, out := range [][]byte{c.YAML(), c.AnnotatedYAML()} {

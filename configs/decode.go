@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/qat-go/qat/syntax"
 )
 
 // document is what one source, or several merged ones, say.
@@ -42,42 +44,42 @@ func (d *document) merge(later *document) {
 }
 
 // decode checks a source against the table and keeps what is valid.
-func (l *loader) decode(root *node) *document {
+func (l *loader) decode(root *syntax.Node) *document {
 	doc := newDocument()
 	l.section(doc, root, table(), "")
 	return doc
 }
 
-func (l *loader) section(doc *document, n *node, fields []field, path string) {
+func (l *loader) section(doc *document, n *syntax.Node, fields []field, path string) {
 	if !l.isMap(n, path, builtKeys(fields)) {
-		if n.kind != mapNode {
-			doc.markBad(fields, path, n.pos)
+		if n.Kind != syntax.Map {
+			doc.markBad(fields, path, n.Pos)
 		}
 		return
 	}
-	for _, e := range n.entries {
-		i := slices.IndexFunc(fields, func(f field) bool { return f.key == e.key })
+	for _, e := range n.Entries {
+		i := slices.IndexFunc(fields, func(f field) bool { return f.key == e.Key })
 		if i < 0 {
 			l.unknownKey(e, fields, path)
 			continue
 		}
-		p := subPath(path, e.key)
+		p := subPath(path, e.Key)
 		switch f := fields[i]; {
 		case f.unbuilt:
-			l.report(e.pos, "%s is not built yet; remove it", p)
+			l.report(e.Pos, "%s is not built yet; remove it", p)
 		case f.fields != nil:
-			l.section(doc, e.value, f.fields, p)
+			l.section(doc, e.Value, f.fields, p)
 		case f.each != nil:
-			l.ruleMap(doc, e.value, f.each, p)
+			l.ruleMap(doc, e.Value, f.each, p)
 		default:
-			l.leaf(doc, e.value, f.kind, p)
+			l.leaf(doc, e.Value, f.kind, p)
 		}
 	}
 }
 
-func (l *loader) leaf(doc *document, n *node, k kind, path string) {
-	s := setting{pos: n.pos, bad: true}
-	if n.kind != badNode {
+func (l *loader) leaf(doc *document, n *syntax.Node, k kind, path string) {
+	s := setting{pos: n.Pos, bad: true}
+	if n.Kind != syntax.Bad {
 		v, err := k.parse(n)
 		var items ErrorList
 		switch {
@@ -88,48 +90,48 @@ func (l *loader) leaf(doc *document, n *node, k kind, path string) {
 				l.report(e.Pos, "%s: %s", path, e.Message)
 			}
 		default:
-			l.report(n.pos, "%s: %s", path, wanted(k, n, err))
+			l.report(n.Pos, "%s: %s", path, wanted(k, n, err))
 		}
 	}
 	doc.values[path] = s
 }
 
-func (l *loader) ruleMap(doc *document, n *node, each []field, path string) {
+func (l *loader) ruleMap(doc *document, n *syntax.Node, each []field, path string) {
 	if !l.isMap(n, path, `such as "layer3.*" (globs over layer names)`) {
 		return
 	}
-	if len(n.entries) > maxItems {
-		l.report(n.pos, "%s: %d rules; wanted at most %d", path, len(n.entries), maxItems)
+	if len(n.Entries) > maxItems {
+		l.report(n.Pos, "%s: %d rules; wanted at most %d", path, len(n.Entries), maxItems)
 		return
 	}
-	for _, e := range n.entries {
-		p := rulePath(e.key)
-		glob, err := ParseGlob(e.key)
+	for _, e := range n.Entries {
+		p := rulePath(e.Key)
+		glob, err := ParseGlob(e.Key)
 		if err != nil {
-			l.report(e.pos, "%s: %v", path, err)
+			l.report(e.Pos, "%s: %v", path, err)
 			continue
 		}
 		before := len(doc.values)
 		found := len(l.errs)
-		l.section(doc, e.value, each, p)
+		l.section(doc, e.Value, each, p)
 		if len(doc.values) == before && len(l.errs) == found {
-			l.report(e.pos, "%s changes nothing; give it weights or activations keys", p)
+			l.report(e.Pos, "%s changes nothing; give it weights or activations keys", p)
 		}
-		doc.rules = append(doc.rules, ruleHead{glob, e.pos})
+		doc.rules = append(doc.rules, ruleHead{glob, e.Pos})
 	}
 }
 
 // isMap reports anything else.
-func (l *loader) isMap(n *node, path, keys string) bool {
-	if n.kind == mapNode {
+func (l *loader) isMap(n *syntax.Node, path, keys string) bool {
+	if n.Kind == syntax.Map {
 		return true
 	}
-	if n.kind != badNode {
+	if n.Kind != syntax.Bad {
 		what := path
 		if what == "" {
 			what = "a config"
 		}
-		l.report(n.pos, "%s: wanted a map with keys %s; found %s", what, keys, n.describe())
+		l.report(n.Pos, "%s: wanted a map with keys %s; found %s", what, keys, n.Describe())
 	}
 	return false
 }
@@ -141,20 +143,20 @@ func (d *document) markBad(fields []field, path string, pos Pos) {
 	})
 }
 
-func (l *loader) unknownKey(e entry, fields []field, path string) {
-	if len(l.errs) >= maxFindings { // enough to be counted
-		l.report(e.pos, "unexpected key")
+func (l *loader) unknownKey(e syntax.Entry, fields []field, path string) {
+	if len(l.errs) >= syntax.MaxFindings { // enough to be counted
+		l.report(e.Pos, "unexpected key")
 		return
 	}
 	where := ""
 	if path != "" {
 		where = " in " + path
 	}
-	hint := didYouMean(e.key, keysOf(fields))
+	hint := syntax.Suggest(e.Key, keysOf(fields))
 	if hint == "" {
-		hint = elsewhere(e.key)
+		hint = elsewhere(e.Key)
 	}
-	l.report(e.pos, "unexpected key %q%s%s; allowed: %s", shorten(e.key), where, hint, builtKeys(fields))
+	l.report(e.Pos, "unexpected key %q%s%s; allowed: %s", syntax.Shorten(e.Key), where, hint, builtKeys(fields))
 }
 
 func builtKeys(fields []field) string {
@@ -206,4 +208,30 @@ func hasLeaf(path string) bool {
 	found := false
 	walk(table(), "", func(p string, f field) { found = found || p == path && f.at != nil })
 	return found
+}
+
+// KeyFor returns the path of the key that a word could mean, such as "train.lr" for
+// "lr", or "" if there is none.
+func KeyFor(word string) string {
+	word = strings.ReplaceAll(word, "-", "_")
+	switch word { // as nearly every other program calls them
+	case "batch_size":
+		return "train.batch"
+	case "learning_rate":
+		return "train.lr"
+	}
+	byWord := map[string]string{}
+	var words []string
+	walk(table(), "", func(path string, f field) {
+		for _, w := range []string{path, f.key} {
+			if _, taken := byWord[w]; !taken && !f.unbuilt && f.fields == nil {
+				byWord[w] = path
+				words = append(words, w)
+			}
+		}
+	})
+	if near := syntax.Nearest(word, words); len(near) > 0 {
+		return byWord[near[0]]
+	}
+	return ""
 }

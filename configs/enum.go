@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/qat-go/qat/syntax"
 )
 
 // enum is one of values. Names in unbuilt are known but not built yet, those
@@ -15,11 +17,11 @@ type enum[T ~string] struct {
 	refused map[T]string
 }
 
-func (k enum[T]) parse(n *node) (any, error) {
-	if n.kind != stringNode && n.kind != boolNode {
+func (k enum[T]) parse(n *syntax.Node) (any, error) {
+	if n.Kind != syntax.String && n.Kind != syntax.Bool {
 		return nil, errKind
 	}
-	v := T(n.text)
+	v := T(n.Text)
 	reason, refused := k.refused[v]
 	switch {
 	case slices.Contains(k.values, v):
@@ -29,8 +31,8 @@ func (k enum[T]) parse(n *node) (any, error) {
 	case refused:
 		return nil, fmt.Errorf("%q is not possible here: %s; allowed: %s", v, reason, k.names())
 	}
-	hint := didYouMean(n.text, append(stringsOf(k.values), stringsOf(k.unbuilt)...))
-	return nil, errors.New(fmt.Sprintf("unknown value %q", shorten(n.text)) + hint + "; allowed: " + k.names())
+	hint := syntax.Suggest(n.Text, append(stringsOf(k.values), stringsOf(k.unbuilt)...))
+	return nil, errors.New(fmt.Sprintf("unknown value %q", syntax.Shorten(n.Text)) + hint + "; allowed: " + k.names())
 }
 
 func (k enum[T]) names() string { return strings.Join(stringsOf(k.values), ", ") }

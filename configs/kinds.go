@@ -10,12 +10,13 @@ import (
 	"strings"
 
 	"github.com/qat-go/qat/internal/filetype"
+	"github.com/qat-go/qat/syntax"
 )
 
 // kind is the type of a leaf: how it is read, written, described and put into
 // the JSON Schema. parse returns errKind when describe says all there is to say.
 type kind interface {
-	parse(n *node) (any, error)
+	parse(n *syntax.Node) (any, error)
 	format(v any) string // YAML on one line; parse reads it back
 	describe() string    // completes "wanted ..."
 	schema() map[string]any
@@ -29,14 +30,14 @@ type text struct {
 	pattern *regexp.Regexp
 }
 
-func (k text) parse(n *node) (any, error) {
+func (k text) parse(n *syntax.Node) (any, error) {
 	switch {
-	case n.kind == boolNode || n.kind == intNode || n.kind == floatNode || n.kind == oddNumberNode:
-		return nil, fmt.Errorf("wanted %s, found %s; quote it (\"%s\") if it is meant as text", k.what, shorten(n.text), shorten(n.text))
-	case n.kind != stringNode || k.pattern != nil && !k.pattern.MatchString(n.text):
+	case n.Kind == syntax.Bool || n.Kind == syntax.Int || n.Kind == syntax.Float || n.Kind == syntax.OddNumber:
+		return nil, fmt.Errorf("wanted %s, found %s; quote it (\"%s\") if it is meant as text", k.what, syntax.Shorten(n.Text), syntax.Shorten(n.Text))
+	case n.Kind != syntax.String || k.pattern != nil && !k.pattern.MatchString(n.Text):
 		return nil, errKind
 	}
-	return n.text, nil
+	return n.Text, nil
 }
 func (k text) format(v any) string { return quote(v.(string)) }
 func (k text) describe() string    { return k.what }
@@ -51,28 +52,28 @@ func (k text) schema() map[string]any {
 // weights is the name of a file of weights. Of another file or a folder it says what that is.
 type weights struct{ text }
 
-func (k weights) parse(n *node) (any, error) {
+func (k weights) parse(n *syntax.Node) (any, error) {
 	v, err := k.text.parse(n)
-	if err != errKind || n.kind != stringNode {
+	if err != errKind || n.Kind != syntax.String {
 		return v, err
 	}
-	kind, unread := filetype.Of(n.text)
+	kind, unread := filetype.Of(n.Text)
 	switch {
 	case unread != nil:
 		return nil, errKind
 	case kind == filetype.Run:
-		return nil, fmt.Errorf("%s is %s; wanted its checkpoint, such as %s", shorten(n.text), kind, filepath.Join(n.text, filetype.RunCheckpoint))
+		return nil, fmt.Errorf("%s is %s; wanted its checkpoint, such as %s", syntax.Shorten(n.Text), kind, filepath.Join(n.Text, filetype.RunCheckpoint))
 	}
-	return nil, fmt.Errorf("%s is %s; wanted %s", shorten(n.text), kind, k.what)
+	return nil, fmt.Errorf("%s is %s; wanted %s", syntax.Shorten(n.Text), kind, k.what)
 }
 
 type boolean struct{}
 
-func (boolean) parse(n *node) (any, error) {
-	if n.kind != boolNode {
+func (boolean) parse(n *syntax.Node) (any, error) {
+	if n.Kind != syntax.Bool {
 		return nil, errKind
 	}
-	return n.text == "true", nil
+	return n.Text == "true", nil
 }
 func (boolean) format(v any) string    { return strconv.FormatBool(v.(bool)) }
 func (boolean) describe() string       { return "true or false" }
@@ -81,14 +82,14 @@ func (boolean) schema() map[string]any { return map[string]any{"type": "boolean"
 // duration is a Duration; positive ones exclude zero.
 type duration struct{ positive bool }
 
-func (k duration) parse(n *node) (any, error) {
-	if n.kind == badNode || n.kind == nullNode || n.kind == mapNode || n.kind == listNode {
+func (k duration) parse(n *syntax.Node) (any, error) {
+	if n.Kind == syntax.Bad || n.Kind == syntax.Null || n.Kind == syntax.Map || n.Kind == syntax.List {
 		return nil, errKind
 	}
-	d, err := ParseDuration(n.text)
+	d, err := ParseDuration(n.Text)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w; found %s", err, n.describe())
+		return nil, fmt.Errorf("%w; found %s", err, n.Describe())
 	case k.positive && d.Value == 0:
 		return nil, errKind
 	}
@@ -108,8 +109,8 @@ func (duration) schema() map[string]any {
 // decay is a Decay.
 type decay struct{}
 
-func (decay) parse(n *node) (any, error) {
-	if n.kind == stringNode && n.text == "inherit" {
+func (decay) parse(n *syntax.Node) (any, error) {
+	if n.Kind == syntax.String && n.Text == "inherit" {
 		return Decay{Inherit: true}, nil
 	}
 	v, err := real{zero: inclusive}.parse(n)
@@ -130,28 +131,28 @@ const maxItems = 1000
 // list is a list whose items differ, as []T; item is the kind of T.
 type list[T comparable] struct{ item kind }
 
-func (k list[T]) parse(n *node) (any, error) {
-	if n.kind != listNode {
+func (k list[T]) parse(n *syntax.Node) (any, error) {
+	if n.Kind != syntax.List {
 		return nil, errKind
 	}
-	if len(n.items) > maxItems {
-		return nil, fmt.Errorf("a list of %d items; wanted at most %d", len(n.items), maxItems)
+	if len(n.Items) > maxItems {
+		return nil, fmt.Errorf("a list of %d items; wanted at most %d", len(n.Items), maxItems)
 	}
 	values := []T{}
 	errs := ErrorList{}
-	for _, it := range n.items {
+	for _, it := range n.Items {
 		v, err := k.item.parse(it)
 		switch {
-		case it.kind == badNode: // reported, but the list is no good
+		case it.Kind == syntax.Bad: // reported, but the list is no good
 		case err != nil:
-			errs.report(it.pos, "%s", wanted(k.item, it, err))
+			errs.Report(it.Pos, "%s", wanted(k.item, it, err))
 		case slices.Contains(values, v.(T)):
-			errs.report(it.pos, "%s is listed twice", k.item.format(v))
+			errs.Report(it.Pos, "%s is listed twice", k.item.format(v))
 		default:
 			values = append(values, v.(T))
 		}
 	}
-	if len(values) < len(n.items) {
+	if len(values) < len(n.Items) {
 		return nil, errs
 	}
 	return values, nil
@@ -168,19 +169,19 @@ func (k list[T]) schema() map[string]any {
 	return map[string]any{"type": "array", "items": k.item.schema(), "uniqueItems": true, "maxItems": maxItems}
 }
 
-// bases is one file name or a list of them, as []*node.
+// bases is one file name or a list of them, as []*syntax.Node.
 type bases struct{}
 
 var fileName = text{"a file name without control characters", nonEmpty}
 
-func (bases) parse(n *node) (any, error) {
-	if n.kind == stringNode {
-		n = &node{kind: listNode, items: []*node{n}}
+func (bases) parse(n *syntax.Node) (any, error) {
+	if n.Kind == syntax.String {
+		n = &syntax.Node{Kind: syntax.List, Items: []*syntax.Node{n}}
 	}
 	if _, err := (list[string]{fileName}).parse(n); err != nil {
 		return nil, err
 	}
-	return n.items, nil
+	return n.Items, nil
 }
 func (bases) format(any) string { return "[]" } // resolved configs extend nothing
 func (bases) describe() string  { return "a file name or a list of them" }
@@ -189,9 +190,9 @@ func (bases) schema() map[string]any {
 }
 
 // wanted completes the message of a failed parse.
-func wanted(k kind, n *node, err error) string {
+func wanted(k kind, n *syntax.Node, err error) string {
 	if err == errKind {
-		return fmt.Sprintf("wanted %s, found %s", k.describe(), n.describe())
+		return fmt.Sprintf("wanted %s, found %s", k.describe(), n.Describe())
 	}
 	return err.Error()
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"github.com/qat-go/qat/syntax"
 )
 
 // integer is an int from min to max; max maxInt means no upper bound.
@@ -12,14 +14,14 @@ type integer struct{ min, max int }
 // maxInt keeps integers portable to 32-bit platforms.
 const maxInt = math.MaxInt32
 
-func (k integer) parse(n *node) (any, error) {
-	if n.kind != intNode {
+func (k integer) parse(n *syntax.Node) (any, error) {
+	if n.Kind != syntax.Int {
 		return nil, errKind
 	}
-	v, err := strconv.Atoi(n.text)
+	v, err := strconv.Atoi(n.Text)
 	switch {
 	case v > maxInt && k.max == maxInt: // also where Atoi has no number so large
-		return nil, fmt.Errorf("wanted at most %d, found %s", k.max, n.describe())
+		return nil, fmt.Errorf("wanted at most %d, found %s", k.max, n.Describe())
 	case err != nil || v < k.min || v > k.max:
 		return nil, errKind
 	}
@@ -39,11 +41,11 @@ func (k integer) schema() map[string]any {
 // seed is a uint64.
 type seed struct{}
 
-func (seed) parse(n *node) (any, error) {
-	if n.kind != intNode {
+func (seed) parse(n *syntax.Node) (any, error) {
+	if n.Kind != syntax.Int {
 		return nil, errKind
 	}
-	v, err := strconv.ParseUint(n.text, 10, 64)
+	v, err := strconv.ParseUint(n.Text, 10, 64)
 	if err != nil {
 		return nil, errKind
 	}
@@ -71,14 +73,14 @@ type real struct {
 	max   float64
 }
 
-func (k real) parse(n *node) (any, error) {
-	if n.kind != intNode && n.kind != floatNode {
+func (k real) parse(n *syntax.Node) (any, error) {
+	if n.Kind != syntax.Int && n.Kind != syntax.Float {
 		return nil, errKind
 	}
-	v, err := strconv.ParseFloat(n.text, 64)
+	v, err := strconv.ParseFloat(n.Text, 64)
 	switch {
 	case v > math.MaxFloat32:
-		return nil, fmt.Errorf("wanted at most %g, the largest float32, found %s", math.MaxFloat32, n.describe())
+		return nil, fmt.Errorf("wanted at most %g, the largest float32, found %s", math.MaxFloat32, n.Describe())
 	case err != nil, v < 0, v == 0 && k.zero == exclusive,
 		k.upper != unbounded && v > k.max, k.upper == exclusive && v == k.max:
 		return nil, errKind
@@ -121,9 +123,9 @@ type bits struct {
 	words []Bits
 }
 
-func (k bits) parse(n *node) (any, error) {
+func (k bits) parse(n *syntax.Node) (any, error) {
 	for _, w := range k.words {
-		if n.kind == stringNode && n.text == w.String() {
+		if n.Kind == syntax.String && n.Text == w.String() {
 			return w, nil
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/syntax"
 )
 
 // Setting is a number under a name. It may change over training: progress 0 is the start, 1 the end.
@@ -23,25 +24,25 @@ type settings struct {
 	constant bool
 }
 
-func (k settings) parse(n *node) (any, error) {
-	if n.kind != mapNode {
+func (k settings) parse(n *syntax.Node) (any, error) {
+	if n.Kind != syntax.Map {
 		return nil, errKind
 	}
 	all, errs := []Setting{}, ErrorList{}
-	for _, e := range n.entries {
-		if !slices.Contains(k.names, e.key) {
-			errs.report(e.pos, "unknown name %q%s; allowed: %s", shorten(e.key), didYouMean(e.key, k.names), strings.Join(k.names, ", "))
+	for _, e := range n.Entries {
+		if !slices.Contains(k.names, e.Key) {
+			errs.Report(e.Pos, "unknown name %q%s; allowed: %s", syntax.Shorten(e.Key), syntax.Suggest(e.Key, k.names), strings.Join(k.names, ", "))
 			continue
 		}
-		v, err := parseSchedule(e.value)
-		if k.constant && e.value.kind != intNode && e.value.kind != floatNode {
-			err = fmt.Errorf("wanted a number, found %s", e.value.describe())
+		v, err := parseSchedule(e.Value)
+		if k.constant && e.Value.Kind != syntax.Int && e.Value.Kind != syntax.Float {
+			err = fmt.Errorf("wanted a number, found %s", e.Value.Describe())
 		}
 		if err != nil {
-			errs.report(e.value.pos, "%s: %v", e.key, err)
+			errs.Report(e.Value.Pos, "%s: %v", e.Key, err)
 			continue
 		}
-		all = append(all, Setting{e.key, v})
+		all = append(all, Setting{e.Key, v})
 	}
 	if len(errs) > 0 {
 		return nil, errs
@@ -50,52 +51,52 @@ func (k settings) parse(n *node) (any, error) {
 }
 
 // parseSchedule reads a number, or a map with the keys of a schedule.
-func parseSchedule(n *node) (estimators.Schedule, error) {
+func parseSchedule(n *syntax.Node) (estimators.Schedule, error) {
 	s := estimators.Schedule{Kind: estimators.Constant}
-	if n.kind == intNode || n.kind == floatNode {
-		v, err := strconv.ParseFloat(n.text, 64)
+	if n.Kind == syntax.Int || n.Kind == syntax.Float {
+		v, err := strconv.ParseFloat(n.Text, 64)
 		s.From, s.To = v, v
 		if err != nil {
-			return s, fmt.Errorf("wanted a finite number, found %s", n.describe())
+			return s, fmt.Errorf("wanted a finite number, found %s", n.Describe())
 		}
 		return s, nil
 	}
-	if n.kind == boolNode {
-		if n.text == "true" {
+	if n.Kind == syntax.Bool {
+		if n.Text == "true" {
 			s.From, s.To = 1, 1
 		}
 		return s, nil
 	}
-	if n.kind != mapNode {
-		return s, fmt.Errorf("wanted a number, or a schedule such as {kind: exponential, from: 0.1, to: 10}, found %s", n.describe())
+	if n.Kind != syntax.Map {
+		return s, fmt.Errorf("wanted a number, or a schedule such as {kind: exponential, from: 0.1, to: 10}, found %s", n.Describe())
 	}
-	number := func(n *node, v *float64) error {
-		if n.kind != intNode && n.kind != floatNode {
-			return fmt.Errorf("wanted a number, found %s", n.describe())
+	number := func(n *syntax.Node, v *float64) error {
+		if n.Kind != syntax.Int && n.Kind != syntax.Float {
+			return fmt.Errorf("wanted a number, found %s", n.Describe())
 		}
 		var err error
-		if *v, err = strconv.ParseFloat(n.text, 64); err != nil {
-			return fmt.Errorf("wanted a finite number, found %s", n.describe())
+		if *v, err = strconv.ParseFloat(n.Text, 64); err != nil {
+			return fmt.Errorf("wanted a finite number, found %s", n.Describe())
 		}
 		return nil
 	}
 	given := map[string]bool{}
-	for _, e := range n.entries {
+	for _, e := range n.Entries {
 		var err error
-		switch given[e.key] = true; e.key {
+		switch given[e.Key] = true; e.Key {
 		case "kind":
-			s.Kind = estimators.ScheduleKind(e.value.text)
+			s.Kind = estimators.ScheduleKind(e.Value.Text)
 		case "from":
-			err = number(e.value, &s.From)
+			err = number(e.Value, &s.From)
 		case "to":
-			err = number(e.value, &s.To)
+			err = number(e.Value, &s.To)
 		case "steps":
-			s.Steps, err = parseScheduleSteps(e.value)
+			s.Steps, err = parseScheduleSteps(e.Value)
 		default:
 			err = errors.New("unexpected key; allowed: kind, from, to, steps")
 		}
 		if err != nil {
-			return s, fmt.Errorf("%s: %w", e.key, err)
+			return s, fmt.Errorf("%s: %w", e.Key, err)
 		}
 	}
 	if !given["kind"] || !given["from"] || given["to"] == (s.Kind == estimators.Steps || s.Kind == estimators.Constant) {
@@ -108,22 +109,22 @@ func parseSchedule(n *node) (estimators.Schedule, error) {
 }
 
 // parseScheduleSteps reads {50%: 0.1, 80%: 0.01}.
-func parseScheduleSteps(n *node) ([]estimators.ScheduleStep, error) {
-	if n.kind != mapNode {
-		return nil, fmt.Errorf("wanted a map of shares of training to values such as {50%%: 0.1}, found %s", n.describe())
+func parseScheduleSteps(n *syntax.Node) ([]estimators.ScheduleStep, error) {
+	if n.Kind != syntax.Map {
+		return nil, fmt.Errorf("wanted a map of shares of training to values such as {50%%: 0.1}, found %s", n.Describe())
 	}
-	if len(n.entries) > maxItems {
-		return nil, fmt.Errorf("%d steps; wanted at most %d", len(n.entries), maxItems)
+	if len(n.Entries) > maxItems {
+		return nil, fmt.Errorf("%d steps; wanted at most %d", len(n.Entries), maxItems)
 	}
 	var steps []estimators.ScheduleStep
-	for _, e := range n.entries {
-		d, err := ParseDuration(e.key)
+	for _, e := range n.Entries {
+		d, err := ParseDuration(e.Key)
 		if err != nil || d.Unit != Percent {
-			return nil, fmt.Errorf("%q: wanted a share of training such as 50%%", e.key)
+			return nil, fmt.Errorf("%q: wanted a share of training such as 50%%", e.Key)
 		}
-		v, err := strconv.ParseFloat(e.value.text, 64)
-		if err != nil || e.value.kind != intNode && e.value.kind != floatNode {
-			return nil, fmt.Errorf("%s: wanted a number, found %s", e.key, e.value.describe())
+		v, err := strconv.ParseFloat(e.Value.Text, 64)
+		if err != nil || e.Value.Kind != syntax.Int && e.Value.Kind != syntax.Float {
+			return nil, fmt.Errorf("%s: wanted a number, found %s", e.Key, e.Value.Describe())
 		}
 		steps = append(steps, estimators.ScheduleStep{At: d.Value / 100, Value: v})
 	}

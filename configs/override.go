@@ -3,6 +3,8 @@ package configs
 import (
 	"fmt"
 	"strings"
+
+	"github.com/qat-go/qat/syntax"
 )
 
 // overrides decodes the arguments together.
@@ -18,8 +20,8 @@ func (l *loader) overrides(args []string) *document {
 // override decodes one key.path=value argument.
 func (l *loader) override(arg string) *document {
 	pos := Pos{Argument: arg}
-	if m, found := badText(arg); found {
-		l.report(pos, "character %d: %s", m.column, m.message)
+	if m, found := syntax.BadText(arg); found {
+		l.report(pos, "character %d: %s", m.Column, m.Message)
 		return newDocument()
 	}
 	key, value, found := cutValue(arg)
@@ -36,10 +38,9 @@ func (l *loader) override(arg string) *document {
 		l.report(pos, `"extends" belongs in a file`)
 		return newDocument()
 	}
-	r := reader{errs: &l.errs, at: func(int, int) Pos { return pos }}
-	n := r.parse([]byte(value))
+	n := syntax.Parse([]byte(value), func(int, int) Pos { return pos }, &l.errs)
 	for i := len(segments) - 1; i >= 0; i-- {
-		n = &node{pos: pos, kind: mapNode, entries: []entry{{segments[i], pos, n}}}
+		n = &syntax.Node{Pos: pos, Kind: syntax.Map, Entries: []syntax.Entry{{Key: segments[i], Pos: pos, Value: n}}}
 	}
 	return l.decode(n)
 }
@@ -77,20 +78,20 @@ func parsePath(s string) ([]string, error) {
 			}
 			inner, after, ok := strings.Cut(rest[len(open):], closing)
 			if !ok {
-				return nil, fmt.Errorf("key path %q: %s without %s", shorten(s), open, closing)
+				return nil, fmt.Errorf("key path %q: %s without %s", syntax.Shorten(s), open, closing)
 			}
 			segments, rest = append(segments, inner), after
 		}
 		for _, seg := range segments {
 			if seg == "" {
-				return nil, fmt.Errorf("key path %q has an empty key; wanted keys joined by dots", shorten(s))
+				return nil, fmt.Errorf("key path %q has an empty key; wanted keys joined by dots", syntax.Shorten(s))
 			}
 		}
 		if rest == "" {
 			return segments, nil
 		}
 		if rest[0] != '.' {
-			return nil, fmt.Errorf("key path %q: wanted \".\" or the end after \"]\"", shorten(s))
+			return nil, fmt.Errorf("key path %q: wanted \".\" or the end after \"]\"", syntax.Shorten(s))
 		}
 		rest = rest[1:]
 	}

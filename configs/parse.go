@@ -6,7 +6,7 @@ func Parse(name string, content []byte) (*Config, error) {
 	l := newLoader()
 	c := l.build(l.parse(source{path: name}, content), Pos{File: name, Line: 1, Column: 1}, name)
 	if len(l.errs) > 0 {
-		return nil, l.errs.sorted()
+		return nil, l.errs.Sorted()
 	}
 	return c, nil
 }

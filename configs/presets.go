@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/qat-go/qat/syntax"
 )
 
 // preset is an estimator as one source, a paper or a program, uses it. A config names it in place of the estimator, such
@@ -25,19 +27,19 @@ type estimatorKind struct {
 	presets []Estimator
 }
 
-func (k estimatorKind) parse(n *node) (any, error) {
-	name := Estimator(n.text)
-	if n.kind != stringNode || !strings.Contains(n.text, "@") {
+func (k estimatorKind) parse(n *syntax.Node) (any, error) {
+	name := Estimator(n.Text)
+	if n.Kind != syntax.String || !strings.Contains(n.Text, "@") {
 		return k.enum.parse(n)
 	}
 	if slices.Contains(k.presets, name) {
 		return name, nil
 	}
 	available := strings.Join(stringsOf(k.presets), ", ")
-	if _, elsewhere := presetNamed(n.text); elsewhere {
-		return nil, fmt.Errorf("preset %q is not for such a tensor; available: %s", n.text, available)
+	if _, elsewhere := presetNamed(n.Text); elsewhere {
+		return nil, fmt.Errorf("preset %q is not for such a tensor; available: %s", n.Text, available)
 	}
-	return nil, fmt.Errorf("unknown preset %q%s; available: %s", shorten(n.text), didYouMean(n.text, stringsOf(k.presets)), available)
+	return nil, fmt.Errorf("unknown preset %q%s; available: %s", syntax.Shorten(n.Text), syntax.Suggest(n.Text, stringsOf(k.presets)), available)
 }
 
 func (k estimatorKind) describe() string {
@@ -102,13 +104,13 @@ func (f field) value(given keys) (any, error) {
 // parseValue reads a value as YAML writes it.
 func parseValue(k kind, text string) (any, error) {
 	var errs ErrorList
-	n := reader{errs: &errs, at: func(int, int) Pos { return Pos{} }}.parse([]byte(text))
+	n := syntax.Parse([]byte(text), func(int, int) Pos { return Pos{} }, &errs)
 	if len(errs) > 0 {
 		return nil, errs
 	}
 	v, err := k.parse(n)
 	if err == errKind {
-		err = fmt.Errorf("wanted %s, found %s", k.describe(), n.describe())
+		err = fmt.Errorf("wanted %s, found %s", k.describe(), n.Describe())
 	}
 	return v, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/syntax"
 )
 
 // Glob is a pattern over layer names: path.Match patterns separated by "|".
@@ -23,7 +24,7 @@ const maxGlob = 1 << 12
 // ParseGlob checks a pattern such as "layer3.*|linear".
 func ParseGlob(s string) (Glob, error) {
 	if len(s) > maxGlob {
-		return Glob{}, fmt.Errorf("glob %q has %d bytes; wanted at most %d", shorten(s), len(s), maxGlob)
+		return Glob{}, fmt.Errorf("glob %q has %d bytes; wanted at most %d", syntax.Shorten(s), len(s), maxGlob)
 	}
 	if strings.ContainsAny(s, "\"\n\r") {
 		return Glob{}, fmt.Errorf("glob %q: layer names have no quotes or line breaks", s)
@@ -180,11 +181,11 @@ func (q *Quant) unmatched(layerNames []string) (errs ErrorList) {
 			if slices.ContainsFunc(layerNames, Glob{alt}.Match) {
 				continue
 			}
-			hint := didYouMean(alt, layerNames)
+			hint := syntax.Suggest(alt, layerNames)
 			if hint == "" {
 				hint = "; layers: " + strings.Join(layerNames, ", ")
 			}
-			errs.report(r.Pos, "%s: %q matches no layer%s", layersPath, shorten(alt), hint)
+			errs.Report(r.Pos, "%s: %q matches no layer%s", layersPath, syntax.Shorten(alt), hint)
 		}
 	}
 	return errs

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/syntax"
 )
 
 // Regularizer is a penalty on quantized weights, or a projector that moves them after each update. Without options it
@@ -77,11 +78,11 @@ const lambda = "lambda"
 // regularizer is a Regularizer: 0, lambda, or a map of options.
 type regularizer struct{ estimators.RegularizerKind }
 
-func (k regularizer) parse(n *node) (any, error) {
+func (k regularizer) parse(n *syntax.Node) (any, error) {
 	r := Regularizer{Name: k.Name}
-	if n.kind != mapNode {
+	if n.Kind != syntax.Map {
 		s, err := parseSchedule(n)
-		if err != nil || n.kind == boolNode {
+		if err != nil || n.Kind == syntax.Bool {
 			return nil, errKind
 		}
 		if s.From == 0 {
@@ -110,13 +111,13 @@ func (k regularizer) parse(n *node) (any, error) {
 }
 
 // options reads what is given: a map of options, or lambda alone.
-func (k regularizer) options(n *node) ([]Setting, error) {
-	alone := n.kind != mapNode || slices.ContainsFunc(n.entries, func(e entry) bool { return e.key == "kind" })
+func (k regularizer) options(n *syntax.Node) ([]Setting, error) {
+	alone := n.Kind != syntax.Map || slices.ContainsFunc(n.Entries, func(e syntax.Entry) bool { return e.Key == "kind" })
 	if alone {
 		if !hasOption(k.Options, lambda) {
 			return nil, errKind
 		}
-		n = &node{pos: n.pos, kind: mapNode, entries: []entry{{lambda, n.pos, n}}}
+		n = &syntax.Node{Pos: n.Pos, Kind: syntax.Map, Entries: []syntax.Entry{{Key: lambda, Pos: n.Pos, Value: n}}}
 	}
 	v, err := settings{names: k.names()}.parse(n)
 	if err != nil {
@@ -127,7 +128,7 @@ func (k regularizer) options(n *node) ([]Setting, error) {
 		o := k.Options[slices.IndexFunc(k.Options, func(o estimators.Option) bool { return o.Name == s.Name })]
 		for _, x := range append([]float64{s.Value.From, s.Value.To}, stepValues(s.Value)...) {
 			if !(o.Min <= x && x <= o.Max) {
-				errs.report(n.entries[i].value.pos, "%s: wanted %s, found %s", o.Name, interval(o), formatFloat(x))
+				errs.Report(n.Entries[i].Value.Pos, "%s: wanted %s, found %s", o.Name, interval(o), formatFloat(x))
 				break
 			}
 		}

@@ -193,10 +193,10 @@ func (q *Quant) checkLayer(name string, errs *ErrorList) {
 	last := rules[len(rules)-1]
 	for _, r := range tensorRules {
 		if msg := r.check(weights, true); msg != "" {
-			errs.report(last.Pos, "layer %s, by all its rules together: weights: %s", name, msg)
+			errs.Report(last.Pos, "layer %s, by all its rules together: weights: %s", name, msg)
 		}
 		if msg := r.check(activations, false); msg != "" {
-			errs.report(last.Pos, "layer %s, by all its rules together: activations: %s", name, msg)
+			errs.Report(last.Pos, "layer %s, by all its rules together: activations: %s", name, msg)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/internal/regular"
+	"github.com/qat-go/qat/syntax"
 )
 
 // source is one config file, on disk or embedded.
@@ -102,8 +103,8 @@ func locate(nameOrPath string) (source, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return source{}, cause(err)
 	}
-	near := nearest(strings.TrimSuffix(path.Base(name), ".yaml"), embeddedNames())
-	return source{}, errors.New("no such file or embedded config" + DidYouMean(near[:min(len(near), 3)]) + "; \"qat config list\" has all")
+	near := syntax.Nearest(strings.TrimSuffix(path.Base(name), ".yaml"), embeddedNames())
+	return source{}, errors.New("no such file or embedded config" + syntax.DidYouMean(near[:min(len(near), 3)]) + "; \"qat config list\" has all")
 }
 
 // base finds a file that s extends.
@@ -137,7 +138,7 @@ type loader struct {
 
 func newLoader() *loader { return &loader{done: map[string]*document{}} }
 
-func (l *loader) report(at Pos, format string, args ...any) { l.errs.report(at, format, args...) }
+func (l *loader) report(at Pos, format string, args ...any) { l.errs.Report(at, format, args...) }
 
 // maxExtends bounds the chain of files; symbolic links can make it endless.
 const maxExtends = 32
@@ -163,12 +164,11 @@ func (l *loader) load(src source) *document {
 }
 
 func (l *loader) parse(src source, content []byte) *document {
-	r := reader{errs: &l.errs, at: func(line, column int) Pos {
+	root := syntax.Parse(content, func(line, column int) Pos {
 		return Pos{File: src.name(), Line: line, Column: column}
-	}}
-	root := r.parse(content)
-	if root.kind == nullNode { // a file of comments
-		root.kind = mapNode
+	}, &l.errs)
+	if root.Kind == syntax.Null { // a file of comments
+		root.Kind = syntax.Map
 	}
 	own := l.decode(root)
 	doc := newDocument()
@@ -177,8 +177,8 @@ func (l *loader) parse(src source, content []byte) *document {
 	if extends.bad {
 		doc.markBad(table(), "", extends.pos)
 	} else if given {
-		for _, name := range extends.value.([]*node) {
-			doc.merge(l.extend(src, name.text, name.pos))
+		for _, name := range extends.value.([]*syntax.Node) {
+			doc.merge(l.extend(src, name.Text, name.Pos))
 		}
 	}
 	l.expand(own)

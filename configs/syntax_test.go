@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/qat-go/qat/syntax"
 )
 
 // Text that is not YAML is reported at its place, in characters, with what would be right.
@@ -68,7 +70,7 @@ func TestManyMistakes(t *testing.T) {
 			t.Errorf("%.40q...: got %.300v, wanted ...%s...", text, err, want)
 			continue
 		}
-		if n := len(list); n > maxFindings+1 || len(err.Error()) > 500*n {
+		if n := len(list); n > syntax.MaxFindings+1 || len(err.Error()) > 500*n {
 			t.Errorf("%.40q...: %d mistakes in %d bytes", text, n, len(err.Error()))
 		}
 	}

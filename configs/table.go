@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/syntax"
 )
 
 // field is one row of the table: a leaf, a section of leaves, a map of
@@ -65,7 +66,7 @@ var table = sync.OnceValue(func() []field {
 })
 
 var firstFields = []field{
-	{key: "extends", doc: "Files to inherit from, relative to this one or embedded; maps merge, later wins, lists replace.", kind: bases{}, def: []*node{}},
+	{key: "extends", doc: "Files to inherit from, relative to this one or embedded; maps merge, later wins, lists replace.", kind: bases{}, def: []*syntax.Node{}},
 	{key: "name", doc: "Names the run's directory; by default the config's file name without `.yaml`.", kind: text{`a name without any of /\:*?"<>| that starts with neither ".", "-" nor a space`, runName}, def: "", at: func(c *Config) any { return &c.Name }},
 	{key: "description", doc: "What the experiment is for, in a line.", kind: text{what: "text"}, def: "", at: func(c *Config) any { return &c.Description }},
 	{key: "model", doc: "The network.", fields: []field{

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"github.com/qat-go/qat/syntax"
 )
 
 // Every row has a documented meaning and a default of the type of its place.
@@ -26,7 +28,7 @@ func TestTable(t *testing.T) {
 			return
 		}
 		assign(f.at(&c), f.def) // panics on a wrong type
-		n := reader{at: func(int, int) Pos { return Pos{} }, errs: new(ErrorList)}.parse([]byte(f.kind.format(f.def)))
+		n := syntax.Parse([]byte(f.kind.format(f.def)), func(int, int) Pos { return Pos{} }, new(ErrorList))
 		if v, err := f.kind.parse(n); err != nil || !reflect.DeepEqual(v, f.def) {
 			t.Errorf("%s: default %v is read back as %v, %v", path, f.def, v, err)
 		}

@@ -40,5 +40,4 @@ func TestZero(t *testing.T) {
 	(Duration{}).Steps(0, 0)
 	Format("").TargetFor("")
 	KeyFor("")
-	DidYouMean(nil)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/syntax"
 )
 
 // usageError says what is wrong with the command line.
@@ -76,7 +77,7 @@ func newGroup(c *cobra.Command) *cobra.Command {
 
 // unknownCommand reports args, which begin with no command of c.
 func unknownCommand(c *cobra.Command, args []string) error {
-	return usagef(c, "unknown command %q%s", args[0], configs.DidYouMean(c.SuggestionsFor(args[0])))
+	return usagef(c, "unknown command %q%s", args[0], syntax.DidYouMean(c.SuggestionsFor(args[0])))
 }
 
 // flagTypes says what flags want, by what pflag calls them.

@@ -1,4 +1,4 @@
-package configs
+package syntax
 
 import (
 	"fmt"
@@ -7,32 +7,32 @@ import (
 	"unicode/utf8"
 )
 
-// mistake is a frequent one in text that is not YAML, at a column that counts characters from 1.
-type mistake struct {
-	line, column int
-	message      string
+// Mistake is a frequent one in text that is not YAML, at a column that counts characters from 1.
+type Mistake struct {
+	Line, Column int
+	Message      string
 }
 
-// badText finds bytes that no YAML has: they are not UTF-8, or control characters.
-func badText(text string) (m mistake, found bool) {
-	m.line, m.column = 1, 1
+// BadText finds bytes that no YAML has: they are not UTF-8, or control characters.
+func BadText(text string) (m Mistake, found bool) {
+	m.Line, m.Column = 1, 1
 	if strings.HasPrefix(text, "\xff\xfe") || strings.HasPrefix(text, "\xfe\xff") {
-		m.message = "the text is UTF-16; save it as UTF-8"
+		m.Message = "the text is UTF-16; save it as UTF-8"
 		return m, true
 	}
 	for i, r := range text {
 		switch {
 		case r == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD"):
-			m.message = fmt.Sprintf("the byte 0x%02x is not UTF-8; save the file as UTF-8", text[i])
+			m.Message = fmt.Sprintf("the byte 0x%02x is not UTF-8; save the file as UTF-8", text[i])
 			return m, true
 		case r == '\n':
-			m.line, m.column = m.line+1, 1
+			m.Line, m.Column = m.Line+1, 1
 			continue
 		case r < ' ' && r != '\t' && r != '\r' || r == 0x7f:
-			m.message = fmt.Sprintf("the control character U+%04X; remove it", r)
+			m.Message = fmt.Sprintf("the control character U+%04X; remove it", r)
 			return m, true
 		}
-		m.column++
+		m.Column++
 	}
 	return m, false
 }
@@ -48,12 +48,12 @@ var (
 
 // explain finds the mistake in text for which the parser gave up with a message that names a line, not before that line;
 // without a better explanation it is the message, where that line begins.
-func explain(text string, line int, message string) mistake {
+func explain(text string, line int, message string) Mistake {
 	lines := strings.Split(text, "\n")
 	line = min(max(line, 1), len(lines))
 	for i, l := range lines[line-1:] {
-		at := func(index int, format string, args ...any) mistake {
-			return mistake{line + i, utf8.RuneCountInString(l[:index]) + 1, fmt.Sprintf(format, args...)}
+		at := func(index int, format string, args ...any) Mistake {
+			return Mistake{line + i, utf8.RuneCountInString(l[:index]) + 1, fmt.Sprintf(format, args...)}
 		}
 		if end := tabIndent.FindString(l); end != "" && strings.TrimSpace(l) != "" {
 			return at(len(end)-1, "a tab indents the line; YAML wants spaces")
@@ -61,7 +61,7 @@ func explain(text string, line int, message string) mistake {
 		for _, q := range quoted.FindAllStringIndex(l, -1) {
 			if bad := badEscape.FindString(l[q[0]:q[1]]); bad != "" {
 				backslash := q[0] + strings.LastIndexByte(bad, '\\')
-				return at(backslash, `%s is no escape of a text in double quotes; write '...' with one backslash, or "..." with \\`, shorten(l[backslash:q[0]+len(bad)]))
+				return at(backslash, `%s is no escape of a text in double quotes; write '...' with one backslash, or "..." with \\`, Shorten(l[backslash:q[0]+len(bad)]))
 			}
 		}
 		if m := reserved.FindStringSubmatchIndex(l); m != nil && strings.Contains(message, "cannot start any token") {
@@ -75,11 +75,11 @@ func explain(text string, line int, message string) mistake {
 		return m
 	}
 	l := lines[line-1]
-	return mistake{line, len(l) - len(strings.TrimLeft(l, " ")) + 1, message}
+	return Mistake{line, len(l) - len(strings.TrimLeft(l, " ")) + 1, message}
 }
 
 // misindented finds the first line that goes back to an indentation that no open level has.
-func misindented(lines []string) (m mistake, found bool) {
+func misindented(lines []string) (m Mistake, found bool) {
 	levels := []int{0}
 	for i, l := range lines {
 		text := strings.TrimLeft(l, " ")
@@ -92,7 +92,7 @@ func misindented(lines []string) (m mistake, found bool) {
 		}
 		outer := levels[len(levels)-1]
 		if n > outer && n < inner {
-			return mistake{i + 1, n + 1, fmt.Sprintf("the line is indented by %d; wanted %d or %d, as a line above it", n, inner, outer)}, true
+			return Mistake{i + 1, n + 1, fmt.Sprintf("the line is indented by %d; wanted %d or %d, as a line above it", n, inner, outer)}, true
 		}
 		if n > outer {
 			levels = append(levels, n)
@@ -101,8 +101,8 @@ func misindented(lines []string) (m mistake, found bool) {
 	return m, false
 }
 
-// shorten keeps what messages quote to a length that people read.
-func shorten(s string) string {
+// Shorten keeps what messages quote to a length that people read.
+func Shorten(s string) string {
 	const most = 60
 	if utf8.RuneCountInString(s) <= most {
 		return s

@@ -1,4 +1,4 @@
-package configs
+package syntax
 
 import (
 	"cmp"
@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// didYouMean returns ` (did you mean "x"?)` for the candidate nearest to word,
+// Suggest returns ` (did you mean "x"?)` for the candidate nearest to word,
 // or "" when none is near.
-func didYouMean(word string, candidates []string) string {
-	near := nearest(word, candidates)
+func Suggest(word string, candidates []string) string {
+	near := Nearest(word, candidates)
 	return DidYouMean(near[:min(len(near), 1)])
 }
 
@@ -26,35 +26,9 @@ func DidYouMean(names []string) string {
 	return " (did you mean " + strings.Join(quoted, " or ") + "?)"
 }
 
-// KeyFor returns the path of the key that a word could mean, such as "train.lr" for
-// "lr", or "" if there is none.
-func KeyFor(word string) string {
-	word = strings.ReplaceAll(word, "-", "_")
-	switch word { // as nearly every other program calls them
-	case "batch_size":
-		return "train.batch"
-	case "learning_rate":
-		return "train.lr"
-	}
-	byWord := map[string]string{}
-	var words []string
-	walk(table(), "", func(path string, f field) {
-		for _, w := range []string{path, f.key} {
-			if _, taken := byWord[w]; !taken && !f.unbuilt && f.fields == nil {
-				byWord[w] = path
-				words = append(words, w)
-			}
-		}
-	})
-	if near := nearest(word, words); len(near) > 0 {
-		return byWord[near[0]]
-	}
-	return ""
-}
-
-// nearest returns the candidates that a typing slip could have meant, best
+// Nearest returns the candidates that a typing slip could have meant, best
 // first: at most one edit in three characters.
-func nearest(word string, candidates []string) []string {
+func Nearest(word string, candidates []string) []string {
 	const longest = 64 // no key or layer name is longer; bounds the work
 	if len(word) > longest {
 		return nil
