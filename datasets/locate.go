@@ -24,7 +24,8 @@ func (e *MissingError) Is(target error) bool { return target == fs.ErrNotExist }
 // Locate finds the data set of the given name where [Open] looks for it: in
 // dir, in dir itself if that is the folder that the archive unpacks to, or in the
 // only folder of dir that holds it. It returns that folder, "" for a data set that is
-// embedded or of another module, or a [*MissingError]. It reads no file.
+// embedded or of another module, or a [*MissingError], also for a dir that is named
+// and missing where the data set needs none. It reads no file.
 func Locate(name, dir string) (folder string, err error) {
 	s, err := sourceNamed(name)
 	if err != nil || s.locate == nil {

@@ -30,8 +30,10 @@ func TestLocate(t *testing.T) {
 	if got, err := Locate("cifar10", renamed); err != nil || got != renamed {
 		t.Errorf("under another name: got %s, %v", got, err)
 	}
-	if got, err := Locate("cifar10-mini", "nowhere"); err != nil || got != "" {
-		t.Errorf("embedded: got %q, %v", got, err)
+	for _, dir := range []string{"", home} {
+		if got, err := Locate("cifar10-mini", dir); err != nil || got != "" {
+			t.Errorf("embedded, in %q: got %q, %v", dir, got, err)
+		}
 	}
 }
 
@@ -55,6 +57,8 @@ func TestLocateMissing(t *testing.T) {
 			t.Errorf("%v is no MissingError", err)
 		}
 	}
+	_, err := Locate("cifar10-mini", "nowhere")
+	wantError(t, err, "data directory nowhere does not exist", "needs none")
 	if _, err := os.Stat(filepath.Join(dir, "none")); err == nil {
 		t.Error("a directory that was looked for is made")
 	}

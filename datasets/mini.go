@@ -9,6 +9,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"os"
 	"runtime"
 	"sync"
 )
@@ -33,8 +34,18 @@ var _ = Register(cifarSource(Source{
 	Train: miniTrain,
 	Test:  miniTest,
 	Open:  openMini,
-	files: miniInfo,
+
+	locate: locateMini,
+	files:  miniInfo,
 }))
+
+// locateMini finds nothing, for nothing is looked for; but a directory that was named is there.
+func locateMini(dir string) (string, error) {
+	if _, err := os.Stat(dir); dir != "" && err != nil {
+		return "", &MissingError{dir, fmt.Sprintf("data directory %s does not exist; cifar10-mini is embedded and needs none", dir)}
+	}
+	return "", nil
+}
 
 func openMini(string) (train, test Split, err error) {
 	train, test = cifarSplit(miniTrain), cifarSplit(miniTest)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/train"
 )
 
 // datasetNames are what DATASET may be.
@@ -129,6 +130,9 @@ func runDataGet(ctx context.Context, o dataOptions, name string, stdout, stderr 
 }
 
 func runDataInfo(o dataOptions, name string, stdout io.Writer) error {
+	if err := checkNamed(name, o.data); err != nil {
+		return err
+	}
 	d, err := datasets.Info(name, cmp.Or(o.data, configs.DefaultRoot))
 	if err != nil {
 		return err
@@ -162,6 +166,24 @@ func fetch(ctx context.Context, cfg *configs.Config, dir string, p *progress) er
 	}
 	_, err := datasets.Locate(name, dir)
 	return err
+}
+
+// checkNamed reports a directory that was named for a data set, by --data or the environment, and is missing, whether or
+// not the data set needs it.
+func checkNamed(dataset, dir string) error {
+	if dir == "" {
+		return nil
+	}
+	_, err := datasets.Locate(dataset, dir)
+	return err
+}
+
+// load reads a trained model and its data set, from dir if that is not empty.
+func load(c *train.Checkpoint, dir string, threads int) (*train.Model, error) {
+	if err := checkNamed(string(c.Config.Data.Dataset), dir); err != nil {
+		return nil, err
+	}
+	return c.Load(dir, threads)
 }
 
 func download(ctx context.Context, name, dir string, p *progress) error {

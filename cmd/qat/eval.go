@@ -169,7 +169,7 @@ func evalTrained(ctx context.Context, o evalOptions, path string, p *progress, h
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.Load(o.data, o.threads)
+	m, err := load(c, o.data, o.threads)
 	if err != nil {
 		return nil, err
 	}
@@ -197,6 +197,9 @@ func evalExport(ctx context.Context, o evalOptions, path string, p *progress, ho
 		net, err = retarget(net, o.target)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := checkNamed(o.dataset, o.data); err != nil {
 		return nil, err
 	}
 	d, err := datasets.Open(o.dataset, datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot)})

@@ -195,7 +195,7 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 		p := newProgress(c.ErrOrStderr(), o.plain)
 		defer p.close()
 		ctx = train.Watch(ctx, p.work)
-		m, err = checkpoint.Load(o.data, o.threads)
+		m, err = load(checkpoint, o.data, o.threads)
 	} else {
 		m, err = checkpoint.LoadNetwork()
 	}
