@@ -5,7 +5,6 @@ import (
 	"math"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
@@ -158,19 +157,17 @@ func affine(k *graph.Call, a, b []float32, set func()) graph.Loop {
 	}
 }
 
-// statistics gives (2, C): the batch's mean and 1/sqrt(variance + eps), and the
-// running statistics after it (see [Context.Commit]). One that is not finite in
+// statistics gives (2, C): the batch's mean and 1/sqrt(variance + eps), and works
+// out the running statistics after it (see [Context.Commit]). One that is not finite in
 // float32 stops the run here, where the layer's name is known.
 func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 	s := x.Shape()
 	ch, count := s[3], float64(s[0]*s[1]*s[2])
 	sum, squares := make([]float64, ch), make([]float64, ch)
-	stats := c.B.Apply(graph.Op{
+	newMean, newVar := c.work(n.Mean).Data(), c.work(n.Var).Data()
+	return c.B.Apply(graph.Op{
 		Name: "batch norm statistics", Layer: n.Name, Attrs: fmt.Sprint(n.Eps),
 		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: f32(2), Shape: fixedShape(2, ch), Pool: c.Pool,
-		Aux: func(in []tensor.Shape) []graph.Buffer {
-			return []graph.Buffer{{Dtype: tensor.Float32, Shape: in[1]}, {Dtype: tensor.Float32, Shape: in[2]}}
-		},
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.Moments{Sum: sum, Second: squares, N: s[0]}
 			return graph.Loop{
@@ -180,7 +177,6 @@ func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 				After: func() error {
 					shift, variance := k.F32(1), k.F32(2)
 					mean, inv := k.OutF32()[:ch], k.OutF32()[ch:]
-					newMean, newVar := k.Aux[0].Float32s(), k.Aux[1].Float32s()
 					for j := range mean {
 						d := sum[j] / count
 						m := float64(shift[j]) + d
@@ -203,9 +199,6 @@ func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 			}
 		},
 	}, x, c.node(n.Mean), c.node(n.Var))
-	c.moves(n.Mean, c.B.Aux(stats, 0))
-	c.moves(n.Var, c.B.Aux(stats, 1))
-	return stats
 }
 
 // gradientSums gives (2, C): dbeta = sum dy and dgamma = sum dy*xhat.

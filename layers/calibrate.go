@@ -14,8 +14,8 @@ import (
 // Calibrate gives every quantizer without levels its first ones: weights from their values, activations from the first
 // of the batches x (N, H, W, C) of normalized training pictures, as many as each wants (CalibrationBatches). Quantizers
 // calibrate in order, each on what the ones before it let through: all batches stop in front of a quantizer until it has
-// seen them, and then go on. Batch norm takes the statistics of each batch, as the first training step will, unless it
-// is frozen ([Network.FreezeBatchNorm]). Running statistics stay as they are.
+// seen them, and then go on. States of methods follow the first batch. Batch norm takes the statistics of each batch, as
+// the first training step will, unless it is frozen ([Network.FreezeBatchNorm]). Running statistics stay as they are.
 //
 // hear, unless it is nil, is told how many passes of a batch to a quantizer are done.
 func (n *Network) Calibrate(pool *kernels.Pool, hear func(done, total int), x ...*tensor.Dense) error {
@@ -40,22 +40,34 @@ func (n *Network) Calibrate(pool *kernels.Pool, hear func(done, total int), x ..
 	}
 	defer func() { n.clock.steady = false }()
 	n.listen(hear)
-	stopped := make([]*machine.State, wanted)
+	stopped, begun := make([]*machine.State, wanted), make([]bool, wanted)
 	for i := 0; ; {
-		n.clock.steady = i > 0 // the states of methods follow the first batch only
+		n.clock.steady = i > 0
 		copy(in.Float32s(), x[i].Float32s())
-		if stopped[i] == nil {
-			err = m.RunAll()
-		} else {
+		if begun[i] {
 			err = m.Resume(stopped[i])
+		} else {
+			err, begun[i] = m.RunAll(), true
 		}
-		var u *unfinished
-		if !errors.As(err, &u) {
+		var u *uncalibrated
+		stops := errors.As(err, &u) && u.q != nil && !u.q.Calibrated()
+		if i == 0 && (err == nil || stops) {
+			c.commit(func(a *Array) bool { return !a.Running })
+		}
+		if !stops {
 			return err
 		}
-		stopped[i] = m.Save(stopped[i])
+		if err := u.q.calibrateActivation(u.x); err != nil {
+			return err
+		}
+		if wanted > 1 { // else this batch goes on
+			stopped[i] = m.Save(stopped[i])
+		}
 		if i++; u.q.Calibrated() {
 			i = 0
+		}
+		if c.started = nil; u.q.spec.CalibrationBatches <= 1 {
+			c.started = u.q
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/internal/machine"
 )
 
 // batches returns n different batches of random pictures.
@@ -143,5 +144,24 @@ func TestCalibrationWithRunningStatistics(t *testing.T) {
 	}
 	if batch, _ := scale(false); math.Abs(batch-got) < 0.1*got {
 		t.Errorf("statistics of the batch give %g, running ones %g; the test cannot tell them apart", batch, got)
+	}
+}
+
+// A step on a network without scales is an error that says so, and changes nothing.
+func TestTrainingWantsCalibration(t *testing.T) {
+	for _, config := range []string{"resnet20_w4a4", "resnet20_lq_nets_w2a2"} {
+		n := testNetwork(t, config)
+		before := stateOf(n)
+		c, loss, grads := trainGraph(t, n, 1)
+		m, err := machine.New(c.Pool, machine.Options{}, append(grads, loss)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.RunAll(); err == nil || !strings.Contains(err.Error(), "the quantizer has no scale; train or calibrate the network first") {
+			t.Errorf("%s: error %v", config, err)
+		}
+		if c.Commit(); !slices.Equal(stateOf(n), before) {
+			t.Errorf("%s: the step has changed something", config)
+		}
 	}
 }

@@ -16,17 +16,9 @@ type observed struct {
 	passed   func(elements int) // is called after each batch; nil: nobody listens
 }
 
-// unfinished ends the pass of a batch at a quantizer that takes its levels from several: it has none for what follows,
-// or has found them on another batch than the first.
-type unfinished struct{ q *Quantizer }
-
-func (e *unfinished) Error() string {
-	return fmt.Sprintf("the quantizer takes its first levels from %d batches; calibrate the network first", e.q.spec.CalibrationBatches)
-}
-
-// calibrateActivation takes in a batch of what is to be quantized. After the last one that the calibration wants it
-// sets the first levels. relu tells that x stands for max(x, 0).
-func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
+// awaits stops the run of an operation at a quantizer without a scale, which finds one from x. relu tells that x stands for
+// max(x, 0).
+func (q *Quantizer) awaits(x []float32, relu bool) error {
 	if relu || q.fromZero() {
 		y := make([]float32, len(x))
 		for i, v := range x {
@@ -37,24 +29,25 @@ func (q *Quantizer) calibrateActivation(x []float32, relu bool) error {
 		}
 		x = y
 	}
+	if i := graph.FirstNotFinite(x); i >= 0 { // not every method looks
+		return fmt.Errorf("cannot calibrate: %w", &graph.NotFiniteError{What: fmt.Sprintf("element %d of its input", i), Value: float64(x[i])})
+	}
+	return &uncalibrated{q.stored, x}
+}
+
+// calibrateActivation takes in a batch of what is to be quantized. After the last one that the calibration wants it
+// sets the first levels.
+func (q *Quantizer) calibrateActivation(x []float32) error {
 	if q.observed.passed != nil {
 		defer q.observed.passed(len(x))
 	}
-	var err error
-	if i := graph.FirstNotFinite(x); i >= 0 { // not every method looks
-		err = &graph.NotFiniteError{What: fmt.Sprintf("element %d of its input", i), Value: float64(x[i])}
-	} else {
-		err = q.observe(x)
-	}
+	err := q.observe(x)
 	q.observed.batches++
 	if err == nil && q.observed.batches >= q.spec.CalibrationBatches {
 		err = q.finish()
 	}
 	if err != nil {
-		return fmt.Errorf("cannot calibrate: %w", err) // the operation is called as the tensor
-	}
-	if q.spec.CalibrationBatches > 1 {
-		return &unfinished{q}
+		return fmt.Errorf("%s: cannot calibrate: %w", q.Name, err)
 	}
 	return nil
 }

@@ -12,13 +12,20 @@ import (
 type Context struct {
 	B    *graph.Builder
 	Pool *kernels.Pool
-	// Train selects batch statistics in batch norm, and lets quantizers without
-	// a scale calibrate themselves on the first batch. Evaluation uses running
-	// statistics and the arithmetic of the integer network, biases rounded.
+	// Train selects batch statistics in batch norm, and moves what methods keep
+	// beside what they learn. Evaluation uses running statistics and the
+	// arithmetic of the integer network, biases rounded.
 	Train bool
+	// Batch is the number of images of which a step takes the mean loss; 0: those that the graph sees. If that is a piece of
+	// them only, First is the index of its first image, which may change between runs. The gradients of the pieces then add up
+	// to those of the batch.
+	Batch, First int
 
 	nodes     map[*Array]*G.Node
-	moved     []moved
+	works     map[*Array]*Array
+	bound     map[*Quantizer]*Quantizer
+	started   *Quantizer         // whose state stays in this run, from whose batch it starts; nil: none
+	images    int                // that the graph sees; 0: nobody counts
 	gradients *gradientQuantizer // nil: floating point
 	off       map[string]bool    // rewrites that are off, by name; for tests
 	watches   bool               // fill watched
@@ -31,6 +38,22 @@ type watched struct {
 	node  *G.Node
 }
 
+// batch is the number of images of the step of which the graph sees n.
+func (c *Context) batch(n int) int {
+	if c.Batch == 0 {
+		return n
+	}
+	return c.Batch
+}
+
+// share is the part of the step's images that the graph sees.
+func (c *Context) share() float64 {
+	if c.images == 0 {
+		return 1
+	}
+	return float64(c.images) / float64(c.batch(c.images))
+}
+
 // watch notes what a quantizer gives.
 func (c *Context) watch(q *Quantizer, v Value) {
 	node := v.codes
@@ -40,34 +63,56 @@ func (c *Context) watch(q *Quantizer, v Value) {
 	c.watched = append(c.watched, watched{q, node})
 }
 
-// moved is what a step makes of an array that gradients do not move.
-type moved struct {
-	array *Array
-	node  *G.Node
-}
-
-// moves notes what a step makes of an array.
-func (c *Context) moves(a *Array, to *G.Node) { c.moved = append(c.moved, moved{a, to}) }
-
-// Moved lists what the graph computes of arrays that gradients do not move, such as running statistics. Operations leave
-// the arrays as they are: a machine has these nodes among its outputs if its owner wants to Commit.
-func (c *Context) Moved() (nodes []*G.Node) {
-	for _, m := range c.moved {
-		nodes = append(nodes, m.node)
+// work returns room for what a step makes of an array that gradients do not move, the same each time. Operations write there
+// and leave the array as it is.
+func (c *Context) work(a *Array) *Array {
+	w, ok := c.works[a]
+	if !ok {
+		copied := *a
+		w = &copied
+		w.Value = a.Value.Clone().(*tensor.Dense)
+		c.works[a] = w
 	}
-	return nodes
+	return w
 }
 
-// Commit stores what the last run made of those arrays. Without it the run has not been.
-func (c *Context) Commit() {
-	for _, m := range c.moved {
-		copy(m.array.Data(), m.node.Value().(*tensor.Dense).Float32s())
+// bind returns the layer as operations of the graph have it.
+func (c *Context) bind(l *layer) *layer {
+	b := *l
+	b.weights, b.input, b.output = c.quantizer(l.weights), c.quantizer(l.input), c.quantizer(l.output)
+	return &b
+}
+
+// quantizer returns a quantizer as operations of the graph have it, the same each time: they bring up to date what moves
+// without gradients as work of the context.
+func (c *Context) quantizer(q *Quantizer) *Quantizer {
+	if q == nil {
+		return nil
+	}
+	b, ok := c.bound[q]
+	if !ok {
+		b = q.boundTo(c)
+		c.bound[q] = b
+	}
+	return b
+}
+
+// Commit stores what the last run of the graph made of arrays that gradients do not move, such as running statistics.
+// Without it the run has changed nothing, and the next one gives the same.
+func (c *Context) Commit() { c.commit(func(*Array) bool { return true }) }
+
+// commit is Commit for some of the arrays.
+func (c *Context) commit(of func(*Array) bool) {
+	for a, w := range c.works {
+		if of(a) {
+			copy(a.Data(), w.Data())
+		}
 	}
 }
 
 // NewContext returns a context over a new graph.
 func NewContext(pool *kernels.Pool, train bool) *Context {
-	return &Context{B: graph.New(), Pool: pool, Train: train, nodes: map[*Array]*G.Node{}}
+	return &Context{B: graph.New(), Pool: pool, Train: train, nodes: map[*Array]*G.Node{}, works: map[*Array]*Array{}, bound: map[*Quantizer]*Quantizer{}}
 }
 
 // node returns the array's node in the graph.

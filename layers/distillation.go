@@ -14,7 +14,7 @@ import (
 // Distillation is the loss of a student with a teacher (estimators.Distillation); logits and teacher are (N, classes),
 // labels (N). The teacher gets no gradient.
 func Distillation(c *Context, d configs.Distillation, logits, teacher, labels *G.Node) *G.Node {
-	classes := logits.Shape()[1]
+	classes, share := logits.Shape()[1], c.share()
 	est := estimators.Distillation{Temperature: d.Temperature, Alpha: d.Weight}
 	return c.B.Apply(graph.Op{
 		Name: "distillation", Attrs: fmt.Sprint(est), In: []graph.Arg{f32(2), f32(2), {Dtype: tensor.Int32, Rank: 1}}, Out: f32(0),
@@ -27,15 +27,16 @@ func Distillation(c *Context, d configs.Distillation, logits, teacher, labels *G
 			if err != nil {
 				return fmt.Errorf("the loss: %w", err)
 			}
-			return setLoss(k, loss)
+			return setLoss(k, share*loss)
 		},
 		Wrt: []bool{true, false, false},
 		Gradient: func(_ []*G.Node, out, dout *G.Node) []*G.Node {
 			return []*G.Node{c.B.Apply(graph.Op{
 				Name: "distillation gradient", In: []graph.Arg{f32(2), f32(0)}, Out: f32(2), Shape: sameShape(0), InPlace: 1,
 				Forward: func(k *graph.Call) error {
+					g := float32(share) * k.Scalar(1)
 					for i, v := range k.F32(0) {
-						k.OutF32()[i] = v * k.Scalar(1)
+						k.OutF32()[i] = v * g
 					}
 					return nil
 				},

@@ -45,15 +45,15 @@ func (q *Quantizer) stateOfBins(c *Context, x *G.Node) *G.Node {
 			return graph.Loop{
 				Body: l,
 				Before: func() (err error) {
-					k.OutF32()[0] = q.updates.Data()[0]
 					est, l.X, l.Thresholds = nil, k.Pictures(0), nil
+					q.load()
+					k.OutF32()[0] = q.updates.Data()[0]
 					switch {
 					case !q.Calibrated() && k.Fused:
-						return errUncalibrated()
+						return &uncalibrated{}
 					case !q.Calibrated():
-						return q.calibrateActivation(k.F32(0), false)
-					}
-					if q.clock.steady {
+						return q.awaits(k.F32(0), false)
+					case q.stays():
 						return nil
 					}
 					now, err := q.estimator(true, 0)

@@ -11,9 +11,11 @@ import (
 )
 
 // CrossEntropy is the mean over the batch of -log softmax(logits)[label]; the
-// gradient is (softmax - onehot)/N. logits are (N, classes), labels (N).
+// gradient is (softmax - onehot)/N. logits are (N, classes), labels (N). Of a
+// piece of the batch it is that piece's part of the mean.
 func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
 	n, classes := logits.Shape()[0], logits.Shape()[1]
+	count := c.batch(n)
 	loss := c.B.Apply(graph.Op{
 		Name: "cross entropy", In: []graph.Arg{f32(2), {Dtype: tensor.Int32, Rank: 1}}, Out: f32(0),
 		Shape: func([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil },
@@ -41,7 +43,7 @@ func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
 					probs[j] = float32(math.Exp(float64(v)-most) / sum)
 				}
 			}
-			return setLoss(k, total/float64(n))
+			return setLoss(k, total/float64(count))
 		},
 		Wrt: []bool{true, false},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
@@ -49,7 +51,7 @@ func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
 				Name: "cross entropy gradient", In: []graph.Arg{f32(2), {Dtype: tensor.Int32, Rank: 1}, f32(0)}, Out: f32(2), Shape: sameShape(0), InPlace: 1,
 				Forward: func(k *graph.Call) error {
 					dx, p, y := k.OutF32(), k.F32(0), k.I32(1)
-					g := k.Scalar(2) / float32(n)
+					g := k.Scalar(2) / float32(count)
 					for i := range dx {
 						v := p[i]
 						if i%classes == int(y[i/classes]) {

@@ -41,7 +41,8 @@ func (n *Network) Lower(name string) (*integer.Network, error) {
 
 // evaluation is the plan of evaluation that is lowered.
 func (n *Network) evaluation() *plan {
-	c := &Context{off: map[string]bool{}}
+	c := NewContext(nil, false)
+	c.off = map[string]bool{}
 	for _, r := range slices.Concat(fusions, methods) {
 		c.off[r.name] = true
 	}

@@ -51,7 +51,7 @@ func agree(t *testing.T, net *Network, n, settle int, overrides []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := machine.New(pool, machine.Options{}, append(c.Moved(), logits)...)
+	m, err := machine.New(pool, machine.Options{}, logits)
 	if err != nil {
 		t.Fatal(err)
 	}

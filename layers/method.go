@@ -51,6 +51,9 @@ func (q *Quantizer) drawing(est estimators.Estimator, train bool, draw int) esti
 	if !q.is.Random || !train || q.clock.steady {
 		return est
 	}
+	if c := q.context; c != nil && !q.place.Weights {
+		draw += c.First
+	}
 	return est.(estimators.Random).Seeded(q.clock.seedOf(q.Name) + uint64(draw))
 }
 
@@ -136,19 +139,26 @@ func (q *Quantizer) codeBits() int {
 	return r.Bits
 }
 
-// errUncalibrated reports a quantizer without a scale where none can be found.
-func errUncalibrated() error {
-	return fmt.Errorf("the quantizer has no scale; train or calibrate the network first")
+// uncalibrated stops a run at a quantizer without a scale, which nobody finds in evaluation.
+type uncalibrated struct {
+	q *Quantizer
+	x []float32 // what it is to quantize, whole; nil: the operation does not see it
 }
 
-// update brings the quantizer up to date with x, weights or activations that it sees whole: in training it calibrates a
-// new one, and moves what does not follow gradients.
+func (*uncalibrated) Error() string {
+	return "the quantizer has no scale; train or calibrate the network first"
+}
+
+// update brings the quantizer up to date with x, weights or activations that it sees whole: in training it moves what does
+// not follow gradients.
 func (q *Quantizer) update(train bool, x []float32) error {
+	q.load()
 	switch {
-	case !q.Calibrated() && !train:
-		return errUncalibrated()
 	case !q.Calibrated():
-		return q.CalibrateWeights(x)
+		if !train {
+			return &uncalibrated{}
+		}
+		return q.awaits(x, false)
 	case !train && q.is.Static:
 		return nil
 	case train:
@@ -159,21 +169,24 @@ func (q *Quantizer) update(train bool, x []float32) error {
 	return q.rescale(x)
 }
 
-// updateActivations is update where the operation may see parts of x, all of which whole returns: that is needed to
-// calibrate. An operation that updates the state runs ahead of this one: see methodState.
+// updateActivations is update where the operation may see parts of x, all of which whole returns, for calibration. An
+// operation that updates the state runs ahead of this one: see methodState.
 func (q *Quantizer) updateActivations(train bool, k *graph.Call, relu bool, whole func() []float32) error {
+	if !train || q.updates == nil {
+		q.load()
+	}
 	switch {
 	case q.Calibrated():
 		return q.rescale(nil)
 	case !train || k.Fused:
-		return errUncalibrated()
+		return &uncalibrated{}
 	}
-	return q.calibrateActivation(whole(), relu)
+	return q.awaits(whole(), relu)
 }
 
 // updateState moves the arrays that do not follow gradients.
 func (q *Quantizer) updateState(x []float32) error {
-	if q.updates == nil || q.clock.steady && q.updates.Data()[0] > 0 {
+	if q.updates == nil || q.stays() && q.updates.Data()[0] > 0 {
 		return nil
 	}
 	est, err := q.spec.NewEstimator(q.place, q.clock.progress)
@@ -255,7 +268,7 @@ func (q *Quantizer) penalize(est estimators.Estimator, dp estimators.Params) {
 	}
 	for i, d := range e.Decay() {
 		for j, v := range q.learned[i].Data() {
-			dp[i][j] += float32(d) * v
+			dp[i][j] += float32(q.share()*d) * v
 		}
 	}
 }

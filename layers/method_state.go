@@ -19,11 +19,9 @@ func (q *Quantizer) methodState(c *Context, x *G.Node, binned bool) *G.Node {
 	return c.B.Apply(graph.Op{
 		Name: "update " + string(q.Estimator()), Layer: q.Name, In: []graph.Arg{f32(rank)}, Out: f32(1), Shape: fixedShape(1),
 		Forward: func(k *graph.Call) error {
+			err := q.update(true, k.F32(0))
 			k.OutF32()[0] = q.updates.Data()[0]
-			if !q.Calibrated() {
-				return q.calibrateActivation(k.F32(0), false)
-			}
-			return q.update(true, k.F32(0))
+			return err
 		},
 	}, x)
 }

@@ -171,7 +171,7 @@ func calibrate(t *testing.T, q *Quantizer, x []float32) {
 		for i := range q.Scale.Data() {
 			q.Scale.Data()[i] = 1
 		}
-	} else if err := q.update(true, x); err != nil {
+	} else if err := q.CalibrateWeights(x); err != nil {
 		t.Fatal(err)
 	}
 }

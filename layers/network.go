@@ -191,7 +191,7 @@ func (n *Network) Quantized() bool { return len(n.Quantizers) > 0 }
 // Build adds the network to a graph; x is (N, H, W, C), normalized, and the
 // result the logits (N, classes).
 func (n *Network) Build(c *Context, x *tensor.Dense) (*G.Node, error) {
-	c.gradients = n.gradients
+	c.gradients, c.images = n.gradients, x.Shape()[0]
 	logits := newPlan(c, n.layers, nil).emit(c.B.Input("x", x))
 	return logits, c.B.Err()
 }

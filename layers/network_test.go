@@ -156,7 +156,7 @@ func resultsOf(t *testing.T, n *Network, off []rewrite, opt machine.Options) []f
 	c := testContext(t, true)
 	without(c, off...)
 	loss, grads := buildTraining(t, c, n, 5)
-	m, err := machine.New(c.Pool, opt, slices.Concat(grads, c.Moved(), []*G.Node{loss})...)
+	m, err := machine.New(c.Pool, opt, append(append([]*G.Node{}, grads...), loss)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestMachineAgreesWithTapeMachine(t *testing.T) {
 		t.Run(config, func(t *testing.T) {
 			a, b := calibrated(t, config), calibrated(t, config)
 			ca, lossA, gradsA := trainGraph(t, a, 3)
-			m, err := machine.New(ca.Pool, machine.Options{Poison: true}, slices.Concat(gradsA, ca.Moved(), []*G.Node{lossA})...)
+			m, err := machine.New(ca.Pool, machine.Options{Poison: true}, append(gradsA, lossA)...)
 			if err != nil {
 				t.Fatal(err)
 			}

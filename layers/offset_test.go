@@ -28,11 +28,11 @@ func TestConvolutionAtAnOffset(t *testing.T) {
 					{Name: "identity", Op: networks.Shortcut{Stride: 1, Out: 16}, Inputs: []string{networks.Input}}}, convNorm("", 32, 2, "identity")...)...)
 				conv := net.layer("conv")
 				copy(conv.weight().Data(), random(7, 3, 3, 16, 32).Float32s())
-				if err := conv.weights.update(true, conv.weight().Data()); err != nil {
+				if err := conv.weights.CalibrateWeights(conv.weight().Data()); err != nil {
 					t.Fatal(err)
 				}
 				x := random(5, 3, 7, 6, 16)
-				if err := conv.input.update(true, x.Float32s()); err != nil {
+				if err := conv.input.CalibrateWeights(x.Float32s()); err != nil {
 					t.Fatal(err)
 				}
 				conv.input.learned[1].Data()[0] = -0.37

@@ -171,7 +171,7 @@ func TestQuantizeAgreesWithEstimators(t *testing.T) {
 				c := testContext(t, true)
 				q := must(newActivationQuantizer("x", spec(bits, e), signed, 16))
 				x, g := random(1, 2, 5, 5, 16), random(2, 2, 5, 5, 16)
-				if err := q.calibrateActivation(x.Float32s(), false); err != nil {
+				if err := q.calibrateActivation(x.Float32s()); err != nil {
 					t.Fatal(err)
 				}
 				q.Scale.Data()[0] *= 0.1 // so that some values are clipped
@@ -226,7 +226,7 @@ func TestClipsAgreeWithEstimators(t *testing.T) {
 				t.Fatalf("%s does not run on the kernels", e)
 			}
 			x, g := random(1, 2, 5, 5, 16), random(2, 2, 5, 5, 16)
-			if err := q.calibrateActivation(x.Float32s(), false); err != nil {
+			if err := q.calibrateActivation(x.Float32s()); err != nil {
 				t.Fatal(err)
 			}
 			in := c.B.Param("x", x)
@@ -283,7 +283,7 @@ func TestIntegerConvAgreesWithFloatConv(t *testing.T) {
 			xn := c.B.Param("input", x)
 			xq := quantized(c, qx, Value{float: xn}, false)
 			codes := qw.QuantizeWeights(c, w)
-			if err := errors.Join(qw.CalibrateWeights(w.Data()), qx.calibrateActivation(x.Float32s(), false)); err != nil {
+			if err := errors.Join(qw.CalibrateWeights(w.Data()), qx.calibrateActivation(x.Float32s())); err != nil {
 				t.Fatal(err)
 			}
 			var y *G.Node

@@ -48,6 +48,7 @@ func newPlan(c *Context, layers []*layer, kept []string) *plan {
 	p := &plan{c: c}
 	of := map[string]*step{networks.Input: p.add(networks.Input, inputOp{})}
 	for _, l := range layers {
+		l = c.bind(l)
 		var in []*step
 		for _, from := range l.Inputs {
 			in = append(in, of[from])

@@ -72,8 +72,6 @@ func (o quantizeOp) lower(l *lowering, s *step) error {
 //
 //	dx = g inside [Qn*s, Qp*s], 0 outside and, behind a ReLU, at 0
 //	ds = 1/sqrt(N*Qp) * sum g*(round(v) - v inside; Qn below; Qp above), v = x/s
-//
-// A quantizer without a scale takes one from the first training batch.
 func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 	rank, shape := x.Dims(), x.Shape()
 	s := c.node(q.Scale)

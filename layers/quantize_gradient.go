@@ -34,7 +34,7 @@ func (c *Context) outputGradient(layer string, dout *G.Node) *G.Node {
 			var seed uint64
 			return graph.Loop{
 				Before: func() error {
-					out, dr, seed = k.OutPictures(), k.Pictures(0), q.clock.seedOf(layer)
+					out, dr, seed = k.OutPictures(), k.Pictures(0), q.clock.seedOf(layer)+uint64(c.First)
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {

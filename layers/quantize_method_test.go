@@ -64,7 +64,7 @@ func runMethod(t *testing.T, s configs.TensorSpec, off []rewrite, relu, onCodes 
 	var x *step
 	if onCodes {
 		stream := must(newActivationQuantizer("stream", spec(6, configs.LSQ), true, 16))
-		if err := stream.calibrateActivation(z.Float32s(), false); err != nil {
+		if err := stream.calibrateActivation(z.Float32s()); err != nil {
 			t.Fatal(err)
 		}
 		x = p.add("stream", valueOp{Value{codes: quantized(c, stream, Value{float: in}, false).codes, quant: stream}})
@@ -82,7 +82,7 @@ func runMethod(t *testing.T, s configs.TensorSpec, off []rewrite, relu, onCodes 
 	for i, v := range first {
 		first[i] = max(v, 0)
 	}
-	if err := q.update(true, first); err != nil {
+	if err := q.CalibrateWeights(first); err != nil {
 		t.Fatal(err)
 	}
 	if s.Estimator == "ewgs" { // so that what the ReLU cuts off is inside the interval
@@ -135,7 +135,7 @@ func TestStaircaseBehindReLU(t *testing.T) {
 		without(c, off...)
 		q := must(newActivationQuantizer("x", s, false, 16))
 		x := random(5, 3, 6, 6, 16)
-		if err := q.update(true, x.Float32s()); err != nil {
+		if err := q.CalibrateWeights(x.Float32s()); err != nil {
 			t.Fatal(err)
 		}
 		q.learned[0].Data()[0] = -0.9 // what the ReLU cuts off is inside the interval

@@ -34,6 +34,10 @@ type Quantizer struct {
 	updates *Array // how many times the state was updated, an array of one; nil without state
 	clock   *clock
 
+	// Of a quantizer that is bound to a context: what it is bound from, whose arrays its own derive from.
+	context *Context
+	stored  *Quantizer
+
 	observed observed
 	fixed    bool // the input picture, whose range is known without data
 	atOffset bool // its codes are for a convolution only: see grid
@@ -203,7 +207,12 @@ func roundsTo(level, direction float32) float32 {
 // scaleGradient returns the gradient of a plain quantizer's scale from the sum that the kernels give; n is LSQ's number of
 // elements.
 func (q *Quantizer) scaleGradient(sum float64, n int) float32 {
-	return q.first.(estimators.Scaled).ScaleGradient(q.Scale.Data()[0], sum, n)
+	est, scale := q.first.(estimators.Scaled), q.Scale.Data()[0]
+	g := est.ScaleGradient(scale, sum, n)
+	if share := q.share(); share != 1 { // of what decays the scale, too
+		g -= float32(1-share) * est.ScaleGradient(scale, 0, n)
+	}
+	return g
 }
 
 // setRange fixes scale and zero point for reals in [lo, hi]; a signed range is
@@ -221,8 +230,11 @@ func (q *Quantizer) setRange(lo, hi float32) error {
 	return nil
 }
 
-// elements is that of an activation of the size, in so many pictures.
+// elements is that of an activation of the size, in so many pictures; of a piece of a batch it is that of the batch.
 func (q *Quantizer) elements(size, pictures, channels int) int {
+	if c := q.context; c != nil {
+		size, pictures = size/pictures*c.batch(pictures), c.batch(pictures)
+	}
 	return elements(q.spec.N, len(q.Scale.Data()), size, pictures, channels)
 }
 

@@ -85,8 +85,8 @@ func (n *Network) addProjector(l *regularized, spec configs.Regularizer, kind es
 func (n *Network) Penalized() bool { return len(n.penalties) > 0 }
 
 // Penalize adds the gradients of the penalties to those of the weights, grad(weight), and returns the penalties' sum
-// over all layers. The scales are those of the last forward pass.
-func (n *Network) Penalize(pool *kernels.Pool, grad func(*Array) []float32) (loss float64, err error) {
+// over all layers. The scales are those of the last run of the graph.
+func (n *Network) Penalize(c *Context, grad func(*Array) []float32) (loss float64, err error) {
 	if !n.Penalized() {
 		return 0, nil
 	}
@@ -102,13 +102,17 @@ func (n *Network) Penalize(pool *kernels.Pool, grad func(*Array) []float32) (los
 		}
 		penalties = append(penalties, r)
 	}
-	losses := make([]float64, len(n.regularized))
-	err = n.eachRegularized(pool, func(i int, l *regularized) error {
-		levels, err := l.levels()
+	losses, bound := make([]float64, len(n.regularized)), make([]*Quantizer, len(n.regularized))
+	for i, l := range n.regularized {
+		bound[i] = c.quantizer(l.Quantizer)
+	}
+	err = n.eachRegularized(c.Pool, func(i int, l *regularized) error {
+		q := bound[i]
+		levels, err := q.levels()
 		for _, r := range penalties {
 			if err == nil {
 				var v float64
-				v, err = r.Penalty(grad(l.weight), l.weight.Data(), l.Scale.Data(), levels)
+				v, err = r.Penalty(grad(l.weight), l.weight.Data(), q.Scale.Data(), levels)
 				losses[i] += v
 			}
 		}

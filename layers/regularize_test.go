@@ -21,7 +21,7 @@ func penalties(t *testing.T, n *Network, threads int) (float64, map[string][]flo
 	for _, l := range n.regularized {
 		grads[l.weight.Name] = slices.Repeat([]float32{1}, len(l.weight.Data()))
 	}
-	loss, err := n.Penalize(pool, func(p *Array) []float32 { return grads[p.Name] })
+	loss, err := n.Penalize(NewContext(pool, true), func(p *Array) []float32 { return grads[p.Name] })
 	if err != nil {
 		t.Fatal(err)
 	}

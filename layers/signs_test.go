@@ -35,6 +35,9 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 		}
 		pool := kernels.NewPool(2)
 		defer pool.Close()
+		if err := net.Calibrate(pool, nil, x); err != nil {
+			t.Fatal(err)
+		}
 		for _, train := range []bool{true, false} {
 			c := NewContext(pool, train)
 			p := newPlan(c, net.layers, nil)
@@ -48,7 +51,7 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 					z = s.out.float
 				}
 			}
-			w := v.weights.QuantizeWeights(c, v.weight())
+			w := c.quantizer(v.weights).QuantizeWeights(c, v.weight())
 			if y.codes == nil || w.Dtype() != tensor.Int8 || v.input.zeroPoint() != 1 || v.input.largest() != 2 {
 				t.Fatalf("%s: no codes around 1 up to 2", e)
 			}
@@ -122,7 +125,7 @@ func TestThresholdGradient(t *testing.T) {
 	q := must(newActivationQuantizer("x", spec(1, "reactnet"), true, channels))
 	c := testContext(t, true)
 	x, g := random(1, n, size, size, channels), random(2, n, size, size, channels)
-	if err := q.update(true, x.Float32s()); err != nil {
+	if err := q.CalibrateWeights(x.Float32s()); err != nil {
 		t.Fatal(err)
 	}
 	threshold := q.learned[0]

@@ -51,7 +51,7 @@ func (n *Network) ReestimateBatchNorm(pool *kernels.Pool, batches iter.Seq[*tens
 			if err != nil {
 				return err
 			}
-			if m, err = machine.New(pool, machine.Options{}, append(c.Moved(), logits)...); err != nil {
+			if m, err = machine.New(pool, machine.Options{}, logits); err != nil {
 				return err
 			}
 			for _, norm := range n.norms() {

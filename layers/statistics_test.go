@@ -59,7 +59,7 @@ func TestFusionKeepsTheBitsOfFrozenBatchNorm(t *testing.T) {
 		c := testContext(t, true)
 		without(c, off...)
 		loss, grads := buildTraining(t, c, n, 3)
-		m, err := machine.New(c.Pool, machine.Options{Unfused: off != nil}, slices.Concat(grads, c.Moved(), []*G.Node{loss})...)
+		m, err := machine.New(c.Pool, machine.Options{Unfused: off != nil}, append(grads, loss)...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -127,8 +127,3 @@ func (s *Store) Check() error {
 func (s *Store) Running() []*Array {
 	return slices.DeleteFunc(s.Of(Updated), func(a *Array) bool { return !a.Running })
 }
-
-// Written lists the arrays that operations may write while they compute: all but weights and running statistics.
-func (s *Store) Written() []*Array {
-	return slices.DeleteFunc(s.All(), func(a *Array) bool { return a.Group == networks.WeightsGroup || a.Running })
-}

@@ -69,6 +69,7 @@ func (m *Model) Simulation() (Evaluator[float32], error) {
 		if err := vm.RunAll(); err != nil {
 			return nil, err
 		}
+		c.Commit() // scales that derive from what was learned
 		out := logits.Value().(*tensor.Dense).Float32s()
 		return out[:n*len(out)/EvalBatch], nil
 	}, nil

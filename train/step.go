@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -34,7 +33,6 @@ type stepper struct {
 	teacher     *teacher // nil: none
 	freeze      int      // step from which on batch norm is frozen; 0: never
 
-	written, kept [][]float32 // what operations write, and what it was before the step
 }
 
 // newStepper prepares the training graph to run.
@@ -48,9 +46,6 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 		return nil, err
 	}
 	s.logits = logits.Value().(*tensor.Dense)
-	for _, a := range m.Net.Store.Written() {
-		s.written, s.kept = append(s.written, a.Data()), append(s.kept, make([]float32, len(a.Data())))
-	}
 	return s, nil
 }
 
@@ -86,24 +81,18 @@ func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*
 	for i, p := range m.Net.Store.Learnable() {
 		s.grads[p] = grads[i]
 	}
-	return s, logits, slices.Concat(outputs, grads, c.Moved()), nil
+	return s, logits, append(outputs, grads...), nil
 }
 
 // forwardBackward runs one batch and returns the mean loss and the number of
 // images classified correctly. Gradients are those of the penalties too. The end of ctx ends it in the middle: then, as after
 // any error, the network is what it was before.
 func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss float64, correct int, err error) {
-	for i, v := range s.written {
-		copy(s.kept[i], v)
-	}
 	defer func() {
 		if err == nil {
 			s.built.Commit()
 			s.step++
 			return
-		}
-		for i, v := range s.kept {
-			copy(s.written[i], v)
 		}
 		s.net.SetProgress(max(s.step-1, 0), s.total)
 	}()
@@ -120,7 +109,7 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 	if err := s.vm.RunAll(); err != nil {
 		return 0, 0, err
 	}
-	s.penalty, err = s.net.Penalize(s.pool, func(p *layers.Array) []float32 { return s.grads[p].Value().(*tensor.Dense).Float32s() })
+	s.penalty, err = s.net.Penalize(s.built, func(p *layers.Array) []float32 { return s.grads[p].Value().(*tensor.Dense).Float32s() })
 	if err == nil {
 		err = s.pool.Err()
 	}

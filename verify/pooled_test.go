@@ -52,7 +52,7 @@ func learn(t *testing.T, m *train.Model, n, steps int, rate float32) (first, las
 	if err != nil {
 		t.Fatal(err)
 	}
-	vm, err := machine.New(pool, machine.Options{}, append(append(grads, loss), c.Moved()...)...)
+	vm, err := machine.New(pool, machine.Options{}, append(grads, loss)...)
 	if err != nil {
 		t.Fatal(err)
 	}

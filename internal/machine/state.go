@@ -21,8 +21,12 @@ func (m *Machine) Save(old *State) *State {
 	return s
 }
 
-// Resume goes on with a run at the operation that stopped it. Inputs have the values that they have now.
+// Resume goes on with a run at the operation that stopped it: with the last one that stopped, if s is nil. Inputs have the
+// values that they have now.
 func (m *Machine) Resume(s *State) error {
+	if s == nil {
+		return m.explain(m.run(m.at))
+	}
 	live := s.live
 	m.each(s.step, func(b []byte) { live = live[copy(b, live):] })
 	return m.explain(m.run(s.step))
