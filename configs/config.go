@@ -1,6 +1,12 @@
 package configs
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/networks"
+)
 
 // Config is one experiment: every key of docs/config.md, resolved and valid.
 type Config struct {
@@ -18,9 +24,12 @@ type Config struct {
 
 // Model says which network is trained and where its weights come from.
 type Model struct {
-	Arch  Arch
-	Block Block
-	Init  string // RandomInit, EmbeddedInit + name, or a path
+	Arch     Arch
+	Block    Block
+	Shortcut Shortcut
+	Width    float64
+	Form     Form
+	Init     string // RandomInit, EmbeddedInit + name, or a path
 	// InitKey chooses the network in a file that holds several; "" if it holds one.
 	InitKey string
 }
@@ -31,7 +40,8 @@ type Data struct {
 	Root       string
 	Validation int // images held out from the training set
 	Augment    Augment
-	Workers    int // 0: as many as threads
+	Random     datasets.Random // of Dataset "random"
+	Workers    int             // 0: as many as threads
 }
 
 // Augment is what happens to a training image.
@@ -176,4 +186,37 @@ func (c *Config) Origin(keyPath string) string {
 		return "default"
 	}
 	return ""
+}
+
+// DataOptions says how the data set is read, from dir or else where the config says.
+func (c *Config) DataOptions(dir string) datasets.Options {
+	return datasets.Options{Dir: cmp.Or(dir, c.Data.Root), Validation: c.Data.Validation, Seed: c.Train.Seed, Random: c.Data.Random}
+}
+
+// Network returns the network for an input and so many classes.
+func (m Model) Network(in networks.Shape, classes int) (*networks.Network, error) {
+	o := m.options()
+	o.Input, o.Classes = in, classes
+	return networks.Build(string(m.Arch), o)
+}
+
+// options are what the model chooses of its architecture.
+func (m Model) options() networks.Options {
+	o := networks.Options{Block: networks.Block(m.Block), Width: m.Width}
+	if m.Shortcut != ShortcutAuto {
+		o.Shortcut = networks.Projection(m.Shortcut)
+	}
+	if m.Form != FormAuto {
+		o.Form = networks.Form(m.Form)
+	}
+	return o
+}
+
+// network returns the network for the images and classes of the data set.
+func (c *Config) network() (*networks.Network, error) {
+	d, err := datasets.Describe(string(c.Data.Dataset), c.DataOptions(""))
+	if err != nil {
+		return nil, err
+	}
+	return c.Model.Network(networks.Shape{H: d.Height, W: d.Width, C: d.Channels}, len(d.Classes))
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/qat-go/qat/networks"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files and docs/config.md")
@@ -64,9 +66,30 @@ func docs() string {
 			docsSection(&b, f.key, f.doc, f.fields)
 		}
 	}
+	docsArchitectures(&b)
 	b.WriteString("\n## Known, not built yet\n\nThese names are recognised and rejected, never ignored.\n\n| key | names |\n|---|---|\n")
 	docsUnbuilt(&b, table(), "")
 	return b.String()
+}
+
+// docsArchitectures lists the zoo with the keys that each network has.
+func docsArchitectures(b *strings.Builder) {
+	b.WriteString("\n## Architectures\n\nWhat `model.arch` names, with its paper's images and classes; images of another size are taken too, where each layer has\nat least a pixel. Of `model.block`, `model.shortcut` and `model.form`, the first value is the architecture's own.\n`qat config check` prints the layers, and says what cannot be trained yet.\n\n| `model.arch` | network | images | classes | keys |\n|---|---|---|---|---|\n")
+	for _, a := range networks.Archs() {
+		var keys []string
+		key := func(name string, values []string) {
+			if len(values) > 0 {
+				keys = append(keys, fmt.Sprintf("`%s`: %s", name, strings.Join(values, ", ")))
+			}
+		}
+		key("block", stringsOf(a.Blocks))
+		key("shortcut", stringsOf(a.Shortcuts))
+		key("form", stringsOf(a.Forms))
+		if a.Widths {
+			keys = append(keys, "`width`")
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %v | %d | %s |\n", a.Name, a.Doc, a.Input, a.Classes, strings.Join(keys, "; "))
+	}
 }
 
 func docsSection(b *strings.Builder, path, doc string, fields []field) {

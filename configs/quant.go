@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/qat-go/qat/estimators"
-	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/syntax"
 )
 
@@ -159,18 +158,6 @@ func (q *Quant) matching(layerName string) []Rule {
 		return cmp.Compare(a.Pattern.specificity(layerName), b.Pattern.specificity(layerName))
 	})
 	return rules
-}
-
-// LayerNames lists the layers that rules name, in order of execution.
-func (m Model) LayerNames() (names []string) {
-	n, err := networks.Build(string(m.Arch), networks.Options{Input: networks.Shape{H: 32, W: 32, C: 3}, Classes: 1, Block: networks.Block(m.Block)})
-	if err != nil {
-		return nil // what is wrong with the model is reported where it stands
-	}
-	for _, node := range n.Weighted() {
-		names = append(names, node.Name)
-	}
-	return names
 }
 
 // unmatched returns an error for each alternative of a rule that matches none of the layers, with the names it may have

@@ -31,7 +31,7 @@ var crossRules = append([]crossRule{
 	{[]string{"quant.bias_correction", "train.epochs"}, biasCorrectionWithoutTraining},
 	{[]string{"train.batch_norm_freeze", "train.epochs"}, freezeNeedsTraining},
 	{[]string{"export.formats", "export.target"}, targetHasFormat},
-}, regularizerRules()...)
+}, append(networkRules(), regularizerRules()...)...)
 
 func nesterovNeedsMomentum(c *Config) string {
 	if o := c.Train.Optimizer; o.Nesterov && o.Momentum == 0 {
@@ -159,7 +159,10 @@ func (l *loader) check(doc *document, c *Config, root Pos) {
 		l.checkTensor(doc, p+".weights", r.Weights.Apply(c.Quant.Weights), true, Pos{})
 		l.checkTensor(doc, p+".activations", r.Activations.Apply(c.Quant.Activations), false, Pos{})
 	}
-	names := c.Model.LayerNames()
+	names := c.LayerNames()
+	if len(names) == 0 || !doc.readable(networkPaths) {
+		return // what layers there are is not known
+	}
 	l.errs = append(l.errs, c.Quant.unmatched(names)...)
 	if len(l.errs) == 0 {
 		for _, name := range names {

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/syntax"
 )
 
@@ -70,11 +71,32 @@ var firstFields = []field{
 	{key: "name", doc: "Names the run's directory; by default the config's file name without `.yaml`.", kind: text{`a name without any of /\:*?"<>| that starts with neither ".", "-" nor a space`, runName}, def: "", at: func(c *Config) any { return &c.Name }},
 	{key: "description", doc: "What the experiment is for, in a line.", kind: text{what: "text"}, def: "", at: func(c *Config) any { return &c.Description }},
 	{key: "model", doc: "The network.", fields: []field{
-		{key: "arch", doc: "Architecture.", kind: enum[Arch]{values: []Arch{ResNet20}, unbuilt: []Arch{"resnet18", "resnet50", "mobilenet_v2", "vgg_small"}}, def: ResNet20, at: func(c *Config) any { return &c.Model.Arch }},
+		{key: "arch", doc: "Architecture: one of [those below](#architectures), for the images and the classes of the data set.", kind: enum[Arch]{values: archs()}, def: ResNet20, at: func(c *Config) any { return &c.Model.Arch }},
 		{key: "block", doc: "Residual block: `basic` is the ResNet's own, with ReLUs; `bireal` has a shortcut around each convolution and no ReLU, so that activations can be binary; `reactnet` adds a learned RPReLU after each sum. The last two keep the residual stream in floating point (`quant.residual: fp`, the default there).", kind: enum[Block]{values: []Block{BasicBlock, BiRealBlock, ReActNetBlock}}, def: BasicBlock, at: func(c *Config) any { return &c.Model.Block }},
+		{key: "shortcut", doc: "Shortcut of residual networks where the size changes: `A` has no parameters, `B` is a 1x1 convolution with batch norm, `pool` averages 2x2 pixels before such a convolution, as Bi-Real Net and ReActNet do; `auto` is the architecture's own.", kind: enum[Shortcut]{values: []Shortcut{ShortcutAuto, ShortcutA, ShortcutB, ShortcutPool}}, def: ShortcutAuto, at: func(c *Config) any { return &c.Model.Shortcut }},
+		{key: "width", doc: "Width multiplier of MobileNets: times the channels of each layer.", kind: real{zero: exclusive, upper: inclusive, max: networks.MaxWidth}, def: 1.0, at: func(c *Config) any { return &c.Model.Width }},
+		{key: "form", doc: "From which program the network is, where programs differ: `torch` pads on all sides alike and has no biases before batch norm, `mlperf_tiny` pads as TensorFlow's SAME and has biases, `lq_nets` and `dorefa` are two AlexNets; `auto` is the architecture's own.", kind: enum[Form]{values: []Form{FormAuto, FormTorch, FormMLPerfTiny, FormLQNets, FormDoReFa}}, def: FormAuto, at: func(c *Config) any { return &c.Model.Form }},
 		{key: "init", doc: "Where the weights come from: `random`, a file of PyTorch (`torch.save`), safetensors or a checkpoint of qat (relative to the working directory), or `embedded:resnet20_cifar10`, the float network shipped with qat.", kind: weights{text{weightsWanted(RandomInit), initName}}, def: RandomInit, at: func(c *Config) any { return &c.Model.Init }},
 		{key: "init_key", doc: "Which network of the file in `model.init`, if it holds several: the key of its dict (`ema`), keys inside one another joined by dots (`state_dict.teacher`); `.` is the file's own dict.", kind: text{what: "a key of the file"}, def: "", at: func(c *Config) any { return &c.Model.InitKey }},
 	}},
+}
+
+// archs are the networks of the zoo.
+func archs() (names []Arch) {
+	for _, name := range networks.ArchNames() {
+		names = append(names, Arch(name))
+	}
+	return names
+}
+
+var randomFields = []field{
+	{key: "height", doc: "Pixels of an image from top to bottom.", kind: integer{1, 4096}, def: 32, at: func(c *Config) any { return &c.Data.Random.Height }},
+	{key: "width", doc: "Pixels of an image from left to right.", kind: integer{1, 4096}, def: 32, at: func(c *Config) any { return &c.Data.Random.Width }},
+	{key: "channels", doc: "Values of a pixel.", kind: integer{1, 3}, def: 3, at: func(c *Config) any { return &c.Data.Random.Channels }},
+	{key: "classes", doc: "Classes; labels go round them.", kind: integer{1, 65536}, def: 10, at: func(c *Config) any { return &c.Data.Random.Classes }},
+	{key: "images", doc: "Training images.", kind: integer{1, 1 << 24}, def: 1024, at: func(c *Config) any { return &c.Data.Random.Train }},
+	{key: "test_images", doc: "Test images.", kind: integer{1, 1 << 24}, def: 256, at: func(c *Config) any { return &c.Data.Random.Test }},
+	{key: "seed", doc: "Seed of the pixels.", kind: seed{}, def: uint64(0), at: func(c *Config) any { return &c.Data.Random.Seed }},
 }
 
 func dataFields() []field {
@@ -83,13 +105,14 @@ func dataFields() []field {
 		registered = append(registered, Dataset(name))
 	}
 	return []field{
-		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download.", kind: enum[Dataset]{values: registered, unbuilt: []Dataset{"cifar100", "imagenet"}}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},
+		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download, `random` is made of random pixels.", kind: enum[Dataset]{values: registered, unbuilt: []Dataset{"cifar100", "imagenet"}}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},
 		{key: "root", doc: "Directory of the data sets; `--data` and `$QAT_DATA` win over it.", kind: text{"a directory, without control characters (in double quotes, a backslash begins an escape; write '...')", nonEmpty}, def: DefaultRoot, at: func(c *Config) any { return &c.Data.Root }},
 		{key: "validation", doc: "Images held out from the training set; 0 uses all of it for training.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Data.Validation }},
 		{key: "augment", doc: "What happens to training images.", fields: []field{
 			{key: "crop", doc: "Pixels of zero padding on each side before a random crop back to size; 0 is off.", kind: integer{0, 31}, def: 4, at: func(c *Config) any { return &c.Data.Augment.Crop }},
 			{key: "flip", doc: "Mirror each image with probability 1/2.", kind: boolean{}, def: true, at: func(c *Config) any { return &c.Data.Augment.Flip }},
 		}},
+		{key: "random", doc: "What the data set `random` is: it feeds networks whose data is not there.", fields: randomFields},
 		{key: "workers", doc: "Goroutines that load images; 0 is as many as threads.", kind: integer{0, 64}, def: 0, at: func(c *Config) any { return &c.Data.Workers }},
 	}
 }

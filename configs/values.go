@@ -6,12 +6,16 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+
+	"github.com/qat-go/qat/networks"
 )
 
 // The choices an experiment makes, one type each.
 type (
 	Arch          string
 	Block         string
+	Shortcut      string
+	Form          string
 	Dataset       string
 	OptimizerKind string
 	ScheduleKind  string
@@ -34,8 +38,20 @@ const (
 	BiRealBlock   Block = "bireal"   // Liu et al. 2018, https://arxiv.org/abs/1808.00278
 	ReActNetBlock Block = "reactnet" // Liu et al. 2020, https://arxiv.org/abs/2003.03488
 
+	ShortcutAuto Shortcut = "auto" // the architecture's own
+	ShortcutA    Shortcut = Shortcut(networks.OptionA)
+	ShortcutB    Shortcut = Shortcut(networks.OptionB)
+	ShortcutPool Shortcut = Shortcut(networks.PoolConv)
+
+	FormAuto       Form = "auto" // the architecture's own
+	FormTorch      Form = Form(networks.TorchForm)
+	FormMLPerfTiny Form = Form(networks.MLPerfTiny)
+	FormLQNets     Form = Form(networks.LQNets)
+	FormDoReFa     Form = Form(networks.DoReFa)
+
 	CIFAR10     Dataset = "cifar10"
 	CIFAR10Mini Dataset = "cifar10-mini"
+	RandomData  Dataset = "random"
 
 	SGD OptimizerKind = "sgd"
 

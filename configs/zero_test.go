@@ -30,7 +30,7 @@ func TestZero(t *testing.T) {
 	c.References()
 	c.Origin("")
 	c.Mistake("", "")
-	c.Model.LayerNames()
+	c.LayerNames()
 	c.Quant.Resolve("", true, true)
 	(Regularizer{}).Unfit("", 0)
 	(Regularizer{}).At(0)

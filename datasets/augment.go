@@ -55,7 +55,7 @@ type table [3][256]float32
 
 func (d *Dataset) table() *table {
 	var t table
-	for c := range t {
+	for c := range d.Channels {
 		for p := range t[c] {
 			t[c][p] = (float32(p)/255 - d.Mean[c]) / d.Std[c]
 		}
@@ -68,33 +68,51 @@ func (d *Dataset) table() *table {
 func (d *Dataset) InputRange() (lo, hi float32) {
 	t := d.table()
 	lo, hi = t[0][0], t[0][255]
-	for c := range t {
+	for c := range d.Channels {
 		lo, hi = min(lo, t[c][0]), max(hi, t[c][255])
 	}
 	return lo, hi
 }
 
-// image writes the changed, normalized image src to dst; both are (h, w, 3).
-func (t *table) image(dst []float32, src []uint8, h, w int, c change) {
+// image writes the changed, normalized image src to dst; both are (h, w, depth).
+func (t *table) image(dst []float32, src []uint8, h, w, depth int, c change) {
 	left, right := max(0, -c.dx), min(w, w-c.dx) // columns of dst, before the flip, that src covers
 	for y := range h {
-		row := dst[3*w*y : 3*w*(y+1)]
+		row := dst[depth*w*y : depth*w*(y+1)]
 		sy := y + c.dy
 		if sy < 0 || sy >= h {
 			clear(row)
 			continue
 		}
-		in := src[3*(w*sy+left+c.dx) : 3*(w*sy+right+c.dx)]
+		in := src[depth*(w*sy+left+c.dx) : depth*(w*sy+right+c.dx)]
 		from, to := left, right
 		if c.flip {
 			from, to = w-right, w-left
 		}
-		clear(row[:3*from])
-		clear(row[3*to:])
-		if c.flip {
-			t.mirrored(row[3*from:3*to], in)
-		} else {
-			t.row(row[3*from:3*to], in)
+		clear(row[:depth*from])
+		clear(row[depth*to:])
+		row = row[depth*from : depth*to]
+		switch {
+		case depth != 3:
+			t.pixels(row, in, depth, c.flip)
+		case c.flip:
+			t.mirrored(row, in)
+		default:
+			t.row(row, in)
+		}
+	}
+}
+
+// pixels is row, or mirrored, of any number of channels.
+func (t *table) pixels(dst []float32, src []uint8, depth int, flip bool) {
+	n := len(dst) / depth
+	for x := range n {
+		to := x
+		if flip {
+			to = n - 1 - x
+		}
+		for c := range depth {
+			dst[to*depth+c] = t[c][src[x*depth+c]]
 		}
 	}
 }

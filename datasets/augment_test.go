@@ -13,10 +13,10 @@ func slowImage(d *Dataset, src []uint8, c change, crop int) []float32 {
 	padded := make([][]float32, (h+2*crop)*(w+2*crop))
 	for i := range padded {
 		y, x := i/(w+2*crop)-crop, i%(w+2*crop)-crop
-		padded[i] = make([]float32, 3)
+		padded[i] = make([]float32, d.Channels)
 		for ch := range padded[i] {
 			if y >= 0 && y < h && x >= 0 && x < w {
-				padded[i][ch] = (float32(src[3*(y*w+x)+ch])/255 - d.Mean[ch]) / d.Std[ch]
+				padded[i][ch] = (float32(src[d.Channels*(y*w+x)+ch])/255 - d.Mean[ch]) / d.Std[ch]
 			}
 		}
 	}
@@ -34,10 +34,10 @@ func slowImage(d *Dataset, src []uint8, c change, crop int) []float32 {
 
 func TestImage(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, size := range [][2]int{{32, 32}, {1, 1}, {3, 7}, {5, 2}} {
+	for _, size := range [][3]int{{32, 32, 3}, {1, 1, 3}, {3, 7, 3}, {5, 2, 3}, {5, 9, 1}, {4, 6, 2}} {
 		d := cifarSource(Source{}).describe()
-		d.Height, d.Width = size[0], size[1]
-		src := make([]uint8, d.Height*d.Width*3)
+		d.Height, d.Width, d.Channels = size[0], size[1], size[2]
+		src := make([]uint8, d.Height*d.Width*d.Channels)
 		for i := range src {
 			src[i] = uint8(r.Uint32())
 		}
@@ -51,7 +51,7 @@ func TestImage(t *testing.T) {
 			for i := range got {
 				got[i] = float32(math.NaN()) // a buffer is not clean
 			}
-			d.table().image(got, src, d.Height, d.Width, c)
+			d.table().image(got, src, d.Height, d.Width, d.Channels, c)
 			if want := slowImage(d, src, c, crop); !slices.Equal(got, want) {
 				t.Fatalf("%dx%d %+v:\ngot  %v\nwant %v", d.Height, d.Width, c, got, want)
 			}

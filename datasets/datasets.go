@@ -84,6 +84,10 @@ type Options struct {
 
 	// Seed picks the images of Validation.
 	Seed uint64
+
+	// Random is what the data set "random" is; the zero value is 1,024 training and 256 test images of 32x32 pixels, 3
+	// channels and 10 classes.
+	Random Random
 }
 
 // Open reads the data set of the given name:
@@ -91,11 +95,12 @@ type Options struct {
 //	cifar10       CIFAR-10, binary version (Krizhevsky 2009), from Options.Dir
 //	cifar10-mini  5,000 training and 1,000 test images of CIFAR-10 after
 //	              lossy JPEG, balanced over the classes; embedded, needs no file
+//	random        images of random pixels: see Options.Random
 //
 // and those that a program has registered. The error of a data set that is not there
 // wraps [io/fs.ErrNotExist].
 func Open(name string, o Options) (*Dataset, error) {
-	s, err := sourceNamed(name)
+	s, err := sourceOf(name, o)
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +116,8 @@ func Open(name string, o Options) (*Dataset, error) {
 
 // Describe returns the data set of the given name without its images: classes,
 // sizes and normalization. It reads nothing.
-func Describe(name string) (*Dataset, error) {
-	s, err := sourceNamed(name)
+func Describe(name string, o Options) (*Dataset, error) {
+	s, err := sourceOf(name, o)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +125,7 @@ func Describe(name string) (*Dataset, error) {
 }
 
 // TrainLen returns how many training images the data set of the given name has, before any are held out. It reads nothing.
-func TrainLen(name string) (int, error) {
-	s, err := sourceNamed(name)
+func TrainLen(name string, o Options) (int, error) {
+	s, err := sourceOf(name, o)
 	return s.Train, err
 }

@@ -48,14 +48,14 @@ func Info(name, dir string) (*Description, error) {
 	return &Description{name, d.Classes, d.Height, d.Width, d.Channels, files}, nil
 }
 
-// Images returns how many images the data set of the given name has in dir, or will have once it is there.
-func Images(name, dir string) int {
-	s, err := sourceNamed(name)
+// Images returns how many images the data set of the given name has, or will have once it is there.
+func Images(name string, o Options) int {
+	s, err := sourceOf(name, o)
 	if err != nil {
 		return 0
 	}
 	if s.images != nil {
-		if n, err := s.images(dir); err == nil { // else Open tells
+		if n, err := s.images(o.Dir); err == nil { // else Open tells
 			return n
 		}
 	}

@@ -35,6 +35,7 @@ type Loader struct {
 	split Split
 	opt   LoaderOptions
 	h, w  int
+	depth int // channels
 	table *table
 
 	mu    sync.Mutex
@@ -56,7 +57,7 @@ func NewLoader(d *Dataset, split Split, o LoaderOptions) (*Loader, error) {
 	if o.Ahead == 0 {
 		o.Ahead = 2
 	}
-	return &Loader{split: split, opt: o, h: d.Height, w: d.Width, table: d.table()}, nil
+	return &Loader{split: split, opt: o, h: d.Height, w: d.Width, depth: d.Channels, table: d.table()}, nil
 }
 
 func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
@@ -80,13 +81,13 @@ func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
 
 // checkShape reports what no data set is, whatever its images.
 func (d *Dataset) checkShape() error {
-	if d.Height < 1 || d.Width < 1 || d.Channels != 3 {
-		return fmt.Errorf("want images of 1x1 pixel or more and 3 channels, found %dx%d and %d", d.Height, d.Width, d.Channels)
+	if d.Height < 1 || d.Width < 1 || d.Channels < 1 || d.Channels > 3 {
+		return fmt.Errorf("want images of 1x1 pixel or more and 1 to 3 channels, found %dx%d and %d", d.Height, d.Width, d.Channels)
 	}
 	if len(d.Classes) == 0 {
 		return fmt.Errorf("want the names of the classes, found none")
 	}
-	for c := range d.Std {
+	for c := range d.Channels {
 		if mean, std := float64(d.Mean[c]), float64(d.Std[c]); !(std > 0) || math.IsInf(std, 0) || math.IsNaN(mean) || math.IsInf(mean, 0) {
 			return fmt.Errorf("want a mean and a positive standard deviation for channel %d, found %v and %v", c, mean, std)
 		}
@@ -127,7 +128,7 @@ func (l *Loader) fill(b *Batch, epoch int, order []int) {
 			k = order[k]
 		}
 		c := l.opt.Augment.draw(l.opt.Seed, epoch, k)
-		l.table.image(b.X[i*size:(i+1)*size], l.split.Pixels[k*size:(k+1)*size], l.h, l.w, c)
+		l.table.image(b.X[i*size:(i+1)*size], l.split.Pixels[k*size:(k+1)*size], l.h, l.w, l.depth, c)
 		b.Y[i] = l.split.Labels[k]
 	}
 	clear(b.X[b.N*size:])
@@ -146,7 +147,7 @@ func (l *Loader) takeSpare() *Batch {
 		return b
 	}
 	return &Batch{
-		X:     make([]float32, l.opt.Batch*l.h*l.w*3),
+		X:     make([]float32, l.opt.Batch*l.h*l.w*l.depth),
 		Y:     make([]int32, l.opt.Batch),
 		ready: make(chan struct{}, 1),
 	}

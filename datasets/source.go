@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,7 +15,8 @@ type Source struct {
 	Name    string // in configs, such as "cifar10"
 	Classes []string
 
-	Height, Width int // of every image, which has the channels red, green and blue
+	Height, Width int // of every image
+	Channels      int // 1 to 3; 0 is 3, red, green and blue
 
 	// A pixel p of channel c enters the network as (p/255 - Mean[c]) / Std[c].
 	Mean, Std [3]float32
@@ -28,6 +30,7 @@ type Source struct {
 	Open func(dir string) (train, test Split, err error)
 
 	// of those that the commands get and describe; a data set without needs nothing
+	with     func(Options) Source // the data set that follows from options; nil if it is the same for all
 	locate   func(dir string) (folder string, err error)
 	download func(ctx context.Context, dir string, o DownloadOptions) error
 	files    func(dir string) ([]File, error)
@@ -68,6 +71,16 @@ func sourceNamed(name string) (Source, error) {
 	return s, nil
 }
 
+// sourceOf is the data set of that name that follows from options.
+func sourceOf(name string, o Options) (Source, error) {
+	s, err := sourceNamed(name)
+	if err != nil || s.with == nil {
+		return s, err
+	}
+	s = s.with(o)
+	return s, s.describe().checkShape()
+}
+
 // describe is the data set without its images.
 func (s Source) describe() *Dataset {
 	return &Dataset{
@@ -75,7 +88,7 @@ func (s Source) describe() *Dataset {
 		Classes:    slices.Clone(s.Classes),
 		Height:     s.Height,
 		Width:      s.Width,
-		Channels:   3,
+		Channels:   cmp.Or(s.Channels, 3),
 		Mean:       s.Mean,
 		Std:        s.Std,
 		Train:      Split{Name: "train"},

@@ -62,7 +62,7 @@ func TestRegister(t *testing.T) {
 			Register(two(tt.change))
 		}()
 	}
-	if want := []string{"cifar10", "cifar10-mini", "given"}; !slices.Equal(Names(), want) {
+	if want := []string{"cifar10", "cifar10-mini", "given", "random"}; !slices.Equal(Names(), want) {
 		t.Errorf("names %v, want %v", Names(), want)
 	}
 }
@@ -75,8 +75,8 @@ func TestOpenRegistered(t *testing.T) {
 	if err != nil || given.dir != "somewhere" || d.Name != "given" || d.Train.Name != "train" || d.Test.Name != "test" || d.Train.Len() != 2 || d.Height != 2 || d.Channels != 3 {
 		t.Errorf("opened %+v from %q, %v", d, given.dir, err)
 	}
-	if n, err := TrainLen("given"); n != 2 || err != nil || Images("given", "") != 3 {
-		t.Errorf("%d training images, %v; %d in all", n, err, Images("given", ""))
+	if n, err := TrainLen("given", Options{}); n != 2 || err != nil || Images("given", Options{}) != 3 {
+		t.Errorf("%d training images, %v; %d in all", n, err, Images("given", Options{}))
 	}
 	if info, err := Info("given", ""); err != nil || info.Name != "given" || len(info.Files) != 0 {
 		t.Errorf("info %+v, %v", info, err)

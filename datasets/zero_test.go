@@ -7,7 +7,7 @@ func TestZero(t *testing.T) {
 	d := noise(2)
 	for name, try := range map[string]func() error{
 		"Open":            func() error { _, err := Open("", Options{}); return err },
-		"Describe":        func() error { _, err := Describe(""); return err },
+		"Describe":        func() error { _, err := Describe("", Options{}); return err },
 		"Info":            func() error { _, err := Info("", ""); return err },
 		"Locate":          func() error { _, err := Locate("", ""); return err },
 		"Download":        func() error { return Download(t.Context(), "", "", DownloadOptions{}) },

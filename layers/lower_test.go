@@ -171,7 +171,7 @@ func TestNetworkDescription(t *testing.T) {
 	if r := rows[1]; r.MACs != 2_359_296 || r.BitOps != 16*2_359_296 {
 		t.Errorf("%s: %d MACs, %d BitOps", r.Name, r.MACs, r.BitOps)
 	}
-	if want := (configs.Model{Arch: configs.ResNet20, Block: configs.BasicBlock}).LayerNames(); !slices.Equal(net.LayerNames(), want) {
+	if want := must(configs.Load("resnet20_w4a4", nil)).LayerNames(); !slices.Equal(net.LayerNames(), want) {
 		t.Errorf("layers %v, in configs %v", net.LayerNames(), want)
 	}
 }

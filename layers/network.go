@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -184,6 +185,11 @@ func (n *Network) SetProgress(step, total int) {
 
 // Shape is the shape of one picture.
 func (n *Network) Shape() networks.Shape { return n.graph.Input }
+
+// Residual tells that the network has residual sums.
+func (n *Network) Residual() bool {
+	return slices.ContainsFunc(n.layers, func(l *layer) bool { return l.Op.Kind() == networks.Add{}.Kind() })
+}
 
 // Quantized tells that at least one tensor is quantized.
 func (n *Network) Quantized() bool { return len(n.Quantizers) > 0 }

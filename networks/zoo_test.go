@@ -205,6 +205,11 @@ func TestSizes(t *testing.T) {
 		if a.Name == "alexnet_bn" {
 			size.H = 96
 		}
+		for _, o := range []networks.Options{{}, {Classes: 2}, {Input: a.Input}, {Input: networks.Shape{H: 1, W: 1, C: 1}, Classes: -1}} {
+			if _, err := networks.Build(a.Name, o); err == nil || !strings.HasPrefix(err.Error(), a.Name+": ") {
+				t.Errorf("%s of %+v: %v", a.Name, o, err)
+			}
+		}
 		n, err := networks.Build(a.Name, networks.Options{Input: size, Classes: 7})
 		if err != nil {
 			t.Errorf("%s at %v: %v", a.Name, size, err)

@@ -99,20 +99,25 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 	return r, ctx.Err()
 }
 
-// synthetic returns a model on random images, one training batch of them.
+// synthetic returns a model on random images, one training batch of them, in the shape of those of the data set.
 func synthetic(cfg *configs.Config, threads int) (*Model, error) {
 	if err := kernels.Check(); err != nil {
 		return nil, err
 	}
-	d := &datasets.Dataset{Name: "random", Height: 32, Width: 32, Channels: 3, Std: [3]float32{1, 1, 1}, Classes: make([]string, 10)}
+	like, err := datasets.Describe(string(cfg.Data.Dataset), cfg.DataOptions(""))
+	if err != nil {
+		return nil, err
+	}
+	in := shapeOf(like)
+	d := &datasets.Dataset{Name: "random", Height: in.H, Width: in.W, Channels: in.C, Std: [3]float32{1, 1, 1}, Classes: make([]string, len(like.Classes))}
 	split := func(name string, n int) datasets.Split {
-		s := datasets.Split{Name: name, Pixels: make([]uint8, n*32*32*3), Labels: make([]int32, n)}
+		s := datasets.Split{Name: name, Pixels: make([]uint8, n*in.Len()), Labels: make([]int32, n)}
 		rng := rand.New(rand.NewPCG(1, 1))
 		for i := range s.Pixels {
 			s.Pixels[i] = uint8(rng.UintN(256))
 		}
 		for i := range s.Labels {
-			s.Labels[i] = int32(rng.UintN(10))
+			s.Labels[i] = int32(rng.UintN(uint(len(d.Classes))))
 		}
 		return s
 	}

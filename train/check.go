@@ -15,7 +15,7 @@ func Check(cfg *configs.Config) error {
 	if cfg == nil {
 		return errNoConfig
 	}
-	images, err := datasets.TrainLen(string(cfg.Data.Dataset))
+	images, err := datasets.TrainLen(string(cfg.Data.Dataset), cfg.DataOptions(""))
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func Memory(cfg *configs.Config, images, threads int, bench bool) (int64, error)
 	}
 	small := *cfg
 	small.Train.Batch = min(cfg.Train.Batch, planned)
-	data, err := datasets.Describe(string(cfg.Data.Dataset))
+	data, err := datasets.Describe(string(cfg.Data.Dataset), cfg.DataOptions(""))
 	if err != nil {
 		return 0, err
 	}
@@ -121,7 +121,7 @@ func CheckMemory(cfg *configs.Config, dir string, threads int) (int64, error) {
 	if cfg == nil {
 		return 0, errNoConfig
 	}
-	return checkMemory(cfg, datasets.Images(string(cfg.Data.Dataset), cmp.Or(dir, cfg.Data.Root)), threads, false, memory.Free())
+	return checkMemory(cfg, datasets.Images(string(cfg.Data.Dataset), cfg.DataOptions(dir)), threads, false, memory.Free())
 }
 
 func checkMemory(cfg *configs.Config, images, threads int, bench bool, free memory.Available) (int64, error) {

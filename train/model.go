@@ -39,10 +39,7 @@ func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
 	if err := kernels.Check(); err != nil {
 		return nil, err
 	}
-	if dir == "" {
-		dir = cfg.Data.Root
-	}
-	data, err := datasets.Open(string(cfg.Data.Dataset), datasets.Options{Dir: dir, Validation: cfg.Data.Validation, Seed: cfg.Train.Seed})
+	data, err := datasets.Open(string(cfg.Data.Dataset), cfg.DataOptions(dir))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +52,7 @@ func Describe(cfg *configs.Config) (*Model, error) {
 	if cfg == nil {
 		return nil, errNoConfig
 	}
-	data, err := datasets.Describe(string(cfg.Data.Dataset))
+	data, err := datasets.Describe(string(cfg.Data.Dataset), cfg.DataOptions(""))
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +60,7 @@ func Describe(cfg *configs.Config) (*Model, error) {
 }
 
 func newModel(cfg *configs.Config, data *datasets.Dataset, threads int) (*Model, error) {
-	net, err := newNetwork(cfg, networks.Shape{H: data.Height, W: data.Width, C: data.Channels}, inputOf(data))
+	net, err := newNetwork(cfg, shapeOf(data), inputOf(data))
 	if err != nil {
 		return nil, err
 	}
@@ -72,11 +69,45 @@ func newModel(cfg *configs.Config, data *datasets.Dataset, threads int) (*Model,
 
 // newNetwork returns a config's network for an input.
 func newNetwork(cfg *configs.Config, shape networks.Shape, in layers.Input) (*layers.Network, error) {
-	graph, err := networks.Build(string(cfg.Model.Arch), networks.Options{Input: shape, Classes: len(in.Classes), Block: networks.Block(cfg.Model.Block)})
+	graph, err := cfg.Model.Network(shape, len(in.Classes))
 	if err != nil {
 		return nil, err
 	}
-	return layers.New(graph, &cfg.Quant, in, cfg.Train.Seed)
+	net, err := layers.New(graph, &cfg.Quant, in, cfg.Train.Seed)
+	return net, untrainable(cfg, err)
+}
+
+// untrainable places what keeps the network from training at the key that names it.
+func untrainable(cfg *configs.Config, err error) error {
+	var lacks *layers.UntrainableError
+	if errors.As(err, &lacks) {
+		return configs.ErrorList{cfg.Mistake("model.arch", "%s %v", cfg.Model.Arch, lacks)}
+	}
+	return err
+}
+
+// Outline describes a config's network without weights, its data set unread: also one that cannot be trained yet. Then, the
+// error of trainable is a [configs.ErrorList] that says why.
+func Outline(cfg *configs.Config) (net *layers.Network, trainable, err error) {
+	if cfg == nil {
+		return nil, nil, errNoConfig
+	}
+	data, err := datasets.Describe(string(cfg.Data.Dataset), cfg.DataOptions(""))
+	if err != nil {
+		return nil, nil, err
+	}
+	graph, err := cfg.Model.Network(shapeOf(data), len(data.Classes))
+	if err != nil {
+		return nil, nil, err
+	}
+	if net, err = layers.Describe(graph, &cfg.Quant, inputOf(data)); err != nil {
+		return nil, nil, err
+	}
+	return net, untrainable(cfg, net.Trainable()), nil
+}
+
+func shapeOf(d *datasets.Dataset) networks.Shape {
+	return networks.Shape{H: d.Height, W: d.Width, C: d.Channels}
 }
 
 // with returns a model of another config on the same data and threads. Only the

@@ -39,6 +39,9 @@ granularity, parameters, multiplications and additions (MACs), BitOps and
 deployed size, and whether the network can be exported, as it will be after
 training. It needs no data, but the files that training starts from.
 
+The table of a network that cannot be trained yet comes with an error that says
+why.
+
 A preset such as lsq@paper names a source: what follows the table are the keys
 whose values there and here differ, and what the source does that no key says.
 
@@ -130,17 +133,19 @@ func wantConfig(c *cobra.Command, args []string) error {
 
 type configReport struct {
 	train.Experiment
-	Residual   int          `json:"residual_bits"` // 0: floating point
-	Layers     []layers.Row `json:"layers"`
-	Params     int          `json:"params"`
-	MACs       int64        `json:"macs"`
-	BitOps     int64        `json:"bitops"`
-	SizeBytes  int64        `json:"size_bytes"`
-	NotInteger string       `json:"not_integer,omitempty"`
+	Residual     int          `json:"residual_bits"` // 0: floating point
+	Layers       []layers.Row `json:"layers"`
+	Params       int          `json:"params"`
+	MACs         int64        `json:"macs"`
+	BitOps       int64        `json:"bitops"`
+	SizeBytes    int64        `json:"size_bytes"`
+	NotTrainable string       `json:"not_trainable,omitempty"` // the error
+	NotInteger   string       `json:"not_integer,omitempty"`
 
 	References []configs.Reference `json:"references,omitempty"`
 
-	causes []layers.Cause // of NotInteger
+	causes   []layers.Cause // of NotInteger
+	residual bool           // there is such a stream
 }
 
 func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer) error {
@@ -151,22 +156,22 @@ func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer
 	if err := train.Check(cfg); err != nil {
 		return err
 	}
-	m, err := train.Describe(cfg)
+	net, trainable, err := train.Outline(cfg)
 	if err != nil {
 		return err
 	}
-	defer m.Close()
-	net := m.Net
-	r := &configReport{Experiment: train.ExperimentOf(cfg), Residual: int(cfg.Quant.Residual), Layers: net.Table(), Params: net.ParamCount(), References: cfg.References()}
+	r := &configReport{Experiment: train.ExperimentOf(cfg), Residual: int(cfg.Quant.Residual), Layers: net.Table(), Params: net.ParamCount(), References: cfg.References(), residual: net.Residual()}
 	r.SizeBytes, r.BitOps = net.Cost()
 	var reason *layers.NotIntegerError
-	if errors.As(net.IntegerForm(), &reason) {
+	if trainable != nil {
+		r.NotTrainable = trainable.Error()
+	} else if errors.As(net.IntegerForm(), &reason) {
 		r.NotInteger, r.causes = reason.Error(), reason.Causes
 	}
 	for _, l := range r.Layers {
 		r.MACs += l.MACs
 	}
-	return result(stdout, js, r, r.print)
+	return cmp.Or(result(stdout, js, r, r.print), trainable)
 }
 
 func (r *configReport) print(w io.Writer) error {
@@ -179,8 +184,10 @@ func (r *configReport) print(w io.Writer) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	say(w, "residual stream: %s", bitsOf(r.Residual))
-	if len(r.causes) == 0 {
+	if r.residual {
+		say(w, "residual stream: %s", bitsOf(r.Residual))
+	}
+	if len(r.causes) == 0 && r.NotTrainable == "" {
 		say(w, "integer network: yes, it can be exported")
 	}
 	for _, cause := range r.causes {

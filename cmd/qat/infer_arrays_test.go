@@ -25,7 +25,7 @@ import (
 func exportedNetwork(t *testing.T, target integer.Target) (net *integer.Network, path string) {
 	t.Helper()
 	net = integertest.ResNet20(rand.New(rand.NewPCG(1, 2)), 4)
-	d, err := datasets.Describe("cifar10-mini")
+	d, err := datasets.Describe("cifar10-mini", datasets.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

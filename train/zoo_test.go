@@ -1,0 +1,60 @@
+package train
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/qat-go/qat/configs"
+)
+
+// A network takes images of any size and number of channels, and any number of classes, from the data set random: it trains
+// on them to the same bits again, and its integer network is evaluated.
+func TestRandomData(t *testing.T) {
+	for _, overrides := range []string{
+		"data.random={height: 11, width: 17, channels: 1, classes: 300, images: 24, test_images: 8}",
+		"model.shortcut=B data.random={images: 24, test_images: 8}",
+	} {
+		var first *Result
+		for range 2 {
+			cfg, err := configs.Load("resnet20_w4a4", append(strings.Split(strings.Replace(overrides, "B data", "B\ndata", 1), "\n"),
+				"model.init=random", "data.dataset=random", "train.epochs=1", "train.batch=8", "train.max_steps=2", "train.schedule.warmup=0ep", "export.formats=[]"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := Run(t.Context(), cfg, Options{Out: filepath.Join(t.TempDir(), "run"), Threads: 1, Progress: &quiet{}})
+			if err != nil {
+				t.Fatalf("%s: %v", overrides, err)
+			}
+			if r.Images != 8 || r.NotInteger != "" {
+				t.Errorf("%s: %d test images; integer network: %s", overrides, r.Images, r.NotInteger)
+			}
+			if first == nil {
+				first = r
+			} else if r.TrainLoss != first.TrainLoss {
+				t.Errorf("%s: loss %v, the second time %v", overrides, first.TrainLoss, r.TrainLoss)
+			}
+		}
+	}
+}
+
+// What cannot be trained yet is told at the key that asks for it, before anything is read.
+func TestUntrainable(t *testing.T) {
+	cfg, err := configs.Load("resnet20_w4a4", []string{"model.init=random", "model.arch=mobilenet_v1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `argument "model.arch=mobilenet_v1": model.arch: mobilenet_v1 cannot be trained yet: grouped convolutions (`
+	_, described := Describe(cfg)
+	net, trainable, err := Outline(cfg)
+	if err != nil || net.ParamCount() != 4_231_976-1000*1025+10*1025 {
+		t.Fatalf("%v, error %v", net, err)
+	}
+	for _, err := range []error{described, trainable} {
+		var list configs.ErrorList
+		if !errors.As(err, &list) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
