@@ -23,8 +23,8 @@ func (addOp) emit(c *Context, s *step) Value {
 // add is y = a + b for equal shapes; both inputs get dy.
 func add(c *Context, layer string, a, b *G.Node) *G.Node {
 	rank := a.Dims()
-	return c.B.Apply(graph.Op{
-		Name: "add", Layer: layer, In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), InPlace: 1, Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "add", Layer: layer, In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), InPlace: 1, Pool: c.pool,
 		Shape: func(in []tensor.Shape) (tensor.Shape, error) {
 			if !in[0].Eq(in[1]) {
 				return nil, fmt.Errorf("shapes %v and %v differ", in[0], in[1])

@@ -39,9 +39,9 @@ func (addCodesOp) givesCodes(*Context, *step) bool { return true }
 
 func (o addCodesOp) emit(c *Context, s *step) Value {
 	branch, stream := s.in[0].out, s.in[1].out
-	y := c.B.Apply(graph.Op{
+	y := c.b.Apply(graph.Op{
 		Name: "add, quantize", Layer: o.block, Attrs: fmt.Sprint(o.q.levelRange()),
-		In: []graph.Arg{codes(4), codes(4), f32(1), f32(1), f32(1)}, Out: codes(4), Shape: sameShape(0), Pool: c.Pool,
+		In: []graph.Arg{codes(4), codes(4), f32(1), f32(1), f32(1)}, Out: codes(4), Shape: sameShape(0), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, from, to kernels.Pictures[uint8]
 			var sum kernels.CodeSum

@@ -34,9 +34,9 @@ func (o averageCodesOp) emit(c *Context, s *step) Value {
 	x := s.in[0].out.codes
 	shape := x.Shape()
 	n, pixels, ch := shape[0], shape[1]*shape[2], shape[3]
-	y := c.B.Apply(graph.Op{
+	y := c.b.Apply(graph.Op{
 		Name: "average pool, quantize", Layer: q.Name,
-		In: []graph.Arg{codes(4), f32(1), f32(1)}, Out: codes(2), Shape: fixedShape(n, ch), Pool: c.Pool,
+		In: []graph.Arg{codes(4), f32(1), f32(1)}, Out: codes(2), Shape: fixedShape(n, ch), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, y kernels.Pictures[uint8]
 			var zeroPoint, lo, hi float32

@@ -32,8 +32,8 @@ func (averagePoolOp) emit(c *Context, s *step) Value {
 func averagePool(c *Context, x *G.Node) *G.Node {
 	s := x.Shape()
 	n, pixels, ch := s[0], s[1]*s[2], s[3]
-	return c.B.Apply(graph.Op{
-		Name: "average pool", In: []graph.Arg{pictures(4)}, Out: pictures(2), Shape: fixedShape(n, ch), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "average pool", In: []graph.Arg{pictures(4)}, Out: pictures(2), Shape: fixedShape(n, ch), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return each(k, func(y, x, _ []float32) {
 				clear(y)
@@ -47,8 +47,8 @@ func averagePool(c *Context, x *G.Node) *G.Node {
 		},
 		Wrt: []bool{true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
-			return []*G.Node{c.B.Apply(graph.Op{
-				Name: "average pool gradient", In: []graph.Arg{pictures(2)}, Out: pictures(4), Shape: fixedShape(s...), Pool: c.Pool,
+			return []*G.Node{c.b.Apply(graph.Op{
+				Name: "average pool gradient", In: []graph.Arg{pictures(2)}, Out: pictures(4), Shape: fixedShape(s...), Pool: c.pool,
 				Loop: func(k *graph.Call) graph.Loop {
 					return each(k, func(dx, dy, _ []float32) {
 						for j, v := range dy {

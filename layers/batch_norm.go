@@ -77,9 +77,9 @@ func (n *normed) apply(c *Context) *G.Node {
 	ch := x.Shape()[3]
 	gamma, beta := c.node(n.Gamma), c.node(n.Beta)
 	a, b := make([]float32, ch), make([]float32, ch)
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "batch norm", Layer: n.Name, Attrs: fmt.Sprint(n.Eps),
-		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2)}, Out: pictures(4), Shape: sameShape(0), Pool: c.Pool,
+		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2)}, Out: pictures(4), Shape: sameShape(0), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return affine(k, a, b, func() {
 				normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
@@ -89,9 +89,9 @@ func (n *normed) apply(c *Context) *G.Node {
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			sums := n.gradientSums(c, in[0], stats, dout)
 			p, q, r := make([]float32, ch), make([]float32, ch), make([]float32, ch)
-			dx := c.B.Apply(graph.Op{
+			dx := c.b.Apply(graph.Op{
 				Name: "batch norm input gradient", Layer: n.Name,
-				In: []graph.Arg{pictures(4), f32(1), f32(2), f32(2), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 5, Pool: c.Pool,
+				In: []graph.Arg{pictures(4), f32(1), f32(2), f32(2), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 5, Pool: c.pool,
 				Loop: func(k *graph.Call) graph.Loop {
 					var dx, x, dy kernels.Pictures[float32]
 					return graph.Loop{
@@ -165,9 +165,9 @@ func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 	ch, count := s[3], float64(s[0]*s[1]*s[2])
 	sum, squares := make([]float64, ch), make([]float64, ch)
 	newMean, newVar := c.work(n.Mean).Data(), c.work(n.Var).Data()
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "batch norm statistics", Layer: n.Name, Attrs: fmt.Sprint(n.Eps),
-		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: f32(2), Shape: fixedShape(2, ch), Pool: c.Pool,
+		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: f32(2), Shape: fixedShape(2, ch), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.Moments{Sum: sum, Second: squares, N: s[0]}
 			return graph.Loop{
@@ -206,9 +206,9 @@ func (n *BatchNorm) gradientSums(c *Context, x, stats, dy *G.Node) *G.Node {
 	s := x.Shape()
 	ch := s[3]
 	sum, dot := make([]float64, ch), make([]float64, ch)
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "batch norm gradient sums", Layer: n.Name,
-		In: []graph.Arg{pictures(4), f32(2), pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch), Pool: c.Pool,
+		In: []graph.Arg{pictures(4), f32(2), pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.Moments{Sum: sum, Second: dot, N: s[0]}
 			return graph.Loop{
@@ -229,7 +229,7 @@ func (n *BatchNorm) gradientSums(c *Context, x, stats, dy *G.Node) *G.Node {
 // rowOf copies row r of a (2, C) node.
 func rowOf(c *Context, layer string, x *G.Node, r int) *G.Node {
 	ch := x.Shape()[1]
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "row", Layer: layer, Attrs: fmt.Sprint(r), In: []graph.Arg{f32(2)}, Out: f32(1), Shape: fixedShape(ch),
 		Forward: func(k *graph.Call) error { copy(k.OutF32(), k.F32(0)[r*ch:][:ch]); return nil },
 	}, x)
@@ -239,9 +239,9 @@ func rowOf(c *Context, layer string, x *G.Node, r int) *G.Node {
 func (n *BatchNorm) batchNormEval(c *Context, x *G.Node) *G.Node {
 	ch := x.Shape()[3]
 	a, b := make([]float32, ch), make([]float32, ch)
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "batch norm", Layer: n.Name, Attrs: fmt.Sprint("eval", n.Eps),
-		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: pictures(4), Shape: sameShape(0), InPlace: 1, Pool: c.Pool,
+		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: pictures(4), Shape: sameShape(0), InPlace: 1, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return affine(k, a, b, func() {
 				gamma, beta := k.F32(1), k.F32(2)

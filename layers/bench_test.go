@@ -14,7 +14,7 @@ func BenchmarkTrainingStep(b *testing.B) {
 		b.Run(config, func(b *testing.B) {
 			n := calibrated(b, config)
 			c, loss, grads := trainGraph(b, n, 128)
-			m, err := machine.New(c.Pool, machine.Options{Profile: testing.Verbose()}, append(grads, loss)...)
+			m, err := machine.New(c.pool, machine.Options{Profile: testing.Verbose()}, append(grads, loss)...)
 			if err != nil {
 				b.Fatal(err)
 			}

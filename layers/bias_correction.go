@@ -1,8 +1,10 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -12,6 +14,7 @@ import (
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/threads"
 )
 
 // Float returns a copy of the network without quantizers.
@@ -33,9 +36,15 @@ func (n *Network) Float() (*Network, error) {
 // corrected and all quantized. float is usually [Network.Float] of the network before other changes.
 //
 // hear, unless it is nil, is told how many passes of a batch through a network are done.
-func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, hear func(done, total int), x ...*tensor.Dense) error {
+func (n *Network) CorrectBias(pool *threads.Pool, float *Network, hear func(done, total int), x ...*tensor.Dense) error {
 	if len(x) == 0 {
 		return fmt.Errorf("bias correction on no batch; expected one or more")
+	}
+	if slices.Contains(x, nil) {
+		return errNoImages
+	}
+	if float == nil {
+		return errors.New("bias correction to no float network; want that of Float")
 	}
 	in := x[0].Clone().(*tensor.Dense)
 	of, err := float.means(pool, in)
@@ -102,7 +111,7 @@ func (n *Network) CorrectBias(pool *kernels.Pool, float *Network, hear func(done
 }
 
 // CorrectionBytes is what the buffers of CorrectBias take on batches of so many images.
-func (n *Network) CorrectionBytes(pool *kernels.Pool, images int) (int, error) {
+func (n *Network) CorrectionBytes(pool *threads.Pool, images int) (int, error) {
 	in := n.graph.Input
 	nodes, err := n.means(pool, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(images, in.H, in.W, in.C)))
 	if err != nil {
@@ -112,7 +121,7 @@ func (n *Network) CorrectionBytes(pool *kernels.Pool, images int) (int, error) {
 	for _, name := range n.LayerNames() {
 		outputs = append(outputs, nodes[name])
 	}
-	return machine.Size(pool, machine.Options{}, outputs...)
+	return machine.Size((*kernels.Pool)(pool), machine.Options{}, outputs...)
 }
 
 // after is the batch norm that alone reads a layer or, without one, the layer.
@@ -126,12 +135,12 @@ func (n *Network) after(l *layer) *layer {
 }
 
 // runOn computes the named nodes, and what they need, on each batch.
-func runOn(pool *kernels.Pool, in *tensor.Dense, x []*tensor.Dense, nodes map[string]*G.Node, names []string, do func(name string, v []float32) error) error {
+func runOn(pool *threads.Pool, in *tensor.Dense, x []*tensor.Dense, nodes map[string]*G.Node, names []string, do func(name string, v []float32) error) error {
 	var outputs []*G.Node
 	for _, name := range names {
 		outputs = append(outputs, nodes[name])
 	}
-	m, err := machine.New(pool, machine.Options{}, outputs...)
+	m, err := machine.New((*kernels.Pool)(pool), machine.Options{}, outputs...)
 	if err != nil {
 		return err
 	}
@@ -162,19 +171,22 @@ func (n *Network) outputs(c *Context, x *tensor.Dense) (map[string]*G.Node, erro
 		layer[after], kept = l.Name, append(kept, after)
 	}
 	p := newPlan(c, n.layers, kept)
-	p.emit(c.B.Input("x", x))
+	p.emit(c.b.Input("x", x))
 	outputs := map[string]*G.Node{}
 	for _, s := range p.steps {
 		if name, ok := layer[s.name]; ok && s.kept {
 			outputs[name] = s.out.Float(c)
 		}
 	}
-	return outputs, c.B.Err()
+	return outputs, c.b.Err()
 }
 
 // means returns the mean of each channel of the outputs.
-func (n *Network) means(pool *kernels.Pool, x *tensor.Dense) (map[string]*G.Node, error) {
+func (n *Network) means(pool *threads.Pool, x *tensor.Dense) (map[string]*G.Node, error) {
 	c := NewContext(pool, false)
+	if err := c.usable(); err != nil {
+		return nil, err
+	}
 	nodes, err := n.outputs(c, x)
 	if err != nil {
 		return nil, err
@@ -182,13 +194,13 @@ func (n *Network) means(pool *kernels.Pool, x *tensor.Dense) (map[string]*G.Node
 	for _, layer := range n.LayerNames() {
 		nodes[layer] = channelMeans(c, layer, nodes[layer])
 	}
-	return nodes, c.B.Err()
+	return nodes, c.b.Err()
 }
 
 // channelMeans is the mean of each channel of y (..., C), with sums in float64.
 func channelMeans(c *Context, layer string, y *G.Node) *G.Node {
 	rank, ch := y.Dims(), y.Shape()[y.Dims()-1]
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "channel means", Layer: layer, In: []graph.Arg{f32(rank)}, Out: f32(1), Shape: fixedShape(ch),
 		Forward: func(k *graph.Call) error {
 			y, sums := k.F32(0), make([]float64, ch)

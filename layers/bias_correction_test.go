@@ -8,13 +8,14 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 )
 
 // meansOf returns the mean of each channel of each layer's output in evaluation, over the batches.
 func meansOf(t *testing.T, pool *kernels.Pool, n *Network, x []*tensor.Dense) map[string][]float64 {
 	t.Helper()
 	in := x[0].Clone().(*tensor.Dense)
-	nodes, err := n.outputs(NewContext(pool, false), in)
+	nodes, err := n.outputs(NewContext((*threads.Pool)(pool), false), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +24,7 @@ func meansOf(t *testing.T, pool *kernels.Pool, n *Network, x []*tensor.Dense) ma
 		shape := node.Shape()
 		channels := shape[len(shape)-1]
 		mean := make([]float64, channels)
-		err := runOn(pool, in, x, nodes, []string{name}, func(_ string, y []float32) error {
+		err := runOn((*threads.Pool)(pool), in, x, nodes, []string{name}, func(_ string, y []float32) error {
 			for i, v := range y {
 				mean[i%channels] += float64(v) * float64(channels) / float64(len(y)) / float64(len(x))
 			}
@@ -53,7 +54,7 @@ func TestCorrectBias(t *testing.T) {
 		float := must(n.Float())
 		untouched := slices.Clone(n.layer("layer1.0.bn1").norm.Beta.Data())
 		want, before := meansOf(t, pool, float, x), meansOf(t, pool, n, x)
-		if err := n.CorrectBias(pool, float, nil, x...); err != nil {
+		if err := n.CorrectBias((*threads.Pool)(pool), float, nil, x...); err != nil {
 			t.Fatal(err)
 		}
 		after := meansOf(t, pool, n, x)
@@ -89,7 +90,7 @@ func TestCorrectBias(t *testing.T) {
 		}
 	}
 	n := testNetwork(t, "resnet20_w4a4")
-	if err := n.CorrectBias(pool, n, nil); err == nil {
+	if err := n.CorrectBias((*threads.Pool)(pool), n, nil); err == nil {
 		t.Error("no batch: no error")
 	}
 }

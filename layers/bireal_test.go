@@ -128,7 +128,7 @@ func TestBlocksAgreeWithReference(t *testing.T) {
 				c = testContext(t, true)
 				clear(net.layer("bn1").norm.Mean.Data()) // sums are rounded around the running mean
 				clear(net.layer("bn2").norm.Mean.Data())
-				in := c.B.Param("x", x)
+				in := c.b.Param("x", x)
 				y, wrt = newPlan(c, net.layers, nil).emit(in), []*G.Node{in}
 				for _, p := range all {
 					wrt = append(wrt, c.node(p))
@@ -136,14 +136,14 @@ func TestBlocksAgreeWithReference(t *testing.T) {
 				return c, y, wrt
 			}
 			c, y, wrt := build()
-			out, grads := gradients(t, c, y, c.B.Input("g", g), wrt...)
+			out, grads := gradients(t, c, y, c.b.Input("g", g), wrt...)
 
 			c, y, wrt = build()
-			nodes, err := c.B.Grad(weighted(c, y, c.B.Input("g", g)), wrt...)
+			nodes, err := c.b.Grad(weighted(c, y, c.b.Input("g", g)), wrt...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			vm := G.NewTapeMachine(c.B.Graph())
+			vm := G.NewTapeMachine(c.b.Graph())
 			if err := vm.RunAll(); err != nil {
 				t.Fatal(err)
 			}

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/threads"
 )
 
 // Calibrate gives every quantizer without levels its first ones: weights from their values, activations from the first
@@ -18,13 +20,16 @@ import (
 // the first training step will, unless it is frozen ([Network.FreezeBatchNorm]). Running statistics stay as they are.
 //
 // hear, unless it is nil, is told how many passes of a batch to a quantizer are done.
-func (n *Network) Calibrate(pool *kernels.Pool, hear func(done, total int), x ...*tensor.Dense) error {
+func (n *Network) Calibrate(pool *threads.Pool, hear func(done, total int), x ...*tensor.Dense) error {
 	if err := n.calibrateWeights(); err != nil {
 		return err
 	}
 	wanted := n.WantedBatches()
 	if wanted == 0 {
 		return nil
+	}
+	if slices.Contains(x, nil) {
+		return errNoImages
 	}
 	if len(x) < wanted {
 		return fmt.Errorf("calibration on %d batches; expected %d", len(x), wanted)
@@ -34,7 +39,7 @@ func (n *Network) Calibrate(pool *kernels.Pool, hear func(done, total int), x ..
 	if err != nil {
 		return err
 	}
-	m, err := machine.New(pool, machine.Options{Unfused: true}, logits)
+	m, err := machine.New((*kernels.Pool)(pool), machine.Options{Unfused: true}, logits)
 	if err != nil {
 		return err
 	}

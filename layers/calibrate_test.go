@@ -10,6 +10,7 @@ import (
 
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/threads"
 )
 
 // batches returns n different batches of random pictures.
@@ -35,11 +36,11 @@ func stateOf(n *Network) (all []float32) {
 	return all
 }
 
-func calibrateOn(t testing.TB, n *Network, threads int, x ...*tensor.Dense) {
+func calibrateOn(t testing.TB, n *Network, count int, x ...*tensor.Dense) {
 	t.Helper()
-	pool := kernels.NewPool(threads)
+	pool := kernels.NewPool(count)
 	defer pool.Close()
-	if err := n.Calibrate(pool, nil, x...); err != nil {
+	if err := n.Calibrate((*threads.Pool)(pool), nil, x...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -86,11 +87,11 @@ func TestCalibrationIsDeterministic(t *testing.T) {
 	one := testNetwork(t, "resnet20_w4a4", overrides...)
 	calibrateOn(t, one, 2, x[0])
 	for name, c := range map[string]struct {
-		x       []*tensor.Dense
-		threads int
+		x     []*tensor.Dense
+		count int
 	}{"twice": {[]*tensor.Dense{x[0], x[0]}, 1}, "two": {x, 1}, "two, more threads": {x, 5}} {
 		net := testNetwork(t, "resnet20_w4a4", append(overrides, "quant.activations.calibration_batches=2")...)
-		calibrateOn(t, net, c.threads, c.x...)
+		calibrateOn(t, net, c.count, c.x...)
 		if same := slices.Equal(stateOf(net), stateOf(one)); same != (name == "twice") {
 			t.Errorf("%s: the levels are those of one batch: %v", name, same)
 		}
@@ -105,7 +106,7 @@ func TestCalibrationIsDeterministic(t *testing.T) {
 	short := testNetwork(t, "resnet20_w4a4", "quant.layers[linear].activations.calibration_batches=4")
 	pool := kernels.NewPool(1)
 	defer pool.Close()
-	if err := short.Calibrate(pool, nil, x...); err == nil || !strings.Contains(err.Error(), "expected 4") {
+	if err := short.Calibrate((*threads.Pool)(pool), nil, x...); err == nil || !strings.Contains(err.Error(), "expected 4") {
 		t.Errorf("2 batches of 4: %v", err)
 	}
 }
@@ -129,11 +130,11 @@ func TestCalibrationWithRunningStatistics(t *testing.T) {
 	got, net := scale(true)
 	pool := kernels.NewPool(1)
 	defer pool.Close()
-	nodes, err := net.outputs(NewContext(pool, false), x[0])
+	nodes, err := net.outputs(NewContext((*threads.Pool)(pool), false), x[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = runOn(pool, x[0], x, nodes, []string{"conv1"}, func(_ string, y []float32) error {
+	err = runOn((*threads.Pool)(pool), x[0], x, nodes, []string{"conv1"}, func(_ string, y []float32) error {
 		if want := float64(slices.Max(y)); math.Abs(got-want) > 1e-2*want {
 			t.Errorf("the largest level after the stem is %g, the largest output in evaluation %g", got, want)
 		}
@@ -153,7 +154,7 @@ func TestTrainingWantsCalibration(t *testing.T) {
 		n := testNetwork(t, config)
 		before := stateOf(n)
 		c, loss, grads := trainGraph(t, n, 1)
-		m, err := machine.New(c.Pool, machine.Options{}, append(grads, loss)...)
+		m, err := machine.New(c.pool, machine.Options{}, append(grads, loss)...)
 		if err != nil {
 			t.Fatal(err)
 		}

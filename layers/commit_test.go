@@ -17,7 +17,7 @@ func TestAStepIsAFunctionOfItsInputs(t *testing.T) {
 	for _, config := range []string{"resnet20_affine_w8a8", "resnet20_lq_nets_w2a2", "resnet20_inq_w5", "resnet20_lsq_plus_w4a4", "resnet20_stochastic_w4a4"} {
 		n := calibrated(t, config)
 		c, loss, grads := trainGraph(t, n, 1)
-		m, err := machine.New(c.Pool, machine.Options{Poison: true}, append(slices.Clone(grads), loss)...)
+		m, err := machine.New(c.pool, machine.Options{Poison: true}, append(slices.Clone(grads), loss)...)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,17 +1,19 @@
 package layers
 
 import (
+	"errors"
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 )
 
 // Context is what layers need to build themselves into a graph.
 type Context struct {
-	B    *graph.Builder
-	Pool *kernels.Pool
+	b    *graph.Builder
+	pool *kernels.Pool
 	// Train selects batch statistics in batch norm, and moves what methods keep
 	// beside what they learn. Evaluation uses running statistics and the
 	// arithmetic of the integer network, biases rounded.
@@ -111,8 +113,24 @@ func (c *Context) commit(of func(*Array) bool) {
 }
 
 // NewContext returns a context over a new graph.
-func NewContext(pool *kernels.Pool, train bool) *Context {
-	return &Context{B: graph.New(), Pool: pool, Train: train, nodes: map[*Array]*G.Node{}, works: map[*Array]*Array{}, bound: map[*Quantizer]*Quantizer{}}
+func NewContext(pool *threads.Pool, train bool) *Context {
+	return &Context{b: graph.New(), pool: (*kernels.Pool)(pool), Train: train, nodes: map[*Array]*G.Node{}, works: map[*Array]*Array{}, bound: map[*Quantizer]*Quantizer{}}
+}
+
+// Input adds what is given to each step to the graph, such as labels.
+func (c *Context) Input(name string, v *tensor.Dense) *G.Node { return c.b.Input(name, v) }
+
+// Grad adds the gradients of a loss with respect to nodes to the graph.
+func (c *Context) Grad(loss *G.Node, wrt ...*G.Node) ([]*G.Node, error) {
+	return c.b.Grad(loss, wrt...)
+}
+
+// usable reports a context that NewContext has not made, or not with threads.
+func (c *Context) usable() error {
+	if c == nil || c.b == nil {
+		return errors.New("there is no context to build in; want one of NewContext")
+	}
+	return c.pool.Usable()
 }
 
 // node returns the array's node in the graph.
@@ -120,9 +138,9 @@ func (c *Context) node(p *Array) *G.Node {
 	if n, ok := c.nodes[p]; ok {
 		return n
 	}
-	add := c.B.Input
+	add := c.b.Input
 	if p.Role == Learned {
-		add = c.B.Param
+		add = c.b.Param
 	}
 	n := add(p.Name, p.Value)
 	c.nodes[p] = n

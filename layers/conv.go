@@ -67,9 +67,9 @@ func (l *layer) atOffset() {
 
 // conv2d is y = x * w: x (N, H, W, Cin), w (KH, KW, Cin/Groups, Cout), zero padding.
 func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "conv2d", Layer: layer, Attrs: fmt.Sprint(g),
-		In: []graph.Arg{pictures(4), f32(4)}, Out: pictures(4), Shape: convShape(g), Pool: c.Pool,
+		In: []graph.Arg{pictures(4), f32(4)}, Out: pictures(4), Shape: convShape(g), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.Forward{G: g}
 			return graph.Loop{Body: l, Before: func() error { l.Y, l.X, l.W = k.OutPictures(), k.Pictures(0), k.F32(1); return nil }}
@@ -77,9 +77,9 @@ func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 		Wrt: []bool{true, true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			dout = c.outputGradient(layer, dout)
-			dx := c.B.Apply(graph.Op{
+			dx := c.b.Apply(graph.Op{
 				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
-				In: []graph.Arg{f32(4), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.Pool,
+				In: []graph.Arg{f32(4), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.pool,
 				Loop: func(k *graph.Call) graph.Loop {
 					l := &kernels.InputGrad{G: g}
 					return graph.Loop{Body: l, Before: func() error { l.DX, l.DY, l.W = k.OutPictures(), k.Pictures(1), k.F32(0); return nil }}
@@ -96,7 +96,7 @@ func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 // weightGrad completes the operation op, whose inputs set binds to the loop. The
 // widest layers have too few partial sums for a shared loop and run alone.
 func weightGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(*graph.Call, *kernels.WeightGrad), in ...*G.Node) *G.Node {
-	op.Name, op.Layer, op.Attrs, op.Pool = "conv2d weight gradient", layer, fmt.Sprint(g), c.Pool
+	op.Name, op.Layer, op.Attrs, op.Pool = "conv2d weight gradient", layer, fmt.Sprint(g), c.pool
 	op.Out, op.Shape = f32(4), fixedShape(weightShape(g)...)
 	l := &kernels.WeightGrad{G: g}
 	op.Aux = func([]tensor.Shape) []graph.Buffer {
@@ -112,9 +112,9 @@ func weightGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(
 			return graph.Loop{Body: l, Before: func() error { set(k, l); return nil }}
 		}
 	} else {
-		op.Forward = func(k *graph.Call) error { set(k, l); l.Run(c.Pool); return nil }
+		op.Forward = func(k *graph.Call) error { set(k, l); l.Run(c.pool); return nil }
 	}
-	return c.B.Apply(op, in...)
+	return c.b.Apply(op, in...)
 }
 
 func weightShape(g kernels.Conv) tensor.Shape {
@@ -155,9 +155,9 @@ func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x,
 	if qx.atOffset {
 		offset = make([]float32, g.OutH()*g.OutW()*g.Cout)
 	}
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "conv2d int8", Layer: layer, Attrs: fmt.Sprint(g),
-		In: []graph.Arg{codes(4), i8(4), f32(1), f32(1)}, Out: pictures(4), Shape: convShape(g), Pool: c.Pool,
+		In: []graph.Arg{codes(4), i8(4), f32(1), f32(1)}, Out: pictures(4), Shape: convShape(g), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.IntForward{Scale: scale, Offset: offset}
 			return graph.Loop{Body: l, Before: func() error {
@@ -176,9 +176,9 @@ func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x,
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			dout = c.outputGradient(layer, dout)
 			dequantized := make([]float32, g.WeightLen())
-			dx := c.B.Apply(graph.Op{
+			dx := c.b.Apply(graph.Op{
 				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
-				In: []graph.Arg{i8(4), f32(1), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.Pool,
+				In: []graph.Arg{i8(4), f32(1), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.pool,
 				Loop: func(k *graph.Call) graph.Loop {
 					l := &kernels.InputGrad{G: g, W: dequantized}
 					return graph.Loop{Body: l, Before: func() error {

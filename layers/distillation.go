@@ -16,7 +16,7 @@ import (
 func Distillation(c *Context, d configs.Distillation, logits, teacher, labels *G.Node) *G.Node {
 	classes, share := logits.Shape()[1], c.share()
 	est := estimators.Distillation{Temperature: d.Temperature, Alpha: d.Weight}
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "distillation", Attrs: fmt.Sprint(est), In: []graph.Arg{f32(2), f32(2), {Dtype: tensor.Int32, Rank: 1}}, Out: f32(0),
 		Shape: func([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil },
 		Aux: func(in []tensor.Shape) []graph.Buffer {
@@ -31,7 +31,7 @@ func Distillation(c *Context, d configs.Distillation, logits, teacher, labels *G
 		},
 		Wrt: []bool{true, false, false},
 		Gradient: func(_ []*G.Node, out, dout *G.Node) []*G.Node {
-			return []*G.Node{c.B.Apply(graph.Op{
+			return []*G.Node{c.b.Apply(graph.Op{
 				Name: "distillation gradient", In: []graph.Arg{f32(2), f32(0)}, Out: f32(2), Shape: sameShape(0), InPlace: 1,
 				Forward: func(k *graph.Call) error {
 					g := float32(share) * k.Scalar(1)
@@ -40,7 +40,7 @@ func Distillation(c *Context, d configs.Distillation, logits, teacher, labels *G
 					}
 					return nil
 				},
-			}, c.B.Aux(out, 0), dout), nil, nil}
+			}, c.b.Aux(out, 0), dout), nil, nil}
 		},
 	}, logits, teacher, labels)
 }

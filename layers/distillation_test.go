@@ -44,13 +44,13 @@ func TestDistillation(t *testing.T) {
 		return total / 4
 	}
 	c := testContext(t, true)
-	x := c.B.Param("x", student)
-	node := Distillation(c, d, x, c.B.Input("teacher", teacher), c.B.Input("y", tensor.New(tensor.WithShape(4), tensor.WithBacking(labels))))
-	grads, err := c.B.Grad(node, x)
+	x := c.b.Param("x", student)
+	node := Distillation(c, d, x, c.b.Input("teacher", teacher), c.b.Input("y", tensor.New(tensor.WithShape(4), tensor.WithBacking(labels))))
+	grads, err := c.b.Grad(node, x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := machine.New(c.Pool, machine.Options{Poison: true}, append(grads, node)...)
+	m, err := machine.New(c.pool, machine.Options{Poison: true}, append(grads, node)...)
 	if err != nil {
 		t.Fatal(err)
 	}

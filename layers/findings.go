@@ -8,6 +8,7 @@ import (
 
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/threads"
 )
 
 // Findings are what is wrong with trained quantizers, by the names of the tensors. A network can score well with all of
@@ -70,14 +71,17 @@ func watchedImages(n int) int {
 }
 
 // ActivationFindings judges what the quantizers of activations give in evaluation on the images x (N, H, W, C).
-func (n *Network) ActivationFindings(f *Findings, pool *kernels.Pool, x *tensor.Dense) error {
+func (n *Network) ActivationFindings(f *Findings, pool *threads.Pool, x *tensor.Dense) error {
+	if f == nil || x == nil || x.Dims() != 4 {
+		return errNoImages
+	}
 	images, s := watchedImages(x.Shape()[0]), x.Shape()
 	part := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(images, s[1], s[2], s[3]))
 	c, outputs, err := n.watchedGraph(pool, part)
 	if err != nil {
 		return err
 	}
-	m, err := machine.New(pool, machine.Options{}, outputs...)
+	m, err := machine.New((*kernels.Pool)(pool), machine.Options{}, outputs...)
 	if err != nil {
 		return err
 	}
@@ -104,7 +108,7 @@ func (n *Network) ActivationFindings(f *Findings, pool *kernels.Pool, x *tensor.
 }
 
 // watchedGraph is the network in evaluation with all that its quantizers give as outputs.
-func (n *Network) watchedGraph(pool *kernels.Pool, x *tensor.Dense) (c *Context, outputs []*G.Node, err error) {
+func (n *Network) watchedGraph(pool *threads.Pool, x *tensor.Dense) (c *Context, outputs []*G.Node, err error) {
 	c = NewContext(pool, false)
 	c.watches = true
 	logits, err := n.Build(c, x)
@@ -116,13 +120,13 @@ func (n *Network) watchedGraph(pool *kernels.Pool, x *tensor.Dense) (c *Context,
 }
 
 // FindingsBytes is the memory that ActivationFindings plans for so many images.
-func (n *Network) FindingsBytes(pool *kernels.Pool, images int) (int, error) {
+func (n *Network) FindingsBytes(pool *threads.Pool, images int) (int, error) {
 	in := n.graph.Input
 	_, outputs, err := n.watchedGraph(pool, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(watchedImages(images), in.H, in.W, in.C)))
 	if err != nil {
 		return 0, err
 	}
-	return machine.Size(pool, machine.Options{}, outputs...)
+	return machine.Size((*kernels.Pool)(pool), machine.Options{}, outputs...)
 }
 
 // tally counts the codes, or values, of one tensor.

@@ -7,6 +7,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 )
 
 func TestFindings(t *testing.T) {
@@ -30,7 +31,7 @@ func TestFindings(t *testing.T) {
 		if err := n.WeightFindings(&f); err != nil {
 			t.Fatal(err)
 		}
-		if err := n.ActivationFindings(&f, pool, x); err != nil {
+		if err := n.ActivationFindings(&f, (*threads.Pool)(pool), x); err != nil {
 			t.Fatal(err)
 		}
 		return f
@@ -139,7 +140,7 @@ func TestFindingsInParts(t *testing.T) {
 	x, _ := batch(40)
 	clear(x.Float32s()[:20*32*32*3]) // the first part has one value everywhere, the second has not
 	var f Findings
-	if err := n.ActivationFindings(&f, pool, x); err != nil || len(f.Dead) > 0 {
+	if err := n.ActivationFindings(&f, (*threads.Pool)(pool), x); err != nil || len(f.Dead) > 0 {
 		t.Errorf("%+v, error %v; want nothing dead", f, err)
 	}
 }

@@ -105,9 +105,9 @@ func (q *Quantizer) centred() bool { return q.Signed() && int(q.zeroPoint()) == 
 func (i *integerSum) codes(c *Context, q *Quantizer, relu bool) Value {
 	var packed *kernels.IntWeights
 	multiplier := make([]float32, i.g.Cout)
-	y := c.B.Apply(graph.Op{
+	y := c.b.Apply(graph.Op{
 		Name: "conv2d int8 folded, quantize", Layer: i.layer, Attrs: fmt.Sprint(i.g, q.levelRange(), relu),
-		In: []graph.Arg{codes(4), i8(4), f32(1)}, Out: codes(4), Shape: convShape(i.g), Pool: c.Pool,
+		In: []graph.Arg{codes(4), i8(4), f32(1)}, Out: codes(4), Shape: convShape(i.g), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.IntForward{}
 			return graph.Loop{Body: l, Before: func() error {
@@ -138,9 +138,9 @@ func (i *integerSum) codes(c *Context, q *Quantizer, relu bool) Value {
 func (n *BatchNorm) foldedConv(c *Context, i *integerSum) *G.Node {
 	g, qx := i.g, i.qx
 	var packed *kernels.IntWeights
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "conv2d int8 folded", Layer: i.layer, Attrs: fmt.Sprint(g),
-		In: []graph.Arg{codes(4), i8(4)}, Out: pictures(4), Shape: convShape(g), Pool: c.Pool,
+		In: []graph.Arg{codes(4), i8(4)}, Out: pictures(4), Shape: convShape(g), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.IntForward{}
 			return graph.Loop{Body: l, Before: func() error {

@@ -25,8 +25,8 @@ var foldLinear = rewrite{"fold_linear", "linear(codes) becomes (sum + bias)*scal
 func (o foldedLinearOp) emit(c *Context, s *step) Value {
 	x := s.in[0].out.codes
 	n, out := x.Shape()[0], o.out.C
-	return Value{float: c.B.Apply(graph.Op{
-		Name: "linear int8 folded", Layer: o.Name, In: []graph.Arg{codes(x.Dims()), i8(2)}, Out: pictures(2), Shape: fixedShape(n, out), Pool: c.Pool,
+	return Value{float: c.b.Apply(graph.Op{
+		Name: "linear int8 folded", Layer: o.Name, In: []graph.Arg{codes(x.Dims()), i8(2)}, Out: pictures(2), Shape: fixedShape(n, out), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x kernels.Pictures[uint8]
 			var y kernels.Pictures[float32]

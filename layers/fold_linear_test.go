@@ -30,7 +30,7 @@ func TestFoldedLinearIsFinite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := machine.New(e.Pool, machine.Options{}, logits)
+		m, err := machine.New(e.pool, machine.Options{}, logits)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -44,8 +44,8 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 	ch := shape[3]
 	a, b := make([]float32, ch), make([]float32, ch)
 	size := q.elements(shape.TotalSize(), shape[0], ch)
-	y := c.B.Apply(graph.Op{
-		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), n.Eps), Pool: c.Pool,
+	y := c.b.Apply(graph.Op{
+		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), n.Eps), Pool: c.pool,
 		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1)}, Out: codes(4), Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
 			var z kernels.Pictures[float32]
@@ -66,8 +66,8 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 		Wrt: []bool{true, true, true, false, true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			l := &kernels.StepSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
-			sums := c.B.Apply(graph.Op{
-				Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), size), Pool: c.Pool,
+			sums := c.b.Apply(graph.Op{
+				Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), size), Pool: c.pool,
 				In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1), pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch),
 				Aux: func([]tensor.Shape) []graph.Buffer { return []graph.Buffer{scalar} },
 				Loop: func(k *graph.Call) graph.Loop {
@@ -87,7 +87,7 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 				},
 			}, append(append([]*G.Node{}, in...), dout)...)
 			dz := n.stepGradient(c, q, relu, sums, dout)
-			return []*G.Node{dz, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil, c.B.Aux(sums, 0)}
+			return []*G.Node{dz, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil, c.b.Aux(sums, 0)}
 		},
 	}, n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, c.node(q.Scale))
 	return Value{codes: y, quant: q}
@@ -98,8 +98,8 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 func (n *normed) stepGradient(c *Context, q *Quantizer, relu bool, sums, dout *G.Node) *G.Node {
 	ch := n.z.Shape()[3]
 	a, b, p, u, r := make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch)
-	return c.B.Apply(graph.Op{
-		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange()), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange()), Pool: c.pool,
 		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(2), f32(1), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 7,
 		Loop: func(k *graph.Call) graph.Loop {
 			var dz, z, dy kernels.Pictures[float32]

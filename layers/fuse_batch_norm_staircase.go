@@ -95,8 +95,8 @@ func (q *Quantizer) normStaircase(c *Context, n *normed, relu bool) Value {
 	q.count(shape)
 	in, nodes := q.args(c, []graph.Arg{pictures(4), f32(1), f32(1), f32(2)}, []*G.Node{n.z, c.node(n.Gamma), c.node(n.Beta), n.stats})
 	out := q.output(c, 4)
-	y := c.B.Apply(graph.Op{
-		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(q.spec, n.Eps, relu), Pool: c.Pool, In: in, Out: out, Shape: sameShape(0),
+	y := c.b.Apply(graph.Op{
+		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(q.spec, n.Eps, relu), Pool: c.pool, In: in, Out: out, Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
 			var z, y kernels.Pictures[float32]
 			var codes kernels.Pictures[uint8]
@@ -151,8 +151,8 @@ func (q *Quantizer) staircaseSums(c *Context, n *normed, relu bool, dout *G.Node
 	l := &kernels.StaircaseSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
 	in, nodes := q.args(c, []graph.Arg{pictures(4), f32(1), f32(1), f32(2), pictures(4)},
 		[]*G.Node{n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, dout})
-	return c.B.Apply(graph.Op{
-		Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.spec, relu), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.spec, relu), Pool: c.pool,
 		In: in, Out: f32(2), Shape: fixedShape(2, ch), Aux: q.gradientBuffers,
 		Loop: func(k *graph.Call) graph.Loop {
 			var est estimators.Stepped
@@ -179,8 +179,8 @@ func (q *Quantizer) staircaseGradient(c *Context, n *normed, relu bool, sums, do
 	a, b, p, u, r := make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch)
 	in, nodes := q.args(c, []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(2), pictures(4)},
 		[]*G.Node{n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, sums, dout})
-	return c.B.Apply(graph.Op{
-		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.spec, relu), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.spec, relu), Pool: c.pool,
 		In: in, Out: pictures(4), Shape: sameShape(0), InPlace: 6,
 		Loop: func(k *graph.Call) graph.Loop {
 			var dz, z, dy kernels.Pictures[float32]

@@ -37,8 +37,8 @@ var binnedState = rewrite{"binned_state", "an update that sees a batch whole bec
 // share.
 func (q *Quantizer) stateOfBins(c *Context, x *G.Node) *G.Node {
 	rank := x.Dims()
-	return c.B.Apply(graph.Op{
-		Name: "update " + string(q.Estimator()), Layer: q.Name, In: []graph.Arg{pictures(rank)}, Out: f32(1), Shape: fixedShape(1), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "update " + string(q.Estimator()), Layer: q.Name, In: []graph.Arg{pictures(rank)}, Out: f32(1), Shape: fixedShape(1), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.Bins{N: x.Shape()[0]}
 			var est estimators.Binned // nil where there is no update

@@ -9,15 +9,16 @@ import (
 
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/threads"
 )
 
 // The basis of LQ-Nets after a training batch is the one that its own function fits, on any number of threads.
 func TestBinnedUpdates(t *testing.T) {
 	for _, bits := range []int{1, 2, 3, 4} {
-		run := func(off []rewrite, threads int, bad float32) ([]float32, float32, error) {
-			pool := kernels.NewPool(threads)
+		run := func(off []rewrite, count int, bad float32) ([]float32, float32, error) {
+			pool := kernels.NewPool(count)
 			defer pool.Close()
-			c := NewContext(pool, true)
+			c := NewContext((*threads.Pool)(pool), true)
 			without(c, off...)
 			q := must(newActivationQuantizer("x", spec(bits, "lq_nets"), false, 16))
 			if q.binned() != true {
@@ -28,7 +29,7 @@ func TestBinnedUpdates(t *testing.T) {
 			if bad != 0 {
 				x.Float32s()[77] = bad
 			}
-			y := quantized(c, q, Value{float: c.B.Input("x", x)}, true)
+			y := quantized(c, q, Value{float: c.b.Input("x", x)}, true)
 			m, err := machine.New(pool, machine.Options{}, G.Nodes{y.Float(c)}...)
 			if err != nil {
 				t.Fatal(err)

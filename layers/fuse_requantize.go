@@ -28,8 +28,8 @@ func (o requantizeOp) emit(c *Context, s *step) Value { return o.q.requantize(c,
 // the gradient is that of quantize on the dequantized value.
 func (q *Quantizer) requantize(c *Context, v Value) Value {
 	from, rank, shape := v.quant, v.codes.Dims(), v.codes.Shape()
-	y := c.B.Apply(graph.Op{
-		Name: "requantize", Layer: q.Name, Attrs: fmt.Sprint(from.levelRange(), q.levelRange()), Pool: c.Pool,
+	y := c.b.Apply(graph.Op{
+		Name: "requantize", Layer: q.Name, Attrs: fmt.Sprint(from.levelRange(), q.levelRange()), Pool: c.pool,
 		In: []graph.Arg{codes(rank), f32(1), f32(1)}, Out: codes(rank), Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, y kernels.Pictures[uint8]
@@ -55,8 +55,8 @@ func (q *Quantizer) requantize(c *Context, v Value) Value {
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			size := q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
 			l := &kernels.RequantizeGrad{N: shape[0]}
-			dx := c.B.Apply(graph.Op{
-				Name: "requantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), size), Pool: c.Pool,
+			dx := c.b.Apply(graph.Op{
+				Name: "requantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), size), Pool: c.pool,
 				In: []graph.Arg{codes(rank), f32(1), f32(1), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 4,
 				Aux: func([]tensor.Shape) []graph.Buffer { return []graph.Buffer{scalar} },
 				Loop: func(k *graph.Call) graph.Loop {
@@ -71,7 +71,7 @@ func (q *Quantizer) requantize(c *Context, v Value) Value {
 					}
 				},
 			}, in[0], in[1], in[2], dout)
-			return []*G.Node{dx, nil, c.B.Aux(dx, 0)}
+			return []*G.Node{dx, nil, c.b.Aux(dx, 0)}
 		},
 	}, v.codes, c.node(from.Scale), c.node(q.Scale))
 	return Value{codes: y, quant: q}

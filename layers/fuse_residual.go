@@ -54,8 +54,8 @@ func (b residualOp) emit(c *Context, s *step) Value {
 	size := shape.TotalSize()
 	af, bf := make([]float32, ch), make([]float32, ch)
 	in := []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1), codes(4), f32(1), f32(1)}
-	codesOut := c.B.Apply(graph.Op{
-		Name: "batch norm, add, quantize", Layer: b.block, Attrs: fmt.Sprint(b.branch.levelRange(), b.output.levelRange(), n.Eps), Pool: c.Pool,
+	codesOut := c.b.Apply(graph.Op{
+		Name: "batch norm, add, quantize", Layer: b.block, Attrs: fmt.Sprint(b.branch.levelRange(), b.output.levelRange(), n.Eps), Pool: c.pool,
 		In: in, Out: codes(4), Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
 			var z kernels.Pictures[float32]
@@ -80,8 +80,8 @@ func (b residualOp) emit(c *Context, s *step) Value {
 		Gradient: func(nodes []*G.Node, out, dout *G.Node) []*G.Node {
 			nTo, nBranch := b.output.elements(size, shape[0], ch), b.branch.elements(size, shape[0], ch)
 			l := &kernels.ResidualSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
-			dx := c.B.Apply(graph.Op{
-				Name: "batch norm, add, quantize: gradient", Layer: b.block, Attrs: fmt.Sprint(nTo, nBranch), Pool: c.Pool,
+			dx := c.b.Apply(graph.Op{
+				Name: "batch norm, add, quantize: gradient", Layer: b.block, Attrs: fmt.Sprint(nTo, nBranch), Pool: c.pool,
 				In: append(append([]graph.Arg{}, in...), pictures(4)), Out: pictures(4), Shape: sameShape(0), InPlace: 9,
 				Aux: func([]tensor.Shape) []graph.Buffer {
 					return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{2, ch}}, scalar, scalar}
@@ -103,9 +103,9 @@ func (b residualOp) emit(c *Context, s *step) Value {
 					}
 				},
 			}, append(append([]*G.Node{}, nodes...), dout)...)
-			sums := c.B.Aux(dx, 0)
+			sums := c.b.Aux(dx, 0)
 			dz := n.stepGradient(c, b.branch, false, sums, dx)
-			return []*G.Node{dz, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil, c.B.Aux(dx, 2), dx, nil, c.B.Aux(dx, 1)}
+			return []*G.Node{dz, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil, c.b.Aux(dx, 2), dx, nil, c.b.Aux(dx, 1)}
 		},
 	}, n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, c.node(b.branch.Scale), x.codes, c.node(from.Scale), c.node(b.output.Scale))
 	return Value{codes: codesOut, quant: b.output}

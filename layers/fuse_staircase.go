@@ -59,8 +59,8 @@ func (q *Quantizer) plainStaircase(c *Context, v *Value, relu, binned bool) Valu
 		wrt[first+i] = true
 	}
 	out := q.output(c, rank)
-	y := c.B.Apply(graph.Op{
-		Name: "quantize", Layer: q.Name, Attrs: fmt.Sprint(q.spec, relu), In: in, Out: out, Shape: sameShape(0), Pool: c.Pool,
+	y := c.b.Apply(graph.Op{
+		Name: "quantize", Layer: q.Name, Attrs: fmt.Sprint(q.spec, relu), In: in, Out: out, Shape: sameShape(0), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.StaircaseForward{}
 			return graph.Loop{Body: l, Before: func() error {
@@ -102,9 +102,9 @@ func (q *Quantizer) plainStaircaseGradient(c *Context, from *Quantizer, relu boo
 	if state != nil {
 		in, nodes = append(in, f32(1)), append(nodes, state)
 	}
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.spec, relu, q.place.N),
-		In: in, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool, Aux: q.gradientBuffers,
+		In: in, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.pool, Aux: q.gradientBuffers,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.StaircaseGrad{N: x.Shape()[0]}
 			var est estimators.Stepped

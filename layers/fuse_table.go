@@ -50,8 +50,8 @@ func (q *Quantizer) methodCodes(c *Context, v Value) Value {
 	}
 	in, nodes := q.args(c, []graph.Arg{codes(rank), f32(1)}, []*G.Node{v.codes, c.node(from.Scale)})
 	wrt := append([]bool{true, false}, q.wrt()[1:]...)
-	y := c.B.Apply(graph.Op{
-		Name: "requantize by " + string(q.Estimator()), Layer: q.Name, Attrs: fmt.Sprint(from.levelRange(), q.spec), In: in, Out: codes(rank), Shape: sameShape(0), Pool: c.Pool,
+	y := c.b.Apply(graph.Op{
+		Name: "requantize by " + string(q.Estimator()), Layer: q.Name, Attrs: fmt.Sprint(from.levelRange(), q.spec), In: in, Out: codes(rank), Shape: sameShape(0), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, y kernels.Pictures[uint8]
 			var table [256]uint8
@@ -77,9 +77,9 @@ func (q *Quantizer) methodCodes(c *Context, v Value) Value {
 		Wrt: wrt,
 		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
 			args, nodes := q.args(c, []graph.Arg{codes(rank), f32(1), pictures(rank)}, []*G.Node{in[0], in[1], dout})
-			dx := c.B.Apply(graph.Op{
+			dx := c.b.Apply(graph.Op{
 				Name: "requantize by " + string(q.Estimator()) + ": gradient", Layer: q.Name, Attrs: fmt.Sprint(from.levelRange(), q.spec),
-				In: args, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pool: c.Pool, Aux: q.gradientBuffers,
+				In: args, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pool: c.pool, Aux: q.gradientBuffers,
 				Loop: func(k *graph.Call) graph.Loop {
 					l := &codesGradient{quant: q, parts: make([][]float64, shape[0])}
 					return graph.Loop{

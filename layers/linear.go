@@ -39,7 +39,7 @@ func linearLacks(g *networks.Network, l *layer) (lacks []string) {
 // see finiteLogits.
 func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 	n, in, out, rank := x.Shape()[0], w.Shape()[0], w.Shape()[1], x.Dims()
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "linear", Layer: layer, In: []graph.Arg{f32(rank), f32(2), f32(1)}, Out: f32(2), Shape: fixedShape(n, out),
 		Forward: func(k *graph.Call) error {
 			y, x, w, b := k.OutF32(), k.F32(0), k.F32(1), k.F32(2)
@@ -61,7 +61,7 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 		},
 		Wrt: []bool{true, true, true},
 		Gradient: func(nodes []*G.Node, _, dout *G.Node) []*G.Node {
-			dx := c.B.Apply(graph.Op{
+			dx := c.b.Apply(graph.Op{
 				Name: "linear input gradient", Layer: layer, In: []graph.Arg{f32(2), f32(2)}, Out: f32(rank), Shape: fixedShape(x.Shape()...),
 				Forward: func(k *graph.Call) error {
 					dx, w, dy := k.OutF32(), k.F32(0), k.F32(1)
@@ -77,7 +77,7 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 					return nil
 				},
 			}, nodes[1], dout)
-			dw := c.B.Apply(graph.Op{
+			dw := c.b.Apply(graph.Op{
 				Name: "linear weight gradient", Layer: layer, In: []graph.Arg{f32(rank), f32(2)}, Out: f32(2), Shape: fixedShape(in, out),
 				Forward: func(k *graph.Call) error {
 					dw, x, dy := k.OutF32(), k.F32(0), k.F32(1)
@@ -95,7 +95,7 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 					return nil
 				},
 			}, nodes[0], dout)
-			db := c.B.Apply(graph.Op{
+			db := c.b.Apply(graph.Op{
 				Name: "linear bias gradient", Layer: layer, In: []graph.Arg{f32(2)}, Out: f32(1), Shape: fixedShape(out),
 				Forward: func(k *graph.Call) error {
 					db, dy := k.OutF32(), k.F32(0)

@@ -16,7 +16,7 @@ import (
 func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
 	n, classes := logits.Shape()[0], logits.Shape()[1]
 	count := c.batch(n)
-	loss := c.B.Apply(graph.Op{
+	loss := c.b.Apply(graph.Op{
 		Name: "cross entropy", In: []graph.Arg{f32(2), {Dtype: tensor.Int32, Rank: 1}}, Out: f32(0),
 		Shape: func([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil },
 		Aux: func(in []tensor.Shape) []graph.Buffer {
@@ -47,7 +47,7 @@ func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
 		},
 		Wrt: []bool{true, false},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
-			return []*G.Node{c.B.Apply(graph.Op{
+			return []*G.Node{c.b.Apply(graph.Op{
 				Name: "cross entropy gradient", In: []graph.Arg{f32(2), {Dtype: tensor.Int32, Rank: 1}, f32(0)}, Out: f32(2), Shape: sameShape(0), InPlace: 1,
 				Forward: func(k *graph.Call) error {
 					dx, p, y := k.OutF32(), k.F32(0), k.I32(1)
@@ -61,7 +61,7 @@ func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
 					}
 					return nil
 				},
-			}, c.B.Aux(out, 0), in[1], dout), nil}
+			}, c.b.Aux(out, 0), in[1], dout), nil}
 		},
 	}, logits, labels)
 	return loss

@@ -45,7 +45,7 @@ func agree(t *testing.T, net *Network, n, settle int, overrides []string) {
 	t.Helper()
 	pool := kernels.NewPool(2)
 	defer pool.Close()
-	c := NewContext(pool, true)
+	c := NewContext((*threads.Pool)(pool), true)
 	x, _ := batch(n)
 	logits, err := net.Build(c, x)
 	if err != nil {
@@ -61,7 +61,7 @@ func agree(t *testing.T, net *Network, n, settle int, overrides []string) {
 		}
 		c.Commit()
 	}
-	e := NewContext(pool, false)
+	e := NewContext((*threads.Pool)(pool), false)
 	if logits, err = net.Build(e, x); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestHeadBiasIsRounded(t *testing.T) {
 	pool := kernels.NewPool(1)
 	defer pool.Close()
 	x, _ := batch(1)
-	logits, err := net.Build(NewContext(pool, false), x)
+	logits, err := net.Build(NewContext((*threads.Pool)(pool), false), x)
 	if err != nil {
 		t.Fatal(err)
 	}

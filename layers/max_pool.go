@@ -47,8 +47,8 @@ func (o maxPoolOp) emit(c *Context, s *step) Value {
 }
 
 func (o maxPoolOp) floats(c *Context, layer string, x *G.Node) *G.Node {
-	return c.B.Apply(graph.Op{
-		Name: "max pool", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "max pool", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.pool,
 		In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(x.Shape()[0], o.OutH, o.OutW, o.C),
 		Loop: func(k *graph.Call) graph.Loop {
 			return each(k, func(y, x, _ []float32) { kernels.MaxPool(y, x, &o.Window) })
@@ -63,8 +63,8 @@ func (o maxPoolOp) floats(c *Context, layer string, x *G.Node) *G.Node {
 }
 
 func (o maxPoolOp) codes(c *Context, layer string, x *G.Node) *G.Node {
-	return c.B.Apply(graph.Op{
-		Name: "max pool", Layer: layer, Attrs: fmt.Sprint("codes", o), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "max pool", Layer: layer, Attrs: fmt.Sprint("codes", o), Pool: c.pool,
 		In: []graph.Arg{codes(4)}, Out: codes(4), Shape: fixedShape(x.Shape()[0], o.OutH, o.OutW, o.C),
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, y kernels.Pictures[uint8]
@@ -91,8 +91,8 @@ func (o maxPoolOp) codes(c *Context, layer string, x *G.Node) *G.Node {
 
 // gradient looks for the largest values again, which takes less memory than to keep where they are.
 func (o maxPoolOp) gradient(c *Context, layer string, x, dout *G.Node, in graph.Arg, loop func(k *graph.Call) graph.Loop) *G.Node {
-	return c.B.Apply(graph.Op{
-		Name: "max pool gradient", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "max pool gradient", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.pool,
 		In: []graph.Arg{in, pictures(4)}, Out: pictures(4), Shape: sameShape(0), Loop: loop,
 	}, x, dout)
 }

@@ -67,7 +67,7 @@ func TestMaxPool(t *testing.T) {
 		y, dx := naivePool(op, in, out, values, g.Float32s())
 		build := func() (c *Context, from, to *G.Node) {
 			c = testContext(t, true)
-			from = c.B.Param("x", x)
+			from = c.b.Param("x", x)
 			v := Value{float: from}
 			if codes {
 				v = Value{codes: straight(c, from, code.Uint8s()), quant: q}
@@ -82,13 +82,13 @@ func TestMaxPool(t *testing.T) {
 			return c, from, v.Float(c)
 		}
 		c, from, to := build()
-		got, grads := gradients(t, c, to, c.B.Input("g", g), from)
+		got, grads := gradients(t, c, to, c.b.Input("g", g), from)
 		if !slices.Equal(got, y) || !slices.Equal(grads[0], dx) {
 			t.Errorf("codes %v: values or gradient are not those of the definition", codes)
 		}
 		c, from, to = build()
-		nodes := must(c.B.Grad(weighted(c, to, c.B.Input("g", g)), from))
-		vm := G.NewTapeMachine(c.B.Graph())
+		nodes := must(c.b.Grad(weighted(c, to, c.b.Input("g", g)), from))
+		vm := G.NewTapeMachine(c.b.Graph())
 		if err := vm.RunAll(); err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +101,7 @@ func TestMaxPool(t *testing.T) {
 
 // straight gives codes whose gradient passes to x as it is.
 func straight(c *Context, x *G.Node, code []uint8) *G.Node {
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "codes", In: []graph.Arg{f32(4)}, Out: graph.Arg{Dtype: tensor.Uint8, Rank: 4}, Shape: sameShape(0),
 		Forward:  func(k *graph.Call) error { copy(k.OutU8(), code); return nil },
 		Wrt:      []bool{true},
@@ -118,7 +118,7 @@ func TestPoolCodes(t *testing.T) {
 			c := testContext(t, false)
 			without(c, append(off, foldBatchNorm)...) // which makes one rounding of two
 			p := newPlan(c, net.layers, nil)
-			p.emit(c.B.Input("x", x))
+			p.emit(c.b.Input("x", x))
 			var out *G.Node
 			for i, s := range p.steps {
 				if s.name == "conv5" {
@@ -126,7 +126,7 @@ func TestPoolCodes(t *testing.T) {
 					_, pooled = p.steps[i-1].op.(maxPoolOp)
 				}
 			}
-			m := must(machine.New(c.Pool, machine.Options{}, out))
+			m := must(machine.New(c.pool, machine.Options{}, out))
 			if err := m.RunAll(); err != nil {
 				t.Fatal(err)
 			}
@@ -156,7 +156,7 @@ func TestPoolingBeforeRequantizing(t *testing.T) {
 	net, c := calibratedPooled(t), testContext(t, false)
 	q := net.layer("conv4").input
 	p := &plan{c: c}
-	x := p.add("x", valueOp{Value{codes: straight(c, c.B.Input("x", random(1, 1, 32, 32, 16)), nil), quant: q}})
+	x := p.add("x", valueOp{Value{codes: straight(c, c.b.Input("x", random(1, 1, 32, 32, 16)), nil), quant: q}})
 	s := p.add("requantize", quantizeOp{q: q}, planMaxPool(p, net.layer("pool1"), []*step{x}))
 	p.end()
 	if _, ok := s.in[0].op.(maxPoolOp); !ok || s.name != "requantize" {
@@ -171,7 +171,7 @@ func calibratedPooled(t *testing.T, overrides ...string) *Network {
 	pool := kernels.NewPool(2)
 	defer pool.Close()
 	x, _ := batch(6)
-	if err := net.Calibrate(pool, nil, x); err != nil {
+	if err := net.Calibrate((*threads.Pool)(pool), nil, x); err != nil {
 		t.Fatal(err)
 	}
 	return net
@@ -246,7 +246,7 @@ func TestPooledNetwork(t *testing.T) {
 		}
 		c := testContext(t, false)
 		p := newPlan(c, net.layers, nil)
-		p.emit(c.B.Input("x", x))
+		p.emit(c.b.Input("x", x))
 		tensors := map[string]int{}
 		for i, tensor := range lowered.Tensors {
 			tensors[tensor.Name] = i
@@ -263,7 +263,7 @@ func TestPooledNetwork(t *testing.T) {
 			}
 			nodes, of = append(nodes, s.out.codes), append(of, i)
 		}
-		m := must(machine.New(c.Pool, machine.Options{}, nodes...))
+		m := must(machine.New(c.pool, machine.Options{}, nodes...))
 		if err := m.RunAll(); err != nil {
 			t.Fatal(err)
 		}

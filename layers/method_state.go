@@ -16,7 +16,7 @@ func (q *Quantizer) methodState(c *Context, x *G.Node, binned bool) *G.Node {
 		return q.stateOfBins(c, x)
 	}
 	rank := x.Dims()
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "update " + string(q.Estimator()), Layer: q.Name, In: []graph.Arg{f32(rank)}, Out: f32(1), Shape: fixedShape(1),
 		Forward: func(k *graph.Call) error {
 			err := q.update(true, k.F32(0))

@@ -61,7 +61,7 @@ func TestMethodsAgreeWithEstimators(t *testing.T) {
 			wrt = append(wrt, c.node(p))
 		}
 		dy := random(2, y.Shape()...)
-		out, grads := gradients(t, c, y, c.B.Input("dy", dy), wrt...)
+		out, grads := gradients(t, c, y, c.b.Input("dy", dy), wrt...)
 
 		pieces, size := 1, len(x)
 		if !weights {
@@ -147,7 +147,7 @@ func methodInGraph(t *testing.T, c *Context, s configs.TensorSpec, weights bool)
 		data := random(1, 3, 5, 5, 8)
 		q = must(newActivationQuantizer("x.input", s, false, 8))
 		calibrate(t, q, data.Float32s())
-		in = c.B.Param("x", data)
+		in = c.b.Param("x", data)
 		v := quantized(c, q, Value{float: in}, false)
 		return q, data.Float32s(), v.Float(c), in
 	}
@@ -183,7 +183,7 @@ func TestStateFollowsTraining(t *testing.T) {
 			c := testContext(t, train)
 			q, _, y, in := methodInGraph(t, c, spec(2, "lq_nets"), weights)
 			before := append([]float32(nil), q.state[0].Data()...)
-			gradients(t, c, y, c.B.Input("dy", random(2, y.Shape()...)), in)
+			gradients(t, c, y, c.b.Input("dy", random(2, y.Shape()...)), in)
 			moved := fmt.Sprint(before) != fmt.Sprint(q.state[0].Data())
 			if updates := q.updates.Data()[0]; moved != train || (updates == 2) != train {
 				t.Errorf("training %t, weights %t: the basis moved: %t, after %g updates", train, weights, moved, updates)

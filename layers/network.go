@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -194,12 +195,21 @@ func (n *Network) Residual() bool {
 // Quantized tells that at least one tensor is quantized.
 func (n *Network) Quantized() bool { return len(n.Quantizers) > 0 }
 
+// errNoImages is that of a nil tensor, or of another shape.
+var errNoImages = errors.New("there are no images; want a tensor (images, height, width, channels)")
+
 // Build adds the network to a graph; x is (N, H, W, C), normalized, and the
 // result the logits (N, classes).
 func (n *Network) Build(c *Context, x *tensor.Dense) (*G.Node, error) {
+	if err := c.usable(); err != nil {
+		return nil, err
+	}
+	if x == nil {
+		return nil, errNoImages
+	}
 	c.gradients, c.images = n.gradients, x.Shape()[0]
-	logits := newPlan(c, n.layers, nil).emit(c.B.Input("x", x))
-	return logits, c.B.Err()
+	logits := newPlan(c, n.layers, nil).emit(c.b.Input("x", x))
+	return logits, c.b.Err()
 }
 
 // Node returns the parameter's node in the context's graph.

@@ -13,6 +13,7 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/threads"
 )
 
 var testInput = Input{Lo: -2.12, Hi: 2.64, Classes: make([]string, 10)}
@@ -99,7 +100,7 @@ func calibrateNetwork(t testing.TB, n *Network) {
 	pool := kernels.NewPool(2)
 	defer pool.Close()
 	x, _ := batch(8)
-	if err := n.Calibrate(pool, nil, x); err != nil {
+	if err := n.Calibrate((*threads.Pool)(pool), nil, x); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -132,12 +133,12 @@ func buildTraining(t testing.TB, c *Context, n *Network, size int) (loss *G.Node
 	if err != nil {
 		t.Fatal(err)
 	}
-	loss = CrossEntropy(c, logits, c.B.Input("y", y))
+	loss = CrossEntropy(c, logits, c.b.Input("y", y))
 	var wrt []*G.Node
 	for _, p := range n.Store.Learnable() {
 		wrt = append(wrt, c.Node(p))
 	}
-	grads, err = c.B.Grad(loss, wrt...)
+	grads, err = c.b.Grad(loss, wrt...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func resultsOf(t *testing.T, n *Network, off []rewrite, opt machine.Options) []f
 	c := testContext(t, true)
 	without(c, off...)
 	loss, grads := buildTraining(t, c, n, 5)
-	m, err := machine.New(c.Pool, opt, append(append([]*G.Node{}, grads...), loss)...)
+	m, err := machine.New(c.pool, opt, append(append([]*G.Node{}, grads...), loss)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +248,7 @@ func TestMachineAgreesWithTapeMachine(t *testing.T) {
 		t.Run(config, func(t *testing.T) {
 			a, b := calibrated(t, config), calibrated(t, config)
 			ca, lossA, gradsA := trainGraph(t, a, 3)
-			m, err := machine.New(ca.Pool, machine.Options{Poison: true}, append(gradsA, lossA)...)
+			m, err := machine.New(ca.pool, machine.Options{Poison: true}, append(gradsA, lossA)...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -256,7 +257,7 @@ func TestMachineAgreesWithTapeMachine(t *testing.T) {
 			}
 			ca.Commit()
 			cb, lossB, gradsB := trainGraph(t, b, 3)
-			vm := G.NewTapeMachine(cb.B.Graph())
+			vm := G.NewTapeMachine(cb.b.Graph())
 			defer vm.Close()
 			if err := vm.RunAll(); err != nil {
 				t.Fatal(err)

@@ -40,7 +40,7 @@ func TestConvolutionAtAnOffset(t *testing.T) {
 					t.Fatal("the convolution is on floats; it tests nothing")
 				}
 				conv.input.atOffset = !floats
-				in := c.B.Param("x", x)
+				in := c.b.Param("x", x)
 				p := newPlan(c, net.layers, nil)
 				end := p.emit(in)
 				if train {
@@ -50,10 +50,10 @@ func TestConvolutionAtAnOffset(t *testing.T) {
 							y = s.out.float
 						}
 					}
-					return gradients(t, c, y, c.B.Input("g", random(6, y.Shape()...)), in, c.node(conv.weight()),
+					return gradients(t, c, y, c.b.Input("g", random(6, y.Shape()...)), in, c.node(conv.weight()),
 						c.node(conv.input.learned[0]), c.node(conv.input.learned[1]))
 				}
-				m := must(machine.New(c.Pool, machine.Options{}, end))
+				m := must(machine.New(c.pool, machine.Options{}, end))
 				if err := m.RunAll(); err != nil {
 					t.Fatal(err)
 				}

@@ -44,9 +44,9 @@ func TestDrawsFollowTheClock(t *testing.T) {
 		q.clock.seed, q.clock.step = seed, step
 		x := random(1, 2, 4, 4, 16)
 		copy(x.Float32s()[256:], x.Float32s()[:256]) // two equal pictures
-		in := c.B.Param("x", x)
+		in := c.b.Param("x", x)
 		v := quantized(c, q, Value{float: in}, false)
-		y, _ := gradients(t, c, v.Float(c), c.B.Input("g", x), in)
+		y, _ := gradients(t, c, v.Float(c), c.b.Input("g", x), in)
 		return y
 	}
 	base := run("x", true, 7, 3)

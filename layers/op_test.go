@@ -15,12 +15,13 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/threads"
 )
 
 // weighted reduces x to the scalar sum(x*g), whose gradient is g.
 func weighted(c *Context, x, g *G.Node) *G.Node {
 	rank := x.Dims()
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "weighted sum", In: []graph.Arg{f32(rank), f32(rank)}, Out: f32(0),
 		Shape: func([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil },
 		Forward: func(k *graph.Call) error {
@@ -48,18 +49,18 @@ func random(seed uint64, shape ...int) *tensor.Dense {
 func testContext(t testing.TB, train bool) *Context {
 	pool := kernels.NewPool(2)
 	t.Cleanup(pool.Close)
-	return NewContext(pool, train)
+	return NewContext((*threads.Pool)(pool), train)
 }
 
 // gradients runs sum(y*g) and returns y and the gradients of the nodes.
 func gradients(t testing.TB, c *Context, y, g *G.Node, wrt ...*G.Node) (out []float32, grads [][]float32) {
 	t.Helper()
 	loss := weighted(c, y, g)
-	nodes, err := c.B.Grad(loss, wrt...)
+	nodes, err := c.b.Grad(loss, wrt...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := machine.New(c.Pool, machine.Options{Poison: true}, append(append([]*G.Node{}, nodes...), loss, y)...)
+	m, err := machine.New(c.pool, machine.Options{Poison: true}, append(append([]*G.Node{}, nodes...), loss, y)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,17 +111,17 @@ func TestSmoothGradients(t *testing.T) {
 				c := testContext(t, true)
 				var in []*G.Node
 				for i, v := range values {
-					in = append(in, c.B.Param(string(rune('a'+i)), v))
+					in = append(in, c.b.Param(string(rune('a'+i)), v))
 				}
 				y := o.build(c, in)
-				if err := c.B.Err(); err != nil {
+				if err := c.b.Err(); err != nil {
 					t.Fatal(err)
 				}
 				shape := y.Shape()
 				if g == nil {
 					g = random(99, shape...)
 				}
-				out, grads := gradients(t, c, y, c.B.Input("g", g), in...)
+				out, grads := gradients(t, c, y, c.b.Input("g", g), in...)
 				return append([]float32(nil), out...), grads, shape
 			}
 			_, _, shape := run(nil)
@@ -175,9 +176,9 @@ func TestQuantizeAgreesWithEstimators(t *testing.T) {
 					t.Fatal(err)
 				}
 				q.Scale.Data()[0] *= 0.1 // so that some values are clipped
-				in := c.B.Param("x", x)
+				in := c.b.Param("x", x)
 				v := quantized(c, q, Value{float: in}, false)
-				out, grads := gradients(t, c, v.Float(c), c.B.Input("g", g), in, c.node(q.Scale))
+				out, grads := gradients(t, c, v.Float(c), c.b.Input("g", g), in, c.node(q.Scale))
 				q.place.N = 5 * 5 * 16
 				u, p := must(q.estimator(true, 0)), q.params()
 				y, dx, ds := make([]float32, len(out)), make([]float32, len(out)), []float32{0}
@@ -229,9 +230,9 @@ func TestClipsAgreeWithEstimators(t *testing.T) {
 			if err := q.calibrateActivation(x.Float32s()); err != nil {
 				t.Fatal(err)
 			}
-			in := c.B.Param("x", x)
+			in := c.b.Param("x", x)
 			v := quantized(c, q, Value{float: in}, false)
-			out, grads := gradients(t, c, v.Float(c), c.B.Input("g", g), in, c.node(q.Scale))
+			out, grads := gradients(t, c, v.Float(c), c.b.Input("g", g), in, c.node(q.Scale))
 			est := must(s.NewEstimator(configs.Place{Scales: 1}, 0))
 			var p, dp estimators.Params
 			if e == "pact" {
@@ -280,7 +281,7 @@ func TestIntegerConvAgreesWithFloatConv(t *testing.T) {
 		run := func(integer bool) ([]float32, [][]float32) {
 			c := testContext(t, true)
 			qx, qw := must(newActivationQuantizer("x", spec(4, configs.LSQ), true, 16)), must(newWeightQuantizer(w, s))
-			xn := c.B.Param("input", x)
+			xn := c.b.Param("input", x)
 			xq := quantized(c, qx, Value{float: xn}, false)
 			codes := qw.QuantizeWeights(c, w)
 			if err := errors.Join(qw.CalibrateWeights(w.Data()), qx.calibrateActivation(x.Float32s())); err != nil {
@@ -292,7 +293,7 @@ func TestIntegerConvAgreesWithFloatConv(t *testing.T) {
 			} else {
 				y = conv2d(c, "", g, xq.Float(c), dequantizeKernel(c, qw, codes))
 			}
-			return gradients(t, c, y, c.B.Input("dy", dy), xn, c.node(w), c.node(qx.Scale), c.node(qw.Scale))
+			return gradients(t, c, y, c.b.Input("dy", dy), xn, c.node(w), c.node(qx.Scale), c.node(qw.Scale))
 		}
 		yi, gi := run(true)
 		yf, gf := run(false)

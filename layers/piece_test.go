@@ -28,16 +28,16 @@ func TestPiecesAddUpToTheBatch(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			loss := CrossEntropy(c, logits, c.B.Input("y", y))
+			loss := CrossEntropy(c, logits, c.b.Input("y", y))
 			var wrt []*G.Node
 			for _, p := range n.Store.Learnable() {
 				wrt = append(wrt, c.Node(p))
 			}
-			grads, err := c.B.Grad(loss, wrt...)
+			grads, err := c.b.Grad(loss, wrt...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := machine.New(c.Pool, machine.Options{}, append(grads, loss)...)
+			m, err := machine.New(c.pool, machine.Options{}, append(grads, loss)...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -84,7 +84,7 @@ func (p *plan) add(name string, op operation, in ...*step) *step {
 func (p *plan) emit(x *G.Node) *G.Node {
 	p.steps[0].op = inputOp{x}
 	v := p.run()
-	if p.c.B.Err() != nil {
+	if p.c.b.Err() != nil {
 		return nil
 	}
 	return v.Float(p.c)
@@ -93,7 +93,7 @@ func (p *plan) emit(x *G.Node) *G.Node {
 // run adds the steps to the graph, up to the first error, and returns what the last gives.
 func (p *plan) run() *Value {
 	for _, s := range p.steps {
-		if p.c.B.Err() == nil {
+		if p.c.b.Err() == nil {
 			s.out = s.op.emit(p.c, s)
 			if q, ok := s.op.(interface{ quantizer() *Quantizer }); ok && p.c.watches {
 				p.c.watch(q.quantizer(), s.out)

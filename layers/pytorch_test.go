@@ -93,13 +93,13 @@ func compareStep(t *testing.T, step string, f *safetensors.File, n *Network) (at
 		y.Int32s()[i] = int32(v)
 	}
 	plan := newPlan(c, n.layers, nil)
-	logits := plan.emit(c.B.Input("x", x))
-	loss := CrossEntropy(c, logits, c.B.Input("y", y))
+	logits := plan.emit(c.b.Input("x", x))
+	loss := CrossEntropy(c, logits, c.b.Input("y", y))
 	var wrt, outputs []*G.Node
 	for _, p := range n.Store.Learnable() {
 		wrt = append(wrt, c.Node(p))
 	}
-	grads, err := c.B.Grad(loss, wrt...)
+	grads, err := c.b.Grad(loss, wrt...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func compareStep(t *testing.T, step string, f *safetensors.File, n *Network) (at
 			outputs = append(outputs, s.out.codes)
 		}
 	}
-	m, err := machine.New(c.Pool, machine.Options{}, outputs...)
+	m, err := machine.New(c.pool, machine.Options{}, outputs...)
 	if err != nil {
 		t.Fatal(err)
 	}

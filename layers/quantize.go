@@ -75,9 +75,9 @@ func (o quantizeOp) lower(l *lowering, s *step) error {
 func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 	rank, shape := x.Dims(), x.Shape()
 	s := c.node(q.Scale)
-	y := c.B.Apply(graph.Op{
+	y := c.b.Apply(graph.Op{
 		Name: "quantize", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange()),
-		In: []graph.Arg{pictures(rank), f32(1)}, Out: codes(rank), Shape: sameShape(0), Pool: c.Pool,
+		In: []graph.Arg{pictures(rank), f32(1)}, Out: codes(rank), Shape: sameShape(0), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x kernels.Pictures[float32]
 			var y kernels.Pictures[uint8]
@@ -96,9 +96,9 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 		Wrt: []bool{true, true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			n := q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
-			dx := c.B.Apply(graph.Op{
+			dx := c.b.Apply(graph.Op{
 				Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), n),
-				In: []graph.Arg{pictures(rank), f32(1), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pool: c.Pool,
+				In: []graph.Arg{pictures(rank), f32(1), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pool: c.pool,
 				Aux: func([]tensor.Shape) []graph.Buffer {
 					return []graph.Buffer{scalar}
 				},
@@ -114,7 +114,7 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 					}
 				},
 			}, in[0], in[1], dout)
-			return []*G.Node{dx, c.B.Aux(dx, 0)}
+			return []*G.Node{dx, c.b.Aux(dx, 0)}
 		},
 	}, x, s)
 	return Value{codes: y, quant: q}
@@ -123,8 +123,8 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 // dequantize is y = s*(code - zero_point); the gradient passes unchanged.
 func dequantize(c *Context, q *Quantizer, x *G.Node) *G.Node {
 	rank := x.Dims()
-	return c.B.Apply(graph.Op{
-		Name: "dequantize", Layer: q.Name, In: []graph.Arg{codes(rank), f32(1)}, Out: pictures(rank), Shape: sameShape(0), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "dequantize", Layer: q.Name, In: []graph.Arg{codes(rank), f32(1)}, Out: pictures(rank), Shape: sameShape(0), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x kernels.Pictures[uint8]
 			var y kernels.Pictures[float32]

@@ -26,9 +26,9 @@ func (c *Context) outputGradient(layer string, dout *G.Node) *G.Node {
 		return dout
 	}
 	errs := make([]error, dout.Shape()[0])
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "quantize gradient by dorefa", Layer: layer, Attrs: fmt.Sprint(q.Bits),
-		In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 1, Pool: c.Pool,
+		In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 1, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var out, dr kernels.Pictures[float32]
 			var seed uint64

@@ -18,8 +18,8 @@ func gradientsOf(t *testing.T, q *gradientQuantizer, k int, x, w, g *tensor.Dens
 	c := testContext(t, true)
 	c.gradients = q
 	s, cout := x.Shape(), w.Shape()[3]
-	y := conv2d(c, "layer", kernels.Conv{N: s[0], H: s[1], W: s[2], Cin: s[3], Cout: cout}.Square(k, 1, k/2), c.B.Param("x", x), c.B.Param("w", w))
-	_, grads := gradients(t, c, y, c.B.Input("g", g), c.B.Params()...)
+	y := conv2d(c, "layer", kernels.Conv{N: s[0], H: s[1], W: s[2], Cin: s[3], Cout: cout}.Square(k, 1, k/2), c.b.Param("x", x), c.b.Param("w", w))
+	_, grads := gradients(t, c, y, c.b.Input("g", g), c.b.Params()...)
 	return grads
 }
 
@@ -95,7 +95,7 @@ func TestNetworkQuantizesGradients(t *testing.T) {
 		last := func(overrides ...string) (conv, linear []float32) {
 			n := calibrated(t, "resnet20_w4a4", append(overrides, path...)...)
 			c, _, grads := trainGraph(t, n, 4)
-			m, err := machine.New(c.Pool, machine.Options{}, grads...)
+			m, err := machine.New(c.pool, machine.Options{}, grads...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -51,7 +51,7 @@ func (q *Quantizer) wrt() []bool {
 func (q *Quantizer) gradients(c *Context, dx *G.Node) []*G.Node {
 	all := []*G.Node{dx}
 	for i := range q.learned {
-		all = append(all, c.B.Aux(dx, i))
+		all = append(all, c.b.Aux(dx, i))
 	}
 	return all
 }
@@ -69,8 +69,8 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node, binned bool) Value 
 	if state != nil {
 		in, nodes, wrt = append(in, f32(1)), append(nodes, state), append(wrt, false)
 	}
-	y := c.B.Apply(graph.Op{
-		Name: "quantize by " + string(q.Estimator()), Layer: q.Name, Attrs: fmt.Sprint(q.spec), In: in, Out: out, Shape: sameShape(0), Pool: c.Pool,
+	y := c.b.Apply(graph.Op{
+		Name: "quantize by " + string(q.Estimator()), Layer: q.Name, Attrs: fmt.Sprint(q.spec), In: in, Out: out, Shape: sameShape(0), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &methodLoop{quant: q, train: c.Train}
 			return graph.Loop{Body: l, After: l.failure, Before: func() error {
@@ -92,9 +92,9 @@ func (q *Quantizer) methodActivations(c *Context, x *G.Node, binned bool) Value 
 			if state != nil { // the gradient is for the state of the forward pass
 				args, nodes = append(args, f32(1)), append(nodes, state)
 			}
-			grads := q.gradients(c, c.B.Apply(graph.Op{
+			grads := q.gradients(c, c.b.Apply(graph.Op{
 				Name: "quantize by " + string(q.Estimator()) + ": gradient", Layer: q.Name, Attrs: fmt.Sprint(q.spec),
-				In: args, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool, Aux: q.gradientBuffers,
+				In: args, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.pool, Aux: q.gradientBuffers,
 				Loop: func(k *graph.Call) graph.Loop {
 					l := &methodGradient{quant: q, n: shape[0]}
 					return graph.Loop{

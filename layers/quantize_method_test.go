@@ -58,7 +58,7 @@ func runMethod(t *testing.T, s configs.TensorSpec, off []rewrite, relu, onCodes 
 		t.Fatal("the kernels compute this one; it tests nothing")
 	}
 	z, g := random(5, 3, 6, 6, 16), random(6, 3, 6, 6, 16)
-	in := c.B.Param("z", z)
+	in := c.b.Param("z", z)
 	wrt := []*G.Node{in}
 	p := &plan{c: c}
 	var x *step
@@ -93,7 +93,7 @@ func runMethod(t *testing.T, s configs.TensorSpec, off []rewrite, relu, onCodes 
 		wrt = append(wrt, c.node(p))
 	}
 	q.clock.progress = 1 // the graph is from the start of training
-	return gradients(t, c, y.Float(c), c.B.Input("g", g), wrt...)
+	return gradients(t, c, y.Float(c), c.b.Input("g", g), wrt...)
 }
 
 // Kernels and tables give what the methods' own functions do, but for rounding.
@@ -139,7 +139,7 @@ func TestStaircaseBehindReLU(t *testing.T) {
 			t.Fatal(err)
 		}
 		q.learned[0].Data()[0] = -0.9 // what the ReLU cuts off is inside the interval
-		y := quantized(c, q, Value{float: c.B.Input("z", x)}, true)
+		y := quantized(c, q, Value{float: c.b.Input("z", x)}, true)
 		out := y.Float(c)
 		runNodes(t, c, out)
 		return out.Value().(*tensor.Dense).Float32s()
@@ -160,10 +160,10 @@ func TestGradientAtZero(t *testing.T) {
 			q := must(newActivationQuantizer("x", spec(4, e), false, 1))
 			q.Scale.Data()[0] = 0.5
 			x := tensor.New(tensor.WithShape(1, 1, 1, 4), tensor.WithBacking([]float32{-1, 0, 1, 2}))
-			in := c.B.Param("in", x)
+			in := c.b.Param("in", x)
 			y := quantized(c, q, Value{float: in}, relu)
 			g := tensor.New(tensor.WithShape(1, 1, 1, 4), tensor.WithBacking([]float32{3, 5, 7, 9}))
-			_, grads := gradients(t, c, y.Float(c), c.B.Input("g", g), in)
+			_, grads := gradients(t, c, y.Float(c), c.b.Input("g", g), in)
 			want := []float32{0, 5, 7, 9}
 			if relu {
 				want[1] = 0

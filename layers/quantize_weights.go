@@ -19,7 +19,7 @@ func (q *Quantizer) QuantizeWeights(c *Context, w *Array) *G.Node {
 		out, scratch = i8(rank), make([]int32, w.Value.Shape().TotalSize())
 	}
 	in, nodes := q.args(c, []graph.Arg{f32(rank)}, []*G.Node{c.node(w)})
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "quantize weights", Layer: q.Name, Attrs: fmt.Sprint(q.spec), In: in, Out: out, Shape: sameShape(0),
 		Forward: func(k *graph.Call) error {
 			if err := q.update(c.Train, k.F32(0)); err != nil {
@@ -38,7 +38,7 @@ func (q *Quantizer) QuantizeWeights(c *Context, w *Array) *G.Node {
 		Gradient: func(in []*G.Node, y, dout *G.Node) []*G.Node {
 			// The gradient is for the parameters and the state of the forward pass, which may move them.
 			args, nodes := q.args(c, []graph.Arg{f32(rank), f32(rank), out}, []*G.Node{in[0], dout, y})
-			return q.gradients(c, c.B.Apply(graph.Op{
+			return q.gradients(c, c.b.Apply(graph.Op{
 				Name: "quantize weights gradient", Layer: q.Name, Attrs: fmt.Sprint(q.spec), In: args, Out: f32(rank), Shape: sameShape(0), InPlace: 2,
 				OrderOnly: []bool{false, false, true}, Aux: q.gradientBuffers,
 				Forward: func(k *graph.Call) error {
@@ -83,7 +83,7 @@ func weightCodes(codes []int8, scratch []int32, w []float32, u estimators.Intege
 // input is not quantized; the gradient passes unchanged.
 func dequantizeKernel(c *Context, q *Quantizer, codes *G.Node) *G.Node {
 	rank := codes.Dims()
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "dequantize weights", Layer: q.Name, In: []graph.Arg{i8(rank), f32(1)}, Out: f32(rank), Shape: sameShape(0),
 		Forward: func(k *graph.Call) error {
 			dequantizeWeights(k.OutF32(), k.I8(0), k.F32(1))

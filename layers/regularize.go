@@ -7,6 +7,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/threads"
 )
 
 // regularized are the quantized weights of one layer, and what a projector keeps of them.
@@ -90,6 +91,9 @@ func (n *Network) Penalize(c *Context, grad func(*Array) []float32) (loss float6
 	if !n.Penalized() {
 		return 0, nil
 	}
+	if err := c.usable(); err != nil {
+		return 0, err
+	}
 	var penalties []estimators.Regularizer
 	for _, spec := range n.penalties {
 		kind, err := estimators.RegularizerNamed(spec.Name)
@@ -106,7 +110,7 @@ func (n *Network) Penalize(c *Context, grad func(*Array) []float32) (loss float6
 	for i, l := range n.regularized {
 		bound[i] = c.quantizer(l.Quantizer)
 	}
-	err = n.eachRegularized(c.Pool, func(i int, l *regularized) error {
+	err = n.eachRegularized(c.pool, func(i int, l *regularized) error {
 		q := bound[i]
 		levels, err := q.levels()
 		for _, r := range penalties {
@@ -126,11 +130,11 @@ func (n *Network) Penalize(c *Context, grad func(*Array) []float32) (loss float6
 
 // Project changes the weights as their method and the projectors want it after an update of the optimizer: BinaryConnect
 // and BNN clip them (estimators.WeightClipper).
-func (n *Network) Project(pool *kernels.Pool) error {
+func (n *Network) Project(pool *threads.Pool) error {
 	if !n.projects {
 		return nil
 	}
-	return n.eachRegularized(pool, func(_ int, l *regularized) error {
+	return n.eachRegularized((*kernels.Pool)(pool), func(_ int, l *regularized) error {
 		w := l.weight.Data()
 		if l.clips {
 			est, err := l.estimator(false, 0)
@@ -177,6 +181,9 @@ func (p *projector) project(w, scale []float32, levels estimators.Range, progres
 
 // eachRegularized calls do for the layers with quantized weights, several at once.
 func (n *Network) eachRegularized(pool *kernels.Pool, do func(i int, l *regularized) error) error {
+	if err := pool.Usable(); err != nil {
+		return err
+	}
 	errs := make([]error, len(n.regularized))
 	pool.For(len(n.regularized), func(_, i int) {
 		l := &n.regularized[i]

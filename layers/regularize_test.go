@@ -9,19 +9,20 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/threads"
 )
 
 // penalties returns the penalty of a network and the gradient that it gives each layer with quantized weights, added to
 // ones.
-func penalties(t *testing.T, n *Network, threads int) (float64, map[string][]float32) {
+func penalties(t *testing.T, n *Network, count int) (float64, map[string][]float32) {
 	t.Helper()
-	pool := kernels.NewPool(threads)
+	pool := kernels.NewPool(count)
 	defer pool.Close()
 	grads := map[string][]float32{}
 	for _, l := range n.regularized {
 		grads[l.weight.Name] = slices.Repeat([]float32{1}, len(l.weight.Data()))
 	}
-	loss, err := n.Penalize(NewContext(pool, true), func(p *Array) []float32 { return grads[p.Name] })
+	loss, err := n.Penalize(NewContext((*threads.Pool)(pool), true), func(p *Array) []float32 { return grads[p.Name] })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func project(t *testing.T, n *Network) {
 	t.Helper()
 	pool := kernels.NewPool(2)
 	defer pool.Close()
-	if err := n.Project(pool); err != nil {
+	if err := n.Project((*threads.Pool)(pool)); err != nil {
 		t.Fatal(err)
 	}
 }

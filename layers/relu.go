@@ -17,15 +17,15 @@ func (reluOp) emit(c *Context, s *step) Value { return Value{float: relu(c, s.in
 // relu is y = max(x, 0), dx = dy where y > 0.
 func relu(c *Context, x *G.Node) *G.Node {
 	rank := x.Dims()
-	return c.B.Apply(graph.Op{
-		Name: "relu", In: []graph.Arg{pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 1, Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "relu", In: []graph.Arg{pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 1, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return each(k, func(y, x, _ []float32) { kernels.ReLURow(y, x) })
 		},
 		Wrt: []bool{true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
-			return []*G.Node{c.B.Apply(graph.Op{
-				Name: "relu gradient", In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.Pool,
+			return []*G.Node{c.b.Apply(graph.Op{
+				Name: "relu gradient", In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.pool,
 				Loop: func(k *graph.Call) graph.Loop { return each(k, kernels.ReLUGradRow) },
 			}, out, dout)}
 		},

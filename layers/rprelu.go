@@ -33,8 +33,8 @@ func (o rpreluOp) emit(c *Context, s *step) Value {
 // apply is y = RPReLU(x): x and y are (N, H, W, C).
 func (r *RPReLU) apply(c *Context, x *G.Node) *G.Node {
 	in := []graph.Arg{pictures(4), f32(1), f32(1), f32(1)}
-	return c.B.Apply(graph.Op{
-		Name: "rprelu", Layer: r.Name, In: in, Out: pictures(4), Shape: sameShape(0), InPlace: 1, Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "rprelu", Layer: r.Name, In: in, Out: pictures(4), Shape: sameShape(0), InPlace: 1, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, y kernels.Pictures[float32]
 			var p estimators.Params
@@ -53,7 +53,7 @@ func (r *RPReLU) apply(c *Context, x *G.Node) *G.Node {
 		Wrt: []bool{true, true, true, true},
 		Gradient: func(nodes []*G.Node, _, dout *G.Node) []*G.Node {
 			dx := r.gradient(c, append(append([]*G.Node{}, nodes...), dout))
-			return []*G.Node{dx, c.B.Aux(dx, 0), c.B.Aux(dx, 1), c.B.Aux(dx, 2)}
+			return []*G.Node{dx, c.b.Aux(dx, 0), c.b.Aux(dx, 1), c.b.Aux(dx, 2)}
 		},
 	}, x, c.node(r.Gamma), c.node(r.Zeta), c.node(r.Beta))
 }
@@ -63,9 +63,9 @@ func (r *RPReLU) apply(c *Context, x *G.Node) *G.Node {
 func (r *RPReLU) gradient(c *Context, nodes []*G.Node) *G.Node {
 	channels := r.math.Channels
 	parts := newParts(nodes[0].Shape()[0], channels, channels, channels)
-	return c.B.Apply(graph.Op{
+	return c.b.Apply(graph.Op{
 		Name: "rprelu gradient", Layer: r.Name, In: []graph.Arg{pictures(4), f32(1), f32(1), f32(1), pictures(4)},
-		Out: pictures(4), Shape: sameShape(0), InPlace: 5, Pool: c.Pool,
+		Out: pictures(4), Shape: sameShape(0), InPlace: 5, Pool: c.pool,
 		Aux: func([]tensor.Shape) []graph.Buffer {
 			b := graph.Buffer{Dtype: tensor.Float32, Shape: tensor.Shape{channels}}
 			return []graph.Buffer{b, b, b}

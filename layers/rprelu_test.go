@@ -25,8 +25,8 @@ func TestRPReLU(t *testing.T) {
 	x, g := random(4, n, 4, 4, c), random(5, n, 4, 4, c)
 	copy(x.Float32s()[c:], r.Gamma.Data())
 	ctx := testContext(t, true)
-	in := ctx.B.Param("x", x)
-	y, grads := gradients(t, ctx, r.apply(ctx, in), ctx.B.Input("g", g), in, ctx.node(r.Gamma), ctx.node(r.Zeta), ctx.node(r.Beta))
+	in := ctx.b.Param("x", x)
+	y, grads := gradients(t, ctx, r.apply(ctx, in), ctx.b.Input("g", g), in, ctx.node(r.Gamma), ctx.node(r.Zeta), ctx.node(r.Beta))
 	var dgamma, dzeta, dbeta [c]float64
 	for i, v := range x.Float32s() {
 		k, dy := i%c, float64(g.Float32s()[i])

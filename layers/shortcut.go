@@ -69,8 +69,8 @@ func (o optionA) each(f func(y, x int)) {
 // shortcut is option A on floats.
 func shortcut(c *Context, layer string, x *G.Node, stride, channels int) *G.Node {
 	o := newOptionA(x.Shape(), stride, channels)
-	return c.B.Apply(graph.Op{
-		Name: "shortcut", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "shortcut", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.pool,
 		In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(o.outShape()...),
 		Loop: func(k *graph.Call) graph.Loop {
 			return each(k, func(y, x, _ []float32) {
@@ -86,8 +86,8 @@ func shortcut(c *Context, layer string, x *G.Node, stride, channels int) *G.Node
 // shortcutCodes is option A on codes; new channels get the code of zero.
 func shortcutCodes(c *Context, layer string, v Value, stride, channels int) *G.Node {
 	o := newOptionA(v.codes.Shape(), stride, channels)
-	return c.B.Apply(graph.Op{
-		Name: "shortcut", Layer: layer, Attrs: fmt.Sprint("codes", o), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "shortcut", Layer: layer, Attrs: fmt.Sprint("codes", o), Pool: c.pool,
 		In: []graph.Arg{codes(4)}, Out: codes(4), Shape: fixedShape(o.outShape()...),
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, y kernels.Pictures[uint8]
@@ -108,8 +108,8 @@ func shortcutCodes(c *Context, layer string, v Value, stride, channels int) *G.N
 }
 
 func (o optionA) gradient(c *Context, layer string, dout *G.Node) *G.Node {
-	return c.B.Apply(graph.Op{
-		Name: "shortcut gradient", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.Pool,
+	return c.b.Apply(graph.Op{
+		Name: "shortcut gradient", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.pool,
 		In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(o.n, o.h, o.w, o.from),
 		Loop: func(k *graph.Call) graph.Loop {
 			return each(k, func(dx, dy, _ []float32) {

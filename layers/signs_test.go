@@ -11,6 +11,7 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/threads"
 )
 
 // The codes of signs are 0 and 2 around the zero point 1, those of weights -1 and
@@ -35,13 +36,13 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 		}
 		pool := kernels.NewPool(2)
 		defer pool.Close()
-		if err := net.Calibrate(pool, nil, x); err != nil {
+		if err := net.Calibrate((*threads.Pool)(pool), nil, x); err != nil {
 			t.Fatal(err)
 		}
 		for _, train := range []bool{true, false} {
-			c := NewContext(pool, train)
+			c := NewContext((*threads.Pool)(pool), train)
 			p := newPlan(c, net.layers, nil)
-			p.emit(c.B.Input("x", x))
+			p.emit(c.b.Input("x", x))
 			y, z := Value{}, (*G.Node)(nil)
 			for _, s := range p.steps {
 				switch s.op.(type) {
@@ -55,7 +56,7 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 			if y.codes == nil || w.Dtype() != tensor.Int8 || v.input.zeroPoint() != 1 || v.input.largest() != 2 {
 				t.Fatalf("%s: no codes around 1 up to 2", e)
 			}
-			if err := c.B.Err(); err != nil {
+			if err := c.b.Err(); err != nil {
 				t.Fatal(err)
 			}
 			runNodes(t, c, y.codes, w, z)
@@ -110,7 +111,7 @@ func TestSignsConvolveAsIntegers(t *testing.T) {
 
 func runNodes(t *testing.T, c *Context, outputs ...*G.Node) {
 	t.Helper()
-	m, err := machine.New(c.Pool, machine.Options{Unfused: true}, outputs...)
+	m, err := machine.New(c.pool, machine.Options{Unfused: true}, outputs...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,9 +131,9 @@ func TestThresholdGradient(t *testing.T) {
 	}
 	threshold := q.learned[0]
 	copy(threshold.Data(), random(3, channels).Float32s())
-	in := c.B.Param("input", x)
+	in := c.b.Param("input", x)
 	v := quantized(c, q, Value{float: in}, false)
-	_, grads := gradients(t, c, v.Float(c), c.B.Input("g", g), in, c.node(threshold))
+	_, grads := gradients(t, c, v.Float(c), c.b.Input("g", g), in, c.node(threshold))
 	var want [channels]float64
 	for i, xi := range x.Float32s() {
 		v := math.Abs(float64(xi - threshold.Data()[i%channels])) // approx_sign: 2 - 2|v| within 1

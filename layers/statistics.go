@@ -7,6 +7,7 @@ import (
 
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/threads"
 )
 
 // FreezeBatchNorm says whether batch norm in training takes its running statistics, as in evaluation, and leaves them
@@ -29,7 +30,7 @@ func (n *Network) FreezeBatchNorm(frozen bool) {
 // whose weights and scales were others and, with few bits, oscillated (Nagel et al. 2022,
 // https://arxiv.org/abs/2203.11086, on batch-norm re-estimation). They depend on the weights and the batches only.
 // Quantizers stay as they are; batch norm is no longer frozen. Without a batch nothing else changes.
-func (n *Network) ReestimateBatchNorm(pool *kernels.Pool, batches iter.Seq[*tensor.Dense]) error {
+func (n *Network) ReestimateBatchNorm(pool *threads.Pool, batches iter.Seq[*tensor.Dense]) error {
 	n.FreezeBatchNorm(false)
 	n.clock.steady = true
 	defer func() { n.clock.steady = false }()
@@ -51,7 +52,7 @@ func (n *Network) ReestimateBatchNorm(pool *kernels.Pool, batches iter.Seq[*tens
 			if err != nil {
 				return err
 			}
-			if m, err = machine.New(pool, machine.Options{}, logits); err != nil {
+			if m, err = machine.New((*kernels.Pool)(pool), machine.Options{}, logits); err != nil {
 				return err
 			}
 			for _, norm := range n.norms() {

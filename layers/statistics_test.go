@@ -12,6 +12,7 @@ import (
 
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/threads"
 )
 
 // frozenBatchNorm has 5 channels and running statistics that no batch has.
@@ -30,9 +31,9 @@ func TestFrozenBatchNorm(t *testing.T) {
 	x, g := random(1, 3, 4, 4, 5), random(2, 3, 4, 4, 5)
 	copy(n.Gamma.Data(), []float32{1, -2, 0.5, 3, 1})
 	copy(n.Beta.Data(), []float32{0, 1, 2, 3, 4})
-	in := c.B.Param("x", x)
+	in := c.b.Param("x", x)
 	y := (&normed{n, in, n.statistics(c, in)}).apply(c)
-	out, grads := gradients(t, c, y, c.B.Input("g", g), in, c.node(n.Gamma), c.node(n.Beta))
+	out, grads := gradients(t, c, y, c.b.Input("g", g), in, c.node(n.Gamma), c.node(n.Beta))
 	dgamma, dbeta := make([]float64, 5), make([]float64, 5)
 	for i, v := range x.Float32s() {
 		ch := i % 5
@@ -59,7 +60,7 @@ func TestFusionKeepsTheBitsOfFrozenBatchNorm(t *testing.T) {
 		c := testContext(t, true)
 		without(c, off...)
 		loss, grads := buildTraining(t, c, n, 3)
-		m, err := machine.New(c.Pool, machine.Options{Unfused: off != nil}, append(grads, loss)...)
+		m, err := machine.New(c.pool, machine.Options{Unfused: off != nil}, append(grads, loss)...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +100,7 @@ func TestReestimateBatchNorm(t *testing.T) {
 	} {
 		n := calibrated(t, c.config, c.overrides...)
 		reestimate := func(x ...*tensor.Dense) []float32 {
-			if err := n.ReestimateBatchNorm(pool, slices.Values(x)); err != nil {
+			if err := n.ReestimateBatchNorm((*threads.Pool)(pool), slices.Values(x)); err != nil {
 				t.Fatal(err)
 			}
 			return statisticsOf(n)
@@ -160,7 +161,7 @@ func TestReestimatedStatisticsOfTheStem(t *testing.T) {
 	x := batches(1, 2)[0]
 	pool := kernels.NewPool(2)
 	defer pool.Close()
-	if err := n.ReestimateBatchNorm(pool, slices.Values([]*tensor.Dense{x})); err != nil {
+	if err := n.ReestimateBatchNorm((*threads.Pool)(pool), slices.Values([]*tensor.Dense{x})); err != nil {
 		t.Fatal(err)
 	}
 	const h, cin, cout = 32, 3, 16
@@ -202,7 +203,7 @@ func TestVarianceStaysFinite(t *testing.T) {
 	c, n := testContext(t, true), newBatchNorm("bn", 1)
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2, 1, 1, 1))
 	x.Float32s()[0], x.Float32s()[1] = 1e20, -1e20
-	m, err := machine.New(c.Pool, machine.Options{}, n.statistics(c, c.B.Input("x", x)))
+	m, err := machine.New(c.pool, machine.Options{}, n.statistics(c, c.b.Input("x", x)))
 	if err != nil {
 		t.Fatal(err)
 	}

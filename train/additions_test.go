@@ -17,6 +17,7 @@ import (
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/layers"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/threads"
 )
 
 // additions are all that training can add around quantizers.
@@ -190,7 +191,7 @@ func TestDistillation(t *testing.T) {
 	if _, err := float.initial(); err != nil {
 		t.Fatal(err)
 	}
-	c := layers.NewContext(m.pool, false)
+	c := layers.NewContext((*threads.Pool)(m.pool), false)
 	logits, err := float.Net.Build(c, s.x)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/threads"
 )
 
 // calibrate gives quantizers without levels their first ones, from training batches. Batch norm takes the statistics of
@@ -24,7 +25,7 @@ func (m *Model) calibrate(ctx context.Context) error {
 		}
 		m.Net.FreezeBatchNorm(m.Config.Train.Epochs == 0)
 		defer m.Net.FreezeBatchNorm(false)
-		return struct{}{}, m.Net.Calibrate(m.pool, telling(ctx, "calibrating", "passes"), x...)
+		return struct{}{}, m.Net.Calibrate((*threads.Pool)(m.pool), telling(ctx, "calibrating", "passes"), x...)
 	})
 	return err
 }
@@ -68,7 +69,7 @@ func (m *Model) correct(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return m.Net.CorrectBias(m.pool, float, telling(ctx, "correcting biases", "passes"), x...)
+	return m.Net.CorrectBias((*threads.Pool)(m.pool), float, telling(ctx, "correcting biases", "passes"), x...)
 }
 
 // reestimate takes the running statistics of batch norm anew, if the config asks for it.
@@ -83,7 +84,7 @@ func (m *Model) reestimate(ctx context.Context) error {
 	}
 	defer m.pool.Until(ctx)()
 	hear, done := telling(ctx, "re-estimating batch norm", "batches"), 0
-	return m.Net.ReestimateBatchNorm(m.pool, func(yield func(*tensor.Dense) bool) {
+	return m.Net.ReestimateBatchNorm((*threads.Pool)(m.pool), func(yield func(*tensor.Dense) bool) {
 		for x := range batches {
 			if !yield(x) {
 				return

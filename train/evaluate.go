@@ -53,7 +53,7 @@ func (m *Model) Simulation() (Evaluator[float32], error) {
 	if err := m.Net.Store.Check(); err != nil {
 		return nil, err
 	}
-	c := layers.NewContext(m.pool, false)
+	c := layers.NewContext((*threads.Pool)(m.pool), false)
 	in := m.Net.Shape()
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(EvalBatch, in.H, in.W, in.C))
 	logits, err := m.Net.Build(c, x)

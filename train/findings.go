@@ -6,6 +6,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/threads"
 )
 
 // findings judges the quantizers of a model after training: on the first test images, its activations too.
@@ -16,7 +17,7 @@ func (m *Model) findings(ctx context.Context, st state) (layers.Findings, error)
 	}
 	in := m.Net.Shape()
 	err = m.Batches(ctx, m.Data.Test.Head(EvalBatch), func(x []float32, _ []int32, n int) error {
-		return m.Net.ActivationFindings(&f, m.pool, tensor.New(tensor.WithShape(n, in.H, in.W, in.C), tensor.WithBacking(x[:n*in.H*in.W*in.C])))
+		return m.Net.ActivationFindings(&f, (*threads.Pool)(m.pool), tensor.New(tensor.WithShape(n, in.H, in.W, in.C), tensor.WithBacking(x[:n*in.H*in.W*in.C])))
 	})
 	return f, err
 }

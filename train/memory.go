@@ -11,6 +11,7 @@ import (
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/internal/memory"
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/threads"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 
 // Memory estimates what a run of a config takes at its peak, in bytes, in this process. images is how many its data set has;
 // bench, that it is [Bench].
-func Memory(cfg *configs.Config, images, threads int, bench bool) (int64, error) {
+func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error) {
 	if cfg == nil {
 		return 0, errNoConfig
 	}
@@ -35,7 +36,7 @@ func Memory(cfg *configs.Config, images, threads int, bench bool) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	m, err := newModel(&small, data, threads)
+	m, err := newModel(&small, data, workers)
 	if err != nil {
 		return 0, err
 	}
@@ -61,7 +62,7 @@ func Memory(cfg *configs.Config, images, threads int, bench bool) (int64, error)
 			return 0, err
 		}
 		if cfg.Train.Epochs == 0 && cfg.Quant.BiasCorrection {
-			arena, err := m.Net.CorrectionBytes(m.pool, b)
+			arena, err := m.Net.CorrectionBytes((*threads.Pool)(m.pool), b)
 			if err != nil {
 				return 0, err
 			}
@@ -87,7 +88,7 @@ const loaded = 3
 
 // evaluationBytes is what an evaluation takes that keeps what all quantizers give.
 func (m *Model) evaluationBytes() (int, error) {
-	arena, err := m.Net.FindingsBytes(m.pool, EvalBatch)
+	arena, err := m.Net.FindingsBytes((*threads.Pool)(m.pool), EvalBatch)
 	in := m.Net.Shape()
 	return arena + (1+loaded)*4*EvalBatch*in.Len(), err
 }
@@ -95,7 +96,7 @@ func (m *Model) evaluationBytes() (int, error) {
 // calibrationBytes is what calibration on n batches takes, of batch bytes each.
 func (m *Model) calibrationBytes(n, batch int) (int, error) {
 	in := m.Net.Shape()
-	c := layers.NewContext(m.pool, true)
+	c := layers.NewContext((*threads.Pool)(m.pool), true)
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(m.Config.Train.Batch, in.H, in.W, in.C))
 	logits, err := m.Net.Build(c, x)
 	if err != nil {

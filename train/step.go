@@ -13,6 +13,7 @@ import (
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/layers"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/threads"
 )
 
 // stepper runs training steps on one graph of fixed batch size.
@@ -51,7 +52,7 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 
 // buildStep builds the training graph, whose outputs are the logits and others. Without its teacher, it can be measured only.
 func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*G.Node, err error) {
-	c := layers.NewContext(m.pool, true)
+	c := layers.NewContext((*threads.Pool)(m.pool), true)
 	b, in := m.Config.Train.Batch, m.Net.Shape()
 	s = &stepper{
 		net: m.Net, built: c, pool: m.pool, grads: map[*layers.Array]*G.Node{},
@@ -61,12 +62,12 @@ func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*
 	if logits, err = m.Net.Build(c, s.x); err != nil {
 		return nil, nil, nil, err
 	}
-	labels := c.B.Input("y", s.y)
+	labels := c.Input("y", s.y)
 	if d := m.Config.Quant.Distillation; d.On() && teacher {
 		if s.teacher, err = m.newTeacher(s.x); err != nil {
 			return nil, nil, nil, err
 		}
-		s.loss = layers.Distillation(c, d, logits, c.B.Input("teacher", s.teacher.logits), labels)
+		s.loss = layers.Distillation(c, d, logits, c.Input("teacher", s.teacher.logits), labels)
 	} else {
 		s.loss = layers.CrossEntropy(c, logits, labels)
 	}
@@ -74,7 +75,7 @@ func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*
 	for _, p := range m.Net.Store.Learnable() {
 		s.params = append(s.params, c.Node(p))
 	}
-	grads, err := c.B.Grad(s.loss, s.params...)
+	grads, err := c.Grad(s.loss, s.params...)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -125,7 +126,7 @@ func (s *stepper) update(o *SGD) error {
 	if err := o.Step(s.values); err != nil {
 		return s.deepest(err)
 	}
-	return s.net.Project(s.pool)
+	return s.net.Project((*threads.Pool)(s.pool))
 }
 
 // deepest adds to an error of the optimizer, which goes by the order of the parameters, the last layer whose gradient

@@ -8,6 +8,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/threads"
 )
 
 // teacher is a float network of the student's architecture. It runs as in evaluation, on the student's batches.
@@ -36,7 +37,7 @@ func (m *Model) newTeacher(x *tensor.Dense) (*teacher, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := layers.NewContext(m.pool, false)
+	c := layers.NewContext((*threads.Pool)(m.pool), false)
 	logits, err := t.Net.Build(c, x)
 	if err != nil {
 		return nil, fmt.Errorf("teacher: %w", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/qat-go/qat/internal/onnxruntime"
 	"github.com/qat-go/qat/layers"
 	"github.com/qat-go/qat/networks/networkstest"
+	"github.com/qat-go/qat/threads"
 	"github.com/qat-go/qat/train"
 )
 
@@ -35,20 +36,20 @@ func learn(t *testing.T, m *train.Model, n, steps int, rate float32) (first, las
 	}
 	pool := kernels.NewPool(2)
 	defer pool.Close()
-	if err := m.Net.Calibrate(pool, nil, x); err != nil {
+	if err := m.Net.Calibrate((*threads.Pool)(pool), nil, x); err != nil {
 		t.Fatal(err)
 	}
-	c := layers.NewContext(pool, true)
+	c := layers.NewContext((*threads.Pool)(pool), true)
 	logits, err := m.Net.Build(c, x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	loss := layers.CrossEntropy(c, logits, c.B.Input("y", y))
+	loss := layers.CrossEntropy(c, logits, c.Input("y", y))
 	var wrt []*G.Node
 	for _, p := range m.Net.Store.Learnable() {
 		wrt = append(wrt, c.Node(p))
 	}
-	grads, err := c.B.Grad(loss, wrt...)
+	grads, err := c.Grad(loss, wrt...)
 	if err != nil {
 		t.Fatal(err)
 	}
