@@ -3,9 +3,11 @@ package kernels
 import (
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 )
 
 var benchBatch = flag.Int("batch", 32, "pictures of a batch in BenchmarkConv")
@@ -46,52 +48,66 @@ var shapes = []Conv{
 // two operations a multiply-accumulate, padding included, and peak is its share
 // of PeakGFLOPS. Winograd's filtering does fewer than it counts, so it can exceed the peak.
 func BenchmarkConv(b *testing.B) {
+	for _, g := range shapes {
+		g.N = *benchBatch
+		benchPasses(b, g, fmt.Sprintf("%dx%dx%d-%d/k%ds%d", g.H, g.W, g.Cin, g.Cout, g.Kernel.H, g.Stride.H))
+	}
+}
+
+// bestTime returns the nanoseconds of the shortest run but for a first one, which finds cold caches and no memory.
+func bestTime(b *testing.B, run func()) float64 {
+	run()
+	best := time.Duration(math.MaxInt64)
+	for b.Loop() {
+		start := time.Now()
+		run()
+		best = min(best, time.Since(start))
+	}
+	return float64(best.Nanoseconds())
+}
+
+func benchPasses(b *testing.B, g Conv, name string) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	p := NewPool(1)
 	defer p.Close()
-	for _, g := range shapes {
-		g.N = *benchBatch
-		x, w, dy := normal(rng, g.InLen()), normal(rng, g.WeightLen()), normal(rng, g.OutLen())
-		y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
-		codes, scale := make([]uint8, len(x)), make([]float32, g.Cout)
-		for i := range codes {
-			codes[i] = uint8(rng.UintN(16))
+	x, w, dy := normal(rng, g.InLen()), normal(rng, g.WeightLen()), normal(rng, g.OutLen())
+	y, dx, dw := make([]float32, len(dy)), make([]float32, len(x)), make([]float32, len(w))
+	codes, scale := make([]uint8, len(x)), make([]float32, g.Cout)
+	for i := range codes {
+		codes[i] = uint8(rng.UintN(16))
+	}
+	packed := func(bits int) *IntWeights {
+		ints := make([]int8, len(w))
+		for i := range ints {
+			ints[i] = int8(rng.IntN(1<<bits) - 1<<(bits-1))
 		}
-		packed := func(bits int) *IntWeights {
-			ints := make([]int8, len(w))
-			for i := range ints {
-				ints[i] = int8(rng.IntN(1<<bits) - 1<<(bits-1))
-			}
-			return PackIntWeights(nil, g, ints, uint8(1<<bits-1))
-		}
-		w4, w8 := packed(4), packed(8)
-		name := fmt.Sprintf("%dx%dx%d-%d/k%ds%d", g.H, g.W, g.Cin, g.Cout, g.Kernel.H, g.Stride.H)
-		// As in a training, memory of sums and of packed weights is there from the first step on.
-		forward := &Forward{G: g, Y: Batch(y, g.N), X: Batch(x, g.N), W: w}
-		inputGrad := &InputGrad{G: g, DX: Batch(dx, g.N), DY: Batch(dy, g.N), W: w}
-		weightGrad := &WeightGrad{G: g, DW: dw, X: Batch(x, g.N), DY: Batch(dy, g.N), Scale: 1}
-		weightGradCodes := &WeightGrad{G: g, DW: dw, Codes: Batch(codes, g.N), DY: Batch(dy, g.N), Scale: 1}
-		for _, pass := range []struct {
-			name string
-			run  func()
-		}{
-			{"forward", func() { p.Run(g.N, forward) }},
-			{"dx", func() { p.Run(g.N, inputGrad) }},
-			{"dw", func() { weightGrad.Run(p) }},
-			{"dwCodes", func() { weightGradCodes.Run(p) }},
-			{"int4", func() { ConvForwardCodes(p, w4, g.N, y, codes, 0, scale) }},
-			{"int8", func() { ConvForwardCodes(p, w8, g.N, y, codes, 0, scale) }},
-		} {
-			b.Run(name+"/"+pass.name, func(b *testing.B) {
-				for b.Loop() {
-					pass.run()
-				}
-				rate := 2 * float64(g.MACs()) * float64(b.N) / float64(b.Elapsed().Nanoseconds())
-				b.ReportMetric(rate, "GFLOP/s")
-				b.ReportMetric(100*rate/peakOnce(), "%peak")
-				b.ReportMetric(0, "ns/op")
-			})
-		}
+		return PackIntWeights(nil, g, ints, uint8(1<<bits-1))
+	}
+	w4, w8 := packed(4), packed(8)
+	// As in a training, memory of sums and of packed weights is there from the first step on.
+	forward := &Forward{G: g, Y: Batch(y, g.N), X: Batch(x, g.N), W: w}
+	inputGrad := &InputGrad{G: g, DX: Batch(dx, g.N), DY: Batch(dy, g.N), W: w}
+	weightGrad := &WeightGrad{G: g, DW: dw, X: Batch(x, g.N), DY: Batch(dy, g.N), Scale: 1}
+	weightGradCodes := &WeightGrad{G: g, DW: dw, Codes: Batch(codes, g.N), DY: Batch(dy, g.N), Scale: 1}
+	toCodes := &IntForward{Weights: w8, Codes: Batch(codes, g.N), Requant: Requantization{Y: Batch(make([]uint8, len(y)), g.N), Multiplier: scale, Hi: 15}}
+	for _, pass := range []struct {
+		name string
+		run  func()
+	}{
+		{"forward", func() { p.Run(g.N, forward) }},
+		{"dx", func() { p.Run(g.N, inputGrad) }},
+		{"dw", func() { weightGrad.Run(p) }},
+		{"dwCodes", func() { weightGradCodes.Run(p) }},
+		{"int4", func() { ConvForwardCodes(p, w4, g.N, y, codes, 0, scale) }},
+		{"int8", func() { ConvForwardCodes(p, w8, g.N, y, codes, 0, scale) }},
+		{"int8codes", func() { p.Run(g.N, toCodes) }},
+	} {
+		b.Run(name+"/"+pass.name, func(b *testing.B) {
+			rate := 2 * float64(g.MACs()) / bestTime(b, pass.run)
+			b.ReportMetric(rate, "GFLOP/s")
+			b.ReportMetric(100*rate/peakOnce(), "%peak")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 }
 

@@ -77,100 +77,115 @@ func packDepth[T float32 | int8](dst []float32, g *Conv, w []T) []float32 {
 	taps := g.taps()
 	dst, w = grow(dst, taps*blocksOf(g.Cin)*lanes), w[:g.WeightLen()]
 	clear(dst)
-	for t := range taps {
-		for c, v := range w[t*g.Cin:][:g.Cin] {
-			dst[(c/lanes*taps+t)*lanes+c%lanes] = float32(v)
+	for c := 0; c < g.Cin; c += lanes {
+		for t := range taps {
+			d := dst[(c/lanes*taps+t)*lanes:][:lanes]
+			for l, v := range w[t*g.Cin+c:][:min(lanes, g.Cin-c)] {
+				d[l] = float32(v)
+			}
 		}
 	}
 	return dst
 }
 
 // depthFloats bounds the elements of the rows that are in work together.
-const depthFloats = 32 << 10
+const depthFloats = 128 << 10
 
 // depthStep is how many rows of the output, or of its gradient, are in work together.
 func (g *Conv) depthStep() int {
 	return max(1, depthFloats/(g.Cin*(g.Stride.H*g.W+g.OutW())))
 }
 
-// depthSource is the rows of a picture from first on, of h.
+// depthSource is a picture (h, w, channels): floats, or codes whose reals are their distance from a zero point.
 type depthSource struct {
-	data               []float32
-	first, h, w, chans int
+	floats         []float32
+	codes          []uint8 // instead
+	zeroPoint      uint8
+	h, w, channels int
 }
 
 // block copies 16 channels, from channel c on, of some rows, from row from on, into dst (rows, left + w + right, 16), with
-// zeros for what is outside. What it writes for channels beyond the last is anything.
+// zeros for what is outside: they are there from block 0 on. What it writes for channels beyond the last is anything.
 func (x *depthSource) block(dst []float32, c, left, right, from, rows int) {
 	rowLen := (left + x.w + right) * lanes
-	for i := range rows {
-		d, y := dst[i*rowLen:][:rowLen], from+i
-		if y < 0 || y >= x.h {
-			clear(d)
-			continue
-		}
-		clear(d[:left*lanes])
-		clear(d[(left+x.w)*lanes:])
-		copyBlock(d[left*lanes:][:x.w*lanes], x.data[(y-x.first)*x.w*x.chans+c:], x.chans)
+	first, end := max(0, -from), min(rows, x.h-from) // inside
+	if c == 0 {
+		x.border(dst[:rows*rowLen], left, rowLen, min(first, rows), max(end, 0))
 	}
-}
-
-// copyBlock copies the 16 channels from src on of pixels channels apart.
-func copyBlock(dst, src []float32, channels int) {
-	for len(dst) > 0 && len(src) >= lanes {
-		*(*[lanes]float32)(dst) = *(*[lanes]float32)(src)
-		dst, src = dst[lanes:], src[min(channels, len(src)):]
-	}
-	for len(dst) > 0 { // the last few of the picture
-		copy(dst[:lanes], src)
-		dst, src = dst[lanes:], src[min(channels, len(src)):]
-	}
-}
-
-// depthPlane is the convolution of one block of channels.
-type depthPlane struct {
-	depth
-	y     []float32
-	width int // channels
-}
-
-func (m *depthPlane) run(s *Scratch) {
-	if m.width == lanes {
-		m.depth.y = &m.y[:(m.rows-1)*m.yRow+(m.pixels-1)*m.yPix+lanes][0]
-		convDepth(&m.depth)
+	if first >= end {
 		return
 	}
-	yRow, yPix := m.yRow, m.yPix
-	tail := s.float32s(1, m.rows*m.pixels*lanes)
-	m.depth.y, m.yRow, m.yPix = &tail[0], m.pixels*lanes, lanes
-	convDepth(&m.depth)
-	for i := range m.rows {
-		for p := range m.pixels {
-			copy(m.y[i*yRow+p*yPix:][:m.width], tail[(i*m.pixels+p)*lanes:])
+	dst, count, row := dst[first*rowLen+left*lanes:], end-first, x.w*x.channels
+	at := (from+first)*row + c
+	if x.codes != nil {
+		done := codesBlock(dst, x.codes[at:], count, x.w, rowLen, row, x.channels, x.zeroPoint)
+		for p := done * x.w; p < count*x.w; p++ {
+			from := x.codes[at+p*x.channels:]
+			codesToFloatGeneric(dst[p/x.w*rowLen+p%x.w*lanes:], from[:min(lanes, len(from))], x.zeroPoint)
+		}
+		return
+	}
+	done := copyBlock(dst, x.floats[at:], count, x.w, rowLen, row, x.channels)
+	for p := done * x.w; p < count*x.w; p++ {
+		copy(dst[p/x.w*rowLen+p%x.w*lanes:][:lanes], x.floats[at+p*x.channels:])
+	}
+}
+
+// border clears what is not within rows first to end.
+func (x *depthSource) border(dst []float32, left, rowLen, first, end int) {
+	if first >= end {
+		clear(dst)
+		return
+	}
+	clear(dst[:first*rowLen+left*lanes])
+	for i := first + 1; i < end; i++ { // the right of a row and the left of the next
+		clear(dst[i*rowLen-rowLen+(left+x.w)*lanes : i*rowLen+left*lanes])
+	}
+	clear(dst[end*rowLen-rowLen+(left+x.w)*lanes:])
+}
+
+// tail is how many elements the rows have if nothing lies between them.
+func (a *depth) tail() int { return a.rows * a.pixels * lanes }
+
+// storeDepth lets run write the first width of 16 channels to y: through tail if they are fewer.
+func storeDepth[T any](tail, y []T, width int, a *depth, run func(y *T)) {
+	if width == lanes {
+		run(&y[:(a.rows-1)*a.yRow+(a.pixels-1)*a.yPix+lanes][0])
+		return
+	}
+	row, pix := a.yRow, a.yPix
+	a.yRow, a.yPix = a.pixels*lanes, lanes
+	run(&tail[0])
+	for i := range a.rows {
+		for p := range a.pixels {
+			copy(y[i*row+p*pix:][:width], tail[(i*a.pixels+p)*lanes:])
 		}
 	}
 }
 
-// depthForward computes rows of the output, from row first on, into y.
-func depthForward(s *Scratch, g *Conv, y, packed []float32, x depthSource, first, rows int) {
-	from, count := first*g.Stride.H-g.Pad.Top, (rows-1)*g.Stride.H+g.Kernel.H
-	ow, row, size := g.OutW(), g.padW()*lanes, g.taps()*lanes
+// store computes floats.
+func (a *depth) store(s *Scratch, y []float32, width int) {
+	storeDepth(s.float32s(1, a.tail()), y, width, a, func(y *float32) { a.y = y; convDepth(a) })
+}
+
+// depthRows returns rows of the output, from row first on, of the 16 channels from c on, whose input it lays out. The blocks
+// of channels are to come in order.
+func (g *Conv) depthRows(s *Scratch, x *depthSource, packed []float32, c, first, rows int) depth {
+	ow, row, size, count := g.OutW(), g.padW()*lanes, g.taps()*lanes, (rows-1)*g.Stride.H+g.Kernel.H
 	xp := s.float32s(0, count*row)
-	for c := 0; c < g.Cin; c += lanes {
-		x.block(xp, c, g.Pad.Left, g.Pad.Right, from, count)
-		m := depthPlane{y: y[c:], width: min(lanes, g.Cin-c), depth: depth{
-			x: &xp[0], w: &packed[c/lanes*size:][:size][0], rows: rows, pixels: ow, kRows: g.Kernel.H, kRun: g.Kernel.W,
-			xRow: row, xPix: g.Stride.W * lanes, xStep: g.Stride.H * row, yRow: ow * g.Cin, yPix: g.Cin,
-		}}
-		m.run(s)
-	}
+	x.block(xp, c, g.Pad.Left, g.Pad.Right, first*g.Stride.H-g.Pad.Top, count)
+	return depth{x: &xp[0], w: &packed[c/lanes*size:][:size][0], rows: rows, pixels: ow, kRows: g.Kernel.H, kRun: g.Kernel.W,
+		xRow: row, xPix: g.Stride.W * lanes, xStep: g.Stride.H * row, yRow: ow * g.Cin, yPix: g.Cin}
 }
 
 func (l *Forward) pictureDepth(s *Scratch, n int) {
-	g, x, y := &l.G, l.X.At(s, n), l.Y.At(s, n)
-	step, row := g.depthStep(), g.OutW()*g.Cin
+	g, y := &l.G, l.Y.At(s, n)
+	step, x := g.depthStep(), depthSource{floats: l.X.At(s, n), h: g.H, w: g.W, channels: g.Cin}
 	for i := 0; i < g.OutH(); i += step {
-		depthForward(s, g, y[i*row:], l.packed, depthSource{x, 0, g.H, g.W, g.Cin}, i, min(step, g.OutH()-i))
+		for c := 0; c < g.Cin; c += lanes {
+			a := g.depthRows(s, &x, l.packed, c, i, min(step, g.OutH()-i))
+			a.store(s, y[i*a.yRow+c:], min(lanes, g.Cin-c))
+		}
 	}
 }
 
@@ -202,7 +217,7 @@ func (l *InputGrad) pictureDepth(s *Scratch, n int) {
 		clear(dx) // positions between the taps
 	}
 	rows, cols := g.rows(), g.cols()
-	dy := depthSource{l.DY.At(s, n), 0, rows.out(), cols.out(), g.Cout}
+	dy := depthSource{floats: l.DY.At(s, n), h: rows.out(), w: cols.out(), channels: g.Cin}
 	left, right := cols.dyBorder()
 	row := (left + dy.w + right) * lanes
 	lo, hi := g.H, -g.H // the rows of dy that rows of dx see, of each phase
@@ -223,12 +238,12 @@ func (l *InputGrad) pictureDepth(s *Scratch, n int) {
 					v, h := rows.phase(i), cols.phase(j)
 					size := v.count * h.count * lanes
 					if n := min(step, v.length-u); size > 0 && n > 0 && h.length > 0 {
-						m := depthPlane{y: dx[((u*g.Stride.H+i)*g.W+j)*g.Cin+c:], width: min(lanes, g.Cin-c), depth: depth{
+						a := depth{
 							x: &dp[(v.start-lo)*row+(h.start+left)*lanes:][:(n-1+v.count-1)*row+(h.length-1+h.count)*lanes][0], w: &packed[:size][0],
 							rows: n, pixels: h.length, kRows: v.count, kRun: h.count, xRow: row, xPix: lanes, xStep: row,
 							yRow: g.Stride.H * g.W * g.Cin, yPix: g.Stride.W * g.Cin,
-						}}
-						m.run(s)
+						}
+						a.store(s, dx[((u*g.Stride.H+i)*g.W+j)*g.Cin+c:], min(lanes, g.Cin-c))
 					}
 					packed = packed[size:]
 				}
@@ -237,32 +252,39 @@ func (l *InputGrad) pictureDepth(s *Scratch, n int) {
 	}
 }
 
+// depthSource is picture n of the input.
+func (l *WeightGrad) depthSource(s *Scratch, n int) depthSource {
+	g := &l.G
+	x := depthSource{zeroPoint: l.ZeroPoint, h: g.H, w: g.W, channels: g.Cin}
+	switch {
+	case l.Codes.Data == nil:
+		x.floats = l.X.At(s, n)
+	case l.Offset == 0:
+		x.codes = l.Codes.At(s, n)
+	default:
+		x.floats = s.float32s(2, g.inImage())
+		l.copyPixels(x.floats, s, n, 0, g.H*g.W, g.Cin)
+	}
+	return x
+}
+
 // addDepth adds picture n to the partial sum [block of channels][KH*KW][16].
 func (l *WeightGrad) addDepth(s *Scratch, n int, sum []float32) {
 	g := &l.G
 	oh, ow, kh, kw, row := g.OutH(), g.OutW(), g.Kernel.H, g.Kernel.W, g.padW()*lanes
 	step := g.depthStep()
+	x, dyAll := l.depthSource(s, n), depthSource{floats: l.DY.At(s, n), h: oh, w: ow, channels: g.Cin}
 	for i := 0; i < oh; i += step {
 		rows := min(step, oh-i)
 		from, count := i*g.Stride.H-g.Pad.Top, (rows-1)*g.Stride.H+kh
-		x := depthSource{first: 0, h: g.H, w: g.W, chans: g.Cin}
-		if l.Codes.Data == nil {
-			x.data = l.X.At(s, n)
-		} else {
-			x.first = max(0, from)
-			wanted := max(0, min(g.H, from+count)-x.first)
-			x.data = s.float32s(2, wanted*g.W*g.Cin)
-			l.copyPixels(x.data, s, n, x.first*g.W, wanted*g.W, g.Cin)
-		}
 		xp := s.float32s(0, count*row)
-		dyRows := l.DY.At(s, n)[i*ow*g.Cin:][:rows*ow*g.Cin]
 		for c := 0; c < g.Cin; c += lanes {
 			x.block(xp, c, g.Pad.Left, g.Pad.Right, from, count)
-			dy, dyPix := dyRows[c:], g.Cin
+			dy, dyPix := dyAll.floats[i*ow*g.Cin+c:], g.Cin
 			if g.Cin-c < lanes {
 				dyPix = lanes
 				dy = s.float32s(1, rows*ow*lanes)
-				copyBlock(dy, dyRows[c:], g.Cin)
+				dyAll.block(dy, c, 0, 0, i, rows)
 			}
 			for r := 0; r < kh; r += 3 {
 				for k := 0; k < kw; k += 5 {

@@ -5,12 +5,20 @@ package kernels
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
-	"unsafe"
 )
 
-func asInts(s []float32) []int32 {
-	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
+// finish compares what kernels write to y with what portable code does.
+func finish[T float32 | uint8 | int32](t *testing.T, y []T, a *finishedDepth, to **T, portable func(func())) {
+	t.Helper()
+	want := slices.Clone(y)
+	*to = &y[0]
+	convDepthFinished(a)
+	*to = &want[0]
+	portable(func() { convDepthFinished(a) })
+	*to = nil
+	same(t, fmt.Sprintf("convDepthFinished %+v", *a), y, want)
 }
 
 func TestDepthRows(t *testing.T) {
@@ -57,19 +65,23 @@ func TestDepthRows(t *testing.T) {
 				same(t, fmt.Sprintf("wgradDepth %+v", a), dw, want)
 			}
 			{
-				channels := 1 + rng.IntN(40)
-				if rng.IntN(2) == 0 {
-					channels = lanes * (1 + rng.IntN(4))
+				a := finishedDepth{depth: depth{rows: 1 + rng.IntN(3), pixels: 1 + rng.IntN(40), kRows: 1 + rng.IntN(4), kRun: 1 + rng.IntN(6),
+					xRow: rng.IntN(99), xPix: rng.IntN(40), xStep: rng.IntN(99), yPix: lanes + rng.IntN(9)},
+					zeroPoint: 3, lo: float32(rng.IntN(9)), hi: float32(9 + rng.IntN(240))}
+				a.yRow = a.pixels*a.yPix + rng.IntN(9)
+				x, w := ar.floats((a.rows-1)*a.xStep+(a.kRows-1)*a.xRow+(a.pixels-1)*a.xPix+a.kRun*lanes), ar.floats(a.kRows*a.kRun*lanes)
+				for i := range x {
+					x[i] = float32(rng.IntN(511) - 255)
 				}
-				n := channels * rng.IntN(5)
-				acc, want, init := ar.floats(n), ar.floats(n), ar.ints(channels)
-				for i := range acc {
-					acc[i] = float32(rng.IntN(1<<25) - 1<<24)
+				for i := range w {
+					w[i] = float32(rng.IntN(256) - 128)
 				}
-				copy(want, acc)
-				intSums(asInts(acc), init)
-				portable(func() { intSums(asInts(want), init) })
-				same(t, fmt.Sprintf("intSums of %d channels", channels), asInts(acc), asInts(want))
+				init, factors := ar.ints(lanes), ar.multipliers(lanes)
+				a.x, a.w, a.init, a.factors = &x[0], &w[0], &init[0], &factors[0]
+				n := (a.rows-1)*a.yRow + (a.pixels-1)*a.yPix + lanes
+				finish(t, ar.ints(n), &a, &a.sums, portable)
+				finish(t, ar.floats(n), &a, &a.scaled, portable)
+				finish(t, ar.codes(n), &a, &a.codes, portable)
 			}
 			ar.intact(t, "depth")
 		}

@@ -136,14 +136,14 @@ type IntForward struct {
 	border    uint8
 	groups    []IntForward
 	acc       Pictures[int32] // that groups write
+	factors   []float32       // of a depthwise convolution: Scale or Requant.Multiplier
 }
 
 // Begin implements Loop.
 func (l *IntForward) Begin(p *Pool) {
 	switch g := &l.Weights.g; {
 	case g.exactDepth():
-		l.init = grow(l.init, g.Cout)
-		clear(l.init[copy(l.init, l.Bias):])
+		l.beginDepth()
 		return
 	case g.Groups > 1:
 		l.beginGroups(p)

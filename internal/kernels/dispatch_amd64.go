@@ -181,14 +181,58 @@ func wgradDepth(a *depthGrad) {
 	}
 }
 
-func intSums(acc, init []int32) {
+// copyBlock and codesBlock copy whole rows and return how many.
+func copyBlock(dst, src []float32, rows, pixels, dstRow, srcRow, srcPix int) int {
+	rows = blockRows(len(src), rows, pixels, srcRow, srcPix)
 	switch {
-	case !blocked(len(acc), len(init)):
-		intSumsGeneric(acc, init)
+	case rows == 0:
 	case level == avx512:
-		intSumsAVX512(&acc[0], &init[0], len(acc), len(init))
+		copyBlockAVX512(&dst[0], &src[0], rows, pixels, dstRow, srcRow, srcPix)
 	default:
-		intSumsAVX2(&acc[0], &init[0], len(acc), len(init))
+		copyBlockAVX2(&dst[0], &src[0], rows, pixels, dstRow, srcRow, srcPix)
+	}
+	return rows
+}
+
+func codesBlock(dst []float32, src []uint8, rows, pixels, dstRow, srcRow, srcPix int, zeroPoint uint8) int {
+	rows = blockRows(len(src), rows, pixels, srcRow, srcPix)
+	switch {
+	case rows == 0:
+	case level == avx512:
+		codesBlockAVX512(&dst[0], &src[0], rows, pixels, dstRow, srcRow, srcPix, int32(zeroPoint))
+	default:
+		codesBlockAVX2(&dst[0], &src[0], rows, pixels, dstRow, srcRow, srcPix, int32(zeroPoint))
+	}
+	return rows
+}
+
+// blockRows returns how many of the rows end in a source of n elements with whole vectors.
+func blockRows(n, rows, pixels, srcRow, srcPix int) int {
+	for level != generic && rows > 0 && (rows-1)*srcRow+(pixels-1)*srcPix+lanes > n {
+		rows--
+	}
+	if level == generic {
+		return 0
+	}
+	return rows
+}
+
+func convDepthFinished(a *finishedDepth) {
+	switch {
+	case level == generic:
+		convDepthFinishedGeneric(a)
+	case a.sums != nil && level == avx512:
+		convDepthSumsAVX512(a.sums, a.x, a.w, a.rows, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.xStep, a.yRow, a.yPix, a.init)
+	case a.sums != nil:
+		convDepthSumsAVX2(a.sums, a.x, a.w, a.rows, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.xStep, a.yRow, a.yPix, a.init)
+	case a.scaled != nil && level == avx512:
+		convDepthScaledAVX512(a.scaled, a.x, a.w, a.rows, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.xStep, a.yRow, a.yPix, a.init, a.factors)
+	case a.scaled != nil:
+		convDepthScaledAVX2(a.scaled, a.x, a.w, a.rows, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.xStep, a.yRow, a.yPix, a.init, a.factors)
+	case level == avx512:
+		convDepthCodesAVX512(a.codes, a.x, a.w, a.rows, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.xStep, a.yRow, a.yPix, a.init, a.factors, a.zeroPoint, a.lo, a.hi)
+	default:
+		convDepthCodesAVX2(a.codes, a.x, a.w, a.rows, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.xStep, a.yRow, a.yPix, a.init, a.factors, a.zeroPoint, a.lo, a.hi)
 	}
 }
 

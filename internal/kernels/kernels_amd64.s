@@ -13093,6 +13093,5253 @@ done:
 	VZEROUPPER
 	RET
 
+// func convDepthSumsAVX512(y *int32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32)
+// Requires: AVX, AVX512F
+TEXT ·convDepthSumsAVX512(SB), NOSPLIT, $48-104
+	MOVQ x+8(FP), AX
+	MOVQ y+0(FP), CX
+	MOVQ xPix+64(FP), DX
+	SHLQ $0x02, DX
+	MOVQ yPix+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ AX, 32(SP)
+	MOVQ CX, 40(SP)
+	MOVQ rows+24(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ xRow+56(FP), AX
+	SHLQ $0x02, AX
+	MOVQ AX, 24(SP)
+	LEAQ (DX)(DX*2), SI
+	LEAQ (DX)(DX*4), DI
+	LEAQ (SI)(DX*4), R8
+
+line:
+	MOVQ pixels+32(FP), AX
+	MOVQ AX, (SP)
+	MOVQ 32(SP), AX
+	MOVQ 40(SP), CX
+
+next:
+	MOVQ  (SP), R9
+	TESTQ R9, R9
+	JZ    done
+	CMPQ  R9, $0x10
+	JBE   sized
+	CMPQ  R9, $0x20
+	JAE   full
+	INCQ  R9
+	SHRQ  $0x01, R9
+	JMP   sized
+
+full:
+	MOVQ $0x00000010, R9
+
+sized:
+	SUBQ   R9, (SP)
+	CMPQ   R9, $0x10
+	JEQ    tile16
+	CMPQ   R9, $0x0f
+	JEQ    tile15
+	CMPQ   R9, $0x0e
+	JEQ    tile14
+	CMPQ   R9, $0x0d
+	JEQ    tile13
+	CMPQ   R9, $0x0c
+	JEQ    tile12
+	CMPQ   R9, $0x0b
+	JEQ    tile11
+	CMPQ   R9, $0x0a
+	JEQ    tile10
+	CMPQ   R9, $0x09
+	JEQ    tile9
+	CMPQ   R9, $0x08
+	JEQ    tile8
+	CMPQ   R9, $0x07
+	JEQ    tile7
+	CMPQ   R9, $0x06
+	JEQ    tile6
+	CMPQ   R9, $0x05
+	JEQ    tile5
+	CMPQ   R9, $0x04
+	JEQ    tile4
+	CMPQ   R9, $0x03
+	JEQ    tile3
+	CMPQ   R9, $0x02
+	JEQ    tile2
+	VPXORD Z0, Z0, Z0
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row1:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k1:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	DECQ        R13
+	JNZ         k1
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row1
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x01, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile2:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row2:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k2:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k2
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row2
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x02, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile3:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row3:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k3:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k3
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row3
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x03, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile4:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row4:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k4:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k4
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row4
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x04, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile5:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row5:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k5:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k5
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row5
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x05, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile6:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row6:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k6:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k6
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row6
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x06, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile7:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row7:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k7:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k7
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row7
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x07, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile8:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row8:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k8:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k8
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row8
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x08, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile9:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row9:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k9:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k9
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row9
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x09, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile10:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row10:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k10:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k10
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row10
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0a, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile11:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row11:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k11:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k11
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row11
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0b, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile12:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row12:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k12:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k12
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row12
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z11, Z11
+	VPADDD      (R9), Z11, Z11
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0c, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile13:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row13:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k13:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k13
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row13
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z11, Z11
+	VPADDD      (R9), Z11, Z11
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z12, Z12
+	VPADDD      (R9), Z12, Z12
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0d, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile14:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row14:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k14:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	VFMADD231PS (R12)(SI*4), Z30, Z13
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k14
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row14
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z11, Z11
+	VPADDD      (R9), Z11, Z11
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z12, Z12
+	VPADDD      (R9), Z12, Z12
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z13, Z13
+	VPADDD      (R9), Z13, Z13
+	VMOVUPS     Z13, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0e, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile15:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row15:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k15:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	VFMADD231PS (R12)(SI*4), Z30, Z13
+	VFMADD231PS (R11)(R8*2), Z30, Z14
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k15
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row15
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z11, Z11
+	VPADDD      (R9), Z11, Z11
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z12, Z12
+	VPADDD      (R9), Z12, Z12
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z13, Z13
+	VPADDD      (R9), Z13, Z13
+	VMOVUPS     Z13, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z14, Z14
+	VPADDD      (R9), Z14, Z14
+	VMOVUPS     Z14, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0f, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile16:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row16:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k16:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	VFMADD231PS (R12)(SI*4), Z30, Z13
+	VFMADD231PS (R11)(R8*2), Z30, Z14
+	VFMADD231PS (R12)(R8*2), Z30, Z15
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k16
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row16
+	MOVQ        init+96(FP), R9
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z11, Z11
+	VPADDD      (R9), Z11, Z11
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z12, Z12
+	VPADDD      (R9), Z12, Z12
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z13, Z13
+	VPADDD      (R9), Z13, Z13
+	VMOVUPS     Z13, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z14, Z14
+	VPADDD      (R9), Z14, Z14
+	VMOVUPS     Z14, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z15, Z15
+	VPADDD      (R9), Z15, Z15
+	VMOVUPS     Z15, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x10, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+done:
+	MOVQ xStep+72(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 32(SP)
+	MOVQ yRow+80(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 40(SP)
+	DECQ 8(SP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func convDepthScaledAVX512(y *float32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32, factors *float32)
+// Requires: AVX, AVX512F
+TEXT ·convDepthScaledAVX512(SB), NOSPLIT, $48-112
+	MOVQ x+8(FP), AX
+	MOVQ y+0(FP), CX
+	MOVQ xPix+64(FP), DX
+	SHLQ $0x02, DX
+	MOVQ yPix+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ AX, 32(SP)
+	MOVQ CX, 40(SP)
+	MOVQ rows+24(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ xRow+56(FP), AX
+	SHLQ $0x02, AX
+	MOVQ AX, 24(SP)
+	LEAQ (DX)(DX*2), SI
+	LEAQ (DX)(DX*4), DI
+	LEAQ (SI)(DX*4), R8
+
+line:
+	MOVQ pixels+32(FP), AX
+	MOVQ AX, (SP)
+	MOVQ 32(SP), AX
+	MOVQ 40(SP), CX
+
+next:
+	MOVQ  (SP), R9
+	TESTQ R9, R9
+	JZ    done
+	CMPQ  R9, $0x10
+	JBE   sized
+	CMPQ  R9, $0x20
+	JAE   full
+	INCQ  R9
+	SHRQ  $0x01, R9
+	JMP   sized
+
+full:
+	MOVQ $0x00000010, R9
+
+sized:
+	SUBQ   R9, (SP)
+	CMPQ   R9, $0x10
+	JEQ    tile16
+	CMPQ   R9, $0x0f
+	JEQ    tile15
+	CMPQ   R9, $0x0e
+	JEQ    tile14
+	CMPQ   R9, $0x0d
+	JEQ    tile13
+	CMPQ   R9, $0x0c
+	JEQ    tile12
+	CMPQ   R9, $0x0b
+	JEQ    tile11
+	CMPQ   R9, $0x0a
+	JEQ    tile10
+	CMPQ   R9, $0x09
+	JEQ    tile9
+	CMPQ   R9, $0x08
+	JEQ    tile8
+	CMPQ   R9, $0x07
+	JEQ    tile7
+	CMPQ   R9, $0x06
+	JEQ    tile6
+	CMPQ   R9, $0x05
+	JEQ    tile5
+	CMPQ   R9, $0x04
+	JEQ    tile4
+	CMPQ   R9, $0x03
+	JEQ    tile3
+	CMPQ   R9, $0x02
+	JEQ    tile2
+	VPXORD Z0, Z0, Z0
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row1:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k1:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	DECQ        R13
+	JNZ         k1
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row1
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x01, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile2:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row2:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k2:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k2
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row2
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x02, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile3:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row3:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k3:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k3
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row3
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x03, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile4:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row4:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k4:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k4
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row4
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x04, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile5:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row5:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k5:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k5
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row5
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x05, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile6:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row6:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k6:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k6
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row6
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VCVTDQ2PS   Z5, Z5
+	VMULPS      (R10), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x06, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile7:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row7:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k7:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k7
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row7
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VCVTDQ2PS   Z5, Z5
+	VMULPS      (R10), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      (R10), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x07, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile8:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row8:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k8:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k8
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row8
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VCVTDQ2PS   Z5, Z5
+	VMULPS      (R10), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      (R10), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VMULPS      (R10), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x08, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile9:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row9:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k9:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k9
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row9
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VCVTDQ2PS   Z5, Z5
+	VMULPS      (R10), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      (R10), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VMULPS      (R10), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VCVTDQ2PS   Z8, Z8
+	VMULPS      (R10), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x09, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile10:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row10:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k10:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k10
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row10
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VCVTDQ2PS   Z5, Z5
+	VMULPS      (R10), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      (R10), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VMULPS      (R10), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VCVTDQ2PS   Z8, Z8
+	VMULPS      (R10), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VCVTDQ2PS   Z9, Z9
+	VMULPS      (R10), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0a, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile11:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row11:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k11:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k11
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row11
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VCVTDQ2PS   Z5, Z5
+	VMULPS      (R10), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      (R10), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VMULPS      (R10), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VCVTDQ2PS   Z8, Z8
+	VMULPS      (R10), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VCVTDQ2PS   Z9, Z9
+	VMULPS      (R10), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VCVTDQ2PS   Z10, Z10
+	VMULPS      (R10), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0b, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile12:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row12:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k12:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k12
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row12
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VCVTDQ2PS   Z5, Z5
+	VMULPS      (R10), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      (R10), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VMULPS      (R10), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VCVTDQ2PS   Z8, Z8
+	VMULPS      (R10), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VCVTDQ2PS   Z9, Z9
+	VMULPS      (R10), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VCVTDQ2PS   Z10, Z10
+	VMULPS      (R10), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z11, Z11
+	VPADDD      (R9), Z11, Z11
+	VCVTDQ2PS   Z11, Z11
+	VMULPS      (R10), Z11, Z11
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0c, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile13:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row13:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k13:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k13
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row13
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VCVTDQ2PS   Z5, Z5
+	VMULPS      (R10), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      (R10), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VMULPS      (R10), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VCVTDQ2PS   Z8, Z8
+	VMULPS      (R10), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VCVTDQ2PS   Z9, Z9
+	VMULPS      (R10), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VCVTDQ2PS   Z10, Z10
+	VMULPS      (R10), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z11, Z11
+	VPADDD      (R9), Z11, Z11
+	VCVTDQ2PS   Z11, Z11
+	VMULPS      (R10), Z11, Z11
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z12, Z12
+	VPADDD      (R9), Z12, Z12
+	VCVTDQ2PS   Z12, Z12
+	VMULPS      (R10), Z12, Z12
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0d, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile14:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row14:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k14:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	VFMADD231PS (R12)(SI*4), Z30, Z13
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k14
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row14
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VCVTDQ2PS   Z5, Z5
+	VMULPS      (R10), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      (R10), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VMULPS      (R10), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VCVTDQ2PS   Z8, Z8
+	VMULPS      (R10), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VCVTDQ2PS   Z9, Z9
+	VMULPS      (R10), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VCVTDQ2PS   Z10, Z10
+	VMULPS      (R10), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z11, Z11
+	VPADDD      (R9), Z11, Z11
+	VCVTDQ2PS   Z11, Z11
+	VMULPS      (R10), Z11, Z11
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z12, Z12
+	VPADDD      (R9), Z12, Z12
+	VCVTDQ2PS   Z12, Z12
+	VMULPS      (R10), Z12, Z12
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z13, Z13
+	VPADDD      (R9), Z13, Z13
+	VCVTDQ2PS   Z13, Z13
+	VMULPS      (R10), Z13, Z13
+	VMOVUPS     Z13, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0e, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile15:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row15:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k15:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	VFMADD231PS (R12)(SI*4), Z30, Z13
+	VFMADD231PS (R11)(R8*2), Z30, Z14
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k15
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row15
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VCVTDQ2PS   Z5, Z5
+	VMULPS      (R10), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      (R10), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VMULPS      (R10), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VCVTDQ2PS   Z8, Z8
+	VMULPS      (R10), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VCVTDQ2PS   Z9, Z9
+	VMULPS      (R10), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VCVTDQ2PS   Z10, Z10
+	VMULPS      (R10), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z11, Z11
+	VPADDD      (R9), Z11, Z11
+	VCVTDQ2PS   Z11, Z11
+	VMULPS      (R10), Z11, Z11
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z12, Z12
+	VPADDD      (R9), Z12, Z12
+	VCVTDQ2PS   Z12, Z12
+	VMULPS      (R10), Z12, Z12
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z13, Z13
+	VPADDD      (R9), Z13, Z13
+	VCVTDQ2PS   Z13, Z13
+	VMULPS      (R10), Z13, Z13
+	VMOVUPS     Z13, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z14, Z14
+	VPADDD      (R9), Z14, Z14
+	VCVTDQ2PS   Z14, Z14
+	VMULPS      (R10), Z14, Z14
+	VMOVUPS     Z14, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x0f, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+tile16:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row16:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k16:
+	VMOVUPS     (R9), Z30
+	VFMADD231PS (R11), Z30, Z0
+	VFMADD231PS (R12), Z30, Z1
+	VFMADD231PS (R11)(DX*2), Z30, Z2
+	VFMADD231PS (R12)(DX*2), Z30, Z3
+	VFMADD231PS (R11)(DX*4), Z30, Z4
+	VFMADD231PS (R12)(DX*4), Z30, Z5
+	VFMADD231PS (R11)(SI*2), Z30, Z6
+	VFMADD231PS (R12)(SI*2), Z30, Z7
+	VFMADD231PS (R11)(DX*8), Z30, Z8
+	VFMADD231PS (R12)(DX*8), Z30, Z9
+	VFMADD231PS (R11)(DI*2), Z30, Z10
+	VFMADD231PS (R12)(DI*2), Z30, Z11
+	VFMADD231PS (R11)(SI*4), Z30, Z12
+	VFMADD231PS (R12)(SI*4), Z30, Z13
+	VFMADD231PS (R11)(R8*2), Z30, Z14
+	VFMADD231PS (R12)(R8*2), Z30, Z15
+	ADDQ        $0x40, R9
+	ADDQ        $0x40, R11
+	ADDQ        $0x40, R12
+	DECQ        R13
+	JNZ         k16
+	ADDQ        24(SP), R10
+	DECQ        16(SP)
+	JNZ         row16
+	MOVQ        init+96(FP), R9
+	MOVQ        factors+104(FP), R10
+	VCVTTPS2DQ  Z0, Z0
+	VPADDD      (R9), Z0, Z0
+	VCVTDQ2PS   Z0, Z0
+	VMULPS      (R10), Z0, Z0
+	VMOVUPS     Z0, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z1, Z1
+	VPADDD      (R9), Z1, Z1
+	VCVTDQ2PS   Z1, Z1
+	VMULPS      (R10), Z1, Z1
+	VMOVUPS     Z1, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z2, Z2
+	VPADDD      (R9), Z2, Z2
+	VCVTDQ2PS   Z2, Z2
+	VMULPS      (R10), Z2, Z2
+	VMOVUPS     Z2, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z3, Z3
+	VPADDD      (R9), Z3, Z3
+	VCVTDQ2PS   Z3, Z3
+	VMULPS      (R10), Z3, Z3
+	VMOVUPS     Z3, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z4, Z4
+	VPADDD      (R9), Z4, Z4
+	VCVTDQ2PS   Z4, Z4
+	VMULPS      (R10), Z4, Z4
+	VMOVUPS     Z4, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z5, Z5
+	VPADDD      (R9), Z5, Z5
+	VCVTDQ2PS   Z5, Z5
+	VMULPS      (R10), Z5, Z5
+	VMOVUPS     Z5, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z6, Z6
+	VPADDD      (R9), Z6, Z6
+	VCVTDQ2PS   Z6, Z6
+	VMULPS      (R10), Z6, Z6
+	VMOVUPS     Z6, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z7, Z7
+	VPADDD      (R9), Z7, Z7
+	VCVTDQ2PS   Z7, Z7
+	VMULPS      (R10), Z7, Z7
+	VMOVUPS     Z7, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z8, Z8
+	VPADDD      (R9), Z8, Z8
+	VCVTDQ2PS   Z8, Z8
+	VMULPS      (R10), Z8, Z8
+	VMOVUPS     Z8, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z9, Z9
+	VPADDD      (R9), Z9, Z9
+	VCVTDQ2PS   Z9, Z9
+	VMULPS      (R10), Z9, Z9
+	VMOVUPS     Z9, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z10, Z10
+	VPADDD      (R9), Z10, Z10
+	VCVTDQ2PS   Z10, Z10
+	VMULPS      (R10), Z10, Z10
+	VMOVUPS     Z10, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z11, Z11
+	VPADDD      (R9), Z11, Z11
+	VCVTDQ2PS   Z11, Z11
+	VMULPS      (R10), Z11, Z11
+	VMOVUPS     Z11, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z12, Z12
+	VPADDD      (R9), Z12, Z12
+	VCVTDQ2PS   Z12, Z12
+	VMULPS      (R10), Z12, Z12
+	VMOVUPS     Z12, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z13, Z13
+	VPADDD      (R9), Z13, Z13
+	VCVTDQ2PS   Z13, Z13
+	VMULPS      (R10), Z13, Z13
+	VMOVUPS     Z13, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z14, Z14
+	VPADDD      (R9), Z14, Z14
+	VCVTDQ2PS   Z14, Z14
+	VMULPS      (R10), Z14, Z14
+	VMOVUPS     Z14, (CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Z15, Z15
+	VPADDD      (R9), Z15, Z15
+	VCVTDQ2PS   Z15, Z15
+	VMULPS      (R10), Z15, Z15
+	VMOVUPS     Z15, (CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x10, DX, R9
+	ADDQ        R9, AX
+	JMP         next
+
+done:
+	MOVQ xStep+72(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 32(SP)
+	MOVQ yRow+80(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 40(SP)
+	DECQ 8(SP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func convDepthCodesAVX512(y *uint8, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32, factors *float32, zeroPoint float32, lo float32, hi float32)
+// Requires: AVX, AVX512F
+TEXT ·convDepthCodesAVX512(SB), NOSPLIT, $48-124
+	MOVQ x+8(FP), AX
+	MOVQ y+0(FP), CX
+	MOVQ xPix+64(FP), DX
+	SHLQ $0x02, DX
+	MOVQ yPix+88(FP), BX
+	MOVQ AX, 32(SP)
+	MOVQ CX, 40(SP)
+	MOVQ rows+24(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ xRow+56(FP), AX
+	SHLQ $0x02, AX
+	MOVQ AX, 24(SP)
+	LEAQ (DX)(DX*2), SI
+	LEAQ (DX)(DX*4), DI
+	LEAQ (SI)(DX*4), R8
+
+line:
+	MOVQ pixels+32(FP), AX
+	MOVQ AX, (SP)
+	MOVQ 32(SP), AX
+	MOVQ 40(SP), CX
+
+next:
+	MOVQ  (SP), R9
+	TESTQ R9, R9
+	JZ    done
+	CMPQ  R9, $0x10
+	JBE   sized
+	CMPQ  R9, $0x20
+	JAE   full
+	INCQ  R9
+	SHRQ  $0x01, R9
+	JMP   sized
+
+full:
+	MOVQ $0x00000010, R9
+
+sized:
+	SUBQ   R9, (SP)
+	CMPQ   R9, $0x10
+	JEQ    tile16
+	CMPQ   R9, $0x0f
+	JEQ    tile15
+	CMPQ   R9, $0x0e
+	JEQ    tile14
+	CMPQ   R9, $0x0d
+	JEQ    tile13
+	CMPQ   R9, $0x0c
+	JEQ    tile12
+	CMPQ   R9, $0x0b
+	JEQ    tile11
+	CMPQ   R9, $0x0a
+	JEQ    tile10
+	CMPQ   R9, $0x09
+	JEQ    tile9
+	CMPQ   R9, $0x08
+	JEQ    tile8
+	CMPQ   R9, $0x07
+	JEQ    tile7
+	CMPQ   R9, $0x06
+	JEQ    tile6
+	CMPQ   R9, $0x05
+	JEQ    tile5
+	CMPQ   R9, $0x04
+	JEQ    tile4
+	CMPQ   R9, $0x03
+	JEQ    tile3
+	CMPQ   R9, $0x02
+	JEQ    tile2
+	VPXORD Z0, Z0, Z0
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row1:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k1:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	DECQ         R13
+	JNZ          k1
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row1
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x01, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile2:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row2:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k2:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k2
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row2
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x02, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile3:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row3:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k3:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k3
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row3
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x03, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile4:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row4:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k4:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k4
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row4
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x04, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile5:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row5:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k5:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k5
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row5
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x05, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile6:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row6:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k6:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	VFMADD231PS  (R12)(DX*4), Z30, Z5
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k6
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row6
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z5, Z5
+	VPADDD       (R9), Z5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       (R10), Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z28, Z5, Z5
+	VMAXPS       Z29, Z5, Z5
+	VMINPS       Z30, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x06, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile7:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row7:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k7:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	VFMADD231PS  (R12)(DX*4), Z30, Z5
+	VFMADD231PS  (R11)(SI*2), Z30, Z6
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k7
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row7
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z5, Z5
+	VPADDD       (R9), Z5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       (R10), Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z28, Z5, Z5
+	VMAXPS       Z29, Z5, Z5
+	VMINPS       Z30, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z6, Z6
+	VPADDD       (R9), Z6, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       (R10), Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z28, Z6, Z6
+	VMAXPS       Z29, Z6, Z6
+	VMINPS       Z30, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x07, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile8:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row8:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k8:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	VFMADD231PS  (R12)(DX*4), Z30, Z5
+	VFMADD231PS  (R11)(SI*2), Z30, Z6
+	VFMADD231PS  (R12)(SI*2), Z30, Z7
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k8
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row8
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z5, Z5
+	VPADDD       (R9), Z5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       (R10), Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z28, Z5, Z5
+	VMAXPS       Z29, Z5, Z5
+	VMINPS       Z30, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z6, Z6
+	VPADDD       (R9), Z6, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       (R10), Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z28, Z6, Z6
+	VMAXPS       Z29, Z6, Z6
+	VMINPS       Z30, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z7, Z7
+	VPADDD       (R9), Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       (R10), Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z28, Z7, Z7
+	VMAXPS       Z29, Z7, Z7
+	VMINPS       Z30, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x08, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile9:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row9:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k9:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	VFMADD231PS  (R12)(DX*4), Z30, Z5
+	VFMADD231PS  (R11)(SI*2), Z30, Z6
+	VFMADD231PS  (R12)(SI*2), Z30, Z7
+	VFMADD231PS  (R11)(DX*8), Z30, Z8
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k9
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row9
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z5, Z5
+	VPADDD       (R9), Z5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       (R10), Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z28, Z5, Z5
+	VMAXPS       Z29, Z5, Z5
+	VMINPS       Z30, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z6, Z6
+	VPADDD       (R9), Z6, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       (R10), Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z28, Z6, Z6
+	VMAXPS       Z29, Z6, Z6
+	VMINPS       Z30, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z7, Z7
+	VPADDD       (R9), Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       (R10), Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z28, Z7, Z7
+	VMAXPS       Z29, Z7, Z7
+	VMINPS       Z30, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z8, Z8
+	VPADDD       (R9), Z8, Z8
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       (R10), Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z28, Z8, Z8
+	VMAXPS       Z29, Z8, Z8
+	VMINPS       Z30, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x09, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile10:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row10:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k10:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	VFMADD231PS  (R12)(DX*4), Z30, Z5
+	VFMADD231PS  (R11)(SI*2), Z30, Z6
+	VFMADD231PS  (R12)(SI*2), Z30, Z7
+	VFMADD231PS  (R11)(DX*8), Z30, Z8
+	VFMADD231PS  (R12)(DX*8), Z30, Z9
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k10
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row10
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z5, Z5
+	VPADDD       (R9), Z5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       (R10), Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z28, Z5, Z5
+	VMAXPS       Z29, Z5, Z5
+	VMINPS       Z30, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z6, Z6
+	VPADDD       (R9), Z6, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       (R10), Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z28, Z6, Z6
+	VMAXPS       Z29, Z6, Z6
+	VMINPS       Z30, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z7, Z7
+	VPADDD       (R9), Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       (R10), Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z28, Z7, Z7
+	VMAXPS       Z29, Z7, Z7
+	VMINPS       Z30, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z8, Z8
+	VPADDD       (R9), Z8, Z8
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       (R10), Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z28, Z8, Z8
+	VMAXPS       Z29, Z8, Z8
+	VMINPS       Z30, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z9, Z9
+	VPADDD       (R9), Z9, Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       (R10), Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z28, Z9, Z9
+	VMAXPS       Z29, Z9, Z9
+	VMINPS       Z30, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x0a, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile11:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row11:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k11:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	VFMADD231PS  (R12)(DX*4), Z30, Z5
+	VFMADD231PS  (R11)(SI*2), Z30, Z6
+	VFMADD231PS  (R12)(SI*2), Z30, Z7
+	VFMADD231PS  (R11)(DX*8), Z30, Z8
+	VFMADD231PS  (R12)(DX*8), Z30, Z9
+	VFMADD231PS  (R11)(DI*2), Z30, Z10
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k11
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row11
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z5, Z5
+	VPADDD       (R9), Z5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       (R10), Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z28, Z5, Z5
+	VMAXPS       Z29, Z5, Z5
+	VMINPS       Z30, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z6, Z6
+	VPADDD       (R9), Z6, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       (R10), Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z28, Z6, Z6
+	VMAXPS       Z29, Z6, Z6
+	VMINPS       Z30, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z7, Z7
+	VPADDD       (R9), Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       (R10), Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z28, Z7, Z7
+	VMAXPS       Z29, Z7, Z7
+	VMINPS       Z30, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z8, Z8
+	VPADDD       (R9), Z8, Z8
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       (R10), Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z28, Z8, Z8
+	VMAXPS       Z29, Z8, Z8
+	VMINPS       Z30, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z9, Z9
+	VPADDD       (R9), Z9, Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       (R10), Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z28, Z9, Z9
+	VMAXPS       Z29, Z9, Z9
+	VMINPS       Z30, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z10, Z10
+	VPADDD       (R9), Z10, Z10
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       (R10), Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z28, Z10, Z10
+	VMAXPS       Z29, Z10, Z10
+	VMINPS       Z30, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x0b, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile12:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row12:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k12:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	VFMADD231PS  (R12)(DX*4), Z30, Z5
+	VFMADD231PS  (R11)(SI*2), Z30, Z6
+	VFMADD231PS  (R12)(SI*2), Z30, Z7
+	VFMADD231PS  (R11)(DX*8), Z30, Z8
+	VFMADD231PS  (R12)(DX*8), Z30, Z9
+	VFMADD231PS  (R11)(DI*2), Z30, Z10
+	VFMADD231PS  (R12)(DI*2), Z30, Z11
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k12
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row12
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z5, Z5
+	VPADDD       (R9), Z5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       (R10), Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z28, Z5, Z5
+	VMAXPS       Z29, Z5, Z5
+	VMINPS       Z30, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z6, Z6
+	VPADDD       (R9), Z6, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       (R10), Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z28, Z6, Z6
+	VMAXPS       Z29, Z6, Z6
+	VMINPS       Z30, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z7, Z7
+	VPADDD       (R9), Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       (R10), Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z28, Z7, Z7
+	VMAXPS       Z29, Z7, Z7
+	VMINPS       Z30, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z8, Z8
+	VPADDD       (R9), Z8, Z8
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       (R10), Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z28, Z8, Z8
+	VMAXPS       Z29, Z8, Z8
+	VMINPS       Z30, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z9, Z9
+	VPADDD       (R9), Z9, Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       (R10), Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z28, Z9, Z9
+	VMAXPS       Z29, Z9, Z9
+	VMINPS       Z30, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z10, Z10
+	VPADDD       (R9), Z10, Z10
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       (R10), Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z28, Z10, Z10
+	VMAXPS       Z29, Z10, Z10
+	VMINPS       Z30, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z11, Z11
+	VPADDD       (R9), Z11, Z11
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       (R10), Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z28, Z11, Z11
+	VMAXPS       Z29, Z11, Z11
+	VMINPS       Z30, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x0c, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile13:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row13:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k13:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	VFMADD231PS  (R12)(DX*4), Z30, Z5
+	VFMADD231PS  (R11)(SI*2), Z30, Z6
+	VFMADD231PS  (R12)(SI*2), Z30, Z7
+	VFMADD231PS  (R11)(DX*8), Z30, Z8
+	VFMADD231PS  (R12)(DX*8), Z30, Z9
+	VFMADD231PS  (R11)(DI*2), Z30, Z10
+	VFMADD231PS  (R12)(DI*2), Z30, Z11
+	VFMADD231PS  (R11)(SI*4), Z30, Z12
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k13
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row13
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z5, Z5
+	VPADDD       (R9), Z5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       (R10), Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z28, Z5, Z5
+	VMAXPS       Z29, Z5, Z5
+	VMINPS       Z30, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z6, Z6
+	VPADDD       (R9), Z6, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       (R10), Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z28, Z6, Z6
+	VMAXPS       Z29, Z6, Z6
+	VMINPS       Z30, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z7, Z7
+	VPADDD       (R9), Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       (R10), Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z28, Z7, Z7
+	VMAXPS       Z29, Z7, Z7
+	VMINPS       Z30, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z8, Z8
+	VPADDD       (R9), Z8, Z8
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       (R10), Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z28, Z8, Z8
+	VMAXPS       Z29, Z8, Z8
+	VMINPS       Z30, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z9, Z9
+	VPADDD       (R9), Z9, Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       (R10), Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z28, Z9, Z9
+	VMAXPS       Z29, Z9, Z9
+	VMINPS       Z30, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z10, Z10
+	VPADDD       (R9), Z10, Z10
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       (R10), Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z28, Z10, Z10
+	VMAXPS       Z29, Z10, Z10
+	VMINPS       Z30, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z11, Z11
+	VPADDD       (R9), Z11, Z11
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       (R10), Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z28, Z11, Z11
+	VMAXPS       Z29, Z11, Z11
+	VMINPS       Z30, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z12, Z12
+	VPADDD       (R9), Z12, Z12
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       (R10), Z12, Z12
+	VRNDSCALEPS  $0x00, Z12, Z12
+	VADDPS       Z28, Z12, Z12
+	VMAXPS       Z29, Z12, Z12
+	VMINPS       Z30, Z12, Z12
+	VCVTPS2DQ    Z12, Z12
+	VPMOVDB      Z12, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x0d, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile14:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row14:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k14:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	VFMADD231PS  (R12)(DX*4), Z30, Z5
+	VFMADD231PS  (R11)(SI*2), Z30, Z6
+	VFMADD231PS  (R12)(SI*2), Z30, Z7
+	VFMADD231PS  (R11)(DX*8), Z30, Z8
+	VFMADD231PS  (R12)(DX*8), Z30, Z9
+	VFMADD231PS  (R11)(DI*2), Z30, Z10
+	VFMADD231PS  (R12)(DI*2), Z30, Z11
+	VFMADD231PS  (R11)(SI*4), Z30, Z12
+	VFMADD231PS  (R12)(SI*4), Z30, Z13
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k14
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row14
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z5, Z5
+	VPADDD       (R9), Z5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       (R10), Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z28, Z5, Z5
+	VMAXPS       Z29, Z5, Z5
+	VMINPS       Z30, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z6, Z6
+	VPADDD       (R9), Z6, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       (R10), Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z28, Z6, Z6
+	VMAXPS       Z29, Z6, Z6
+	VMINPS       Z30, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z7, Z7
+	VPADDD       (R9), Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       (R10), Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z28, Z7, Z7
+	VMAXPS       Z29, Z7, Z7
+	VMINPS       Z30, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z8, Z8
+	VPADDD       (R9), Z8, Z8
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       (R10), Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z28, Z8, Z8
+	VMAXPS       Z29, Z8, Z8
+	VMINPS       Z30, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z9, Z9
+	VPADDD       (R9), Z9, Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       (R10), Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z28, Z9, Z9
+	VMAXPS       Z29, Z9, Z9
+	VMINPS       Z30, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z10, Z10
+	VPADDD       (R9), Z10, Z10
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       (R10), Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z28, Z10, Z10
+	VMAXPS       Z29, Z10, Z10
+	VMINPS       Z30, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z11, Z11
+	VPADDD       (R9), Z11, Z11
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       (R10), Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z28, Z11, Z11
+	VMAXPS       Z29, Z11, Z11
+	VMINPS       Z30, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z12, Z12
+	VPADDD       (R9), Z12, Z12
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       (R10), Z12, Z12
+	VRNDSCALEPS  $0x00, Z12, Z12
+	VADDPS       Z28, Z12, Z12
+	VMAXPS       Z29, Z12, Z12
+	VMINPS       Z30, Z12, Z12
+	VCVTPS2DQ    Z12, Z12
+	VPMOVDB      Z12, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z13, Z13
+	VPADDD       (R9), Z13, Z13
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       (R10), Z13, Z13
+	VRNDSCALEPS  $0x00, Z13, Z13
+	VADDPS       Z28, Z13, Z13
+	VMAXPS       Z29, Z13, Z13
+	VMINPS       Z30, Z13, Z13
+	VCVTPS2DQ    Z13, Z13
+	VPMOVDB      Z13, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x0e, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile15:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row15:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k15:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	VFMADD231PS  (R12)(DX*4), Z30, Z5
+	VFMADD231PS  (R11)(SI*2), Z30, Z6
+	VFMADD231PS  (R12)(SI*2), Z30, Z7
+	VFMADD231PS  (R11)(DX*8), Z30, Z8
+	VFMADD231PS  (R12)(DX*8), Z30, Z9
+	VFMADD231PS  (R11)(DI*2), Z30, Z10
+	VFMADD231PS  (R12)(DI*2), Z30, Z11
+	VFMADD231PS  (R11)(SI*4), Z30, Z12
+	VFMADD231PS  (R12)(SI*4), Z30, Z13
+	VFMADD231PS  (R11)(R8*2), Z30, Z14
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k15
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row15
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z5, Z5
+	VPADDD       (R9), Z5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       (R10), Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z28, Z5, Z5
+	VMAXPS       Z29, Z5, Z5
+	VMINPS       Z30, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z6, Z6
+	VPADDD       (R9), Z6, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       (R10), Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z28, Z6, Z6
+	VMAXPS       Z29, Z6, Z6
+	VMINPS       Z30, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z7, Z7
+	VPADDD       (R9), Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       (R10), Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z28, Z7, Z7
+	VMAXPS       Z29, Z7, Z7
+	VMINPS       Z30, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z8, Z8
+	VPADDD       (R9), Z8, Z8
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       (R10), Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z28, Z8, Z8
+	VMAXPS       Z29, Z8, Z8
+	VMINPS       Z30, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z9, Z9
+	VPADDD       (R9), Z9, Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       (R10), Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z28, Z9, Z9
+	VMAXPS       Z29, Z9, Z9
+	VMINPS       Z30, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z10, Z10
+	VPADDD       (R9), Z10, Z10
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       (R10), Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z28, Z10, Z10
+	VMAXPS       Z29, Z10, Z10
+	VMINPS       Z30, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z11, Z11
+	VPADDD       (R9), Z11, Z11
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       (R10), Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z28, Z11, Z11
+	VMAXPS       Z29, Z11, Z11
+	VMINPS       Z30, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z12, Z12
+	VPADDD       (R9), Z12, Z12
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       (R10), Z12, Z12
+	VRNDSCALEPS  $0x00, Z12, Z12
+	VADDPS       Z28, Z12, Z12
+	VMAXPS       Z29, Z12, Z12
+	VMINPS       Z30, Z12, Z12
+	VCVTPS2DQ    Z12, Z12
+	VPMOVDB      Z12, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z13, Z13
+	VPADDD       (R9), Z13, Z13
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       (R10), Z13, Z13
+	VRNDSCALEPS  $0x00, Z13, Z13
+	VADDPS       Z28, Z13, Z13
+	VMAXPS       Z29, Z13, Z13
+	VMINPS       Z30, Z13, Z13
+	VCVTPS2DQ    Z13, Z13
+	VPMOVDB      Z13, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z14, Z14
+	VPADDD       (R9), Z14, Z14
+	VCVTDQ2PS    Z14, Z14
+	VMULPS       (R10), Z14, Z14
+	VRNDSCALEPS  $0x00, Z14, Z14
+	VADDPS       Z28, Z14, Z14
+	VMAXPS       Z29, Z14, Z14
+	VMINPS       Z30, Z14, Z14
+	VCVTPS2DQ    Z14, Z14
+	VPMOVDB      Z14, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x0f, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+tile16:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   w+16(FP), R9
+	MOVQ   kRows+40(FP), R11
+	MOVQ   AX, R10
+	MOVQ   R11, 16(SP)
+
+row16:
+	MOVQ kRun+48(FP), R13
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+k16:
+	VMOVUPS      (R9), Z30
+	VFMADD231PS  (R11), Z30, Z0
+	VFMADD231PS  (R12), Z30, Z1
+	VFMADD231PS  (R11)(DX*2), Z30, Z2
+	VFMADD231PS  (R12)(DX*2), Z30, Z3
+	VFMADD231PS  (R11)(DX*4), Z30, Z4
+	VFMADD231PS  (R12)(DX*4), Z30, Z5
+	VFMADD231PS  (R11)(SI*2), Z30, Z6
+	VFMADD231PS  (R12)(SI*2), Z30, Z7
+	VFMADD231PS  (R11)(DX*8), Z30, Z8
+	VFMADD231PS  (R12)(DX*8), Z30, Z9
+	VFMADD231PS  (R11)(DI*2), Z30, Z10
+	VFMADD231PS  (R12)(DI*2), Z30, Z11
+	VFMADD231PS  (R11)(SI*4), Z30, Z12
+	VFMADD231PS  (R12)(SI*4), Z30, Z13
+	VFMADD231PS  (R11)(R8*2), Z30, Z14
+	VFMADD231PS  (R12)(R8*2), Z30, Z15
+	ADDQ         $0x40, R9
+	ADDQ         $0x40, R11
+	ADDQ         $0x40, R12
+	DECQ         R13
+	JNZ          k16
+	ADDQ         24(SP), R10
+	DECQ         16(SP)
+	JNZ          row16
+	MOVQ         init+96(FP), R9
+	MOVQ         factors+104(FP), R10
+	VBROADCASTSS zeroPoint+112(FP), Z28
+	VBROADCASTSS lo+116(FP), Z29
+	VBROADCASTSS hi+120(FP), Z30
+	VCVTTPS2DQ   Z0, Z0
+	VPADDD       (R9), Z0, Z0
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       (R10), Z0, Z0
+	VRNDSCALEPS  $0x00, Z0, Z0
+	VADDPS       Z28, Z0, Z0
+	VMAXPS       Z29, Z0, Z0
+	VMINPS       Z30, Z0, Z0
+	VCVTPS2DQ    Z0, Z0
+	VPMOVDB      Z0, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z1, Z1
+	VPADDD       (R9), Z1, Z1
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       (R10), Z1, Z1
+	VRNDSCALEPS  $0x00, Z1, Z1
+	VADDPS       Z28, Z1, Z1
+	VMAXPS       Z29, Z1, Z1
+	VMINPS       Z30, Z1, Z1
+	VCVTPS2DQ    Z1, Z1
+	VPMOVDB      Z1, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z2, Z2
+	VPADDD       (R9), Z2, Z2
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       (R10), Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z2
+	VADDPS       Z28, Z2, Z2
+	VMAXPS       Z29, Z2, Z2
+	VMINPS       Z30, Z2, Z2
+	VCVTPS2DQ    Z2, Z2
+	VPMOVDB      Z2, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z3, Z3
+	VPADDD       (R9), Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       (R10), Z3, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
+	VADDPS       Z28, Z3, Z3
+	VMAXPS       Z29, Z3, Z3
+	VMINPS       Z30, Z3, Z3
+	VCVTPS2DQ    Z3, Z3
+	VPMOVDB      Z3, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z4, Z4
+	VPADDD       (R9), Z4, Z4
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       (R10), Z4, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VADDPS       Z28, Z4, Z4
+	VMAXPS       Z29, Z4, Z4
+	VMINPS       Z30, Z4, Z4
+	VCVTPS2DQ    Z4, Z4
+	VPMOVDB      Z4, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z5, Z5
+	VPADDD       (R9), Z5, Z5
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       (R10), Z5, Z5
+	VRNDSCALEPS  $0x00, Z5, Z5
+	VADDPS       Z28, Z5, Z5
+	VMAXPS       Z29, Z5, Z5
+	VMINPS       Z30, Z5, Z5
+	VCVTPS2DQ    Z5, Z5
+	VPMOVDB      Z5, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z6, Z6
+	VPADDD       (R9), Z6, Z6
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       (R10), Z6, Z6
+	VRNDSCALEPS  $0x00, Z6, Z6
+	VADDPS       Z28, Z6, Z6
+	VMAXPS       Z29, Z6, Z6
+	VMINPS       Z30, Z6, Z6
+	VCVTPS2DQ    Z6, Z6
+	VPMOVDB      Z6, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z7, Z7
+	VPADDD       (R9), Z7, Z7
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       (R10), Z7, Z7
+	VRNDSCALEPS  $0x00, Z7, Z7
+	VADDPS       Z28, Z7, Z7
+	VMAXPS       Z29, Z7, Z7
+	VMINPS       Z30, Z7, Z7
+	VCVTPS2DQ    Z7, Z7
+	VPMOVDB      Z7, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z8, Z8
+	VPADDD       (R9), Z8, Z8
+	VCVTDQ2PS    Z8, Z8
+	VMULPS       (R10), Z8, Z8
+	VRNDSCALEPS  $0x00, Z8, Z8
+	VADDPS       Z28, Z8, Z8
+	VMAXPS       Z29, Z8, Z8
+	VMINPS       Z30, Z8, Z8
+	VCVTPS2DQ    Z8, Z8
+	VPMOVDB      Z8, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z9, Z9
+	VPADDD       (R9), Z9, Z9
+	VCVTDQ2PS    Z9, Z9
+	VMULPS       (R10), Z9, Z9
+	VRNDSCALEPS  $0x00, Z9, Z9
+	VADDPS       Z28, Z9, Z9
+	VMAXPS       Z29, Z9, Z9
+	VMINPS       Z30, Z9, Z9
+	VCVTPS2DQ    Z9, Z9
+	VPMOVDB      Z9, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z10, Z10
+	VPADDD       (R9), Z10, Z10
+	VCVTDQ2PS    Z10, Z10
+	VMULPS       (R10), Z10, Z10
+	VRNDSCALEPS  $0x00, Z10, Z10
+	VADDPS       Z28, Z10, Z10
+	VMAXPS       Z29, Z10, Z10
+	VMINPS       Z30, Z10, Z10
+	VCVTPS2DQ    Z10, Z10
+	VPMOVDB      Z10, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z11, Z11
+	VPADDD       (R9), Z11, Z11
+	VCVTDQ2PS    Z11, Z11
+	VMULPS       (R10), Z11, Z11
+	VRNDSCALEPS  $0x00, Z11, Z11
+	VADDPS       Z28, Z11, Z11
+	VMAXPS       Z29, Z11, Z11
+	VMINPS       Z30, Z11, Z11
+	VCVTPS2DQ    Z11, Z11
+	VPMOVDB      Z11, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z12, Z12
+	VPADDD       (R9), Z12, Z12
+	VCVTDQ2PS    Z12, Z12
+	VMULPS       (R10), Z12, Z12
+	VRNDSCALEPS  $0x00, Z12, Z12
+	VADDPS       Z28, Z12, Z12
+	VMAXPS       Z29, Z12, Z12
+	VMINPS       Z30, Z12, Z12
+	VCVTPS2DQ    Z12, Z12
+	VPMOVDB      Z12, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z13, Z13
+	VPADDD       (R9), Z13, Z13
+	VCVTDQ2PS    Z13, Z13
+	VMULPS       (R10), Z13, Z13
+	VRNDSCALEPS  $0x00, Z13, Z13
+	VADDPS       Z28, Z13, Z13
+	VMAXPS       Z29, Z13, Z13
+	VMINPS       Z30, Z13, Z13
+	VCVTPS2DQ    Z13, Z13
+	VPMOVDB      Z13, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z14, Z14
+	VPADDD       (R9), Z14, Z14
+	VCVTDQ2PS    Z14, Z14
+	VMULPS       (R10), Z14, Z14
+	VRNDSCALEPS  $0x00, Z14, Z14
+	VADDPS       Z28, Z14, Z14
+	VMAXPS       Z29, Z14, Z14
+	VMINPS       Z30, Z14, Z14
+	VCVTPS2DQ    Z14, Z14
+	VPMOVDB      Z14, (CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Z15, Z15
+	VPADDD       (R9), Z15, Z15
+	VCVTDQ2PS    Z15, Z15
+	VMULPS       (R10), Z15, Z15
+	VRNDSCALEPS  $0x00, Z15, Z15
+	VADDPS       Z28, Z15, Z15
+	VMAXPS       Z29, Z15, Z15
+	VMINPS       Z30, Z15, Z15
+	VCVTPS2DQ    Z15, Z15
+	VPMOVDB      Z15, (CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x10, DX, R9
+	ADDQ         R9, AX
+	JMP          next
+
+done:
+	MOVQ xStep+72(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 32(SP)
+	MOVQ yRow+80(FP), AX
+	ADDQ AX, 40(SP)
+	DECQ 8(SP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
 // func wgradDepthAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRows int, kRun int, xRow int, xPix int, xStep int, dyRow int, dyPix int, dwRow int)
 // Requires: AVX, AVX512F
 TEXT ·wgradDepthAVX512(SB), NOSPLIT, $8-104
@@ -13792,31 +19039,70 @@ col29:
 	VZEROUPPER
 	RET
 
-// func intSumsAVX512(acc *int32, init *int32, n int, channels int)
-// Requires: AVX, AVX512F, CMOV
-TEXT ·intSumsAVX512(SB), NOSPLIT, $0-32
-	MOVQ init+8(FP), AX
-	MOVQ acc+0(FP), CX
-	MOVQ channels+24(FP), SI
+// func copyBlockAVX512(dst *float32, src *float32, rows int, pixels int, dstRow int, srcRow int, srcPix int)
+// Requires: AVX, AVX512F
+TEXT ·copyBlockAVX512(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ dstRow+32(FP), SI
 	SHLQ $0x02, SI
-	XORQ DX, DX
-	XORQ BX, BX
-	MOVQ n+16(FP), DI
-	SHRQ $0x04, DI
-	JZ   done
+	MOVQ srcRow+40(FP), DI
+	SHLQ $0x02, DI
+	MOVQ srcPix+48(FP), R8
+	SHLQ $0x02, R8
 
-loop:
-	VCVTTPS2DQ (CX), Z0
-	VPADDD     (AX)(DX*1), Z0, Z0
-	VMOVUPS    Z0, (CX)
-	ADDQ       $0x40, CX
-	ADDQ       $0x40, DX
-	CMPQ       DX, SI
-	CMOVQEQ    BX, DX
-	DECQ       DI
-	JNZ        loop
+row:
+	MOVQ pixels+24(FP), BX
+	MOVQ AX, R9
+	MOVQ CX, R10
 
-done:
+pixel:
+	VMOVUPS (R10), Z0
+	VMOVUPS Z0, (R9)
+	ADDQ    $0x40, R9
+	ADDQ    R8, R10
+	DECQ    BX
+	JNZ     pixel
+	ADDQ    SI, AX
+	ADDQ    DI, CX
+	DECQ    DX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func codesBlockAVX512(dst *float32, src *uint8, rows int, pixels int, dstRow int, srcRow int, srcPix int, zeroPoint int32)
+// Requires: AVX, AVX512F
+TEXT ·codesBlockAVX512(SB), NOSPLIT, $0-60
+	MOVL         zeroPoint+56(FP), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Z2
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         rows+16(FP), DX
+	MOVQ         dstRow+32(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         srcRow+40(FP), DI
+	MOVQ         srcPix+48(FP), R8
+
+row:
+	MOVQ pixels+24(FP), BX
+	MOVQ AX, R9
+	MOVQ CX, R10
+
+pixel:
+	VPMOVZXBD (R10), Z0
+	VPSUBD    Z2, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMOVUPS   Z0, (R9)
+	ADDQ      $0x40, R9
+	ADDQ      R8, R10
+	DECQ      BX
+	JNZ       pixel
+	ADDQ      SI, AX
+	ADDQ      DI, CX
+	DECQ      DX
+	JNZ       row
 	VZEROUPPER
 	RET
 
@@ -20570,6 +25856,1906 @@ done:
 	VZEROUPPER
 	RET
 
+// func convDepthSumsAVX2(y *int32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·convDepthSumsAVX2(SB), NOSPLIT, $48-104
+	MOVQ x+8(FP), AX
+	MOVQ y+0(FP), CX
+	MOVQ xPix+64(FP), DX
+	SHLQ $0x02, DX
+	MOVQ yPix+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ AX, 32(SP)
+	MOVQ CX, 40(SP)
+	MOVQ rows+24(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ xRow+56(FP), AX
+	SHLQ $0x02, AX
+	MOVQ AX, 24(SP)
+	LEAQ (DX)(DX*2), AX
+	LEAQ (DX)(DX*4), CX
+	LEAQ (AX)(DX*4), AX
+
+line:
+	MOVQ pixels+32(FP), AX
+	MOVQ AX, (SP)
+	MOVQ 32(SP), AX
+	MOVQ 40(SP), CX
+
+next:
+	MOVQ  (SP), SI
+	TESTQ SI, SI
+	JZ    done
+	CMPQ  SI, $0x06
+	JBE   sized
+	CMPQ  SI, $0x0c
+	JAE   full
+	INCQ  SI
+	SHRQ  $0x01, SI
+	JMP   sized
+
+full:
+	MOVQ $0x00000006, SI
+
+sized:
+	SUBQ  SI, (SP)
+	CMPQ  SI, $0x06
+	JEQ   tile6
+	CMPQ  SI, $0x05
+	JEQ   tile5
+	CMPQ  SI, $0x04
+	JEQ   tile4
+	CMPQ  SI, $0x03
+	JEQ   tile3
+	CMPQ  SI, $0x02
+	JEQ   tile2
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row1:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k1:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	DECQ        R10
+	JNZ         k1
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row1
+	MOVQ        init+96(FP), SI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x01, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile2:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row2:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k2:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k2
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row2
+	MOVQ        init+96(FP), SI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y2, Y2
+	VPADDD      (SI), Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VCVTTPS2DQ  Y3, Y3
+	VPADDD      32(SI), Y3, Y3
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x02, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile3:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row3:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k3:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k3
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row3
+	MOVQ        init+96(FP), SI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y2, Y2
+	VPADDD      (SI), Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VCVTTPS2DQ  Y3, Y3
+	VPADDD      32(SI), Y3, Y3
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y4, Y4
+	VPADDD      (SI), Y4, Y4
+	VMOVUPS     Y4, (CX)
+	VCVTTPS2DQ  Y5, Y5
+	VPADDD      32(SI), Y5, Y5
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x03, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile4:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row4:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k4:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	VFMADD231PS (R9)(DX*2), Y14, Y6
+	VFMADD231PS 32(R9)(DX*2), Y15, Y7
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k4
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row4
+	MOVQ        init+96(FP), SI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y2, Y2
+	VPADDD      (SI), Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VCVTTPS2DQ  Y3, Y3
+	VPADDD      32(SI), Y3, Y3
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y4, Y4
+	VPADDD      (SI), Y4, Y4
+	VMOVUPS     Y4, (CX)
+	VCVTTPS2DQ  Y5, Y5
+	VPADDD      32(SI), Y5, Y5
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y6, Y6
+	VPADDD      (SI), Y6, Y6
+	VMOVUPS     Y6, (CX)
+	VCVTTPS2DQ  Y7, Y7
+	VPADDD      32(SI), Y7, Y7
+	VMOVUPS     Y7, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x04, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile5:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row5:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k5:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	VFMADD231PS (R9)(DX*2), Y14, Y6
+	VFMADD231PS 32(R9)(DX*2), Y15, Y7
+	VFMADD231PS (R8)(DX*4), Y14, Y8
+	VFMADD231PS 32(R8)(DX*4), Y15, Y9
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k5
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row5
+	MOVQ        init+96(FP), SI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y2, Y2
+	VPADDD      (SI), Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VCVTTPS2DQ  Y3, Y3
+	VPADDD      32(SI), Y3, Y3
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y4, Y4
+	VPADDD      (SI), Y4, Y4
+	VMOVUPS     Y4, (CX)
+	VCVTTPS2DQ  Y5, Y5
+	VPADDD      32(SI), Y5, Y5
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y6, Y6
+	VPADDD      (SI), Y6, Y6
+	VMOVUPS     Y6, (CX)
+	VCVTTPS2DQ  Y7, Y7
+	VPADDD      32(SI), Y7, Y7
+	VMOVUPS     Y7, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y8, Y8
+	VPADDD      (SI), Y8, Y8
+	VMOVUPS     Y8, (CX)
+	VCVTTPS2DQ  Y9, Y9
+	VPADDD      32(SI), Y9, Y9
+	VMOVUPS     Y9, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x05, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile6:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row6:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k6:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	VFMADD231PS (R9)(DX*2), Y14, Y6
+	VFMADD231PS 32(R9)(DX*2), Y15, Y7
+	VFMADD231PS (R8)(DX*4), Y14, Y8
+	VFMADD231PS 32(R8)(DX*4), Y15, Y9
+	VFMADD231PS (R9)(DX*4), Y14, Y10
+	VFMADD231PS 32(R9)(DX*4), Y15, Y11
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k6
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row6
+	MOVQ        init+96(FP), SI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y2, Y2
+	VPADDD      (SI), Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VCVTTPS2DQ  Y3, Y3
+	VPADDD      32(SI), Y3, Y3
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y4, Y4
+	VPADDD      (SI), Y4, Y4
+	VMOVUPS     Y4, (CX)
+	VCVTTPS2DQ  Y5, Y5
+	VPADDD      32(SI), Y5, Y5
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y6, Y6
+	VPADDD      (SI), Y6, Y6
+	VMOVUPS     Y6, (CX)
+	VCVTTPS2DQ  Y7, Y7
+	VPADDD      32(SI), Y7, Y7
+	VMOVUPS     Y7, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y8, Y8
+	VPADDD      (SI), Y8, Y8
+	VMOVUPS     Y8, (CX)
+	VCVTTPS2DQ  Y9, Y9
+	VPADDD      32(SI), Y9, Y9
+	VMOVUPS     Y9, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y10, Y10
+	VPADDD      (SI), Y10, Y10
+	VMOVUPS     Y10, (CX)
+	VCVTTPS2DQ  Y11, Y11
+	VPADDD      32(SI), Y11, Y11
+	VMOVUPS     Y11, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x06, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+done:
+	MOVQ xStep+72(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 32(SP)
+	MOVQ yRow+80(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 40(SP)
+	DECQ 8(SP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func convDepthScaledAVX2(y *float32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32, factors *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·convDepthScaledAVX2(SB), NOSPLIT, $48-112
+	MOVQ x+8(FP), AX
+	MOVQ y+0(FP), CX
+	MOVQ xPix+64(FP), DX
+	SHLQ $0x02, DX
+	MOVQ yPix+88(FP), BX
+	SHLQ $0x02, BX
+	MOVQ AX, 32(SP)
+	MOVQ CX, 40(SP)
+	MOVQ rows+24(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ xRow+56(FP), AX
+	SHLQ $0x02, AX
+	MOVQ AX, 24(SP)
+	LEAQ (DX)(DX*2), AX
+	LEAQ (DX)(DX*4), CX
+	LEAQ (AX)(DX*4), AX
+
+line:
+	MOVQ pixels+32(FP), AX
+	MOVQ AX, (SP)
+	MOVQ 32(SP), AX
+	MOVQ 40(SP), CX
+
+next:
+	MOVQ  (SP), SI
+	TESTQ SI, SI
+	JZ    done
+	CMPQ  SI, $0x06
+	JBE   sized
+	CMPQ  SI, $0x0c
+	JAE   full
+	INCQ  SI
+	SHRQ  $0x01, SI
+	JMP   sized
+
+full:
+	MOVQ $0x00000006, SI
+
+sized:
+	SUBQ  SI, (SP)
+	CMPQ  SI, $0x06
+	JEQ   tile6
+	CMPQ  SI, $0x05
+	JEQ   tile5
+	CMPQ  SI, $0x04
+	JEQ   tile4
+	CMPQ  SI, $0x03
+	JEQ   tile3
+	CMPQ  SI, $0x02
+	JEQ   tile2
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row1:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k1:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	DECQ        R10
+	JNZ         k1
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row1
+	MOVQ        init+96(FP), SI
+	MOVQ        factors+104(FP), DI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VCVTDQ2PS   Y0, Y0
+	VMULPS      (DI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      32(DI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x01, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile2:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row2:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k2:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k2
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row2
+	MOVQ        init+96(FP), SI
+	MOVQ        factors+104(FP), DI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VCVTDQ2PS   Y0, Y0
+	VMULPS      (DI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      32(DI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y2, Y2
+	VPADDD      (SI), Y2, Y2
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      (DI), Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VCVTTPS2DQ  Y3, Y3
+	VPADDD      32(SI), Y3, Y3
+	VCVTDQ2PS   Y3, Y3
+	VMULPS      32(DI), Y3, Y3
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x02, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile3:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row3:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k3:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k3
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row3
+	MOVQ        init+96(FP), SI
+	MOVQ        factors+104(FP), DI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VCVTDQ2PS   Y0, Y0
+	VMULPS      (DI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      32(DI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y2, Y2
+	VPADDD      (SI), Y2, Y2
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      (DI), Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VCVTTPS2DQ  Y3, Y3
+	VPADDD      32(SI), Y3, Y3
+	VCVTDQ2PS   Y3, Y3
+	VMULPS      32(DI), Y3, Y3
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y4, Y4
+	VPADDD      (SI), Y4, Y4
+	VCVTDQ2PS   Y4, Y4
+	VMULPS      (DI), Y4, Y4
+	VMOVUPS     Y4, (CX)
+	VCVTTPS2DQ  Y5, Y5
+	VPADDD      32(SI), Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VMULPS      32(DI), Y5, Y5
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x03, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile4:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row4:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k4:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	VFMADD231PS (R9)(DX*2), Y14, Y6
+	VFMADD231PS 32(R9)(DX*2), Y15, Y7
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k4
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row4
+	MOVQ        init+96(FP), SI
+	MOVQ        factors+104(FP), DI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VCVTDQ2PS   Y0, Y0
+	VMULPS      (DI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      32(DI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y2, Y2
+	VPADDD      (SI), Y2, Y2
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      (DI), Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VCVTTPS2DQ  Y3, Y3
+	VPADDD      32(SI), Y3, Y3
+	VCVTDQ2PS   Y3, Y3
+	VMULPS      32(DI), Y3, Y3
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y4, Y4
+	VPADDD      (SI), Y4, Y4
+	VCVTDQ2PS   Y4, Y4
+	VMULPS      (DI), Y4, Y4
+	VMOVUPS     Y4, (CX)
+	VCVTTPS2DQ  Y5, Y5
+	VPADDD      32(SI), Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VMULPS      32(DI), Y5, Y5
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y6, Y6
+	VPADDD      (SI), Y6, Y6
+	VCVTDQ2PS   Y6, Y6
+	VMULPS      (DI), Y6, Y6
+	VMOVUPS     Y6, (CX)
+	VCVTTPS2DQ  Y7, Y7
+	VPADDD      32(SI), Y7, Y7
+	VCVTDQ2PS   Y7, Y7
+	VMULPS      32(DI), Y7, Y7
+	VMOVUPS     Y7, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x04, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile5:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row5:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k5:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	VFMADD231PS (R9)(DX*2), Y14, Y6
+	VFMADD231PS 32(R9)(DX*2), Y15, Y7
+	VFMADD231PS (R8)(DX*4), Y14, Y8
+	VFMADD231PS 32(R8)(DX*4), Y15, Y9
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k5
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row5
+	MOVQ        init+96(FP), SI
+	MOVQ        factors+104(FP), DI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VCVTDQ2PS   Y0, Y0
+	VMULPS      (DI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      32(DI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y2, Y2
+	VPADDD      (SI), Y2, Y2
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      (DI), Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VCVTTPS2DQ  Y3, Y3
+	VPADDD      32(SI), Y3, Y3
+	VCVTDQ2PS   Y3, Y3
+	VMULPS      32(DI), Y3, Y3
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y4, Y4
+	VPADDD      (SI), Y4, Y4
+	VCVTDQ2PS   Y4, Y4
+	VMULPS      (DI), Y4, Y4
+	VMOVUPS     Y4, (CX)
+	VCVTTPS2DQ  Y5, Y5
+	VPADDD      32(SI), Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VMULPS      32(DI), Y5, Y5
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y6, Y6
+	VPADDD      (SI), Y6, Y6
+	VCVTDQ2PS   Y6, Y6
+	VMULPS      (DI), Y6, Y6
+	VMOVUPS     Y6, (CX)
+	VCVTTPS2DQ  Y7, Y7
+	VPADDD      32(SI), Y7, Y7
+	VCVTDQ2PS   Y7, Y7
+	VMULPS      32(DI), Y7, Y7
+	VMOVUPS     Y7, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y8, Y8
+	VPADDD      (SI), Y8, Y8
+	VCVTDQ2PS   Y8, Y8
+	VMULPS      (DI), Y8, Y8
+	VMOVUPS     Y8, (CX)
+	VCVTTPS2DQ  Y9, Y9
+	VPADDD      32(SI), Y9, Y9
+	VCVTDQ2PS   Y9, Y9
+	VMULPS      32(DI), Y9, Y9
+	VMOVUPS     Y9, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x05, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+tile6:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row6:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k6:
+	VMOVUPS     (SI), Y14
+	VMOVUPS     32(SI), Y15
+	VFMADD231PS (R8), Y14, Y0
+	VFMADD231PS 32(R8), Y15, Y1
+	VFMADD231PS (R9), Y14, Y2
+	VFMADD231PS 32(R9), Y15, Y3
+	VFMADD231PS (R8)(DX*2), Y14, Y4
+	VFMADD231PS 32(R8)(DX*2), Y15, Y5
+	VFMADD231PS (R9)(DX*2), Y14, Y6
+	VFMADD231PS 32(R9)(DX*2), Y15, Y7
+	VFMADD231PS (R8)(DX*4), Y14, Y8
+	VFMADD231PS 32(R8)(DX*4), Y15, Y9
+	VFMADD231PS (R9)(DX*4), Y14, Y10
+	VFMADD231PS 32(R9)(DX*4), Y15, Y11
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, R8
+	ADDQ        $0x40, R9
+	DECQ        R10
+	JNZ         k6
+	ADDQ        24(SP), DI
+	DECQ        16(SP)
+	JNZ         row6
+	MOVQ        init+96(FP), SI
+	MOVQ        factors+104(FP), DI
+	VCVTTPS2DQ  Y0, Y0
+	VPADDD      (SI), Y0, Y0
+	VCVTDQ2PS   Y0, Y0
+	VMULPS      (DI), Y0, Y0
+	VMOVUPS     Y0, (CX)
+	VCVTTPS2DQ  Y1, Y1
+	VPADDD      32(SI), Y1, Y1
+	VCVTDQ2PS   Y1, Y1
+	VMULPS      32(DI), Y1, Y1
+	VMOVUPS     Y1, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y2, Y2
+	VPADDD      (SI), Y2, Y2
+	VCVTDQ2PS   Y2, Y2
+	VMULPS      (DI), Y2, Y2
+	VMOVUPS     Y2, (CX)
+	VCVTTPS2DQ  Y3, Y3
+	VPADDD      32(SI), Y3, Y3
+	VCVTDQ2PS   Y3, Y3
+	VMULPS      32(DI), Y3, Y3
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y4, Y4
+	VPADDD      (SI), Y4, Y4
+	VCVTDQ2PS   Y4, Y4
+	VMULPS      (DI), Y4, Y4
+	VMOVUPS     Y4, (CX)
+	VCVTTPS2DQ  Y5, Y5
+	VPADDD      32(SI), Y5, Y5
+	VCVTDQ2PS   Y5, Y5
+	VMULPS      32(DI), Y5, Y5
+	VMOVUPS     Y5, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y6, Y6
+	VPADDD      (SI), Y6, Y6
+	VCVTDQ2PS   Y6, Y6
+	VMULPS      (DI), Y6, Y6
+	VMOVUPS     Y6, (CX)
+	VCVTTPS2DQ  Y7, Y7
+	VPADDD      32(SI), Y7, Y7
+	VCVTDQ2PS   Y7, Y7
+	VMULPS      32(DI), Y7, Y7
+	VMOVUPS     Y7, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y8, Y8
+	VPADDD      (SI), Y8, Y8
+	VCVTDQ2PS   Y8, Y8
+	VMULPS      (DI), Y8, Y8
+	VMOVUPS     Y8, (CX)
+	VCVTTPS2DQ  Y9, Y9
+	VPADDD      32(SI), Y9, Y9
+	VCVTDQ2PS   Y9, Y9
+	VMULPS      32(DI), Y9, Y9
+	VMOVUPS     Y9, 32(CX)
+	ADDQ        BX, CX
+	VCVTTPS2DQ  Y10, Y10
+	VPADDD      (SI), Y10, Y10
+	VCVTDQ2PS   Y10, Y10
+	VMULPS      (DI), Y10, Y10
+	VMOVUPS     Y10, (CX)
+	VCVTTPS2DQ  Y11, Y11
+	VPADDD      32(SI), Y11, Y11
+	VCVTDQ2PS   Y11, Y11
+	VMULPS      32(DI), Y11, Y11
+	VMOVUPS     Y11, 32(CX)
+	ADDQ        BX, CX
+	IMUL3Q      $0x06, DX, SI
+	ADDQ        SI, AX
+	JMP         next
+
+done:
+	MOVQ xStep+72(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 32(SP)
+	MOVQ yRow+80(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 40(SP)
+	DECQ 8(SP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
+// func convDepthCodesAVX2(y *uint8, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32, factors *float32, zeroPoint float32, lo float32, hi float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·convDepthCodesAVX2(SB), NOSPLIT, $48-124
+	MOVQ x+8(FP), AX
+	MOVQ y+0(FP), CX
+	MOVQ xPix+64(FP), DX
+	SHLQ $0x02, DX
+	MOVQ yPix+88(FP), BX
+	MOVQ AX, 32(SP)
+	MOVQ CX, 40(SP)
+	MOVQ rows+24(FP), AX
+	MOVQ AX, 8(SP)
+	MOVQ xRow+56(FP), AX
+	SHLQ $0x02, AX
+	MOVQ AX, 24(SP)
+	LEAQ (DX)(DX*2), AX
+	LEAQ (DX)(DX*4), CX
+	LEAQ (AX)(DX*4), AX
+
+line:
+	MOVQ pixels+32(FP), AX
+	MOVQ AX, (SP)
+	MOVQ 32(SP), AX
+	MOVQ 40(SP), CX
+
+next:
+	MOVQ  (SP), SI
+	TESTQ SI, SI
+	JZ    done
+	CMPQ  SI, $0x06
+	JBE   sized
+	CMPQ  SI, $0x0c
+	JAE   full
+	INCQ  SI
+	SHRQ  $0x01, SI
+	JMP   sized
+
+full:
+	MOVQ $0x00000006, SI
+
+sized:
+	SUBQ  SI, (SP)
+	CMPQ  SI, $0x06
+	JEQ   tile6
+	CMPQ  SI, $0x05
+	JEQ   tile5
+	CMPQ  SI, $0x04
+	JEQ   tile4
+	CMPQ  SI, $0x03
+	JEQ   tile3
+	CMPQ  SI, $0x02
+	JEQ   tile2
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row1:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k1:
+	VMOVUPS      (SI), Y14
+	VMOVUPS      32(SI), Y15
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y15, Y1
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, R8
+	DECQ         R10
+	JNZ          k1
+	ADDQ         24(SP), DI
+	DECQ         16(SP)
+	JNZ          row1
+	MOVQ         init+96(FP), SI
+	MOVQ         factors+104(FP), DI
+	VBROADCASTSS zeroPoint+112(FP), Y12
+	VBROADCASTSS lo+116(FP), Y13
+	VBROADCASTSS hi+120(FP), Y14
+	VCVTTPS2DQ   Y0, Y0
+	VPADDD       (SI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (DI), Y0, Y0
+	VROUNDPS     $0x00, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VMAXPS       Y13, Y0, Y0
+	VMINPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X15
+	VPACKUSDW    X15, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (CX)
+	VCVTTPS2DQ   Y1, Y1
+	VPADDD       32(SI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(DI), Y1, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VMAXPS       Y13, Y1, Y1
+	VMINPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X15
+	VPACKUSDW    X15, X1, X1
+	VPACKUSWB    X1, X1, X1
+	VMOVQ        X1, 8(CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x01, DX, SI
+	ADDQ         SI, AX
+	JMP          next
+
+tile2:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row2:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k2:
+	VMOVUPS      (SI), Y14
+	VMOVUPS      32(SI), Y15
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y15, Y1
+	VFMADD231PS  (R9), Y14, Y2
+	VFMADD231PS  32(R9), Y15, Y3
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, R9
+	DECQ         R10
+	JNZ          k2
+	ADDQ         24(SP), DI
+	DECQ         16(SP)
+	JNZ          row2
+	MOVQ         init+96(FP), SI
+	MOVQ         factors+104(FP), DI
+	VBROADCASTSS zeroPoint+112(FP), Y12
+	VBROADCASTSS lo+116(FP), Y13
+	VBROADCASTSS hi+120(FP), Y14
+	VCVTTPS2DQ   Y0, Y0
+	VPADDD       (SI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (DI), Y0, Y0
+	VROUNDPS     $0x00, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VMAXPS       Y13, Y0, Y0
+	VMINPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X15
+	VPACKUSDW    X15, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (CX)
+	VCVTTPS2DQ   Y1, Y1
+	VPADDD       32(SI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(DI), Y1, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VMAXPS       Y13, Y1, Y1
+	VMINPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X15
+	VPACKUSDW    X15, X1, X1
+	VPACKUSWB    X1, X1, X1
+	VMOVQ        X1, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y2, Y2
+	VPADDD       (SI), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (DI), Y2, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VMAXPS       Y13, Y2, Y2
+	VMINPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X15
+	VPACKUSDW    X15, X2, X2
+	VPACKUSWB    X2, X2, X2
+	VMOVQ        X2, (CX)
+	VCVTTPS2DQ   Y3, Y3
+	VPADDD       32(SI), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(DI), Y3, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VADDPS       Y12, Y3, Y3
+	VMAXPS       Y13, Y3, Y3
+	VMINPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X15
+	VPACKUSDW    X15, X3, X3
+	VPACKUSWB    X3, X3, X3
+	VMOVQ        X3, 8(CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x02, DX, SI
+	ADDQ         SI, AX
+	JMP          next
+
+tile3:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row3:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k3:
+	VMOVUPS      (SI), Y14
+	VMOVUPS      32(SI), Y15
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y15, Y1
+	VFMADD231PS  (R9), Y14, Y2
+	VFMADD231PS  32(R9), Y15, Y3
+	VFMADD231PS  (R8)(DX*2), Y14, Y4
+	VFMADD231PS  32(R8)(DX*2), Y15, Y5
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, R9
+	DECQ         R10
+	JNZ          k3
+	ADDQ         24(SP), DI
+	DECQ         16(SP)
+	JNZ          row3
+	MOVQ         init+96(FP), SI
+	MOVQ         factors+104(FP), DI
+	VBROADCASTSS zeroPoint+112(FP), Y12
+	VBROADCASTSS lo+116(FP), Y13
+	VBROADCASTSS hi+120(FP), Y14
+	VCVTTPS2DQ   Y0, Y0
+	VPADDD       (SI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (DI), Y0, Y0
+	VROUNDPS     $0x00, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VMAXPS       Y13, Y0, Y0
+	VMINPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X15
+	VPACKUSDW    X15, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (CX)
+	VCVTTPS2DQ   Y1, Y1
+	VPADDD       32(SI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(DI), Y1, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VMAXPS       Y13, Y1, Y1
+	VMINPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X15
+	VPACKUSDW    X15, X1, X1
+	VPACKUSWB    X1, X1, X1
+	VMOVQ        X1, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y2, Y2
+	VPADDD       (SI), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (DI), Y2, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VMAXPS       Y13, Y2, Y2
+	VMINPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X15
+	VPACKUSDW    X15, X2, X2
+	VPACKUSWB    X2, X2, X2
+	VMOVQ        X2, (CX)
+	VCVTTPS2DQ   Y3, Y3
+	VPADDD       32(SI), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(DI), Y3, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VADDPS       Y12, Y3, Y3
+	VMAXPS       Y13, Y3, Y3
+	VMINPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X15
+	VPACKUSDW    X15, X3, X3
+	VPACKUSWB    X3, X3, X3
+	VMOVQ        X3, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y4, Y4
+	VPADDD       (SI), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (DI), Y4, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VMAXPS       Y13, Y4, Y4
+	VMINPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X15
+	VPACKUSDW    X15, X4, X4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (CX)
+	VCVTTPS2DQ   Y5, Y5
+	VPADDD       32(SI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(DI), Y5, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VADDPS       Y12, Y5, Y5
+	VMAXPS       Y13, Y5, Y5
+	VMINPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X15
+	VPACKUSDW    X15, X5, X5
+	VPACKUSWB    X5, X5, X5
+	VMOVQ        X5, 8(CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x03, DX, SI
+	ADDQ         SI, AX
+	JMP          next
+
+tile4:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row4:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k4:
+	VMOVUPS      (SI), Y14
+	VMOVUPS      32(SI), Y15
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y15, Y1
+	VFMADD231PS  (R9), Y14, Y2
+	VFMADD231PS  32(R9), Y15, Y3
+	VFMADD231PS  (R8)(DX*2), Y14, Y4
+	VFMADD231PS  32(R8)(DX*2), Y15, Y5
+	VFMADD231PS  (R9)(DX*2), Y14, Y6
+	VFMADD231PS  32(R9)(DX*2), Y15, Y7
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, R9
+	DECQ         R10
+	JNZ          k4
+	ADDQ         24(SP), DI
+	DECQ         16(SP)
+	JNZ          row4
+	MOVQ         init+96(FP), SI
+	MOVQ         factors+104(FP), DI
+	VBROADCASTSS zeroPoint+112(FP), Y12
+	VBROADCASTSS lo+116(FP), Y13
+	VBROADCASTSS hi+120(FP), Y14
+	VCVTTPS2DQ   Y0, Y0
+	VPADDD       (SI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (DI), Y0, Y0
+	VROUNDPS     $0x00, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VMAXPS       Y13, Y0, Y0
+	VMINPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X15
+	VPACKUSDW    X15, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (CX)
+	VCVTTPS2DQ   Y1, Y1
+	VPADDD       32(SI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(DI), Y1, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VMAXPS       Y13, Y1, Y1
+	VMINPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X15
+	VPACKUSDW    X15, X1, X1
+	VPACKUSWB    X1, X1, X1
+	VMOVQ        X1, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y2, Y2
+	VPADDD       (SI), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (DI), Y2, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VMAXPS       Y13, Y2, Y2
+	VMINPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X15
+	VPACKUSDW    X15, X2, X2
+	VPACKUSWB    X2, X2, X2
+	VMOVQ        X2, (CX)
+	VCVTTPS2DQ   Y3, Y3
+	VPADDD       32(SI), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(DI), Y3, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VADDPS       Y12, Y3, Y3
+	VMAXPS       Y13, Y3, Y3
+	VMINPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X15
+	VPACKUSDW    X15, X3, X3
+	VPACKUSWB    X3, X3, X3
+	VMOVQ        X3, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y4, Y4
+	VPADDD       (SI), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (DI), Y4, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VMAXPS       Y13, Y4, Y4
+	VMINPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X15
+	VPACKUSDW    X15, X4, X4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (CX)
+	VCVTTPS2DQ   Y5, Y5
+	VPADDD       32(SI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(DI), Y5, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VADDPS       Y12, Y5, Y5
+	VMAXPS       Y13, Y5, Y5
+	VMINPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X15
+	VPACKUSDW    X15, X5, X5
+	VPACKUSWB    X5, X5, X5
+	VMOVQ        X5, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y6, Y6
+	VPADDD       (SI), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       (DI), Y6, Y6
+	VROUNDPS     $0x00, Y6, Y6
+	VADDPS       Y12, Y6, Y6
+	VMAXPS       Y13, Y6, Y6
+	VMINPS       Y14, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X15
+	VPACKUSDW    X15, X6, X6
+	VPACKUSWB    X6, X6, X6
+	VMOVQ        X6, (CX)
+	VCVTTPS2DQ   Y7, Y7
+	VPADDD       32(SI), Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       32(DI), Y7, Y7
+	VROUNDPS     $0x00, Y7, Y7
+	VADDPS       Y12, Y7, Y7
+	VMAXPS       Y13, Y7, Y7
+	VMINPS       Y14, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X15
+	VPACKUSDW    X15, X7, X7
+	VPACKUSWB    X7, X7, X7
+	VMOVQ        X7, 8(CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x04, DX, SI
+	ADDQ         SI, AX
+	JMP          next
+
+tile5:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row5:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k5:
+	VMOVUPS      (SI), Y14
+	VMOVUPS      32(SI), Y15
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y15, Y1
+	VFMADD231PS  (R9), Y14, Y2
+	VFMADD231PS  32(R9), Y15, Y3
+	VFMADD231PS  (R8)(DX*2), Y14, Y4
+	VFMADD231PS  32(R8)(DX*2), Y15, Y5
+	VFMADD231PS  (R9)(DX*2), Y14, Y6
+	VFMADD231PS  32(R9)(DX*2), Y15, Y7
+	VFMADD231PS  (R8)(DX*4), Y14, Y8
+	VFMADD231PS  32(R8)(DX*4), Y15, Y9
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, R9
+	DECQ         R10
+	JNZ          k5
+	ADDQ         24(SP), DI
+	DECQ         16(SP)
+	JNZ          row5
+	MOVQ         init+96(FP), SI
+	MOVQ         factors+104(FP), DI
+	VBROADCASTSS zeroPoint+112(FP), Y12
+	VBROADCASTSS lo+116(FP), Y13
+	VBROADCASTSS hi+120(FP), Y14
+	VCVTTPS2DQ   Y0, Y0
+	VPADDD       (SI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (DI), Y0, Y0
+	VROUNDPS     $0x00, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VMAXPS       Y13, Y0, Y0
+	VMINPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X15
+	VPACKUSDW    X15, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (CX)
+	VCVTTPS2DQ   Y1, Y1
+	VPADDD       32(SI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(DI), Y1, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VMAXPS       Y13, Y1, Y1
+	VMINPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X15
+	VPACKUSDW    X15, X1, X1
+	VPACKUSWB    X1, X1, X1
+	VMOVQ        X1, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y2, Y2
+	VPADDD       (SI), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (DI), Y2, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VMAXPS       Y13, Y2, Y2
+	VMINPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X15
+	VPACKUSDW    X15, X2, X2
+	VPACKUSWB    X2, X2, X2
+	VMOVQ        X2, (CX)
+	VCVTTPS2DQ   Y3, Y3
+	VPADDD       32(SI), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(DI), Y3, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VADDPS       Y12, Y3, Y3
+	VMAXPS       Y13, Y3, Y3
+	VMINPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X15
+	VPACKUSDW    X15, X3, X3
+	VPACKUSWB    X3, X3, X3
+	VMOVQ        X3, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y4, Y4
+	VPADDD       (SI), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (DI), Y4, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VMAXPS       Y13, Y4, Y4
+	VMINPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X15
+	VPACKUSDW    X15, X4, X4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (CX)
+	VCVTTPS2DQ   Y5, Y5
+	VPADDD       32(SI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(DI), Y5, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VADDPS       Y12, Y5, Y5
+	VMAXPS       Y13, Y5, Y5
+	VMINPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X15
+	VPACKUSDW    X15, X5, X5
+	VPACKUSWB    X5, X5, X5
+	VMOVQ        X5, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y6, Y6
+	VPADDD       (SI), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       (DI), Y6, Y6
+	VROUNDPS     $0x00, Y6, Y6
+	VADDPS       Y12, Y6, Y6
+	VMAXPS       Y13, Y6, Y6
+	VMINPS       Y14, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X15
+	VPACKUSDW    X15, X6, X6
+	VPACKUSWB    X6, X6, X6
+	VMOVQ        X6, (CX)
+	VCVTTPS2DQ   Y7, Y7
+	VPADDD       32(SI), Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       32(DI), Y7, Y7
+	VROUNDPS     $0x00, Y7, Y7
+	VADDPS       Y12, Y7, Y7
+	VMAXPS       Y13, Y7, Y7
+	VMINPS       Y14, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X15
+	VPACKUSDW    X15, X7, X7
+	VPACKUSWB    X7, X7, X7
+	VMOVQ        X7, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y8, Y8
+	VPADDD       (SI), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       (DI), Y8, Y8
+	VROUNDPS     $0x00, Y8, Y8
+	VADDPS       Y12, Y8, Y8
+	VMAXPS       Y13, Y8, Y8
+	VMINPS       Y14, Y8, Y8
+	VCVTPS2DQ    Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X15
+	VPACKUSDW    X15, X8, X8
+	VPACKUSWB    X8, X8, X8
+	VMOVQ        X8, (CX)
+	VCVTTPS2DQ   Y9, Y9
+	VPADDD       32(SI), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       32(DI), Y9, Y9
+	VROUNDPS     $0x00, Y9, Y9
+	VADDPS       Y12, Y9, Y9
+	VMAXPS       Y13, Y9, Y9
+	VMINPS       Y14, Y9, Y9
+	VCVTPS2DQ    Y9, Y9
+	VEXTRACTI128 $0x01, Y9, X15
+	VPACKUSDW    X15, X9, X9
+	VPACKUSWB    X9, X9, X9
+	VMOVQ        X9, 8(CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x05, DX, SI
+	ADDQ         SI, AX
+	JMP          next
+
+tile6:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	VPXOR Y10, Y10, Y10
+	VPXOR Y11, Y11, Y11
+	MOVQ  w+16(FP), SI
+	MOVQ  kRows+40(FP), R8
+	MOVQ  AX, DI
+	MOVQ  R8, 16(SP)
+
+row6:
+	MOVQ kRun+48(FP), R10
+	MOVQ DI, R8
+	LEAQ (DI)(DX*1), R9
+
+k6:
+	VMOVUPS      (SI), Y14
+	VMOVUPS      32(SI), Y15
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y15, Y1
+	VFMADD231PS  (R9), Y14, Y2
+	VFMADD231PS  32(R9), Y15, Y3
+	VFMADD231PS  (R8)(DX*2), Y14, Y4
+	VFMADD231PS  32(R8)(DX*2), Y15, Y5
+	VFMADD231PS  (R9)(DX*2), Y14, Y6
+	VFMADD231PS  32(R9)(DX*2), Y15, Y7
+	VFMADD231PS  (R8)(DX*4), Y14, Y8
+	VFMADD231PS  32(R8)(DX*4), Y15, Y9
+	VFMADD231PS  (R9)(DX*4), Y14, Y10
+	VFMADD231PS  32(R9)(DX*4), Y15, Y11
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, R8
+	ADDQ         $0x40, R9
+	DECQ         R10
+	JNZ          k6
+	ADDQ         24(SP), DI
+	DECQ         16(SP)
+	JNZ          row6
+	MOVQ         init+96(FP), SI
+	MOVQ         factors+104(FP), DI
+	VBROADCASTSS zeroPoint+112(FP), Y12
+	VBROADCASTSS lo+116(FP), Y13
+	VBROADCASTSS hi+120(FP), Y14
+	VCVTTPS2DQ   Y0, Y0
+	VPADDD       (SI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (DI), Y0, Y0
+	VROUNDPS     $0x00, Y0, Y0
+	VADDPS       Y12, Y0, Y0
+	VMAXPS       Y13, Y0, Y0
+	VMINPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X15
+	VPACKUSDW    X15, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (CX)
+	VCVTTPS2DQ   Y1, Y1
+	VPADDD       32(SI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(DI), Y1, Y1
+	VROUNDPS     $0x00, Y1, Y1
+	VADDPS       Y12, Y1, Y1
+	VMAXPS       Y13, Y1, Y1
+	VMINPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X15
+	VPACKUSDW    X15, X1, X1
+	VPACKUSWB    X1, X1, X1
+	VMOVQ        X1, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y2, Y2
+	VPADDD       (SI), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (DI), Y2, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VADDPS       Y12, Y2, Y2
+	VMAXPS       Y13, Y2, Y2
+	VMINPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X15
+	VPACKUSDW    X15, X2, X2
+	VPACKUSWB    X2, X2, X2
+	VMOVQ        X2, (CX)
+	VCVTTPS2DQ   Y3, Y3
+	VPADDD       32(SI), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(DI), Y3, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VADDPS       Y12, Y3, Y3
+	VMAXPS       Y13, Y3, Y3
+	VMINPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X15
+	VPACKUSDW    X15, X3, X3
+	VPACKUSWB    X3, X3, X3
+	VMOVQ        X3, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y4, Y4
+	VPADDD       (SI), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (DI), Y4, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VMAXPS       Y13, Y4, Y4
+	VMINPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VEXTRACTI128 $0x01, Y4, X15
+	VPACKUSDW    X15, X4, X4
+	VPACKUSWB    X4, X4, X4
+	VMOVQ        X4, (CX)
+	VCVTTPS2DQ   Y5, Y5
+	VPADDD       32(SI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(DI), Y5, Y5
+	VROUNDPS     $0x00, Y5, Y5
+	VADDPS       Y12, Y5, Y5
+	VMAXPS       Y13, Y5, Y5
+	VMINPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X15
+	VPACKUSDW    X15, X5, X5
+	VPACKUSWB    X5, X5, X5
+	VMOVQ        X5, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y6, Y6
+	VPADDD       (SI), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       (DI), Y6, Y6
+	VROUNDPS     $0x00, Y6, Y6
+	VADDPS       Y12, Y6, Y6
+	VMAXPS       Y13, Y6, Y6
+	VMINPS       Y14, Y6, Y6
+	VCVTPS2DQ    Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X15
+	VPACKUSDW    X15, X6, X6
+	VPACKUSWB    X6, X6, X6
+	VMOVQ        X6, (CX)
+	VCVTTPS2DQ   Y7, Y7
+	VPADDD       32(SI), Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       32(DI), Y7, Y7
+	VROUNDPS     $0x00, Y7, Y7
+	VADDPS       Y12, Y7, Y7
+	VMAXPS       Y13, Y7, Y7
+	VMINPS       Y14, Y7, Y7
+	VCVTPS2DQ    Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X15
+	VPACKUSDW    X15, X7, X7
+	VPACKUSWB    X7, X7, X7
+	VMOVQ        X7, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y8, Y8
+	VPADDD       (SI), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       (DI), Y8, Y8
+	VROUNDPS     $0x00, Y8, Y8
+	VADDPS       Y12, Y8, Y8
+	VMAXPS       Y13, Y8, Y8
+	VMINPS       Y14, Y8, Y8
+	VCVTPS2DQ    Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X15
+	VPACKUSDW    X15, X8, X8
+	VPACKUSWB    X8, X8, X8
+	VMOVQ        X8, (CX)
+	VCVTTPS2DQ   Y9, Y9
+	VPADDD       32(SI), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       32(DI), Y9, Y9
+	VROUNDPS     $0x00, Y9, Y9
+	VADDPS       Y12, Y9, Y9
+	VMAXPS       Y13, Y9, Y9
+	VMINPS       Y14, Y9, Y9
+	VCVTPS2DQ    Y9, Y9
+	VEXTRACTI128 $0x01, Y9, X15
+	VPACKUSDW    X15, X9, X9
+	VPACKUSWB    X9, X9, X9
+	VMOVQ        X9, 8(CX)
+	ADDQ         BX, CX
+	VCVTTPS2DQ   Y10, Y10
+	VPADDD       (SI), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       (DI), Y10, Y10
+	VROUNDPS     $0x00, Y10, Y10
+	VADDPS       Y12, Y10, Y10
+	VMAXPS       Y13, Y10, Y10
+	VMINPS       Y14, Y10, Y10
+	VCVTPS2DQ    Y10, Y10
+	VEXTRACTI128 $0x01, Y10, X15
+	VPACKUSDW    X15, X10, X10
+	VPACKUSWB    X10, X10, X10
+	VMOVQ        X10, (CX)
+	VCVTTPS2DQ   Y11, Y11
+	VPADDD       32(SI), Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       32(DI), Y11, Y11
+	VROUNDPS     $0x00, Y11, Y11
+	VADDPS       Y12, Y11, Y11
+	VMAXPS       Y13, Y11, Y11
+	VMINPS       Y14, Y11, Y11
+	VCVTPS2DQ    Y11, Y11
+	VEXTRACTI128 $0x01, Y11, X15
+	VPACKUSDW    X15, X11, X11
+	VPACKUSWB    X11, X11, X11
+	VMOVQ        X11, 8(CX)
+	ADDQ         BX, CX
+	IMUL3Q       $0x06, DX, SI
+	ADDQ         SI, AX
+	JMP          next
+
+done:
+	MOVQ xStep+72(FP), AX
+	SHLQ $0x02, AX
+	ADDQ AX, 32(SP)
+	MOVQ yRow+80(FP), AX
+	ADDQ AX, 40(SP)
+	DECQ 8(SP)
+	JNZ  line
+	VZEROUPPER
+	RET
+
 // func wgradDepthAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRows int, kRun int, xRow int, xPix int, xStep int, dyRow int, dyPix int, dwRow int)
 // Requires: AVX, FMA3
 TEXT ·wgradDepthAVX2(SB), NOSPLIT, $8-104
@@ -21269,34 +28455,76 @@ col29:
 	VZEROUPPER
 	RET
 
-// func intSumsAVX2(acc *int32, init *int32, n int, channels int)
-// Requires: AVX, AVX2, CMOV
-TEXT ·intSumsAVX2(SB), NOSPLIT, $0-32
-	MOVQ init+8(FP), AX
-	MOVQ acc+0(FP), CX
-	MOVQ channels+24(FP), SI
+// func copyBlockAVX2(dst *float32, src *float32, rows int, pixels int, dstRow int, srcRow int, srcPix int)
+// Requires: AVX
+TEXT ·copyBlockAVX2(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ rows+16(FP), DX
+	MOVQ dstRow+32(FP), SI
 	SHLQ $0x02, SI
-	XORQ DX, DX
-	XORQ BX, BX
-	MOVQ n+16(FP), DI
-	SHRQ $0x04, DI
-	JZ   done
+	MOVQ srcRow+40(FP), DI
+	SHLQ $0x02, DI
+	MOVQ srcPix+48(FP), R8
+	SHLQ $0x02, R8
 
-loop:
-	VCVTTPS2DQ (CX), Y0
-	VPADDD     (AX)(DX*1), Y0, Y0
-	VMOVUPS    Y0, (CX)
-	VCVTTPS2DQ 32(CX), Y0
-	VPADDD     32(AX)(DX*1), Y0, Y0
-	VMOVUPS    Y0, 32(CX)
-	ADDQ       $0x40, CX
-	ADDQ       $0x40, DX
-	CMPQ       DX, SI
-	CMOVQEQ    BX, DX
-	DECQ       DI
-	JNZ        loop
+row:
+	MOVQ pixels+24(FP), BX
+	MOVQ AX, R9
+	MOVQ CX, R10
 
-done:
+pixel:
+	VMOVUPS (R10), Y0
+	VMOVUPS Y0, (R9)
+	VMOVUPS 32(R10), Y1
+	VMOVUPS Y1, 32(R9)
+	ADDQ    $0x40, R9
+	ADDQ    R8, R10
+	DECQ    BX
+	JNZ     pixel
+	ADDQ    SI, AX
+	ADDQ    DI, CX
+	DECQ    DX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func codesBlockAVX2(dst *float32, src *uint8, rows int, pixels int, dstRow int, srcRow int, srcPix int, zeroPoint int32)
+// Requires: AVX, AVX2
+TEXT ·codesBlockAVX2(SB), NOSPLIT, $0-60
+	MOVL         zeroPoint+56(FP), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y2
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         rows+16(FP), DX
+	MOVQ         dstRow+32(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         srcRow+40(FP), DI
+	MOVQ         srcPix+48(FP), R8
+
+row:
+	MOVQ pixels+24(FP), BX
+	MOVQ AX, R9
+	MOVQ CX, R10
+
+pixel:
+	VPMOVZXBD (R10), Y0
+	VPSUBD    Y2, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   Y0, (R9)
+	VPMOVZXBD 8(R10), Y1
+	VPSUBD    Y2, Y1, Y1
+	VCVTDQ2PS Y1, Y1
+	VMOVUPS   Y1, 32(R9)
+	ADDQ      $0x40, R9
+	ADDQ      R8, R10
+	DECQ      BX
+	JNZ       pixel
+	ADDQ      SI, AX
+	ADDQ      DI, CX
+	DECQ      DX
+	JNZ       row
 	VZEROUPPER
 	RET
 

@@ -7,13 +7,17 @@ func bestPath() path { return generic }
 func addsPairs() bool  { return false }
 func bitsFrom(int) int { return 256 }
 
-func convRow(a *row[float32, float32, float32])           { convRowGeneric(a) }
-func convRowBytes(a *row[uint8, int8, int32])             { convRowBytesGeneric(a) }
-func convRowWords(a *row[int16, int16, int32])            { convRowWordsGeneric(a) }
-func convRowBits(a *bitRow)                               { convRowBitsGeneric(a) }
-func convDepth(a *depth)                                  { convDepthGeneric(a) }
-func wgradDepth(a *depthGrad)                             { wgradDepthGeneric(a) }
-func intSums(acc, init []int32)                           { intSumsGeneric(acc, init) }
+func convRow(a *row[float32, float32, float32])                                  { convRowGeneric(a) }
+func convRowBytes(a *row[uint8, int8, int32])                                    { convRowBytesGeneric(a) }
+func convRowWords(a *row[int16, int16, int32])                                   { convRowWordsGeneric(a) }
+func convRowBits(a *bitRow)                                                      { convRowBitsGeneric(a) }
+func convDepth(a *depth)                                                         { convDepthGeneric(a) }
+func wgradDepth(a *depthGrad)                                                    { wgradDepthGeneric(a) }
+func copyBlock(dst, src []float32, rows, pixels, dstRow, srcRow, srcPix int) int { return 0 }
+func codesBlock(dst []float32, src []uint8, rows, pixels, dstRow, srcRow, srcPix int, zeroPoint uint8) int {
+	return 0
+}
+func convDepthFinished(a *finishedDepth)                  { convDepthFinishedGeneric(a) }
 func wgradRow(a *wgrad)                                   { wgradRowGeneric(a) }
 func mapSquares(m squareMap, a *squares)                  { mapSquaresGeneric(m, a) }
 func sgdRow(q *SGD, w, v, g []float32) int                { return 0 }

@@ -135,6 +135,42 @@ func wgradRowPairAVX512(dw *float32, x *float32, dy *float32, rows int, cols int
 //go:noescape
 func convDepthAVX512(y *float32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int)
 
+// convDepthSumsAVX512 computes
+//
+//	for i < rows, p < pixels, l < 16:
+//	  acc = 0
+//	  for r < kRows, k < kRun: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * w[(r*kRun+k)*16 + l]
+//	  y[i*yRow + p*yPix + l] = int32(acc) + init[l]
+//
+// with fused multiply-adds in that order.
+//
+//go:noescape
+func convDepthSumsAVX512(y *int32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32)
+
+// convDepthScaledAVX512 computes
+//
+//	for i < rows, p < pixels, l < 16:
+//	  acc = 0
+//	  for r < kRows, k < kRun: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * w[(r*kRun+k)*16 + l]
+//	  y[i*yRow + p*yPix + l] = float32(int32(acc) + init[l])*factors[l]
+//
+// with fused multiply-adds in that order.
+//
+//go:noescape
+func convDepthScaledAVX512(y *float32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32, factors *float32)
+
+// convDepthCodesAVX512 computes
+//
+//	for i < rows, p < pixels, l < 16:
+//	  acc = 0
+//	  for r < kRows, k < kRun: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * w[(r*kRun+k)*16 + l]
+//	  y[i*yRow + p*yPix + l] = min(max(round(float32(int32(acc) + init[l])*factors[l]) + zeroPoint, lo), hi)
+//
+// with fused multiply-adds in that order.
+//
+//go:noescape
+func convDepthCodesAVX512(y *uint8, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32, factors *float32, zeroPoint float32, lo float32, hi float32)
+
 // wgradDepthAVX512 computes
 //
 //	for r < kRows, k < kRun, l < 16:
@@ -147,14 +183,19 @@ func convDepthAVX512(y *float32, x *float32, w *float32, rows int, pixels int, k
 //go:noescape
 func wgradDepthAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRows int, kRun int, xRow int, xPix int, xStep int, dyRow int, dyPix int, dwRow int)
 
-// intSumsAVX512 computes
+// copyBlockAVX512 computes
 //
-//	acc[i] = int32(acc[i] as float32) + init[c]
-//
-// c = i mod channels; n and channels are multiples of 16.
+//	for i < rows, p < pixels, l < 16: dst[i*dstRow + p*16 + l] = src[i*srcRow + p*srcPix + l]
 //
 //go:noescape
-func intSumsAVX512(acc *int32, init *int32, n int, channels int)
+func copyBlockAVX512(dst *float32, src *float32, rows int, pixels int, dstRow int, srcRow int, srcPix int)
+
+// codesBlockAVX512 computes
+//
+//	for i < rows, p < pixels, l < 16: dst[i*dstRow + p*16 + l] = src[i*srcRow + p*srcPix + l] - zeroPoint
+//
+//go:noescape
+func codesBlockAVX512(dst *float32, src *uint8, rows int, pixels int, dstRow int, srcRow int, srcPix int, zeroPoint int32)
 
 // reluRowAVX512 computes
 //
@@ -803,6 +844,42 @@ func wgradRowAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRun
 //go:noescape
 func convDepthAVX2(y *float32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int)
 
+// convDepthSumsAVX2 computes
+//
+//	for i < rows, p < pixels, l < 16:
+//	  acc = 0
+//	  for r < kRows, k < kRun: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * w[(r*kRun+k)*16 + l]
+//	  y[i*yRow + p*yPix + l] = int32(acc) + init[l]
+//
+// with fused multiply-adds in that order.
+//
+//go:noescape
+func convDepthSumsAVX2(y *int32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32)
+
+// convDepthScaledAVX2 computes
+//
+//	for i < rows, p < pixels, l < 16:
+//	  acc = 0
+//	  for r < kRows, k < kRun: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * w[(r*kRun+k)*16 + l]
+//	  y[i*yRow + p*yPix + l] = float32(int32(acc) + init[l])*factors[l]
+//
+// with fused multiply-adds in that order.
+//
+//go:noescape
+func convDepthScaledAVX2(y *float32, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32, factors *float32)
+
+// convDepthCodesAVX2 computes
+//
+//	for i < rows, p < pixels, l < 16:
+//	  acc = 0
+//	  for r < kRows, k < kRun: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * w[(r*kRun+k)*16 + l]
+//	  y[i*yRow + p*yPix + l] = min(max(round(float32(int32(acc) + init[l])*factors[l]) + zeroPoint, lo), hi)
+//
+// with fused multiply-adds in that order.
+//
+//go:noescape
+func convDepthCodesAVX2(y *uint8, x *float32, w *float32, rows int, pixels int, kRows int, kRun int, xRow int, xPix int, xStep int, yRow int, yPix int, init *int32, factors *float32, zeroPoint float32, lo float32, hi float32)
+
 // wgradDepthAVX2 computes
 //
 //	for r < kRows, k < kRun, l < 8:
@@ -815,14 +892,19 @@ func convDepthAVX2(y *float32, x *float32, w *float32, rows int, pixels int, kRo
 //go:noescape
 func wgradDepthAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRows int, kRun int, xRow int, xPix int, xStep int, dyRow int, dyPix int, dwRow int)
 
-// intSumsAVX2 computes
+// copyBlockAVX2 computes
 //
-//	acc[i] = int32(acc[i] as float32) + init[c]
-//
-// c = i mod channels; n and channels are multiples of 16.
+//	for i < rows, p < pixels, l < 16: dst[i*dstRow + p*16 + l] = src[i*srcRow + p*srcPix + l]
 //
 //go:noescape
-func intSumsAVX2(acc *int32, init *int32, n int, channels int)
+func copyBlockAVX2(dst *float32, src *float32, rows int, pixels int, dstRow int, srcRow int, srcPix int)
+
+// codesBlockAVX2 computes
+//
+//	for i < rows, p < pixels, l < 16: dst[i*dstRow + p*16 + l] = src[i*srcRow + p*srcPix + l] - zeroPoint
+//
+//go:noescape
+func codesBlockAVX2(dst *float32, src *uint8, rows int, pixels int, dstRow int, srcRow int, srcPix int, zeroPoint int32)
 
 // reluRowAVX2 computes
 //

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -8,20 +10,75 @@ import (
 
 // depth emits the kernels of depthwise convolutions.
 func (s isa) depth() {
-	s.convDepth()
+	const in = "(y *%s, x, w *float32, rows, pixels, kRows, kRun, xRow, xPix, xStep, yRow, yPix int%s)"
+	const doc = "for i < rows, p < pixels, l < 16:\n" +
+		"\t  acc = 0\n" +
+		"\t  for r < kRows, k < kRun: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * w[(r*kRun+k)*16 + l]\n" +
+		"\t  y[i*yRow + p*yPix + l] = %s\n\nwith fused multiply-adds in that order."
+	s.text("convDepth", "func"+fmt.Sprintf(in, "float32", ""), fmt.Sprintf(doc, "acc"))
+	s.convDepth(depthSums)
+	s.text("convDepthSums", "func"+fmt.Sprintf(in, "int32", ", init *int32"), fmt.Sprintf(doc, "int32(acc) + init[l]"))
+	s.convDepth(depthInts)
+	s.text("convDepthScaled", "func"+fmt.Sprintf(in, "float32", ", init *int32, factors *float32"), fmt.Sprintf(doc, "float32(int32(acc) + init[l])*factors[l]"))
+	s.convDepth(depthScaled)
+	s.text("convDepthCodes", "func"+fmt.Sprintf(in, "uint8", ", init *int32, factors *float32, zeroPoint, lo, hi float32"),
+		fmt.Sprintf(doc, "min(max(round(float32(int32(acc) + init[l])*factors[l]) + zeroPoint, lo), hi)"))
+	s.convDepth(depthCodes)
 	s.wgradDepth()
-	s.intSums()
+	s.copyBlocks()
 }
 
-func (s isa) convDepth() {
-	s.text("convDepth", "func(y, x, w *float32, rows, pixels, kRows, kRun, xRow, xPix, xStep, yRow, yPix int)",
-		"for i < rows, p < pixels, l < 16:\n"+
-			"\t  acc = 0\n"+
-			"\t  for r < kRows, k < kRun: acc += x[i*xStep + r*xRow + p*xPix + k*16 + l] * w[(r*kRun+k)*16 + l]\n"+
-			"\t  y[i*yRow + p*yPix + l] = acc\n\nwith fused multiply-adds in that order.")
+// depthStore is what becomes of the sums.
+type depthStore int
+
+const (
+	depthSums depthStore = iota
+	depthInts
+	depthScaled
+	depthCodes
+)
+
+// storeDepth stores vector v of a pixel's sums at y. zeroPoint, lo, hi and t are vector registers.
+func (s isa) storeDepth(store depthStore, i int, init, factors, y reg.Register, v int, zeroPoint, lo, hi reg.VecPhysical, t int) {
+	acc := s.v(i)
+	if store != depthSums {
+		VCVTTPS2DQ(acc, acc)
+		VPADDD(mem(init, v*s.size), acc, acc)
+	}
+	if store >= depthScaled {
+		VCVTDQ2PS(acc, acc)
+		VMULPS(mem(factors, v*s.size), acc, acc)
+	}
+	if store < depthCodes {
+		VMOVUPS(acc, mem(y, v*s.size))
+		return
+	}
+	s.round(acc, acc)
+	VADDPS(zeroPoint, acc, acc)
+	VMAXPS(lo, acc, acc)
+	VMINPS(hi, acc, acc)
+	VCVTPS2DQ(acc, acc)
+	if s.wide() {
+		VPMOVDB(acc, mem(y, v*16))
+		return
+	}
+	low := allXMM[i]
+	VEXTRACTI128(operand.U8(1), acc, allXMM[t])
+	VPACKUSDW(allXMM[t], low, low)
+	VPACKUSWB(low, low, low)
+	VMOVQ(low, mem(y, v*8))
+}
+
+var allXMM = []reg.VecPhysical{reg.X0, reg.X1, reg.X2, reg.X3, reg.X4, reg.X5, reg.X6, reg.X7, reg.X8, reg.X9, reg.X10, reg.X11, reg.X12, reg.X13, reg.X14, reg.X15}
+
+func (s isa) convDepth(store depthStore) {
+	yShift := uint64(2)
+	if store == depthCodes {
+		yShift = 0
+	}
 	w := []reg.VecPhysical{s.v(s.last() - 1), s.v(s.last())}[:s.parts()]
 	n, rows, kRows, rowBytes, xLine, yLine := AllocLocal(8), AllocLocal(8), AllocLocal(8), AllocLocal(8), AllocLocal(8), AllocLocal(8)
-	x, y, s1, yPix := load("x"), load("y"), loadScaled("xPix", 2), loadScaled("yPix", 2)
+	x, y, s1, yPix := load("x"), load("y"), loadScaled("xPix", 2), loadScaled("yPix", yShift)
 	MOVQ(x, xLine)
 	MOVQ(y, yLine)
 	t := load("rows")
@@ -65,9 +122,23 @@ func (s isa) convDepth() {
 		ADDQ(rowBytes, xr)
 		DECQ(kRows)
 		JNZ(operand.LabelRef(label("row", size)))
+		// The registers of weights are free by now, and 12 and 13 hold no sum on AVX2.
+		zeroPoint, lo, hi, t := s.v(s.last()-3), s.v(s.last()-2), s.v(s.last()-1), s.last()
+		var init, factors reg.Register
+		if store != depthSums {
+			init = load("init")
+		}
+		if store >= depthScaled {
+			factors = load("factors")
+		}
+		if store == depthCodes {
+			s.broadcast("zeroPoint", zeroPoint)
+			s.broadcast("lo", lo)
+			s.broadcast("hi", hi)
+		}
 		for p := range size {
-			for v, a := range acc(p) {
-				VMOVUPS(a, mem(y, v*s.size))
+			for v := range s.parts() {
+				s.storeDepth(store, p*s.parts()+v, init, factors, y, v, zeroPoint, lo, hi, t)
 			}
 			ADDQ(yPix, y)
 		}
@@ -77,7 +148,7 @@ func (s isa) convDepth() {
 	}, func() {
 		t := loadScaled("xStep", 2)
 		ADDQ(t, xLine)
-		t = loadScaled("yRow", 2)
+		t = loadScaled("yRow", yShift)
 		ADDQ(t, yLine)
 		DECQ(rows)
 		JNZ(operand.LabelRef("line"))
@@ -161,15 +232,45 @@ func (s isa) wgradDepthTaps(rows, run int, grad reg.VecPhysical, count operand.M
 	RET()
 }
 
-func (s isa) intSums() {
-	s.text("intSums", "func(acc, init *int32, n, channels int)",
-		"acc[i] = int32(acc[i] as float32) + init[c]"+cyclicNote)
-	init, acc := load("init"), load("acc")
-	s.cyclic([]stream{{acc, 4}}, func(h int, off reg.Register) {
-		VCVTTPS2DQ(mem(acc, h*s.size), s.v(0))
-		VPADDD(s.channel(init, off, h), s.v(0), s.v(0))
-		VMOVUPS(s.v(0), mem(acc, h*s.size))
-	}, nothing)
+// copyBlocks emits kernels that copy 16 channels out of pictures.
+func (s isa) copyBlocks() {
+	const doc = "for i < rows, p < pixels, l < 16: dst[i*dstRow + p*16 + l] = %s"
+	s.text("copyBlock", "func(dst, src *float32, rows, pixels, dstRow, srcRow, srcPix int)", fmt.Sprintf(doc, "src[i*srcRow + p*srcPix + l]"))
+	s.copyBlock(2, func(src operand.Mem, to reg.VecPhysical) { VMOVUPS(src, to) })
+	s.text("codesBlock", "func(dst *float32, src *uint8, rows, pixels, dstRow, srcRow, srcPix int, zeroPoint int32)",
+		fmt.Sprintf(doc, "src[i*srcRow + p*srcPix + l] - zeroPoint"))
+	zeroPoint := s.v(2)
+	s.broadcastInt("zeroPoint", zeroPoint)
+	s.copyBlock(0, func(src operand.Mem, to reg.VecPhysical) {
+		VPMOVZXBD(src, to)
+		VPSUBD(zeroPoint, to, to)
+		VCVTDQ2PS(to, to)
+	})
+}
+
+func (s isa) copyBlock(shift uint64, get func(src operand.Mem, to reg.VecPhysical)) {
+	dst, src, rows, n := load("dst"), load("src"), load("rows"), GP64()
+	dstRow, srcRow, srcPix := loadScaled("dstRow", 2), loadScaled("srcRow", shift), loadScaled("srcPix", shift)
+	Label("row")
+	to, from, pixels := GP64(), GP64(), load("pixels")
+	MOVQ(dst, to)
+	MOVQ(src, from)
+	MOVQ(pixels, n)
+	Label("pixel")
+	for v := range s.parts() {
+		get(mem(from, v*s.size>>2<<shift), s.v(v))
+		VMOVUPS(s.v(v), mem(to, v*s.size))
+	}
+	ADDQ(operand.Imm(64), to)
+	ADDQ(srcPix, from)
+	DECQ(n)
+	JNZ(operand.LabelRef("pixel"))
+	ADDQ(dstRow, dst)
+	ADDQ(srcRow, src)
+	DECQ(rows)
+	JNZ(operand.LabelRef("row"))
+	VZEROUPPER()
+	RET()
 }
 
 // strides are 1, 3, 5 and 7 times the distance of two pixels.
