@@ -54,7 +54,7 @@ func TestNewONNXModelRejects(t *testing.T) {
 			n.Layers[5].(*integer.Linear).Scale[1] = 1.5000001
 		}, "linear: channel 1: no weight scale times the input's scale 1.5 is 1.5000001"},
 		"target": {configs.ONNX, 21, func(n *integer.Network) { n.Target = integer.Dyadic }, "ONNX computes with target float32 only"},
-		"clamp":  {configs.QONNX, 0, func(n *integer.Network) { n.Layers[1].(*integer.Requantize).Hi = 9 }, "requantize: codes clamped to 0..9 of 0..15"},
+		"clamp":  {configs.QONNX, 0, func(n *integer.Network) { n.Layers[1].(*integer.Requantize).Lo = 9 }, "requantize: codes clamped to 9..15 of 0..15"},
 	} {
 		net := small()
 		tt.change(net)

@@ -120,8 +120,11 @@ func (g *qonnxGraph) relu(name, x string, t int, lo uint8) string {
 func (g *qonnxGraph) quantize(name, x string, t int, lo, hi uint8) error {
 	to := g.net.Tensors[t]
 	lowest, highest := to.Range()
-	if hi != highest || lo != lowest && lo != to.ZeroPoint {
-		return fmt.Errorf("%s: codes clamped to %d..%d of %d..%d; QONNX knows the whole range, and ReLU", name, lo, hi, lowest, highest)
+	if hi < to.ZeroPoint || lo != lowest && lo != to.ZeroPoint {
+		return fmt.Errorf("%s: codes clamped to %d..%d of %d..%d; QONNX knows the whole range, ReLU, and what ends above it", name, lo, hi, lowest, highest)
+	}
+	if hi < highest {
+		x = g.node(name+".min", "Min", name+".min", []string{x, g.floats(name+".highest", []float32{to.Scale * float32(hi-to.ZeroPoint)})})
 	}
 	zeroPoint := to.ZeroPoint
 	if to.Signed {

@@ -28,6 +28,8 @@ type Array struct {
 	// Velocity is the optimizer's, shaped like the array; nil without one.
 	Velocity []float32
 
+	matrix      bool    // files have its last two axes, of four
+	pixels      int     // of the image whose channels its input's are, flattened; 0 is 1
 	least, most float64 // that a file may give an element
 	start       networks.Start
 	of          string // quantizer, as a config has it; "" for arrays of layers
@@ -79,10 +81,10 @@ func (a *Array) check() error {
 func (a *Array) FileShape() []int {
 	s := a.Value.Shape()
 	switch {
+	case a.Group == networks.WeightsGroup && (len(s) == 2 || a.matrix):
+		return []int{s[len(s)-1], s[len(s)-2]}
 	case a.Group == networks.WeightsGroup && len(s) == 4:
 		return []int{s[3], s[2], s[0], s[1]}
-	case a.Group == networks.WeightsGroup && len(s) == 2:
-		return []int{s[1], s[0]}
 	}
 	return append([]int(nil), s...)
 }
@@ -103,7 +105,8 @@ func (a *Array) FromFile(dst, v []float32) error {
 	return nil
 }
 
-// permute calls each with the two positions of every element.
+// permute calls each with the two positions of every element. What reads flattened images has their channels together in
+// memory, as images do, and their pixels in files, as in PyTorch.
 func (a *Array) permute(each func(mem, file int)) {
 	s := a.Value.Shape()
 	taps, in, out := 1, s.TotalSize(), 1
@@ -112,10 +115,13 @@ func (a *Array) permute(each func(mem, file int)) {
 		in = s[len(s)-2]
 		taps = s.TotalSize() / (in * out)
 	}
+	pixels := max(a.pixels, 1)
+	channels := in / pixels
 	for t := 0; t < taps; t++ {
 		for i := 0; i < in; i++ {
+			from := i%channels*pixels + i/channels
 			for o := 0; o < out; o++ {
-				each((t*in+i)*out+o, (o*in+i)*taps+t)
+				each((t*in+i)*out+o, (o*in+from)*taps+t)
 			}
 		}
 	}

@@ -36,7 +36,7 @@ func (o averageCodesOp) emit(c *Context, s *step) Value {
 	n, pixels, ch := shape[0], shape[1]*shape[2], shape[3]
 	y := c.b.Apply(graph.Op{
 		Name: "average pool, quantize", Layer: q.Name,
-		In: []graph.Arg{codes(4), f32(1), f32(1)}, Out: codes(2), Shape: fixedShape(n, ch), Pool: c.pool,
+		In: []graph.Arg{codes(4), f32(1), f32(1)}, Out: codes(4), Shape: fixedShape(n, 1, 1, ch), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, y kernels.Pictures[uint8]
 			var zeroPoint, lo, hi float32

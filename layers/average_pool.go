@@ -5,20 +5,10 @@ import (
 
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
-	"github.com/qat-go/qat/networks"
 )
 
 func planAveragePool(p *plan, l *layer, in []*step) *step {
 	return p.add(l.Name, averagePoolOp{}, in...)
-}
-
-func averagePoolLacks(g *networks.Network, l *layer) []string {
-	for _, name := range g.Readers()[l.Name] {
-		if _, ok := g.Node(name).Op.(networks.Linear); ok {
-			return nil
-		}
-	}
-	return []string{"global_average_pool that no linear layer reads"}
 }
 
 // averagePoolOp is the mean of each channel over all pixels.
@@ -28,12 +18,12 @@ func (averagePoolOp) emit(c *Context, s *step) Value {
 	return Value{float: averagePool(c, s.in[0].out.Float(c))}
 }
 
-// averagePool averages each channel over all pixels: x (N, H, W, C), y (N, C).
+// averagePool averages each channel over all pixels: x (N, H, W, C), y (N, 1, 1, C).
 func averagePool(c *Context, x *G.Node) *G.Node {
 	s := x.Shape()
 	n, pixels, ch := s[0], s[1]*s[2], s[3]
 	return c.b.Apply(graph.Op{
-		Name: "average pool", In: []graph.Arg{pictures(4)}, Out: pictures(2), Shape: fixedShape(n, ch), Pool: c.pool,
+		Name: "average pool", In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(n, 1, 1, ch), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return each(k, func(y, x, _ []float32) {
 				clear(y)
@@ -48,7 +38,7 @@ func averagePool(c *Context, x *G.Node) *G.Node {
 		Wrt: []bool{true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			return []*G.Node{c.b.Apply(graph.Op{
-				Name: "average pool gradient", In: []graph.Arg{pictures(2)}, Out: pictures(4), Shape: fixedShape(s...), Pool: c.pool,
+				Name: "average pool gradient", In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(s...), Pool: c.pool,
 				Loop: func(k *graph.Call) graph.Loop {
 					return each(k, func(dx, dy, _ []float32) {
 						for j, v := range dy {

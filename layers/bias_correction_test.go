@@ -72,7 +72,7 @@ func TestCorrectBias(t *testing.T) {
 		}
 		for _, l := range n.weighted() {
 			if norm := n.after(l).norm; norm != nil {
-				check(l.Name, l.weights != nil, func(ch int) float64 { return math.Abs(float64(norm.Fold(l.input, l.weights).Scale[ch])) })
+				check(l.Name, l.weights != nil, func(ch int) float64 { return math.Abs(float64(foldedOp{convOp{l}, norm}.fold().Scale[ch])) })
 				continue
 			}
 			check(l.Name, true, func(ch int) float64 {

@@ -25,9 +25,6 @@ func convLacks(_ *networks.Network, l *layer) []string {
 	if op.Groups > 1 {
 		lacks = append(lacks, "grouped convolutions")
 	}
-	if op.Bias {
-		lacks = append(lacks, "convolutions with bias")
-	}
 	return lacks
 }
 
@@ -37,12 +34,22 @@ func (o convOp) onCodes(train bool) bool {
 }
 
 func (o convOp) geometry(v Value) kernels.Conv {
-	s, op := v.shape(), o.Op.(networks.Conv)
+	s := v.shape()
+	op, _ := o.conv()
 	return kernels.Conv{N: s[0], H: s[1], W: s[2], Cin: o.in[0].C, Cout: op.Out,
 		Kernel: kernels.Size(op.Kernel), Stride: kernels.Size(op.Stride), Pad: kernels.Border(op.Pad), Groups: op.Groups}
 }
 
 func (o convOp) emit(c *Context, s *step) Value {
+	v := o.product(c, s)
+	if b := o.bias(); b != nil {
+		v = Value{float: addBias(c, o.Name, v.float, c.node(b))}
+	}
+	return v
+}
+
+// product is the convolution without its bias.
+func (o convOp) product(c *Context, s *step) Value {
 	v := &s.in[0].out
 	g := o.geometry(*v)
 	if o.weights == nil {
@@ -60,7 +67,7 @@ func (o convOp) emit(c *Context, s *step) Value {
 
 // atOffset lets the quantizer of a convolution's input give codes at an offset from 0, if the convolution can sum them.
 func (l *layer) atOffset() {
-	if _, ok := l.Op.(networks.Conv); ok && l.input.offsetFor(l.weights) {
+	if _, ok := l.conv(); ok && l.input.offsetFor(l.weights) {
 		l.input.atOffset = true
 	}
 }

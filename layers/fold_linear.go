@@ -54,7 +54,7 @@ func (o foldedLinearOp) emit(c *Context, s *step) Value {
 
 // fold returns the bias in integer form.
 func (l linearOp) fold() integer.Folded {
-	return integer.FoldBias(l.input.Scale.Data()[0], l.weights.Scale.Data(), l.bias().Data())
+	return integer.FoldBias(l.input.Scale.Data()[0], l.weights.Scale.Data(), l.biases().Data())
 }
 
 func (l foldedLinearOp) lower(low *lowering, s *step) error {

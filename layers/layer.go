@@ -15,6 +15,8 @@ type layer struct {
 	arrays []*Array // in the order of the operation's
 	norm   *BatchNorm
 	rprelu *RPReLU
+	last   bool // it gives the logits
+	clock  *clock
 
 	weights *Quantizer
 	input   *Quantizer // of what it alone reads
@@ -41,13 +43,14 @@ func newLayers(net *networks.Network) ([]*layer, error) {
 		return nil, err
 	}
 	var all []*layer
-	for _, node := range net.Nodes {
-		l := &layer{Node: node, out: shapes[node.Name]}
+	flat := flattened(net, shapes)
+	for i, node := range net.Nodes {
+		l := &layer{Node: node, out: shapes[node.Name], last: i == len(net.Nodes)-1}
 		for _, from := range node.Inputs {
 			l.in = append(l.in, shapes[from])
 		}
 		for _, a := range node.Op.Arrays(l.in) {
-			l.add(a)
+			l.add(a, flat[node.Inputs[0]])
 		}
 		if k := kinds[node.Op.Kind()]; k.hold != nil {
 			k.hold(l)
@@ -57,9 +60,44 @@ func newLayers(net *networks.Network) ([]*layer, error) {
 	return all, nil
 }
 
-// add gives the layer an array.
-func (l *layer) add(a networks.Array) {
-	made := newArray(l.Name+"."+a.Name, Learned, a.Shape...)
+// flattened returns of how many pixels the channels are that a node gives, for nodes behind a flattening.
+func flattened(net *networks.Network, shapes map[string]networks.Shape) map[string]int {
+	pixels := map[string]int{}
+	for _, node := range net.Nodes {
+		from := node.Inputs[0]
+		in, out := shapes[from], shapes[node.Name]
+		if _, ok := node.Op.(networks.Flatten); ok {
+			pixels[node.Name] = max(in.H*in.W, pixels[from])
+		} else if !node.Op.Weighted() && in == out {
+			pixels[node.Name] = pixels[from]
+		}
+	}
+	return pixels
+}
+
+// conv is the layer as a convolution: a linear layer is one of 1x1 pixels, unless it gives the logits.
+func (l *layer) conv() (op networks.Conv, ok bool) {
+	switch op := l.Op.(type) {
+	case networks.Conv:
+		return op, true
+	case networks.Linear:
+		return networks.Conv{Out: op.Out, Window: networks.Square(1, 1, 0), Bias: !op.NoBias}, !l.last
+	}
+	return op, false
+}
+
+// add gives the layer an array; what it reads are the channels of so many pixels, flattened.
+func (l *layer) add(a networks.Array, pixels int) {
+	shape := a.Shape
+	_, linear := l.Op.(networks.Linear)
+	matrix := linear && !l.last && len(shape) == 2
+	if matrix {
+		shape = append([]int{1, 1}, shape...)
+	}
+	made := newArray(l.Name+"."+a.Name, Learned, shape...)
+	if made.matrix = matrix; a.Group == networks.WeightsGroup || !l.Op.Weighted() {
+		made.pixels = pixels
+	}
 	made.Group, made.Running, made.Optional, made.start = a.Group, a.Running, a.Optional, a.Start
 	if a.Running {
 		made.Role = Updated

@@ -6,13 +6,17 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/qat-go/qat/internal/graph"
-	"github.com/qat-go/qat/networks"
 )
 
-// linearOp is y = x*w + b: x (N, Cin) or (N, 1, 1, Cin), w (Cin, Cout).
+// linearOp is the layer that gives the logits, y = x*w + b: x (N, 1, 1, Cin), w (Cin, Cout). Others are convolutions.
 type linearOp struct{ *layer }
 
-func planLinear(p *plan, l *layer, in []*step) *step { return p.add(l.Name, linearOp{l}, in...) }
+func planLinear(p *plan, l *layer, in []*step) *step {
+	if !l.last {
+		return planConv(p, l, in)
+	}
+	return p.add(l.Name, linearOp{l}, in...)
+}
 
 func (l linearOp) emit(c *Context, s *step) Value {
 	w := c.node(l.weight())
@@ -21,17 +25,15 @@ func (l linearOp) emit(c *Context, s *step) Value {
 			w = dequantizeKernel(c, l.weights, w)
 		}
 	}
-	return Value{float: matmul(c, l.Name, s.in[0].out.Float(c), w, c.node(l.bias()))}
+	return Value{float: matmul(c, l.Name, s.in[0].out.Float(c), w, c.node(l.biases()))}
 }
 
-func linearLacks(g *networks.Network, l *layer) (lacks []string) {
-	if l.Op.(networks.Linear).NoBias {
-		lacks = append(lacks, "linear layers without bias")
+// biases are those of the outputs, which may be none.
+func (l linearOp) biases() *Array {
+	if b := l.bias(); b != nil {
+		return b
 	}
-	if len(g.Readers()[l.Name]) > 0 {
-		lacks = append(lacks, "linear layers before the last")
-	}
-	return lacks
+	return newUpdated(l.Name+" has no bias", l.out.C)
 }
 
 // matmul is y = x*w + b: x (N, Cin) or (N, 1, 1, Cin), w (Cin, Cout), b (Cout). It is small, so
@@ -112,6 +114,22 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 			return []*G.Node{dx, dw, db}
 		},
 	}, x, w, b)
+}
+
+// matrix is x (n, 1, 1, out) as logits (n, out), of a network that ends with another layer; see finiteLogits.
+func matrix(c *Context, x *G.Node, n, out int) *G.Node {
+	from := x.Shape()
+	return c.b.Apply(graph.Op{
+		Name: "logits", In: []graph.Arg{f32(4)}, Out: f32(2), Shape: fixedShape(n, out),
+		Forward: func(k *graph.Call) error {
+			copy(k.OutF32(), k.F32(0))
+			return finiteLogits(k.OutF32(), out)
+		},
+		Wrt: []bool{true},
+		Gradient: func(_ []*G.Node, _, dout *G.Node) []*G.Node {
+			return []*G.Node{reshape(c, "logits", dout, pictures, from)}
+		},
+	}, x)
 }
 
 // finiteLogits reports the first of the logits (N, out) that is not finite: classes are compared by them, and every

@@ -52,7 +52,17 @@ func (n *Network) evaluation() *plan {
 // floatSteps notes what evaluation computes in floating point but for the logits, where each layer by itself could run in
 // integers.
 func (n *Network) floatSteps(e *NotIntegerError) {
+	for _, l := range n.layers {
+		if s := n.flattens(l); s.H != s.W {
+			e.add(l.Name, fmt.Sprintf("it reads flattened images of %v; integer networks have such layers of square images, or last", s))
+		}
+	}
 	p := n.evaluation()
+	if last := p.steps[len(p.steps)-1]; len(e.Causes) == 0 {
+		if _, ok := last.op.(foldedLinearOp); !ok {
+			e.add(last.name, "it is last, and integer networks end with a linear layer")
+		}
+	}
 	for i, s := range p.steps[1:] {
 		if _, ok := s.op.(lowerer); !ok || i < len(p.steps)-2 && !s.givesCodes(p.c) {
 			e.add(s.name, "what it gives is not quantized before something else reads it")

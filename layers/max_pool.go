@@ -97,20 +97,31 @@ func (o maxPoolOp) gradient(c *Context, layer string, x, dout *G.Node, in graph.
 	}, x, dout)
 }
 
-// poolCodes: in evaluation a quantizer comes before max pooling, not after it: the code of the largest value is the largest
-// code, and a convolution's sum becomes a code at once. In training the quantizer, and its gradient, stay where the network
-// has them.
-var poolCodes = rewrite{"pool_codes", "quantize(max_pool(x)) becomes max_pool(quantize(x)), in evaluation", func(p *plan, s *step) bool {
+// mover is an operation that moves values, larger ones first where it chooses: what it gives of codes are codes.
+type mover interface {
+	operation
+	movesCodes()
+}
+
+func (maxPoolOp) movesCodes() {}
+
+// moveCodes: in evaluation a quantizer comes before max pooling and flattening, not after them: the code of the largest value
+// is the largest code, and a convolution's sum becomes a code at once. In training the quantizer, and its gradient, stay
+// where the network has them.
+var moveCodes = rewrite{"move_codes", "quantize(max_pool(x)) becomes max_pool(quantize(x)), in evaluation; flatten, too", func(p *plan, s *step) bool {
 	q, ok := s.op.(quantizeOp)
 	if p.c.Train || !ok || !q.q.even() {
 		return false
 	}
-	pool := s.in[0]
-	if _, ok := alone[maxPoolOp](p, pool); !ok || pool.in[0].givesCodes(p.c) {
-		return false
+	moved := false
+	for {
+		before := s.in[0]
+		if _, ok := alone[mover](p, before); !ok || before.in[0].givesCodes(p.c) {
+			return moved
+		}
+		s.op, before.op, s.name, before.name = before.op, s.op, before.name, s.name
+		s, moved = before, true
 	}
-	s.op, pool.op, s.name, pool.name = pool.op, s.op, pool.name, s.name
-	return true
 }}
 
 func (o maxPoolOp) lower(l *lowering, s *step) error {

@@ -8,7 +8,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/configs"
-	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
@@ -140,7 +139,7 @@ func TestPoolCodes(t *testing.T) {
 				}
 			}
 		}
-		after, last := run(poolCodes)
+		after, last := run(moveCodes)
 		before, first := run()
 		if last || !first {
 			t.Errorf("%s: the pooling is last with the rewrite %v, without %v", method, first, last)
@@ -202,78 +201,6 @@ func TestPoolingOfFloats(t *testing.T) {
 		net := must(New(&networks.Network{Input: networks.Shape{H: 8, W: 8, C: 3}, Nodes: append(convNorm("1", 4, 1, networks.Input), nodes...)}, &cfg.Quant, testInput, 1))
 		if err := net.IntegerForm(); err == nil || err.Error() != want {
 			t.Errorf("%v; want %s", err, want)
-		}
-	}
-}
-
-// Fusions change no bit of a training step, of floats and of codes.
-func TestPooledFusionKeepsTheBits(t *testing.T) {
-	for _, overrides := range [][]string{{}, {"quant.residual=fp", "quant.first_last=fp"}} {
-		want := resultsOf(t, calibratedPooled(t, overrides...), fusions, machine.Options{Unfused: true})
-		for _, unfused := range []bool{false, true} {
-			got := resultsOf(t, calibratedPooled(t, overrides...), nil, machine.Options{Unfused: unfused, Poison: true})
-			if !slices.Equal(got, want) {
-				t.Errorf("%v, unfused %v: the bits differ", overrides, unfused)
-			}
-		}
-	}
-}
-
-// The codes of the integer network are those of the simulation, bit for bit.
-func TestPooledNetwork(t *testing.T) {
-	for _, overrides := range [][]string{
-		{}, {"quant.activations.estimator=affine"}, {"quant.weights.bits=2", "quant.activations={estimator: pact, bits: 2}"},
-		{"quant.activations={estimator: stochastic, bits: 4}"},
-	} {
-		net := calibratedPooled(t, overrides...)
-		pool := kernels.NewPool(2)
-		t.Cleanup(pool.Close)
-		x, _ := batch(6)
-		agree(t, net, 6, 20, overrides)
-		lowered := must(net.Lower("pooled"))
-		windows := 0
-		for _, l := range lowered.Layers {
-			if _, ok := l.(*integer.MaxPool); ok {
-				windows++
-			}
-		}
-		if windows != 3 {
-			t.Errorf("%v: %d layers of max pooling; want 3", overrides, windows)
-		}
-		tracer := must(integer.NewTracer(lowered, (*threads.Pool)(pool), 6))
-		if _, err := tracer.Run(x.Float32s(), 6); err != nil {
-			t.Fatal(err)
-		}
-		c := testContext(t, false)
-		p := newPlan(c, net.layers, nil)
-		p.emit(c.b.Input("x", x))
-		tensors := map[string]int{}
-		for i, tensor := range lowered.Tensors {
-			tensors[tensor.Name] = i
-		}
-		var nodes []*G.Node
-		var of []int
-		for _, s := range p.steps {
-			if s.out.codes == nil {
-				continue
-			}
-			i, ok := tensors[s.name]
-			if !ok {
-				t.Fatalf("%v: the integer network has no tensor %s", overrides, s.name)
-			}
-			nodes, of = append(nodes, s.out.codes), append(of, i)
-		}
-		m := must(machine.New(c.pool, machine.Options{}, nodes...))
-		if err := m.RunAll(); err != nil {
-			t.Fatal(err)
-		}
-		if len(nodes) != len(lowered.Tensors) {
-			t.Errorf("%v: codes of %d steps for %d tensors", overrides, len(nodes), len(lowered.Tensors))
-		}
-		for i, node := range nodes {
-			if got, want := tracer.Codes(of[i], 6), node.Value().(*tensor.Dense).Uint8s(); !slices.Equal(got, want) {
-				t.Errorf("%v: the codes of %s differ", overrides, lowered.Tensors[of[i]].Name)
-			}
 		}
 	}
 }

@@ -75,6 +75,7 @@ func describe(store *Store, graph *networks.Network, quant *configs.Quant, in In
 		return nil, err
 	}
 	for _, l := range n.layers {
+		l.clock = n.clock
 		store.hold(l.arrays...)
 	}
 	for _, s := range sites {
@@ -163,7 +164,7 @@ func (n *Network) randomize(seed uint64) {
 			}
 			continue
 		}
-		bound := 1 / math.Sqrt(float64(s[0]))
+		bound := 1 / math.Sqrt(float64(s.TotalSize()/s[len(s)-1]))
 		for i := range p.Data() {
 			p.Data()[i] = float32((2*rng.Float64() - 1) * bound)
 		}

@@ -227,7 +227,9 @@ func TestRewrites(t *testing.T) {
 		}
 	}
 	for _, train := range []bool{true, false} {
-		count(pooledNetwork(t), train)
+		for _, s := range small {
+			count(smallNetwork(t, s.build), train)
+		}
 		for _, overrides := range [][]string{
 			{}, {"quant.activations.estimator=lq_nets"}, {"quant.activations.estimator=hwgq", "quant.activations.bits=2"},
 			{"quant.activations={estimator: dorefa, ste: dsq}"},

@@ -57,7 +57,7 @@ func newPlan(c *Context, layers []*layer, kept []string) *plan {
 			in[0] = p.add(l.input.Name, quantizeOp{q: l.input}, in[0])
 		}
 		s := kinds[l.Op.Kind()].plan(p, l, in)
-		s.kept = slices.Contains(kept, l.Name)
+		s.kept = s.kept || slices.Contains(kept, l.Name)
 		if l.output != nil {
 			s = p.add(l.output.Name, quantizeOp{q: l.output}, s)
 		}
@@ -87,7 +87,11 @@ func (p *plan) emit(x *G.Node) *G.Node {
 	if p.c.b.Err() != nil {
 		return nil
 	}
-	return v.Float(p.c)
+	logits := v.Float(p.c)
+	if s := logits.Shape(); len(s) == 4 && s[1] == 1 && s[2] == 1 {
+		logits = matrix(p.c, logits, s[0], s[3])
+	}
+	return logits
 }
 
 // run adds the steps to the graph, up to the first error, and returns what the last gives.

@@ -145,7 +145,11 @@ func (b *builder) conv(name string, in, channels, k, stride int, relu bool) int 
 	}
 	beta := b.floats(channels, func() float64 { return b.rng.NormFloat64() * float64(to.Scale) })
 	f := integer.FoldBatchNorm(from.Scale, sw, gamma, beta, make([]float32, channels), b.floats(channels, func() float64 { return 1 }), 0)
-	b.add(integer.NewConv(b.net, name, in, out, k, stride, k/2, w, bits, f, relu))
+	conv := integer.NewConv(b.net, name, in, out, k, stride, k/2, w, bits, f, relu)
+	if b.bits == 0 && relu && b.rng.IntN(3) == 0 { // as behind ReLU6
+		conv.Hi = to.ZeroPoint + uint8(b.rng.IntN(int(conv.Hi-to.ZeroPoint)+1))
+	}
+	b.add(conv)
 	return out
 }
 

@@ -1,0 +1,119 @@
+package layers
+
+import (
+	"slices"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/networks/networkstest"
+	"github.com/qat-go/qat/threads"
+)
+
+// small are networks that have operations wherever they can stand, with what the integer form of each has.
+var small = []struct {
+	name  string
+	build func(networks.Shape, int) *networks.Network
+	kinds map[string]int
+}{
+	{"pooled", networkstest.Pooled, map[string]int{"max_pool": 3, "conv": 5}},
+	{"plain", networkstest.Plain, map[string]int{"max_pool": 1, "conv": 4}},
+}
+
+// smallNetwork has the quantizers of a config, and scales from a random batch.
+func smallNetwork(t testing.TB, build func(networks.Shape, int) *networks.Network, overrides ...string) *Network {
+	t.Helper()
+	cfg, err := configs.Load("resnet20_w4a4", overrides)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := must(New(build(zoo("").Input, 10), &cfg.Quant, testInput, 1))
+	calibrateNetwork(t, n)
+	return n
+}
+
+// The codes of each tensor of the integer network are those of the simulation, bit for bit.
+func TestSmallNetworksInIntegers(t *testing.T) {
+	for _, s := range small {
+		for _, overrides := range [][]string{
+			{}, {"quant.activations.estimator=affine"}, {"quant.weights.bits=2", "quant.activations={estimator: pact, bits: 2}"},
+			{"quant.activations={estimator: stochastic, bits: 4}"}, {"quant.weights.granularity=per_channel", "quant.weights.bits=8", "quant.activations.bits=8"},
+		} {
+			net := smallNetwork(t, s.build, overrides...)
+			agree(t, net, 6, 20, overrides)
+			compareCodes(t, net, s.name, s.kinds)
+		}
+	}
+}
+
+// compareCodes compares all tensors' codes, and counts the layers of each kind.
+func compareCodes(t *testing.T, net *Network, name string, kinds map[string]int) {
+	t.Helper()
+	pool := kernels.NewPool(2)
+	defer pool.Close()
+	x, _ := batch(6)
+	lowered := must(net.Lower(name))
+	count, tensors := map[string]int{}, map[string]int{}
+	for _, l := range lowered.Layers {
+		count[l.Kind()]++
+	}
+	for kind, n := range kinds {
+		if count[kind] != n {
+			t.Errorf("%s: %d layers %s; want %d", name, count[kind], kind, n)
+		}
+	}
+	tracer := must(integer.NewTracer(lowered, (*threads.Pool)(pool), 6))
+	if _, err := tracer.Run(x.Float32s(), 6); err != nil {
+		t.Fatal(err)
+	}
+	c := testContext(t, false)
+	p := newPlan(c, net.layers, nil)
+	p.emit(c.b.Input("x", x))
+	for i, tensor := range lowered.Tensors {
+		if _, ok := tensors[tensor.Name]; ok {
+			t.Errorf("%s: two tensors %s", name, tensor.Name)
+		}
+		tensors[tensor.Name] = i
+	}
+	var nodes []*G.Node
+	var of []int
+	for _, s := range p.steps {
+		if i, ok := tensors[s.name]; ok && s.out.codes != nil {
+			nodes, of = append(nodes, s.out.codes), append(of, i)
+		}
+	}
+	m := must(machine.New(c.pool, machine.Options{}, nodes...))
+	if err := m.RunAll(); err != nil {
+		t.Fatal(err)
+	}
+	if len(nodes) != len(lowered.Tensors) {
+		t.Errorf("%s: codes of %d steps for %d tensors", name, len(nodes), len(lowered.Tensors))
+	}
+	for i, node := range nodes {
+		got, want := tracer.Codes(of[i], 6), node.Value().(*tensor.Dense).Uint8s()
+		if !slices.Equal(got, want) || slices.Min(want) == slices.Max(want) {
+			t.Errorf("%s: the codes of %s differ, or are all one", name, lowered.Tensors[of[i]].Name)
+		}
+	}
+}
+
+// Fusions, and loops that are fused, change no bit of a training step.
+func TestSmallNetworksKeepTheBits(t *testing.T) {
+	for _, s := range small {
+		for _, overrides := range [][]string{{}, {"quant.residual=fp", "quant.first_last=fp"}, {"quant.gradients.bits=4"}} {
+			want := resultsOf(t, smallNetwork(t, s.build, overrides...), fusions, machine.Options{Unfused: true})
+			for _, unfused := range []bool{false, true} {
+				got := resultsOf(t, smallNetwork(t, s.build, overrides...), nil, machine.Options{Unfused: unfused, Poison: true})
+				if !slices.Equal(got, want) {
+					t.Errorf("%s, %v, unfused %v: the bits differ", s.name, overrides, unfused)
+				}
+			}
+		}
+	}
+}
