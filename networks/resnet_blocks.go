@@ -112,12 +112,12 @@ func (r *residual) preActivation(name string, out, stride int) {
 	skip, a := r.x, act(1, r.x)
 	y := r.Add(name+"conv1", Conv{Out: out, Window: Square(3, stride, 1)}, a)
 	y = r.Add(name+"conv2", Conv{Out: out, Window: Square(3, 1, 1)}, act(2, y))
-	if stride > 1 || r.channels != out {
-		if skip = a; r.projection == OptionA {
-			skip = r.Add(name+"shortcut", Shortcut{Stride: stride, Out: out}, a)
-		} else {
-			skip = r.Add(name+r.module+".0", Conv{Out: out, Window: Square(1, stride, 0)}, a)
-		}
+	switch {
+	case stride == 1 && r.channels == out:
+	case r.projection == OptionA:
+		skip = r.Add(name+"shortcut", Shortcut{Stride: stride, Out: out}, a)
+	default:
+		skip = r.Add(name+r.module+".0", Conv{Out: out, Window: Square(1, stride, 0)}, a)
 	}
 	r.x, r.channels = r.Add(name+"add", Add{}, y, skip), out
 }

@@ -27,6 +27,19 @@ func TestSame(t *testing.T) {
 	}
 }
 
+// Activation functions that learn are in one parameter group with batch norm, and cost what RPReLU costs.
+func TestPReLU(t *testing.T) {
+	n := &networks.Network{Input: networks.Shape{H: 2, W: 2, C: 3}}
+	n.Add("act", networks.PReLU{}, n.Add("conv", networks.Conv{Out: 5, Window: networks.Square(1, 1, 0), Bias: true}, networks.Input))
+	rows, err := n.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := rows[0]; len(rows) != 1 || r.Weights != 15 || r.Params != 15+5+5 || r.Extra != 5 {
+		t.Errorf("%+v; want one row of 15 weights and 25 parameters, 5 of them extra", rows)
+	}
+}
+
 // What operations tell of signs, and whether they move values.
 func TestSigns(t *testing.T) {
 	for _, op := range networks.Ops() {

@@ -198,6 +198,66 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// Keras's forms have their batch norm, biases and padding; LQ-Nets' networks pool before batch norm.
+func TestForms(t *testing.T) {
+	keras := networks.BatchNorm{Eps: 1e-3, Momentum: 0.01}
+	for _, name := range []string{"resnet8", "mobilenet_v1", "ds_cnn"} {
+		for _, node := range build(t, name, networks.Options{Form: networks.MLPerfTiny}).Nodes {
+			switch op := node.Op.(type) {
+			case networks.BatchNorm:
+				if op != keras {
+					t.Errorf("%s %s: %+v, want %+v", name, node.Name, op, keras)
+				}
+			case networks.Conv:
+				if p := op.Pad; !op.Bias || p.Bottom < p.Top || p.Right < p.Left {
+					t.Errorf("%s %s: %+v, want a bias, and no more padding at the beginning than at the end", name, node.Name, op)
+				}
+			}
+		}
+		for _, node := range build(t, name, networks.Options{Form: networks.TorchForm}).Nodes {
+			if op, ok := node.Op.(networks.Conv); ok && (op.Bias || op.Pad.Top != op.Pad.Bottom) {
+				t.Errorf("%s %s: %+v, want no bias and the same padding on all sides", name, node.Name, op)
+			}
+		}
+	}
+	for _, node := range build(t, "alexnet_bn", networks.Options{Form: networks.DoReFa, Input: networks.Shape{H: 224, W: 224, C: 3}}).Nodes {
+		if op, ok := node.Op.(networks.BatchNorm); ok && op != (networks.BatchNorm{Eps: 1e-4, Momentum: 0.1}) {
+			t.Errorf("%s: %+v, want tensorpack's eps of 1e-4", node.Name, op)
+		}
+	}
+	for name, want := range map[string]string{"vgg_small": "conv1 pool1 bn1 relu1", "vgg7": "conv1 bn1 relu1 pool1", "convnet": "conv1 pool1 bn1 relu1", "alexnet_bn": "conv1 pool1 bn1 relu1"} {
+		var names []string
+		for _, node := range build(t, name, networks.Options{}).Nodes {
+			names = append(names, node.Name)
+		}
+		if all := strings.Join(names, " "); !strings.Contains(all, want) {
+			t.Errorf("%s: %s; want %s in it", name, all, want)
+		}
+	}
+}
+
+// Where the size changes, the shortcut of pre-activation networks reads what their branch reads, else the stream.
+func TestPreActivation(t *testing.T) {
+	for _, s := range []networks.Projection{networks.OptionA, networks.OptionB} {
+		n := build(t, "preresnet20", networks.Options{Shortcut: s})
+		projection := map[networks.Projection]string{networks.OptionA: "layer2.0.shortcut", networks.OptionB: "layer2.0.shortcut.0"}[s]
+		if from := n.Node(projection).Inputs[0]; from != "layer2.0.relu1" {
+			t.Errorf("%s reads %s, want layer2.0.relu1", projection, from)
+		}
+		if in := n.Node("layer2.0.add").Inputs; in[1] != projection {
+			t.Errorf("layer2.0.add reads %v, want %s", in, projection)
+		}
+		if in := n.Node("layer1.1.add").Inputs; in[1] != "layer1.0.add" {
+			t.Errorf("layer1.1.add reads %v, want layer1.0.add", in)
+		}
+	}
+}
+
+// A shortcut of pooling and a convolution halves odd sizes as the block's convolution does.
+func TestOddPooling(t *testing.T) {
+	build(t, "resnet20", networks.Options{Shortcut: networks.PoolConv, Input: networks.Shape{H: 33, W: 27, C: 3}})
+}
+
 // Every network is that of its input, which a test of another size shows; a head reads the pixels that there are.
 func TestSizes(t *testing.T) {
 	for _, a := range networks.Archs() {
