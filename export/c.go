@@ -137,7 +137,8 @@ func newCModel(net *integer.Network) (*cModel, error) {
 // word in capitals.
 var cKinds = table[*cLayer]{
 	"conv": row(func(c *cLayer, l *integer.Conv) error {
-		c.Kernel, c.Stride, c.Padding, c.Lo, c.Hi = l.K, l.Stride, l.Pad, l.Lo, l.Hi
+		c.Kernel, c.Stride, c.Padding, _ = l.IsSquare() // as checkWindows wants it
+		c.Lo, c.Hi = l.Lo, l.Hi
 		return nil
 	}),
 	"requantize": row(func(c *cLayer, l *integer.Requantize) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/safetensors"
+	"github.com/qat-go/qat/networks"
 )
 
 // decode rebuilds the network of a file and checks it.
@@ -116,7 +117,7 @@ func (d *decoder) conv(r *layerRow) (integer.Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &integer.Conv{Name: r.Name, In: r.In, Out: r.Out, K: r.Kernel, Stride: r.Stride, Pad: r.Padding, Lo: r.Lo, Hi: r.Hi}
+	c := &integer.Conv{Name: r.Name, In: r.In, Out: r.Out, Window: networks.Square(r.Kernel, r.Stride, r.Padding), Lo: r.Lo, Hi: r.Hi}
 	c.WeightBits = r.Weights.bits()
 	c.Weights, c.Bias, c.Scale, err = d.weighted(r, out.C, in.C, r.Kernel, r.Kernel)
 	return c, err

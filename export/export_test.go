@@ -16,6 +16,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
+	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/threads"
 )
 
@@ -161,7 +162,7 @@ func small() *integer.Network {
 		w[i] = int8(i%16 - 8)
 	}
 	n.Layers = []integer.Layer{
-		integer.NewConv(n, "conv", 0, 1, 3, 1, 1, w, 4, integer.FoldBias(0.1, []float32{0.1}, []float32{1, -1}), true),
+		integer.NewConv(n, "conv", 0, 1, networks.Square(3, 1, 1), 0, w, 4, integer.FoldBias(0.1, []float32{0.1}, []float32{1, -1}), true),
 		&integer.Requantize{Name: "requantize", In: 1, Out: 2, Lo: 0, Hi: 15},
 		&integer.Add{Name: "add", A: 1, B: 2, Out: 3, Lo: 0, Hi: 255},
 		&integer.Shortcut{Name: "shortcut", In: 3, Out: 4, Stride: 2},

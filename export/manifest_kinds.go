@@ -15,7 +15,8 @@ var manifestKinds = map[string]manifestKind{
 		[]string{"input", "output", "kernel", "stride", "padding", "lo", "hi", "weights", "bias_bits"},
 		func(e *encoder, r *layerRow, layer integer.Layer) {
 			l := layer.(*integer.Conv)
-			r.Kernel, r.Stride, r.Padding, r.Lo, r.Hi = l.K, l.Stride, l.Pad, l.Lo, l.Hi
+			r.Kernel, r.Stride, r.Padding, _ = l.IsSquare() // as checkWindows wants it
+			r.Lo, r.Hi = l.Lo, l.Hi
 			e.weighted(r, l)
 		},
 		(*decoder).conv,

@@ -175,7 +175,7 @@ func TestNumPyReadsNPZ(t *testing.T) {
 		}
 		in, channels := net.Tensors[c.In].C, len(c.Bias)
 		for _, want := range []string{
-			fmt.Sprintf("%s.weight int8 (%d, %d, %d, %d) %d\n", c.Name, channels, in, c.K, c.K, weights),
+			fmt.Sprintf("%s.weight int8 (%d, %d, %d, %d) %d\n", c.Name, channels, in, c.Kernel.H, c.Kernel.W, weights),
 			fmt.Sprintf("%s.bias int32 (%d,) %d\n", c.Name, channels, biases),
 		} {
 			if !strings.Contains(string(out), want) {

@@ -101,7 +101,8 @@ func (g *onnxGraph) code(name string, v uint8) string {
 
 // convolution adds a Conv of the geometry of l.
 func (g *onnxGraph) convolution(l *integer.Conv, output string, inputs ...string) string {
-	k, s, p := int64(l.K), int64(l.Stride), int64(l.Pad)
+	kernel, stride, pad, _ := l.IsSquare() // as checkWindows wants it
+	k, s, p := int64(kernel), int64(stride), int64(pad)
 	return g.node(l.Name, "Conv", output, inputs,
 		attribute("kernel_shape", []int64{k, k}), attribute("pads", []int64{p, p, p, p}), attribute("strides", []int64{s, s}))
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/networks"
 )
 
 func TestWidestPair(t *testing.T) {
@@ -103,7 +104,7 @@ func pairs(weight int8) *integer.Network {
 		}
 	}
 	net.Layers = []integer.Layer{
-		integer.NewConv(net, "conv1", 0, 1, 2, 1, 0, w, 8, integer.FoldBias(1./64, []float32{1. / 2}, make([]float32, 4)), true),
+		integer.NewConv(net, "conv1", 0, 1, networks.Square(2, 1, 0), 0, w, 8, integer.FoldBias(1./64, []float32{1. / 2}, make([]float32, 4)), true),
 		&integer.Linear{Name: "linear", In: 1, Out: 2, Weights: []int8{1, 2, 3, 4, 5, 6, 7, 7}, WeightBits: 8, Scale: []float32{1, 1}, Bias: []int32{0, 0}},
 	}
 	return net

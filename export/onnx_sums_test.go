@@ -8,6 +8,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
+	"github.com/qat-go/qat/networks"
 )
 
 // pairSum is a residual sum: scales and zero points of its summands and of itself, and its lowest code.
@@ -43,7 +44,7 @@ func (p pairSum) network() *integer.Network {
 		f.Bias[0] = -int32(p.zero[i])
 		weights := make([]int8, 3)
 		weights[i] = 1
-		c := integer.NewConv(net, name, 0, i+1, 1, 1, 0, weights, 2, f, false)
+		c := integer.NewConv(net, name, 0, i+1, networks.Square(1, 1, 0), 0, weights, 2, f, false)
 		net.Layers = append(net.Layers, c)
 	}
 	f := integer.FoldBias(0.01, []float32{1}, make([]float32, 1))

@@ -15,6 +15,7 @@ import (
 	"github.com/qat-go/qat/integer/integertest"
 	"github.com/qat-go/qat/internal/onnx"
 	"github.com/qat-go/qat/internal/onnxruntime"
+	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/threads"
 )
 
@@ -273,9 +274,9 @@ func TestRuntimeRequantizesTwice(t *testing.T) {
 	}
 	f := fold(3, 5)
 	net.Layers = []integer.Layer{
-		integer.NewConv(net, "conv1", 0, 1, 1, 1, 0, weights(12), 4, fold(0, 4), true),
+		integer.NewConv(net, "conv1", 0, 1, networks.Square(1, 1, 0), 0, weights(12), 4, fold(0, 4), true),
 		&integer.Requantize{Name: "requantize", In: 1, Out: 2, Hi: 255},
-		integer.NewConv(net, "conv2", 2, 3, 1, 1, 0, weights(8), 4, fold(2, 2), true),
+		integer.NewConv(net, "conv2", 2, 3, networks.Square(1, 1, 0), 0, weights(8), 4, fold(2, 2), true),
 		&integer.Linear{Name: "linear", In: 3, Out: 5, Weights: weights(6 * 6 * 2 * 5), WeightBits: 4, Scale: f.Scale, Bias: f.Bias},
 	}
 	m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{})

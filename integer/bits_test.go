@@ -9,6 +9,7 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
+	"github.com/qat-go/qat/networks"
 )
 
 // Convolutions with weights of -1 and 1 on codes of one and two bits, and of -1 and
@@ -36,7 +37,7 @@ func TestBinaryLayers(t *testing.T) {
 				bias[c] = float32(rng.NormFloat64()) * to.Scale
 			}
 			f := integer.FoldBias(from.Scale, []float32{1}, bias)
-			conv := integer.NewConv(net, fmt.Sprint("conv", i), i, i+1, 3, stride, 1, signs(rng, 9*from.C*to.C), 1, f, false)
+			conv := integer.NewConv(net, fmt.Sprint("conv", i), i, i+1, networks.Square(3, stride, 1), 0, signs(rng, 9*from.C*to.C), 1, f, false)
 			if sign {
 				conv.Hi = 2
 			}

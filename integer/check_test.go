@@ -9,6 +9,7 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
+	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/threads"
 )
 
@@ -25,7 +26,7 @@ func every() *integer.Network {
 	}}
 	f := integer.FoldBias(0.1, []float32{0.1}, []float32{1, -1})
 	n.Layers = []integer.Layer{
-		integer.NewConv(n, "conv", 0, 1, 3, 1, 1, make([]int8, 18), 4, f, true),
+		integer.NewConv(n, "conv", 0, 1, networks.Square(3, 1, 1), 0, make([]int8, 18), 4, f, true),
 		&integer.Requantize{Name: "requantize", In: 1, Out: 2, Lo: 0, Hi: 15},
 		&integer.Add{Name: "add", A: 1, B: 2, Out: 3, Lo: 0, Hi: 255},
 		&integer.Shortcut{Name: "shortcut", In: 3, Out: 4, Stride: 2},
@@ -76,24 +77,26 @@ func TestCheckRejects(t *testing.T) {
 		"no linear":               {func(n *integer.Network) { n.Layers = n.Layers[:5] }, "last layer"},
 		"same name":               {func(n *integer.Network) { conv(n).Name = "linear" }, `two layers are called "linear"`},
 		"classes":                 {func(n *integer.Network) { n.Classes = make([]string, 3) }, "2 outputs for 3 classes"},
-		"kernel 0":                {func(n *integer.Network) { conv(n).K = 0 }, "kernel 0"},
-		"kernel huge":             {func(n *integer.Network) { conv(n).K = math.MaxInt }, "want a kernel of 1 to 64"},
-		"stride 0":                {func(n *integer.Network) { conv(n).Stride = 0 }, "stride 0"},
-		"stride huge":             {func(n *integer.Network) { conv(n).Stride = math.MaxInt }, "positive stride"},
-		"padding negative":        {func(n *integer.Network) { conv(n).Pad = -1 }, "padding -1"},
-		"padding huge":            {func(n *integer.Network) { conv(n).Pad = math.MaxInt }, "less padding than kernel"},
-		"padding of the kernel":   {func(n *integer.Network) { conv(n).Pad = 3 }, "less padding than kernel"},
+		"kernel 0":                {func(n *integer.Network) { conv(n).Kernel.H = 0 }, "kernel 0x3"},
+		"kernel huge":             {func(n *integer.Network) { conv(n).Kernel.W = math.MaxInt }, "want a kernel of 1 to 64"},
+		"stride 0":                {func(n *integer.Network) { conv(n).Stride.W = 0 }, "stride 1x0"},
+		"stride huge":             {func(n *integer.Network) { conv(n).Stride.H = math.MaxInt }, "positive stride"},
+		"padding negative":        {func(n *integer.Network) { conv(n).Pad.Right = -1 }, "padding 1,1,1,-1"},
+		"padding huge":            {func(n *integer.Network) { conv(n).Pad.Top = math.MaxInt }, "less padding than kernel"},
+		"padding of the kernel":   {func(n *integer.Network) { conv(n).Pad.Bottom = 3 }, "less padding than kernel"},
 		"padded input": {func(n *integer.Network) {
 			n.Tensors[0] = integer.Tensor{H: 1, W: 1, C: 1 << 20, Bits: 1, Scale: 1}
-			conv(n).K, conv(n).Pad = 64, 63
+			conv(n).Window = networks.Square(64, 1, 63)
 		}, "the padded input"},
-		"kernel beyond input": {func(n *integer.Network) { conv(n).K, conv(n).Pad = 5, 0 }, "kernel must fit"},
-		"output size":         {func(n *integer.Network) { conv(n).Stride = 2 }, "output is (2,2)"},
+		"kernel beyond input": {func(n *integer.Network) { conv(n).Window = networks.Square(5, 1, 0) }, "kernel must fit"},
+		"output size":         {func(n *integer.Network) { conv(n).Stride = networks.Size{H: 2, W: 1} }, "output is (2,4)"},
 		"many weights": {func(n *integer.Network) {
 			n.Tensors[0] = integer.Tensor{H: 1, W: 1, C: 1 << 13, Bits: 1, Scale: 1}
 			n.Tensors[1] = integer.Tensor{H: 1, W: 1, C: 1 << 14, Bits: 1, Scale: 1}
-			conv(n).K, conv(n).Pad = 1, 0
+			conv(n).Window = networks.Square(1, 1, 0)
 		}, "the kernel has more than"},
+		"groups":              {func(n *integer.Network) { conv(n).Groups = 2 }, "2 groups of 1 input and 2 output channels"},
+		"groups negative":     {func(n *integer.Network) { conv(n).Groups = -1 }, "-1 groups"},
 		"too few weights":     {func(n *integer.Network) { conv(n).Weights = conv(n).Weights[1:] }, "17 weights, want 18"},
 		"weight bits":         {func(n *integer.Network) { conv(n).WeightBits = 0 }, "weights of 0 bits"},
 		"weight too large":    {func(n *integer.Network) { conv(n).Weights[3] = 8 }, "weight 3 is 8"},

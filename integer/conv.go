@@ -6,6 +6,7 @@ import (
 
 	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/networks"
 )
 
 // Conv is a convolution with its batch norm and ReLU:
@@ -13,19 +14,20 @@ import (
 //	acc  = Bias[c] + sum (code - ZeroPoint) * Weights
 //	code = clamp(roundHalfEven(float32(acc)*Multiplier[c]) + ZeroPointOut, Lo, Hi)
 //
-// ReLU is the lower bound Lo = ZeroPointOut. Weights are (K, K, Cin, Cout);
+// ReLU is the lower bound Lo = ZeroPointOut. Weights are (KH, KW, Cin/Groups, Cout);
 // padding is real zero, the input's zero point. Multiplier[c] is
 // float32(Scale[c]/ScaleOut), and negative where the batch norm's gamma is; it
 // follows from the scales, so the layer does not hold it.
 type Conv struct {
-	Name           string
-	In, Out        int
-	K, Stride, Pad int
-	Weights        []int8
-	WeightBits     int       // 1: -1 and 1; more: two's complement
-	Scale          []float32 // of the int32 sum, per channel: s_x*s_w'
-	Bias           []int32
-	Lo, Hi         uint8
+	Name    string
+	In, Out int
+	networks.Window
+	Groups     int // 0 is 1
+	Weights    []int8
+	WeightBits int       // 1: -1 and 1; more: two's complement
+	Scale      []float32 // of the int32 sum, per channel: s_x*s_w'
+	Bias       []int32
+	Lo, Hi     uint8
 }
 
 // LayerName implements Layer.
@@ -41,15 +43,15 @@ func (c *Conv) Output() int { return c.Out }
 func (c *Conv) Inputs() []int { return []int{c.In} }
 
 func (c *Conv) weights(n *Network) *Weights {
-	return &Weights{Codes: c.Weights, Height: c.K, Width: c.K, In: n.Tensors[c.In].C, Out: n.Tensors[c.Out].C, Bits: c.WeightBits, Bias: c.Bias, Scale: c.Scale}
+	return &Weights{Codes: c.Weights, Height: c.Kernel.H, Width: c.Kernel.W, In: n.Tensors[c.In].C / max(c.Groups, 1), Out: n.Tensors[c.Out].C, Bits: c.WeightBits, Bias: c.Bias, Scale: c.Scale}
 }
 
 // NewConv returns the convolution with the bounds of its output tensor. It keeps w,
 // unless a channel is dead.
-func NewConv(n *Network, name string, in, out, k, stride, pad int, w []int8, bits int, f Folded, relu bool) *Conv {
+func NewConv(n *Network, name string, in, out int, window networks.Window, groups int, w []int8, bits int, f Folded, relu bool) *Conv {
 	to := n.Tensors[out]
 	w = f.Weights(w)
-	c := &Conv{Name: name, In: in, Out: out, K: k, Stride: stride, Pad: pad, Weights: w, WeightBits: StoredBits(w, bits),
+	c := &Conv{Name: name, In: in, Out: out, Window: window, Groups: groups, Weights: w, WeightBits: StoredBits(w, bits),
 		Scale: f.Scale, Bias: f.Bias}
 	c.Lo, c.Hi = to.Range()
 	if relu {
@@ -78,16 +80,22 @@ func (c *Conv) Multipliers(n *Network) []float32 {
 
 func (c *Conv) geometry(n *Network) kernels.Conv {
 	in, out := n.Tensors[c.In], n.Tensors[c.Out]
-	return kernels.Conv{N: 1, H: in.H, W: in.W, Cin: in.C, Cout: out.C}.Square(c.K, c.Stride, c.Pad)
+	return kernels.Conv{N: 1, H: in.H, W: in.W, Cin: in.C, Cout: out.C,
+		Kernel: kernels.Size(c.Kernel), Stride: kernels.Size(c.Stride), Pad: kernels.Border(c.Pad), Groups: c.Groups}
 }
 
 func (c *Conv) check(n *Network) error {
 	in, out := n.Tensors[c.In], n.Tensors[c.Out]
-	if c.K < 1 || c.K > maxKernel || c.Pad < 0 || c.Pad >= c.K || c.Stride < 1 || c.Stride > maxElements {
-		return fmt.Errorf("kernel %d, stride %d and padding %d; want a kernel of 1 to %d, a positive stride and less padding than kernel",
-			c.K, c.Stride, c.Pad, maxKernel)
+	k, s, p := c.Kernel, c.Stride, c.Pad
+	if min(k.H, k.W, s.H, s.W) < 1 || max(k.H, k.W) > maxKernel || max(s.H, s.W) > maxElements ||
+		min(p.Top, p.Left, p.Bottom, p.Right) < 0 || max(p.Top, p.Bottom) >= k.H || max(p.Left, p.Right) >= k.W {
+		return fmt.Errorf("kernel %v, stride %v and padding %v; want a kernel of 1 to %d, a positive stride and less padding than kernel", k, s, p, maxKernel)
 	}
-	if _, ok := product(maxElements, in.H+2*c.Pad, in.W+2*c.Pad, in.C); !ok {
+	groups := max(c.Groups, 1)
+	if c.Groups < 0 || in.C%groups != 0 || out.C%groups != 0 {
+		return fmt.Errorf("%d groups of %d input and %d output channels; want a divisor of both", c.Groups, in.C, out.C)
+	}
+	if _, ok := product(maxElements, in.H+p.Top+p.Bottom, in.W+p.Left+p.Right, in.C); !ok {
 		return fmt.Errorf("the padded input has more than %d elements", maxElements)
 	}
 	g := c.geometry(n)
@@ -97,7 +105,7 @@ func (c *Conv) check(n *Network) error {
 	if g.OutH() != out.H || g.OutW() != out.W {
 		return fmt.Errorf("output is (%d,%d), tensor %d is (%d,%d)", g.OutH(), g.OutW(), c.Out, out.H, out.W)
 	}
-	size, ok := product(maxElements, c.K, c.K, in.C, out.C)
+	size, ok := product(maxElements, k.H, k.W, in.C/groups, out.C)
 	if !ok {
 		return fmt.Errorf("the kernel has more than %d weights", maxElements)
 	}
@@ -122,7 +130,16 @@ func (c *Conv) check(n *Network) error {
 func (c *Conv) Dyadic(n *Network) ([]dyadic.Multiplier, error) { return multipliers(c.Multipliers(n)) }
 
 func (c *Conv) describe(n *Network, r *Row) {
-	r.Kernel, r.Stride, r.MACs = c.K, c.Stride, int64(len(c.Weights))*int64(r.Output[0])*int64(r.Output[1])
+	r.Kernel, r.Stride, r.MACs = c.Kernel.H, c.Stride.H, int64(len(c.Weights))*int64(r.Output[0])*int64(r.Output[1])
+	if c.Kernel.W != c.Kernel.H {
+		r.KernelWidth = c.Kernel.W
+	}
+	if c.Stride.W != c.Stride.H {
+		r.StrideWidth = c.Stride.W
+	}
+	if c.Groups > 1 {
+		r.Groups = c.Groups
+	}
 }
 
 func (c *Conv) prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop {

@@ -12,6 +12,9 @@ type Row struct {
 	InputSigned        bool
 	InputScale         float32
 	Kernel, Stride     int // 0 where there are no weights
+	KernelWidth        int // where it is not Kernel, its height
+	StrideWidth        int // likewise
+	Groups             int // more than 1
 	Weights            int // their number
 	WeightBits         int
 	Scales             int     // of the int32 sums, one an output channel, each with a bias

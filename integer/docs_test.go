@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/networks"
 )
 
 // example reads the lines "name number..." of the example in
@@ -60,7 +61,7 @@ func TestDocumentedExample(t *testing.T) {
 		}
 	}
 	f := integer.FoldBatchNorm(sx, doc["s_w"], doc["gamma"], doc["beta"], doc["mean"], doc["variance"], 0)
-	conv := integer.NewConv(net, "conv", 0, 1, 1, 1, 0, w, 4, f, true)
+	conv := integer.NewConv(net, "conv", 0, 1, networks.Square(1, 1, 0), 0, w, 4, f, true)
 	linear := &integer.Linear{Name: "linear", In: 1, Out: 1, Weights: make([]int8, out), WeightBits: 4, Scale: []float32{1}, Bias: []int32{0}}
 	net.Layers = []integer.Layer{conv, linear}
 	equal("scale", conv.Scale)

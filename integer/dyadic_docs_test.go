@@ -10,6 +10,7 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/dyadic"
+	"github.com/qat-go/qat/networks"
 )
 
 // dyadicExample reads the lines "name number..." of the block ```dyadic in
@@ -84,7 +85,7 @@ func TestDocumentedDyadicExample(t *testing.T) {
 			w[i*3+o] = v
 		}
 	}
-	conv := &integer.Conv{Name: "conv", In: 0, Out: 1, K: 1, Stride: 1, Weights: w, WeightBits: 4,
+	conv := &integer.Conv{Name: "conv", In: 0, Out: 1, Window: networks.Square(1, 1, 0), Weights: w, WeightBits: 4,
 		Bias: as[int32](line("bias")), Scale: as[float32](line("scale")), Lo: 0, Hi: 15}
 	net.Layers = []integer.Layer{conv, &integer.Linear{Name: "linear", In: 1, Out: 1, Weights: make([]int8, 3), WeightBits: 4, Scale: []float32{1}, Bias: []int32{0}}}
 	if got, want := fmt.Sprint(conv.Multipliers(net)), fmt.Sprint(as[float32](line("multiplier"))); got != want {

@@ -61,10 +61,13 @@ func dyadicReference(n *integer.Network, l integer.Layer, codes [][]uint8) (out 
 		for i := range out {
 			y, x, c := i/to.C/to.W, i/to.C%to.W, i%to.C
 			acc := int64(l.Bias[c])
-			for tap := range l.K * l.K {
-				py, px := y*l.Stride+tap/l.K-l.Pad, x*l.Stride+tap%l.K-l.Pad
-				for ci := 0; ci < in.C && py >= 0 && py < in.H && px >= 0 && px < in.W; ci++ {
-					acc += value(l.In, (py*in.W+px)*in.C+ci) * int64(l.Weights[(tap*in.C+ci)*to.C+c])
+			groups := max(l.Groups, 1)
+			channels := in.C / groups
+			first := c / (to.C / groups) * channels
+			for tap := range l.Kernel.H * l.Kernel.W {
+				py, px := y*l.Stride.H+tap/l.Kernel.W-l.Pad.Top, x*l.Stride.W+tap%l.Kernel.W-l.Pad.Left
+				for ci := 0; ci < channels && py >= 0 && py < in.H && px >= 0 && px < in.W; ci++ {
+					acc += value(l.In, (py*in.W+px)*in.C+first+ci) * int64(l.Weights[(tap*channels+ci)*to.C+c])
 				}
 			}
 			out[i] = clamp(times(acc, l.Scale[c]/to.Scale), to.ZeroPoint, l.Lo, l.Hi)
@@ -129,6 +132,9 @@ func TestDyadicAgainstReference(t *testing.T) {
 	layers, spread := map[string]int{}, map[string]int{}
 	for trial := range 12 {
 		net := integertest.Random(rng)
+		if trial%3 == 2 {
+			net = integertest.RandomWindows(rng)
+		}
 		last := net.Logits()
 		if trial%2 == 0 {
 			for o := range last.Scale {

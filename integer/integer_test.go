@@ -9,6 +9,7 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
+	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/threads"
 )
 
@@ -38,6 +39,9 @@ func TestLayersAgainstReference(t *testing.T) {
 	layers, spread := map[string]int{}, map[string]int{}
 	for trial := range 60 {
 		net := integertest.Random(rng)
+		if trial%3 == 2 {
+			net = integertest.RandomWindows(rng)
+		}
 		const batch, n = 4, 3
 		r := newRunner(t, net, 2, batch)
 		x := integertest.Pictures(rng, net, n)
@@ -197,7 +201,7 @@ func ExampleNetwork_Describe() {
 	}}
 	f := integer.FoldBias(0.02, []float32{0.01}, make([]float32, 16))
 	net.Layers = append(net.Layers,
-		integer.NewConv(net, "conv1", 0, 1, 3, 2, 1, make([]int8, 432), 4, f, true),
+		integer.NewConv(net, "conv1", 0, 1, networks.Square(3, 2, 1), 0, make([]int8, 432), 4, f, true),
 		&integer.AveragePool{Name: "pool", In: 1, Out: 2},
 		&integer.Linear{Name: "linear", In: 2, Out: 2, Weights: make([]int8, 32), WeightBits: 2, Scale: []float32{1, -1}, Bias: make([]int32, 2)},
 	)

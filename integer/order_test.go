@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/networks"
 )
 
 // The order of float operations decides these codes: 91/14 = 6.5 is exact and
@@ -47,7 +48,7 @@ func TestNewConvReLU(t *testing.T) {
 	}}
 	f := integer.FoldBias(1, []float32{1}, []float32{0})
 	for relu, want := range map[bool]uint8{false: 0, true: 8} {
-		if c := integer.NewConv(net, "conv", 0, 1, 1, 1, 0, []int8{1}, 2, f, relu); c.Lo != want || c.Hi != 15 {
+		if c := integer.NewConv(net, "conv", 0, 1, networks.Square(1, 1, 0), 0, []int8{1}, 2, f, relu); c.Lo != want || c.Hi != 15 {
 			t.Errorf("ReLU %v: codes from %d to %d, want %d to 15", relu, c.Lo, c.Hi, want)
 		}
 	}

@@ -27,12 +27,15 @@ func reference(n *integer.Network, l integer.Layer, codes [][]uint8) (out []uint
 			for x := range to.W {
 				for c := range to.C {
 					acc := int64(l.Bias[c])
-					for ky := range l.K {
-						for kx := range l.K {
-							for ci := range in.C {
-								py, px := y*l.Stride+ky-l.Pad, x*l.Stride+kx-l.Pad
+					groups := max(l.Groups, 1)
+					channels := in.C / groups
+					first := c / (to.C / groups) * channels
+					for ky := range l.Kernel.H {
+						for kx := range l.Kernel.W {
+							for ci := range channels {
+								py, px := y*l.Stride.H+ky-l.Pad.Top, x*l.Stride.W+kx-l.Pad.Left
 								if py >= 0 && py < in.H && px >= 0 && px < in.W {
-									acc += value(l.In, (py*in.W+px)*in.C+ci) * int64(l.Weights[((ky*l.K+kx)*in.C+ci)*to.C+c])
+									acc += value(l.In, (py*in.W+px)*in.C+first+ci) * int64(l.Weights[((ky*l.Kernel.W+kx)*channels+ci)*to.C+c])
 								}
 							}
 						}

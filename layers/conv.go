@@ -18,12 +18,9 @@ func planConv(p *plan, l *layer, in []*step) *step { return p.add(l.Name, convOp
 
 func convLacks(_ *networks.Network, l *layer) []string {
 	op := l.Op.(networks.Conv)
-	lacks := windowLacks("convolutions", op.Window)
-	if k, p := op.Kernel, op.Pad; max(p.Top, p.Left, p.Bottom, p.Right) >= min(k.H, k.W) {
+	var lacks []string
+	if k, p := op.Kernel, op.Pad; max(p.Top, p.Bottom) >= k.H || max(p.Left, p.Right) >= k.W {
 		lacks = append(lacks, "convolutions padded by their kernel's size or more")
-	}
-	if op.Groups > 1 {
-		lacks = append(lacks, "grouped convolutions")
 	}
 	return lacks
 }

@@ -196,12 +196,12 @@ func (o foldedQuantizeOp) lower(l *lowering, s *step) error {
 		return err
 	}
 	op, _ := o.conv()
-	kernel, stride, pad, _ := op.IsSquare()
 	if _, linear := o.Op.(networks.Linear); linear { // over all pixels of what is flattened
-		kernel = l.shape(s.in[0]).H
+		shape := l.shape(s.in[0])
+		op.Kernel = networks.Size{H: shape.H, W: shape.W}
 	}
 	out := l.tensor(s, o.q, o.out)
-	conv := integer.NewConv(l.net, o.Name, l.of[s.in[0]], out, kernel, stride, pad, w, o.weights.codeBits(), f, o.relu)
+	conv := integer.NewConv(l.net, o.Name, l.of[s.in[0]], out, op.Window, op.Groups, w, o.weights.codeBits(), f, o.relu)
 	_, conv.Hi = o.bounds()
 	l.net.Layers = append(l.net.Layers, conv)
 	return nil

@@ -52,11 +52,6 @@ func (n *Network) evaluation() *plan {
 // floatSteps notes what evaluation computes in floating point but for the logits, where each layer by itself could run in
 // integers.
 func (n *Network) floatSteps(e *NotIntegerError) {
-	for _, l := range n.layers {
-		if s := n.flattens(l); s.H != s.W {
-			e.add(l.Name, fmt.Sprintf("it reads flattened images of %v; integer networks have such layers of square images, or last", s))
-		}
-	}
 	p := n.evaluation()
 	if last := p.steps[len(p.steps)-1]; len(e.Causes) == 0 {
 		if _, ok := last.op.(foldedLinearOp); !ok {

@@ -86,6 +86,13 @@ func TestSmoothGradients(t *testing.T) {
 		{"conv2d stride 2", [][]int{{2, 6, 6, 3}, {3, 3, 3, 4}}, func(c *Context, in []*G.Node) *G.Node {
 			return conv2d(c, "", kernels.Conv{N: 2, H: 6, W: 6, Cin: 3, Cout: 4}.Square(3, 2, 1), in[0], in[1])
 		}},
+		{"conv2d in groups, with a window that differs by axis and side", [][]int{{2, 5, 6, 4}, {3, 2, 2, 6}}, func(c *Context, in []*G.Node) *G.Node {
+			g := kernels.Conv{N: 2, H: 5, W: 6, Cin: 4, Cout: 6, Kernel: kernels.Size{H: 3, W: 2}, Stride: kernels.Size{H: 2, W: 1}, Pad: kernels.Border{Top: 1, Right: 1}, Groups: 2}
+			return conv2d(c, "", g, in[0], in[1])
+		}},
+		{"depthwise conv2d", [][]int{{2, 5, 6, 3}, {3, 3, 1, 3}}, func(c *Context, in []*G.Node) *G.Node {
+			return conv2d(c, "", kernels.Conv{N: 2, H: 5, W: 6, Cin: 3, Cout: 3, Groups: 3}.Square(3, 2, 1), in[0], in[1])
+		}},
 		{"batch norm", [][]int{{3, 4, 4, 5}, {5}, {5}}, func(c *Context, in []*G.Node) *G.Node {
 			n := newBatchNorm("bn", 5)
 			c.nodes[n.Gamma], c.nodes[n.Beta] = in[1], in[2]

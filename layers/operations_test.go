@@ -255,20 +255,18 @@ func TestFlattenedOrder(t *testing.T) {
 	}
 }
 
-// A layer over flattened pixels is a convolution in integers, which have square kernels; the last is not.
+// A layer over flattened pixels is a convolution in integers, of images of any shape.
 func TestFlattenedRectangles(t *testing.T) {
 	cfg := must(configs.Load("resnet20_w4a4", nil))
-	for _, c := range []struct {
-		w    int
-		want string
-	}{{4, ""}, {5, "a cannot run in integers: it reads flattened images of 4x5x3; integer networks have such layers of square images, or last"}} {
-		net := &networks.Network{Input: networks.Shape{H: 4, W: c.w, C: 3}}
-		x := net.Add("conv", networks.Conv{Out: 3, Window: networks.Square(1, 1, 0), Bias: true}, networks.Input)
+	for _, stride := range []int{8, 6} {
+		net := &networks.Network{Input: zoo("").Input}
+		w := networks.Square(1, 8, 0)
+		w.Stride.W = stride
+		x := net.Add("conv", networks.Conv{Out: 3, Window: w, Bias: true}, networks.Input)
 		x = net.Add("a", networks.Linear{Out: 8}, net.Add("drop", networks.Dropout{Rate: 0.1}, net.Add("flatten", networks.Flatten{}, x)))
-		net.Add("b", networks.Linear{Out: 5}, x)
-		err := must(New(net, &cfg.Quant, testInput, 1)).IntegerForm()
-		if got := ""; err != nil && err.Error() != c.want || err == nil && got != c.want {
-			t.Errorf("%d columns: %v; want %q", c.w, err, c.want)
-		}
+		net.Add("b", networks.Linear{Out: 10}, x)
+		n := must(New(net, &cfg.Quant, testInput, 1))
+		calibrateNetwork(t, n)
+		agree(t, n, 4, 1, nil)
 	}
 }

@@ -169,7 +169,7 @@ func inspectExport(n *integer.Network) inspection {
 			continue
 		}
 		i.Layers = append(i.Layers, inspectedLayer{layers.Row{
-			Name: r.Name, Kind: r.Kind, Input: r.Input, Output: r.Output, Kernel: r.Kernel, Stride: r.Stride,
+			Name: r.Name, Kind: r.Kind, Input: r.Input, Output: r.Output, Kernel: r.Kernel, Stride: r.Stride, KernelWidth: r.KernelWidth, StrideWidth: r.StrideWidth, Groups: r.Groups,
 			WeightBits: r.WeightBits, InputBits: r.InputBits, InputSigned: r.InputSigned,
 			Granularity: string(configs.PerChannel), WeightMethod: "integer", InputMethod: "integer",
 			Params: r.Weights + r.Scales, MACs: r.MACs, BitOps: r.BitOps, SizeBits: r.SizeBits,

@@ -40,6 +40,30 @@ func Random(rng *rand.Rand) *integer.Network {
 	return b.net
 }
 
+// RandomWindows returns a random network of convolutions whose windows differ by axis and side, grouped and depthwise ones
+// among them.
+func RandomWindows(rng *rand.Rand) *integer.Network {
+	b := &builder{rng: rng, dyadic: rng.IntN(2) == 0, net: &integer.Network{Name: "windows"}}
+	x := b.tensor(3+rng.IntN(8), 3+rng.IntN(8), 1+rng.IntN(4))
+	for i := range 2 + rng.IntN(3) {
+		from := b.net.Tensors[x]
+		size := networks.Size{H: 1 + rng.IntN(min(5, from.H)), W: 1 + rng.IntN(min(5, from.W))}
+		w := networks.Window{Kernel: size, Stride: networks.Size{H: 1 + rng.IntN(3), W: 1 + rng.IntN(3)},
+			Pad: networks.Pad{Top: rng.IntN(size.H), Left: rng.IntN(size.W), Bottom: rng.IntN(size.H), Right: rng.IntN(size.W)}}
+		groups, channels := 0, 1+rng.IntN(20)
+		switch rng.IntN(3) {
+		case 0:
+			groups, channels = from.C, from.C
+		case 1:
+			groups = from.C
+			channels = groups * (1 + rng.IntN(3))
+		}
+		x = b.windowed(fmt.Sprint("conv", i), x, channels, w, groups, rng.IntN(2) == 0)
+	}
+	b.linear("linear", x, 1+rng.IntN(10))
+	return b.net
+}
+
 // ResNet20 returns a network of ResNet-20's shape (He et al. 2015, arXiv
 // 1512.03385, section 4.2) with random weights; weights and convolution inputs
 // have the given bits, input, residual stream, first and last layer 8.
@@ -132,12 +156,22 @@ func (b *builder) floats(n int, f func() float64) []float32 {
 }
 
 func (b *builder) conv(name string, in, channels, k, stride int, relu bool) int {
+	return b.windowed(name, in, channels, networks.Square(k, stride, k/2), 0, relu)
+}
+
+func (b *builder) windowed(name string, in, channels int, window networks.Window, groups int, relu bool) int {
 	from := b.net.Tensors[in]
-	out := b.tensor((from.H-1)/stride+1, (from.W-1)/stride+1, channels)
-	w, bits := b.weights(k * k * from.C * channels)
+	op := networks.Conv{Out: channels, Window: window, Groups: groups}
+	shape, err := op.Shape([]networks.Shape{{H: from.H, W: from.W, C: from.C}})
+	if err != nil {
+		panic(err)
+	}
+	out := b.tensor(shape.H, shape.W, channels)
+	products := window.Kernel.H * window.Kernel.W * from.C / max(groups, 1)
+	w, bits := b.weights(products * channels)
 	// The weights' scale brings sums to about the range of the output.
 	to := b.net.Tensors[out]
-	exponent := math.Log2(float64(to.Scale)/float64(from.Scale)) + float64(to.Bits-bits-from.Bits) - math.Log2(float64(k*k*from.C))/2 + 2
+	exponent := math.Log2(float64(to.Scale)/float64(from.Scale)) + float64(to.Bits-bits-from.Bits) - math.Log2(float64(products))/2 + 2
 	sw := []float32{b.scale(int(exponent))}
 	gamma := b.floats(channels, func() float64 { return [4]float64{1, 1, 0.5, -1}[b.rng.IntN(4)] })
 	if b.rng.IntN(3) == 0 {
@@ -145,7 +179,7 @@ func (b *builder) conv(name string, in, channels, k, stride int, relu bool) int 
 	}
 	beta := b.floats(channels, func() float64 { return b.rng.NormFloat64() * float64(to.Scale) })
 	f := integer.FoldBatchNorm(from.Scale, sw, gamma, beta, make([]float32, channels), b.floats(channels, func() float64 { return 1 }), 0)
-	conv := integer.NewConv(b.net, name, in, out, k, stride, k/2, w, bits, f, relu)
+	conv := integer.NewConv(b.net, name, in, out, window, groups, w, bits, f, relu)
 	if b.bits == 0 && relu && b.rng.IntN(3) == 0 { // as behind ReLU6
 		conv.Hi = to.ZeroPoint + uint8(b.rng.IntN(int(conv.Hi-to.ZeroPoint)+1))
 	}
