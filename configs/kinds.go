@@ -39,7 +39,7 @@ func (k text) parse(n *syntax.Node) (any, error) {
 	}
 	return n.Text, nil
 }
-func (k text) format(v any) string { return quote(v.(string)) }
+func (k text) format(v any) string { return syntax.Quote(v.(string)) }
 func (k text) describe() string    { return k.what }
 func (k text) schema() map[string]any {
 	s := map[string]any{"type": "string"}
@@ -195,17 +195,4 @@ func wanted(k kind, n *syntax.Node, err error) string {
 		return fmt.Sprintf("wanted %s, found %s", k.describe(), n.Describe())
 	}
 	return err.Error()
-}
-
-// plainString matches text that YAML reads as a string without quotes.
-var plainString = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./+-]*(:[A-Za-z0-9_./+-]+)*( [A-Za-z0-9_./+(),-]+)*$`)
-
-var notPlain = regexp.MustCompile(`^(?i:true|false|null|yes|no|on|off|y|n)$`)
-
-// quote writes s as a YAML scalar that is read back as the string s.
-func quote(s string) string {
-	if plainString.MatchString(s) && !notPlain.MatchString(s) {
-		return s
-	}
-	return strconv.Quote(s)
 }

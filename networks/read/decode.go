@@ -1,0 +1,352 @@
+package read
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/syntax"
+)
+
+// Words that stand for something else than a node of that name.
+const (
+	classesWord = "classes" // the number of classes
+	beforeWord  = "before"  // in a repeat, the node before this round
+)
+
+// scope is what words stand for at a place.
+type scope struct {
+	values map[string]string
+	before string // the node before this round of the innermost repeat; "" outside of one
+}
+
+func (s scope) words() []string { return slices.Sorted(maps.Keys(s.values)) }
+
+// suggest ends a message about a word that stands for nothing.
+func (s scope) suggest(word string) string { return syntax.Suggest(word, s.words()) }
+
+// decoder makes nodes of YAML.
+type decoder struct {
+	*Source
+	errs     *syntax.ErrorList
+	names    map[string]syntax.Pos
+	counts   map[networks.Kind]int
+	previous string
+	visited  int
+	full     bool
+}
+
+// suggest is [syntax.Suggest], but of very many mistakes.
+func (d *decoder) suggest(word string, candidates []string) string {
+	if len(*d.errs) >= syntax.MaxFindings {
+		return ""
+	}
+	return syntax.Suggest(word, candidates)
+}
+
+// list appends the nodes of a list.
+func (d *decoder) list(n *syntax.Node, s scope) {
+	if n.Kind != syntax.List || len(n.Items) == 0 {
+		d.report(n, "nodes: wanted a list of nodes, such as [{conv: {out: 16, kernel: 3}}, relu]; found %s", emptyOr(n))
+		return
+	}
+	for _, item := range n.Items {
+		if d.visited++; d.visited > maxNodes {
+			d.full = true
+			d.report(item, "the network has more than %d nodes, with those that are repeated; wanted fewer", maxNodes)
+			return
+		}
+		d.node(item, s)
+		if d.full {
+			return
+		}
+	}
+}
+
+func emptyOr(n *syntax.Node) string {
+	if n.Kind == syntax.List {
+		return "an empty list"
+	}
+	return n.Describe()
+}
+
+// node appends a node, or those of a repeat.
+func (d *decoder) node(n *syntax.Node, s scope) {
+	var key, name, from *syntax.Entry
+	switch n.Kind {
+	case syntax.String: // "relu" alone
+		key = &syntax.Entry{Key: n.Text, Pos: n.Pos, Value: &syntax.Node{Pos: n.Pos, Kind: syntax.Null}}
+	case syntax.Map:
+		for i, e := range n.Entries {
+			switch {
+			case e.Key == "name":
+				name = &n.Entries[i]
+			case e.Key == "from":
+				from = &n.Entries[i]
+			case key != nil:
+				d.errs.Report(e.Pos, "%q is a second operation beside %q; wanted one a node", syntax.Shorten(e.Key), syntax.Shorten(key.Key))
+				return
+			default:
+				key = &n.Entries[i]
+			}
+		}
+	}
+	switch {
+	case key == nil:
+		d.report(n, "a node: wanted an operation, such as {conv: {out: 16, kernel: 3}} or relu; found %s", n.Describe())
+	case key.Key == "repeat":
+		for _, e := range []*syntax.Entry{name, from} {
+			if e != nil {
+				d.errs.Report(e.Pos, "a repeat has no %s; its nodes have", e.Key)
+			}
+		}
+		d.repeat(key.Value, s)
+	default:
+		d.operation(*key, name, from, s)
+	}
+}
+
+// operation appends a node that is no repeat.
+func (d *decoder) operation(key syntax.Entry, name, from *syntax.Entry, s scope) {
+	kind := networks.Kind(key.Key)
+	o, known := operations[kind]
+	d.counts[kind]++
+	out := node{name: fmt.Sprint(kind, d.counts[kind]), kind: kind, pos: key.Pos, froms: key.Pos, from: []string{d.previous}}
+	d.previous = "" // if there is a mistake, the next node has nothing to read that is known
+	at, advice := key.Pos, "; give this node a name"
+	if name != nil {
+		at, advice = name.Value.Pos, ""
+		out.name = d.text(name.Value, s, "name")
+	}
+	switch first, twice := d.names[out.name]; {
+	case out.name == networks.Input || out.name == beforeWord:
+		d.errs.Report(at, "name: %q stands for what the network, or a round of a repeat, reads; wanted another name", out.name)
+	case twice && out.name != "":
+		d.errs.Report(at, "the name %q is taken by the node at %v%s", out.name, first, advice)
+	}
+	defer func() { d.names[out.name] = key.Pos }() // the node does not read itself
+	if !known {
+		d.errs.Report(key.Pos, "unknown operation %q%s; there are: %s, and repeat", syntax.Shorten(key.Key), d.suggest(key.Key, append(kinds(), "repeat", "name", "from")), allowed(kinds()))
+		return
+	}
+	if from != nil {
+		out.froms = from.Value.Pos
+		out.from = d.from(from.Value, s)
+	}
+	switch want := o.make(attributes{}).Inputs(); {
+	case slices.Contains(out.from, ""): // reported
+	case want == networks.Several && len(out.from) < 2:
+		d.errs.Report(out.froms, "%s %q reads 2 nodes or more; wanted from: [first, second, ...]", kind, out.name)
+	case want != networks.Several && want != len(out.from) && want == 1:
+		d.errs.Report(out.froms, "%s %q reads one node, and from names %d", kind, out.name, len(out.from))
+	case want != networks.Several && want != len(out.from):
+		d.errs.Report(out.froms, "%s %q reads %d nodes; wanted from: [branch, stream]", kind, out.name, want)
+	}
+	out.attributes = d.attributes(key, o, s)
+	d.nodes = append(d.nodes, out)
+	d.previous = out.name
+}
+
+// attributes reads those of a node.
+func (d *decoder) attributes(key syntax.Entry, o operation, s scope) attributes {
+	a := o.defaults()
+	if k := key.Value.Kind; k != syntax.Map && k != syntax.Null {
+		d.report(key.Value, "%s: wanted a map with keys %s; found %s", key.Key, allowed(keysOf(o.attributes)), key.Value.Describe())
+		return a
+	}
+	given := map[string]bool{}
+	for _, e := range key.Value.Entries {
+		i := slices.IndexFunc(o.attributes, func(a attribute) bool { return a.key == e.Key })
+		if i < 0 {
+			d.errs.Report(e.Pos, "unexpected key %q in %s%s; allowed: %s", syntax.Shorten(e.Key), key.Key, d.suggest(e.Key, keysOf(o.attributes)), allowed(keysOf(o.attributes)))
+			continue
+		}
+		given[e.Key] = true
+		if e.Value.Kind == syntax.Bad {
+			continue
+		}
+		before := a
+		a.classes, a.same, a.kernelIsStrideOf = a.classes && e.Key != "out", a.same && e.Key != "pad", a.kernelIsStrideOf && e.Key != "stride"
+		if want := o.attributes[i].set(&a, e.Value, s); want != "" {
+			a = before
+			d.report(e.Value, "%s.%s: wanted %s; found %s", key.Key, e.Key, want, e.Value.Describe())
+		}
+	}
+	for _, at := range o.attributes {
+		if at.def == "" && !given[at.key] {
+			d.errs.Report(key.Pos, "%s: %s is missing; wanted %s", key.Key, at.key, strings.ReplaceAll(at.doc, "`", ""))
+		}
+	}
+	return a
+}
+
+// from reads the names of what a node reads; "" where there is no such node, which is reported.
+func (d *decoder) from(n *syntax.Node, s scope) (names []string) {
+	items := []*syntax.Node{n}
+	if n.Kind == syntax.List {
+		items = n.Items
+	}
+	if len(items) > maxNodes {
+		d.report(n, "from: %d names; wanted at most %d", len(items), maxNodes)
+		return []string{""}
+	}
+	for _, item := range items {
+		name := d.text(item, s, "from")
+		_, there := d.names[name]
+		switch {
+		case name == "":
+		case name == beforeWord && s.before != "":
+			name = s.before
+		case name == beforeWord:
+			d.errs.Report(item.Pos, "from: before is the node before a round of a repeat, and there is none here")
+			name = ""
+		case name != networks.Input && !there:
+			d.errs.Report(item.Pos, "from: no node above is called %q%s", syntax.Shorten(name), d.suggest(name, append(slices.Sorted(maps.Keys(d.names)), networks.Input)))
+			name = ""
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+var (
+	variable = regexp.MustCompile(`\{([^{}]*)\}`)
+	nodeName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+)
+
+// maxName is the longest name.
+const maxName = 100
+
+// text reads a name, with what the words in braces stand for; "" if there is a mistake.
+func (d *decoder) text(n *syntax.Node, s scope, key string) string {
+	if n.Kind != syntax.String && n.Kind != syntax.Int {
+		d.report(n, "%s: wanted a name; found %s", key, n.Describe())
+		return ""
+	}
+	if len(n.Text) > 10*maxName {
+		d.report(n, "%s: a name of %d bytes; wanted at most %d", key, len(n.Text), maxName)
+		return ""
+	}
+	unknown := ""
+	name := variable.ReplaceAllStringFunc(n.Text, func(word string) string {
+		value, ok := s.values[word[1:len(word)-1]]
+		if !ok {
+			unknown = word[1 : len(word)-1]
+		}
+		return value
+	})
+	switch {
+	case unknown != "":
+		d.report(n, "%s: {%s} stands for nothing here%s; repeats name their counter and lists", key, syntax.Shorten(unknown), s.suggest(unknown))
+		return ""
+	case !nodeName.MatchString(name) || len(name) > maxName:
+		d.report(n, "%s: wanted a name of at most %d letters, digits, _, - and dots; found %s", key, maxName, n.Describe())
+		return ""
+	}
+	return name
+}
+
+// maxLists is the largest number of lists that a repeat has.
+const maxLists = 100
+
+const repeatKeys = "times, as, with, nodes"
+
+var wordPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// repeat appends the nodes of each round.
+func (d *decoder) repeat(n *syntax.Node, s scope) {
+	const want = "repeat: {times: 3, as: i, nodes: [...]}"
+	if n.Kind != syntax.Map {
+		d.report(n, "repeat: wanted a map with keys %s; found %s", repeatKeys, n.Describe())
+		return
+	}
+	found := len(*d.errs)
+	var times int
+	var counter string
+	var nodes *syntax.Node
+	lists := map[string][]*syntax.Node{}
+	word := func(n *syntax.Node, text string) {
+		_, taken := s.values[text]
+		switch {
+		case !wordPattern.MatchString(text):
+			d.report(n, "repeat: %q is no word; wanted letters, digits and _", syntax.Shorten(text))
+		case taken || text == classesWord || text == "same" || text == "kernel":
+			d.report(n, "repeat: %q stands for something else here; wanted another word", syntax.Shorten(text))
+		}
+	}
+	for _, e := range n.Entries {
+		switch e.Key {
+		case "times":
+			if i, err := strconv.Atoi(e.Value.Text); e.Value.Kind != syntax.Int || err != nil || i < 1 || i > maxNodes {
+				d.report(e.Value, "repeat.times: wanted a whole number from 1 to %d; found %s", maxNodes, e.Value.Describe())
+			} else {
+				times = i
+			}
+		case "as":
+			counter = e.Value.Text
+			word(e.Value, counter)
+		case "with":
+			if e.Value.Kind != syntax.Map {
+				d.report(e.Value, "repeat.with: wanted lists by words, such as {width: [16, 32, 64]}; found %s", e.Value.Describe())
+			}
+			if len(e.Value.Entries) > maxLists {
+				d.report(e.Value, "repeat.with: %d lists; wanted at most %d", len(e.Value.Entries), maxLists)
+				return
+			}
+			for _, l := range e.Value.Entries {
+				word(&syntax.Node{Pos: l.Pos, Kind: syntax.String}, l.Key)
+				if lists[l.Key] = l.Value.Items; l.Value.Kind != syntax.List || len(l.Value.Items) == 0 {
+					d.report(l.Value, "repeat.with.%s: wanted a list of values, one a round; found %s", syntax.Shorten(l.Key), emptyOr(l.Value))
+				}
+			}
+		case "nodes":
+			nodes = e.Value
+		default:
+			d.errs.Report(e.Pos, "unexpected key %q in repeat%s; allowed: %s", syntax.Shorten(e.Key), d.suggest(e.Key, strings.Split(repeatKeys, ", ")), repeatKeys)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(lists)) {
+		list := lists[key]
+		if times == 0 {
+			times = len(list)
+		}
+		if len(list) > 0 && len(list) != times {
+			d.report(n, "repeat.with.%s: %d values for %d rounds; wanted one a round", syntax.Shorten(key), len(list), times)
+		}
+		if _, ok := lists[counter]; ok {
+			d.report(n, "repeat: %q is a counter and a list; wanted two words", counter)
+		}
+		for _, item := range list {
+			if item.Kind != syntax.Int && item.Kind != syntax.String || len(item.Text) > maxName {
+				d.report(item, "repeat.with.%s: wanted whole numbers or short words; found %s", syntax.Shorten(key), item.Describe())
+			}
+		}
+	}
+	if len(*d.errs) > found {
+		return
+	}
+	if times == 0 || nodes == nil {
+		d.report(n, "repeat: wanted times, or lists in with, and nodes: %s", want)
+		return
+	}
+	for i := range times {
+		if d.full || len(*d.errs) > found { // each round has the mistakes of the first
+			return
+		}
+		round := scope{values: maps.Clone(s.values), before: d.previous}
+		if round.values == nil {
+			round.values = map[string]string{}
+		}
+		if counter != "" {
+			round.values[counter] = strconv.Itoa(i)
+		}
+		for key, list := range lists {
+			round.values[key] = list[i].Text
+		}
+		d.list(nodes, round)
+	}
+}
