@@ -16,6 +16,7 @@ func TestZero(t *testing.T) {
 	}
 	for name, try := range map[string]func() error{
 		"nil":         func() error { _, err := quantize.Place(nil, nil); return err },
+		"nil DOT":     func() error { _, err := quantize.DOT(nil, nil); return err },
 		"nil quant":   func() error { _, err := quantize.Place(net, nil); return err },
 		"nil network": func() error { _, err := quantize.Place(nil, &configs.Quant{}); return err },
 		"empty":       func() error { _, err := quantize.Place(&networks.Network{}, &configs.Quant{}); return err },

@@ -1,0 +1,96 @@
+package quantize
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/networks"
+)
+
+// DOT is a network as a graph in the language of Graphviz: for each node its name, its operation and the shape of what it gives.
+// Quantizers stand on the edge of the input, and in the node of the weights or the output, that they quantize; the border of
+// such a node is bold.
+func DOT(n *networks.Network, q *configs.Quant) ([]byte, error) {
+	sites, err := Place(n, q)
+	if err != nil {
+		return nil, err
+	}
+	shapes, err := n.Shapes()
+	if err != nil {
+		return nil, err
+	}
+	inputs, inside := map[string]string{}, map[string][]string{}
+	for _, s := range sites {
+		switch s.Role {
+		case Input:
+			inputs[s.Node] = s.describe()
+		case Weights:
+			inside[s.Node] = append(inside[s.Node], "weights "+s.describe())
+		case Output:
+			inside[s.Node] = append(inside[s.Node], "output "+s.describe())
+		}
+	}
+	var b bytes.Buffer
+	b.WriteString("digraph {\n  node [shape=box]\n")
+	fmt.Fprintf(&b, "  %s [label=%s, shape=oval]\n", quoted(networks.Input), quoted(networks.Input, n.Input.String()))
+	for _, node := range n.Nodes {
+		style := ""
+		if len(inside[node.Name]) > 0 {
+			style = ", style=bold"
+		}
+		lines := append([]string{node.Name, operation(node.Op), shapes[node.Name].String()}, inside[node.Name]...)
+		fmt.Fprintf(&b, "  %s [label=%s%s]\n", quoted(node.Name), quoted(lines...), style)
+		for _, from := range node.Inputs {
+			label := ""
+			if in, ok := inputs[node.Name]; ok {
+				label = fmt.Sprintf(" [label=%s, style=bold]", quoted(in))
+			}
+			fmt.Fprintf(&b, "  %s -> %s%s\n", quoted(from), quoted(node.Name), label)
+		}
+	}
+	b.WriteString("}\n")
+	return b.Bytes(), nil
+}
+
+// describe is "4-bit unsigned lsq".
+func (s Site) describe() string {
+	sign := "unsigned"
+	if s.Signed {
+		sign = "signed"
+	}
+	return fmt.Sprintf("%d-bit %s %s", s.Spec.Bits, sign, s.Spec.Estimator)
+}
+
+// operation is "conv 3x3/2", with groups if there are several: kernel and stride of what has a window.
+func operation(op networks.Op) string {
+	window := func(w networks.Window) string {
+		if w.Stride.H == w.Stride.W {
+			return fmt.Sprintf("%s %v/%d", op.Kind(), w.Kernel, w.Stride.H)
+		}
+		return fmt.Sprintf("%s %v/%v", op.Kind(), w.Kernel, w.Stride)
+	}
+	switch o := op.(type) {
+	case networks.Conv:
+		if o.Groups > 1 {
+			return fmt.Sprintf("%s g%d", window(o.Window), o.Groups)
+		}
+		return window(o.Window)
+	case networks.MaxPool:
+		return window(o.Window)
+	case networks.AveragePool:
+		return window(o.Window)
+	}
+	return string(op.Kind())
+}
+
+var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", "", "\x00", "")
+
+// quoted is a text of lines in DOT.
+func quoted(lines ...string) string {
+	for i, l := range lines {
+		lines[i] = escapes.Replace(l)
+	}
+	return `"` + strings.Join(lines, `\n`) + `"`
+}
