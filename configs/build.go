@@ -42,6 +42,9 @@ func (l *loader) build(doc *document, root Pos, fileName string) *Config {
 			l.report(root, "name: the file name %q does not do as one; set name", fileName)
 		}
 	}
+	if _, given := c.origins["model.arch"]; !given && c.Model.Network != nil {
+		c.Model.Arch = CustomArch
+	}
 	followFloat(c)
 	l.check(doc, c, root)
 	return c

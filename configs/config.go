@@ -6,6 +6,7 @@ import (
 
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/networks/read"
 )
 
 // Config is one experiment: every key of docs/config.md, resolved and valid.
@@ -25,6 +26,7 @@ type Config struct {
 // Model says which network is trained and where its weights come from.
 type Model struct {
 	Arch     Arch
+	Network  *read.Source // with [CustomArch]; else nil
 	Block    Block
 	Shortcut Shortcut
 	Width    float64
@@ -193,8 +195,11 @@ func (c *Config) DataOptions(dir string) datasets.Options {
 	return datasets.Options{Dir: cmp.Or(dir, c.Data.Root), Validation: c.Data.Validation, Seed: c.Train.Seed, Random: c.Data.Random}
 }
 
-// Network returns the network for an input and so many classes.
-func (m Model) Network(in networks.Shape, classes int) (*networks.Network, error) {
+// Build returns the network for an input and so many classes.
+func (m Model) Build(in networks.Shape, classes int) (*networks.Network, error) {
+	if m.Network != nil {
+		return m.Network.Build(in, classes)
+	}
 	o := m.options()
 	o.Input, o.Classes = in, classes
 	return networks.Build(string(m.Arch), o)
@@ -212,11 +217,11 @@ func (m Model) options() networks.Options {
 	return o
 }
 
-// network returns the network for the images and classes of the data set.
-func (c *Config) network() (*networks.Network, error) {
+// Network returns the network for the images and classes of the data set.
+func (c *Config) Network() (*networks.Network, error) {
 	d, err := datasets.Describe(string(c.Data.Dataset), c.DataOptions(""))
 	if err != nil {
 		return nil, err
 	}
-	return c.Model.Network(networks.Shape{H: d.Height, W: d.Width, C: d.Channels}, len(d.Classes))
+	return c.Model.Build(networks.Shape{H: d.Height, W: d.Width, C: d.Channels}, len(d.Classes))
 }

@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-//go:embed *.yaml _base/*.yaml
+//go:embed *.yaml _base/*.yaml networks/*.yaml
 var embedded embed.FS
 
 // Entry is one embedded experiment.

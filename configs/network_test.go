@@ -57,7 +57,7 @@ func TestModelOptions(t *testing.T) {
 			t.Errorf("%v: layers %v; want %d with %s", tt.overrides, names, tt.count, tt.layer)
 		}
 	}
-	n, err := Model{Arch: "mobilenet_v1", Block: BasicBlock, Shortcut: ShortcutAuto, Width: 0.25, Form: FormMLPerfTiny}.Network(networks.Shape{H: 96, W: 96, C: 3}, 2)
+	n, err := Model{Arch: "mobilenet_v1", Block: BasicBlock, Shortcut: ShortcutAuto, Width: 0.25, Form: FormMLPerfTiny}.Build(networks.Shape{H: 96, W: 96, C: 3}, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,9 @@ func (l *loader) override(arg string) *document {
 	for i := len(segments) - 1; i >= 0; i-- {
 		n = &syntax.Node{Pos: pos, Kind: syntax.Map, Entries: []syntax.Entry{{Key: segments[i], Pos: pos, Value: n}}}
 	}
-	return l.decode(n)
+	doc := l.decode(n)
+	l.network(doc, source{})
+	return doc
 }
 
 // cutValue splits at the first "=" outside brackets.

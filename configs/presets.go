@@ -147,8 +147,10 @@ func (l *loader) expand(doc *document) {
 	}
 }
 
-// forget drops what a preset gave to a tensor whose estimator a later source names anew.
+// forget drops what a later source replaces under another key: a network, and what a preset gave to a tensor whose estimator
+// is named anew.
 func (d *document) forget(later *document) {
+	d.forgetNetwork(later)
 	for path := range later.values {
 		tensor, isEstimator := strings.CutSuffix(path, ".estimator")
 		if !isEstimator {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/qat-go/qat/networks/read"
 )
 
 // YAML returns the resolved config: every key, no inheritance, in the order of
@@ -103,6 +105,13 @@ func (p *printer) leaf(f field, v any, path string, indent int) {
 		v = Estimator(p.presets[tensor])
 	}
 	p.settings = append(p.settings, KeyValue{Key: path, Value: f.kind.format(v)})
+	if s, ok := v.(*read.Source); ok && s != nil {
+		p.line(indent, f.key+":", p.comment(path))
+		for _, l := range s.Lines() {
+			p.line(indent+1, l, "")
+		}
+		return
+	}
 	p.line(indent, f.key+": "+f.kind.format(v), p.comment(path))
 }
 

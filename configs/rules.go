@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -158,6 +159,12 @@ func (l *loader) check(doc *document, c *Config, root Pos) {
 		p := rulePath(r.Pattern.String())
 		l.checkTensor(doc, p+".weights", r.Weights.Apply(c.Quant.Weights), true, Pos{})
 		l.checkTensor(doc, p+".activations", r.Activations.Apply(c.Quant.Activations), false, Pos{})
+	}
+	if c.Model.Network != nil && doc.readable(networkPaths) {
+		var mistakes ErrorList
+		if _, err := c.Network(); errors.As(err, &mistakes) {
+			l.errs = append(l.errs, mistakes...)
+		}
 	}
 	names := c.LayerNames()
 	if len(names) == 0 || !doc.readable(networkPaths) {

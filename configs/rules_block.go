@@ -23,7 +23,7 @@ func biRealNeedsQuantizers(c *Config) string {
 
 // signsNeedBothSigns: basic blocks have a ReLU before each quantizer.
 func signsNeedBothSigns(c *Config) string {
-	if c.Model.Block != BasicBlock {
+	if c.Model.Block != BasicBlock || c.Model.Network != nil {
 		return ""
 	}
 	at, s := "quant.activations", c.Quant.Activations

@@ -3,20 +3,43 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/networks"
 )
 
 // networkPaths are the keys that say which network it is.
-var networkPaths = []string{"model.arch", "model.block", "model.shortcut", "model.width", "model.form", "data.dataset",
+var networkPaths = []string{networkPath, "model.arch", "model.block", "model.shortcut", "model.width", "model.form", "data.dataset",
 	"data.random.height", "data.random.width", "data.random.channels", "data.random.classes"}
+
+// archKeys are those that have no effect on a network of one's own.
+var archKeys = []string{"model.arch", "model.block", "model.shortcut", "model.width", "model.form"}
 
 // networkRules are those of the network and its input.
 func networkRules() (rules []crossRule) {
+	walk(table(), "", func(path string, f field) {
+		if slices.Contains(archKeys, path) {
+			rules = append(rules, crossRule{[]string{path, networkPath}, func(c *Config) string {
+				if v := valueAt(f.at(c)); c.Model.Network == nil || v == f.def && path != "model.arch" || v == CustomArch {
+					return ""
+				}
+				return fmt.Sprintf("%s has no effect on model.network; remove one of them", path)
+			}})
+		}
+	})
+	rules = append(rules, crossRule{[]string{"model.arch"}, func(c *Config) string {
+		if c.Model.Arch == CustomArch && c.Model.Network == nil {
+			return "model.arch: custom needs model.network, such as networks/residual.yaml"
+		}
+		return ""
+	}})
 	for _, option := range []string{"block", "shortcut", "width", "form"} {
 		key := "model." + option
 		rules = append(rules, crossRule{[]string{key, "model.arch"}, func(c *Config) string {
+			if c.Model.Arch == CustomArch || c.Model.Network != nil {
+				return ""
+			}
 			var e *networks.OptionError
 			if !errors.As(networks.Check(string(c.Model.Arch), c.Model.options()), &e) || e.Option != option {
 				return ""
@@ -38,8 +61,11 @@ func networkRules() (rules []crossRule) {
 
 // networkMistake says why the images of the data set do not fit the network, or "".
 func networkMistake(c *Config) string {
+	if c.Model.Arch == CustomArch || c.Model.Network != nil {
+		return "" // its mistakes have places of their own
+	}
 	var option *networks.OptionError
-	_, err := c.network()
+	_, err := c.Network()
 	if err == nil || errors.As(err, &option) {
 		return ""
 	}
@@ -52,7 +78,7 @@ func networkMistake(c *Config) string {
 
 // LayerNames lists the layers that rules name, in order of execution.
 func (c *Config) LayerNames() (names []string) {
-	n, err := c.network()
+	n, err := c.Network()
 	if err != nil {
 		return nil // which is a mistake of the config
 	}

@@ -48,16 +48,16 @@ const maxSize = 1 << 20
 var noConfig = []filetype.Kind{filetype.Checkpoint, filetype.Export, filetype.Safetensors, filetype.PyTorch, filetype.ONNX, filetype.NPZ, filetype.NPY,
 	filetype.JPEG, filetype.PNG, filetype.Image, filetype.CIFAR, filetype.Archive}
 
-func (s source) read() ([]byte, error) {
+func (s source) read(what string) ([]byte, error) {
 	if s.embedded {
 		return embedded.ReadFile(s.path)
 	}
 	if kind, err := filetype.Of(s.path); err == nil && slices.Contains(noConfig, kind) {
-		return nil, fmt.Errorf("is %s; wanted a config, a YAML file", kind)
+		return nil, fmt.Errorf("is %s; wanted a %s, a YAML file", kind, what)
 	}
 	b, err := regular.Read(s.path, maxSize)
 	if size := (*regular.SizeError)(nil); errors.As(err, &size) {
-		return nil, fmt.Errorf("larger than %d bytes, so not a config", maxSize)
+		return nil, fmt.Errorf("larger than %d bytes, so not a %s", maxSize, what)
 	}
 	return b, cause(err)
 }
@@ -107,13 +107,13 @@ func locate(nameOrPath string) (source, error) {
 	return source{}, errors.New("no such file or embedded config" + syntax.DidYouMean(near[:min(len(near), 3)]) + "; \"qat config list\" has all")
 }
 
-// base finds a file that s extends.
-func (s source) base(name string) (source, error) {
+// base finds a file that s names: what it extends, or its network.
+func (s source) base(name, what string) (source, error) {
 	if s.embedded {
 		if src, ok := embeddedSource(path.Join(path.Dir(s.path), filepath.ToSlash(name))); ok {
 			return src, nil
 		}
-		return source{}, fmt.Errorf("extends: no embedded config %q", name)
+		return source{}, fmt.Errorf("no embedded %s %q", what, name)
 	}
 	p := name
 	if !filepath.IsAbs(p) {
@@ -126,7 +126,7 @@ func (s source) base(name string) (source, error) {
 	if src, ok := embeddedSource(filepath.ToSlash(name)); ok {
 		return src, nil
 	}
-	return source{}, fmt.Errorf("extends: no file %q and no embedded config %q", filepath.ToSlash(p), name)
+	return source{}, fmt.Errorf("no file %q and no embedded %s %q", filepath.ToSlash(p), what, name)
 }
 
 // loader reads a config with all it extends, each file once.
@@ -151,7 +151,7 @@ func (l *loader) load(src source) *document {
 	}
 	l.loading = append(l.loading, id)
 	doc := newDocument()
-	content, err := src.read()
+	content, err := src.read("config")
 	if err != nil {
 		l.report(Pos{File: src.name()}, "%v", err)
 		doc.markBad(table(), "", Pos{File: src.name()})
@@ -171,6 +171,7 @@ func (l *loader) parse(src source, content []byte) *document {
 		root.Kind = syntax.Map
 	}
 	own := l.decode(root)
+	l.network(own, src)
 	doc := newDocument()
 	extends, given := own.values["extends"]
 	delete(own.values, "extends")
@@ -187,10 +188,10 @@ func (l *loader) parse(src source, content []byte) *document {
 }
 
 func (l *loader) extend(src source, name string, at Pos) *document {
-	base, err := src.base(name)
+	base, err := src.base(name, "config")
 	switch {
 	case err != nil:
-		l.report(at, "%v", err)
+		l.report(at, "extends: %v", err)
 	case slices.Contains(l.loading, base.id()):
 		l.report(at, "extends: %q is a cycle; it leads back to this file", name)
 	case len(l.loading) >= maxExtends:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/networks/read"
 	"github.com/qat-go/qat/syntax"
 )
 
@@ -71,7 +72,8 @@ var firstFields = []field{
 	{key: "name", doc: "Names the run's directory; by default the config's file name without `.yaml`.", kind: text{`a name without any of /\:*?"<>| that starts with neither ".", "-" nor a space`, runName}, def: "", at: func(c *Config) any { return &c.Name }},
 	{key: "description", doc: "What the experiment is for, in a line.", kind: text{what: "text"}, def: "", at: func(c *Config) any { return &c.Description }},
 	{key: "model", doc: "The network.", fields: []field{
-		{key: "arch", doc: "Architecture: one of [those below](#architectures), for the images and the classes of the data set.", kind: enum[Arch]{values: archs()}, def: ResNet20, at: func(c *Config) any { return &c.Model.Arch }},
+		{key: "arch", doc: "Architecture: one of [those below](#architectures), for the images and the classes of the data set; `custom`, the default with `model.network`, is that.", kind: enum[Arch]{values: archs()}, def: ResNet20, at: func(c *Config) any { return &c.Model.Arch }},
+		{key: "network", doc: "A network of your own, in place of `model.arch`: a [file](networks.md), relative to this one (in an argument, to the working directory) or embedded, such as `networks/residual.yaml`; or what such a file holds. `none` is off.", kind: network{}, def: (*read.Source)(nil), at: func(c *Config) any { return &c.Model.Network }},
 		{key: "block", doc: "Residual block: `basic` is the ResNet's own, with ReLUs; `bireal` has a shortcut around each convolution and no ReLU, so that activations can be binary; `reactnet` adds a learned RPReLU after each sum. The last two keep the residual stream in floating point (`quant.residual: fp`, the default there).", kind: enum[Block]{values: []Block{BasicBlock, BiRealBlock, ReActNetBlock}}, def: BasicBlock, at: func(c *Config) any { return &c.Model.Block }},
 		{key: "shortcut", doc: "Shortcut of residual networks where the size changes: `A` has no parameters, `B` is a 1x1 convolution with batch norm, `pool` averages 2x2 pixels before such a convolution, as Bi-Real Net and ReActNet do; `auto` is the architecture's own.", kind: enum[Shortcut]{values: []Shortcut{ShortcutAuto, ShortcutA, ShortcutB, ShortcutPool}}, def: ShortcutAuto, at: func(c *Config) any { return &c.Model.Shortcut }},
 		{key: "width", doc: "Width multiplier of MobileNets: times the channels of each layer.", kind: real{zero: exclusive, upper: inclusive, max: networks.MaxWidth}, def: 1.0, at: func(c *Config) any { return &c.Model.Width }},
@@ -81,12 +83,12 @@ var firstFields = []field{
 	}},
 }
 
-// archs are the networks of the zoo.
+// archs are the networks of the zoo, and any other.
 func archs() (names []Arch) {
 	for _, name := range networks.ArchNames() {
 		names = append(names, Arch(name))
 	}
-	return names
+	return append(names, CustomArch)
 }
 
 var randomFields = []field{

@@ -32,7 +32,8 @@ type (
 )
 
 const (
-	ResNet20 Arch = "resnet20"
+	ResNet20   Arch = "resnet20"
+	CustomArch Arch = "custom" // what model.network says
 
 	BasicBlock    Block = "basic"    // He et al. 2015, https://arxiv.org/abs/1512.03385
 	BiRealBlock   Block = "bireal"   // Liu et al. 2018, https://arxiv.org/abs/1808.00278

@@ -69,7 +69,7 @@ func newModel(cfg *configs.Config, data *datasets.Dataset, threads int) (*Model,
 
 // newNetwork returns a config's network for an input.
 func newNetwork(cfg *configs.Config, shape networks.Shape, in layers.Input) (*layers.Network, error) {
-	graph, err := cfg.Model.Network(shape, len(in.Classes))
+	graph, err := cfg.Model.Build(shape, len(in.Classes))
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +80,9 @@ func newNetwork(cfg *configs.Config, shape networks.Shape, in layers.Input) (*la
 // untrainable places what keeps the network from training at the key that names it.
 func untrainable(cfg *configs.Config, err error) error {
 	var lacks *layers.UntrainableError
+	if errors.As(err, &lacks) && cfg.Model.Network != nil {
+		return configs.ErrorList{cfg.Mistake("model.network", "the network %v", lacks)}
+	}
 	if errors.As(err, &lacks) {
 		return configs.ErrorList{cfg.Mistake("model.arch", "%s %v", cfg.Model.Arch, lacks)}
 	}
@@ -96,7 +99,7 @@ func Outline(cfg *configs.Config) (net *layers.Network, trainable, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	graph, err := cfg.Model.Network(shapeOf(data), len(data.Classes))
+	graph, err := cfg.Model.Build(shapeOf(data), len(data.Classes))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/quantize"
 	"github.com/qat-go/qat/train"
 )
 
@@ -30,7 +31,7 @@ EXIT STATUS
   2  the command line or the config is wrong`
 
 func newConfigCheckCommand() *cobra.Command {
-	var js bool
+	var js, dot bool
 	c := &cobra.Command{
 		Use:   "check CONFIG [KEY=VALUE...]",
 		Short: "Validate a config and print the resolved per-layer table",
@@ -42,18 +43,26 @@ training. It needs no data, but the files that training starts from.
 The table of a network that cannot be trained yet comes with an error that says
 why.
 
+--dot prints the network as a graph instead, in the language of Graphviz: nodes
+with their shapes, and the quantizers.
+
 A preset such as lsq@paper names a source: what follows the table are the keys
 whose values there and here differ, and what the source does that no key says.
 
 All mistakes are reported at once, each with file, line and column.` + configStatus,
 		Example: `  qat config check my.yaml
-  qat config check quickstart quant.weights.bits=3`,
+  qat config check quickstart quant.weights.bits=3
+  qat config check my.yaml --dot`,
 		Args: wantConfig,
 		RunE: func(c *cobra.Command, args []string) error {
-			return runConfigCheck(args[0], args[1:], js, c.OutOrStdout())
+			if js && dot {
+				return usagef(c, "--dot and --json are two outputs; choose one")
+			}
+			return runConfigCheck(args[0], args[1:], js, dot, c.OutOrStdout())
 		},
 	}
 	addJSON(c, &js)
+	c.Flags().BoolVar(&dot, "dot", false, "print the network as a graph, for Graphviz")
 	return c
 }
 
@@ -148,7 +157,7 @@ type configReport struct {
 	residual bool           // there is such a stream
 }
 
-func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer) error {
+func runConfigCheck(config string, overrides []string, js, dot bool, stdout io.Writer) error {
 	cfg, err := configs.Load(config, overrides)
 	if err != nil {
 		return err
@@ -159,6 +168,9 @@ func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer
 	net, trainable, err := train.Outline(cfg)
 	if err != nil {
 		return err
+	}
+	if dot {
+		return cmp.Or(printDOT(cfg, stdout), trainable)
 	}
 	r := &configReport{Experiment: train.ExperimentOf(cfg), Residual: int(cfg.Quant.Residual), Layers: net.Table(), Params: net.ParamCount(), References: cfg.References(), residual: net.Residual()}
 	r.SizeBytes, r.BitOps = net.Cost()
@@ -172,6 +184,19 @@ func runConfigCheck(config string, overrides []string, js bool, stdout io.Writer
 		r.MACs += l.MACs
 	}
 	return cmp.Or(result(stdout, js, r, r.print), trainable)
+}
+
+func printDOT(cfg *configs.Config, stdout io.Writer) error {
+	n, err := cfg.Network()
+	if err != nil {
+		return err
+	}
+	text, err := quantize.DOT(n, &cfg.Quant)
+	if err != nil {
+		return err
+	}
+	_, err = stdout.Write(text)
+	return err
 }
 
 func (r *configReport) print(w io.Writer) error {
