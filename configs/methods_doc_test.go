@@ -86,7 +86,9 @@ func levelsOf(m estimators.Method) string {
 		kind := levelKind(m, weights, nil)
 		if hasOption(m.Options, "zero_point") && kind != "integers" {
 			on := []Setting{{"zero_point", estimators.Schedule{Kind: estimators.Constant, From: 1, To: 1}}}
-			kind += ", " + levelKind(m, weights, on) + " with `zero_point: 1`"
+			if other := levelKind(m, weights, on); other != kind {
+				kind += ", " + other + " with `zero_point: 1`"
+			}
 		}
 		kinds = append(kinds, kind)
 	}
@@ -98,11 +100,16 @@ func levelsOf(m estimators.Method) string {
 
 func levelKind(m estimators.Method, weights bool, options []Setting) string {
 	s := TensorSpec{Bits: Bits(min(m.MaxBits, 4)), Estimator: Estimator(m.Name), STE: STEAuto, Options: options}
-	est, err := s.NewEstimator(Place{Weights: weights, Signed: weights, Scales: 1}, 0)
+	place := Place{Weights: weights, Signed: weights, Scales: 1}
+	est, err := s.NewEstimator(place, 0)
 	if err != nil {
 		return err.Error()
 	}
-	if _, ok := est.(estimators.Integer); ok {
+	is, err := s.Traits(place)
+	if err != nil {
+		return err.Error()
+	}
+	if _, ok := est.(estimators.Integer); ok && !(weights && is.Zero == estimators.ZeroLearned) { // whose codes have no zero point
 		return "integers"
 	}
 	if _, ok := est.(estimators.Codebook); ok {

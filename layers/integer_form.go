@@ -149,6 +149,9 @@ func (q *Quantizer) notInteger() string {
 	if !q.is.Levels.IsInteger() {
 		return what + " are not a scale times integers"
 	}
+	if q.place.Weights && q.is.Zero == estimators.ZeroLearned {
+		return what + " have a zero point, and weights of an integer network have none"
+	}
 	if i := q.first.(estimators.Integer); q.integer(i) == nil {
 		return fmt.Sprintf("%s are a scale times %d to %d, and codes are bytes, %d to %d", what, i.Qn(), i.Qp(), lo, hi)
 	}

@@ -24,6 +24,9 @@ func TestIntegerForm(t *testing.T) {
 		{"quant.activations={estimator: hwgq, bits: 4}", "the levels of hwgq activations are not those of rounding to the nearest multiple of a scale", ""},
 		{"quant.activations={estimator: apot, bits: 4}", "the levels of apot activations are not those of rounding to the nearest multiple of a scale", ""},
 		{"quant.activations={estimator: qil, bits: 4}", "the levels of qil activations are rounded with another scale or offset than their codes have", ""},
+		{"quant.weights.estimator=dsq", "the levels of dsq weights are not a scale times integers", ""},
+		{"quant.weights={estimator: dsq, options: {zero_point: 1}}", "conv1, layer1.0.conv1, layer1.0.conv2 and 17 more cannot run in integers: " +
+			"the levels of dsq weights have a zero point, and weights of an integer network have none", ""},
 		{"quant.weights.estimator=kmeans", "the levels of kmeans weights are not a scale times integers", ""},
 	} {
 		err := testNetwork(t, "resnet20_w4a4", tt.override).IntegerForm()

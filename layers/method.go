@@ -81,13 +81,14 @@ func (q *Quantizer) stateData() estimators.Params {
 	return p
 }
 
-// integer returns the estimator as one whose outputs are integers that a byte holds, or nil.
+// integer returns the estimator as one whose outputs are integers that a byte holds, or nil. Codes of weights have no zero
+// point.
 func (q *Quantizer) integer(est estimators.Estimator) estimators.Integer {
 	i, ok := est.(estimators.Integer)
 	switch {
 	case !ok:
 		return nil
-	case q.place.Weights && (i.Qn() < math.MinInt8 || i.Qp() > math.MaxInt8):
+	case q.place.Weights && (q.is.Zero == estimators.ZeroLearned || i.Qn() < math.MinInt8 || i.Qp() > math.MaxInt8):
 		return nil
 	case !q.place.Weights && (i.Qp()-min(i.Qn(), 0) > math.MaxUint8):
 		return nil

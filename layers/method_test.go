@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	G "gorgonia.org/gorgonia"
@@ -13,8 +14,8 @@ import (
 	"github.com/qat-go/qat/networks"
 )
 
-// eachMethod calls check with every method, at its fewest bits, unless few is false, and at 4 or its most, for weights per
-// tensor and per channel where it has that, and for activations.
+// eachMethod calls check with every method, at 4 bits or its most, for weights per tensor and per channel where it has that,
+// and for activations; unless few is false, at its fewest bits too, and with a zero point.
 func eachMethod(t *testing.T, few bool, check func(t *testing.T, s configs.TensorSpec, weights bool)) {
 	seen := map[string]bool{}
 	for _, m := range estimators.Methods() {
@@ -37,6 +38,10 @@ func eachMethod(t *testing.T, few bool, check func(t *testing.T, s configs.Tenso
 					seen[m.Name] = true
 					name := fmt.Sprintf("%s %d bits weights %t %s", m.Name, bits, weights, granularity)
 					t.Run(name, func(t *testing.T) { check(t, s, weights) })
+					if few && slices.ContainsFunc(m.Options, func(o estimators.Option) bool { return o.Name == "zero_point" }) {
+						s.Options = []configs.Setting{constant("zero_point", 1)}
+						t.Run(name+" zero point", func(t *testing.T) { check(t, s, weights) })
+					}
 				}
 			}
 		}
