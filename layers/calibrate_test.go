@@ -111,6 +111,27 @@ func TestCalibrationIsDeterministic(t *testing.T) {
 	}
 }
 
+// A state that starts from one batch is not moved by that batch again; one that starts from several is, by the first, as
+// training will.
+func TestStatesStartOnce(t *testing.T) {
+	for count, want := range map[string]float32{"1": 1, "2": 2} {
+		net := testNetwork(t, "resnet20_w4a4", "quant.activations.estimator=lq_nets", "quant.activations.calibration_batches="+count)
+		calibrateOn(t, net, 2, batches(2, 1)...)
+		checked := 0
+		for _, q := range net.Quantizers {
+			if q.ZeroPoint == nil || q.updates == nil {
+				continue
+			}
+			if checked++; q.updates.Data()[0] != want {
+				t.Errorf("%s on %s batches: %v updates, want %v", q.Name, count, q.updates.Data()[0], want)
+			}
+		}
+		if checked < 18 {
+			t.Errorf("%d states", checked)
+		}
+	}
+}
+
 // With batch norm frozen, calibration sees what evaluation will: 255 steps of the stem's output are its largest value.
 func TestCalibrationWithRunningStatistics(t *testing.T) {
 	x := batches(1, 4)

@@ -1,13 +1,13 @@
 package layers
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/qat-go/qat/configs"
-	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/networks"
 )
 
@@ -16,10 +16,6 @@ func calibratedBy(bits int, e configs.Estimator, c configs.Calibration, batches 
 	s := spec(bits, e)
 	s.Calibration, s.CalibrationBatches, s.CalibrationOptions = c, batches, options
 	return s
-}
-
-func setting(name string, v float64) configs.Setting {
-	return configs.Setting{Name: name, Value: estimators.Schedule{Kind: estimators.Constant, From: v, To: v}}
 }
 
 // observeAll gives the quantizer batches until it has levels, and checks when that is.
@@ -76,10 +72,10 @@ func TestActivationsCalibrate(t *testing.T) {
 		{"auto", nil, 15 * 2 * mean / math.Sqrt(15), 1e-6},
 		{"lsq", nil, 15 * 2 * mean / math.Sqrt(15), 1e-6},
 		{"min_max", nil, largest, 1e-6},
-		{"moving_average", []configs.Setting{setting("momentum", 0.75)}, moving, 1e-6},
-		{"percentile", []configs.Setting{setting("percentile", 99)}, percentile, 1e-3},
+		{"moving_average", []configs.Setting{constant("momentum", 0.75)}, moving, 1e-6},
+		{"percentile", []configs.Setting{constant("percentile", 99)}, percentile, 1e-3},
 		{"mse", nil, best, 1e-6},
-		{"mse", []configs.Setting{setting("steps", 1)}, largest, 1e-6},
+		{"mse", []configs.Setting{constant("steps", 1)}, largest, 1e-6},
 	} {
 		q := must(newActivationQuantizer("x", calibratedBy(4, configs.LSQ, c.calibration, 3, c.options...), false, 1))
 		observeAll(t, q, x...)
@@ -118,6 +114,18 @@ func TestActivationsCalibrate(t *testing.T) {
 	observeAll(t, q, x...)
 	if want := largest / 7; math.Abs(float64(q.Scale.Data()[0])-want) > 1e-6 || q.ZeroPoint.Data()[0] != 8 {
 		t.Errorf("lsq, signed: scale %g, zero point %g; want %g and 8", q.Scale.Data()[0], q.ZeroPoint.Data()[0], want)
+	}
+	// What lies below the lowest level is not looked at.
+	for _, c := range []struct {
+		estimator    configs.Estimator
+		signed, relu bool
+		want         float32
+	}{{"pact", false, false, 0}, {"pact", true, false, -4}, {configs.LSQ, false, false, -4}, {configs.LSQ, false, true, 0}, {"lsq_plus", false, false, -4}} {
+		q := must(newActivationQuantizer("x", spec(4, c.estimator), c.signed, 1))
+		var stopped *uncalibrated
+		if err := q.awaits([]float32{2, -4}, c.relu); !errors.As(err, &stopped) || !slices.Equal(stopped.x, []float32{2, c.want}) {
+			t.Errorf("%+v: stopped with %+v", c, stopped)
+		}
 	}
 	q = must(newActivationQuantizer("x", calibratedBy(4, configs.LSQ, "percentile", 1), false, 1))
 	if err := q.awaits([]float32{1, float32(math.NaN())}, false); err == nil || !strings.Contains(err.Error(), "cannot calibrate: element 1 of its input is NaN") {

@@ -13,7 +13,6 @@ import (
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/networks/networkstest"
-	"github.com/qat-go/qat/threads"
 )
 
 // pooledNetwork has the quantizers of a config.
@@ -167,12 +166,8 @@ func TestPoolingBeforeRequantizing(t *testing.T) {
 func calibratedPooled(t *testing.T, overrides ...string) *Network {
 	t.Helper()
 	net := pooledNetwork(t, overrides...)
-	pool := kernels.NewPool(2)
-	defer pool.Close()
 	x, _ := batch(6)
-	if err := net.Calibrate((*threads.Pool)(pool), nil, x); err != nil {
-		t.Fatal(err)
-	}
+	calibrateOn(t, net, 2, x)
 	return net
 }
 

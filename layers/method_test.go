@@ -111,6 +111,16 @@ func TestMethodsAgreeWithEstimators(t *testing.T) {
 	})
 }
 
+// What has to stay positive, as scales do, has a floor; what has not, such as an offset, has none.
+func TestFloorsOfParameters(t *testing.T) {
+	q := must(newActivationQuantizer("x", spec(4, "lsq_plus"), false, 1))
+	for i, l := range q.first.Params() {
+		if a := q.learned[i]; l.Positive != (l.Name == "scale") || (a.Floor == estimators.MinScale) != l.Positive || (a.Floor == 0) == l.Positive {
+			t.Errorf("%s has the floor %v; it is positive: %v", a.Name, a.Floor, l.Positive)
+		}
+	}
+}
+
 // Weights of every method whose values are integers times a step run in integers, to the same logits; activations of
 // methods without kernels do not.
 func TestMethodsLower(t *testing.T) {

@@ -10,10 +10,8 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/configs"
-	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/networks"
-	"github.com/qat-go/qat/threads"
 )
 
 var testInput = Input{Lo: -2.12, Hi: 2.64, Classes: make([]string, 10)}
@@ -97,12 +95,8 @@ func calibrated(t testing.TB, config string, overrides ...string) *Network {
 // calibrateNetwork gives quantizers scales from a random batch.
 func calibrateNetwork(t testing.TB, n *Network) {
 	t.Helper()
-	pool := kernels.NewPool(2)
-	defer pool.Close()
 	x, _ := batch(8)
-	if err := n.Calibrate((*threads.Pool)(pool), nil, x); err != nil {
-		t.Fatal(err)
-	}
+	calibrateOn(t, n, 2, x)
 }
 
 // batch returns random pictures and labels.

@@ -45,6 +45,7 @@ func methodSpecs() map[string]configs.TensorSpec {
 		"stochastic":          with("stochastic", configs.STEAuto),
 		"stochastic, to ewgs": with("stochastic", "ewgs", linear("delta", 0, 0.5)), // at first as without an STE
 		"lsq soft, scheduled": with("lsq", "dsq", linear("alpha", 0.1, 0.3)),
+		"pact scheduled":      with("pact", configs.STEAuto, linear("decay", 0, 0.1)), // whose scale would else be all there is
 	}
 }
 

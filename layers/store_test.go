@@ -7,17 +7,18 @@ import (
 	"testing"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/networks"
 )
 
-// A network over the store of another has its arrays, in the same memory, but for those of tensors that are quantized
-// differently, which start anew.
+// A network over the store of another has its arrays, in the same memory and as they are, but for those of tensors that are
+// quantized differently, and those of other shapes, which start anew.
 func TestStoreOutlivesTheNetwork(t *testing.T) {
 	const changed = "layer2.0.conv1."
 	a := calibrated(t, "resnet20_w4a4")
-	old := map[string][]float32{}
+	old, values := map[string][]float32{}, map[string][]float32{}
 	for _, x := range a.Store.All() {
 		x.Velocity = make([]float32, len(x.Data()))
-		old[x.Name] = x.Data()
+		old[x.Name], values[x.Name] = x.Data(), slices.Clone(x.Data())
 	}
 	cfg, err := configs.Load("resnet20_w4a4", []string{"quant.layers[layer2.0.conv1].weights.bits=3"})
 	if err != nil {
@@ -34,10 +35,23 @@ func TestStoreOutlivesTheNetwork(t *testing.T) {
 			t.Errorf("%s has the elements it had: %v", x.Name, same)
 		} else if fresh {
 			anew++
+		} else if !slices.Equal(x.Data(), values[x.Name]) {
+			t.Errorf("%s has other elements than before", x.Name)
 		}
 	}
 	if b.layer("conv1").weight() != b.Store.Array("conv1.weight") || anew != 1 || len(old) != len(b.Store.All()) {
 		t.Errorf("%d of %d arrays start anew; want 1, and layers that read the store", anew, len(old))
+	}
+	graph, err := networks.Build("resnet20", networks.Options{Input: a.graph.Input, Classes: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Over(b.Store, graph, &cfg.Quant, a.Input, 99)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := c.Store.Array("linear.weight"); w.Velocity != nil || len(w.Data()) != 7*64 || w.Data()[0] == 0 || w.Data()[0] == values["linear.weight"][0] {
+		t.Errorf("linear.weight of another shape: %v with the velocity %v, want new ones", w.Value.Shape(), w.Velocity)
 	}
 }
 
@@ -51,6 +65,9 @@ func TestTensorsOfAStore(t *testing.T) {
 		return all
 	}
 	plain := names(true)
+	if !slices.IsSortedFunc(n.Store.All(), func(a, b *Array) int { return int(a.Role) - int(b.Role) }) {
+		t.Error("learned arrays do not come first")
+	}
 	n.Store.Average = testNetwork(t, "resnet20_affine_w8a8").Store
 	weight := n.Store.Array("conv1.weight")
 	weight.Velocity = []float32{1}
