@@ -2,6 +2,7 @@ package layers
 
 import (
 	"errors"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 

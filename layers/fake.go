@@ -90,8 +90,8 @@ func (q *FakeQuant) Output() *G.Node { return q.y }
 // Learnables are what training learns: nodes for gorgonia.Grad and solvers.
 func (q *FakeQuant) Learnables() G.Nodes { return q.nodes }
 
-// Codes returns the integers of x and the step between them, for each scale: x is step*code, but for rounding. Methods whose
-// levels are no integers have none.
+// Codes returns the integers of x and the step between them, for each scale: x is step*code, but for rounding, or
+// step*(code - z) if the method learns where 0 is, with the code z of 0. Methods whose levels are no integers have none.
 func (q *FakeQuant) Codes(x []float32) (codes []int32, step []float32, err error) {
 	i, ok := q.est.(estimators.Integer)
 	if !ok {

@@ -39,7 +39,7 @@ func (o foldedOp) fold() integer.Folded {
 // sum is the convolution's integer sum, not computed yet.
 func (o foldedOp) sum(c *Context, s *step) *integerSum {
 	v := s.in[0].out
-	return &integerSum{o.fold, o.Name, o.geometry(v), o.input, o.weights, v.codes, o.weights.QuantizeWeights(c, o.weight())}
+	return &integerSum{o.fold, o.Name, o.geometry(v), o.input, v.codes, o.weights.QuantizeWeights(c, o.weight())}
 }
 
 // foldBatchNorm: in evaluation the batch norm after a convolution on codes is part of its scale and bias.
@@ -97,11 +97,11 @@ var foldedQuantize = rewrite{"folded_quantize", "quantize((sum + bias)*scale) be
 
 // integerSum is a quantized convolution in evaluation, not computed yet.
 type integerSum struct {
-	fold   func() integer.Folded
-	layer  string
-	g      kernels.Conv
-	qx, qw *Quantizer
-	x, w   *G.Node
+	fold  func() integer.Folded
+	layer string
+	g     kernels.Conv
+	qx    *Quantizer
+	x, w  *G.Node
 }
 
 // bounds returns the smallest and the largest code.

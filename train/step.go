@@ -33,7 +33,6 @@ type stepper struct {
 	penalty     float64  // on the weights of the last step, not in the loss
 	teacher     *teacher // nil: none
 	freeze      int      // step from which on batch norm is frozen; 0: never
-
 }
 
 // newStepper prepares the training graph to run.
