@@ -57,6 +57,7 @@ func TestOwnNetwork(t *testing.T) {
 		{"quickstart", []string{"model.network={nodes: [flatten, {name: x, linear: {out: classes}}]}", "model.init=random"}, CustomArch, "x", 1},
 		{"quickstart", []string{"model.network=networks/mine.yaml", "model.init=random", "quant.layers[fir*].weights.bits=2"}, CustomArch, "first", 2},
 		{"data.yaml", nil, CustomArch, "first", 2},
+		{"sub/base.yaml", []string{"quant.activations={bits: 1, estimator: sign}", "quant.residual=fp"}, CustomArch, "first", 2}, // no ReLU may be before it
 	} {
 		c, err := Load(tt.config, tt.overrides)
 		if err != nil {

@@ -37,6 +37,7 @@ type decoder struct {
 	counts   map[networks.Kind]int
 	previous string
 	visited  int
+	reads    int
 	full     bool
 }
 
@@ -137,6 +138,11 @@ func (d *decoder) operation(key syntax.Entry, name, from *syntax.Entry, s scope)
 		out.froms = from.Value.Pos
 		out.from = d.from(from.Value, s)
 	}
+	if d.reads += len(out.from); d.reads > maxReads {
+		d.full = true
+		d.errs.Report(out.froms, "the nodes of the network read more than %d others in all; wanted fewer", maxReads)
+		return
+	}
 	switch want := o.make(attributes{}).Inputs(); {
 	case slices.Contains(out.from, ""): // reported
 	case want == networks.Several && len(out.from) < 2:
@@ -170,7 +176,6 @@ func (d *decoder) attributes(key syntax.Entry, o operation, s scope) attributes 
 			continue
 		}
 		before := a
-		a.classes, a.same, a.kernelIsStrideOf = a.classes && e.Key != "out", a.same && e.Key != "pad", a.kernelIsStrideOf && e.Key != "stride"
 		if want := o.attributes[i].set(&a, e.Value, s); want != "" {
 			a = before
 			d.report(e.Value, "%s.%s: wanted %s; found %s", key.Key, e.Key, want, e.Value.Describe())

@@ -240,6 +240,9 @@ func TestMistakes(t *testing.T) {
 		{"nodes:\n- repeat: {tims: 2, nodes: [relu]}\n- {repeat: {times: 0, as: classes, nodes: [relu]}, name: x}\n- repeat: {times: 2, with: {a: [1], b: 3, c: [{}, 1]}, nodes: [relu]}\n- repeat: 3\n- repeat: {nodes: [relu]}" + end, []string{
 			`2:12: unexpected key "tims" in repeat (did you mean "times"?); allowed: times, as, with, nodes`, `3:20: repeat.times: wanted a whole number from 1 to 1000; found 0`, `3:27: repeat: "classes" stands for something else here`,
 			`3:52: a repeat has no name; its nodes have`, `4:11: repeat.with.a: 1 values for 2 rounds`, `4:40: repeat.with.b: wanted a list of values`, `4:47: repeat.with.c: wanted whole numbers or short words; found a map`, `5:11: repeat: wanted a map`, `6:11: repeat: wanted times, or lists in with, and nodes`}},
+		{"nodes:\n- repeat: {as: i, with: {i: [1]}, nodes: [relu]}" + end, []string{`2:11: repeat: "i" is a counter and a list; wanted two words`}},
+		{"nodes:\n- repeat: {times: 2, as: i, nodes: [{repeat: {times: 2, as: i, nodes: [relu]}}]}" + end, []string{`2:61: repeat: "i" stands for something else here`}},
+		{"nodes:\n- conv: {out: 65537, kernel: 1}" + end, []string{`2:15: conv.out: wanted a whole number from 1 to 65536`}},
 		{"nodes:\n- repeat: {times: 3, as: i, nodes: [{name: 'x{j}', relu: }, {conv: {out: 3}}]}" + end, []string{`2:44: name: {j} stands for nothing here (did you mean "i"?); repeats name their counter and lists`, `2:62: conv: kernel is missing`}},
 		{"nodes:\n- {name: a.conv, conv: {out: 8, kernel: 64}}\n- {name: b, conv: {out: 8, kernel: 3, groups: 2}, from: input}\n- {name: c, add: , from: [a.conv, b]}\n- linear: {out: 10}", []string{
 			`2:18: conv "a.conv": a window of 64x64 over an input of 32x32x3, padded by 0; expected one that fits in it`, `3:13: conv "b": groups is 2, of an input of 32x32x3`}},
@@ -275,7 +278,7 @@ func TestHostile(t *testing.T) {
 	bad := strings.Replace(nested, "relu: ", "wrong: ", 1)
 	deep := strings.Repeat("{repeat: {times: 2, nodes: [", 200) + "relu" + strings.Repeat("]}}", 200)
 	var many strings.Builder
-	for i := range 50_000 {
+	for i := range 20_000 {
 		fmt.Fprintf(&many, "key_%d: [1], ", i)
 	}
 	keys := many.String()
@@ -285,13 +288,15 @@ func TestHostile(t *testing.T) {
 		"deep":    {"nodes: [" + deep + "]", "nested deeper than 64 levels"},
 		"times":   {"nodes: [{repeat: {times: 1000000000, nodes: [relu]}}]", "repeat.times: wanted a whole number from 1 to 1000; found 1000000000"},
 		"anchors": {"nodes: &a [*a, *a]\n", "YAML anchors and aliases are not supported"},
-		"many":    {"nodes: [" + strings.Repeat("relu, ", 1<<17) + "]", "more than 1000 nodes"},
+		"many":    {"nodes: [" + strings.Repeat("relu, ", 1<<15) + "]", "more than 1000 nodes"},
 		"names":   {"nodes: [{repeat: {times: 1000, as: i, nodes: [{name: '" + strings.Repeat("{i}", 1<<17) + "', relu: }]}}]", "a name of 393216 bytes; wanted at most 100"},
-		"from":    {"nodes: [{repeat: {times: 900, nodes: [{concat: , from: [" + strings.Repeat("input, ", 1<<17) + "]}]}}]", "from: 131072 names; wanted at most 1000"},
+		"from":    {"nodes: [{repeat: {times: 900, nodes: [{concat: , from: [" + strings.Repeat("input, ", 1<<14) + "]}]}}]", "from: 16384 names; wanted at most 1000"},
+		"reads":   {"nodes: [{name: c, relu: }, {repeat: {times: 900, nodes: [{concat: , from: [before" + strings.Repeat(", c", 999) + "]}]}}]", "read more than 10000 others in all"},
 		"unknown": {"nodes: [{concat: , from: [" + strings.Repeat("an_unknown_name_of_some_length, ", 999) + "]}]", "more mistakes"},
 		"keys":    {"nodes: [{repeat: {times: 900, nodes: [{conv: {" + keys + "}}]}}]", "more mistakes"},
-		"lists":   {"nodes: [{repeat: {times: 900, with: {" + keys + "}, nodes: [relu]}}]", "repeat.with: 50000 lists; wanted at most 100"},
+		"lists":   {"nodes: [{repeat: {times: 900, with: {" + keys + "}, nodes: [relu]}}]", "repeat.with: 20000 lists; wanted at most 100"},
 		"large":   {"nodes: [{conv: {out: 65536, kernel: 65536, pad: 65536}}, {conv: {out: 65536, kernel: 3}}, flatten, {linear: {out: classes}}]", "wanted at most 2147483648 values in each"},
+		"slow":    {"nodes: [{conv: {out: 2000, kernel: 1, pad: 500}}, {conv: {out: 2000, kernel: 22}}, global_average_pool, {linear: {out: classes}}]", "times; wanted at most 1e+15"},
 		"flat":    {"nodes: [{conv: {out: 60000, kernel: 1}}, flatten, {linear: {out: 60000}}, {linear: {out: classes}}]", "wanted at most 2147483648 values in each"},
 		"padded":  {"nodes: [{conv: {out: 1, kernel: 1, pad: 65536}}, {conv: {out: 1, kernel: 1, pad: 65536}}, flatten, {linear: {out: classes}}]", "wanted at most 2147483648 values in each"},
 	} {

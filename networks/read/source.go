@@ -84,9 +84,25 @@ func (s *Source) Lines() (lines []string) {
 			lines = append(lines, e.Key+": "+e.Value.Flow())
 			continue
 		}
-		lines = append(lines, e.Key+":")
-		for _, n := range e.Value.Items {
-			lines = append(lines, "  - "+n.Flow())
+		lines = append(append(lines, e.Key+":"), nodeLines(e.Value, "  ")...)
+	}
+	return lines
+}
+
+// nodeLines are those of a list of nodes.
+func nodeLines(list *syntax.Node, indent string) (lines []string) {
+	for _, n := range list.Items {
+		if n.Kind != syntax.Map || len(n.Entries) == 0 || n.Entries[0].Key != "repeat" {
+			lines = append(lines, indent+"- "+n.Flow())
+			continue
+		}
+		lines = append(lines, indent+"- repeat:")
+		for _, e := range n.Entries[0].Value.Entries {
+			if e.Key != "nodes" {
+				lines = append(lines, indent+"    "+e.Key+": "+e.Value.Flow())
+				continue
+			}
+			lines = append(append(lines, indent+"    nodes:"), nodeLines(e.Value, indent+"      ")...)
 		}
 	}
 	return lines
@@ -103,6 +119,7 @@ func (s *Source) Flow() string {
 // Limits of a network, far above any that trains here, so that a hostile one ends with its first step over them.
 const (
 	maxNodes  = 1000
+	maxReads  = 10_000  // names of nodes that nodes read
 	maxValues = 1 << 31 // learned or otherwise held by the network, or given by a node
 	maxMACs   = 1e15
 )
