@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/qat-go/qat/estimators"
 )
@@ -15,7 +16,12 @@ type crossRule struct {
 	check func(*Config) string
 }
 
-var crossRules = append([]crossRule{
+// crossRules are made when they are first asked for: until then packages may register methods, which the table lists.
+var crossRules = sync.OnceValue(func() []crossRule {
+	return slices.Concat(fixedRules, networkRules(), regularizerRules())
+})
+
+var fixedRules = []crossRule{
 	{[]string{"train.optimizer.nesterov", "train.optimizer.momentum"}, nesterovNeedsMomentum},
 	{[]string{"train.schedule.milestones", "train.schedule.kind"}, milestonesFitKind},
 	{[]string{"train.schedule.milestones"}, milestonesAscend},
@@ -32,7 +38,7 @@ var crossRules = append([]crossRule{
 	{[]string{"quant.bias_correction", "train.epochs"}, biasCorrectionWithoutTraining},
 	{[]string{"train.batch_norm_freeze", "train.epochs"}, freezeNeedsTraining},
 	{[]string{"export.formats", "export.target"}, targetHasFormat},
-}, append(networkRules(), regularizerRules()...)...)
+}
 
 func nesterovNeedsMomentum(c *Config) string {
 	if o := c.Train.Optimizer; o.Nesterov && o.Momentum == 0 {
@@ -148,7 +154,7 @@ func oneBitNeedsBinary(s TensorSpec, weights bool) string {
 
 // check runs every rule whose keys could be read.
 func (l *loader) check(doc *document, c *Config, root Pos) {
-	for _, r := range crossRules {
+	for _, r := range crossRules() {
 		if msg := r.check(c); msg != "" && doc.readable(r.paths) {
 			l.report(doc.firstGiven(r.paths, root), "%s", msg)
 		}
