@@ -13,6 +13,7 @@ import (
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/digest"
+	"github.com/qat-go/qat/networks"
 )
 
 // cFormat is C99: a header with the network, and a program beside it that runs the
@@ -91,14 +92,15 @@ type cTensor struct {
 }
 
 type cLayer struct {
-	Title, Kind             string
-	In, In2, Out            int
-	Kernel, Stride, Padding int
-	Lo, Hi                  uint8
-	Bits                    int // 0: signs
-	Weights, Shift          []int
-	Bias, Multiplier        []int32
-	to                      integer.Tensor // that Out is
+	Title, Kind  string
+	In, In2, Out int
+	networks.Window
+	Groups           int
+	Lo, Hi           uint8
+	Bits             int // 0: signs
+	Weights, Shift   []int
+	Bias, Multiplier []int32
+	to               integer.Tensor // that Out is
 }
 
 func newCModel(net *integer.Network) (*cModel, error) {
@@ -137,7 +139,7 @@ func newCModel(net *integer.Network) (*cModel, error) {
 // word in capitals.
 var cKinds = table[*cLayer]{
 	"conv": row(func(c *cLayer, l *integer.Conv) error {
-		c.Kernel, c.Stride, c.Padding, _ = l.IsSquare() // as checkWindows wants it
+		c.Window, c.Groups = l.Window, max(l.Groups, 1)
 		c.Lo, c.Hi = l.Lo, l.Hi
 		return nil
 	}),
@@ -150,11 +152,11 @@ var cKinds = table[*cLayer]{
 		return nil
 	}),
 	"shortcut": row(func(c *cLayer, l *integer.Shortcut) error {
-		c.Stride = l.Stride
+		c.Window = networks.Square(0, l.Stride, 0)
 		return nil
 	}),
 	"max_pool": row(func(c *cLayer, l *integer.MaxPool) error {
-		c.Kernel, c.Stride, c.Padding = l.K, l.Stride, l.Pad
+		c.Window = networks.Square(l.K, l.Stride, l.Pad)
 		return nil
 	}),
 	"average_pool": row(func(c *cLayer, l *integer.AveragePool) error {

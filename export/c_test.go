@@ -116,6 +116,11 @@ func TestCProgram(t *testing.T) {
 		}
 	}
 	nets = append(nets, integertest.Pooled(rng))
+	for len(nets) < 12 {
+		if net := integertest.RandomWindows(rng); net.Tensors[0].C == 3 {
+			nets = append(nets, net)
+		}
+	}
 	for i, w := range nets[2].Layers[0].(*integer.Conv).Weights {
 		nets[2].Layers[0].(*integer.Conv).Weights[i] = w&1*2 - 1
 	}

@@ -109,6 +109,19 @@ func (d *decoder) tensor(t int) (integer.Tensor, error) {
 }
 
 func (d *decoder) conv(r *layerRow) (integer.Layer, error) {
+	return d.convolution(r, networks.Square(r.Kernel, r.Stride, r.Padding), 1)
+}
+
+func (d *decoder) convWindow(r *layerRow) (integer.Layer, error) {
+	row := r.window()
+	w := networks.Window{
+		Kernel: networks.Size{H: row.KernelSize[0], W: row.KernelSize[1]}, Stride: networks.Size{H: row.Strides[0], W: row.Strides[1]},
+		Pad: networks.Pad{Top: row.Pads[0], Left: row.Pads[1], Bottom: row.Pads[2], Right: row.Pads[3]},
+	}
+	return d.convolution(r, w, row.Groups)
+}
+
+func (d *decoder) convolution(r *layerRow, w networks.Window, groups int) (integer.Layer, error) {
 	in, err := d.tensor(r.In)
 	if err != nil {
 		return nil, err
@@ -117,9 +130,15 @@ func (d *decoder) conv(r *layerRow) (integer.Layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &integer.Conv{Name: r.Name, In: r.In, Out: r.Out, Window: networks.Square(r.Kernel, r.Stride, r.Padding), Lo: r.Lo, Hi: r.Hi}
+	if groups < 1 || in.C%groups != 0 {
+		return nil, fmt.Errorf("%d groups of %d channels, want a divisor", groups, in.C)
+	}
+	c := &integer.Conv{Name: r.Name, In: r.In, Out: r.Out, Window: w, Lo: r.Lo, Hi: r.Hi}
+	if groups > 1 {
+		c.Groups = groups
+	}
 	c.WeightBits = r.Weights.bits()
-	c.Weights, c.Bias, c.Scale, err = d.weighted(r, out.C, in.C, r.Kernel, r.Kernel)
+	c.Weights, c.Bias, c.Scale, err = d.weighted(r, out.C, in.C/groups, w.Kernel.H, w.Kernel.W)
 	return c, err
 }
 

@@ -45,11 +45,12 @@ func bytesTensor(name string, data []byte) safetensors.Tensor {
 
 // layer adds a layer's row and what it holds.
 func (e *encoder) layer(l integer.Layer) error {
-	k, ok := manifestKinds[l.Kind()]
+	kind := manifestKindOf(l)
+	k, ok := manifestKinds[kind]
 	if !ok {
 		return fmt.Errorf("%s: a layer of kind %q cannot be written", l.LayerName(), l.Kind())
 	}
-	r := layerRow{Kind: l.Kind(), Name: l.LayerName(), In: l.Inputs()[0], Out: l.Output()}
+	r := layerRow{Kind: kind, Name: l.LayerName(), In: l.Inputs()[0], Out: l.Output()}
 	k.write(e, &r, l)
 	e.manifest.Layers, e.manifest.Columns[r.Kind] = append(e.manifest.Layers, r), columns[r.Kind]
 	return nil

@@ -107,23 +107,5 @@ func check(f *format, net *integer.Network) error {
 	if own := f.name.TargetFor(configs.Target(net.Target.String())); string(own) != net.Target.String() {
 		return fmt.Errorf("format %s computes with target %v only, the network has %v", f.name, own, net.Target)
 	}
-	if err := checkWindows(net); err != nil {
-		return err
-	}
 	return checkNormalization(net)
-}
-
-// checkWindows reports the first convolution that no format holds yet.
-func checkWindows(net *integer.Network) error {
-	for _, l := range net.Layers {
-		c, ok := l.(*integer.Conv)
-		if !ok {
-			continue
-		}
-		if _, _, _, square := c.IsSquare(); !square || c.Groups > 1 {
-			return fmt.Errorf("%s: a convolution with kernel %v, stride %v, padding %v and %d groups; formats hold square ones with the same padding on all sides, without groups",
-				c.Name, c.Kernel, c.Stride, c.Pad, max(c.Groups, 1))
-		}
-	}
-	return nil
 }

@@ -48,6 +48,9 @@ func TestRoundTrip(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range 40 {
 		net := integertest.Random(rng)
+		if i >= 30 {
+			net = integertest.RandomWindows(rng)
+		}
 		net.Target = integer.Target(i % 2)
 		path := write(t, net)
 		got, err := Read(path)

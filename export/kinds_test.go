@@ -15,7 +15,8 @@ import (
 func TestKinds(t *testing.T) {
 	want := slices.Sorted(slices.Values(integer.Kinds()))
 	for _, f := range formats {
-		if got := f.kinds(); !slices.Equal(got, want) {
+		got := slices.DeleteFunc(f.kinds(), func(k string) bool { return k == convWindow }) // another row of conv
+		if !slices.Equal(got, want) {
 			t.Errorf("format %s has rows for the kinds %q, want %q", f.name, got, want)
 		}
 	}

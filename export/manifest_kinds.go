@@ -15,11 +15,24 @@ var manifestKinds = map[string]manifestKind{
 		[]string{"input", "output", "kernel", "stride", "padding", "lo", "hi", "weights", "bias_bits"},
 		func(e *encoder, r *layerRow, layer integer.Layer) {
 			l := layer.(*integer.Conv)
-			r.Kernel, r.Stride, r.Padding, _ = l.IsSquare() // as checkWindows wants it
+			r.Kernel, r.Stride, r.Padding, _ = l.IsSquare()
 			r.Lo, r.Hi = l.Lo, l.Hi
 			e.weighted(r, l)
 		},
 		(*decoder).conv,
+	},
+	// A convolution that "conv" cannot hold: sizes are height and width, padding is top, left, bottom, right.
+	convWindow: {
+		[]string{"input", "output", "kernel_size", "strides", "pads", "groups", "lo", "hi", "weights", "bias_bits"},
+		func(e *encoder, r *layerRow, layer integer.Layer) {
+			l := layer.(*integer.Conv)
+			w := r.window()
+			w.KernelSize, w.Strides = [2]int{l.Kernel.H, l.Kernel.W}, [2]int{l.Window.Stride.H, l.Window.Stride.W}
+			w.Pads, w.Groups = [4]int{l.Pad.Top, l.Pad.Left, l.Pad.Bottom, l.Pad.Right}, max(l.Groups, 1)
+			r.Lo, r.Hi = l.Lo, l.Hi
+			e.weighted(r, l)
+		},
+		(*decoder).convWindow,
 	},
 	"requantize": {
 		[]string{"input", "output", "lo", "hi"},
@@ -75,6 +88,18 @@ var manifestKinds = map[string]manifestKind{
 	},
 }
 
+const convWindow = "conv_window"
+
+// manifestKindOf is the kind of row that holds a layer.
+func manifestKindOf(l integer.Layer) string {
+	if c, ok := l.(*integer.Conv); ok {
+		if _, _, _, square := c.IsSquare(); !square || c.Groups > 1 {
+			return convWindow
+		}
+	}
+	return l.Kind()
+}
+
 // tensorsColumns is the key of the columns of tensors.
 const tensorsColumns = "tensors"
 
@@ -96,10 +121,26 @@ type layerRow struct {
 	Kind, Name              string
 	In, B, Out              int
 	Kernel, Stride, Padding int
+	*windowRow              // of kind convWindow
 	Classes                 int
 	Lo, Hi                  uint8
 	Weights                 levels
 	BiasBits                int
+}
+
+// windowRow is what a row of a convolution with any window has beside.
+type windowRow struct {
+	KernelSize, Strides [2]int
+	Pads                [4]int
+	Groups              int
+}
+
+// window returns it; most rows need none.
+func (l *layerRow) window() *windowRow {
+	if l.windowRow == nil {
+		l.windowRow = &windowRow{}
+	}
+	return l.windowRow
 }
 
 // layerFields has the field of each column.
@@ -109,6 +150,8 @@ var layerFields = map[string]func(*layerRow) any{
 	"a": func(l *layerRow) any { return &l.In }, "b": func(l *layerRow) any { return &l.B },
 	"kernel": func(l *layerRow) any { return &l.Kernel }, "stride": func(l *layerRow) any { return &l.Stride },
 	"padding": func(l *layerRow) any { return &l.Padding }, "classes": func(l *layerRow) any { return &l.Classes },
+	"kernel_size": func(l *layerRow) any { return &l.window().KernelSize }, "strides": func(l *layerRow) any { return &l.window().Strides },
+	"pads": func(l *layerRow) any { return &l.window().Pads }, "groups": func(l *layerRow) any { return &l.window().Groups },
 	"lo": func(l *layerRow) any { return &l.Lo }, "hi": func(l *layerRow) any { return &l.Hi },
 	"weights": func(l *layerRow) any { return &l.Weights }, "bias_bits": func(l *layerRow) any { return &l.BiasBits },
 }

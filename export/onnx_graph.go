@@ -9,6 +9,7 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/onnx"
+	"github.com/qat-go/qat/networks"
 )
 
 // Names of the graph's input and output, and of its free dimension.
@@ -101,10 +102,20 @@ func (g *onnxGraph) code(name string, v uint8) string {
 
 // convolution adds a Conv of the geometry of l.
 func (g *onnxGraph) convolution(l *integer.Conv, output string, inputs ...string) string {
-	kernel, stride, pad, _ := l.IsSquare() // as checkWindows wants it
-	k, s, p := int64(kernel), int64(stride), int64(pad)
-	return g.node(l.Name, "Conv", output, inputs,
-		attribute("kernel_shape", []int64{k, k}), attribute("pads", []int64{p, p, p, p}), attribute("strides", []int64{s, s}))
+	attributes := window(l.Window)
+	if l.Groups > 1 {
+		attributes = append(attributes, attribute("group", int64(l.Groups)))
+	}
+	return g.node(l.Name, "Conv", output, inputs, attributes...)
+}
+
+// window are the attributes of a window.
+func window(w networks.Window) []onnx.Attribute {
+	return []onnx.Attribute{
+		attribute("kernel_shape", []int64{int64(w.Kernel.H), int64(w.Kernel.W)}),
+		attribute("pads", []int64{int64(w.Pad.Top), int64(w.Pad.Left), int64(w.Pad.Bottom), int64(w.Pad.Right)}),
+		attribute("strides", []int64{int64(w.Stride.H), int64(w.Stride.W)}),
+	}
 }
 
 // shortcut adds every stride-th pixel of x and channels of the scalar zero.

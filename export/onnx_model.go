@@ -32,9 +32,6 @@ func NewONNXModel(net *integer.Network, format configs.Format, o ONNXOptions) (*
 	if net.Target != integer.Float32 {
 		return nil, fmt.Errorf("ONNX computes with target %v only, the network has %v", integer.Float32, net.Target)
 	}
-	if err := checkWindows(net); err != nil {
-		return nil, err
-	}
 	if err := checkNormalization(net); err != nil {
 		return nil, err
 	}

@@ -58,6 +58,8 @@ func TestONNXRules(t *testing.T) {
 			net = small()
 		case i%10 == 3:
 			makeBinary(net)
+		case i%10 == 4:
+			net = integertest.RandomWindows(rng)
 		}
 		for j, opset := range Opsets() {
 			weights := []configs.ONNXWeights{configs.ONNXAuto, configs.ONNXInt8, configs.ONNXUint8}[(i+j)%3]

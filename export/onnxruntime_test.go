@@ -42,6 +42,8 @@ func TestRuntimeAgrees(t *testing.T) {
 		net := integertest.Random(rng)
 		if i < 6 {
 			net = integertest.ResNet20(rng, []int{8, 4, 2}[i/2])
+		} else if i%3 == 0 {
+			net = integertest.RandomWindows(rng)
 		}
 		opset, weights := Opsets()[i%3], configs.ONNXAuto
 		if i%4 == 3 {
@@ -353,8 +355,11 @@ func TestRuntimeQONNX(t *testing.T) {
 	near, all := 0, 0
 	for i := range 40 {
 		net := integertest.Random(rng)
-		if i%4 == 0 {
+		switch i % 4 {
+		case 0:
 			makeBinary(net)
+		case 1:
+			net = integertest.RandomWindows(rng)
 		}
 		m, err := NewONNXModel(net, configs.QONNX, ONNXOptions{})
 		if err != nil {

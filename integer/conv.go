@@ -51,6 +51,9 @@ func (c *Conv) weights(n *Network) *Weights {
 func NewConv(n *Network, name string, in, out int, window networks.Window, groups int, w []int8, bits int, f Folded, relu bool) *Conv {
 	to := n.Tensors[out]
 	w = f.Weights(w)
+	if groups == 1 {
+		groups = 0
+	}
 	c := &Conv{Name: name, In: in, Out: out, Window: window, Groups: groups, Weights: w, WeightBits: StoredBits(w, bits),
 		Scale: f.Scale, Bias: f.Bias}
 	c.Lo, c.Hi = to.Range()

@@ -77,22 +77,24 @@ static int32_t dot(const uint8_t *codes, uint8_t zero_point, const int8_t *w, in
 
 static void conv(const struct qat_layer *l, const struct qat_tensor *in, const struct qat_tensor *out)
 {
-    int32_t o, y, x, ky, kx;
+    int32_t o, y, x, ky, kx, n = in->c / l->groups, outputs = out->c / l->groups;
 
     for (o = 0; o < out->c; o++) {
-        unpack(l, o, l->kernel * l->kernel * in->c);
+        const uint8_t *group = arena + in->offset + o / outputs * n; /* the inputs that an output sees */
+
+        unpack(l, o, l->kernel[0] * l->kernel[1] * n);
         for (y = 0; y < out->h; y++)
             for (x = 0; x < out->w; x++) {
                 int32_t acc = l->bias[o];
 
-                for (ky = 0; ky < l->kernel; ky++)
-                    for (kx = 0; kx < l->kernel; kx++) {
-                        int32_t iy = y * l->stride + ky - l->padding, ix = x * l->stride + kx - l->padding;
+                for (ky = 0; ky < l->kernel[0]; ky++)
+                    for (kx = 0; kx < l->kernel[1]; kx++) {
+                        int32_t iy = y * l->stride[0] + ky - l->padding[0], ix = x * l->stride[1] + kx - l->padding[1];
 
                         /* Padding is real zero: it adds nothing. */
                         if (iy >= 0 && iy < in->h && ix >= 0 && ix < in->w)
-                            acc += dot(arena + in->offset + (iy * in->w + ix) * in->c, in->zero_point,
-                                       row + (ky * l->kernel + kx) * in->c, in->c);
+                            acc += dot(group + (iy * in->w + ix) * in->c, in->zero_point,
+                                       row + (ky * l->kernel[1] + kx) * n, n);
                     }
                 arena[out->offset + (y * out->w + x) * out->c + o] =
                     to_code((int64_t)acc * l->multiplier[o], l->shift[o], out->zero_point, l);
@@ -129,7 +131,7 @@ static void shortcut(const struct qat_layer *l, const struct qat_tensor *in, con
     for (y = 0; y < out->h; y++)
         for (x = 0; x < out->w; x++) {
             uint8_t *to = arena + out->offset + (y * out->w + x) * out->c;
-            const uint8_t *from = arena + in->offset + (y * in->w + x) * l->stride * in->c;
+            const uint8_t *from = arena + in->offset + (y * l->stride[0] * in->w + x * l->stride[1]) * in->c;
 
             for (c = 0; c < out->c; c++)
                 to[c] = c >= left && c - left < in->c ? from[c - left] : out->zero_point;
@@ -146,9 +148,9 @@ static void max_pool(const struct qat_layer *l, const struct qat_tensor *in, con
             for (c = 0; c < out->c; c++) {
                 uint8_t largest = 0;
 
-                for (ky = 0; ky < l->kernel; ky++)
-                    for (kx = 0; kx < l->kernel; kx++) {
-                        int32_t iy = y * l->stride + ky - l->padding, ix = x * l->stride + kx - l->padding;
+                for (ky = 0; ky < l->kernel[0]; ky++)
+                    for (kx = 0; kx < l->kernel[1]; kx++) {
+                        int32_t iy = y * l->stride[0] + ky - l->padding[0], ix = x * l->stride[1] + kx - l->padding[1];
 
                         if (iy >= 0 && iy < in->h && ix >= 0 && ix < in->w) {
                             uint8_t code = arena[in->offset + (iy * in->w + ix) * in->c + c];

@@ -74,11 +74,15 @@ class File:
             if "weights" not in layer:
                 continue
             t = self.tensors[layer["input"]]
+            inputs = t["channels"]
             if layer["kind"] == "conv":
-                out, size = self.tensors[layer["output"]]["channels"], layer["kernel"] ** 2
+                k, s, p = layer["kernel"], layer["stride"], layer["padding"]
+                layer.update(kernel_size=(k, k), strides=(s, s), pads=(p, p, p, p), groups=1)
+            if "groups" in layer:
+                out, size = self.tensors[layer["output"]]["channels"], layer["kernel_size"][0] * layer["kernel_size"][1]
+                inputs //= layer["groups"]
             else:
                 out, size = layer["classes"], t["height"] * t["width"]
-            inputs = t["channels"]
             if layer["weights"] == "sign":
                 flat = [2 * v + 1 for v in fields("weights", out * inputs * size, 1)]
             else:
@@ -96,20 +100,21 @@ def shape(tensor):
 
 def conv(layer, x, t_in, t_out):
     (h, w, channels), (out_h, out_w, _) = shape(t_in), shape(t_out)
-    k, stride, pad = layer["kernel"], layer["stride"], layer["padding"]
+    (kernel_h, kernel_w), (stride_h, stride_w), (top, left, _, _) = layer["kernel_size"], layer["strides"], layer["pads"]
+    inputs, outputs = channels // layer["groups"], t_out["channels"] // layer["groups"]
     weights, bias = layer["w"], layer["bias"]
     multiplier = [f32(s / t_out["scale"]) for s in layer["scale"]]
     out = []
     for i in range(out_h):
         for j in range(out_w):
             for o, rows in enumerate(weights):
-                acc = bias[o]
-                for ky in range(k):
-                    for kx in range(k):
-                        y, z = i * stride + ky - pad, j * stride + kx - pad
+                acc, first = bias[o], o // outputs * inputs  # of the channels that an output sees
+                for ky in range(kernel_h):
+                    for kx in range(kernel_w):
+                        y, z = i * stride_h + ky - top, j * stride_w + kx - left
                         if 0 <= y < h and 0 <= z < w:
-                            for c in range(channels):
-                                acc += (x[(y * w + z) * channels + c] - t_in["zero_point"]) * rows[c][ky * k + kx]
+                            for c in range(inputs):
+                                acc += (x[(y * w + z) * channels + first + c] - t_in["zero_point"]) * rows[c][ky * kernel_w + kx]
                 out.append(to_code(f32(f32(acc) * multiplier[o]), t_out, layer["lo"], layer["hi"]))
     return out
 
@@ -195,7 +200,7 @@ def run(f, pixels):
         x, t_in = codes[layer["input"]], tensors[layer["input"]]
         if kind == "linear":
             return linear(layer, x, t_in)
-        steps = {"conv": conv, "requantize": requantize, "shortcut": shortcut, "max_pool": max_pool, "average_pool": average_pool}
+        steps = {"conv": conv, "conv_window": conv, "requantize": requantize, "shortcut": shortcut, "max_pool": max_pool, "average_pool": average_pool}
         codes[output] = steps[kind](layer, x, t_in, tensors[output])
 
 

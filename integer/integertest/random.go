@@ -43,7 +43,7 @@ func Random(rng *rand.Rand) *integer.Network {
 // RandomWindows returns a random network of convolutions whose windows differ by axis and side, grouped and depthwise ones
 // among them.
 func RandomWindows(rng *rand.Rand) *integer.Network {
-	b := &builder{rng: rng, dyadic: rng.IntN(2) == 0, net: &integer.Network{Name: "windows"}}
+	b := &builder{rng: rng, dyadic: rng.IntN(2) == 0, net: &integer.Network{Name: "windows", Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}}}
 	x := b.tensor(3+rng.IntN(8), 3+rng.IntN(8), 1+rng.IntN(4))
 	for i := range 2 + rng.IntN(3) {
 		from := b.net.Tensors[x]
