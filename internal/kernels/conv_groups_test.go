@@ -97,3 +97,22 @@ func TestGroupsRequantize(t *testing.T) {
 		}
 	}
 }
+
+// Sums of large kernels, which float32 does not hold, are exact.
+func TestDepthLimit(t *testing.T) {
+	p := NewPool(1)
+	defer p.Close()
+	for _, size := range []int{22, 23, 30} {
+		g := Conv{N: 1, H: size, W: size, Cin: 3, Cout: 3, Groups: 3}.Square(size, 1, 0)
+		codes, w := make([]uint8, g.InLen()), make([]int8, g.WeightLen())
+		fill(codes, 255)
+		fill(w, 127)
+		ConvInt(p, PackIntWeights(nil, g, w, 255), 1, codes, 0, []int32{1, 0, -1}, func(_, _ int, acc []int32) {
+			for c, v := range acc {
+				if want := int32(size*size*255*127 + 1 - c); v != want {
+					t.Errorf("kernel of %d, channel %d: %d, want %d", size, c, v, want)
+				}
+			}
+		})
+	}
+}

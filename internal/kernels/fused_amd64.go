@@ -6,6 +6,11 @@ func affineQuantizeRow(codes []uint8, z, a, b []float32, q *Step) {
 	n, c := len(z), len(a)
 	switch {
 	case !blocked(n, c):
+		if pixels, m := spreads(n, c); m > 0 {
+			var sa, sb spread
+			affineQuantizeRow(codes[:m], z[:m], sa.over(a, pixels), sb.over(b, pixels), q)
+			codes, z = codes[m:], z[m:]
+		}
 		affineQuantizeRowGeneric(codes, z, a, b, q)
 	case level == avx512:
 		affineQuantizeRowAVX512(&codes[:n][0], &z[0], &a[0], &b[:c][0], n, c, q.Scale, q.Qn, q.Qp, int32(q.ZeroPoint))
@@ -32,6 +37,11 @@ func affineStepGradRow(dz, dy, z, a, b, p, q, r []float32, step *Step) {
 	n, c := len(z), len(a)
 	switch {
 	case !blocked(n, c):
+		if pixels, m := spreads(n, c); m > 0 {
+			var sa, sb, sp, sq, sr spread
+			affineStepGradRow(dz[:m], dy[:m], z[:m], sa.over(a, pixels), sb.over(b, pixels), sp.over(p, pixels), sq.over(q, pixels), sr.over(r, pixels), step)
+			dz, dy, z = dz[m:], dy[m:], z[m:]
+		}
 		affineStepGradRowGeneric(dz, dy, z, a, b, p, q, r, step)
 	case level == avx512:
 		affineStepGradRowAVX512(&dz[:n][0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &p[:c][0], &q[:c][0], &r[:c][0], n, c, step.Scale, step.Qn, step.Qp)
@@ -44,6 +54,11 @@ func residualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branc
 	n, c := len(z), len(a)
 	switch {
 	case !blocked(n, c):
+		if pixels, m := spreads(n, c); m > 0 {
+			var sa, sb spread
+			residualQuantizeRow(codes[:m], z[:m], sa.over(a, pixels), sb.over(b, pixels), stream[:m], branch, from, to)
+			codes, z, stream = codes[m:], z[m:], stream[m:]
+		}
 		residualQuantizeRowGeneric(codes, z, a, b, stream, branch, from, to)
 	case level == avx512:
 		residualQuantizeRowAVX512(&codes[:n][0], &z[0], &a[0], &b[:c][0], &stream[:n][0], n, c, branch.Scale, branch.Qn, branch.Qp,

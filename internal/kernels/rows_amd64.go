@@ -109,6 +109,11 @@ func affineRow(y, x, a, b []float32) {
 	n, c := len(x), len(a)
 	switch {
 	case !blocked(n, c):
+		if pixels, m := spreads(n, c); m > 0 {
+			var sa, sb spread
+			affineRow(y[:m], x[:m], sa.over(a, pixels), sb.over(b, pixels))
+			y, x = y[m:], x[m:]
+		}
 		affineRowGeneric(y, x, a, b)
 	case level == avx512:
 		affineRowAVX512(&y[:n][0], &x[0], &a[0], &b[:c][0], n, c)
@@ -121,6 +126,11 @@ func affine2Row(y, g, x, a, b, d []float32) {
 	n, c := len(x), len(a)
 	switch {
 	case !blocked(n, c):
+		if pixels, m := spreads(n, c); m > 0 {
+			var sa, sb, sd spread
+			affine2Row(y[:m], g[:m], x[:m], sa.over(a, pixels), sb.over(b, pixels), sd.over(d, pixels))
+			y, g, x = y[m:], g[m:], x[m:]
+		}
 		affine2RowGeneric(y, g, x, a, b, d)
 	case level == avx512:
 		affine2RowAVX512(&y[:n][0], &g[:n][0], &x[0], &a[0], &b[:c][0], &d[:c][0], n, c)
@@ -157,6 +167,11 @@ func scaleInts(y []float32, acc []int32, scale []float32) {
 	n, c := len(acc), len(scale)
 	switch {
 	case !blocked(n, c):
+		if pixels, m := spreads(n, c); m > 0 {
+			var s spread
+			scaleInts(y[:m], acc[:m], s.over(scale, pixels))
+			y, acc = y[m:], acc[m:]
+		}
 		scaleIntsGeneric(y, acc, scale)
 	case level == avx512:
 		scaleIntsAVX512(&y[:n][0], &acc[0], &scale[0], n, c)
@@ -169,6 +184,11 @@ func requantizeRow(codes []uint8, acc []int32, mult []float32, zeroPoint, lo, hi
 	n, c := len(acc), len(mult)
 	switch {
 	case !blocked(n, c):
+		if pixels, m := spreads(n, c); m > 0 {
+			var s spread
+			requantizeRow(codes[:m], acc[:m], s.over(mult, pixels), zeroPoint, lo, hi)
+			codes, acc = codes[m:], acc[m:]
+		}
 		requantizeRowGeneric(codes, acc, mult, zeroPoint, lo, hi)
 	case level == avx512:
 		requantizeRowAVX512(&codes[:n][0], &acc[0], &mult[0], n, c, zeroPoint, lo, hi)
