@@ -8,8 +8,12 @@ func TestFollowTakesTheProgress(t *testing.T) {
 	m := calibrated(t, "resnet20_w4a4", share)
 	n := calibrated(t, "resnet20_w4a4", share)
 	m.SetProgress(3, 4)
+	m.layer("linear").input.ZeroPoint.Data()[0] = 7 // what has no average is copied
 	if err := n.Follow(m); err != nil {
 		t.Fatal(err)
+	}
+	if z := n.layer("linear").input.ZeroPoint.Data()[0]; z != 7 {
+		t.Errorf("the average has the zero point %v, the network 7", z)
 	}
 	if *n.clock != *m.clock {
 		t.Errorf("the average is at %+v, the network at %+v", *n.clock, *m.clock)

@@ -177,8 +177,14 @@ func TestWeightsCalibrate(t *testing.T) {
 				s.Granularity = configs.PerChannel
 			}
 			q := must(newWeightQuantizer(w, s))
-			if err := q.CalibrateWeights(w.Data()); err != nil {
-				t.Fatal(err)
+			twice := slices.Clone(w.Data())
+			for i := range twice {
+				twice[i] *= 2
+			}
+			for _, x := range [][]float32{twice, w.Data()} { // it forgets what it saw the last time
+				if err := q.CalibrateWeights(x); err != nil {
+					t.Fatal(err)
+				}
 			}
 			for c, got := range q.Scale.Data() {
 				var x []float64

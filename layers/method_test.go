@@ -111,6 +111,28 @@ func TestMethodsAgreeWithEstimators(t *testing.T) {
 	})
 }
 
+// Scales that calibration finds follow the weights in training, and stay in evaluation.
+func TestStaticScales(t *testing.T) {
+	w := newLearned("w", networks.WeightsGroup, 3, 3, 4, 8)
+	q := must(newWeightQuantizer(w, spec(4, configs.Affine)))
+	x := random(1, 3, 3, 4, 8).Float32s()
+	if err := q.CalibrateWeights(x); err != nil {
+		t.Fatal(err)
+	}
+	first := q.Scale.Data()[0]
+	for i := range x {
+		x[i] *= 2
+	}
+	for _, train := range []bool{false, true} {
+		if err := q.update(train, x); err != nil {
+			t.Fatal(err)
+		}
+		if got := q.Scale.Data()[0]; got != map[bool]float32{false: first, true: 2 * first}[train] {
+			t.Errorf("training %v: the scale is %v, and was %v for half the weights", train, got, first)
+		}
+	}
+}
+
 // What has to stay positive, as scales do, has a floor; what has not, such as an offset, has none.
 func TestFloorsOfParameters(t *testing.T) {
 	q := must(newActivationQuantizer("x", spec(4, "lsq_plus"), false, 1))

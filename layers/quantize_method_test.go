@@ -28,6 +28,8 @@ func methodSpecs() map[string]configs.TensorSpec {
 		s.STE, s.Options = ste, options
 		return s
 	}
+	signs := with("reactnet", configs.STEAuto)
+	signs.Bits = 1
 	return map[string]configs.TensorSpec{
 		"lsq_plus":            with("lsq_plus", configs.STEAuto),
 		"lsq_plus on codes":   with("lsq_plus", configs.STEAuto, constant("zero_point", 1)),
@@ -41,6 +43,7 @@ func methodSpecs() map[string]configs.TensorSpec {
 		"apot signed":         with("apot", configs.STEAuto, constant("clip", 2)),
 		"dsq alpha":           with("dsq", "dsq", constant("learn_alpha", 1)),
 		"hwgq":                with("hwgq", configs.STEAuto),
+		"reactnet":            signs, // with a threshold for each channel
 		"dorefa by a method":  with("dorefa", "ewgs"),
 		"stochastic":          with("stochastic", configs.STEAuto),
 		"stochastic, to ewgs": with("stochastic", "ewgs", linear("delta", 0, 0.5)), // at first as without an STE
@@ -171,6 +174,15 @@ func TestGradientAtZero(t *testing.T) {
 			}
 			if !slices.Equal(grads[0], want) {
 				t.Errorf("%s, relu %v: dx is %v, want %v", e, relu, grads[0], want)
+			}
+			// The same of codes.
+			c = testContext(t, true)
+			in = c.b.Param("in", x)
+			from := must(newActivationQuantizer("from", spec(6, configs.LSQ), true, 1))
+			from.Scale.Data()[0] = 0.25
+			y = quantized(c, q, Value{codes: quantized(c, from, Value{float: in}, false).codes, quant: from}, relu)
+			if _, grads = gradients(t, c, y.Float(c), c.b.Input("g", g), in); !slices.Equal(grads[0], want) {
+				t.Errorf("%s on codes, relu %v: dx is %v, want %v", e, relu, grads[0], want)
 			}
 		}
 	}

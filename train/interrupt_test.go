@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -42,7 +43,10 @@ func TestInterruptedStepLeavesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			l.step.total = 3
-			l.train(t, 1)
+			running := slices.Clone(m.Net.Store.Running()[0].Data())
+			if l.train(t, 1); slices.Equal(m.Net.Store.Running()[0].Data(), running) {
+				t.Errorf("%s: a step that is whole leaves running statistics as they were", name)
+			}
 			b, _ := l.data.Next()
 			before, steps := l.bytes(t), l.step.vm.Steps()
 			for _, at = range []int{steps / 4, steps - 1} {
