@@ -15,6 +15,7 @@ import (
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/internal/safetensors"
+	"github.com/qat-go/qat/layers"
 )
 
 // TestTrajectoryAgreesWithPyTorch trains ResNet-20 for ten steps beside PyTorch (layers/testdata/pytorch/steps.py), from the
@@ -66,19 +67,19 @@ func trajectory(t *testing.T, steps, batch int, config []string, theirs func(ste
 	}
 	defer m.Close()
 	start := theirs(0)
-	for _, p := range m.Net.Params {
+	for _, p := range m.Net.Store.Of(layers.Learned) {
 		if err := p.FromFile(p.Data(), start("start."+p.Name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, b := range m.Net.RunningStatistics() {
-		copy(b.Data, start("start."+b.Name))
+	for _, b := range m.Net.Store.Running() {
+		copy(b.Data(), start("start."+b.Name))
 	}
 	s, err := m.newStepper(machine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := NewSGD(&cfg.Train, m.Net.Learnable())
+	opt := NewSGD(&cfg.Train, m.Net.Store.Learnable())
 	for step := range steps {
 		now, b := theirs(step), &datasets.Batch{N: batch}
 		for i, x := 0, now("x"); i < len(x); i++ { // NCHW to NHWC
@@ -98,7 +99,7 @@ func trajectory(t *testing.T, steps, batch int, config []string, theirs func(ste
 		losses = max(losses, math.Abs(loss-float64(now("loss")[0])))
 	}
 	end := theirs(steps)
-	for _, p := range m.Net.Params {
+	for _, p := range m.Net.Store.Of(layers.Learned) {
 		got, off, largest := p.ToFile(p.Data()), 0.0, 0.0
 		for i, v := range end("start." + p.Name) {
 			off, largest = max(off, math.Abs(float64(got[i]-v))), max(largest, math.Abs(float64(v)))

@@ -19,6 +19,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/atomicfile"
+	"github.com/qat-go/qat/internal/safetensors"
 )
 
 // Storms kill and break a small run in a process of its own: two epochs of three steps, a checkpoint every other step, best.qat
@@ -146,7 +147,7 @@ func same(t *testing.T, dir, want, what string) {
 // parsed are the tensors of a file, since the state of a checkpoint has measured seconds.
 func parsed(t *testing.T, path string) (all []string) {
 	t.Helper()
-	f, err := Reading{}.File(path)
+	f, err := safetensors.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
