@@ -45,7 +45,7 @@ const maxSize = 1 << 20
 
 // noConfig are files that a command line mixes up with configs. Of others the parser says
 // what is wrong, and where.
-var noConfig = []filetype.Kind{filetype.Checkpoint, filetype.Export, filetype.Safetensors, filetype.PyTorch, filetype.ONNX, filetype.NPZ, filetype.NPY,
+var noConfig = []filetype.Kind{filetype.Checkpoint, filetype.Export, filetype.Float, filetype.Safetensors, filetype.PyTorch, filetype.ONNX, filetype.NPZ, filetype.NPY,
 	filetype.JPEG, filetype.PNG, filetype.Image, filetype.CIFAR, filetype.Archive}
 
 func (s source) read(what string) ([]byte, error) {

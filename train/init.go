@@ -65,7 +65,7 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 	}
 	var left []string
 	for _, t := range found.unused() {
-		if !strings.HasSuffix(t.name, ".num_batches_tracked") && !strings.HasPrefix(t.name, layers.VelocityPrefix) && !ofQuantizer(t.name) {
+		if !strings.HasSuffix(t.name, tracked) && !strings.HasPrefix(t.name, layers.VelocityPrefix) && !ofQuantizer(t.name) {
 			left = append(left, t.name)
 		}
 	}

@@ -57,7 +57,7 @@ func checkWeights(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		want += ", for instance " + filepath.Join(path, CheckpointFile)
 	}
-	if _, err := filetype.Check(path, want, filetype.PyTorch, filetype.Safetensors, filetype.Checkpoint, filetype.Archive, filetype.Unknown); err != nil {
+	if _, err := filetype.Check(path, want, filetype.PyTorch, filetype.Safetensors, filetype.Float, filetype.Checkpoint, filetype.Archive, filetype.Unknown); err != nil {
 		return err
 	}
 	return regular.LookIf(path, safetensors.MaxFile, expectWeights)

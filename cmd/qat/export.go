@@ -25,6 +25,7 @@ type exportOptions struct {
 	opset   int
 	weights string // of the format onnx; "" is what the config says
 	sums    string // likewise
+	float   bool
 	output  string
 	force   bool
 	verify  bool
@@ -55,6 +56,11 @@ with --force.
 A format computes with --target, or with the only target that it has: onnx and
 qonnx with float32, c with dyadic. --verify prints the accuracy of each.
 
+--float writes the float weights instead, which need no integer network: the
+weights as they are before quantization, batch norm and its statistics, without
+quantizers, as a PyTorch state dict in safetensors, by default
+model.float.safetensors. load_state_dict takes it with strict=True.
+
 --verify compares, over the test set, the integer network with the simulation,
 and the ONNX files in onnxruntime, its optimizations off and on, with the
 integer network: predictions, logits, and the codes of each layer. It prints a
@@ -70,7 +76,8 @@ EXIT STATUS
 		Example: `  qat export runs/quickstart --format onnx,safetensors
   qat export runs/quickstart --format onnx,c
   qat export runs/quickstart/best.qat --format safetensors -o best.safetensors
-  qat export runs/quickstart --format onnx --verify --limit 500`,
+  qat export runs/quickstart --format onnx --verify --limit 500
+  qat export runs/quickstart --float`,
 		Args: wantArgs(1, 1, "a RUN or a CHECKPOINT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.check(c); err != nil {
@@ -81,6 +88,7 @@ EXIT STATUS
 	}
 	f := c.Flags()
 	f.StringSliceVar(&o.formats, "format", []string{string(configs.Safetensors)}, "`FORMATS` to write, with commas between: "+strings.Join(formatNames(), ", "))
+	f.BoolVar(&o.float, "float", false, "write the float weights for PyTorch, in the format safetensors")
 	addTarget(c, &o.target)
 	f.IntVar(&o.opset, "opset", export.DefaultOpset, "version `N` of ONNX's operators in the format onnx: 13, 21 or 25")
 	f.StringVar(&o.weights, "onnx-weights", "", "`TYPE` of weights in the format onnx: auto, int8 or uint8 (default what the config says)")
@@ -133,7 +141,7 @@ func (o *exportOptions) check(c *cobra.Command) error {
 			return err
 		}
 	}
-	return errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), o.checkFormats(c), checkThreads(c, o.threads))
+	return errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), o.checkFormats(c), o.checkFloat(c), checkThreads(c, o.threads))
 }
 
 // checkFormats wants a format that has the target that was asked for.
@@ -143,6 +151,22 @@ func (o *exportOptions) checkFormats(c *cobra.Command) error {
 		return nil
 	}
 	return usagef(c, "--target %s: format %s computes with %s only", target, o.formats[0], configs.Format(o.formats[0]).Targets()[0])
+}
+
+// checkFloat refuses beside --float what is of integer networks.
+func (o *exportOptions) checkFloat(c *cobra.Command) error {
+	if !o.float {
+		return nil
+	}
+	if i := slices.IndexFunc(o.formats, func(f string) bool { return f != string(configs.Safetensors) }); i >= 0 {
+		return usagef(c, "--float writes the format safetensors, not %s", o.formats[i])
+	}
+	for _, name := range []string{"target", "opset", "onnx-weights", "onnx-sums", "verify", "data", "limit", "threads"} {
+		if c.Flags().Changed(name) {
+			return usagef(c, "--%s is of integer networks; --float writes none", name)
+		}
+	}
+	return nil
 }
 
 // available accepts a flag's value that is one of values.
@@ -178,7 +202,7 @@ type exported struct {
 	train.Experiment
 	Exports     []string            `json:"exports"` // files
 	Exported    []train.Exported    `json:"exported"`
-	Target      string              `json:"target"`
+	Target      string              `json:"target,omitempty"`
 	ONNX        *storedONNX         `json:"onnx,omitempty"`
 	Certificate *verify.Certificate `json:"certificate,omitempty"`
 
@@ -203,12 +227,16 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 		return err
 	}
 	defer m.Close()
-	net, err := m.Lower()
-	if err != nil {
-		return err
-	}
-	if net, err = retarget(net, o.target); err != nil {
-		return err
+	var net *integer.Network
+	target := ""
+	if !o.float {
+		if net, err = m.Lower(); err == nil {
+			net, err = retarget(net, o.target)
+		}
+		if err != nil {
+			return err
+		}
+		target = net.Target.String()
 	}
 	options := export.ONNXOptions{Opset: o.opset, Weights: m.Config.Export.ONNX.Weights, Sums: m.Config.Export.ONNX.Sums}
 	if o.weights != "" {
@@ -229,10 +257,15 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 		return err
 	}
 	defer lock.Release()
-	r := exported{Experiment: train.ExperimentOf(checkpoint.Config), Target: net.Target.String(), certificateFile: p.certificate}
+	r := exported{Experiment: train.ExperimentOf(checkpoint.Config), Target: target, certificateFile: p.certificate}
 	files := map[configs.Format]string{}
 	for i, e := range p.exports {
-		if err := export.Write(e.Files[0], e.Format, p.nets[i], options); err != nil {
+		if o.float {
+			err = m.WriteFloat(e.Files[0])
+		} else {
+			err = export.Write(e.Files[0], e.Format, p.nets[i], options)
+		}
+		if err != nil {
 			return err
 		}
 		files[e.Format] = e.Files[0]

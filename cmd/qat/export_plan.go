@@ -25,6 +25,9 @@ type exportPlan struct {
 	directory   string // to be made if it is missing
 }
 
+// floatExtension is that of float weights, which leaves an integer network beside them in its place.
+const floatExtension = "float.safetensors"
+
 // plan checks all formats. dir is where the files go unless --output says otherwise.
 func (o *exportOptions) plan(net *integer.Network, options export.ONNXOptions, dir string) (*exportPlan, error) {
 	p := &exportPlan{}
@@ -40,9 +43,17 @@ func (o *exportOptions) plan(net *integer.Network, options export.ONNXOptions, d
 	}
 	for _, name := range o.formats {
 		format := configs.Format(name)
-		file := filepath.Join(dir, "model."+export.Extension(format))
+		extension := export.Extension(format)
+		if o.float {
+			extension = floatExtension
+		}
+		file := filepath.Join(dir, "model."+extension)
 		if single != "" {
 			file = single
+		}
+		if o.float {
+			p.exports = append(p.exports, train.FloatExport(file))
+			continue
 		}
 		e, of, err := train.PlanExport(net, file, format, configs.Target(net.Target.String()), options)
 		if err != nil {
@@ -73,7 +84,11 @@ func (o *exportOptions) protect(c *cobra.Command, p *exportPlan) error {
 	var errs []error
 	for _, e := range p.exports {
 		for _, file := range e.Files {
-			errs = append(errs, replaceable(c, file, kinds[e.Format], o.force))
+			kind := kinds[e.Format]
+			if o.float {
+				kind = filetype.Float
+			}
+			errs = append(errs, replaceable(c, file, kind, o.force))
 		}
 	}
 	if o.verify {

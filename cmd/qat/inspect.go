@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/layers"
 	"github.com/qat-go/qat/train"
 )
@@ -28,7 +30,8 @@ func newInspectCommand() *cobra.Command {
 and largest scale, size and BitOps, and a table of the quantized activations.
 The argument is a run's directory, a checkpoint (.qat) or an exported network
 (.safetensors), whose weight scales contain the batch norm's factor. Of an
-export it also prints where each byte of the file goes.
+export it also prints where each byte of the file goes; of float weights
+(export --float), their names, shapes and sizes.
 
 Of a run or a checkpoint it warns of scales that their floor held in half of
 their updates or more, of weights with 90 % of their codes or more at an end of
@@ -99,6 +102,9 @@ type activation struct {
 }
 
 func runInspect(o inspectOptions, path string, stdout, stderr io.Writer) error {
+	if kind, err := filetype.Of(path); err == nil && kind == filetype.Float {
+		return inspectFloat(o, path, stdout, stderr)
+	}
 	var i inspection
 	exported, err := isExport(path)
 	if err != nil {
@@ -141,6 +147,23 @@ func runInspect(o inspectOptions, path string, stdout, stderr io.Writer) error {
 	}
 	i.SizeBytes = (i.SizeBytes + 7) / 8
 	return result(stdout, o.json, i, i.print)
+}
+
+func inspectFloat(o inspectOptions, path string, stdout, stderr io.Writer) error {
+	f, err := train.OpenFloat(path, reading(o.force, stderr))
+	if err != nil {
+		return err
+	}
+	return result(stdout, o.json, f, func(w io.Writer) error {
+		t := newTable(w, "TENSOR", "SHAPE", "BYTES")
+		total := 0
+		for _, a := range f.Tensors {
+			t.row(a.Name, strings.Join(strings.Fields(strings.Trim(fmt.Sprint(a.Shape), "[]")), "x"), a.Bytes)
+			total += a.Bytes
+		}
+		t.row("total", "", total)
+		return t.flush()
+	})
 }
 
 func inspectModel(n *layers.Network) inspection {

@@ -64,7 +64,7 @@ func hint(err error) string {
 	case errors.As(err, &usage):
 		return fmt.Sprintf("%q shows what is possible", usage.command+" --help")
 	case errors.As(err, &notInteger):
-		return "eval --simulate measures the floating-point simulation of such a network"
+		return "eval --simulate measures the floating-point simulation of such a network, and export --float writes its weights"
 	}
 	return ""
 }

@@ -80,6 +80,8 @@ func ofSafetensors(f io.ReaderAt) (Kind, error) {
 				return Checkpoint, nil
 			case "qat.integer":
 				return Export, nil
+			case "qat.float":
+				return Float, nil
 			}
 		}
 		return Safetensors, nil

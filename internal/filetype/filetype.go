@@ -26,6 +26,7 @@ const (
 	Folder      Kind = "a folder"
 	Checkpoint  Kind = "a checkpoint of qat"
 	Export      Kind = "an exported network (safetensors)"
+	Float       Kind = "float weights of qat (safetensors)"
 	Safetensors Kind = "a safetensors file that qat did not write"
 	PyTorch     Kind = "a PyTorch file"
 	ONNX        Kind = "an ONNX file"

@@ -33,6 +33,7 @@ var files = map[string]struct {
 	"a.qat":          {safetensors(`{"__metadata__":{"config":"x","format":"qat.checkpoint"},"w":{}}`), Checkpoint},
 	"late.qat":       {safetensors(`{"w":{"shape":[1]},"__metadata__":{"format":"qat.checkpoint"}}`), Checkpoint},
 	"a.safetensors":  {safetensors(`{"__metadata__":{"format":"qat.integer"}}`), Export},
+	"f.safetensors":  {safetensors(`{"__metadata__":{"format":"qat.float"}}`), Float},
 	"b.safetensors":  {safetensors(`{"__metadata__":{"format":"pt"},"w":{}}`), Safetensors},
 	"c.safetensors":  {safetensors(`{"w":{}}`), Safetensors},
 	"e.safetensors":  {safetensors("{}"), Safetensors},
