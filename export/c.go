@@ -100,7 +100,7 @@ type cLayer struct {
 	Bits             int // 0: signs
 	Weights, Shift   []int
 	Bias, Multiplier []int32
-	to               integer.Tensor // that Out is
+	from, to         integer.Tensor // that In and Out are
 }
 
 func newCModel(net *integer.Network) (*cModel, error) {
@@ -163,13 +163,25 @@ var cKinds = table[*cLayer]{
 		c.Lo, c.Hi = c.to.Range()
 		return nil
 	}),
+	"concat": row(func(c *cLayer, l *integer.Concat) error {
+		c.In2 = l.B
+		return nil
+	}),
+	"lookup": row(func(c *cLayer, l *integer.Lookup) error {
+		lo, hi := c.from.Range()
+		c.Lo, c.Kernel.H, c.Bits, c.Weights = lo, int(hi)-int(lo)+1, 8, ints(l.Table)
+		if len(l.Table) > c.Kernel.H {
+			c.Stride.H = c.Kernel.H
+		}
+		return nil
+	}),
 	"linear": row(func(*cLayer, *integer.Linear) error { return nil }),
 }
 
 // newCLayer returns a layer and its number of weights an output.
 func newCLayer(net *integer.Network, l integer.Layer) (c cLayer, row int, err error) {
 	c = cLayer{Title: cTitle(l.LayerName()), Kind: strings.ToUpper(l.Kind()), In: l.Inputs()[0], Out: max(l.Output(), 0)}
-	c.to = net.Tensors[c.Out]
+	c.from, c.to = net.Tensors[c.In], net.Tensors[c.Out]
 	if w := net.Weights(l); w != nil {
 		row = w.Height * w.Width * w.In
 		levels := levelsOf(w.Bits)

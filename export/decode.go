@@ -153,6 +153,24 @@ func (d *decoder) linear(r *layerRow) (integer.Layer, error) {
 	return l, err
 }
 
+func (d *decoder) lookup(r *layerRow) (integer.Layer, error) {
+	in, err := d.tensor(r.In)
+	if err != nil {
+		return nil, err
+	}
+	if r.Tables != 1 && r.Tables != in.C {
+		return nil, fmt.Errorf("%d tables, want 1, or %d, one for each channel", r.Tables, in.C)
+	}
+	l := &integer.Lookup{Name: r.Name, In: r.In, Out: r.Out}
+	lo, hi := in.Range()
+	n := r.Tables * (int(hi) - int(lo) + 1)
+	if n < 1 || n > len(d.weights) {
+		return nil, fmt.Errorf("%d bytes of weights are left, want tables of %d", len(d.weights), n)
+	}
+	l.Table, err = take(&d.weights, n)
+	return l, err
+}
+
 // weighted takes weights of shape (out, in, height, width), and the biases and scales
 // of the outputs. It returns the weights as (height, width, in, out).
 func (d *decoder) weighted(r *layerRow, shape ...int) (w []int8, bias []int32, scale []float32, err error) {

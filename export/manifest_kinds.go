@@ -78,6 +78,22 @@ var manifestKinds = map[string]manifestKind{
 			return &integer.AveragePool{Name: r.Name, In: r.In, Out: r.Out}, nil
 		},
 	},
+	"concat": {
+		[]string{"a", "b", "output"},
+		func(_ *encoder, r *layerRow, layer integer.Layer) { r.B = layer.(*integer.Concat).B },
+		func(_ *decoder, r *layerRow) (integer.Layer, error) {
+			return &integer.Concat{Name: r.Name, A: r.In, B: r.B, Out: r.Out}, nil
+		},
+	},
+	"lookup": {
+		[]string{"input", "output", "tables"},
+		func(e *encoder, r *layerRow, layer integer.Layer) {
+			l := layer.(*integer.Lookup)
+			r.Tables = l.Tables(e.net)
+			e.weights = append(e.weights, l.Table...)
+		},
+		(*decoder).lookup,
+	},
 	"linear": {
 		[]string{"input", "classes", "weights", "bias_bits"},
 		func(e *encoder, r *layerRow, layer integer.Layer) {
@@ -126,6 +142,7 @@ type layerRow struct {
 	Lo, Hi                  uint8
 	Weights                 levels
 	BiasBits                int
+	Tables                  int
 }
 
 // windowRow is what a row of a convolution with any window has beside.
@@ -154,6 +171,7 @@ var layerFields = map[string]func(*layerRow) any{
 	"pads": func(l *layerRow) any { return &l.window().Pads }, "groups": func(l *layerRow) any { return &l.window().Groups },
 	"lo": func(l *layerRow) any { return &l.Lo }, "hi": func(l *layerRow) any { return &l.Hi },
 	"weights": func(l *layerRow) any { return &l.Weights }, "bias_bits": func(l *layerRow) any { return &l.BiasBits },
+	"tables": func(l *layerRow) any { return &l.Tables },
 }
 
 // fields returns pointers to the values of a row.

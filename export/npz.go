@@ -115,6 +115,11 @@ var npzKinds = table[*archive]{
 	"add":        nothing,
 	"shortcut":   nothing,
 	"max_pool":   nothing,
+	"concat":     nothing,
+	"lookup": row(func(a *archive, l *integer.Lookup) error {
+		array(a, l.Name+".table", []int{l.Tables(a.net), l.Codes(a.net)}, l.Table)
+		return nil
+	}),
 	"average_pool": row(func(a *archive, l *integer.AveragePool) error {
 		a.multiplier(l, l.Multiplier(a.net))
 		return nil

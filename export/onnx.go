@@ -122,6 +122,19 @@ var qdqKinds = table[*qdqGraph]{
 		g.states[l.Out] = qdqState{name: l.Name, codes: g.maxPool(l, s.codes, l.Name+".codes"), scale: s.scale, zeroPoint: s.zeroPoint}
 		return nil
 	}),
+	"concat": row(func(g *qdqGraph, l *integer.Concat) error {
+		a, b := g.states[l.A], g.states[l.B]
+		g.states[l.Out] = qdqState{name: l.Name, codes: g.node(l.Name, "Concat", l.Name+".codes", []string{a.codes, b.codes}, attribute("axis", int64(1))),
+			scale: a.scale, zeroPoint: a.zeroPoint}
+		return nil
+	}),
+	"lookup": row(func(g *qdqGraph, l *integer.Lookup) error {
+		to, codes := g.net.Tensors[l.Out], g.states[l.In].codes
+		table := g.constant(l.Name+".table", onnx.Uint8, []int64{int64(len(l.Table))}, l.Table)
+		g.states[l.Out] = qdqState{name: l.Name, scale: g.floats(l.Name+".scale", []float32{to.Scale}), zeroPoint: g.code(l.Name+".zero_point", to.ZeroPoint),
+			codes: g.lookup(l, codes, table, l.Name+".codes")}
+		return nil
+	}),
 	"average_pool": row(func(g *qdqGraph, l *integer.AveragePool) error {
 		mean := g.node(l.Name, "GlobalAveragePool", l.Name+".mean", []string{g.real(l.In)})
 		lo, hi := g.net.Tensors[l.Out].Range()

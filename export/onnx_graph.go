@@ -141,6 +141,18 @@ func (g *onnxGraph) maxPool(l *integer.MaxPool, x, output string) string {
 		attribute("kernel_shape", []int64{k, k}), attribute("pads", []int64{p, p, int64(bottom), int64(right)}), attribute("strides", []int64{s, s}))
 }
 
+// lookup adds a Gather of the entries of a table, given codes of any type.
+func (g *onnxGraph) lookup(l *integer.Lookup, codes, table, output string) string {
+	lo, _ := g.net.Tensors[l.In].Range()
+	at := g.node(l.Name+".index", "Cast", l.Name+".index", []string{codes}, attribute("to", int64(onnx.Int32)))
+	first := make([]byte, 0, 4*l.Tables(g.net)) // of the tables' entries
+	for c := range l.Tables(g.net) {
+		first = binary.LittleEndian.AppendUint32(first, uint32(c*l.Codes(g.net)-int(lo)))
+	}
+	at = g.node(l.Name+".entry", "Add", l.Name+".entry", []string{at, g.constant(l.Name+".first", onnx.Int32, []int64{1, int64(l.Tables(g.net)), 1, 1}, first)})
+	return g.node(l.Name, "Gather", output, []string{table, at})
+}
+
 // metadata tells what the graph itself does not.
 func onnxMetadata(net *integer.Network) ([]onnx.Property, error) {
 	all := []onnx.Property{

@@ -90,6 +90,23 @@ var qonnxKinds = table[*qonnxGraph]{
 		g.values[l.Out] = g.maxPool(l, g.values[l.In], l.Name+".real")
 		return nil
 	}),
+	"concat": row(func(g *qonnxGraph, l *integer.Concat) error {
+		g.values[l.Out] = g.node(l.Name, "Concat", l.Name+".real", []string{g.values[l.A], g.values[l.B]}, attribute("axis", int64(1)))
+		return nil
+	}),
+	"lookup": row(func(g *qonnxGraph, l *integer.Lookup) error {
+		// Values are codes times the scale: the table's entries are found by the codes, and are values.
+		in, to := g.net.Tensors[l.In], g.net.Tensors[l.Out]
+		scaled := g.node(l.Name+".scaled", "Div", l.Name+".scaled", []string{g.values[l.In], g.floats(l.Name+".scale", []float32{in.Scale})})
+		whole := g.node(l.Name+".whole", "Round", l.Name+".whole", []string{scaled})
+		codes := g.node(l.Name+".code", "Add", l.Name+".code", []string{whole, g.floats(l.Name+".zero_point", []float32{float32(in.ZeroPoint)})})
+		table := make([]float32, len(l.Table))
+		for i, v := range l.Table {
+			table[i] = to.Scale * float32(int(v)-int(to.ZeroPoint))
+		}
+		g.values[l.Out] = g.lookup(l, codes, g.floats(l.Name+".table", table, int64(len(table))), l.Name+".real")
+		return nil
+	}),
 	"average_pool": row(func(g *qonnxGraph, l *integer.AveragePool) error {
 		lo, hi := g.net.Tensors[l.Out].Range()
 		return g.quantize(l.Name, g.node(l.Name, "GlobalAveragePool", l.Name+".mean", []string{g.values[l.In]}), l.Out, lo, hi)

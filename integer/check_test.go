@@ -321,3 +321,30 @@ func TestNoThreads(t *testing.T) {
 		}
 	}
 }
+
+// Joined tensors have the codes and pixels of the whole; tables hold a code for each of the input.
+func TestCheckTables(t *testing.T) {
+	for want, change := range map[string]func(c *integer.Concat, l *integer.Lookup, n *integer.Network){
+		"":                                       func(*integer.Concat, *integer.Lookup, *integer.Network) {},
+		"do not join to (2,2,4)":                 func(_ *integer.Concat, _ *integer.Lookup, n *integer.Network) { n.Tensors[2].C = 4 },
+		"(2,3,3) do not join":                    func(_ *integer.Concat, _ *integer.Lookup, n *integer.Network) { n.Tensors[0].W, n.Tensors[1].W = 3, 3 },
+		"must have the same bits":                func(_ *integer.Concat, _ *integer.Lookup, n *integer.Network) { n.Tensors[1].Scale = 0.3 },
+		"tables of 15 entries, want 16":          func(_ *integer.Concat, l *integer.Lookup, _ *integer.Network) { l.Table = l.Table[1:] },
+		"entry 3 is 9, want a code from 1 to 7":  func(_ *integer.Concat, l *integer.Lookup, _ *integer.Network) { l.Table[3] = 9 },
+		"entry 3 is 0, want a code from 1 to 7":  func(_ *integer.Concat, l *integer.Lookup, _ *integer.Network) { l.Table[3] = 0 },
+		"tensor 2 is (2,2,6), tensor 3 is (2,2,": func(_ *integer.Concat, _ *integer.Lookup, n *integer.Network) { n.Tensors[3].C = 5 },
+	} {
+		in := integer.Tensor{H: 2, W: 2, C: 3, Bits: 4, Scale: 0.2}
+		joint := in
+		joint.C = 6
+		n := &integer.Network{Tensors: []integer.Tensor{in, in, joint, {H: 2, W: 2, C: 6, Bits: 3, Signed: true, Narrow: true, Scale: 0.1, ZeroPoint: 4}}}
+		c := &integer.Concat{Name: "concat", A: 0, B: 1, Out: 2}
+		l := &integer.Lookup{Name: "lookup", In: 2, Out: 3, Table: []uint8{1, 2, 3, 4, 5, 6, 7, 1, 2, 3, 4, 5, 6, 7, 1, 2}}
+		n.Layers = []integer.Layer{&integer.Requantize{Name: "same", In: 0, Out: 1, Hi: 15}, c, l,
+			&integer.Linear{Name: "linear", In: 3, Out: 1, Weights: make([]int8, 24), WeightBits: 2, Scale: []float32{1}, Bias: []int32{0}}}
+		change(c, l, n)
+		if err := n.Check(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want %q", err, want)
+		}
+	}
+}

@@ -84,7 +84,7 @@ func dyadicReference(n *integer.Network, l integer.Layer, codes [][]uint8) (out 
 			sum.Add(sum, new(big.Rat).Mul(new(big.Rat).SetInt64(value(l.B, i)), scaled(rb, e)))
 			out[i] = clamp(sum, to.ZeroPoint, l.Lo, l.Hi)
 		}
-	case *integer.Shortcut, *integer.MaxPool:
+	case *integer.Shortcut, *integer.MaxPool, *integer.Concat, *integer.Lookup:
 		out, _ = reference(n, l, codes)
 	case *integer.AveragePool:
 		lo, hi := to.Range()

@@ -74,7 +74,7 @@ func logitsOf(l Layer) (*Linear, bool) {
 }
 
 // kinds has a layer of each kind; each kind is in a file of its own.
-var kinds = []Layer{&Conv{}, &Requantize{}, &Add{}, &Shortcut{}, &MaxPool{}, &AveragePool{}, &Linear{}}
+var kinds = []Layer{&Conv{}, &Requantize{}, &Add{}, &Shortcut{}, &MaxPool{}, &AveragePool{}, &Concat{}, &Lookup{}, &Linear{}}
 
 // Kinds are the words for the kinds of layers.
 func Kinds() []string {

@@ -78,6 +78,25 @@ func reference(n *integer.Network, l integer.Layer, codes [][]uint8) (out []uint
 				}
 			}
 		}
+	case *integer.Concat:
+		for i := range out {
+			p, c := i/n.Tensors[l.Out].C, i%n.Tensors[l.Out].C
+			if b := n.Tensors[l.B]; c < in.C {
+				out[i] = codes[l.A][p*in.C+c]
+			} else {
+				out[i] = codes[l.B][p*b.C+c-in.C]
+			}
+		}
+	case *integer.Lookup:
+		lo, hi := in.Range()
+		per := int(hi-lo) + 1
+		for i, v := range codes[l.In] {
+			c := i % in.C
+			if len(l.Table) == per {
+				c = 0
+			}
+			out[i] = l.Table[c*per+int(v-lo)]
+		}
 	case *integer.AveragePool:
 		to := n.Tensors[l.Out]
 		lo, hi := to.Range()

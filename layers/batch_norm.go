@@ -244,13 +244,17 @@ func (n *BatchNorm) batchNormEval(c *Context, x *G.Node) *G.Node {
 		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: pictures(4), Shape: sameShape(0), InPlace: 1, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return affine(k, a, b, func() {
-				gamma, beta := k.F32(1), k.F32(2)
-				for j := range a {
-					factor := float64(gamma[j]) / math.Sqrt(float64(n.Var.Data()[j])+n.Eps)
-					a[j] = float32(factor)
-					b[j] = float32(float64(beta[j]) - float64(n.Mean.Data()[j])*factor)
-				}
+				n.runningFactors(a, b)
 			})
 		},
 	}, x, c.node(n.Gamma), c.node(n.Beta))
+}
+
+// runningFactors writes batch norm with running statistics as y = x*a + b.
+func (n *BatchNorm) runningFactors(a, b []float32) {
+	for j, gamma := range n.Gamma.Data() {
+		factor := float64(gamma) / math.Sqrt(float64(n.Var.Data()[j])+n.Eps)
+		a[j] = float32(factor)
+		b[j] = float32(float64(n.Beta.Data()[j]) - float64(n.Mean.Data()[j])*factor)
+	}
 }

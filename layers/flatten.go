@@ -6,7 +6,6 @@ import (
 
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
-	"github.com/qat-go/qat/networks"
 )
 
 func planFlatten(p *plan, l *layer, in []*step) *step { return p.add(l.Name, flattenOp{}, in...) }
@@ -32,19 +31,6 @@ func (flattenOp) movesCodes() {}
 func (flattenOp) lower(l *lowering, s *step) error {
 	l.of[s] = l.of[s.in[0]]
 	return nil
-}
-
-// flattens is the image whose pixels a linear layer reads that is a convolution over all of them in integers.
-func (n *Network) flattens(l *layer) networks.Shape {
-	if _, ok := l.Op.(networks.Linear); !ok || l.last {
-		return networks.Shape{}
-	}
-	for from := n.layer(l.Inputs[0]); from != nil && len(from.in) == 1 && !from.Op.Weighted(); from = n.layer(from.Inputs[0]) {
-		if in := from.in[0]; in.H*in.W > 1 {
-			return in
-		}
-	}
-	return networks.Shape{H: 1, W: 1}
 }
 
 // reshape gives the elements of x another shape of as many images.

@@ -12,11 +12,6 @@ type kind struct {
 	lacks func(g *networks.Network, l *layer) []string
 }
 
-// unbuilt is a kind that cannot be trained yet.
-func unbuilt(k networks.Kind) kind {
-	return kind{lacks: func(*networks.Network, *layer) []string { return []string{string(k)} }}
-}
-
 // kinds has a row for each of [networks.Ops].
 var kinds = map[networks.Kind]kind{
 	networks.Conv{}.Kind():              {plan: planConv, lacks: convLacks},
@@ -24,15 +19,15 @@ var kinds = map[networks.Kind]kind{
 	networks.BatchNorm{}.Kind():         {plan: planBatchNorm, hold: holdBatchNorm},
 	networks.ReLU{}.Kind():              {plan: planReLU},
 	networks.ReLU6{}.Kind():             {plan: planReLU6},
-	networks.LeakyReLU{}.Kind():         unbuilt("leaky_relu"),
-	networks.PReLU{}.Kind():             unbuilt("prelu"),
+	networks.LeakyReLU{}.Kind():         {plan: planLeakyReLU},
+	networks.PReLU{}.Kind():             {plan: planPReLU},
 	networks.RPReLU{}.Kind():            {plan: planRPReLU, hold: holdRPReLU},
 	networks.Add{}.Kind():               {plan: planAdd},
-	networks.Concat{}.Kind():            unbuilt("concat"),
+	networks.Concat{}.Kind():            {plan: planConcat, lacks: concatLacks},
 	networks.Shortcut{}.Kind():          {plan: planShortcut},
 	networks.Flatten{}.Kind():           {plan: planFlatten},
 	networks.Dropout{}.Kind():           {plan: planDropout},
 	networks.MaxPool{}.Kind():           {plan: planMaxPool, lacks: maxPoolLacks},
-	networks.AveragePool{}.Kind():       unbuilt("average_pool"),
+	networks.AveragePool{}.Kind():       {plan: planAverageWindow},
 	networks.GlobalAveragePool{}.Kind(): {plan: planAveragePool},
 }

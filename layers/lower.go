@@ -13,6 +13,7 @@ type lowering struct {
 	net   *integer.Network
 	input networks.Shape
 	of    map[*step]int // the tensor that holds what a step gives
+	last  *step
 }
 
 // lowerer is an operation that has an integer form. What has none, as evaluation plans it, keeps a network from integers.
@@ -32,11 +33,33 @@ func (n *Network) Lower(name string) (*integer.Network, error) {
 		if err := s.op.(lowerer).lower(l, s); err != nil { // IntegerForm has looked
 			return nil, err
 		}
+		l.last = s
+	}
+	if last := l.last; !givesLogits(last) {
+		l.logits(last)
 	}
 	if err := l.net.Check(); err != nil {
 		return nil, fmt.Errorf("lowering: %w", err)
 	}
 	return l.net, nil
+}
+
+// givesLogits tells that a step is the linear layer that gives the logits.
+func givesLogits(s *step) bool {
+	_, ok := s.op.(foldedLinearOp)
+	return ok
+}
+
+// logits adds a linear layer that gives codes as they are, where the last step gives codes.
+func (l *lowering) logits(s *step) {
+	t := l.net.Tensors[l.of[s]]
+	n := t.Len()
+	linear := &integer.Linear{Name: t.Name + ".logits", In: l.of[s], Out: n, Weights: make([]int8, n*n), WeightBits: 2, Bias: make([]int32, n)}
+	for i := range n {
+		linear.Weights[i*n+i] = 1
+		linear.Scale = append(linear.Scale, t.Scale)
+	}
+	l.net.Layers = append(l.net.Layers, linear)
 }
 
 // evaluation is the plan of evaluation that is lowered.
@@ -53,10 +76,8 @@ func (n *Network) evaluation() *plan {
 // integers.
 func (n *Network) floatSteps(e *NotIntegerError) {
 	p := n.evaluation()
-	if last := p.steps[len(p.steps)-1]; len(e.Causes) == 0 {
-		if _, ok := last.op.(foldedLinearOp); !ok {
-			e.add(last.name, "it is last, and integer networks end with a linear layer")
-		}
+	if last := p.steps[len(p.steps)-1]; len(e.Causes) == 0 && !givesLogits(last) && !last.givesCodes(p.c) {
+		e.add(last.name, "it is last, and gives neither codes nor the sums of a linear layer")
 	}
 	for i, s := range p.steps[1:] {
 		if _, ok := s.op.(lowerer); !ok || i < len(p.steps)-2 && !s.givesCodes(p.c) {
@@ -86,9 +107,16 @@ func (l *lowering) ready(layer string, qs ...*Quantizer) error {
 
 // tensor adds the tensor that q describes, which holds what s gives.
 func (l *lowering) tensor(s *step, q *Quantizer, shape networks.Shape) int {
-	return l.add(s, integer.Tensor{
+	t := q.tensor(shape)
+	t.Name = s.name
+	return l.add(s, t)
+}
+
+// tensor is an image of codes of the quantizer.
+func (q *Quantizer) tensor(shape networks.Shape) integer.Tensor {
+	return integer.Tensor{
 		Name: q.Name, H: shape.H, W: shape.W, C: shape.C, Bits: q.Bits(), Signed: q.centred(), Narrow: q.levelRange().Narrow, Scale: q.Scale.Data()[0], ZeroPoint: q.zeroPoint(),
-	})
+	}
 }
 
 func (l *lowering) add(s *step, t integer.Tensor) int {

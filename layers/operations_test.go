@@ -61,6 +61,18 @@ func TestElementwise(t *testing.T) {
 			}
 			return x, 1, 0
 		}},
+		{networks.LeakyReLU{Slope: 0.25}, func(x, _ float64) (float64, float64, float64) {
+			if x > 0 {
+				return x, 1, 0
+			}
+			return 0.25 * x, 0.25, 0
+		}},
+		{networks.PReLU{}, func(x, slope float64) (float64, float64, float64) {
+			if x > 0 {
+				return x, 1, 0
+			}
+			return slope * x, slope, x
+		}},
 	} {
 		in := networks.Shape{H: 5, W: 4, C: 19}
 		l, x := alone1(t, in, c.op), random(1, 3, in.H, in.W, in.C)
@@ -68,11 +80,14 @@ func TestElementwise(t *testing.T) {
 			x.Float32s()[i] *= 4
 		}
 		copy(x.Float32s(), []float32{0, 6, -0.0, 6.0000005, 5.9999995, 1e-30, -1e-30})
-		y, dx, da, dy := applied(t, l, x, nil, 2)
 		slopes := make([]float32, in.C)
-		if len(l.arrays) > 0 {
+		if len(l.arrays) > 0 { // powers of two, so that products are exact
 			slopes = l.arrays[0].Data()
+			for c := range slopes {
+				slopes[c] = []float32{0.25, -0.5, 2}[c%3]
+			}
 		}
+		y, dx, da, dy := applied(t, l, x, nil, 2)
 		sums := make([]float64, in.C)
 		for i, v := range x.Float32s() {
 			wantY, wantDX, ds := c.f(float64(v), float64(slopes[i%in.C]))
@@ -268,5 +283,124 @@ func TestFlattenedRectangles(t *testing.T) {
 		n := must(New(net, &cfg.Quant, testInput, 1))
 		calibrateNetwork(t, n)
 		agree(t, n, 4, 1, nil)
+	}
+}
+
+// Average pooling in windows is PyTorch 1.13's, and so is its gradient (testdata/average_pool.py).
+func TestAverageWindows(t *testing.T) {
+	for _, c := range []struct {
+		op    networks.AveragePool
+		y, dx []float32
+	}{
+		{networks.AveragePool{Window: networks.Square(3, 2, 1), CountPad: true},
+			[]float32{-0.55555558, 0.66666669, -0.33333334, 0.22222222, 0.11111111, 0.44444445},
+			[]float32{0.11111111, 0.33333334, 0.22222222, 0.22222222, 0.44444445, 1.1111112, 0.66666669, 0.66666669, 0.33333334, 0.77777779, 0.44444445, 0.44444445, 0.88888896, 2, 1.1111112, 1.1111112, 0.55555558, 1.2222223, 0.66666669, 0.66666669}},
+		{networks.AveragePool{Window: networks.Square(3, 2, 1)},
+			[]float32{-1.25, 1, -0.5, 0.22222222, 0.25, 0.66666669},
+			[]float32{0.25, 0.58333337, 0.33333334, 0.33333334, 0.75, 1.5277778, 0.77777779, 0.77777779, 0.5, 0.94444442, 0.44444445, 0.44444445, 1.75, 3.1944444, 1.4444444, 1.4444444, 1.25, 2.25, 1, 1}},
+		{networks.AveragePool{Window: networks.Square(3, 2, 1), Ceil: true, CountPad: true},
+			[]float32{-0.55555558, 0.66666669, 0.83333331, -0.33333334, 0.22222222, -0.66666669, 0.11111111, 0.44444445, -0.5},
+			[]float32{0.11111111, 0.33333334, 0.22222222, 0.72222221, 0.55555558, 1.3333334, 0.77777779, 2.2777777, 0.44444445, 1, 0.55555558, 1.5555556, 1.2222222, 2.6666667, 1.4444444, 3.9444444, 0.77777779, 1.6666667, 0.8888889, 2.3888888}},
+		{networks.AveragePool{Window: networks.Square(3, 2, 1), Ceil: true},
+			[]float32{-1.25, 1, 2.5, -0.5, 0.22222222, -1.3333334, 0.25, 0.66666669, -1.5},
+			[]float32{0.25, 0.58333337, 0.33333334, 1.8333334, 0.91666669, 1.8055556, 0.88888896, 4.3888888, 0.66666669, 1.2222223, 0.55555558, 2.5555556, 2.4166667, 4.3055558, 1.888889, 8.3888893, 1.75, 3.0833335, 1.3333334, 5.8333335}},
+		{networks.AveragePool{Window: networks.Square(2, 3, 0), Ceil: true, CountPad: true},
+			[]float32{-1.25, 2.5, 0.25, -1.5}, []float32{0.25, 0.25, 0, 1, 0.25, 0.25, 0, 1, 0, 0, 0, 0, 0.75, 0.75, 0, 2, 0.75, 0.75, 0, 2}},
+		{networks.AveragePool{Window: networks.Window{Kernel: networks.Size{H: 2, W: 3}, Stride: networks.Size{H: 1, W: 2}, Pad: networks.Pad{Top: 1, Left: 1, Bottom: 1, Right: 1}}, Ceil: true, CountPad: true},
+			[]float32{-0.5, 0.83333331, 1.25, -0.83333331, 1, 1.25, -0.5, -0.33333334, -1.25, -0.16666667, 0.16666667, -1, 0.16666667, 0.66666669, -0.75, 0.16666667, 0, -1},
+			[]float32{0.83333337, 2, 1.1666666, 3.4166667, 1.8333333, 4, 2.1666667, 5.9166665, 2.8333333, 6, 3.1666667, 8.416667, 3.8333335, 8, 4.1666665, 10.916667, 4.8333335, 10, 5.1666665, 13.416666}},
+	} {
+		const channels, images = 3, 2 // all alike, but for the sign
+		x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(images, 5, 4, channels))
+		sign := func(i int) float32 { return []float32{1, -1, 2}[i%channels] }
+		for i := range x.Float32s() {
+			x.Float32s()[i] = sign(i) * float32(7*(i/channels%20)%11-5)
+		}
+		l := alone1(t, networks.Shape{H: 5, W: 4, C: channels}, c.op)
+		g := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(images, l.out.H, l.out.W, channels))
+		for i := range g.Float32s() {
+			g.Float32s()[i] = sign(i) * float32(i/channels%len(c.y)+1)
+		}
+		y, dx, _, _ := applied(t, l, x, g, 2)
+		for what, pair := range map[string][2][]float32{"value": {y, c.y}, "gradient": {dx, c.dx}} {
+			for i, v := range pair[0] {
+				want := sign(i) * pair[1][i/channels%len(pair[1])]
+				if math.Abs(float64(v-want)) > 1e-6*math.Abs(float64(want)) {
+					t.Errorf("%+v: %s %d is %g, want %g", c.op, what, i, v, want)
+				}
+			}
+		}
+	}
+}
+
+// The channels of each part stand in the joint image, and go back with the gradient.
+func TestConcat(t *testing.T) {
+	c := testContext(t, true)
+	o := concatOp{channels: []int{3, 1, 5}, out: 9}
+	var parts, wrt []*G.Node
+	var values [][]float32
+	for i, ch := range o.channels {
+		v := random(uint64(i), 2, 3, 2, ch)
+		parts, values = append(parts, c.b.Param(string(rune('a'+i)), v)), append(values, v.Float32s())
+	}
+	wrt = parts
+	g := random(9, 2, 3, 2, 9)
+	y, grads := gradients(t, c, o.join(c, "concat", parts), c.b.Input("g", g), wrt...)
+	for i := range y {
+		pixel, ch, from := i/9, i%9, 0
+		for ch >= o.channels[from] {
+			ch -= o.channels[from]
+			from++
+		}
+		at := pixel*o.channels[from] + ch
+		if y[i] != values[from][at] || grads[from][at] != g.Float32s()[i] {
+			t.Fatalf("element %d is %g with the gradient %g; want %g and %g", i, y[i], grads[from][at], values[from][at], g.Float32s()[i])
+		}
+	}
+}
+
+// Tables hold what the functions make of the codes' values: without the rewrite the codes are the same.
+func TestLookupIsTheFunctions(t *testing.T) {
+	for _, overrides := range [][]string{{}, {"quant.activations.estimator=affine"}, {"quant.activations={estimator: stochastic, bits: 5}"}} {
+		net := smallNetwork(t, small[len(small)-1].build, overrides...)
+		for _, l := range net.layers { // negative slopes and factors, too
+			for _, a := range l.arrays {
+				if l.Op.Kind() == "prelu" || l.norm != nil && a == l.norm.Gamma {
+					a.Data()[0], a.Data()[1] = -1.5, 0
+				}
+			}
+		}
+		run := func(off ...rewrite) map[string][]uint8 {
+			c := testContext(t, false)
+			without(c, off...)
+			x, _ := batch(3)
+			p := newPlan(c, net.layers, nil)
+			p.emit(c.b.Input("x", x))
+			codes := map[string][]uint8{}
+			var nodes []*G.Node
+			var names []string
+			for _, s := range p.steps {
+				if _, table := s.op.(lookupOp); s.out.codes != nil && (table || len(off) > 0) {
+					nodes, names = append(nodes, s.out.codes), append(names, s.name)
+				}
+			}
+			m := must(machine.New(c.pool, machine.Options{}, nodes...))
+			if err := m.RunAll(); err != nil {
+				t.Fatal(err)
+			}
+			for i, n := range nodes {
+				codes[names[i]] = n.Value().(*tensor.Dense).Uint8s()
+			}
+			return codes
+		}
+		tables, functions := run(), run(lookup)
+		if len(tables) != 5 {
+			t.Errorf("%v: %d tables; want 5", overrides, len(tables))
+		}
+		for name, codes := range tables {
+			if !slices.Equal(codes, functions[name]) {
+				t.Errorf("%v: the table of %s gives other codes than the functions", overrides, name)
+			}
+		}
 	}
 }

@@ -15,17 +15,19 @@ func (relu6Op) emit(c *Context, s *step) Value {
 	return Value{float: relu6(c, s.name, s.in[0].out.Float(c))}
 }
 
+func (relu6Op) each(y, x []float32) {
+	for i, v := range x {
+		y[i] = min(max(v, 0), 6)
+	}
+}
+
 // relu6 is y = min(max(x, 0), 6), dx = dy where 0 < x < 6.
 func relu6(c *Context, layer string, x *G.Node) *G.Node {
 	rank := x.Dims()
 	return c.b.Apply(graph.Op{
 		Name: "relu6", Layer: layer, In: []graph.Arg{pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 1, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
-			return each(k, func(y, x, _ []float32) {
-				for i, v := range x {
-					y[i] = min(max(v, 0), 6)
-				}
-			})
+			return each(k, func(y, x, _ []float32) { relu6Op{}.each(y, x) })
 		},
 		Wrt: []bool{true},
 		Gradient: func(_ []*G.Node, out, dout *G.Node) []*G.Node {

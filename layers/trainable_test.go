@@ -23,8 +23,6 @@ func TestUntrainable(t *testing.T) {
 		{networks.Conv{Out: 4, Window: networks.Window{Kernel: networks.Size{H: 5, W: 3}, Stride: networks.Size{H: 1, W: 1}, Pad: networks.Pad{Right: 3}}}, "convolutions padded by their kernel's size or more (a)"},
 		{networks.Conv{Out: 4, Window: networks.Square(3, 1, 3)}, "convolutions padded by their kernel's size or more (a)"},
 		{networks.MaxPool{Window: asymmetric}, "max_pool with padding that is not the same on all sides (a)"},
-		{networks.LeakyReLU{}, "leaky_relu (a)"}, {networks.PReLU{}, "prelu (a)"},
-		{networks.AveragePool{Window: networks.Square(2, 2, 0)}, "average_pool (a)"},
 	} {
 		net := &networks.Network{Input: networks.Shape{H: 8, W: 8, C: 4}}
 		net.Add("pool", networks.GlobalAveragePool{}, net.Add("relu", networks.ReLU{}, net.Add("a", c.op, networks.Input)))
@@ -45,11 +43,8 @@ func TestUntrainable(t *testing.T) {
 	}
 }
 
-// untrainable are the networks of the zoo that cannot be trained yet.
-var untrainable = []string{"squeezenet1_1"}
-
-// Each network of the zoo has a table, and is trained or refused.
-func TestZooIsTrainedOrRefused(t *testing.T) {
+// Each network of the zoo has a table, and can be trained.
+func TestZooIsTrained(t *testing.T) {
 	cfg, err := configs.Load("resnet20_w4a4", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +54,7 @@ func TestZooIsTrainedOrRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := n.Trainable(); (err != nil) != slices.Contains(untrainable, a.Name) {
+		if err := n.Trainable(); err != nil {
 			t.Errorf("%s: %v", a.Name, err)
 		}
 		if rows := n.Table(); len(rows) != len(n.LayerNames()) {
@@ -135,20 +130,13 @@ func TestZooFusionKeepsTheBits(t *testing.T) {
 	}
 }
 
-// Where each convolution has batch norm, the integer network is that of the simulation; elsewhere it is refused before
-// anything is trained.
+// Where each convolution has batch norm, the integer network is that of the simulation; so it is without.
 func TestZooInIntegers(t *testing.T) {
 	agree(t, zooNetwork(t, "resnet20", networks.Options{Shortcut: networks.OptionB}), 6, 20, nil)
 	agree(t, zooNetwork(t, "resnet20", networks.Options{Shortcut: networks.OptionB}, "quant.activations.estimator=affine"), 6, 20, nil)
 	agree(t, zooNetwork(t, "resnet8", networks.Options{Form: networks.TorchForm}), 6, 20, nil)
 	agree(t, windowNetwork(t), 6, 20, nil)
-	for arch, want := range map[string]string{
-		"preresnet20": "layer1.0.bn1, layer1.1.bn1, layer1.2.bn1 and 9 more cannot run in integers: what it gives is not quantized before something else reads it",
-	} {
-		n := zooNetwork(t, arch, networks.Options{})
-		_, err := n.Lower("test")
-		if got := n.IntegerForm(); err == nil || got == nil || err.Error() != got.Error() || err.Error() != want {
-			t.Errorf("%s: %v, and %v before training; want %s", arch, err, got, want)
-		}
-	}
+	agree(t, zooNetwork(t, "preresnet20", networks.Options{}), 6, 20, nil)
+	agree(t, zooNetwork(t, "preresnet20", networks.Options{Shortcut: networks.OptionB}), 6, 20, nil)
+	agree(t, zooNetwork(t, "squeezenet1_1", networks.Options{}), 6, 20, nil)
 }

@@ -90,16 +90,25 @@ func (p *placement) layer(node networks.Node, first, last bool) {
 	}
 }
 
-// residual places the quantizers of the residual stream: of both operands of each sum, and of the sum.
+// residual places the quantizers of the residual stream: of both operands of each sum, and of the sum; and of what else
+// is to be codes though no quantizer of its one reader makes them.
 func (p *placement) residual() {
 	if p.quant.Residual == configs.FP {
 		return
 	}
 	spec := residualSpec(p.quant)
+	names := map[string]bool{}
 	place := func(node, name string) {
-		if _, ok := p.outputs[node]; !ok {
-			p.outputs[node] = Site{Name: name, Role: Output, Node: node, Spec: spec, Signed: signed(spec, !p.positive[node]), Channels: p.shapes[node].C}
+		if _, ok := p.outputs[node]; ok {
+			return
 		}
+		for _, other := range []string{node + ".output", node + ".codes"} {
+			if names[name] { // several tensors behind one node with weights
+				name = other
+			}
+		}
+		names[name] = true
+		p.outputs[node] = Site{Name: name, Role: Output, Node: node, Spec: spec, Signed: signed(spec, !p.positive[node]), Channels: p.shapes[node].C}
 	}
 	for _, node := range p.Nodes {
 		if add, ok := node.Op.(networks.Add); !ok || add.Real {
@@ -112,11 +121,87 @@ func (p *placement) residual() {
 		}
 		place(p.through(node.Name), block+".output")
 	}
+	if p.real() {
+		return
+	}
+	if last := p.Nodes[len(p.Nodes)-1]; last.Op.Kind() != (networks.Linear{}).Kind() {
+		place(last.Name, last.Name+".output")
+	}
+	state := map[string]fold{}
+	for _, node := range p.Nodes {
+		if p.readsCodes(node, state) {
+			if from := p.source(node.Inputs[0]); from != networks.Input {
+				place(from, p.made(from)+".output")
+			}
+		}
+		if len(p.readers[node.Name]) > 1 {
+			from := p.source(node.Name)
+			place(from, p.made(from)+".output")
+		}
+	}
+}
+
+// real tells that the network has sums of real values: its other tensors are not to be codes either.
+func (p *placement) real() bool {
+	for _, node := range p.Nodes {
+		if add, ok := node.Op.(networks.Add); ok && add.Real {
+			return true
+		}
+	}
+	return false
+}
+
+// fold says what a node is part of, in integers.
+type fold int
+
+const (
+	alone fold = iota
+	sum        // a convolution or linear layer, with its batch norm
+	table      // functions of each code
+)
+
+// readsCodes tells that a node without weights is computed from codes in integers, and is not part of what is before it: that
+// batch norm is part of a convolution, and ReLU of a sum. It notes what the node is part of.
+func (p *placement) readsCodes(node networks.Node, state map[string]fold) bool {
+	if len(node.Inputs) != 1 {
+		return false
+	}
+	from := p.Node(node.Inputs[0])
+	var before fold
+	added := false
+	if from != nil && len(p.readers[from.Name]) == 1 {
+		before = state[from.Name]
+		_, added = from.Op.(networks.Add)
+	}
+	switch node.Op.(type) {
+	case networks.Conv, networks.Linear:
+		state[node.Name] = sum
+		return false
+	case networks.AveragePool, networks.GlobalAveragePool:
+		return true
+	case networks.BatchNorm:
+		if from != nil && before == sum && from.Op.Weighted() {
+			state[node.Name] = sum
+			return false
+		}
+	case networks.ReLU, networks.ReLU6:
+		if relu := (networks.ReLU{}).Kind(); before == sum || added && node.Op.Kind() == relu {
+			return false
+		}
+	case networks.LeakyReLU, networks.PReLU, networks.RPReLU:
+	default:
+		return false
+	}
+	state[node.Name] = table
+	return before != table
 }
 
 // source is the node whose values shortcuts and max pooling, which move codes as they are, take.
 func (p *placement) source(name string) string {
-	for node := p.Node(name); node != nil && node.Op.Moves(); node = p.Node(name) {
+	for node := p.Node(name); node != nil; node = p.Node(name) {
+		if _, dropped := node.Op.(networks.Dropout); !dropped && !node.Op.Moves() {
+			break
+		}
 		name = node.Inputs[0]
 	}
 	return name

@@ -168,3 +168,46 @@ func TestMaxPool(t *testing.T) {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }
+
+// What is computed from codes has a quantizer before it, one for all that read a tensor, and concatenations one behind them;
+// sums of real values have none.
+func TestCodesAreRead(t *testing.T) {
+	cfg, err := configs.Load("resnet20_w4a4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs := func(n *networks.Network) string {
+		t.Helper()
+		sites, err := quantize.Place(n, &cfg.Quant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []string
+		for _, s := range sites {
+			if s.Role == quantize.Output {
+				rows = append(rows, s.Node+": "+row(s))
+			}
+		}
+		return strings.Join(rows, ", ")
+	}
+	in := networks.Shape{H: 32, W: 32, C: 3}
+	for _, c := range []struct {
+		build func(networks.Shape, int) *networks.Network
+		want  string
+	}{
+		{networkstest.Plain, ""},
+		{networkstest.Joined, "a.squeeze.relu: a.squeeze.output 8 8, b.squeeze.relu: b.squeeze.output 8 8, b.concat: b.expand1.output 8 24, " +
+			"c.conv3.bn: c.branch 8s 16, c.conv1.bn: c.conv1.output 8s 16, c.relu: c.output 8 16, d.relu: d.output 8 20"},
+		{networkstest.Leaky, "bn1: conv1.output 8s 12, conv2: conv2.codes 8s 16, relu2: conv2.output 8 16, conv3: conv3.output 8s 16, bn4: block.branch 8s 16, " +
+			"block.add: block.output 8s 16, prelu4: conv4.output 8s 16, conv5: add5.branch 8s 16, add5: add5.output 8s 16, relu5: conv5.output 8 16"},
+		{networkstest.Averaged, "conv1.relu: conv1.output 8 12, conv2.relu: conv2.output 8 16, pool2: pool2.output 8 16, conv3.relu: conv3.output 8 10, average_pool: average_pool.output 8 10"},
+	} {
+		if got := outputs(c.build(in, 10)); got != c.want {
+			t.Errorf("%s\nwant %s", got, c.want)
+		}
+	}
+	cfg.Quant.Residual = configs.FP
+	if got := outputs(networkstest.Leaky(in, 10)); got != "" {
+		t.Errorf("with quant.residual: fp: %s", got)
+	}
+}

@@ -88,6 +88,7 @@ func TestNetworks(t *testing.T) {
 		loss         float32 // at most, as a part of the first
 	}{
 		{"pooled", networkstest.Pooled, 5, 30, 0.33}, {"plain", networkstest.Plain, 4, 60, 0.8}, // half of its values are dropped
+		{"joined", networkstest.Joined, 10, 80, 0.9}, {"leaky", networkstest.Leaky, 5, 80, 0.9}, {"averaged", networkstest.Averaged, 6, 80, 0.9},
 	} {
 		t.Run(n.name, func(t *testing.T) { certify(t, n.build, n.convolutions, n.steps, n.loss) })
 	}

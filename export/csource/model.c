@@ -176,6 +176,24 @@ static void average_pool(const struct qat_layer *l, const struct qat_tensor *in,
     }
 }
 
+/* The channels of a and, behind them, of b. */
+static void concat(const struct qat_tensor *a, const struct qat_tensor *b, const struct qat_tensor *out)
+{
+    int32_t i, c;
+
+    for (i = 0; i < out->h * out->w; i++)
+        for (c = 0; c < out->c; c++)
+            arena[out->offset + i * out->c + c] = c < a->c ? arena[a->offset + i * a->c + c] : arena[b->offset + i * b->c + c - a->c];
+}
+
+static void lookup(const struct qat_layer *l, const struct qat_tensor *in, const struct qat_tensor *out)
+{
+    int32_t i, n = in->h * in->w * in->c;
+
+    for (i = 0; i < n; i++)
+        arena[out->offset + i] = l->weights[i % in->c * l->stride[0] + arena[in->offset + i] - l->lo];
+}
+
 static void linear(const struct qat_layer *l, const struct qat_tensor *in, int32_t *logits)
 {
     int32_t o, n = in->h * in->w * in->c;
@@ -209,6 +227,8 @@ int qat_run(const uint8_t *pixels, int32_t logits[QAT_CLASSES])
         case QAT_SHORTCUT: shortcut(l, &t[l->in], &t[l->out]); break;
         case QAT_MAX_POOL: max_pool(l, &t[l->in], &t[l->out]); break;
         case QAT_AVERAGE_POOL: average_pool(l, &t[l->in], &t[l->out]); break;
+        case QAT_CONCAT: concat(&t[l->in], &t[l->in2], &t[l->out]); break;
+        case QAT_LOOKUP: lookup(l, &t[l->in], &t[l->out]); break;
         default: linear(l, &t[l->in], logits); break; /* QAT_LINEAR, the last */
         }
     }

@@ -71,6 +71,11 @@ class File:
             return [v - 2**bits if v >> (bits - 1) else v for v in values]
 
         for layer in self.layers:
+            if layer["kind"] == "lookup":
+                lo, hi = code_range(self.tensors[layer["input"]])
+                size = (hi - lo + 1) * layer["tables"]
+                layer["table"] = part["weights"][at["weights"] : at["weights"] + size]
+                at["weights"] += size
             if "weights" not in layer:
                 continue
             t = self.tensors[layer["input"]]
@@ -174,6 +179,18 @@ def average_pool(layer, x, t_in, t_out):
     return [to_code(f32(f32(s) * multiplier), t_out, *code_range(t_out)) for s in sums]
 
 
+def concat(a, b, t_a, t_b):
+    out, n, m = [], t_a["channels"], t_b["channels"]
+    for i in range(t_a["height"] * t_a["width"]):
+        out += a[i * n : (i + 1) * n] + b[i * m : (i + 1) * m]
+    return out
+
+
+def lookup(layer, x, t_in, t_out):
+    lo, hi = code_range(t_in)
+    return [layer["table"][i % t_in["channels"] % layer["tables"] * (hi - lo + 1) + v - lo] for i, v in enumerate(x)]
+
+
 def linear(layer, x, t_in):
     channels, logits = t_in["channels"], []
     for rows, acc, scale in zip(layer["w"], layer["bias"], layer["scale"]):
@@ -197,10 +214,14 @@ def run(f, pixels):
             a, b = layer["a"], layer["b"]
             codes[output] = add(layer, codes[a], codes[b], tensors[a], tensors[b], tensors[output])
             continue
+        if kind == "concat":
+            a, b = layer["a"], layer["b"]
+            codes[output] = concat(codes[a], codes[b], tensors[a], tensors[b])
+            continue
         x, t_in = codes[layer["input"]], tensors[layer["input"]]
         if kind == "linear":
             return linear(layer, x, t_in)
-        steps = {"conv": conv, "conv_window": conv, "requantize": requantize, "shortcut": shortcut, "max_pool": max_pool, "average_pool": average_pool}
+        steps = {"conv": conv, "conv_window": conv, "requantize": requantize, "shortcut": shortcut, "max_pool": max_pool, "average_pool": average_pool, "lookup": lookup}
         codes[output] = steps[kind](layer, x, t_in, tensors[output])
 
 

@@ -30,6 +30,12 @@ func Random(rng *rand.Rand) *integer.Network {
 		}
 		x = b.block(fmt.Sprintf("block%d", i), x, s)
 	}
+	if rng.IntN(2) == 0 {
+		x = b.lookup("lookup", x)
+	}
+	if rng.IntN(2) == 0 {
+		x = b.concat("concat", x)
+	}
 	x = b.maxPool("max_pool", x)
 	if rng.IntN(4) > 0 {
 		pooled := b.tensor(1, 1, b.net.Tensors[x].C)
@@ -209,6 +215,41 @@ func (b *builder) block(name string, x int, s block) int {
 	lo, hi = b.net.Tensors[out].Range()
 	b.add(&integer.Add{Name: name + ".add", A: branch, B: x, Out: out, Lo: max(lo, b.net.Tensors[out].ZeroPoint), Hi: hi})
 	return out
+}
+
+// lookup adds tables of random codes, one or one for each channel.
+func (b *builder) lookup(name string, x int) int {
+	in := b.net.Tensors[x]
+	out := b.tensor(in.H, in.W, in.C)
+	l := &integer.Lookup{Name: name, In: x, Out: out}
+	n := l.Codes(b.net)
+	if b.rng.IntN(2) == 0 {
+		n *= in.C
+	}
+	lo, hi := b.net.Tensors[out].Range()
+	for range n {
+		l.Table = append(l.Table, lo+uint8(b.rng.IntN(int(hi-lo)+1)))
+	}
+	b.add(l)
+	return out
+}
+
+// concat joins a tensor and a convolution of it, requantized to its codes, in either order.
+func (b *builder) concat(name string, x int) int {
+	in := b.net.Tensors[x]
+	other := b.conv(name+".conv", x, 1+b.rng.IntN(8), 1, 1, false)
+	part, joint := in, in
+	part.Name, part.C = name+".part", b.net.Tensors[other].C
+	joint.Name, joint.C = name, in.C+part.C
+	b.net.Tensors = append(b.net.Tensors, part, joint)
+	lo, hi := part.Range()
+	l := &integer.Concat{Name: name, A: x, B: len(b.net.Tensors) - 2, Out: len(b.net.Tensors) - 1}
+	b.add(&integer.Requantize{Name: part.Name, In: other, Out: l.B, Lo: lo, Hi: hi})
+	if b.rng.IntN(2) == 0 {
+		l.A, l.B = l.B, l.A
+	}
+	b.add(l)
+	return l.Out
 }
 
 // maxPool adds a window that fits, and returns its tensor.
