@@ -31,6 +31,7 @@ type Context struct {
 	images    int                // that the graph sees; 0: nobody counts
 	gradients *gradientQuantizer // nil: floating point
 	off       map[string]bool    // rewrites that are off, by name; for tests
+	spare     spare              // of the quantizers of weights
 	watches   bool               // fill watched
 	watched   []watched
 }

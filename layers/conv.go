@@ -74,8 +74,9 @@ func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 	return c.b.Apply(graph.Op{
 		Name: "conv2d", Layer: layer, Attrs: fmt.Sprint(g),
 		In: []graph.Arg{pictures(4), f32(4)}, Out: pictures(4), Shape: convShape(g), Pool: c.pool,
+		Aux: buffers((&kernels.Forward{G: g}).PackedLen()),
 		Loop: func(k *graph.Call) graph.Loop {
-			l := &kernels.Forward{G: g}
+			l := &kernels.Forward{G: g, Packed: k.Aux[0].Float32s()}
 			return graph.Loop{Body: l, Before: func() error { l.Y, l.X, l.W = k.OutPictures(), k.Pictures(0), k.F32(1); return nil }}
 		},
 		Wrt: []bool{true, true},
@@ -84,8 +85,9 @@ func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 			dx := c.b.Apply(graph.Op{
 				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
 				In: []graph.Arg{f32(4), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.pool,
+				Aux: buffers((&kernels.InputGrad{G: g}).PackedLen()),
 				Loop: func(k *graph.Call) graph.Loop {
-					l := &kernels.InputGrad{G: g}
+					l := &kernels.InputGrad{G: g, Packed: k.Aux[0].Float32s()}
 					return graph.Loop{Body: l, Before: func() error { l.DX, l.DY, l.W = k.OutPictures(), k.Pictures(1), k.F32(0); return nil }}
 				},
 			}, in[1], dout)
@@ -97,15 +99,24 @@ func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 	}, x, w)
 }
 
+// buffers are buffers of so many values each, which only the operation itself uses: operations that do not run together
+// share their memory.
+func buffers(lengths ...int) func([]tensor.Shape) []graph.Buffer {
+	return func([]tensor.Shape) (b []graph.Buffer) {
+		for _, n := range lengths {
+			b = append(b, graph.Buffer{Dtype: tensor.Float32, Shape: tensor.Shape{max(n, 1)}})
+		}
+		return b
+	}
+}
+
 // weightGrad completes the operation op, whose inputs set binds to the loop. The
 // widest layers have too few partial sums for a shared loop and run alone.
 func weightGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(*graph.Call, *kernels.WeightGrad), in ...*G.Node) *G.Node {
 	op.Name, op.Layer, op.Attrs, op.Pool = "conv2d weight gradient", layer, fmt.Sprint(g), c.pool
 	op.Out, op.Shape = f32(4), fixedShape(weightShape(g)...)
 	l := &kernels.WeightGrad{G: g}
-	op.Aux = func([]tensor.Shape) []graph.Buffer {
-		return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{l.PartialLen()}}}
-	}
+	op.Aux = buffers(l.PartialLen())
 	bind := set
 	set = func(k *graph.Call, l *kernels.WeightGrad) {
 		bind(k, l)
@@ -179,14 +190,14 @@ func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x,
 		Wrt: []bool{true, true, false, false},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			dout = c.outputGradient(layer, dout)
-			dequantized := make([]float32, g.WeightLen())
 			dx := c.b.Apply(graph.Op{
 				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
 				In: []graph.Arg{i8(4), f32(1), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.pool,
+				Aux: buffers((&kernels.InputGrad{G: g}).PackedLen(), g.WeightLen()),
 				Loop: func(k *graph.Call) graph.Loop {
-					l := &kernels.InputGrad{G: g, W: dequantized}
+					l := &kernels.InputGrad{G: g, Packed: k.Aux[0].Float32s(), W: k.Aux[1].Float32s()}
 					return graph.Loop{Body: l, Before: func() error {
-						dequantizeWeights(dequantized, k.I8(0), k.F32(1))
+						dequantizeWeights(l.W, k.I8(0), k.F32(1))
 						l.DX, l.DY = k.OutPictures(), k.Pictures(2)
 						return nil
 					}}

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 
@@ -14,9 +15,9 @@ import (
 func (q *Quantizer) QuantizeWeights(c *Context, w *Array) *G.Node {
 	rank := w.Value.Dims()
 	out := f32(rank)
-	var scratch []int32
-	if q.integral(c.Train) {
-		out, scratch = i8(rank), make([]int32, w.Value.Shape().TotalSize())
+	integral := q.integral(c.Train)
+	if integral {
+		out = i8(rank)
 	}
 	in, nodes := q.args(c, []graph.Arg{f32(rank)}, []*G.Node{c.node(w)})
 	return c.b.Apply(graph.Op{
@@ -29,10 +30,12 @@ func (q *Quantizer) QuantizeWeights(c *Context, w *Array) *G.Node {
 			if err != nil {
 				return err
 			}
-			if scratch == nil {
+			if !integral {
 				return est.Forward(k.OutF32(), k.F32(0), q.params())
 			}
-			return weightCodes(k.OutI8(), scratch, k.F32(0), q.integer(est), q.params())
+			return c.spare.with(len(k.OutI8()), func(scratch []int32) error {
+				return weightCodes(k.OutI8(), scratch, k.F32(0), q.integer(est), q.params())
+			})
 		},
 		Wrt: q.wrt(),
 		Gradient: func(in []*G.Node, y, dout *G.Node) []*G.Node {
@@ -56,6 +59,30 @@ func (q *Quantizer) QuantizeWeights(c *Context, w *Array) *G.Node {
 			}, nodes...))
 		},
 	}, nodes...)
+}
+
+// spare is memory that operations have while they run, which may be at the same time.
+type spare struct {
+	mu   sync.Mutex
+	free [][]int32
+}
+
+// with lends do n integers of any value.
+func (s *spare) with(n int, do func([]int32) error) error {
+	s.mu.Lock()
+	var b []int32
+	if last := len(s.free) - 1; last >= 0 {
+		b, s.free = s.free[last], s.free[:last]
+	}
+	s.mu.Unlock()
+	if cap(b) < n {
+		b = make([]int32, n)
+	}
+	err := do(b[:n])
+	s.mu.Lock()
+	s.free = append(s.free, b)
+	s.mu.Unlock()
+	return err
 }
 
 // codesOf returns the integer weights of w.

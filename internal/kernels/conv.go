@@ -50,13 +50,35 @@ type Forward struct {
 	G      Conv
 	Y, X   Pictures[float32]
 	W      []float32
+	Packed []float32 // memory for PackedLen values, which the loop overwrites; its own if nil
 	packed []float32
 	kernel winogradKernel // instead of packed
 	groups []Forward
 }
 
+// PackedLen returns the length of the weights in the order that the loop reads.
+func (l *Forward) PackedLen() int { return l.G.packedLen(l.G.Cin, l.G.Cout) }
+
+// packedLen is the length of packed weights whose products with so many inputs are summed, for so many outputs. Groups pack
+// into memory of their own.
+func (g *Conv) packedLen(in, out int) int {
+	switch {
+	case g.depthwise():
+		return g.taps() * blocksOf(g.Cin) * lanes
+	case g.Groups > 1:
+		return 0
+	case g.winograd():
+		return winogradPacked * in * out
+	}
+	return g.taps() * in * blocksOf(out) * lanes
+}
+
 // Begin implements Loop.
 func (l *Forward) Begin(p *Pool) {
+	if l.Packed != nil {
+		l.packed = l.Packed
+		l.kernel.use(l.Packed, &l.G)
+	}
 	switch g := &l.G; {
 	case g.depthwise():
 		l.packed = packDepth(l.packed, g, l.W)

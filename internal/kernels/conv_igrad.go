@@ -6,13 +6,21 @@ type InputGrad struct {
 	G      Conv
 	DX, DY Pictures[float32]
 	W      []float32
+	Packed []float32 // memory for PackedLen values, which the loop overwrites; its own if nil
 	packed []float32
 	kernel winogradKernel // instead of packed
 	groups []InputGrad
 }
 
+// PackedLen returns the length of the weights in the order that the loop reads.
+func (l *InputGrad) PackedLen() int { return l.G.packedLen(l.G.Cout, l.G.Cin) }
+
 // Begin implements Loop.
 func (l *InputGrad) Begin(p *Pool) {
+	if l.Packed != nil {
+		l.packed = l.Packed
+		l.kernel.use(l.Packed, &l.G)
+	}
 	switch g := &l.G; {
 	case g.depthwise():
 		l.packed = packDepthPhases(l.packed, g, l.W)

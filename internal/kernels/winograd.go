@@ -136,6 +136,16 @@ type winogradKernel struct {
 	taps    []float32 // [3][3][block of outputs][inputs][16]
 }
 
+// winogradPacked is how many values a kernel has for each pair of an input and an output.
+const winogradPacked = 16 + 9
+
+// use puts the kernel into memory of packedLen values.
+func (k *winogradKernel) use(memory []float32, g *Conv) {
+	if size := g.Cin * g.Cout; g.winograd() {
+		k.weights, k.taps = memory[:16*size:16*size], memory[16*size:]
+	}
+}
+
 // pack transforms w (3, 3, Cin, Cout); for the input gradient flipped, with inputs and outputs exchanged.
 func (k *winogradKernel) pack(p *Pool, g *Conv, w []float32, flip bool) {
 	size := g.Cin * g.Cout
