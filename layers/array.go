@@ -1,8 +1,10 @@
 package layers
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -94,6 +96,14 @@ func (a *Array) ToFile(v []float32) []float32 {
 	out := make([]float32, len(v))
 	a.permute(func(mem, file int) { out[file] = v[mem] })
 	return out
+}
+
+// AppendFile appends v, an array of this shape, in file order, in the bytes of a file.
+func (a *Array) AppendFile(dst []byte, v []float32) []byte {
+	at := len(dst)
+	dst = slices.Grow(dst, 4*len(v))[:at+4*len(v)]
+	a.permute(func(mem, file int) { binary.LittleEndian.PutUint32(dst[at+4*file:], math.Float32bits(v[mem])) })
+	return dst
 }
 
 // FromFile copies v, in file order, into dst, an array of this shape.

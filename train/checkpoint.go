@@ -107,7 +107,8 @@ func (m *Model) save(path string, training bool, st state, from origin) error {
 		}
 	}
 	for _, t := range m.Net.Store.Tensors(training) {
-		f.Tensors = append(f.Tensors, safetensors.NewTensor(t.Name, t.Array.FileShape(), t.Array.ToFile(t.Data)))
+		f.Tensors = append(f.Tensors, safetensors.Tensor{Name: t.Name, Dtype: safetensors.F32, Shape: t.Array.FileShape(),
+			Append: func(b []byte) []byte { return t.Array.AppendFile(b, t.Data) }})
 	}
 	return safetensors.WriteFile(path, f)
 }

@@ -47,9 +47,11 @@ func (r *run) newOrigin() (o origin, err error) {
 // weightsDigest is the SHA-256 of all that loadWeights loads, in hex.
 func (m *Model) weightsDigest() string {
 	h := sha256.New()
+	var b []byte
 	for _, a := range m.starting() {
 		fmt.Fprintf(h, "%s %d\n", a.Name, len(a.Data()))
-		h.Write(safetensors.NewTensor(a.Name, nil, a.ToFile(a.Data())).Data)
+		b = a.AppendFile(b[:0], a.Data())
+		h.Write(b)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 )
 
 // Key is what the digest is called in every format.
@@ -26,9 +28,14 @@ var ErrMismatch = errors.New("the file is damaged")
 
 // Seal computes the digest of the parts of a file, and writes it into the first one, behind the only marker there.
 func Seal(marker string, parts ...[]byte) error {
-	at, err := find(marker, parts[0])
+	return SealSeq(marker, parts[0], slices.Values(parts[1:]))
+}
+
+// SealSeq is Seal of parts that need not be there all at once.
+func SealSeq(marker string, first []byte, rest iter.Seq[[]byte]) error {
+	at, err := find(marker, first)
 	if err == nil {
-		copy(parts[0][at:], sum(at, parts))
+		copy(first[at:], sum(at, first, rest))
 	}
 	return err
 }
@@ -39,7 +46,7 @@ func Check(marker string, parts ...[]byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMismatch, err)
 	}
-	if got, want := sum(at, parts), string(parts[0][at:at+len(zeros)]); got != want {
+	if got, want := sum(at, parts[0], slices.Values(parts[1:])), string(parts[0][at:at+len(zeros)]); got != want {
 		return fmt.Errorf("%w: its SHA-256 begins with %.8s, its digest with %.8q", ErrMismatch, got, want)
 	}
 	return nil
@@ -55,12 +62,12 @@ func find(marker string, part []byte) (int, error) {
 }
 
 // sum is the SHA-256 in hex; the digits of the digest begin at byte at.
-func sum(at int, parts [][]byte) string {
+func sum(at int, first []byte, rest iter.Seq[[]byte]) string {
 	h := sha256.New()
-	h.Write(parts[0][:at])
+	h.Write(first[:at])
 	h.Write([]byte(zeros))
-	h.Write(parts[0][at+len(zeros):])
-	for _, p := range parts[1:] {
+	h.Write(first[at+len(zeros):])
+	for p := range rest {
 		h.Write(p)
 	}
 	return hex.EncodeToString(h.Sum(nil))

@@ -78,6 +78,9 @@ type Tensor struct {
 	Dtype Dtype
 	Shape []int
 	Data  []byte
+	// Append, instead of Data, appends the bytes: [Write] calls it whenever it needs them, so that the tensors of a file are
+	// never there all at once.
+	Append func([]byte) []byte
 }
 
 // File is the content of a safetensors file.
@@ -142,14 +145,23 @@ func (t Tensor) check() error {
 	if t.Dtype.rank() < 0 {
 		return fmt.Errorf("tensor %q: unknown dtype %q; expected one of %s", t.Name, t.Dtype, dtypeNames())
 	}
-	want, err := byteSize(t.Shape, t.Dtype.Size())
+	want, err := t.size()
 	if err != nil {
-		return fmt.Errorf("tensor %q: %w", t.Name, err)
+		return err
 	}
-	if want != len(t.Data) {
+	if t.Append == nil && want != len(t.Data) {
 		return fmt.Errorf("tensor %q: shape %v of %s takes %d bytes, found %d", t.Name, t.Shape, t.Dtype, want, len(t.Data))
 	}
 	return nil
+}
+
+// size is the number of bytes that the shape takes.
+func (t Tensor) size() (int, error) {
+	n, err := byteSize(t.Shape, t.Dtype.Size())
+	if err != nil {
+		err = fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	return n, err
 }
 
 // byteSize multiplies out a shape. Dimensions of 0 do not hide an overflow of the others: whoever multiplies some of

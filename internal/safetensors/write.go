@@ -34,12 +34,21 @@ func Write(w io.Writer, f *File) error {
 		return err
 	}
 	header = append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header...)
-	if _, ok := f.Metadata[digest.Key]; ok {
-		parts := [][]byte{header}
+	var buffer []byte
+	data := func(yield func([]byte) bool) {
 		for _, t := range tensors {
-			parts = append(parts, t.Data)
+			d := t.Data
+			if t.Append != nil {
+				buffer = t.Append(buffer[:0])
+				d = buffer
+			}
+			if !yield(d) {
+				return
+			}
 		}
-		if err := digest.Seal(digestMarker, parts...); err != nil {
+	}
+	if _, ok := f.Metadata[digest.Key]; ok {
+		if err := digest.SealSeq(digestMarker, header, data); err != nil {
 			return err
 		}
 	}
@@ -47,10 +56,15 @@ func Write(w io.Writer, f *File) error {
 	if _, err := out.Write(header); err != nil {
 		return err
 	}
-	for _, t := range tensors {
-		if _, err := out.Write(t.Data); err != nil {
+	at := 0
+	for d := range data {
+		if want, _ := tensors[at].size(); len(d) != want {
+			return fmt.Errorf("tensor %q: its shape takes %d bytes, found %d", tensors[at].Name, want, len(d))
+		}
+		if _, err := out.Write(d); err != nil {
 			return err
 		}
+		at++
 	}
 	return out.Flush()
 }
@@ -99,15 +113,19 @@ func buildHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
 		if err := t.check(); err != nil {
 			return nil, err
 		}
+		size, err := t.size()
+		if err != nil {
+			return nil, err
+		}
 		info := struct {
 			Dtype   Dtype  `json:"dtype"`
 			Shape   []int  `json:"shape"`
 			Offsets [2]int `json:"data_offsets"`
-		}{t.Dtype, append([]int{}, t.Shape...), [2]int{begin, begin + len(t.Data)}}
+		}{t.Dtype, append([]int{}, t.Shape...), [2]int{begin, begin + size}}
 		if err := add(t.Name, info); err != nil {
 			return nil, err
 		}
-		begin += len(t.Data)
+		begin += size
 	}
 	header = append(header, '}')
 	for len(header)%8 != 0 {

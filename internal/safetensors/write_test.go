@@ -3,11 +3,14 @@ package safetensors
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/qat-go/qat/internal/digest"
 )
 
 // The expected bytes follow from the format's definition; the order of dtypes and names and the padding are those of
@@ -107,5 +110,25 @@ func TestWriteFileIsWhole(t *testing.T) {
 	}
 	if got, err := values[int8](f, "a"); err != nil || got[0] != 1 {
 		t.Errorf("got %v, %v, want [1]", got, err)
+	}
+}
+
+// A tensor whose bytes are made when they are wanted gives the same file, with and without a digest; one that makes too few is
+// refused.
+func TestWriteAppended(t *testing.T) {
+	for _, metadata := range []map[string]string{nil, {digest.Key: ""}} {
+		there := &File{Metadata: metadata, Tensors: []Tensor{NewTensor("b", []int{2}, []float32{1, 2}), NewTensor("a", []int{3}, []uint8{3, 4, 5})}}
+		made := &File{Metadata: metadata}
+		for _, x := range there.Tensors {
+			made.Tensors = append(made.Tensors, Tensor{Name: x.Name, Dtype: x.Dtype, Shape: x.Shape, Append: func(b []byte) []byte { return append(b, x.Data...) }})
+		}
+		var want, got bytes.Buffer
+		if err := errors.Join(Write(&want, there), Write(&got, made)); err != nil || !bytes.Equal(want.Bytes(), got.Bytes()) {
+			t.Errorf("%v: %q, want %q, error %v", metadata, got.Bytes(), want.Bytes(), err)
+		}
+		made.Tensors[1].Append = func(b []byte) []byte { return append(b, 1, 2) }
+		if err := Write(&got, made); err == nil || err.Error() != `tensor "a": its shape takes 3 bytes, found 2` {
+			t.Errorf("%v: error %v", metadata, err)
+		}
 	}
 }
