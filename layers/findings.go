@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"iter"
 	"strings"
 
 	G "gorgonia.org/gorgonia"
@@ -60,49 +61,76 @@ func (n *Network) WeightFindings(f *Findings) error {
 // mostWatched bounds the images whose codes are all in memory at once.
 const mostWatched = 20
 
-// watchedImages is the largest number of images up to mostWatched that divides n.
-func watchedImages(n int) int {
-	for k := min(n, mostWatched); k > 1; k-- {
-		if n%k == 0 {
-			return k
-		}
-	}
-	return 1
-}
+// watchedImages is how many of n images are in memory at once.
+func watchedImages(n int) int { return max(min(n, mostWatched), 1) }
 
-// ActivationFindings judges what the quantizers of activations give in evaluation on the images x (N, H, W, C).
-func (n *Network) ActivationFindings(f *Findings, pool *threads.Pool, x *tensor.Dense) error {
-	if f == nil || x == nil || x.Dims() != 4 {
+// ActivationFindings judges what the quantizers of activations give in evaluation on batches of images (N, H, W, C), of which
+// the first is the largest.
+func (n *Network) ActivationFindings(f *Findings, pool *threads.Pool, batches iter.Seq[*tensor.Dense]) error {
+	if f == nil || batches == nil {
 		return errNoImages
 	}
-	images, s := watchedImages(x.Shape()[0]), x.Shape()
-	part := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(images, s[1], s[2], s[3]))
-	c, outputs, err := n.watchedGraph(pool, part)
-	if err != nil {
-		return err
-	}
-	m, err := machine.New((*kernels.Pool)(pool), machine.Options{}, outputs...)
-	if err != nil {
-		return err
-	}
-	tallies := make([]tally, len(c.watched))
-	for rest, all := part.Float32s(), x.Float32s(); len(all) > 0; all = all[len(rest):] {
-		copy(rest, all)
-		if err := m.RunAll(); err != nil {
-			return err
+	var w *watcher
+	for x := range batches {
+		if x == nil || x.Dims() != 4 {
+			return errNoImages
 		}
-		for i, w := range c.watched {
-			switch v := w.node.Value().(*tensor.Dense).Data().(type) {
-			case []uint8:
-				lo, hi := w.quant.bounds(false)
-				count(&tallies[i], w.quant, v, lo, hi)
-			case []float32:
-				count(&tallies[i], w.quant, v, 0, 0)
+		if w == nil {
+			var err error
+			if w, err = n.newWatcher(pool, x.Shape()); err != nil {
+				return err
 			}
 		}
+		if err := w.run(x.Float32s()); err != nil {
+			return err
+		}
 	}
-	for i, w := range c.watched {
-		tallies[i].judge(f, w.quant)
+	if w == nil {
+		return errNoImages
+	}
+	for i, q := range w.c.watched {
+		w.tallies[i].judge(f, q.quant)
+	}
+	return nil
+}
+
+// watcher counts what quantizers give.
+type watcher struct {
+	c       *Context
+	m       *machine.Machine
+	part    *tensor.Dense // images in work
+	tallies []tally
+}
+
+// newWatcher returns the watcher of batches of a shape.
+func (n *Network) newWatcher(pool *threads.Pool, s tensor.Shape) (*watcher, error) {
+	w := &watcher{part: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(watchedImages(s[0]), s[1], s[2], s[3]))}
+	c, outputs, err := n.watchedGraph(pool, w.part)
+	if err != nil {
+		return nil, err
+	}
+	w.c, w.tallies = c, make([]tally, len(c.watched))
+	w.m, err = machine.New((*kernels.Pool)(pool), machine.Options{}, outputs...)
+	return w, err
+}
+
+// run counts what images x give. What the graph makes of places that have no image is not counted.
+func (w *watcher) run(x []float32) error {
+	for part := w.part.Float32s(); len(x) > 0; {
+		done := copy(part, x)
+		x = x[done:]
+		if err := w.m.RunAll(); err != nil {
+			return err
+		}
+		for i, q := range w.c.watched {
+			switch v := q.node.Value().(*tensor.Dense).Data().(type) {
+			case []uint8:
+				lo, hi := q.quant.bounds(false)
+				count(&w.tallies[i], q.quant, v[:len(v)*done/len(part)], lo, hi)
+			case []float32:
+				count(&w.tallies[i], q.quant, v[:len(v)*done/len(part)], 0, 0)
+			}
+		}
 	}
 	return nil
 }

@@ -2,7 +2,10 @@ package layers
 
 import (
 	"reflect"
+	"slices"
 	"testing"
+
+	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
@@ -31,7 +34,7 @@ func TestFindings(t *testing.T) {
 		if err := n.WeightFindings(&f); err != nil {
 			t.Fatal(err)
 		}
-		if err := n.ActivationFindings(&f, (*threads.Pool)(pool), x); err != nil {
+		if err := n.ActivationFindings(&f, (*threads.Pool)(pool), slices.Values([]*tensor.Dense{x})); err != nil {
 			t.Fatal(err)
 		}
 		return f
@@ -131,8 +134,8 @@ func judge[T uint8 | int8 | float32](f *Findings, q *Quantizer, v []T, lo, hi T)
 
 // What is found in parts of a batch is what is found in all of it.
 func TestFindingsInParts(t *testing.T) {
-	if a, b, c := watchedImages(100), watchedImages(7), watchedImages(23); a != 20 || b != 7 || c != 1 {
-		t.Errorf("100, 7 and 23 images in parts of %d, %d and %d; want 20, 7 and 1", a, b, c)
+	if a, b, c := watchedImages(100), watchedImages(7), watchedImages(23); a != 20 || b != 7 || c != 20 {
+		t.Errorf("100, 7 and 23 images in parts of %d, %d and %d; want 20, 7 and 20", a, b, c)
 	}
 	n := calibrated(t, "resnet20_w4a4")
 	pool := kernels.NewPool(2)
@@ -140,7 +143,39 @@ func TestFindingsInParts(t *testing.T) {
 	x, _ := batch(40)
 	clear(x.Float32s()[:20*32*32*3]) // the first part has one value everywhere, the second has not
 	var f Findings
-	if err := n.ActivationFindings(&f, (*threads.Pool)(pool), x); err != nil || len(f.Dead) > 0 {
+	if err := n.ActivationFindings(&f, (*threads.Pool)(pool), slices.Values([]*tensor.Dense{x})); err != nil || len(f.Dead) > 0 {
 		t.Errorf("%+v, error %v; want nothing dead", f, err)
+	}
+}
+
+// However images come in batches, the findings are the same: also if the last batch is a part.
+func TestFindingsOfBatches(t *testing.T) {
+	n := calibrated(t, "resnet20_w4a4")
+	images, _ := batch(30)
+	x := images.Float32s()
+	pool := kernels.NewPool(1)
+	defer pool.Close()
+	tallies := func(sizes ...int) []tally {
+		var w *watcher
+		at, each := 0, len(x)/30
+		for _, images := range sizes {
+			if w == nil {
+				var err error
+				if w, err = n.newWatcher((*threads.Pool)(pool), tensor.Shape{images, 32, 32, 3}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.run(x[at : at+images*each]); err != nil {
+				t.Fatal(err)
+			}
+			at += images * each
+		}
+		return w.tallies
+	}
+	whole := tallies(30)
+	for _, sizes := range [][]int{{10, 10, 10}, {8, 8, 8, 6}, {1, 1, 28}} {
+		if got := tallies(sizes...); !slices.Equal(got, whole) {
+			t.Errorf("batches of %v: %v, want %v", sizes, got, whole)
+		}
 	}
 }

@@ -16,9 +16,33 @@ import (
 	"github.com/qat-go/qat/threads"
 )
 
-// EvalBatch is the batch of evaluations. It does not change results: every
-// image is computed alone.
+// EvalBatch is the largest batch of evaluations, that of networks with small tensors. It does not change results: every image
+// is computed alone.
 const EvalBatch = 100
+
+// evalValues is how many values a network's largest tensor has in evaluation, all images of the batch together.
+const evalValues = EvalBatch * 64 << 10
+
+// evalBatch is the batch for a network whose largest tensor has so many values an image.
+func evalBatch(largest int) int { return min(max(evalValues/max(largest, 1), 1), EvalBatch) }
+
+// EvalBatch is the batch of the model's evaluations.
+func (m *Model) EvalBatch() int {
+	largest := m.Net.Shape().Len()
+	for _, r := range m.Net.Table() {
+		largest = max(largest, r.Output[0]*r.Output[1]*r.Output[2])
+	}
+	return evalBatch(largest)
+}
+
+// BatchOf is the batch of evaluations of an integer network.
+func BatchOf(net *integer.Network) int {
+	largest := 0
+	for _, t := range net.Tensors {
+		largest = max(largest, t.Len())
+	}
+	return evalBatch(largest)
+}
 
 // Accuracy is the outcome of an evaluation; shares are of 1.
 type Accuracy struct {
@@ -44,18 +68,17 @@ func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, 
 		return nil, err
 	}
 	defer m.pool.Until(ctx)()
-	return evaluate(ctx, m.Data, split, simulation)
+	return evaluate(ctx, m.Data, split, m.EvalBatch(), simulation)
 }
 
-// Simulation returns the floating-point simulation for batches of up to EvalBatch
-// images.
+// Simulation returns the floating-point simulation for batches as [Model.Batches] has them.
 func (m *Model) Simulation() (Evaluator[float32], error) {
 	if err := m.Net.Store.Check(); err != nil {
 		return nil, err
 	}
 	c := layers.NewContext((*threads.Pool)(m.pool), false)
-	in := m.Net.Shape()
-	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(EvalBatch, in.H, in.W, in.C))
+	in, images := m.Net.Shape(), m.EvalBatch()
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(images, in.H, in.W, in.C))
 	logits, err := m.Net.Build(c, x)
 	if err != nil {
 		return nil, err
@@ -71,7 +94,7 @@ func (m *Model) Simulation() (Evaluator[float32], error) {
 		}
 		c.Commit() // scales that derive from what was learned
 		out := logits.Value().(*tensor.Dense).Float32s()
-		return out[:n*len(out)/EvalBatch], nil
+		return out[:n*len(out)/images], nil
 	}, nil
 }
 
@@ -104,23 +127,23 @@ func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.D
 			in.H, in.W, in.C, len(net.Classes), data.Name, data.Height, data.Width, data.Channels, len(data.Classes))
 	}
 	defer pool.Until(ctx)()
-	r, err := integer.NewRunner(net, (*threads.Pool)(pool), EvalBatch)
+	batch := BatchOf(net)
+	r, err := integer.NewRunner(net, (*threads.Pool)(pool), batch)
 	if err != nil {
 		return nil, err
 	}
 	if net.Target == integer.Dyadic { // its classes are compared in integers, too
-		return evaluate(ctx, data, split, func(x []float32, n int) ([]int32, error) {
+		return evaluate(ctx, data, split, batch, func(x []float32, n int) ([]int32, error) {
 			_, err := r.Run(x, n)
 			return r.Integers(n), err
 		})
 	}
-	return evaluate(ctx, data, split, r.Run)
+	return evaluate(ctx, data, split, batch, r.Run)
 }
 
-// Tracer returns a runner of an integer network, for batches of up to EvalBatch
-// images, that keeps the codes of all tensors.
+// Tracer returns a runner of an integer network, for batches as [Model.Batches] has them, that keeps the codes of all tensors.
 func (m *Model) Tracer(net *integer.Network) (*integer.Runner, error) {
-	return integer.NewTracer(net, (*threads.Pool)(m.pool), EvalBatch)
+	return integer.NewTracer(net, (*threads.Pool)(m.pool), m.EvalBatch())
 }
 
 // Lower returns the integer network for the config's target; a layer left in floating
@@ -146,11 +169,11 @@ func (m *Model) Lower() (*integer.Network, error) {
 // ends what the model computes in do, too.
 func (m *Model) Batches(ctx context.Context, split datasets.Split, do func(x []float32, labels []int32, n int) error) error {
 	defer m.pool.Until(ctx)()
-	return batches(ctx, m.Data, split, do)
+	return batches(ctx, m.Data, split, m.EvalBatch(), do)
 }
 
-func batches(ctx context.Context, data *datasets.Dataset, split datasets.Split, do func(x []float32, labels []int32, n int) error) error {
-	l, err := datasets.NewLoader(data, split, datasets.LoaderOptions{Batch: EvalBatch, Workers: 1})
+func batches(ctx context.Context, data *datasets.Dataset, split datasets.Split, batch int, do func(x []float32, labels []int32, n int) error) error {
+	l, err := datasets.NewLoader(data, split, datasets.LoaderOptions{Batch: batch, Workers: 1})
 	if err != nil {
 		return err
 	}
@@ -171,11 +194,11 @@ func batches(ctx context.Context, data *datasets.Dataset, split datasets.Split, 
 	return nil
 }
 
-func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datasets.Split, eval Evaluator[L]) (*Accuracy, error) {
+func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datasets.Split, batch int, eval Evaluator[L]) (*Accuracy, error) {
 	start := time.Now()
 	a := &Accuracy{Images: split.Len()}
 	top1, top5 := 0, 0
-	err := batches(ctx, data, split, func(x []float32, labels []int32, n int) error {
+	err := batches(ctx, data, split, batch, func(x []float32, labels []int32, n int) error {
 		logits, err := eval(x, n)
 		if err != nil {
 			return err

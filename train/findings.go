@@ -2,12 +2,15 @@ package train
 
 import (
 	"context"
+	"errors"
 
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/layers"
 	"github.com/qat-go/qat/threads"
 )
+
+var errStopped = errors.New("stopped")
 
 // findings judges the quantizers of a model after training: on the first test images, its activations too.
 func (m *Model) findings(ctx context.Context, st state) (layers.Findings, error) {
@@ -16,9 +19,18 @@ func (m *Model) findings(ctx context.Context, st state) (layers.Findings, error)
 		return f, err
 	}
 	in := m.Net.Shape()
-	err = m.Batches(ctx, m.Data.Test.Head(EvalBatch), func(x []float32, _ []int32, n int) error {
-		return m.Net.ActivationFindings(&f, (*threads.Pool)(m.pool), tensor.New(tensor.WithShape(n, in.H, in.W, in.C), tensor.WithBacking(x[:n*in.H*in.W*in.C])))
+	var failed error
+	err = m.Net.ActivationFindings(&f, (*threads.Pool)(m.pool), func(yield func(*tensor.Dense) bool) {
+		failed = m.Batches(ctx, m.Data.Test.Head(EvalBatch), func(x []float32, _ []int32, n int) error {
+			if !yield(tensor.New(tensor.WithShape(n, in.H, in.W, in.C), tensor.WithBacking(x[:n*in.Len()]))) {
+				return errStopped
+			}
+			return nil
+		})
 	})
+	if err == nil {
+		err = failed
+	}
 	return f, err
 }
 

@@ -87,6 +87,7 @@ func same(a, b string) bool {
 type runs struct {
 	shape      networks.Shape
 	classes    int
+	batch      int
 	experiment train.Experiment
 	mode       string
 	target     string
@@ -117,7 +118,7 @@ func openRuns(c *cobra.Command, o inferOptions, path string, how train.Reading) 
 			m.Close()
 			return nil, err
 		}
-		return &runs{m.Net.Shape(), len(m.Net.Input.Classes), train.ExperimentOf(checkpoint.Config), "simulate", "", eval, m.Close}, nil
+		return &runs{m.Net.Shape(), len(m.Net.Input.Classes), m.EvalBatch(), train.ExperimentOf(checkpoint.Config), "simulate", "", eval, m.Close}, nil
 	}
 	net, experiment, err := openInteger(path, how)
 	if err == nil {
@@ -127,13 +128,14 @@ func openRuns(c *cobra.Command, o inferOptions, path string, how train.Reading) 
 		return nil, err
 	}
 	pool := threads.New(0)
-	r, err := integer.NewRunner(net, pool, train.EvalBatch)
+	batch := train.BatchOf(net)
+	r, err := integer.NewRunner(net, pool, batch)
 	if err != nil {
 		pool.Close()
 		return nil, err
 	}
 	in := net.Tensors[0]
-	return &runs{networks.Shape{H: in.H, W: in.W, C: in.C}, net.Logits().Out, experiment, "integer", net.Target.String(), r.Run, pool.Close}, nil
+	return &runs{networks.Shape{H: in.H, W: in.W, C: in.C}, net.Logits().Out, batch, experiment, "integer", net.Target.String(), r.Run, pool.Close}, nil
 }
 
 // write writes the logits of n images, and tells after each batch how far it is.
@@ -142,13 +144,13 @@ func (r *runs) write(ctx context.Context, w io.Writer, in *npy.Reader, n int, te
 		return err
 	}
 	one := make([]float32, r.shape.Len()) // an image as the file has it, C, H, W
-	x := make([]float32, train.EvalBatch*len(one))
+	x := make([]float32, r.batch*len(one))
 	pixels := r.shape.H * r.shape.W
 	for done := 0; done < n; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		batch := min(train.EvalBatch, n-done)
+		batch := min(r.batch, n-done)
 		for i := range batch {
 			if err := in.Read(one); err != nil {
 				return err
