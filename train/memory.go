@@ -11,6 +11,7 @@ import (
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/internal/memory"
 	"github.com/qat-go/qat/layers"
+	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/threads"
 )
 
@@ -44,7 +45,7 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 	in, b := m.Net.Shape(), small.Train.Batch
 	image := in.H * in.W * in.C
 	batch := 4 * b * image
-	peak := 0
+	peak, fixed := 0, 0
 	if cfg.Train.Epochs > 0 {
 		_, _, outputs, err := m.buildStep(false)
 		if err != nil {
@@ -55,6 +56,7 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 			return 0, err
 		}
 		peak = arena + (1+loaded)*batch
+		fixed = m.fixedBytes()
 	}
 	if n := m.Net.WantedBatches(); n > 0 {
 		calibration, err := m.calibrationBytes(n, batch)
@@ -75,7 +77,8 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	run = max(run, int64(evaluation))
+	// Epochs end with an evaluation beside the training.
+	run = max(run+int64(fixed), int64(evaluation))
 	garbage := int64(besides)
 	if bench { // which looks at no tensors and writes no files
 		garbage = min(garbage, run/2)
@@ -86,11 +89,32 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 // loaded is how many batches a loader has: the one in use and those ahead.
 const loaded = 3
 
+// fixedBytes is what training takes that does not depend on its batch, beside weights and the arena.
+func (m *Model) fixedBytes() int {
+	velocity, weights, largest := 0, 0, 0
+	for _, a := range m.Net.Store.Learnable() {
+		n := len(a.Data())
+		velocity += 4 * n
+		if a.Group == networks.WeightsGroup {
+			weights, largest = weights+n, max(largest, n)
+		}
+	}
+	fixed := velocity
+	if m.Config.Train.WeightEMA > 0 {
+		fixed += velocity
+	}
+	if m.Net.Quantized() {
+		fixed += 2 * weights // packed in bytes, for training and for evaluation
+		fixed += 4 * largest * m.pool.Threads()
+	}
+	return fixed + 4*largest // in the bytes of a checkpoint
+}
+
 // evaluationBytes is what an evaluation takes that keeps what all quantizers give.
 func (m *Model) evaluationBytes() (int, error) {
-	arena, err := m.Net.FindingsBytes((*threads.Pool)(m.pool), EvalBatch)
+	arena, err := m.Net.FindingsBytes((*threads.Pool)(m.pool), m.EvalBatch())
 	in := m.Net.Shape()
-	return arena + (1+loaded)*4*EvalBatch*in.Len(), err
+	return arena + (1+loaded)*4*m.EvalBatch()*in.Len(), err
 }
 
 // calibrationBytes is what calibration on n batches takes, of batch bytes each.
