@@ -94,11 +94,11 @@ func printBench(w io.Writer, r *train.BenchResult) error {
 	t := newTable(w)
 	t.row("config", fmt.Sprintf("%s, batch %d", r.Config, r.Batch))
 	t.row("processor", fmt.Sprintf("%s, %s kernels, threads: %d", r.CPU, r.KernelPath, r.Threads))
-	t.row("training", fmt.Sprintf("%.0f images/s", r.Train))
+	t.row("training", pace(r.Train))
 	if r.Eval > 0 {
-		t.row("evaluation, integer network", fmt.Sprintf("%.0f images/s", r.Eval))
+		t.row("evaluation, integer network", pace(r.Eval))
 	}
-	t.row("evaluation, simulated", fmt.Sprintf("%.0f images/s", r.Simulate))
+	t.row("evaluation, simulated", pace(r.Simulate))
 	t.row("peak memory", mebibytes(r.PeakRSSMiB))
 	t.row("allocated in a training step", fmt.Sprintf("%.0f B, %.0f times", r.BytesPerStep, r.AllocsPerStep))
 	t.row("peak of fused multiply-adds", fmt.Sprintf("%.1f GFLOP/s on one thread", r.PeakGFLOPS))

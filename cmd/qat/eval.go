@@ -151,7 +151,7 @@ func (r evalResult) print(w io.Writer) error {
 	t.row("top-1", percent(r.Top1))
 	t.row("top-5", percent(r.Top5))
 	t.row("test images", r.Images)
-	t.row("images/s", count(int64(r.ImagesPerSecond)))
+	t.row("images/s", perSecond(r.ImagesPerSecond, count(int64(r.ImagesPerSecond))))
 	return t.flush()
 }
 

@@ -91,6 +91,19 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%.2f MiB", float64(bytes)/(1<<20))
 }
 
+// pace is a speed; of the slowest, a decimal counts.
+func pace(imagesPerSecond float64) string {
+	return perSecond(imagesPerSecond, fmt.Sprintf("%.0f", imagesPerSecond)) + " images/s"
+}
+
+// perSecond is v, as the caller writes it unless it is slow.
+func perSecond(v float64, whole string) string {
+	if v < 9.95 {
+		return fmt.Sprintf("%.1f", v)
+	}
+	return whole
+}
+
 // mebibytes is an amount of memory, 0 if the system does not tell.
 func mebibytes(mib float64) string {
 	if mib == 0 {

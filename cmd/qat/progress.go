@@ -106,13 +106,13 @@ func (p *progress) Step(s train.StepInfo) {
 	at := fmt.Sprintf("%s epoch %d/%d", step, s.Epoch, p.epochs(p.total))
 	now := fmt.Sprintf("loss %.4f acc %.1f%%", s.MeanLoss, 100*s.Accuracy)
 	eta := "eta " + duration(p.left(s))
-	pace := fmt.Sprintf("%.0f images/s %s", s.ImagesPerSecond, eta)
+	speed := pace(s.ImagesPerSecond) + " " + eta
 	switch {
 	case p.bar != nil:
-		p.bar.Describe(p.fitting(at+" "+now+" "+pace, step+" "+now+" "+pace, step+" "+now+" "+eta, step+" "+eta, step))
+		p.bar.Describe(p.fitting(at+" "+now+" "+speed, step+" "+now+" "+speed, step+" "+now+" "+eta, step+" "+eta, step))
 		p.bar.Set(s.Step)
 	case first || s.Logged:
-		p.Message("%s %s lr %.3g %s", at, now, s.LR, pace)
+		p.Message("%s %s lr %.3g %s", at, now, s.LR, speed)
 	}
 }
 

@@ -168,7 +168,7 @@ func printResult(w io.Writer, r *train.Result) error {
 	t.row("size", size(r.SizeBytes))
 	t.row("BitOps", count(r.BitOps))
 	if r.ImagesPerSecond > 0 {
-		t.row("training", fmt.Sprintf("%.0f images/s", r.ImagesPerSecond))
+		t.row("training", pace(r.ImagesPerSecond))
 	}
 	t.row("peak memory", mebibytes(r.PeakRSSMiB))
 	exportRows(t, r.Exported)
