@@ -121,9 +121,16 @@ func synthetic(cfg *configs.Config, threads int) (*Model, error) {
 		}
 		return s
 	}
-	d.Train, d.Test = split("train", cfg.Train.Batch), split("test", 10*EvalBatch)
-	return newModel(cfg, d, threads)
+	d.Train = split("train", cfg.Train.Batch)
+	m, err := newModel(cfg, d, threads)
+	if err == nil {
+		d.Test = split("test", m.benchImages())
+	}
+	return m, err
 }
+
+// benchImages is how many images evaluations are measured on: 1000 of ResNet-20, fewer of networks that take longer.
+func (m *Model) benchImages() int { return 10 * m.EvalBatch() }
 
 func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOptions) error {
 	s, err := m.newStepper(machine.Options{})

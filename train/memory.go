@@ -26,7 +26,7 @@ const (
 )
 
 // Memory estimates what a run of a config takes at its peak, in bytes, in this process. images is how many its data set has;
-// bench, that it is [Bench].
+// bench, that it is [Bench], which makes its own.
 func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error) {
 	if cfg == nil {
 		return 0, errNoConfig
@@ -42,6 +42,9 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 		return 0, err
 	}
 	defer m.Close()
+	if bench {
+		images = cfg.Train.Batch + m.benchImages()
+	}
 	in, b := m.Net.Shape(), small.Train.Batch
 	image := in.H * in.W * in.C
 	batch := 4 * b * image
@@ -163,5 +166,5 @@ func CheckBenchMemory(cfg *configs.Config, threads int) (int64, error) {
 	if cfg == nil {
 		return 0, errNoConfig
 	}
-	return checkMemory(cfg, cfg.Train.Batch+10*EvalBatch, threads, true, memory.Free())
+	return checkMemory(cfg, 0, threads, true, memory.Free())
 }
