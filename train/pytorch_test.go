@@ -22,10 +22,10 @@ import (
 // same weights and on the same images, and never looks back at PyTorch's arrays: in floating point, and with the input and
 // the weights of the linear layer in 4 bits by LSQ. Losses agree to 1e-5, and arrays after the last step to 1e-4 of their
 // largest, unless a value comes to lie within rounding of a kink, of a ReLU or of a quantizer: PyTorch in float32 and in
-// float64 (--double) part there too, with two seeds of five in floating point. Which seeds meet one depends on the order of
-// sums, so on the processor; here three of five agree to the end in floating point, and two with the quantizers.
+// float64 (--double) part there too. Which seeds meet one depends on the order of
+// sums, so on the processor; here two of three agree to the end in floating point, and one with the quantizers.
 func TestTrajectoryAgreesWithPyTorch(t *testing.T) {
-	const steps, batch, seeds = 10, 4, 5
+	const steps, batch, seeds = 10, 4, 3
 	float := []string{"quant.weights.bits=fp", "quant.activations.bits=fp", "quant.first_last=fp", "quant.residual=fp"}
 	for _, c := range []struct {
 		name           string
