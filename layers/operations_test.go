@@ -79,7 +79,7 @@ func TestElementwise(t *testing.T) {
 		for i := range x.Float32s() {
 			x.Float32s()[i] *= 4
 		}
-		copy(x.Float32s(), []float32{0, 6, -0.0, 6.0000005, 5.9999995, 1e-30, -1e-30})
+		copy(x.Float32s(), []float32{0, 6, float32(math.Copysign(0, -1)), 6.0000005, 5.9999995, 1e-30, -1e-30})
 		slopes := make([]float32, in.C)
 		if len(l.arrays) > 0 { // powers of two, so that products are exact
 			slopes = l.arrays[0].Data()

@@ -125,7 +125,7 @@ func compareStep(t *testing.T, step string, f *safetensors.File, n *Network) (at
 			continue // of weights
 		}
 		levels, shift := floats("levels."+q.Name), 0.0
-		if q.Signed {
+		if q.Signed() {
 			shift = float64(q.zeroPoint())
 		}
 		first := flips == 0 // what follows reads codes that differ
