@@ -1,3 +1,7 @@
+// Not of the race detector's builds, which take memory of its own.
+
+//go:build !race
+
 package main
 
 import (
