@@ -43,11 +43,7 @@ func (c *Concat) prepare(r *Runner, _ []dyadic.Multiplier) kernels.Loop {
 	a, b, dst := r.codes[c.A], r.codes[c.B], r.codes[c.Out]
 	before, channels := r.net.Tensors[c.A].C, r.net.Tensors[c.Out].C
 	return each(func(s *kernels.Scratch, i int) {
-		a, b, dst := a.At(s, i), b.At(s, i), dst.At(s, i)
-		for p := 0; p*channels < len(dst); p++ {
-			pixel := dst[p*channels:][:channels]
-			copy(pixel, a[p*before:][:before])
-			copy(pixel[before:], b[p*(channels-before):])
-		}
+		kernels.ScatterChannels(dst.At(s, i), a.At(s, i), channels, 0, before)
+		kernels.ScatterChannels(dst.At(s, i), b.At(s, i), channels, before, channels-before)
 	})
 }

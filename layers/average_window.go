@@ -42,49 +42,54 @@ func span(at, size, kernel, stride, before, after int, pad bool) (from, to, coun
 	return from, to, count
 }
 
-// windows calls f for each output pixel, with the input's pixels in its window, and what the sum is divided by.
-func (o averageWindowOp) windows(f func(y int, pixels []int, divisor int)) {
-	var pixels []int
+// averageWindow is one position: the input's pixels in it, and what their sum is divided by.
+type averageWindow struct {
+	pixels  []int
+	divisor int
+}
+
+// windows lists the window of each output pixel.
+func (o averageWindowOp) windows() []averageWindow {
+	all := make([]averageWindow, 0, o.out.H*o.out.W)
 	for i := range o.out.H {
 		r0, r1, rows := span(i, o.in.H, o.Kernel.H, o.Stride.H, o.Pad.Top, o.Pad.Bottom, o.CountPad)
 		for j := range o.out.W {
 			c0, c1, columns := span(j, o.in.W, o.Kernel.W, o.Stride.W, o.Pad.Left, o.Pad.Right, o.CountPad)
-			pixels = pixels[:0]
+			w := averageWindow{divisor: rows * columns}
 			for r := r0; r < r1; r++ {
 				for c := c0; c < c1; c++ {
-					pixels = append(pixels, r*o.in.W+c)
+					w.pixels = append(w.pixels, r*o.in.W+c)
 				}
 			}
-			f(i*o.out.W+j, pixels, rows*columns)
+			all = append(all, w)
 		}
 	}
+	return all
 }
 
 // even tells that all windows have the whole kernel, so that the mean is the kernel's sum, of padding 0, times a constant.
 func (o averageWindowOp) even() bool {
-	even := true
-	o.windows(func(_ int, _ []int, divisor int) { even = even && divisor == o.Kernel.H*o.Kernel.W })
-	return even
+	return !slices.ContainsFunc(o.windows(), func(w averageWindow) bool { return w.divisor != o.Kernel.H*o.Kernel.W })
 }
 
 // average is the mean of x (N, H, W, C) in each window; sums run over the window's rows, then columns, in float32.
 func (o averageWindowOp) average(c *Context, layer string, x *G.Node) *G.Node {
 	n, ch := x.Shape()[0], o.in.C
-	attrs := fmt.Sprint(o.Window, o.Ceil, o.CountPad)
+	attrs, windows := fmt.Sprint(o.Window, o.Ceil, o.CountPad), o.windows()
 	return c.b.Apply(graph.Op{
 		Name: "average pool", Layer: layer, Attrs: attrs, In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(n, o.out.H, o.out.W, ch), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return each(k, func(y, x, _ []float32) {
 				clear(y)
-				o.windows(func(at int, pixels []int, divisor int) {
+				for at, w := range windows {
 					sum := y[at*ch:][:ch]
-					for _, p := range pixels {
+					for _, p := range w.pixels {
 						kernels.AddRow(sum, sum, x[p*ch:][:ch])
 					}
 					for j := range sum {
-						sum[j] /= float32(divisor)
+						sum[j] /= float32(w.divisor)
 					}
-				})
+				}
 			})
 		},
 		Wrt: []bool{true},
@@ -94,13 +99,14 @@ func (o averageWindowOp) average(c *Context, layer string, x *G.Node) *G.Node {
 				Loop: func(k *graph.Call) graph.Loop {
 					return each(k, func(dx, dy, _ []float32) {
 						clear(dx)
-						o.windows(func(at int, pixels []int, divisor int) {
+						for at, w := range windows {
 							for j, v := range dy[at*ch:][:ch] {
-								for v, p := v/float32(divisor), 0; p < len(pixels); p++ {
-									dx[pixels[p]*ch+j] += v
+								v /= float32(w.divisor)
+								for _, p := range w.pixels {
+									dx[p*ch+j] += v
 								}
 							}
-						})
+						}
 					})
 				},
 			}, dout)}

@@ -45,8 +45,10 @@ func channelSums(c *Context, layer string, x *G.Node, channels int) *G.Node {
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
 					of := sums[n*channels:][:channels]
 					clear(of)
-					for i, v := range x.At(s, n) {
-						of[i%channels] += float64(v)
+					for x := x.At(s, n); len(x) > 0; x = x[channels:] {
+						for j, v := range x[:channels] {
+							of[j] += float64(v)
+						}
 					}
 				}},
 				After: func() error {

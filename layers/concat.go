@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/graph"
@@ -52,15 +51,25 @@ func (o concatOp) emit(c *Context, s *step) Value {
 	return Value{codes: o.joinCodes(c, s.name, in), quant: s.in[0].out.quant}
 }
 
-// joined copies one of several sources' channels: to or from every pixel of the joint image.
-func joined[T any](joint []T, stride, at int, part []T, channels int, split bool) {
-	for i := 0; i < len(part); i += channels {
-		a, b := joint[i/channels*stride+at:][:channels], part[i:][:channels]
-		if split {
-			copy(b, a)
-		} else {
-			copy(a, b)
-		}
+// joinLoop is the loop that joins the channels of what a call reads.
+func joinLoop[T any](o concatOp, out func() kernels.Pictures[T], in func(i int) kernels.Pictures[T]) graph.Loop {
+	var y kernels.Pictures[T]
+	from := make([]kernels.Pictures[T], len(o.channels))
+	return graph.Loop{
+		Before: func() error {
+			y = out()
+			for i := range from {
+				from[i] = in(i)
+			}
+			return nil
+		},
+		Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
+			at := 0
+			for i, ch := range o.channels {
+				kernels.ScatterChannels(y.At(s, n), from[i].At(s, n), o.out, at, ch)
+				at += ch
+			}
+		}},
 	}
 }
 
@@ -73,27 +82,8 @@ func (o concatOp) join(c *Context, layer string, x []*G.Node) *G.Node {
 	}
 	return c.b.Apply(graph.Op{
 		Name: "concat", Layer: layer, In: in, Out: pictures(4), Shape: fixedShape(s[0], s[1], s[2], o.out), Pool: c.pool,
-		Loop: func(k *graph.Call) graph.Loop {
-			var y kernels.Pictures[float32]
-			from := make([]kernels.Pictures[float32], len(x))
-			return graph.Loop{
-				Before: func() error {
-					y = k.OutPictures()
-					for i := range from {
-						from[i] = k.Pictures(i)
-					}
-					return nil
-				},
-				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
-					at := 0
-					for i, ch := range o.channels {
-						joined(y.At(s, n), o.out, at, from[i].At(s, n), ch, false)
-						at += ch
-					}
-				}},
-			}
-		},
-		Wrt: wrt,
+		Loop: func(k *graph.Call) graph.Loop { return joinLoop(o, k.OutPictures, k.Pictures) },
+		Wrt:  wrt,
 		Gradient: func(_ []*G.Node, _, dout *G.Node) (grads []*G.Node) {
 			at := 0
 			for _, ch := range o.channels {
@@ -112,7 +102,7 @@ func (o concatOp) part(c *Context, layer string, joint *G.Node, at, channels int
 		Name: "concat gradient", Layer: layer, Attrs: fmt.Sprint(at, channels), In: []graph.Arg{pictures(4)}, Out: pictures(4),
 		Shape: fixedShape(s[0], s[1], s[2], channels), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
-			return each(k, func(part, joint, _ []float32) { joined(joint, o.out, at, part, channels, true) })
+			return each(k, func(part, joint, _ []float32) { kernels.GatherChannels(part, joint, o.out, at, channels) })
 		},
 	}, joint)
 }
@@ -121,27 +111,8 @@ func (o concatOp) joinCodes(c *Context, layer string, x []*G.Node) *G.Node {
 	s := x[0].Shape()
 	return c.b.Apply(graph.Op{
 		Name: "concat", Layer: layer, Attrs: "codes", In: slices.Repeat([]graph.Arg{codes(4)}, len(x)), Out: codes(4),
-		Shape: func([]tensor.Shape) (tensor.Shape, error) { return tensor.Shape{s[0], s[1], s[2], o.out}, nil }, Pool: c.pool,
-		Loop: func(k *graph.Call) graph.Loop {
-			var y kernels.Pictures[uint8]
-			from := make([]kernels.Pictures[uint8], len(x))
-			return graph.Loop{
-				Before: func() error {
-					y = k.OutCodes()
-					for i := range from {
-						from[i] = k.Codes(i)
-					}
-					return nil
-				},
-				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
-					at := 0
-					for i, ch := range o.channels {
-						joined(y.At(s, n), o.out, at, from[i].At(s, n), ch, false)
-						at += ch
-					}
-				}},
-			}
-		},
+		Shape: fixedShape(s[0], s[1], s[2], o.out), Pool: c.pool,
+		Loop: func(k *graph.Call) graph.Loop { return joinLoop(o, k.OutCodes, k.Codes) },
 	}, x...)
 }
 

@@ -173,6 +173,15 @@ func each(k *graph.Call, do func(y, x, g []float32)) graph.Loop {
 	}
 }
 
+// eachCodes is a loop that maps the codes x of pictures to codes y.
+func eachCodes(k *graph.Call, do func(y, x []uint8)) graph.Loop {
+	var y, x kernels.Pictures[uint8]
+	return graph.Loop{
+		Before: func() error { y, x = k.OutCodes(), k.Codes(0); return nil },
+		Body:   &kernels.Each{Do: func(s *kernels.Scratch, n int) { do(y.At(s, n), x.At(s, n)) }},
+	}
+}
+
 // sameShape is the shape rule of an operation whose output is like input i.
 func sameShape(i int) func([]tensor.Shape) (tensor.Shape, error) {
 	return func(in []tensor.Shape) (tensor.Shape, error) { return in[i], nil }

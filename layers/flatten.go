@@ -5,7 +5,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/internal/graph"
-	"github.com/qat-go/qat/internal/kernels"
 )
 
 func planFlatten(p *plan, l *layer, in []*step) *step { return p.add(l.Name, flattenOp{}, in...) }
@@ -42,11 +41,7 @@ func reshape(c *Context, layer string, x *G.Node, arg func(rank int) graph.Arg, 
 			if x.Dtype() == tensor.Float32 {
 				return each(k, func(y, x, _ []float32) { copy(y, x) })
 			}
-			var x, y kernels.Pictures[uint8]
-			return graph.Loop{
-				Before: func() error { x, y = k.Codes(0), k.OutCodes(); return nil },
-				Body:   &kernels.Each{Do: func(s *kernels.Scratch, n int) { copy(y.At(s, n), x.At(s, n)) }},
-			}
+			return eachCodes(k, func(y, x []uint8) { copy(y, x) })
 		},
 		Wrt: []bool{true},
 		Gradient: func(_ []*G.Node, _, dout *G.Node) []*G.Node {

@@ -100,8 +100,10 @@ func (o lookupOp) emit(c *Context, s *step) Value {
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
 					x, y := x.At(s, n), y.At(s, n)
-					for i, v := range x {
-						y[i] = table[(int(v)-lo)*channels+i%channels]
+					for p := 0; p < len(x); p += channels {
+						for j, v := range x[p:][:channels] {
+							y[p+j] = table[(int(v)-lo)*channels+j]
+						}
 					}
 				}},
 			}

@@ -67,11 +67,7 @@ func (o maxPoolOp) codes(c *Context, layer string, x *G.Node) *G.Node {
 		Name: "max pool", Layer: layer, Attrs: fmt.Sprint("codes", o), Pool: c.pool,
 		In: []graph.Arg{codes(4)}, Out: codes(4), Shape: fixedShape(x.Shape()[0], o.OutH, o.OutW, o.C),
 		Loop: func(k *graph.Call) graph.Loop {
-			var x, y kernels.Pictures[uint8]
-			return graph.Loop{
-				Before: func() error { x, y = k.Codes(0), k.OutCodes(); return nil },
-				Body:   &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.MaxPoolCodes(y.At(s, n), x.At(s, n), &o.Window) }},
-			}
+			return eachCodes(k, func(y, x []uint8) { kernels.MaxPoolCodes(y, x, &o.Window) })
 		},
 		Wrt: []bool{true},
 		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {

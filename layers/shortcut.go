@@ -8,7 +8,6 @@ import (
 
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/graph"
-	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/networks"
 )
 
@@ -90,17 +89,13 @@ func shortcutCodes(c *Context, layer string, v Value, stride, channels int) *G.N
 		Name: "shortcut", Layer: layer, Attrs: fmt.Sprint("codes", o), Pool: c.pool,
 		In: []graph.Arg{codes(4)}, Out: codes(4), Shape: fixedShape(o.outShape()...),
 		Loop: func(k *graph.Call) graph.Loop {
-			var x, y kernels.Pictures[uint8]
-			return graph.Loop{
-				Before: func() error { x, y = k.Codes(0), k.OutCodes(); return nil },
-				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
-					from, to, zero := x.At(s, n), y.At(s, n), v.quant.zeroPoint()
-					for i := range to {
-						to[i] = zero
-					}
-					o.each(func(i, j int) { copy(to[i:][:o.from], from[j:]) })
-				}},
-			}
+			return eachCodes(k, func(to, from []uint8) {
+				zero := v.quant.zeroPoint()
+				for i := range to {
+					to[i] = zero
+				}
+				o.each(func(i, j int) { copy(to[i:][:o.from], from[j:]) })
+			})
 		},
 		Wrt:      []bool{true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node { return []*G.Node{o.gradient(c, layer, dout)} },

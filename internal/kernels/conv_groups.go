@@ -3,15 +3,15 @@ package kernels
 // A grouped convolution is the dense convolution of each group on its own, whose channels are copied out of the picture and
 // whose results are copied into it: the same bits as if there were no other group.
 
-// gatherChannels copies some channels of a picture, as many as fit dst's pixels, from channel first on.
-func gatherChannels[T any](dst, src []T, channels, first, count int) {
+// GatherChannels copies count channels of a picture of so many channels, from channel first on, to dst, which has them alone.
+func GatherChannels[T any](dst, src []T, channels, first, count int) {
 	for p := range len(dst) / count {
 		copy(dst[p*count:][:count], src[p*channels+first:])
 	}
 }
 
-// scatterChannels is the way back.
-func scatterChannels[T any](dst, src []T, channels, first, count int) {
+// ScatterChannels copies src, which has count channels alone, to those of dst.
+func ScatterChannels[T any](dst, src []T, channels, first, count int) {
 	for p := range len(src) / count {
 		copy(dst[p*channels+first:][:count], src[p*count:])
 	}
@@ -21,7 +21,7 @@ func scatterChannels[T any](dst, src []T, channels, first, count int) {
 func groupWeights[T any](dst []T, g *Conv, w []T, group int) []T {
 	count := g.Cout / g.Groups
 	dst = grow(dst, g.WeightLen()/g.Groups)
-	gatherChannels(dst, w[:g.WeightLen()], g.Cout, group*count, count)
+	GatherChannels(dst, w[:g.WeightLen()], g.Cout, group*count, count)
 	return dst
 }
 
@@ -45,9 +45,9 @@ func (l *Forward) pictureGroups(s *Scratch, piece, n int) {
 	g, x, y := &l.G, l.X.At(s, n), l.Y.At(s, n)
 	for i := range l.groups {
 		f := &l.groups[i]
-		gatherChannels(f.X.At(s, n), x, g.Cin, i*f.G.Cin, f.G.Cin)
+		GatherChannels(f.X.At(s, n), x, g.Cin, i*f.G.Cin, f.G.Cin)
 		f.Picture(s, piece, n)
-		scatterChannels(y, f.Y.At(s, n), g.Cout, i*f.G.Cout, f.G.Cout)
+		ScatterChannels(y, f.Y.At(s, n), g.Cout, i*f.G.Cout, f.G.Cout)
 	}
 }
 
@@ -66,9 +66,9 @@ func (l *InputGrad) pictureGroups(s *Scratch, piece, n int) {
 	g, dx, dy := &l.G, l.DX.At(s, n), l.DY.At(s, n)
 	for i := range l.groups {
 		f := &l.groups[i]
-		gatherChannels(f.DY.At(s, n), dy, g.Cout, i*f.G.Cout, f.G.Cout)
+		GatherChannels(f.DY.At(s, n), dy, g.Cout, i*f.G.Cout, f.G.Cout)
 		f.Picture(s, piece, n)
-		scatterChannels(dx, f.DX.At(s, n), g.Cin, i*f.G.Cin, f.G.Cin)
+		ScatterChannels(dx, f.DX.At(s, n), g.Cin, i*f.G.Cin, f.G.Cin)
 	}
 }
 
@@ -90,7 +90,7 @@ func (l *IntForward) beginGroups(p *Pool) {
 			l.groups[i].Sums = func(s *Scratch, n int, acc []int32) {
 				g := &l.Weights.g
 				count := g.Cout / g.Groups
-				scatterChannels(l.acc.At(s, n), acc, g.Cout, i*count, count)
+				ScatterChannels(l.acc.At(s, n), acc, g.Cout, i*count, count)
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func (l *IntForward) sumGroups(s *Scratch, n int, codes []uint8) []int32 {
 	for i := range l.groups {
 		f := &l.groups[i]
 		c := f.Weights.g.Cin
-		gatherChannels(f.Codes.At(s, n), codes, l.Weights.g.Cin, i*c, c)
+		GatherChannels(f.Codes.At(s, n), codes, l.Weights.g.Cin, i*c, c)
 		f.Picture(s, 0, n)
 	}
 	return l.acc.At(s, n)
@@ -157,11 +157,11 @@ func (l *WeightGrad) pictureGroups(s *Scratch, piece, n int) {
 	g := &l.G
 	for i := range l.groups {
 		f := &l.groups[i]
-		gatherChannels(f.DY.At(s, n), l.DY.At(s, n), g.Cout, i*f.G.Cout, f.G.Cout)
+		GatherChannels(f.DY.At(s, n), l.DY.At(s, n), g.Cout, i*f.G.Cout, f.G.Cout)
 		if l.Codes.Data != nil {
-			gatherChannels(f.Codes.At(s, n), l.Codes.At(s, n), g.Cin, i*f.G.Cin, f.G.Cin)
+			GatherChannels(f.Codes.At(s, n), l.Codes.At(s, n), g.Cin, i*f.G.Cin, f.G.Cin)
 		} else {
-			gatherChannels(f.X.At(s, n), l.X.At(s, n), g.Cin, i*f.G.Cin, f.G.Cin)
+			GatherChannels(f.X.At(s, n), l.X.At(s, n), g.Cin, i*f.G.Cin, f.G.Cin)
 		}
 		f.Picture(s, piece, n)
 	}
@@ -171,7 +171,7 @@ func (l *WeightGrad) endGroups(p *Pool) {
 	for i := range l.groups {
 		f := &l.groups[i]
 		f.End(p)
-		scatterChannels(l.DW, f.DW, l.G.Cout, i*f.G.Cout, f.G.Cout)
+		ScatterChannels(l.DW, f.DW, l.G.Cout, i*f.G.Cout, f.G.Cout)
 	}
 }
 
@@ -182,18 +182,18 @@ func (l *WeightGrad) runGroups(p *Pool) {
 	for i := range l.groups {
 		f := &l.groups[i]
 		f.DY = Batch(grow(l.groupDY.Data, one.OutLen()), n)
-		gatherChannels(f.DY.Data, l.DY.Data, l.G.Cout, i*one.Cout, one.Cout)
+		GatherChannels(f.DY.Data, l.DY.Data, l.G.Cout, i*one.Cout, one.Cout)
 		if l.Codes.Data != nil {
 			f.Codes = Batch(grow(l.groupCodes.Data, one.InLen()), n)
-			gatherChannels(f.Codes.Data, l.Codes.Data, l.G.Cin, i*one.Cin, one.Cin)
+			GatherChannels(f.Codes.Data, l.Codes.Data, l.G.Cin, i*one.Cin, one.Cin)
 		} else {
 			f.X = Batch(grow(l.groupX.Data, one.InLen()), n)
-			gatherChannels(f.X.Data, l.X.Data, l.G.Cin, i*one.Cin, one.Cin)
+			GatherChannels(f.X.Data, l.X.Data, l.G.Cin, i*one.Cin, one.Cin)
 		}
 		l.groupDY, l.groupCodes, l.groupX = f.DY, f.Codes, f.X
 		f.Partial = nil
 		f.Run(p)
 		f.partial = nil
-		scatterChannels(l.DW, f.DW, l.G.Cout, i*one.Cout, one.Cout)
+		ScatterChannels(l.DW, f.DW, l.G.Cout, i*one.Cout, one.Cout)
 	}
 }

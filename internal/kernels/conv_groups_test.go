@@ -26,7 +26,7 @@ func TestGroupsAreDense(t *testing.T) {
 		for i := range g.Groups {
 			part := func(s []float32, channels int) []float32 {
 				d := make([]float32, len(s)/g.Groups)
-				gatherChannels(d, s, channels, i*channels/g.Groups, channels/g.Groups)
+				GatherChannels(d, s, channels, i*channels/g.Groups, channels/g.Groups)
 				return d
 			}
 			px, pw, pdy := part(x, g.Cin), part(w, g.Cout), part(dy, g.Cout)
