@@ -135,10 +135,9 @@ func (g *onnxGraph) shortcut(l *integer.Shortcut, x, zero, output string) string
 // maxPool adds a MaxPool. What its last windows reach beyond the input is padding at its end, which all versions of the
 // operator take alike; of ceil_mode they have different ideas.
 func (g *onnxGraph) maxPool(l *integer.MaxPool, x, output string) string {
-	k, s, p := int64(l.K), int64(l.Stride), int64(l.Pad)
-	bottom, right := l.PadEnd(g.net)
-	return g.node(l.Name, "MaxPool", output, []string{x},
-		attribute("kernel_shape", []int64{k, k}), attribute("pads", []int64{p, p, int64(bottom), int64(right)}), attribute("strides", []int64{s, s}))
+	w := networks.Square(l.K, l.Stride, l.Pad)
+	w.Pad.Bottom, w.Pad.Right = l.PadEnd(g.net)
+	return g.node(l.Name, "MaxPool", output, []string{x}, window(w)...)
 }
 
 // lookup adds a Gather of the entries of a table, given codes of any type.
