@@ -92,8 +92,8 @@ EXIT STATUS
 }
 
 func (o *evalOptions) check(c *cobra.Command, path string) (export bool, err error) {
-	if o.simulate && o.target != "" {
-		return false, usagef(c, "--target is the arithmetic of the integer network, --simulate runs another")
+	if err := checkSimulate(c, o.simulate, o.target); err != nil {
+		return false, err
 	}
 	dataset := cmp.Or(o.dataset, string(configs.CIFAR10))
 	err = errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), checkDataset(c, dataset), checkThreads(c, o.threads), o.expected.check(c))
@@ -104,7 +104,7 @@ func (o *evalOptions) check(c *cobra.Command, path string) (export bool, err err
 	case err != nil:
 		return false, err
 	case export && o.simulate:
-		return false, usagef(c, "--simulate needs a run or a checkpoint; an exported network has integers only")
+		return false, noSimulation(c)
 	case !export && o.dataset != "":
 		return false, usagef(c, "--dataset goes with an exported network; a run knows its data set")
 	}

@@ -94,8 +94,9 @@ func (o *inferOptions) check(c *cobra.Command, images []string) error {
 		return usagef(c, "wanted one IMAGE or more, or --input and --output")
 	case o.simulate && o.input == "":
 		return usagef(c, "--simulate goes with --input")
-	case o.simulate && o.target != "":
-		return usagef(c, "--target is the arithmetic of the integer network, --simulate runs another")
+	}
+	if err := checkSimulate(c, o.simulate, o.target); err != nil {
+		return err
 	}
 	return checkTarget(c, o.target)
 }

@@ -103,7 +103,7 @@ func openRuns(c *cobra.Command, o inferOptions, path string, how train.Reading) 
 			return nil, err
 		}
 		if exported {
-			return nil, usagef(c, "--simulate needs a run or a checkpoint; an exported network has integers only")
+			return nil, noSimulation(c)
 		}
 		checkpoint, err := train.OpenCheckpoint(path, how)
 		if err != nil {

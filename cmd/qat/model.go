@@ -12,6 +12,7 @@ import (
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/train"
+	"github.com/spf13/cobra"
 )
 
 // isExport tells an exported network from a run's directory or a checkpoint; of anything
@@ -59,4 +60,17 @@ func mostFrequent(values []int) int {
 		}
 	}
 	return best
+}
+
+// checkSimulate reports a target beside --simulate.
+func checkSimulate(c *cobra.Command, simulate bool, target string) error {
+	if simulate && target != "" {
+		return usagef(c, "--target is the arithmetic of the integer network, --simulate runs another")
+	}
+	return nil
+}
+
+// noSimulation is the error of --simulate and an exported network.
+func noSimulation(c *cobra.Command) error {
+	return usagef(c, "--simulate needs a run or a checkpoint; an exported network has integers only")
 }
