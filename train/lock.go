@@ -31,6 +31,9 @@ type Lock struct {
 // lockPatience is how long a lock is waited for: a process that was killed takes a while to end.
 var lockPatience = 2 * time.Second
 
+// signPatience is how long the name of whoever has a lock is waited for: it is written a moment after the lock is taken.
+const signPatience = 2 * time.Second
+
 // LockDir makes the directory if need be and locks it; if another process has it, the error is [ErrInUse] and names it. Where
 // the file system has no locks, warn is told.
 func LockDir(ctx context.Context, dir string, warn func(format string, args ...any)) (*Lock, error) {
@@ -69,7 +72,7 @@ func LockDir(ctx context.Context, dir string, warn func(format string, args ...a
 		case !ok:
 			text, _ := io.ReadAll(io.LimitReader(file, 1000))
 			file.Close()
-			if time.Since(start) < lockPatience {
+			if waited := time.Since(start); waited < lockPatience || len(text) == 0 && waited < signPatience {
 				select {
 				case <-time.After(20 * time.Millisecond):
 					continue
