@@ -102,6 +102,7 @@ type Quant struct {
 	Weights, Activations TensorSpec
 	FirstLast            Bits // first convolution and last linear layer; may be Same
 	Residual             Bits
+	Concat               Concat
 	Layers               []Rule // in order of appearance; see Resolve
 	Regularizers         []Regularizer
 	Distillation         Distillation

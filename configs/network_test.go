@@ -72,6 +72,10 @@ func TestNetworkMistakes(t *testing.T) {
 		overrides []string
 		want      string
 	}{
+		{[]string{"quant.concat=requantize"}, `argument "quant.concat=requantize": quant.concat: requantize has no effect on a network without concat; remove it`},
+		{[]string{"model.arch=squeezenet1_1", "quant.concat=requantize", "quant.residual=fp"}, `argument "quant.concat=requantize": quant.concat: requantize has no effect with quant.residual: fp`},
+		{[]string{"model.network={nodes: [flatten, {name: a, linear: {out: 5}}, {concat: , from: [a, a]}, {add: {real: true}, from: [concat1, concat1]}]}", "quant.concat=requantize"},
+			`argument "quant.concat=requantize": quant.concat: requantize has no effect on a network with sums of real values; remove it`},
 		{[]string{"model.width=0.5"}, `argument "model.width=0.5": model.width: resnet20 has no width; these have: mobilenet_v1, mobilenet_v2`},
 		{[]string{"model.form=torch", "quant.layers[conv9].weights.bits=2"}, `argument "model.form=torch": model.form: resnet20 has no choice of form; these have: resnet8, alexnet_bn, mobilenet_v1, ds_cnn`},
 		{[]string{"model.arch=resnet18", "model.shortcut=A"}, `argument "model.shortcut=A": model.shortcut: resnet18 has no shortcut "A"; it has B, pool`},

@@ -56,7 +56,38 @@ func networkRules() (rules []crossRule) {
 			return fmt.Sprintf("%s has no effect on data.dataset %s; remove it or set data.dataset: random", path, c.Data.Dataset)
 		}})
 	}
+	rules = append(rules, crossRule{append([]string{"quant.concat", "quant.residual"}, networkPaths...), concatHasParts})
 	return append(rules, crossRule{networkPaths, networkMistake})
+}
+
+// concatHasParts: the quantizers of what is joined are those of the residual stream.
+func concatHasParts(c *Config) string {
+	if c.Quant.Concat == ConcatShared {
+		return ""
+	}
+	if c.Quant.Residual == FP {
+		return fmt.Sprintf("quant.concat: %s has no effect with quant.residual: fp; remove it, or set quant.residual: 8", c.Quant.Concat)
+	}
+	n, err := c.Network()
+	if err != nil {
+		return ""
+	}
+	joins, real := false, false
+	for _, node := range n.Nodes {
+		switch op := node.Op.(type) {
+		case networks.Concat:
+			joins = true
+		case networks.Add:
+			real = real || op.Real
+		}
+	}
+	switch {
+	case !joins:
+		return fmt.Sprintf("quant.concat: %s has no effect on a network without concat; remove it", c.Quant.Concat)
+	case real:
+		return fmt.Sprintf("quant.concat: %s has no effect on a network with sums of real values; remove it", c.Quant.Concat)
+	}
+	return ""
 }
 
 // networkMistake says why the images of the data set do not fit the network, or "".

@@ -16,6 +16,7 @@ type (
 	Block         string
 	Shortcut      string
 	Form          string
+	Concat        string
 	Dataset       string
 	OptimizerKind string
 	ScheduleKind  string
@@ -49,6 +50,9 @@ const (
 	FormMLPerfTiny Form = Form(networks.MLPerfTiny)
 	FormLQNets     Form = Form(networks.LQNets)
 	FormDoReFa     Form = Form(networks.DoReFa)
+
+	ConcatShared     Concat = "shared"     // one scale for what is joined
+	ConcatRequantize Concat = "requantize" // a scale for each part, and one for the whole
 
 	CIFAR10     Dataset = "cifar10"
 	CIFAR10Mini Dataset = "cifar10-mini"

@@ -30,6 +30,9 @@ var small = []struct {
 	{"leaky", networkstest.Leaky, map[string]int{"lookup": 5, "conv": 5, "add": 2}},
 }
 
+// requantized are overrides for a network with concat: those of a network that has it.
+var requantized = []string{"model.arch=squeezenet1_1", "quant.concat=requantize"}
+
 // smallNetwork has the quantizers of a config, and scales from a random batch.
 func smallNetwork(t testing.TB, build func(networks.Shape, int) *networks.Network, overrides ...string) *Network {
 	t.Helper()
@@ -53,6 +56,22 @@ func TestSmallNetworksInIntegers(t *testing.T) {
 			agree(t, net, 6, 20, overrides)
 			compareCodes(t, net, s.name, s.kinds)
 		}
+	}
+}
+
+// What is joined by requantization has a scale for each part: the codes stay those of the simulation, and each part that had no
+// scale of its own is requantized.
+func TestJoinedByRequantization(t *testing.T) {
+	for _, overrides := range [][]string{{}, {"quant.activations.estimator=affine"}, {"quant.residual=5"}} {
+		shared := 0
+		for _, l := range must(smallNetwork(t, networkstest.Joined, overrides...).Lower("")).Layers {
+			if l.Kind() == "requantize" {
+				shared++
+			}
+		}
+		net := smallNetwork(t, networkstest.Joined, append(overrides, requantized...)...)
+		agree(t, net, 6, 20, overrides)
+		compareCodes(t, net, "joined", map[string]int{"max_pool": 1, "conv": 10, "concat": 3, "requantize": shared + 4})
 	}
 }
 
@@ -115,7 +134,7 @@ func compareCodes(t *testing.T, net *Network, name string, kinds map[string]int)
 // Fusions, and loops that are fused, change no bit of a training step.
 func TestSmallNetworksKeepTheBits(t *testing.T) {
 	for _, s := range small {
-		for _, overrides := range [][]string{{}, {"quant.residual=fp", "quant.first_last=fp"}, {"quant.gradients.bits=4"}} {
+		for _, overrides := range [][]string{{}, {"quant.residual=fp", "quant.first_last=fp"}, {"quant.gradients.bits=4"}, requantized} {
 			want := resultsOf(t, smallNetwork(t, s.build, overrides...), fusions, machine.Options{Unfused: true})
 			for _, unfused := range []bool{false, true} {
 				got := resultsOf(t, smallNetwork(t, s.build, overrides...), nil, machine.Options{Unfused: unfused, Poison: true})

@@ -127,16 +127,23 @@ func (p *placement) residual() {
 	if last := p.Nodes[len(p.Nodes)-1]; last.Op.Kind() != (networks.Linear{}).Kind() {
 		place(last.Name, last.Name+".output")
 	}
+	placeSource := func(node string) { // behind what its values come from
+		if from := p.source(node); from != networks.Input {
+			place(from, p.made(from)+".output")
+		}
+	}
 	state := map[string]fold{}
 	for _, node := range p.Nodes {
 		if p.readsCodes(node, state) {
-			if from := p.source(node.Inputs[0]); from != networks.Input {
-				place(from, p.made(from)+".output")
+			placeSource(node.Inputs[0])
+		}
+		if node.Op.Kind() == (networks.Concat{}).Kind() && p.quant.Concat == configs.ConcatRequantize {
+			for _, part := range node.Inputs {
+				placeSource(part)
 			}
 		}
 		if len(p.readers[node.Name]) > 1 {
-			from := p.source(node.Name)
-			place(from, p.made(from)+".output")
+			placeSource(node.Name)
 		}
 	}
 }

@@ -206,6 +206,12 @@ func TestCodesAreRead(t *testing.T) {
 			t.Errorf("%s\nwant %s", got, c.want)
 		}
 	}
+	cfg.Quant.Concat = configs.ConcatRequantize
+	if got, want := outputs(networkstest.Joined(in, 10)), "a.squeeze.relu: a.squeeze.output 8 8, a.expand1.relu: a.expand1.output 8 12, a.expand3.relu: a.expand3.output 8 10, "+
+		"b.squeeze.relu: b.squeeze.output 8 8, b.expand1.relu: b.expand1.output 8 9, b.expand3.relu: b.expand3.output 8 7, b.concat: b.concat.output 8 24, "+
+		"c.conv3.bn: c.branch 8s 16, c.conv1.bn: c.conv1.output 8s 16, c.relu: c.output 8 16, d.relu: d.output 8 20"; got != want {
+		t.Errorf("with quant.concat: requantize: %s\nwant %s", got, want)
+	}
 	cfg.Quant.Residual = configs.FP
 	if got := outputs(networkstest.Leaky(in, 10)); got != "" {
 		t.Errorf("with quant.residual: fp: %s", got)

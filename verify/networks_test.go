@@ -86,19 +86,22 @@ func TestNetworks(t *testing.T) {
 		convolutions int // in integers
 		steps        int
 		loss         float32 // at most, as a part of the first
+		concat       configs.Concat
 	}{
-		{"pooled", networkstest.Pooled, 5, 30, 0.33}, {"plain", networkstest.Plain, 4, 60, 0.8}, // half of its values are dropped
-		{"joined", networkstest.Joined, 10, 80, 0.9}, {"leaky", networkstest.Leaky, 5, 80, 0.9}, {"averaged", networkstest.Averaged, 6, 80, 0.9},
+		{"pooled", networkstest.Pooled, 5, 30, 0.33, configs.ConcatShared}, {"plain", networkstest.Plain, 4, 60, 0.8, configs.ConcatShared}, // half of its values are dropped
+		{"joined", networkstest.Joined, 10, 80, 0.9, configs.ConcatShared}, {"requantized", networkstest.Joined, 10, 80, 0.9, configs.ConcatRequantize},
+		{"leaky", networkstest.Leaky, 5, 80, 0.9, configs.ConcatShared}, {"averaged", networkstest.Averaged, 6, 80, 0.9, configs.ConcatShared},
 	} {
-		t.Run(n.name, func(t *testing.T) { certify(t, n.build, n.convolutions, n.steps, n.loss) })
+		t.Run(n.name, func(t *testing.T) { certify(t, n.build, n.convolutions, n.steps, n.loss, n.concat) })
 	}
 }
 
-func certify(t *testing.T, build func(networks.Shape, int) *networks.Network, convolutions, steps int, loss float32) {
+func certify(t *testing.T, build func(networks.Shape, int) *networks.Network, convolutions, steps int, loss float32, concat configs.Concat) {
 	cfg, err := configs.Load("quickstart", []string{"quant.weights.bits=4", "quant.activations.bits=4"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Quant.Concat = concat
 	m, err := train.Open(cfg, "", 2)
 	if err != nil {
 		t.Fatal(err)
