@@ -44,7 +44,7 @@ func TestContributing(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := strings.Split(string(text), "```go\n")[1:]
-	files := []string{"estimators/power_of_two_step.go", "estimators/power_of_two_step_test.go"}
+	files := []string{"estimators/power_of_two_scale.go", "estimators/power_of_two_scale_test.go"}
 	if len(blocks) != len(files) {
 		t.Fatalf("%d blocks of Go, want %d: the method and its test", len(blocks), len(files))
 	}
@@ -72,8 +72,8 @@ func TestContributing(t *testing.T) {
 	if err := os.WriteFile(path, overlay, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("go", "test", "-overlay", path, "-v", "-run", "^TestPowerOfTwoStep$", "./estimators").CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: TestPowerOfTwoStep") {
+	out, err := exec.Command("go", "test", "-overlay", path, "-v", "-run", "^TestPowerOfTwoScale$", "./estimators").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestPowerOfTwoScale") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

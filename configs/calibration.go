@@ -96,7 +96,7 @@ func calibrationFits(s TensorSpec, weights bool) string {
 	}
 	if s.Calibration == CalibrateLSQ {
 		if is.Static {
-			return fmt.Sprintf("calibration: lsq with estimator %s: that start is for learned steps; set calibration: min_max or another range", s.Estimator)
+			return fmt.Sprintf("calibration: lsq with estimator %s: that start is for learned scales; set calibration: min_max or another range", s.Estimator)
 		}
 		return ""
 	}

@@ -76,7 +76,7 @@ func tensorsOf(m estimators.Method) string {
 	return "both"
 }
 
-// levelsOf says whether the method's outputs are integers times a step, as it is and with zero_point.
+// levelsOf says whether the method's outputs are integers times a scale, as it is and with zero_point.
 func levelsOf(m estimators.Method) string {
 	var kinds []string
 	for _, weights := range []bool{true, false} {

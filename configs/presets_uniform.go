@@ -62,7 +62,7 @@ var uniformPresets = []preset{
 		name: "lsq@lsq-net", source: "github.com/zhutmost/lsq-net 1f644e9, quan/quantizer/lsq.py and config.yaml",
 		weights: keys{"granularity": "per_channel", "n": "per_tensor"}, activations: keys{"signed": "false", "n": "per_tensor"},
 		recipe: keys{"train.epochs": "90", "train.lr": "0.01", "train.optimizer.weight_decay": "1e-4", "train.schedule.kind": "constant", "quant.first_last": "fp", "quant.residual": "fp"},
-		notes:  []string{"the steps of activations start at 1, not from data", "nothing keeps a step positive"},
+		notes:  []string{"the scales of activations start at 1, not from data", "nothing keeps a scale positive"},
 	},
 	{
 		name: "lsq@mqbench", source: "MQBench 00f477d, mqbench/fake_quantize/lsq.py and application/lsq_configs/resnet18-4bit-acedemic.yaml",
@@ -71,12 +71,12 @@ var uniformPresets = []preset{
 			"data.dataset": "imagenet", "train.epochs": "100", "train.batch": "512", "train.lr": "5e-5", "train.optimizer.kind": "adam", "train.optimizer.weight_decay": "0",
 			"train.schedule.kind": "cosine", "quant.first_last": "8", "quant.residual": "fp",
 		},
-		notes: []string{"activations have a zero point that is learned too", "a step that turns negative is replaced by its magnitude"},
+		notes: []string{"activations have a zero point that is learned too", "a scale that turns negative is replaced by its magnitude"},
 	},
 	{
 		name: "lsq@neuralzip", source: "github.com/zhutmost/neuralzip 4284964, neuralzip/quantizer/lsq.py",
 		weights: keys{"n": "per_tensor"}, activations: keys{"n": "per_tensor"},
-		notes: []string{"nothing keeps a step positive"},
+		notes: []string{"nothing keeps a scale positive"},
 	},
 	{
 		name: "lsq_plus@paper", source: "Bhalgat et al. 2020, arXiv 2004.09576, section 3",
@@ -116,7 +116,7 @@ var uniformPresets = []preset{
 		name: "stochastic@paper", source: "Gupta et al. 2015, arXiv 1502.02551, section 3.1",
 		weights: keys{}, activations: keys{},
 		recipe: keys{"model.init": "random"},
-		notes:  []string{"fixed point of 16 bits with a radix point per layer, in place of a learned step; gradients and updates are rounded too"},
+		notes:  []string{"fixed point of 16 bits with a radix point per layer, in place of a learned scale; gradients and updates are rounded too"},
 	},
 	{
 		name: "wrpn@paper", source: "Mishra et al. 2017, arXiv 1709.01134, section 3",

@@ -145,7 +145,7 @@ var trainFields = []field{
 		group("weights", "Weights of convolutions and linear layers.", Decay{Inherit: true}, func(c *Config) *Group { return &c.Train.Groups.Weights }),
 		group("batch_norm", "Scale and shift of batch norm, and what RPReLU learns.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.BatchNorm }),
 		group("bias", "Biases.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.Bias }),
-		group("scales", "What quantizers learn: steps, ranges, thresholds.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.Scales }),
+		group("scales", "What quantizers learn: scales, ranges, thresholds.", Decay{}, func(c *Config) *Group { return &c.Train.Groups.Scales }),
 	}},
 	{key: "schedule", doc: "The learning rate over time.", fields: []field{
 		{key: "kind", doc: "`cosine` falls to `final` along half a cosine, `step` multiplies by `factor` at each milestone, `constant` stays.", kind: enum[ScheduleKind]{values: []ScheduleKind{Cosine, Step, Constant}}, def: Cosine, at: func(c *Config) any { return &c.Train.Schedule.Kind }},

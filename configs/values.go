@@ -76,7 +76,7 @@ const (
 
 	// GradN chooses N in LSQ's gradient scale 1/sqrt(N*Qp), Esser et al. 2020,
 	// section 2.2.
-	NAuto       GradN = "auto"        // elements that share a step; for activations, of one sample
+	NAuto       GradN = "auto"        // elements that share a scale; for activations, of one sample
 	NPerTensor  GradN = "per_tensor"  // all elements of the tensor, the batch included
 	NPerSample  GradN = "per_sample"  // elements of one sample
 	NPerChannel GradN = "per_channel" // elements of the tensor divided by its channels

@@ -25,7 +25,7 @@ var (
 var _ = Register(Method{
 	Name:    "additive_noise",
 	Source:  "Défossez et al. 2021, arXiv 2104.09987, section 3",
-	Doc:     "adds uniform noise of one step in training, rounds in evaluation",
+	Doc:     "adds uniform noise as wide as the scale in training, rounds in evaluation",
 	Weights: true, MinBits: 2, MaxBits: maxBits, Nearest: true,
 	Is:  always(Traits{Levels: Even, Random: true, Noisy: true}),
 	New: func(s Spec) (Estimator, error) { return NewAdditiveNoise(s.Range, s.Scales) },

@@ -23,7 +23,7 @@ func TestAdditiveNoiseInEvaluation(t *testing.T) {
 	estimatortest.Run(t, cases...)
 }
 
-// The noise is uniform over one step, of each channel: mean 0, variance step^2/12, at most half a step.
+// The noise is uniform over one scale, of each channel: mean 0, variance scale^2/12, at most half a scale.
 func TestAdditiveNoise(t *testing.T) {
 	const n = 40000
 	x, y, again := floats(n), floats(n), floats(n)
@@ -40,8 +40,8 @@ func TestAdditiveNoise(t *testing.T) {
 	}
 	var sum, squares [2]float64
 	for i := range y {
-		step := []float64{1.0 / 7, 10.0 / 7}[i%2]
-		d := (float64(y[i]) - float64(x[i])) / step
+		scale := []float64{1.0 / 7, 10.0 / 7}[i%2]
+		d := (float64(y[i]) - float64(x[i])) / scale
 		if math.Abs(d) > 0.5001 {
 			t.Fatalf("x = %v became %v, %v steps away", x[i], y[i], d)
 		}

@@ -102,12 +102,12 @@ func (Affine) Params() []Learned { return nil }
 // Init implements [Estimator]; there is nothing to learn.
 func (a Affine) Init(p Params, _ []float32) error { return a.checkCall(p, 0) }
 
-// Step implements [Integer]: the step is the scale.
-func (a Affine) Step(step, _ []float32, _ Params) error {
-	if len(step) != len(a.Scale) {
-		return prefixed("affine", fmt.Errorf("a step of %d elements; expected %d", len(step), len(a.Scale)))
+// CodeScale implements [Integer]: it is the scale.
+func (a Affine) CodeScale(scale, _ []float32, _ Params) error {
+	if len(scale) != len(a.Scale) {
+		return prefixed("affine", fmt.Errorf("a scale of %d elements; expected %d", len(scale), len(a.Scale)))
 	}
-	copy(step, a.Scale)
+	copy(scale, a.Scale)
 	return nil
 }
 

@@ -99,7 +99,7 @@ func TestNewAffine(t *testing.T) {
 }
 
 // The mask is on the rounded value: x/s = 3.5 rounds to 4, beyond Qp = 3, and 3.4 to 3; the range of x whose gradient
-// passes is therefore half a step wider than LSQ's.
+// passes is therefore half a scale wider than LSQ's.
 func TestAffineMask(t *testing.T) {
 	a := estimators.Affine{Range: estimators.Range{Bits: 2}, Scale: []float32{1}, ZeroPoint: []int32{0}}
 	x := []float32{-0.6, -0.5, 0, 3.4, 3.5, float32(math.NaN())}

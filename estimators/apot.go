@@ -147,32 +147,32 @@ func (q APoT) Qp() int {
 	return int(m[len(m)-1])
 }
 
-// Step implements [Integer]: the step is a/Qp.
-func (q APoT) Step(step, _ []float32, p Params) error {
-	s, err := q.steps(p, 0)
-	if err == nil && len(step) != len(s) {
-		err = fmt.Errorf("a step of %d elements; expected %d", len(step), len(s))
+// CodeScale implements [Integer]: the scale is a/Qp.
+func (q APoT) CodeScale(scale, _ []float32, p Params) error {
+	s, err := q.scales(p, 0)
+	if err == nil && len(scale) != len(s) {
+		err = fmt.Errorf("a scale of %d elements; expected %d", len(scale), len(s))
 	}
 	if err != nil {
 		return prefixed("apot", err)
 	}
-	copy(step, s)
+	copy(scale, s)
 	return nil
 }
 
-// steps checks the parameters for n elements and returns a/Qp.
-func (q APoT) steps(p Params, n int) ([]float32, error) {
+// scales checks the parameters for n elements and returns a/Qp.
+func (q APoT) scales(p Params, n int) ([]float32, error) {
 	if err := q.check(); err != nil {
 		return nil, err
 	}
 	if err := checkParams("parameters", p, max(q.Scales, 1)); err != nil {
 		return nil, err
 	}
-	step, qp := make([]float32, len(p[0])), float32(q.Qp())
+	scale, qp := make([]float32, len(p[0])), float32(q.Qp())
 	for c, a := range p[0] {
-		step[c] = a / qp
+		scale[c] = a / qp
 	}
-	return step, checkScale(step, n)
+	return scale, checkScale(scale, n)
 }
 
 // codeTable has the codes as its levels, without those below 0.
@@ -207,7 +207,7 @@ func (q APoT) Forward(y, x []float32, p Params) error {
 
 // Quantize implements [Integer].
 func (q APoT) Quantize(codes []int32, y, x []float32, p Params) error {
-	step, err := q.steps(p, len(x))
+	scale, err := q.scales(p, len(x))
 	if err == nil {
 		err = checkOutputs(codes, y, len(x))
 	}
@@ -225,7 +225,7 @@ func (q APoT) Quantize(codes []int32, y, x []float32, p Params) error {
 		return prefixed("apot", err)
 	}
 	for i, v := range x {
-		s := step[i%len(step)]
+		s := scale[i%len(scale)]
 		code := q.code(v/s, &t)
 		if codes != nil {
 			codes[i] = code
@@ -242,9 +242,9 @@ func (q APoT) Quantize(codes []int32, y, x []float32, p Params) error {
 
 // Backward implements [Estimator].
 func (q APoT) Backward(dx []float32, dp Params, x, dy []float32, p Params) error {
-	step, err := q.steps(p, len(x))
+	scale, err := q.scales(p, len(x))
 	if err == nil {
-		err = checkGradients(dx, dy, len(x), dp, len(step))
+		err = checkGradients(dx, dy, len(x), dp, len(scale))
 	}
 	if err != nil {
 		return prefixed("apot", err)
@@ -265,10 +265,10 @@ func (q APoT) Backward(dx []float32, dp Params, x, dy []float32, p Params) error
 		ste = Clipped{}
 	}
 	lo, hi := float32(q.Qn()), float32(q.Qp())
-	sums := make([]float64, len(step))
+	sums := make([]float64, len(scale))
 	for i, w := range x {
-		c := i % len(step)
-		v, g := w/step[c], dy[i]
+		c := i % len(scale)
+		v, g := w/scale[c], dy[i]
 		if v != v {
 			dx[i] = 0
 			sums[c] = math.NaN()

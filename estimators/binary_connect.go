@@ -10,7 +10,7 @@ import "github.com/qat-go/qat/internal/random"
 //
 //	dx = STE.Grad(dy, x, y, -1, 1), dx = dy in the paper
 //
-// so the levels and codes are -1 and 1, and the step is 1. Training clips the weights to [-1, 1] after each update,
+// so the levels and codes are -1 and 1, and the scale is 1. Training clips the weights to [-1, 1] after each update,
 // with [BinaryConnect.ClipWeights]; beyond, they would grow without an effect on y. The stochastic one is deterministic
 // without a seed, as in evaluation. Nothing is learned. Where x is NaN, y is NaN, the code is that of 0, and dx is 0.
 type BinaryConnect struct {

@@ -149,10 +149,10 @@ func TestBinaryChannelsAreApart(t *testing.T) {
 			p, dp = append(p, values), append(dp, make([]float32, l.Len))
 		}
 		y, dx := make([]float32, len(x)), make([]float32, len(x))
-		codes, step := make([]int32, len(x)), make([]float32, stride)
+		codes, scale := make([]int32, len(x)), make([]float32, stride)
 		err := errors.Join(e.Forward(y, x, p), e.Backward(dx, dp, x, g, p))
 		if u, ok := e.(estimators.Integer); ok {
-			err = errors.Join(err, u.Quantize(codes, nil, x, p), u.Step(step, x, p))
+			err = errors.Join(err, u.Quantize(codes, nil, x, p), u.CodeScale(scale, x, p))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -160,7 +160,7 @@ func TestBinaryChannelsAreApart(t *testing.T) {
 		for i := range x {
 			out = append(out, y[i], dx[i], float32(codes[i]))
 		}
-		out = append(out, step...)
+		out = append(out, scale...)
 		for _, values := range dp {
 			out = append(out, values...)
 		}

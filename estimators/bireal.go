@@ -7,7 +7,7 @@ package estimators
 //
 // in which a is constant. The paper has one scale for a layer, its code one for each output channel, and its PyTorch
 // code leaves the factor a out of the gradient, which is [BWN]. After training the paper drops a, which a batch
-// normalization absorbs; here it stays the step. On activations the method is [Sign]. A spec without an STE gets the
+// normalization absorbs; here it stays the scale. On activations the method is [Sign]. A spec without an STE gets the
 // paper's: [Clipped] for weights and [ApproxSign] for activations.
 type BiReal struct{ BWN }
 

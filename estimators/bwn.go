@@ -7,7 +7,7 @@ package estimators
 //
 //	dx = STE.Grad(dy, x, code, -1, 1)
 //
-// so the codes are -1 and 1, and a is the step, of the tensor or of each channel. a is taken anew in each call, in
+// so the codes are -1 and 1, and a is the scale, of the tensor or of each channel. a is taken anew in each call, in
 // float64, and is at least [MinScale]; it is constant in the gradient. The paper's own gradient, in which a is not
 // constant, is that of [XNOR]. Nothing is learned. x that is not finite has no mean and is an error.
 type BWN struct {
@@ -35,11 +35,11 @@ func newBWN(method string, s Spec) (BWN, error) {
 	return BWN{Scales: s.Scales, STE: ste, unitLevels: unitLevels{method}}, prefixed(method, err)
 }
 
-// Step implements [Integer]: the step is mean|x|.
-func (b BWN) Step(step, x []float32, _ Params) error {
-	scale, err := b.scale(x)
+// CodeScale implements [Integer]: the scale is mean|x|.
+func (b BWN) CodeScale(scale, x []float32, _ Params) error {
+	a, err := b.scale(x)
 	if err == nil {
-		err = copyStep(step, scale)
+		err = copyScale(scale, a)
 	}
 	return b.prefixed("bwn", err)
 }

@@ -51,20 +51,20 @@ func TestBWN(t *testing.T) {
 	estimatortest.Run(t, scaledSignCases(t, "reactnet", slope)...)
 }
 
-// A scale of 0 would make the levels one; an integer network needs a positive step.
+// A scale of 0 would make the levels one; an integer network needs a positive scale.
 func TestBWNOfZeros(t *testing.T) {
 	for _, method := range []string{"bwn", "xnor", "bireal", "irnet", "reactnet"} {
 		e := newMethod(t, method, binary(true, 2, nil)).(estimators.Integer)
-		x, y, codes, step := make([]float32, 6), make([]float32, 6), make([]int32, 6), make([]float32, 2)
+		x, y, codes, scale := make([]float32, 6), make([]float32, 6), make([]int32, 6), make([]float32, 2)
 		if err := e.Quantize(codes, y, x, nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := e.Step(step, x, nil); err != nil {
+		if err := e.CodeScale(scale, x, nil); err != nil {
 			t.Fatal(err)
 		}
 		const least = estimators.MinScale
-		if y[0] != least || codes[0] != 1 || step[0] != least || step[1] != least {
-			t.Errorf("%s: y %v, code %d, step %v; want MinScale and code 1", method, y[0], codes[0], step)
+		if y[0] != least || codes[0] != 1 || scale[0] != least || scale[1] != least {
+			t.Errorf("%s: y %v, code %d, scale %v; want MinScale and code 1", method, y[0], codes[0], scale)
 		}
 	}
 }
@@ -73,8 +73,8 @@ func TestBWNErrors(t *testing.T) {
 	e := newMethod(t, "reactnet", binary(true, 2, nil)).(estimators.Integer)
 	x := make([]float32, 6)
 	for name, err := range map[string]error{
-		"a short step":         e.Step(make([]float32, 1), x, nil),
-		"an odd number":        e.Step(make([]float32, 2), x[:5], nil),
+		"a short scale":        e.CodeScale(make([]float32, 1), x, nil),
+		"an odd number":        e.CodeScale(make([]float32, 2), x[:5], nil),
 		"parameters to Init":   e.Init(estimators.Params{{1}}, x),
 		"infinite x":           e.Forward(make([]float32, 6), []float32{0, 0, 0, 0, 0, float32(math.Inf(-1))}, nil),
 		"a short codes":        e.Quantize(make([]int32, 5), nil, x, nil),

@@ -8,7 +8,7 @@ import (
 )
 
 // Codebook is an estimator whose outputs are entries of a table of levels. It is exported as the table and the places
-// in it. Levels that are integers times a step are those of an [Integer] instead.
+// in it. Levels that are integers times a scale are those of an [Integer] instead.
 type Codebook interface {
 	Estimator
 

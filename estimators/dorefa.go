@@ -140,17 +140,17 @@ func (w DoReFaWeights) normalized(x float32, statistic float64) float32 {
 	return float32(math.Tanh(float64(x)) / statistic)
 }
 
-// Step implements [Integer]: the step is 1/n, or E|x| for 1 bit.
-func (w DoReFaWeights) Step(step, x []float32, p Params) error {
+// CodeScale implements [Integer]: the scale is 1/n, or E|x| for 1 bit.
+func (w DoReFaWeights) CodeScale(scale, x []float32, p Params) error {
 	stats, err := w.statistics(x, p)
-	if err == nil && len(step) != len(stats) {
-		err = fmt.Errorf("a step of %d elements; expected %d", len(step), len(stats))
+	if err == nil && len(scale) != len(stats) {
+		err = fmt.Errorf("a scale of %d elements; expected %d", len(scale), len(stats))
 	}
 	if err != nil {
 		return prefixed("dorefa", err)
 	}
 	for c, s := range stats {
-		step[c] = w.levels(s).step
+		scale[c] = w.levels(s).scale
 	}
 	return nil
 }

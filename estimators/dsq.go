@@ -176,7 +176,7 @@ func (d DSQ) levels(buf []levels, n int, p Params, zero bool) ([]levels, error) 
 	}
 	ls := channels(buf, len(p[0]))
 	for c, l := range p[0] {
-		ls[c] = evenLevels(0, d.Qp(), intervalStep(l, p[1][c], float32(d.Qp())))
+		ls[c] = evenLevels(0, d.Qp(), intervalScale(l, p[1][c], float32(d.Qp())))
 		ls[c].b, ls[c].base = l, l
 		if zero {
 			ls[c] = zeroPointLevels(ls[c])
@@ -203,12 +203,12 @@ func (d DSQInteger) Quantize(codes []int32, y, x []float32, p Params) error {
 	return d.quantize(codes, y, x, p, true)
 }
 
-// Step implements [Integer]: the step is D.
-func (d DSQInteger) Step(step, _ []float32, p Params) error {
+// CodeScale implements [Integer]: the scale is D.
+func (d DSQInteger) CodeScale(scale, _ []float32, p Params) error {
 	var one [1]levels
 	ls, err := d.levels(one[:], 0, p, true)
 	if err == nil {
-		err = prefixed("dsq", writeSteps(step, ls))
+		err = prefixed("dsq", writeScales(scale, ls))
 	}
 	return err
 }

@@ -98,7 +98,7 @@ func TestDSQ(t *testing.T) {
 	for _, bits := range []int{1, 2, 4} {
 		add(bits, dsqSTE(0.2), 0, estimators.Params{{-1.2}, {1.5}})
 	}
-	add(8, clippedSTE, 0, estimators.Params{{-1}, {127.0 / 128}}) // a step that float32 has
+	add(8, clippedSTE, 0, estimators.Params{{-1}, {127.0 / 128}}) // a scale that float32 has
 	add(3, clippedSTE, 0, estimators.Params{{-1}, {0.5}})
 	add(3, ewgsSTE(0.1), 0, estimators.Params{{0.5}, {2}})
 	add(3, dsqSTE(0.3), 0.3, estimators.Params{{-1}, {2.5}})
@@ -106,18 +106,18 @@ func TestDSQ(t *testing.T) {
 	estimatortest.Run(t, cases...)
 }
 
-// The levels of the integer form are those of DSQ, moved by less than half a step so that 0 is one of them.
+// The levels of the integer form are those of DSQ, moved by less than half a scale so that 0 is one of them.
 func TestDSQInteger(t *testing.T) {
 	var cases []estimatortest.Case
-	for _, tt := range []struct{ l, u, step, z float64 }{
+	for _, tt := range []struct{ l, u, scale, z float64 }{
 		{-1.2, 1.8, 1, 1}, {-0.4, 2.6, 1, 0}, {-7, -1, 2, 3}, {1, 7, 2, 0}, {-1.25, 0.25, 0.5, 2},
 	} {
 		// The gradient is that of an interval from -z*D.
-		moved := estimators.Params{{float32(-tt.z * tt.step)}, {float32((3 - tt.z) * tt.step)}}
+		moved := estimators.Params{{float32(-tt.z * tt.scale)}, {float32((3 - tt.z) * tt.scale)}}
 		cases = append(cases, estimatortest.Case{
 			Name: fmt.Sprint(tt), Estimator: estimators.DSQInteger{DSQ: estimators.DSQ{Bits: 2}},
 			Params: estimators.Params{{float32(tt.l)}, {float32(tt.u)}}, Bits: 2, Idempotent: true,
-			Grids:    [][]float64{evenGrid(0, 3, tt.step, -tt.z*tt.step)},
+			Grids:    [][]float64{evenGrid(0, 3, tt.scale, -tt.z*tt.scale)},
 			Gradient: dsqGradient(2, moved, dsqSTE(0.2).grad, 0),
 		})
 	}

@@ -1,7 +1,7 @@
 // Package estimators holds the quantizers and the gradient estimators that train them, as plain math on float32 slices.
 // One published method is one file, named after it.
 //
-// Notation, here and in the methods' comments: x input, y output, dy = dL/dy, s step size (scale), z zero point, k bits,
+// Notation, here and in the methods' comments: x input, y output, dy = dL/dy, s scale, z zero point, k bits,
 // Qn and Qp the smallest and the largest integer level ([Range]), v = x/s, N the number of elements that share one s.
 // Rounding is half to even, as in ONNX QuantizeLinear and PyTorch, and x is divided by s, never multiplied by 1/s.
 // Gradients are named d and what they belong to: dx, dscale.
@@ -45,7 +45,7 @@ type Estimator interface {
 	Backward(dx []float32, dp Params, x, dy []float32, p Params) error
 }
 
-// Integer is an estimator whose outputs are integers times a step: y = step*(code - z).
+// Integer is an estimator whose outputs are integers times a scale: y = scale*(code - z).
 type Integer interface {
 	Estimator
 
@@ -53,8 +53,9 @@ type Integer interface {
 	Qn() int
 	Qp() int
 
-	// Step writes the step, for the tensor or for each channel. Methods that take it from the statistics of x need x.
-	Step(step, x []float32, p Params) error
+	// CodeScale writes the scale of the codes, for the tensor or for each channel. Methods that take it from the statistics
+	// of x need x. A parameter named scale may be another: that of EWGS is the largest value.
+	CodeScale(scale, x []float32, p Params) error
 
 	// Quantize writes the integer level of each element of x to codes and its value to y; either may be nil. A code
 	// cannot be NaN: NaN in x gets the code of the value 0, and the caller who has codes only must check x.

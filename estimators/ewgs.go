@@ -178,7 +178,7 @@ func (e EWGS) levels(buf []levels, n int, p Params) ([]levels, error) {
 	ls := channels(buf, scales)
 	top := float32(e.Qp())
 	for c := range ls {
-		ls[c] = levels{hi: top, s: intervalStep(p[0][c], p[1][c], top), b: p[0][c], step: p[2][c] / top, odd: e.Signed}
+		ls[c] = levels{hi: top, s: intervalScale(p[0][c], p[1][c], top), b: p[0][c], scale: p[2][c] / top, odd: e.Signed}
 	}
 	return ls, nil
 }
@@ -190,12 +190,12 @@ func (e EWGS) rounding() rounding {
 	return rounding{ste: e.STE}
 }
 
-// Step implements [Integer]: the step is a/n.
-func (e EWGS) Step(step, _ []float32, p Params) error {
+// CodeScale implements [Integer]: the scale is a/n.
+func (e EWGS) CodeScale(scale, _ []float32, p Params) error {
 	var one [1]levels
 	ls, err := e.levels(one[:], 0, p)
 	if err == nil {
-		err = prefixed("ewgs", writeSteps(step, ls))
+		err = prefixed("ewgs", writeScales(scale, ls))
 	}
 	return err
 }

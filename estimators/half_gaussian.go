@@ -50,7 +50,7 @@ func lloydHalfGaussian(m int) []float64 {
 	return q
 }
 
-// uniformHalfGaussian is the step d of the m levels d, 2d, ..., m*d with the least mean square error on the positive
+// uniformHalfGaussian is the scale d of the m levels d, 2d, ..., m*d with the least mean square error on the positive
 // half of a standard normal distribution, when x up to 3d/2 has the level d, x up to 5d/2 the level 2d, and so on.
 func uniformHalfGaussian(m int) float64 {
 	// The derivative of the error grows from negative to positive; the thresholds add nothing to it, as x there is as far

@@ -7,7 +7,7 @@ import (
 
 // Max 1960, https://doi.org/10.1109/TIT.1960.1057548, table I, has the optimal levels of a normal distribution; for 2m
 // levels, the m positive ones are those of its half. 0.453 and 1.510 are the first levels of HWGQ too, and 0.538 is its
-// even step (the authors' networks).
+// even scale (the authors' networks).
 func TestLloydHalfGaussian(t *testing.T) {
 	for _, want := range [][]float64{
 		{0.7980},
@@ -50,10 +50,10 @@ func TestLloydConditions(t *testing.T) {
 	}
 }
 
-// The step has no less error than those beside it, and that of HWGQ at 2 bits.
+// The scale has no less error than those beside it, and that of HWGQ at 2 bits.
 func TestUniformHalfGaussian(t *testing.T) {
 	if d := uniformHalfGaussian(3); math.Abs(d-0.5388) > 1e-4 {
-		t.Errorf("3 levels: the step is %v, want 0.538", d)
+		t.Errorf("3 levels: the scale is %v, want 0.538", d)
 	}
 	for _, m := range []int{1, 3, 7, 15, 255} {
 		mse := func(d float64) float64 {
@@ -68,7 +68,7 @@ func TestUniformHalfGaussian(t *testing.T) {
 		}
 		d := uniformHalfGaussian(m)
 		if e := mse(d); e > mse(d*1.01) || e > mse(d*0.99) {
-			t.Errorf("%d levels: a step near %v has less error", m, d)
+			t.Errorf("%d levels: a scale near %v has less error", m, d)
 		}
 	}
 }

@@ -21,10 +21,10 @@ type HWGQ struct {
 }
 
 // UniformHWGQ is [HWGQ] with m evenly spaced levels d, 2d, ..., m*d (section 4.1, equation 12), whose one number d has
-// the least mean square error: 0.538 at 2 bits. In integers d is the step. [NewUniformHWGQ] computes it.
+// the least mean square error: 0.538 at 2 bits. In integers d is the scale. [NewUniformHWGQ] computes it.
 type UniformHWGQ struct {
 	HWGQ
-	step float32
+	scale float32
 }
 
 var (
@@ -84,13 +84,13 @@ func NewUniformHWGQ(bits int) (UniformHWGQ, error) {
 	if bits < 1 || bits > 8 {
 		return UniformHWGQ{}, prefixed("hwgq", fmt.Errorf("%d bits; expected 1 to 8", bits))
 	}
-	step := float32(uniformHalfGaussian(1<<bits - 1))
+	scale := float32(uniformHalfGaussian(1<<bits - 1))
 	levels := make([]float32, 1<<bits)
 	for i := range levels {
-		levels[i] = float32(i) * step
+		levels[i] = float32(i) * scale
 	}
 	h, err := newHWGQ(bits, levels)
-	return UniformHWGQ{HWGQ: h, step: step}, err
+	return UniformHWGQ{HWGQ: h, scale: scale}, err
 }
 
 func newHWGQ(bits int, levels []float32) (HWGQ, error) {
@@ -170,16 +170,16 @@ func (UniformHWGQ) Qn() int { return 0 }
 // Qp is 2^k - 1.
 func (h UniformHWGQ) Qp() int { return 1<<h.bits - 1 }
 
-// Step implements [Integer]: the step is d.
-func (h UniformHWGQ) Step(step, _ []float32, p Params) error {
+// CodeScale implements [Integer]: the scale is d.
+func (h UniformHWGQ) CodeScale(scale, _ []float32, p Params) error {
 	err := h.check(p)
-	if err == nil && len(step) != 1 {
-		err = fmt.Errorf("a step of %d elements; expected 1", len(step))
+	if err == nil && len(scale) != 1 {
+		err = fmt.Errorf("a scale of %d elements; expected 1", len(scale))
 	}
 	if err != nil {
 		return prefixed("hwgq", err)
 	}
-	step[0] = h.step
+	scale[0] = h.scale
 	return nil
 }
 

@@ -53,11 +53,11 @@ func TestHWGQThresholds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	step := []float32{0}
-	if err := e.Step(step, nil, nil); err != nil || math.Abs(float64(step[0])-0.538) > 1e-3 {
-		t.Errorf("the step is %v, %v; want 0.538", step, err)
+	scale := []float32{0}
+	if err := e.CodeScale(scale, nil, nil); err != nil || math.Abs(float64(scale[0])-0.538) > 1e-3 {
+		t.Errorf("the scale is %v, %v; want 0.538", scale, err)
 	}
-	d := step[0]
+	d := scale[0]
 	x := []float32{-1, 0, 1e-30, 1.49 * d, 1.51 * d, 2.49 * d, 2.51 * d, 3 * d, 3.01 * d, 100}
 	codes, dx := make([]int32, len(x)), make([]float32, len(x))
 	if err := e.Quantize(codes, nil, x, nil); err != nil || !slices.Equal(codes, []int32{0, 0, 1, 1, 2, 2, 3, 3, 3, 3}) {

@@ -14,7 +14,7 @@ import (
 //	dv = a*STE.Grad(dy, v, code, -1, 1)
 //	dx = (dv - mean(dv) - v*sum(dv*v)/(n-1)) / std(x)
 //
-// so the codes are -1 and 1, and a is the step, a power of two, of the tensor or of each channel of n elements. std has
+// so the codes are -1 and 1, and a is the scale, a power of two, of the tensor or of each channel of n elements. std has
 // n-1 in its denominator, as in the released code. Statistics are taken anew in each call, in float64; a is constant in
 // the gradient, mean and std are not. Where all x are equal, v is 0, a is [MinScale] and dx is 0. Nothing is learned. x
 // that is not finite is an error. On activations the method is [Sign] with [EDE].
@@ -46,7 +46,7 @@ var _ = Register(Method{
 // balance is what Libra-PB takes from the weights of one scale.
 type balance struct {
 	mean, std float64
-	step      float32
+	scale     float32
 }
 
 // standardized is v, in float64.
@@ -66,7 +66,7 @@ func (n IRNet) balances(x []float32) ([]balance, error) {
 	all := make([]balance, count)
 	for c := range all {
 		b := &all[c]
-		if b.step = MinScale; len(x) == 0 {
+		if b.scale = MinScale; len(x) == 0 {
 			continue
 		}
 		size := float64(len(x) / count)
@@ -81,23 +81,23 @@ func (n IRNet) balances(x []float32) ([]balance, error) {
 				magnitudes += math.Abs(b.standardized(x[i]))
 			}
 			exponent := math.RoundToEven(math.Log2(magnitudes / size))
-			b.step = max(float32(math.Ldexp(1, int(exponent))), MinScale)
+			b.scale = max(float32(math.Ldexp(1, int(exponent))), MinScale)
 		}
 	}
 	return all, nil
 }
 
-// Step implements [Integer]: the step is the power of two.
-func (n IRNet) Step(step, x []float32, _ Params) error {
+// CodeScale implements [Integer]: the scale is the power of two.
+func (n IRNet) CodeScale(scale, x []float32, _ Params) error {
 	all, err := n.balances(x)
-	if err == nil && len(step) != len(all) {
-		err = fmt.Errorf("a step of %d elements; expected %d, one for each scale", len(step), len(all))
+	if err == nil && len(scale) != len(all) {
+		err = fmt.Errorf("a scale of %d elements; expected %d", len(scale), len(all))
 	}
 	if err != nil {
 		return prefixed("irnet", err)
 	}
 	for c, b := range all {
-		step[c] = b.step
+		scale[c] = b.scale
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (n IRNet) Quantize(codes []int32, y, x []float32, p Params) error {
 				codes[i+c] = int32(sign)
 			}
 			if y != nil {
-				y[i+c] = b.step * sign
+				y[i+c] = b.scale * sign
 			}
 		}
 	}
@@ -148,7 +148,7 @@ func (n IRNet) Backward(dx []float32, dp Params, x, dy []float32, p Params) erro
 		var sum, along float64 // of dv and of dv*v
 		for i := c; i < len(x); i += len(all) {
 			v := b.standardized(x[i])
-			dx[i] = b.step * signGrad(n.STE, dy[i], float32(v), signOf(float32(v)))
+			dx[i] = b.scale * signGrad(n.STE, dy[i], float32(v), signOf(float32(v)))
 			sum += float64(dx[i])
 			along += float64(float64(dx[i]) * v)
 		}

@@ -11,7 +11,7 @@ import (
 
 // libra is Qin et al. 2020, section 3.2, for one channel: the standardized weights, with n-1 as in the released
 // code, their standard deviation and the power of two.
-func libra(x []float64) (v []float64, std, step float64) {
+func libra(x []float64) (v []float64, std, scale float64) {
 	mean, n := 0.0, float64(len(x))
 	for _, w := range x {
 		mean += w / n
@@ -41,7 +41,7 @@ func irnetGradient(channels int, derivative func(float64) float64) func(x, dy []
 	return func(x, dy []float64) ([]float64, [][]float64) {
 		dx := make([]float64, len(x))
 		for c := range channels {
-			v, std, step := libra(channelOf(x, c, channels))
+			v, std, scale := libra(channelOf(x, c, channels))
 			n := float64(len(v))
 			for i := range v {
 				for j := range v {
@@ -49,7 +49,7 @@ func irnetGradient(channels int, derivative func(float64) float64) func(x, dy []
 					if i == j {
 						jacobian += 1 / std
 					}
-					dx[c+i*channels] += dy[c+j*channels] * step * derivative(v[j]) * jacobian
+					dx[c+i*channels] += dy[c+j*channels] * scale * derivative(v[j]) * jacobian
 				}
 			}
 		}
@@ -67,8 +67,8 @@ func TestIRNet(t *testing.T) {
 				Grids: grids,
 				GridsOf: func(x []float64) (grids [][]float64) {
 					for c := range channels {
-						_, _, step := libra(channelOf(x, c, channels))
-						grids = append(grids, []float64{-step, step})
+						_, _, scale := libra(channelOf(x, c, channels))
+						grids = append(grids, []float64{-scale, scale})
 					}
 					return grids
 				},
@@ -89,14 +89,14 @@ func TestIRNetGradientOfTheSurrogate(t *testing.T) {
 		w[i] = float64(x[i])
 	}
 	s := ede(1.5)
-	_, _, step := libra(w)
-	if step != 0.5 {
-		t.Fatalf("a is %v; with 1 its factor would not show", step)
+	_, _, scale := libra(w)
+	if scale != 0.5 {
+		t.Fatalf("a is %v; with 1 its factor would not show", scale)
 	}
 	loss := func() (sum float64) {
 		v, _, _ := libra(w)
 		for i := range v {
-			sum += float64(g[i]) * step * s.function(v[i])
+			sum += float64(g[i]) * scale * s.function(v[i])
 		}
 		return sum
 	}
@@ -117,12 +117,12 @@ func TestIRNetGradientOfTheSurrogate(t *testing.T) {
 	}
 }
 
-// The step is a power of two, and the signs are balanced about the mean: by hand for few weights.
+// The scale is a power of two, and the signs are balanced about the mean: by hand for few weights.
 func TestIRNetByHand(t *testing.T) {
 	for _, tt := range []struct {
 		x     []float32
 		codes []int32
-		step  float32
+		scale float32
 	}{
 		{[]float32{1, 2, 3, 4}, []int32{-1, -1, 1, 1}, 1},                     // mean|v| is 1/sqrt(5/3) = 0.77
 		{[]float32{10, 10, 10, 10, 10, 10, 10, 10, 10, 11}, nil, 0.5},         // 0.18/0.3162 = 0.57
@@ -134,19 +134,19 @@ func TestIRNetByHand(t *testing.T) {
 		{[]float32{1e-30, 2e-30, 3e-30, 4e-30}, []int32{-1, -1, 1, 1}, 1},     // whatever the unit
 		{[]float32{1e38, 2e38, 3e38, 3.4e38}, []int32{-1, -1, 1, 1}, 1},       //
 	} {
-		codes, y, step := make([]int32, len(tt.x)), make([]float32, len(tt.x)), make([]float32, 1)
+		codes, y, scale := make([]int32, len(tt.x)), make([]float32, len(tt.x)), make([]float32, 1)
 		e := estimators.IRNet{}
 		if err := e.Quantize(codes, y, tt.x, nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := e.Step(step, tt.x, nil); err != nil {
+		if err := e.CodeScale(scale, tt.x, nil); err != nil {
 			t.Fatal(err)
 		}
-		if step[0] != tt.step {
-			t.Errorf("%v: step %v; want %v", tt.x, step[0], tt.step)
+		if scale[0] != tt.scale {
+			t.Errorf("%v: scale %v; want %v", tt.x, scale[0], tt.scale)
 		}
 		for i := range tt.codes {
-			if codes[i] != tt.codes[i] || y[i] != tt.step*float32(codes[i]) {
+			if codes[i] != tt.codes[i] || y[i] != tt.scale*float32(codes[i]) {
 				t.Errorf("%v: code %d, y %v of element %d; want %d", tt.x, codes[i], y[i], i, tt.codes[i])
 			}
 		}
@@ -170,7 +170,7 @@ func TestIRNetWithoutSpread(t *testing.T) {
 		t.Errorf("dx = %v; want 0", dx)
 	}
 	e := estimators.IRNet{Scales: 2}
-	if e.Step(make([]float32, 1), []float32{1, 2}, nil) == nil || e.Step(make([]float32, 2), []float32{1}, nil) == nil {
-		t.Error("no error for a short step, or for a part of the channels")
+	if e.CodeScale(make([]float32, 1), []float32{1, 2}, nil) == nil || e.CodeScale(make([]float32, 2), []float32{1}, nil) == nil {
+		t.Error("no error for a short scale, or for a part of the channels")
 	}
 }

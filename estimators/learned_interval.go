@@ -10,9 +10,9 @@ func checkInterval(lower, upper []float32) error {
 	return checkFiniteParam("upper", upper)
 }
 
-// intervalStep is the distance of n+1 levels from lower to upper. Training may move the ends past each other; the
+// intervalScale is the distance of n+1 levels from lower to upper. Training may move the ends past each other; the
 // interval is then as narrow as a scale can be, [MinScale], and starts at lower.
-func intervalStep(lower, upper, n float32) float32 {
+func intervalScale(lower, upper, n float32) float32 {
 	return max(float32((float64(upper)-float64(lower))/float64(n)), MinScale)
 }
 

@@ -47,7 +47,7 @@ var lsqSTEs = []string{"clipped", "identity", "ewgs", "dsq"}
 var _ = Register(Method{
 	Name:    "lsq",
 	Source:  "Esser et al. 2020, arXiv 1902.08153, section 2",
-	Doc:     "uniform levels with a learned step size",
+	Doc:     "uniform levels with a learned scale",
 	Weights: true, Activations: true, MinBits: 1, SignedBits: 2, MaxBits: maxBits, Nearest: true,
 	STEs: lsqSTEs,
 	Is: func(s Spec) Traits {
@@ -117,12 +117,12 @@ func (l LSQ) Init(p Params, x []float32) error {
 	return l.InitialScale(p[0], x)
 }
 
-// Step implements [Integer]: the step is the scale.
-func (l LSQ) Step(step, x []float32, p Params) error {
-	if len(p) != 1 || len(step) != len(p[0]) {
-		return prefixed("lsq", errors.New("the step has not the length of the scale"))
+// CodeScale implements [Integer]: it is what is learned.
+func (l LSQ) CodeScale(scale, x []float32, p Params) error {
+	if len(p) != 1 || len(scale) != len(p[0]) {
+		return prefixed("lsq", errors.New("the scale has not the length of the learned one"))
 	}
-	copy(step, p[0])
+	copy(scale, p[0])
 	return nil
 }
 
@@ -207,7 +207,7 @@ func (l LSQ) GradientScale(n int) float64 {
 	return 1 / math.Sqrt(float64(n)*float64(l.Qp()))
 }
 
-// InitialScale writes the step that training starts from, for the tensor or for each channel of x:
+// InitialScale writes the scale that training starts from, for the tensor or for each channel of x:
 //
 //	s = 2 * mean|x| / sqrt(Qp)
 //

@@ -48,7 +48,7 @@ var (
 var _ = Register(Method{
 	Name:    "lsq_plus",
 	Source:  "Bhalgat et al. 2020, arXiv 2004.09576, section 3",
-	Doc:     "uniform levels with a learned step size and, for activations, a learned offset",
+	Doc:     "uniform levels with a learned scale and, for activations, a learned offset",
 	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits, Nearest: true,
 	STEs:    lsqSTEs,
 	Options: []Option{zeroPointOption},
@@ -182,12 +182,12 @@ func (l LSQPlusInteger) Quantize(codes []int32, y, x []float32, p Params) error 
 	return l.quantize(codes, y, x, p, true)
 }
 
-// Step implements [Integer]: the step is the scale.
-func (l LSQPlusInteger) Step(step, _ []float32, p Params) error {
+// CodeScale implements [Integer]: it is the learned scale.
+func (l LSQPlusInteger) CodeScale(scale, _ []float32, p Params) error {
 	var one [1]levels
 	ls, err := l.levels(one[:], 0, p, true)
 	if err == nil {
-		err = prefixed("lsq_plus", writeSteps(step, ls))
+		err = prefixed("lsq_plus", writeScales(scale, ls))
 	}
 	return err
 }

@@ -63,11 +63,11 @@ func (m maxAbs) levels(x []float32, p Params) ([]levels, error) {
 	return ls, nil
 }
 
-// Step implements [Integer]: the step is s, of the weights x.
-func (m maxAbs) Step(step, x []float32, p Params) error {
+// CodeScale implements [Integer]: the scale is s, of the weights x.
+func (m maxAbs) CodeScale(scale, x []float32, p Params) error {
 	ls, err := m.levels(x, p)
 	if err == nil {
-		err = prefixed(m.method, writeSteps(step, ls))
+		err = prefixed(m.method, writeScales(scale, ls))
 	}
 	return err
 }

@@ -56,11 +56,11 @@ func absScale(x []float32, scales int) ([]float32, error) {
 	return scale, err
 }
 
-// copyStep writes the scale to a step of its length.
-func copyStep(step, scale []float32) error {
-	if len(step) != len(scale) {
-		return fmt.Errorf("a step of %d elements; expected %d, one for each scale", len(step), len(scale))
+// copyScale writes a to a scale of its length.
+func copyScale(scale, a []float32) error {
+	if len(scale) != len(a) {
+		return fmt.Errorf("a scale of %d elements; expected %d", len(scale), len(a))
 	}
-	copy(step, scale)
+	copy(scale, a)
 	return nil
 }

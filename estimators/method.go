@@ -18,11 +18,11 @@ type Method struct {
 	MinBits, MaxBits     int
 	SignedBits           int // the fewest bits that levels of both signs take, if that is more than MinBits
 
-	// Nearest tells that weights go to the nearest of their levels, which are the step times the integers of a range, or
+	// Nearest tells that weights go to the nearest of their levels, which are the scale times the integers of a range, or
 	// -1 and 1 at 1 bit. Regularizers that look at levels take them for such.
 	Nearest bool
 
-	// Channels says that on activations it learns for each channel what leaves them one step for all.
+	// Channels says that on activations it learns for each channel what leaves them one scale for all.
 	Channels bool
 
 	// STEs are the gradient estimators of the rounding that the method combines with, its paper's first; none for a
@@ -109,7 +109,7 @@ func named[T any](r *registry.Registry[T], name string) (T, error) {
 // STE is a gradient estimator of a rounding or of a sign: what stands for its derivative, which is 0 almost everywhere.
 type STE interface {
 	// Grad returns dL/dv, given g = dL/dq, the input v of the rounding, its output q, and the ends of the levels
-	// between which it rounds: lo <= q <= hi. All are in steps: v = x/s. For a sign, q is -1 or 1, lo = -1 and hi = 1.
+	// between which it rounds: lo <= q <= hi. All are in the unit of v = x/s. For a sign, q is -1 or 1, lo = -1 and hi = 1.
 	Grad(g, v, q, lo, hi float32) float32
 }
 

@@ -57,7 +57,7 @@ func (m *momentSums) deviation(c int) float64 {
 //	s = max(|mean - 3 deviation|, |mean + 3 deviation|)/2^(k-1)
 //
 // of the tensor or of each channel, over all that was observed, in float64. s is at least [MinScale]. The ends are Qn*s
-// and Qp*s, or -Qp*s and Qp*s if symmetric, so that [NewCalibrated] returns the step s and the zero point 0.
+// and Qp*s, or -Qp*s and Qp*s if symmetric, so that [NewCalibrated] returns the scale s and the zero point 0.
 type ThreeSigma struct {
 	r         Range
 	symmetric bool
@@ -100,8 +100,8 @@ func (o *ThreeSigma) Range(lo, hi []float32) error {
 		if !(s*float64(max(o.r.Qp(), -o.r.Qn())) <= math.MaxFloat32) {
 			return prefixed("lsq_plus", fmt.Errorf("the scale of channel %d is %v; expected levels that float32 holds", c, s))
 		}
-		step := max(float32(s), MinScale)
-		lo[c], hi[c] = float32(o.r.Qn())*step, float32(o.r.Qp())*step
+		scale := max(float32(s), MinScale)
+		lo[c], hi[c] = float32(o.r.Qn())*scale, float32(o.r.Qp())*scale
 		if o.symmetric {
 			lo[c] = -hi[c]
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/qat-go/qat/estimators"
 )
 
-// The step is that of Bhalgat et al. 2020 for the mean and deviation of all x, and stays exact where the mean is far
+// The scale is that of Bhalgat et al. 2020 for the mean and deviation of all x, and stays exact where the mean is far
 // from 0.
 func TestThreeSigma(t *testing.T) {
 	for _, shift := range []float64{0, -2, 1000} {
@@ -30,7 +30,7 @@ func TestThreeSigma(t *testing.T) {
 				t.Fatal(err)
 			}
 			if math.Abs(float64(a.Scale[0])-want) > 1e-6*want || a.ZeroPoint[0] != 0 {
-				t.Errorf("mean %v, %+v: step %v, zero point %v; want %v, 0", shift, s, a.Scale[0], a.ZeroPoint[0], want)
+				t.Errorf("mean %v, %+v: scale %v, zero point %v; want %v, 0", shift, s, a.Scale[0], a.ZeroPoint[0], want)
 			}
 		}
 	}

@@ -31,8 +31,8 @@ func TestNearestMethodsRoundToTheNearestLevel(t *testing.T) {
 				if err := est.Init(p, x); err != nil {
 					t.Fatal(m.Name, err)
 				}
-				q, step, codes := est.(estimators.Integer), []float32{0}, make([]int32, len(x))
-				if err := q.Step(step, x, p); err != nil {
+				q, scale, codes := est.(estimators.Integer), []float32{0}, make([]int32, len(x))
+				if err := q.CodeScale(scale, x, p); err != nil {
 					t.Fatal(m.Name, err)
 				}
 				if err := q.Quantize(codes, nil, x, p); err != nil {
@@ -40,14 +40,14 @@ func TestNearestMethodsRoundToTheNearestLevel(t *testing.T) {
 				}
 				n++
 				for i, v := range x {
-					want := int32(math.RoundToEven(min(max(float64(v/step[0]), float64(q.Qn())), float64(q.Qp()))))
+					want := int32(math.RoundToEven(min(max(float64(v/scale[0]), float64(q.Qn())), float64(q.Qp()))))
 					if bits == 1 {
 						if want = 1; v < 0 {
 							want = -1
 						}
 					}
 					if codes[i] != want {
-						t.Fatalf("%s, %d bits, narrow %v: %v has the code %d, the nearest is %d of step %v", m.Name, bits, narrow, v, codes[i], want, step[0])
+						t.Fatalf("%s, %d bits, narrow %v: %v has the code %d, the nearest is %d of scale %v", m.Name, bits, narrow, v, codes[i], want, scale[0])
 					}
 				}
 				// The range that layers make of the integers is the method's.

@@ -170,12 +170,12 @@ func (a PACT) ScaleGradient(scale float32, sum float64, _ int) float32 {
 	return float32(sum/(n*n) + a.L2*float64(scale))
 }
 
-// Step implements [Integer]: the step is a/n.
-func (a PACT) Step(step, _ []float32, p Params) error {
+// CodeScale implements [Integer]: the scale is a/n.
+func (a PACT) CodeScale(scale, _ []float32, p Params) error {
 	var one [1]levels
 	ls, err := a.levels(one[:], 0, p)
 	if err == nil {
-		err = prefixed("pact", writeSteps(step, ls))
+		err = prefixed("pact", writeScales(scale, ls))
 	}
 	return err
 }

@@ -14,7 +14,7 @@ import (
 //
 // Rounding is on the log scale, so 2^e begins at 2^(e-1/2). The exponents are those that [INQ] takes for the largest
 // |x| of the tensor or of each channel, anew in each call: at k bits 2^(k-2) of them (x that is not finite is then an
-// error); or they are Fixed. In integers the step is 2^emin and the codes are 0 and the powers of two up to
+// error); or they are Fixed. In integers the scale is 2^emin and the codes are 0 and the powers of two up to
 // 2^(emax-emin), with both signs; all arithmetic is exact. x has any shape; nothing is learned. With fixed exponents,
 // where x is NaN, y is NaN, the code is 0 and dx is 0, and infinities saturate.
 type PoT struct {
@@ -100,17 +100,17 @@ func (q PoT) Qn() int { return -q.Qp() }
 // Qp is 2^(emax-emin).
 func (q PoT) Qp() int { return 1 << max(q.span(), 0) }
 
-// Step implements [Integer]: the step is 2^emin.
-func (q PoT) Step(step, x []float32, p Params) error {
+// CodeScale implements [Integer]: the scale is 2^emin.
+func (q PoT) CodeScale(scale, x []float32, p Params) error {
 	emin, err := q.smallest(x, p)
-	if err == nil && len(step) != len(emin) {
-		err = fmt.Errorf("a step of %d elements; expected %d", len(step), len(emin))
+	if err == nil && len(scale) != len(emin) {
+		err = fmt.Errorf("a scale of %d elements; expected %d", len(scale), len(emin))
 	}
 	if err != nil {
 		return prefixed("pot", err)
 	}
 	for c, e := range emin {
-		step[c] = float32(math.Ldexp(1, e))
+		scale[c] = float32(math.Ldexp(1, e))
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import "math"
 //
 // which minimises 1/2*(x - w)^2 + lambda*s*|x - w'| over x, with w' the level nearest to w. The paper's binary levels,
 // -1 and 1, are those of a range of 1 bit here, -s and s, whatever its sign; w = 0 goes to s. Ternary levels are a
-// signed, narrow range of 2 bits. lambda counts in steps s, so that at s = 1 it is the paper's; at 1/2 or more every
+// signed, narrow range of 2 bits. lambda counts in the unit of s, so that at s = 1 it is the paper's; at 1/2 or more every
 // weight inside the range is at its level after a projection. The paper lets lambda grow with the number of updates
 // (section 3.3).
 //
@@ -19,7 +19,7 @@ type ProxQuant struct {
 	Lambda float64
 }
 
-var proxQuantOptions = []Option{{Name: "lambda", Doc: "length of the move, in steps", Max: 1e6}}
+var proxQuantOptions = []Option{{Name: "lambda", Doc: "length of the move, in scales", Max: 1e6}}
 
 var _ = registerRegularizer(RegularizerKind{
 	Name:    "prox_quant",

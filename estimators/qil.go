@@ -180,17 +180,17 @@ func (t *interval) power(at float32) float32 {
 
 func (q QIL) levels() levels { return evenLevels(q.Qn(), q.Qp(), 1/float32(q.Qp())) }
 
-// Step implements [Integer]: the step is 1/n.
-func (q QIL) Step(step, _ []float32, p Params) error {
+// CodeScale implements [Integer]: the scale is 1/n.
+func (q QIL) CodeScale(scale, _ []float32, p Params) error {
 	err := q.checkCall(p, 0)
 	if err == nil {
-		err = checkParams("steps", Params{step}, q.scales())
+		err = checkParams("scale", Params{scale}, q.scales())
 	}
 	if err != nil {
 		return prefixed("qil", err)
 	}
-	for c := range step {
-		step[c] = q.levels().step
+	for c := range scale {
+		scale[c] = q.levels().scale
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/qat-go/qat/estimators/estimatortest"
 )
 
-// maxAbsCase is the suite's case of a quantizer whose step is max|x|/Qp and whose gradient is dy.
+// maxAbsCase is the suite's case of a quantizer whose scale is max|x|/Qp and whose gradient is dy.
 func maxAbsCase(e estimators.Integer, bits, channels int) estimatortest.Case {
 	grids := func(ends []float64) (grids [][]float64) {
 		for _, end := range ends {

@@ -8,7 +8,7 @@ package estimators
 //	dx = STE.Grad(dy, v, y, -1, 1)
 //	dt = -sum of dx
 //
-// so the levels and codes are -1 and 1, and the step is 1. (The paper has -1 at v = 0.) Its one parameter is the
+// so the levels and codes are -1 and 1, and the scale is 1. (The paper has -1 at v = 0.) Its one parameter is the
 // threshold t, in the unit of x, for each channel, or one for the tensor; it starts from 0, as in the released code,
 // which stores -t. The paper gives the sign's derivative in t as -1; this is the released code's gradient, which is
 // that of x with the other sign. Where x is NaN, y is NaN, the code is that of 0, dx is 0 and nothing is added to dt.
@@ -71,8 +71,8 @@ func (RSign) Qn() int { return -1 }
 // Qp is 1.
 func (RSign) Qp() int { return 1 }
 
-// Step implements [Integer]: the step is 1, in every channel.
-func (RSign) Step(step, x []float32, _ Params) error { return Sign{}.Step(step, x, nil) }
+// CodeScale implements [Integer]: the scale is 1, in every channel.
+func (RSign) CodeScale(scale, x []float32, _ Params) error { return Sign{}.CodeScale(scale, x, nil) }
 
 // Forward implements [Estimator].
 func (r RSign) Forward(y, x []float32, p Params) error { return r.Quantize(nil, wanted(y), x, p) }

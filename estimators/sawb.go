@@ -135,11 +135,11 @@ func (b SAWB) levels(x []float32, p Params) ([]levels, error) {
 	return ls, nil
 }
 
-// Step implements [Integer]: the step is a/n, of the weights x.
-func (b SAWB) Step(step, x []float32, p Params) error {
+// CodeScale implements [Integer]: the scale is a/n, of the weights x.
+func (b SAWB) CodeScale(scale, x []float32, p Params) error {
 	ls, err := b.levels(x, p)
 	if err == nil {
-		err = prefixed("sawb", writeSteps(step, ls))
+		err = prefixed("sawb", writeScales(scale, ls))
 	}
 	return err
 }

@@ -60,15 +60,15 @@ func (m moments) upTo(x float64) [3]float64 {
 
 // squaredError is that of evenly spaced levels from -end to end.
 func (m moments) squaredError(end float64, levels int) (sum float64) {
-	step := 2 * end / float64(levels-1)
+	scale := 2 * end / float64(levels-1)
 	value := 0.0 // lowest level that is not negative
 	if levels%2 == 0 {
-		value = step / 2
+		value = scale / 2
 	}
 	var before [3]float64
-	for ; value < end+step/4; value += step {
-		next := m.upTo(value + step/2)
-		if value+step/4 > end {
+	for ; value < end+scale/4; value += scale {
+		next := m.upTo(value + scale/2)
+		if value+scale/4 > end {
 			next = m.sums[len(m.sums)-1]
 		}
 		sum += next[2] - before[2] - 2*value*(next[1]-before[1]) + value*value*(next[0]-before[0])
@@ -113,7 +113,7 @@ func TestSAWBFit(t *testing.T) {
 	}
 }
 
-// The best end of the uniform distribution leaves half a step beyond it; that of the normal distribution at 4 levels is
+// The best end of the uniform distribution leaves half a scale beyond it; that of the normal distribution at 4 levels is
 // 1.4936, at 3 levels 1.2240 (Max 1960, table 2).
 func TestSAWBDistributions(t *testing.T) {
 	m := newMoments(sawbDistributions[0].density, 1)

@@ -12,7 +12,7 @@ import (
 //
 //	dx = STE.Grad(dy, x, y, -1, 1)
 //
-// so the levels and codes are -1 and 1, and the step is 1. The gradient is that of Hubara et al. 2016,
+// so the levels and codes are -1 and 1, and the scale is 1. The gradient is that of Hubara et al. 2016,
 // https://arxiv.org/abs/1602.02830, section 1.3, unless another one is given. x has any shape; nothing is learned.
 // Where x is NaN, y is NaN, the code is that of 0, and dx is 0.
 type Sign struct {
@@ -120,10 +120,10 @@ func signGrads(ste STE, dv, g, v []float32) {
 	}
 }
 
-// Step implements [Integer]: the step is 1, in every channel.
-func (Sign) Step(step, _ []float32, _ Params) error {
-	for c := range step {
-		step[c] = 1
+// CodeScale implements [Integer]: the scale is 1, in every channel.
+func (Sign) CodeScale(scale, _ []float32, _ Params) error {
+	for c := range scale {
+		scale[c] = 1
 	}
 	return nil
 }

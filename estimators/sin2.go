@@ -7,7 +7,7 @@ import "math"
 //
 //	loss = lambda/2^k * sum of sin^2(pi*w/s),  dw = lambda/2^k * pi/s * sin(2*pi*w/s)
 //
-// so that its minima are the multiples of the step s. The paper's weights are in [-1, 1] and its step is 1/(2^k - 1);
+// so that its minima are the multiples of the scale s. The paper's weights are in [-1, 1] and its scale is 1/(2^k - 1);
 // its k is learned too, with a penalty of its own, which is a matter of mixed precision and not done here. The waves go
 // on outside the range of the levels.
 type Sin2 struct {

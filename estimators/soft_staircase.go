@@ -8,9 +8,9 @@ import "math"
 //	phi(v) = tanh(k*(v - i - 1/2))/(1 - alpha),  k = ln(2/alpha - 1),  soft round(v) = i + (phi(v) + 1)/2
 //	dv = dq * phi'(v)/2 where lo <= v <= hi, else 0
 //
-// The paper's k is this one divided by the step, as its x is not in steps. The smaller alpha is, the closer the
+// The paper's k is this one divided by s, as its x is not. The smaller alpha is, the closer the
 // staircase is to rounding; the derivative at a level is dq*k*alpha*(2 - alpha)/(2*(1 - alpha)), and the integral from
-// one level to the next is 1. Levels are a step of 1 apart, so it does not fit a sign. Where v is NaN, dv is 0.
+// one level to the next is 1. Levels are 1 apart, so it does not fit a sign. Where v is NaN, dv is 0.
 type SoftStaircase struct{ alpha, k float64 }
 
 // dsqAlpha leaves out alpha near 0, where the derivative is 0 almost everywhere; the paper has alpha below 1/2.

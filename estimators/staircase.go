@@ -46,7 +46,7 @@ var (
 // staircase is that of one channel's levels.
 func (l *levels) staircase(ste STE) (Staircase, bool) {
 	s := staircase.Even(l.s, l.lo, l.hi)
-	s.Shift, s.Unit, s.Offset, s.Zero, s.Slope = l.b, l.step, l.base, int(l.zero), l.slope()
+	s.Shift, s.Unit, s.Offset, s.Zero, s.Slope = l.b, l.scale, l.base, int(l.zero), l.slope()
 	switch e := ste.(type) {
 	case nil, Clipped:
 	case ElementwiseScaling:
@@ -162,8 +162,8 @@ func (q QIL) Gradients(dp Params, p Params, s StaircaseSums, _ int) error {
 	return nil
 }
 
-// uneven returns the staircase of a table: v = x/s, y = step*level.
-func (t *levelTable) uneven(s, step, lo, hi float32) (Staircase, bool) {
+// uneven returns the staircase of a table: v = x/s, y = scale*level.
+func (t *levelTable) uneven(s, scale, lo, hi float32) (Staircase, bool) {
 	if len(t.levels) > MaxStairs {
 		return Staircase{}, false
 	}
@@ -172,7 +172,7 @@ func (t *levelTable) uneven(s, step, lo, hi float32) (Staircase, bool) {
 		thresholds = append(thresholds, below(threshold))
 	}
 	stairs := staircase.Even(s, lo, hi)
-	stairs.Unit, stairs.Ladder = step, staircase.NewLadder(t.levels, thresholds)
+	stairs.Unit, stairs.Ladder = scale, staircase.NewLadder(t.levels, thresholds)
 	return stairs, true
 }
 
@@ -187,7 +187,7 @@ func below(x float64) float32 {
 
 // Staircase implements [Stepped].
 func (q APoT) Staircase(p Params) (Staircase, bool, error) {
-	step, err := q.steps(p, 0)
+	scale, err := q.scales(p, 0)
 	if err != nil {
 		return Staircase{}, false, prefixed("apot", err)
 	}
@@ -198,9 +198,9 @@ func (q APoT) Staircase(p Params) (Staircase, bool, error) {
 	if q.Signed {
 		t = t.mirrored()
 	}
-	s, ok := t.uneven(step[0], step[0], float32(q.Qn()), float32(q.Qp()))
+	s, ok := t.uneven(scale[0], scale[0], float32(q.Qn()), float32(q.Qp()))
 	_, clipped := q.STE.(Clipped)
-	return s, ok && len(step) == 1 && !q.Normalize && (clipped || q.STE == nil), nil
+	return s, ok && len(scale) == 1 && !q.Normalize && (clipped || q.STE == nil), nil
 }
 
 // mirrored adds the negative of each level but 0, the first. A tie goes to the smaller magnitude on both sides.
@@ -240,7 +240,7 @@ func (h UniformHWGQ) Staircase(p Params) (Staircase, bool, error) {
 			s.Ladder.Levels[i] = float32(i)
 		}
 	}
-	s.Unit = h.step
+	s.Unit = h.scale
 	return s, ok, err
 }
 

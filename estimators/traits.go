@@ -22,14 +22,14 @@ type Traits struct {
 // Levels is a kind of levels.
 type Levels int
 
-// The kinds of levels. Those from Even to Integers are a step times integers, the codes: the estimator is an [Integer].
+// The kinds of levels. Those from Even to Integers are a scale times integers, the codes: the estimator is an [Integer].
 const (
 	OtherLevels Levels = iota
-	Even               // all from Qn to Qp, less a zero point; x has the nearest: code = clip(round(x/step) + zero, Qn, Qp)
-	Rescaled           // all from Qn to Qp, but x is rounded by another step, or at an offset
+	Even               // all from Qn to Qp, less a zero point; x has the nearest: code = clip(round(x/scale) + zero, Qn, Qp)
+	Rescaled           // all from Qn to Qp, but x is divided by another scale, or has an offset
 	Signs              // -1 and 1
 	Integers           // others, such as powers of two
-	AtOffset           // even ones, that no zero point makes integers: step*code + offset
+	AtOffset           // even ones, that no zero point makes integers: scale*code + offset
 	Table              // the entries of a [Codebook]
 )
 
@@ -63,7 +63,7 @@ const (
 	PassRounded             // dx = dy where round(v) is in the range; nothing moves the scale
 )
 
-// IsInteger tells that the levels are a step times integers.
+// IsInteger tells that the levels are a scale times integers.
 func (l Levels) IsInteger() bool { return l >= Even && l <= Integers }
 
 // Scaled is an estimator that a network may keep as the scale of its codes alone, where its form is [Plain].

@@ -162,8 +162,8 @@ func checkLevels(t *testing.T, is estimators.Traits, s estimators.Spec, est esti
 		}
 		return
 	}
-	step, codes := make([]float32, s.Scales), make([]int32, len(x))
-	if err := i.Step(step, x, p); err != nil {
+	scale, codes := make([]float32, s.Scales), make([]int32, len(x))
+	if err := i.CodeScale(scale, x, p); err != nil {
 		t.Fatal(err)
 	}
 	if err := i.Quantize(codes, nil, x, p); err != nil {
@@ -171,19 +171,19 @@ func checkLevels(t *testing.T, is estimators.Traits, s estimators.Spec, est esti
 	}
 	zero := make([]int32, s.Scales) // that of 0
 	for c := range zero {
-		zero[c] = codes[0] - int32(math.RoundToEven(float64(y[0]/step[0])))
+		zero[c] = codes[0] - int32(math.RoundToEven(float64(y[0]/scale[0])))
 		if s.Scales > 1 {
-			zero[c] = codes[c+2] - int32(math.RoundToEven(float64(y[c+2]/step[c])))
+			zero[c] = codes[c+2] - int32(math.RoundToEven(float64(y[c+2]/scale[c])))
 		}
 	}
 	nearest, signs := true, true
 	for k, v := range x {
 		c := k % s.Scales
-		want := min(max(int32(math.RoundToEven(float64(v/step[c])))+zero[c], int32(i.Qn())), int32(i.Qp()))
+		want := min(max(int32(math.RoundToEven(float64(v/scale[c])))+zero[c], int32(i.Qn())), int32(i.Qp()))
 		nearest = nearest && codes[k] == want
 		signs = signs && (codes[k] == 1 || codes[k] == -1)
-		if got := float32(codes[k]-zero[c]) * step[c]; math.Abs(float64(got-y[k])) > 1e-5*(1+math.Abs(float64(got))) {
-			t.Fatalf("%v has the code %d of step %v, and the value %v", v, codes[k], step[c], y[k])
+		if got := float32(codes[k]-zero[c]) * scale[c]; math.Abs(float64(got-y[k])) > 1e-5*(1+math.Abs(float64(got))) {
+			t.Fatalf("%v has the code %d of scale %v, and the value %v", v, codes[k], scale[c], y[k])
 		}
 	}
 	kind := estimators.Integers
@@ -260,18 +260,18 @@ func checkRandom(t *testing.T, is estimators.Traits, s estimators.Spec, est esti
 	t.Helper()
 	random, noisy := false, false
 	if r, ok := est.(estimators.Random); ok {
-		a, b, step := make([]float32, len(x)), make([]float32, len(x)), make([]float32, s.Scales)
+		a, b, scale := make([]float32, len(x)), make([]float32, len(x)), make([]float32, s.Scales)
 		for seed, y := range [][]float32{a, b} {
 			if err := r.Seeded(uint64(seed)).Forward(y, x, p); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := est.(estimators.Integer).Step(step, x, p); err != nil {
+		if err := est.(estimators.Integer).CodeScale(scale, x, p); err != nil {
 			t.Fatal(err)
 		}
 		random = !slices.Equal(a, b)
 		for i, v := range a {
-			code := float64(v / step[i%s.Scales])
+			code := float64(v / scale[i%s.Scales])
 			noisy = noisy || math.Abs(code-math.Round(code)) > 0.01
 		}
 	}
@@ -320,12 +320,12 @@ func checkForm(t *testing.T, is estimators.Traits, s estimators.Spec, est estima
 // checkPlain compares a method's gradients with those of [estimators.Pass]; steps on both sides of the ends tell them apart.
 func checkPlain(t *testing.T, is estimators.Traits, s estimators.Spec, est estimators.Scaled, p estimators.Params, x []float32) {
 	t.Helper()
-	first, steps, codes := make([]float32, s.Scales), make([]float32, s.Scales), []int32{0}
+	first, scales, codes := make([]float32, s.Scales), make([]float32, s.Scales), []int32{0}
 	if err := est.FirstScale(first, x); err != nil {
 		t.Fatal(err)
 	}
-	if err := est.Step(steps, nil, p); err != nil || fmt.Sprint(first) != fmt.Sprint(steps) {
-		t.Errorf("the first scale is %v, and by itself %v (%v)", first, steps, err)
+	if err := est.CodeScale(scales, nil, p); err != nil || fmt.Sprint(first) != fmt.Sprint(scales) {
+		t.Errorf("the first scale is %v, and by itself %v (%v)", first, scales, err)
 	}
 	if s.Scales > 1 {
 		return
@@ -333,7 +333,7 @@ func checkPlain(t *testing.T, is estimators.Traits, s estimators.Spec, est estim
 	if err := est.Quantize(codes, nil, []float32{0}, p); err != nil {
 		t.Fatal(err)
 	}
-	zero, scale := float64(codes[0]), steps[0]
+	zero, scale := float64(codes[0]), scales[0]
 	v := []float64{-0.4, 0.3, 0.6, float64(est.Qp()) - zero + 0.3, float64(est.Qp()) - zero + 9, float64(est.Qn()) - zero - 0.3, float64(est.Qn()) - zero - 9}
 	for i, d := range v {
 		dx, dp := []float32{0}, zeros(est.Params())

@@ -16,7 +16,7 @@ import (
 // Its parameters wp and wn are positive magnitudes in the unit of x, for the tensor or for each channel; the paper has
 // one pair for a layer. Both start from 1, as in the released code. (The paper's equation 7 has a plus in dWn, for a Wn
 // that includes the sign.) D is taken anew in each call and is constant in the gradient; Threshold is the paper's t.
-// The levels are no multiples of one step unless Wp = Wn, so there are no integer codes. x that is not finite is an
+// The levels are no multiples of one scale unless Wp = Wn, so there are no integer codes. x that is not finite is an
 // error.
 type TTQ struct {
 	Threshold float64 // t, in [0, 1)

@@ -71,7 +71,7 @@ func TestTTQInit(t *testing.T) {
 		t.Errorf("wp, wn = %v; want 1", p)
 	}
 	if _, isInteger := estimators.Estimator(e).(estimators.Integer); isInteger {
-		t.Error("ttq is Integer, but its levels have no common step")
+		t.Error("ttq is Integer, but its levels have no common scale")
 	}
 }
 

@@ -10,7 +10,7 @@ import "math"
 //
 //	dx = STE.Grad(dy, x/a, code, -1, 1), dx = dy in the paper
 //
-// so the codes are -1, 0 and 1, and a is the step, of the tensor or of each channel; the paper has one for a layer. D
+// so the codes are -1, 0 and 1, and a is the scale, of the tensor or of each channel; the paper has one for a layer. D
 // and a are taken anew in each call, in float64, and are constant in the gradient. a is at least [MinScale], which
 // all-zero data gets. Nothing is learned. x that is not finite has no mean and is an error.
 type TWN struct {
@@ -73,11 +73,11 @@ func (t TWN) statistics(x []float32) (thresholds []float64, scale []float32, err
 	return thresholds, scale, nil
 }
 
-// Step implements [Integer]: the step is a.
-func (t TWN) Step(step, x []float32, _ Params) error {
-	_, scale, err := t.statistics(x)
+// CodeScale implements [Integer]: the scale is a.
+func (t TWN) CodeScale(scale, x []float32, _ Params) error {
+	_, a, err := t.statistics(x)
 	if err == nil {
-		err = copyStep(step, scale)
+		err = copyScale(scale, a)
 	}
 	return prefixed("twn", err)
 }

@@ -68,11 +68,11 @@ func TestTWN(t *testing.T) {
 func TestTWNByHand(t *testing.T) {
 	x := []float32{0.75, -0.65, 0, -2.1, 0.5, 2}
 	e := estimators.TWN{}
-	codes, y, step := make([]int32, len(x)), make([]float32, len(x)), make([]float32, 1)
+	codes, y, scale := make([]int32, len(x)), make([]float32, len(x)), make([]float32, 1)
 	if err := e.Quantize(codes, y, x, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Step(step, x, nil); err != nil {
+	if err := e.CodeScale(scale, x, nil); err != nil {
 		t.Fatal(err)
 	}
 	const a = float32((0.75 + 2.1 + 2) / 3)
@@ -81,22 +81,22 @@ func TestTWNByHand(t *testing.T) {
 			t.Errorf("x = %v: code %d, y %v; want %d, %v", x[i], codes[i], y[i], want, float32(want)*a)
 		}
 	}
-	if math.Abs(float64(step[0]-a)) > 1e-6 {
-		t.Errorf("step %v; want %v", step[0], a)
+	if math.Abs(float64(scale[0]-a)) > 1e-6 {
+		t.Errorf("scale %v; want %v", scale[0], a)
 	}
 }
 
 func TestTWNOfZeros(t *testing.T) {
-	x, y, step := make([]float32, 4), []float32{1, 1, 1, 1}, make([]float32, 2)
+	x, y, scale := make([]float32, 4), []float32{1, 1, 1, 1}, make([]float32, 2)
 	e := estimators.TWN{Scales: 2}
 	if err := e.Forward(y, x, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Step(step, x, nil); err != nil {
+	if err := e.CodeScale(scale, x, nil); err != nil {
 		t.Fatal(err)
 	}
-	if y[0] != 0 || math.Signbit(float64(y[0])) || step[0] != estimators.MinScale {
-		t.Errorf("y %v, step %v; want 0 and MinScale", y[0], step)
+	if y[0] != 0 || math.Signbit(float64(y[0])) || scale[0] != estimators.MinScale {
+		t.Errorf("y %v, scale %v; want 0 and MinScale", y[0], scale)
 	}
 }
 

@@ -10,27 +10,27 @@ import (
 
 // levels are the evenly spaced levels of one channel, which most methods share:
 //
-//	v = (x - b)/s,  q = round(clip(v, lo, hi)),  y = step*m + base
+//	v = (x - b)/s,  q = round(clip(v, lo, hi)),  y = scale*m + base
 //
-// where m = q, or m = 2q - hi if the levels are odd: 2^k levels symmetric about 0 need half steps. The code
-// is m + zero.
+// where m = q, or m = 2q - hi if the levels are odd: 2^k levels symmetric about 0 are odd multiples of half
+// their distance. The code is m + zero.
 type levels struct {
-	lo, hi     float32
-	s, b       float32
-	step, base float32
-	odd        bool
-	zero       int32
+	lo, hi      float32
+	s, b        float32
+	scale, base float32
+	odd         bool
+	zero        int32
 }
 
 // evenLevels are s*q for lo <= q <= hi.
 func evenLevels(lo, hi int, s float32) levels {
-	return levels{lo: float32(lo), hi: float32(hi), s: s, step: s}
+	return levels{lo: float32(lo), hi: float32(hi), s: s, scale: s}
 }
 
 // oddLevels are the 2^bits levels from -end to end.
 func oddLevels(bits int, end float32) levels {
 	n := float32(int(1)<<bits - 1)
-	return levels{hi: n, s: end / n * 2, b: -end, step: end / n, odd: true}
+	return levels{hi: n, s: end / n * 2, b: -end, scale: end / n, odd: true}
 }
 
 // channels returns one element for each channel, in buf if that is enough: a call on activations allocates nothing.
@@ -75,7 +75,7 @@ func (r *rounding) passing() passing {
 	return passSTE
 }
 
-// grad is dL/dv in the unit of g. All STEs are proportional to |g|, so g = dL/dy stands for dL/dq: the step cancels.
+// grad is dL/dv in the unit of g. All STEs are proportional to |g|, so g = dL/dy stands for dL/dq: the scale cancels.
 func (r *rounding) grad(how passing, g, v, q float32, l *levels) float32 {
 	switch {
 	case how == passSTE:
@@ -97,7 +97,7 @@ func (l *levels) quantize(x float32, r *rounding, i int) (code int32, y float32)
 	if l.odd {
 		m = 2*m - int32(l.hi)
 	}
-	return m + l.zero, float32(float32(m)*l.step) + l.base
+	return m + l.zero, float32(float32(m)*l.scale) + l.base
 }
 
 // quantizeLevels writes codes and values; either may be nil.
@@ -154,10 +154,10 @@ func backwardLevels(dx []float32, total []sums, x, dy []float32, ls []levels, r 
 // slope is dy/dx along the levels.
 func (l *levels) slope() float32 {
 	switch {
-	case l.odd && l.step != l.s/2:
-		return 2 * l.step / l.s
-	case !l.odd && l.step != l.s:
-		return l.step / l.s
+	case l.odd && l.scale != l.s/2:
+		return 2 * l.scale / l.s
+	case !l.odd && l.scale != l.s:
+		return l.scale / l.s
 	}
 	return 1
 }
@@ -176,13 +176,13 @@ func (t *sums) add(g, h, v, q float32, l *levels) {
 	}
 }
 
-// writeSteps writes the step of each channel.
-func writeSteps(step []float32, ls []levels) error {
-	if len(step) != len(ls) {
-		return fmt.Errorf("a step of %d elements; expected %d, one for each scale", len(step), len(ls))
+// writeScales writes the scale of each channel.
+func writeScales(scale []float32, ls []levels) error {
+	if len(scale) != len(ls) {
+		return fmt.Errorf("a scale of %d elements; expected %d", len(scale), len(ls))
 	}
 	for c := range ls {
-		step[c] = ls[c].step
+		scale[c] = ls[c].scale
 	}
 	return nil
 }

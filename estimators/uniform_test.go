@@ -54,9 +54,9 @@ func softStaircase(v, hi, alpha float64) float64 {
 }
 
 // evenGrid are the levels from lo to hi in steps, and oddGrid those of 2^bits levels from -end to end.
-func evenGrid(lo, hi int, step, offset float64) (grid []float64) {
+func evenGrid(lo, hi int, scale, offset float64) (grid []float64) {
 	for q := lo; q <= hi; q++ {
-		grid = append(grid, float64(q)*step+offset)
+		grid = append(grid, float64(q)*scale+offset)
 	}
 	return grid
 }

@@ -42,17 +42,17 @@ func (u unit) check(p Params) error {
 
 func (u unit) levels() levels { return evenLevels(u.Qn(), u.Qp(), 1/float32(u.Qp())) }
 
-// Step implements [Integer]: the step is 1/n.
-func (u unit) Step(step, _ []float32, p Params) error {
+// CodeScale implements [Integer]: the scale is 1/n.
+func (u unit) CodeScale(scale, _ []float32, p Params) error {
 	err := u.check(p)
-	for c := range step {
-		step[c] = u.levels().step
+	for c := range scale {
+		scale[c] = u.levels().scale
 	}
 	return prefixed(u.method, err)
 }
 
 // FirstScale implements [Scaled]: 1/n.
-func (u unit) FirstScale(scale, _ []float32) error { return u.Step(scale, nil, nil) }
+func (u unit) FirstScale(scale, _ []float32) error { return u.CodeScale(scale, nil, nil) }
 
 // ScaleGradient implements [Scaled]: the scale does not move.
 func (unit) ScaleGradient(float32, float64, int) float32 { return 0 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Folding must give the scale and the offset of batch norm in float64: the
-// scale within float32's rounding, the offset within half a step of the grid.
+// scale within float32's rounding, the offset within half a unit of the grid.
 func TestFoldBatchNorm(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	const channels = 2000
@@ -51,13 +51,13 @@ func TestFoldBatchNorm(t *testing.T) {
 				t.Fatalf("channel %d: bias %g leaves no room for sums", c, bias)
 			}
 			if d := math.Abs(scale*bias - offset); d > math.Abs(scale)/2*(1+1e-9) {
-				t.Fatalf("channel %d: %g*%g is %g from the offset %g, more than half a step", c, scale, bias, d, offset)
+				t.Fatalf("channel %d: %g*%g is %g from the offset %g, more than half a unit", c, scale, bias, d, offset)
 			}
 			if f.Dead[c] {
 				dead++
 				// What is lost is less than float32 shows next to the offset.
 				if lost := math.Abs(factor) * float64(sx) * float64(sw[c%scales]) * (1 << 20); offset != 0 && lost > math.Abs(offset) {
-					t.Fatalf("channel %d is dead, but 2^20 steps make %g beside an offset of %g", c, lost, offset)
+					t.Fatalf("channel %d is dead, but 2^20 units make %g beside an offset of %g", c, lost, offset)
 				}
 				continue
 			}

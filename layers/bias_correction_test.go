@@ -39,7 +39,7 @@ func meansOf(t *testing.T, pool *kernels.Pool, n *Network, x []*tensor.Dense) ma
 }
 
 // After the correction the means of all layers are those of the float network, but for the rounding of biases to the
-// grid of the integer sums: half a step.
+// grid of the integer sums: half a unit.
 func TestCorrectBias(t *testing.T) {
 	pool := kernels.NewPool(2)
 	defer pool.Close()

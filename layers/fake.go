@@ -90,18 +90,18 @@ func (q *FakeQuant) Output() *G.Node { return q.y }
 // Learnables are what training learns: nodes for gorgonia.Grad and solvers.
 func (q *FakeQuant) Learnables() G.Nodes { return q.nodes }
 
-// Codes returns the integers of x and the step between them, for each scale: x is step*code, but for rounding, or
-// step*(code - z) if the method learns where 0 is, with the code z of 0. Methods whose levels are no integers have none.
-func (q *FakeQuant) Codes(x []float32) (codes []int32, step []float32, err error) {
+// Codes returns the integers of x and the scale of them, one or one for each channel: x is scale*code, but for rounding, or
+// scale*(code - z) if the method learns where 0 is, with the code z of 0. Methods whose levels are no integers have none.
+func (q *FakeQuant) Codes(x []float32) (codes []int32, scale []float32, err error) {
 	i, ok := q.est.(estimators.Integer)
 	if !ok {
 		return nil, nil, fmt.Errorf("%s: the levels are not a scale times integers", q.name)
 	}
-	codes, step = make([]int32, len(x)), make([]float32, max(len(q.scales()), 1))
-	if err := i.Step(step, x, q.params); err != nil {
+	codes, scale = make([]int32, len(x)), make([]float32, max(len(q.scales()), 1))
+	if err := i.CodeScale(scale, x, q.params); err != nil {
 		return nil, nil, err
 	}
-	return codes, step, i.Quantize(codes, nil, x, q.params)
+	return codes, scale, i.Quantize(codes, nil, x, q.params)
 }
 
 // scales are the first of what is learned, from whose length that of all follows.

@@ -227,7 +227,7 @@ func (q *Quantizer) rescale(x []float32) error {
 		}
 		q.ZeroPoint.Data()[0] = float32(int(zero[0]) + q.shift())
 	}
-	return i.Step(s, x, q.params())
+	return i.CodeScale(s, x, q.params())
 }
 
 // begin writes the first parameters, from x or, if there are some, at calibrated levels.

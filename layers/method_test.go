@@ -143,7 +143,7 @@ func TestFloorsOfParameters(t *testing.T) {
 	}
 }
 
-// Weights of every method whose values are integers times a step run in integers, to the same logits; activations of
+// Weights of every method whose values are integers times a scale run in integers, to the same logits; activations of
 // methods without kernels do not.
 func TestMethodsLower(t *testing.T) {
 	eachMethod(t, false, func(t *testing.T, s configs.TensorSpec, weights bool) {

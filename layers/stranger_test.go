@@ -51,8 +51,8 @@ func (stranger) Init(p estimators.Params, x []float32) error {
 	return nil
 }
 
-func (q stranger) Step(step, _ []float32, p estimators.Params) error {
-	step[0] = q.scale(p)
+func (q stranger) CodeScale(scale, _ []float32, p estimators.Params) error {
+	scale[0] = q.scale(p)
 	return nil
 }
 

@@ -70,7 +70,7 @@ func checkIdempotence(c Case) error {
 	return err
 }
 
-// checkCodes compares the codes of a quantizer in integers with its values: all are the step times a difference of codes
+// checkCodes compares the codes of a quantizer in integers with its values: all are the scale times a difference of codes
 // apart.
 func checkCodes(c Case) error {
 	u, ok := c.Estimator.(estimators.Integer)
@@ -80,8 +80,8 @@ func checkCodes(c Case) error {
 	x := append(c.sweep(), make([]float32, len(c.Grids))...)
 	last := len(x) - len(c.Grids)
 	values, y, codes, alone := make([]float32, len(x)), make([]float32, len(x)), make([]int32, len(x)), make([]int32, len(x))
-	step := make([]float32, len(c.Grids))
-	if err := errors.Join(u.Forward(values, x, c.Params), u.Quantize(codes, y, x, c.Params), u.Quantize(alone, nil, x, c.Params), u.Step(step, x, c.Params)); err != nil {
+	scale := make([]float32, len(c.Grids))
+	if err := errors.Join(u.Forward(values, x, c.Params), u.Quantize(codes, y, x, c.Params), u.Quantize(alone, nil, x, c.Params), u.CodeScale(scale, x, c.Params)); err != nil {
 		return err
 	}
 	if !slices.Equal(values, y) || !slices.Equal(codes, alone) {
@@ -89,8 +89,8 @@ func checkCodes(c Case) error {
 	}
 	for i, code := range codes {
 		ch := i % len(c.Grids)
-		if want := float64(y[ch]) + float64(step[ch])*float64(code-codes[ch]); int(code) < u.Qn() || int(code) > u.Qp() || !near(float64(y[i]), want, 1e-5) {
-			return fmt.Errorf("code %d of x = %v has the value %v; expected %v, steps of %v from code %d, between %d and %d", code, x[i], y[i], want, step[ch], codes[ch], u.Qn(), u.Qp())
+		if want := float64(y[ch]) + float64(scale[ch])*float64(code-codes[ch]); int(code) < u.Qn() || int(code) > u.Qp() || !near(float64(y[i]), want, 1e-5) {
+			return fmt.Errorf("code %d of x = %v has the value %v; expected %v by the scale %v from code %d on, between %d and %d", code, x[i], y[i], want, scale[ch], codes[ch], u.Qn(), u.Qp())
 		}
 	}
 	if c.GridsOf != nil {
