@@ -58,14 +58,14 @@ type codePairs struct {
 	a, b  []uint8
 	codes []uint8 // of the sums, in the integer network
 	from  [2]integer.Tensor
-	to    kernels.Step
+	to    kernels.Uniform
 }
 
 func newCodePairs(net *integer.Network, l *integer.Add) *codePairs {
 	to := net.Tensors[l.Out]
 	z := int(to.ZeroPoint)
 	p := &codePairs{from: [2]integer.Tensor{net.Tensors[l.A], net.Tensors[l.B]},
-		to: kernels.Step{Scale: to.Scale, Qn: float32(int(l.Lo) - z), Qp: float32(int(l.Hi) - z), ZeroPoint: to.ZeroPoint}}
+		to: kernels.Uniform{Scale: to.Scale, Qn: float32(int(l.Lo) - z), Qp: float32(int(l.Hi) - z), ZeroPoint: to.ZeroPoint}}
 	loA, hiA := p.from[0].Range()
 	loB, hiB := p.from[1].Range()
 	for a := int(loA); a <= int(hiA); a++ {
@@ -95,8 +95,8 @@ func (p *codePairs) scales() (a, b float32, ok bool) {
 					continue
 				}
 				a, b = beside(p.from[0].Scale, i), beside(p.from[1].Scale, j)
-				kernels.DequantizeRow(x, p.a, &kernels.Step{Scale: a, ZeroPoint: p.from[0].ZeroPoint})
-				kernels.DequantizeRow(y, p.b, &kernels.Step{Scale: b, ZeroPoint: p.from[1].ZeroPoint})
+				kernels.DequantizeRow(x, p.a, &kernels.Uniform{Scale: a, ZeroPoint: p.from[0].ZeroPoint})
+				kernels.DequantizeRow(y, p.b, &kernels.Uniform{Scale: b, ZeroPoint: p.from[1].ZeroPoint})
 				kernels.AddRow(x, x, y)
 				kernels.QuantizeRow(codes, x, &p.to)
 				if bytes.Equal(codes, p.codes) {

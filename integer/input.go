@@ -28,7 +28,7 @@ func (n *Network) InputTable(c int) (codes [256]uint8) {
 		x[p] = n.normalized(uint8(p), c)
 	}
 	in := n.Tensors[0]
-	step := in.step(in.Range())
-	kernels.QuantizeRow(codes[:], x[:], &step)
+	to := in.uniform(in.Range())
+	kernels.QuantizeRow(codes[:], x[:], &to)
 	return codes
 }

@@ -49,13 +49,13 @@ func (q *Requantize) prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop {
 		return each(func(s *kernels.Scratch, i int) { kernels.MapBytes(dst.At(s, i), src.At(s, i), table) })
 	}
 	table := &kernels.CodeMap{}
-	table.Set(kernels.Step{Scale: in.Scale, ZeroPoint: in.ZeroPoint}, out.step(q.Lo, q.Hi))
+	table.Set(kernels.Uniform{Scale: in.Scale, ZeroPoint: in.ZeroPoint}, out.uniform(q.Lo, q.Hi))
 	return each(func(s *kernels.Scratch, i int) { table.Row(dst.At(s, i), src.At(s, i)) })
 }
 
-// step is the quantizer with the codes lo..hi of the tensor. The bounds of a
-// kernels.Step are integers, so clipping before rounding gives the same.
-func (t Tensor) step(lo, hi uint8) kernels.Step {
+// uniform is the quantizer with the codes lo..hi of the tensor. The bounds of a
+// kernels.Uniform are integers, so clipping before rounding gives the same.
+func (t Tensor) uniform(lo, hi uint8) kernels.Uniform {
 	z := int(t.ZeroPoint)
-	return kernels.Step{Scale: t.Scale, Qn: float32(int(lo) - z), Qp: float32(int(hi) - z), ZeroPoint: t.ZeroPoint}
+	return kernels.Uniform{Scale: t.Scale, Qn: float32(int(lo) - z), Qp: float32(int(hi) - z), ZeroPoint: t.ZeroPoint}
 }

@@ -61,8 +61,8 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 		r.codes = localCodes(n, pool.Threads(), r.group)
 	}
 	in := n.Tensors[0]
-	step := in.step(in.Range())
-	r.loops = append(r.loops, each(func(s *kernels.Scratch, i int) { kernels.QuantizeRow(r.codes[0].At(s, i), r.x.At(s, i), &step) }))
+	to := in.uniform(in.Range())
+	r.loops = append(r.loops, each(func(s *kernels.Scratch, i int) { kernels.QuantizeRow(r.codes[0].At(s, i), r.x.At(s, i), &to) }))
 	r.integers, r.logits = kernels.Batch(make([]int32, batch*classes), batch), kernels.Batch(make([]float32, batch*classes), batch)
 	for _, l := range n.Layers {
 		var m []dyadic.Multiplier

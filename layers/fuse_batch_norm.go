@@ -50,22 +50,22 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 		Loop: func(k *graph.Call) graph.Loop {
 			var z kernels.Pictures[float32]
 			var y kernels.Pictures[uint8]
-			var step kernels.Step
+			var to kernels.Uniform
 			return graph.Loop{
 				Before: func() error {
 					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
 					if err := q.updateActivations(c.Train, k, relu, func() []float32 { return affineOf(k.F32(0), a, b) }); err != nil {
 						return err
 					}
-					z, y, step = k.Pictures(0), k.OutCodes(), q.stepBehind(relu, k.F32(4)[0])
+					z, y, to = k.Pictures(0), k.OutCodes(), q.uniformBehind(relu, k.F32(4)[0])
 					return nil
 				},
-				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) { kernels.AffineQuantizeRow(y.At(s, i), z.At(s, i), a, b, &step) }},
+				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) { kernels.AffineQuantizeRow(y.At(s, i), z.At(s, i), a, b, &to) }},
 			}
 		},
 		Wrt: []bool{true, true, true, false, true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
-			l := &kernels.StepSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
+			l := &kernels.UniformSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
 			sums := c.b.Apply(graph.Op{
 				Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), size), Pool: c.pool,
 				In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1), pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch),
@@ -75,7 +75,7 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 						Body: l,
 						Before: func() error {
 							normFactors(l.A, l.B, k.F32(1), k.F32(2), k.F32(3))
-							l.Z, l.DY, l.Shift, l.Q = k.Pictures(0), k.Pictures(5), k.F32(3)[:ch], q.stepBehind(relu, k.F32(4)[0])
+							l.Z, l.DY, l.Shift, l.Q = k.Pictures(0), k.Pictures(5), k.F32(3)[:ch], q.uniformBehind(relu, k.F32(4)[0])
 							return nil
 						},
 						After: func() error {
@@ -86,16 +86,16 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 					}
 				},
 			}, append(append([]*G.Node{}, in...), dout)...)
-			dz := n.stepGradient(c, q, relu, sums, dout)
+			dz := n.quantizedGradient(c, q, relu, sums, dout)
 			return []*G.Node{dz, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil, c.b.Aux(sums, 0)}
 		},
 	}, n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, c.node(q.Scale))
 	return Value{codes: y, quant: q}
 }
 
-// stepGradient is the gradient in z of a batch norm followed by a ReLU if relu and the quantizer q,
+// quantizedGradient is the gradient in z of a batch norm followed by a ReLU if relu and the quantizer q,
 // whose output has gradient dout; sums are (2, C): dbeta and dgamma.
-func (n *normed) stepGradient(c *Context, q *Quantizer, relu bool, sums, dout *G.Node) *G.Node {
+func (n *normed) quantizedGradient(c *Context, q *Quantizer, relu bool, sums, dout *G.Node) *G.Node {
 	ch := n.z.Shape()[3]
 	a, b, p, u, r := make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch)
 	return c.b.Apply(graph.Op{
@@ -103,16 +103,16 @@ func (n *normed) stepGradient(c *Context, q *Quantizer, relu bool, sums, dout *G
 		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(2), f32(1), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 7,
 		Loop: func(k *graph.Call) graph.Loop {
 			var dz, z, dy kernels.Pictures[float32]
-			var step kernels.Step
+			var to kernels.Uniform
 			return graph.Loop{
 				Before: func() error {
 					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
 					normSlopes(p, u, r, k.F32(1), k.F32(3), k.F32(4), n.count())
-					dz, z, dy, step = k.OutPictures(), k.Pictures(0), k.Pictures(6), q.stepBehind(relu, k.F32(5)[0])
+					dz, z, dy, to = k.OutPictures(), k.Pictures(0), k.Pictures(6), q.uniformBehind(relu, k.F32(5)[0])
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) {
-					kernels.AffineStepGradRow(dz.At(s, i), dy.At(s, i), z.At(s, i), a, b, p, u, r, &step)
+					kernels.AffineUniformGradRow(dz.At(s, i), dy.At(s, i), z.At(s, i), a, b, p, u, r, &to)
 				}},
 			}
 		},

@@ -36,7 +36,7 @@ func (q *Quantizer) requantize(c *Context, v Value) Value {
 			codes := &kernels.CodeMap{}
 			return graph.Loop{
 				Before: func() error {
-					source := from.step(k.F32(1)[0])
+					source := from.uniform(k.F32(1)[0])
 					if err := q.updateActivations(c.Train, k, false, func() []float32 {
 						real := make([]float32, len(k.U8(0)))
 						kernels.DequantizeRow(real, k.U8(0), &source)
@@ -45,7 +45,7 @@ func (q *Quantizer) requantize(c *Context, v Value) Value {
 						return err
 					}
 					x, y = k.Codes(0), k.OutCodes()
-					codes.Set(source, q.step(k.F32(2)[0]))
+					codes.Set(source, q.uniform(k.F32(2)[0]))
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) { codes.Row(y.At(s, i), x.At(s, i)) }},
@@ -64,7 +64,7 @@ func (q *Quantizer) requantize(c *Context, v Value) Value {
 						Body: l,
 						Before: func() error {
 							l.DX, l.Stream, l.DY = k.OutPictures(), k.Codes(0), k.Pictures(3)
-							l.From, l.To = from.step(k.F32(1)[0]), q.step(k.F32(2)[0])
+							l.From, l.To = from.uniform(k.F32(1)[0]), q.uniform(k.F32(2)[0])
 							return nil
 						},
 						After: func() error { k.Aux[0].Float32s()[0] = q.scaleGradient(l.Sum, size); return nil },

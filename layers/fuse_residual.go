@@ -60,7 +60,7 @@ func (b residualOp) emit(c *Context, s *step) Value {
 		Loop: func(k *graph.Call) graph.Loop {
 			var z kernels.Pictures[float32]
 			var stream, y kernels.Pictures[uint8]
-			var branch, source, to kernels.Step
+			var branch, source, to kernels.Uniform
 			return graph.Loop{
 				Before: func() error {
 					normFactors(af, bf, k.F32(1), k.F32(2), k.F32(3))
@@ -68,7 +68,7 @@ func (b residualOp) emit(c *Context, s *step) Value {
 						return err
 					}
 					z, stream, y = k.Pictures(0), k.Codes(5), k.OutCodes()
-					branch, source, to = b.branch.step(k.F32(4)[0]), from.step(k.F32(6)[0]), b.output.stepBehind(true, k.F32(7)[0])
+					branch, source, to = b.branch.uniform(k.F32(4)[0]), from.uniform(k.F32(6)[0]), b.output.uniformBehind(true, k.F32(7)[0])
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) {
@@ -92,7 +92,7 @@ func (b residualOp) emit(c *Context, s *step) Value {
 						Before: func() error {
 							normFactors(l.A, l.B, k.F32(1), k.F32(2), k.F32(3))
 							l.DX, l.Z, l.DY, l.Stream, l.Shift = k.OutPictures(), k.Pictures(0), k.Pictures(8), k.Codes(5), k.F32(3)[:ch]
-							l.Branch, l.From, l.To = b.branch.step(k.F32(4)[0]), from.step(k.F32(6)[0]), b.output.stepBehind(true, k.F32(7)[0])
+							l.Branch, l.From, l.To = b.branch.uniform(k.F32(4)[0]), from.uniform(k.F32(6)[0]), b.output.uniformBehind(true, k.F32(7)[0])
 							return nil
 						},
 						After: func() error {
@@ -104,7 +104,7 @@ func (b residualOp) emit(c *Context, s *step) Value {
 				},
 			}, append(append([]*G.Node{}, nodes...), dout)...)
 			sums := c.b.Aux(dx, 0)
-			dz := n.stepGradient(c, b.branch, false, sums, dx)
+			dz := n.quantizedGradient(c, b.branch, false, sums, dx)
 			return []*G.Node{dz, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil, c.b.Aux(dx, 2), dx, nil, c.b.Aux(dx, 1)}
 		},
 	}, n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, c.node(b.branch.Scale), x.codes, c.node(from.Scale), c.node(b.output.Scale))
@@ -119,7 +119,7 @@ func (b residualOp) ready(c *Context, k *graph.Call, af, bf []float32, from *Qua
 	}
 	return b.output.updateActivations(c.Train, k, true, func() []float32 {
 		x := affineOf(k.F32(0), af, bf)
-		code, branch, source := make([]uint8, len(x)), b.branch.step(b.branch.Scale.Data()[0]), from.step(from.Scale.Data()[0])
+		code, branch, source := make([]uint8, len(x)), b.branch.uniform(b.branch.Scale.Data()[0]), from.uniform(from.Scale.Data()[0])
 		kernels.QuantizeRow(code, x, &branch)
 		kernels.DequantizeRow(x, code, &branch)
 		stream := make([]float32, len(x))

@@ -123,19 +123,19 @@ func (q *Quantizer) plainStaircaseGradient(c *Context, from *Quantizer, relu boo
 }
 
 // sourceOf returns input 0: floats, or codes of from and what they mean.
-func sourceOf(k *graph.Call, from *Quantizer) (x kernels.Pictures[float32], stream kernels.Pictures[uint8], step kernels.Step) {
+func sourceOf(k *graph.Call, from *Quantizer) (x kernels.Pictures[float32], stream kernels.Pictures[uint8], source kernels.Uniform) {
 	if from == nil {
-		return k.Pictures(0), stream, step
+		return k.Pictures(0), stream, source
 	}
-	return x, k.Codes(0), from.step(from.Scale.Data()[0])
+	return x, k.Codes(0), from.uniform(from.Scale.Data()[0])
 }
 
 // wholeOf returns all values of input 0, through ReLU if relu.
 func wholeOf(k *graph.Call, from *Quantizer, relu bool) []float32 {
 	if from != nil {
 		codes := k.U8(0)
-		x, step := make([]float32, len(codes)), from.step(from.Scale.Data()[0])
-		kernels.DequantizeRow(x, codes, &step)
+		x, source := make([]float32, len(codes)), from.uniform(from.Scale.Data()[0])
+		kernels.DequantizeRow(x, codes, &source)
 		return x
 	}
 	x := append([]float32(nil), k.F32(0)...)

@@ -23,8 +23,8 @@ func (q *Quantizer) reals() []float32 {
 	for i := range codes {
 		codes[i] = uint8(i)
 	}
-	step := q.step(q.Scale.Data()[0])
-	kernels.DequantizeRow(x, codes, &step)
+	to := q.uniform(q.Scale.Data()[0])
+	kernels.DequantizeRow(x, codes, &to)
 	return x
 }
 

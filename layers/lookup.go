@@ -73,9 +73,9 @@ func (o lookupOp) table(from integer.Tensor) []uint8 {
 	}
 	z := o.q.zeroPoint()
 	lowest, highest := o.q.bounds(o.relu)
-	step := kernels.Step{Scale: o.q.Scale.Data()[0], Qn: float32(int(lowest) - int(z)), Qp: float32(int(highest) - int(z)), ZeroPoint: z}
+	to := kernels.Uniform{Scale: o.q.Scale.Data()[0], Qn: float32(int(lowest) - int(z)), Qp: float32(int(highest) - int(z)), ZeroPoint: z}
 	table := make([]uint8, len(x))
-	kernels.QuantizeRow(table, x, &step)
+	kernels.QuantizeRow(table, x, &to)
 	return table
 }
 

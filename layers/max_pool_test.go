@@ -51,7 +51,7 @@ func TestMaxPool(t *testing.T) {
 	out := layers[0].out
 	x, g := random(1, 2, in.H, in.W, in.C), random(2, 2, out.H, out.W, out.C)
 	code := tensor.New(tensor.Of(tensor.Uint8), tensor.WithShape(2, in.H, in.W, in.C))
-	levelsOf := kernels.Step{Scale: 0.5, Qn: -2, Qp: 1, ZeroPoint: 2}
+	levelsOf := kernels.Uniform{Scale: 0.5, Qn: -2, Qp: 1, ZeroPoint: 2}
 	kernels.QuantizeRow(code.Uint8s(), x.Float32s(), &levelsOf)
 	levels := make([]float32, len(x.Float32s()))
 	kernels.DequantizeRow(levels, code.Uint8s(), &levelsOf)

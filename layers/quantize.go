@@ -81,16 +81,16 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 		Loop: func(k *graph.Call) graph.Loop {
 			var x kernels.Pictures[float32]
 			var y kernels.Pictures[uint8]
-			var step kernels.Step
+			var to kernels.Uniform
 			return graph.Loop{
 				Before: func() error {
 					if err := q.updateActivations(c.Train, k, relu, func() []float32 { return k.F32(0) }); err != nil {
 						return err
 					}
-					x, y, step = k.Pictures(0), k.OutCodes(), q.stepBehind(relu, k.F32(1)[0])
+					x, y, to = k.Pictures(0), k.OutCodes(), q.uniformBehind(relu, k.F32(1)[0])
 					return nil
 				},
-				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.QuantizeRow(y.At(s, n), x.At(s, n), &step) }},
+				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.QuantizeRow(y.At(s, n), x.At(s, n), &to) }},
 			}
 		},
 		Wrt: []bool{true, true},
@@ -103,11 +103,11 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 					return []graph.Buffer{scalar}
 				},
 				Loop: func(k *graph.Call) graph.Loop {
-					l := &kernels.StepGrad{N: shape[0]}
+					l := &kernels.UniformGrad{N: shape[0]}
 					return graph.Loop{
 						Body: l,
 						Before: func() error {
-							l.DX, l.X, l.DY, l.Q = k.OutPictures(), k.Pictures(0), k.Pictures(2), q.stepBehind(relu, k.F32(1)[0])
+							l.DX, l.X, l.DY, l.Q = k.OutPictures(), k.Pictures(0), k.Pictures(2), q.uniformBehind(relu, k.F32(1)[0])
 							return nil
 						},
 						After: func() error { k.Aux[0].Float32s()[0] = q.scaleGradient(l.Sum, n); return nil },
@@ -128,10 +128,10 @@ func dequantize(c *Context, q *Quantizer, x *G.Node) *G.Node {
 		Loop: func(k *graph.Call) graph.Loop {
 			var x kernels.Pictures[uint8]
 			var y kernels.Pictures[float32]
-			var step kernels.Step
+			var to kernels.Uniform
 			return graph.Loop{
-				Before: func() error { x, y, step = k.Codes(0), k.OutPictures(), q.step(k.F32(1)[0]); return nil },
-				Body:   &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.DequantizeRow(y.At(s, n), x.At(s, n), &step) }},
+				Before: func() error { x, y, to = k.Codes(0), k.OutPictures(), q.uniform(k.F32(1)[0]); return nil },
+				Body:   &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.DequantizeRow(y.At(s, n), x.At(s, n), &to) }},
 			}
 		},
 		Wrt:      []bool{true, false},

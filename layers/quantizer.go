@@ -13,14 +13,14 @@ import (
 // Quantizer turns one tensor of a network into codes of a few bits. The math is that of package estimators: what a method
 // declares ([estimators.Traits]) says what is learned and what computes it.
 //
-// Of a plain method the scale of the codes is all there is: the kernels of [kernels.Step] compute it. Others have
+// Of a plain method the scale of the codes is all there is: the kernels of [kernels.Uniform] compute it. Others have
 // arrays of their own, from which the scale derives; they run on the kernels of a staircase, or as their functions do.
 //
 // Scales are per tensor, or per output channel for weights. Activations are stored as uint8, so a signed range is shifted
 // by ZeroPoint.
 type Quantizer struct {
 	Name string // of the tensor, for instance "layer1.0.conv1.weight"
-	// Scale is the step between codes: (1), or (C) per output channel; 0 before calibration.
+	// Scale is that of the codes: (1), or (C) per output channel; 0 before calibration.
 	Scale *Array
 	// ZeroPoint is the code of real zero, an array of one for checkpoints; nil for weights.
 	ZeroPoint *Array
@@ -167,9 +167,9 @@ func (q *Quantizer) Learned() bool { return q.plain() && !q.fixed && len(q.learn
 // ReLU gets the zero point 0.
 func (q *Quantizer) absorbsReLU() bool { return !q.Signed() }
 
-// step returns a plain quantizer of activations as the kernels take it: levels relative to real zero.
-func (q *Quantizer) step(scale float32) kernels.Step {
-	s := kernels.Step{Scale: scale, ZeroPoint: q.zeroPoint(), Flat: q.is.Pass == estimators.PassFlat}
+// uniform returns a plain quantizer of activations as the kernels take it: levels relative to real zero.
+func (q *Quantizer) uniform(scale float32) kernels.Uniform {
+	s := kernels.Uniform{Scale: scale, ZeroPoint: q.zeroPoint(), Flat: q.is.Pass == estimators.PassFlat}
 	shift, r := float32(0), q.levelRange()
 	if !r.Signed {
 		shift = q.ZeroPoint.Data()[0]
@@ -185,9 +185,9 @@ func (q *Quantizer) step(scale float32) kernels.Step {
 // of codes often are 0. It rounds to 0, and is no denormal number when gradients are multiplied by it.
 const aboveZero = 0x1p-40
 
-// stepBehind is step for max(x, 0) if relu, given x.
-func (q *Quantizer) stepBehind(relu bool, scale float32) kernels.Step {
-	s := q.step(scale)
+// uniformBehind is uniform for max(x, 0) if relu, given x.
+func (q *Quantizer) uniformBehind(relu bool, scale float32) kernels.Uniform {
+	s := q.uniform(scale)
 	if relu {
 		s.Qn = max(s.Qn, aboveZero)
 	}

@@ -124,7 +124,7 @@ func BenchmarkMap(b *testing.B) {
 		for _, c := range []int{16, 64} {
 			length := size.n * 32 * 32 * 16
 			x, g, y := normal(rng, length), normal(rng, length), make([]float32, length)
-			codes, acc, q := make([]uint8, length), make([]int32, length), Step{Scale: 0.3, Qp: 15}
+			codes, acc, q := make([]uint8, length), make([]int32, length), Uniform{Scale: 0.3, Qp: 15}
 			ch, s, s2 := normal(rng, c), make([]float64, c), make([]float64, c)
 			for _, pass := range []struct {
 				name  string
@@ -166,14 +166,14 @@ func BenchmarkFused(b *testing.B) {
 		ch, sum, dot := normal(rng, c), make([]float32, c), make([]float32, c)
 		var ds, ds2 [lanes]float32
 		var table [256]uint8
-		branch, q := Step{Scale: 0.02, Qn: -128, Qp: 127, ZeroPoint: 128}, Step{Scale: 0.3, Qp: 15}
+		branch, q := Uniform{Scale: 0.02, Qn: -128, Qp: 127, ZeroPoint: 128}, Uniform{Scale: 0.3, Qp: 15}
 		for _, pass := range []struct {
 			name string
 			run  func()
 		}{
 			{"affineQuantize", func() { affineQuantizeRow(codes, z, ch, ch, &q) }},
-			{"affineStepSums", func() { affineStepSumsRow(sum, dot, &ds, dy, z, ch, ch, ch, &q) }},
-			{"affineStepGrad", func() { affineStepGradRow(dx, dy, z, ch, ch, ch, ch, ch, &q) }},
+			{"affineUniformSums", func() { affineUniformSumsRow(sum, dot, &ds, dy, z, ch, ch, ch, &q) }},
+			{"affineUniformGrad", func() { affineUniformGradRow(dx, dy, z, ch, ch, ch, ch, ch, &q) }},
 			{"residualQuantize", func() { residualQuantizeRow(codes, z, ch, ch, stream, &branch, &q, &q) }},
 			{"residualSums", func() { residualSumsRow(dx, sum, dot, &ds, &ds2, dy, z, ch, ch, ch, stream, &branch, &q, &q) }},
 			{"mapBytes", func() { MapBytes(codes, stream, &table) }},

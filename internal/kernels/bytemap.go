@@ -5,7 +5,7 @@ package kernels
 type CodeMap struct{ table [256]uint8 }
 
 // Set prepares the map.
-func (m *CodeMap) Set(from, to Step) {
+func (m *CodeMap) Set(from, to Uniform) {
 	for code := range m.table {
 		_, q := to.clip(float32(code-int(from.ZeroPoint)) * from.Scale)
 		m.table[code] = uint8(int32(roundEven(q)) + int32(to.ZeroPoint))

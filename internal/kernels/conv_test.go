@@ -51,7 +51,7 @@ func testThreads(t *testing.T, g Conv) {
 		ConvForward(p, g, y, x, w)
 		ConvInputGrad(p, g, dx, dy, w)
 		ConvWeightGrad(p, g, dw, x, dy)
-		ds := QuantizeGrad(p, g.N, slices.Clone(x), x, x, Step{Scale: 0.3, Qp: 7})
+		ds := QuantizeGrad(p, g.N, slices.Clone(x), x, x, Uniform{Scale: 0.3, Qp: 7})
 		sum, squares := make([]float64, g.Cin), make([]float64, g.Cin)
 		ChannelMoments(p, g.N, sum, squares, x, shift)
 		p.Close()

@@ -7,7 +7,7 @@ import (
 )
 
 func ExampleQuantizeRow() {
-	q := kernels.Step{Scale: 0.5, Qn: -2, Qp: 1, ZeroPoint: 2}
+	q := kernels.Uniform{Scale: 0.5, Qn: -2, Qp: 1, ZeroPoint: 2}
 	codes, back := make([]uint8, 4), make([]float32, 4)
 	kernels.QuantizeRow(codes, []float32{-9, -0.5, 0.2, 0.3}, &q)
 	kernels.DequantizeRow(back, codes, &q)

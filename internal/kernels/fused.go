@@ -1,41 +1,41 @@
 package kernels
 
 // AffineQuantizeRow writes the codes of z*a[c] + b[c]: batch norm, ReLU (by an
-// unsigned Step) and quantization.
-func AffineQuantizeRow(codes []uint8, z, a, b []float32, q *Step) {
+// unsigned Uniform) and quantization.
+func AffineQuantizeRow(codes []uint8, z, a, b []float32, q *Uniform) {
 	affineQuantizeRow(codes[:len(z)], z, a, b[:len(a)], q)
 }
 
-// StepSums is the Loop of the first backward pass over AffineQuantizeRow: with
+// UniformSums is the Loop of the first backward pass over AffineQuantizeRow: with
 // dx the gradient that passes the quantizer at z*a[c] + b[c], Sum[c] adds up dx,
 // Dot[c] dx*(z - Shift[c]), and Scale the quantizer's gradient in its scale, as
 // QuantizeGrad does.
-type StepSums struct {
+type UniformSums struct {
 	anyCut
 	Sum, Dot    []float64
 	Scale       float64
 	Z, DY       Pictures[float32]
 	A, B, Shift []float32
-	Q           Step
+	Q           Uniform
 	N           int
 	part        []float32 // [picture][2 channels + 16]
 }
 
 // Begin implements Loop.
-func (l *StepSums) Begin(*Pool) {
+func (l *UniformSums) Begin(*Pool) {
 	l.part = grow(l.part, l.N*(2*len(l.A)+lanes))
 	clear(l.part)
 }
 
 // Picture implements Loop.
-func (l *StepSums) Picture(s *Scratch, _, n int) {
+func (l *UniformSums) Picture(s *Scratch, _, n int) {
 	c := len(l.A)
 	part := l.part[n*(2*c+lanes):][:2*c+lanes]
-	affineStepSumsRow(part[:c], part[c:2*c], (*[lanes]float32)(part[2*c:]), l.DY.At(s, n), l.Z.At(s, n), l.A, l.B, l.Shift, &l.Q)
+	affineUniformSumsRow(part[:c], part[c:2*c], (*[lanes]float32)(part[2*c:]), l.DY.At(s, n), l.Z.At(s, n), l.A, l.B, l.Shift, &l.Q)
 }
 
 // End implements Loop.
-func (l *StepSums) End(*Pool) { l.Scale, _ = totals(l.Sum, l.Dot, l.part, l.N, len(l.A), lanes) }
+func (l *UniformSums) End(*Pool) { l.Scale, _ = totals(l.Sum, l.Dot, l.part, l.N, len(l.A), lanes) }
 
 // totals adds up the pictures' parts, [2 channels + tail], in order.
 func totals(sum, dot []float64, part []float32, n, c, tail int) (first, second float64) {
@@ -57,12 +57,12 @@ func totals(sum, dot []float64, part []float32, n, c, tail int) (first, second f
 	return first, second
 }
 
-// AffineStepGradRow is the second backward pass over AffineQuantizeRow: with dx
+// AffineUniformGradRow is the second backward pass over AffineQuantizeRow: with dx
 // the gradient that passes the quantizer at z*a[c] + b[c],
 // dz = dx*p[c] + (z*q[c] + r[c]). dz may be dy.
-func AffineStepGradRow(dz, dy, z, a, b, p, q, r []float32, step *Step) {
+func AffineUniformGradRow(dz, dy, z, a, b, p, q, r []float32, to *Uniform) {
 	c := len(a)
-	affineStepGradRow(dz[:len(z)], dy[:len(z)], z, a, b[:c], p[:c], q[:c], r[:c], step)
+	affineUniformGradRow(dz[:len(z)], dy[:len(z)], z, a, b[:c], p[:c], q[:c], r[:c], to)
 }
 
 // ResidualQuantizeRow writes the codes of a block's output in the quantizer to:
@@ -70,12 +70,12 @@ func AffineStepGradRow(dz, dy, z, a, b, p, q, r []float32, step *Step) {
 //	branch(z*a[c] + b[c]) + from.Scale*(stream - from.ZeroPoint)
 //
 // where branch(x) is x quantized and dequantized.
-func ResidualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branch, from, to *Step) {
+func ResidualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branch, from, to *Uniform) {
 	n := len(z)
 	residualQuantizeRow(codes[:n], z, a, b[:len(a)], stream[:n], branch, from, to)
 }
 
-// ResidualSums is StepSums for ResidualQuantizeRow: DX is the gradient that
+// ResidualSums is UniformSums for ResidualQuantizeRow: DX is the gradient that
 // passes the output's quantizer, which both the branch and the stream get; Sum,
 // Dot and BranchScale follow what of it passes the branch's quantizer.
 type ResidualSums struct {
@@ -85,7 +85,7 @@ type ResidualSums struct {
 	DX, Z, DY          Pictures[float32]
 	Stream             Pictures[uint8]
 	A, B, Shift        []float32
-	Branch, From, To   Step
+	Branch, From, To   Uniform
 	N                  int
 	part               []float32 // [picture][2 channels + 16 + 16]
 }
@@ -133,12 +133,12 @@ func AddCodesRow(codes, a, b []uint8, q *CodeSum) {
 }
 
 // RequantizeGrad is the Loop of the backward pass over [CodeMap], like
-// StepGrad.
+// UniformGrad.
 type RequantizeGrad struct {
 	anyCut
 	DX, DY   Pictures[float32]
 	Stream   Pictures[uint8]
-	From, To Step
+	From, To Uniform
 	N        int
 	Sum      float64
 	part     []float32 // [picture][16]

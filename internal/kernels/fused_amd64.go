@@ -2,7 +2,7 @@
 
 package kernels
 
-func affineQuantizeRow(codes []uint8, z, a, b []float32, q *Step) {
+func affineQuantizeRow(codes []uint8, z, a, b []float32, q *Uniform) {
 	n, c := len(z), len(a)
 	switch {
 	case !blocked(n, c):
@@ -19,38 +19,38 @@ func affineQuantizeRow(codes []uint8, z, a, b []float32, q *Step) {
 	}
 }
 
-func affineStepSumsRow(sum, dot []float32, ds *[lanes]float32, dy, z, a, b, shift []float32, q *Step) {
+func affineUniformSumsRow(sum, dot []float32, ds *[lanes]float32, dy, z, a, b, shift []float32, q *Uniform) {
 	n, c := len(z), len(a)
 	switch {
 	case !blocked(n, c):
-		affineStepSumsRowGeneric(sum, dot, ds, dy, z, a, b, shift, q)
+		affineUniformSumsRowGeneric(sum, dot, ds, dy, z, a, b, shift, q)
 	case level == avx512 && c == lanes:
-		affineStepSums16RowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, q.Scale, q.Qn, q.Qp, q.slope())
+		affineUniformSums16RowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, q.Scale, q.Qn, q.Qp, q.slope())
 	case level == avx512:
-		affineStepSumsRowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp, q.slope())
+		affineUniformSumsRowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp, q.slope())
 	default:
-		affineStepSumsRowAVX2(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp, q.slope())
+		affineUniformSumsRowAVX2(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp, q.slope())
 	}
 }
 
-func affineStepGradRow(dz, dy, z, a, b, p, q, r []float32, step *Step) {
+func affineUniformGradRow(dz, dy, z, a, b, p, q, r []float32, to *Uniform) {
 	n, c := len(z), len(a)
 	switch {
 	case !blocked(n, c):
 		if pixels, m := spreads(n, c); m > 0 {
 			var sa, sb, sp, sq, sr spread
-			affineStepGradRow(dz[:m], dy[:m], z[:m], sa.over(a, pixels), sb.over(b, pixels), sp.over(p, pixels), sq.over(q, pixels), sr.over(r, pixels), step)
+			affineUniformGradRow(dz[:m], dy[:m], z[:m], sa.over(a, pixels), sb.over(b, pixels), sp.over(p, pixels), sq.over(q, pixels), sr.over(r, pixels), to)
 			dz, dy, z = dz[m:], dy[m:], z[m:]
 		}
-		affineStepGradRowGeneric(dz, dy, z, a, b, p, q, r, step)
+		affineUniformGradRowGeneric(dz, dy, z, a, b, p, q, r, to)
 	case level == avx512:
-		affineStepGradRowAVX512(&dz[:n][0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &p[:c][0], &q[:c][0], &r[:c][0], n, c, step.Scale, step.Qn, step.Qp)
+		affineUniformGradRowAVX512(&dz[:n][0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &p[:c][0], &q[:c][0], &r[:c][0], n, c, to.Scale, to.Qn, to.Qp)
 	default:
-		affineStepGradRowAVX2(&dz[:n][0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &p[:c][0], &q[:c][0], &r[:c][0], n, c, step.Scale, step.Qn, step.Qp)
+		affineUniformGradRowAVX2(&dz[:n][0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &p[:c][0], &q[:c][0], &r[:c][0], n, c, to.Scale, to.Qn, to.Qp)
 	}
 }
 
-func residualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branch, from, to *Step) {
+func residualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branch, from, to *Uniform) {
 	n, c := len(z), len(a)
 	switch {
 	case !blocked(n, c):
@@ -69,7 +69,7 @@ func residualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branc
 	}
 }
 
-func residualSumsRow(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float32, dy, z, a, b, shift []float32, stream []uint8, branch, from, to *Step) {
+func residualSumsRow(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float32, dy, z, a, b, shift []float32, stream []uint8, branch, from, to *Uniform) {
 	n, c := len(z), len(a)
 	switch {
 	case !blocked(n, c):
@@ -100,7 +100,7 @@ func addCodesRow(codes, a, b []uint8, q *CodeSum) {
 	addCodesRowGeneric(codes[n:], a[n:], b[n:], q)
 }
 
-func requantizeGradRow(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Step) {
+func requantizeGradRow(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Uniform) {
 	n := whole(len(stream))
 	if n > 0 {
 		switch level {

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// from's scale is half of step's, so that its odd codes are ties in step.
-var from = Step{Scale: 0.15, Qp: 255, ZeroPoint: 131}
+// from's scale is half of uniform's, so that its odd codes are ties in uniform.
+var from = Uniform{Scale: 0.15, Qp: 255, ZeroPoint: 131}
 
 func TestFusedKernels(t *testing.T) {
 	onPaths(t, func(t *testing.T, portable func(func())) {
 		rng := rand.New(rand.NewPCG(29, 30))
-		branch := Step{Scale: 0.6, Qn: -128, Qp: 127, ZeroPoint: 128}
-		to := Step{Scale: 0.3, Qp: 15}
+		branch := Uniform{Scale: 0.6, Qn: -128, Qp: 127, ZeroPoint: 128}
+		to := Uniform{Scale: 0.3, Qp: 15}
 		for _, c := range []int{1, 3, 16, 20, 32, 48, 64} {
 			for _, pixels := range []int{0, 1, 2, 3, 7, 16, 33} {
 				for round := range 4 {
@@ -37,11 +37,11 @@ func TestFusedKernels(t *testing.T) {
 							a[j], b[j] = 1, 0
 						}
 					}
-					step := step
+					uniform := uniform
 					if round >= 2 {
-						step = to
+						uniform = to
 					}
-					flat := step
+					flat := uniform
 					flat.Flat = true
 					test := func(name string, f func(y, sum, dot []float32, ds, ds2 *[lanes]float32, u []uint8)) {
 						t.Helper()
@@ -51,38 +51,38 @@ func TestFusedKernels(t *testing.T) {
 							})
 					}
 					test("affineQuantizeRow", func(_, _, _ []float32, _, _ *[lanes]float32, u []uint8) {
-						affineQuantizeRow(u, z, a, b, &step)
+						affineQuantizeRow(u, z, a, b, &uniform)
 					})
-					test("affineStepSumsRow", func(_, sum, dot []float32, ds, _ *[lanes]float32, _ []uint8) {
-						affineStepSumsRow(sum, dot, ds, dy, z, a, b, shift, &step)
+					test("affineUniformSumsRow", func(_, sum, dot []float32, ds, _ *[lanes]float32, _ []uint8) {
+						affineUniformSumsRow(sum, dot, ds, dy, z, a, b, shift, &uniform)
 					})
-					test("affineStepSumsRow, flat", func(_, sum, dot []float32, ds, _ *[lanes]float32, _ []uint8) {
-						affineStepSumsRow(sum, dot, ds, dy, z, a, b, shift, &flat)
+					test("affineUniformSumsRow, flat", func(_, sum, dot []float32, ds, _ *[lanes]float32, _ []uint8) {
+						affineUniformSumsRow(sum, dot, ds, dy, z, a, b, shift, &flat)
 					})
-					test("affineStepGradRow", func(y, _, _ []float32, _, _ *[lanes]float32, _ []uint8) {
-						affineStepGradRow(y, dy, z, a, b, p, q, r, &step)
+					test("affineUniformGradRow", func(y, _, _ []float32, _, _ *[lanes]float32, _ []uint8) {
+						affineUniformGradRow(y, dy, z, a, b, p, q, r, &uniform)
 					})
-					test("affineStepGradRow in place", func(y, _, _ []float32, _, _ *[lanes]float32, _ []uint8) {
+					test("affineUniformGradRow in place", func(y, _, _ []float32, _, _ *[lanes]float32, _ []uint8) {
 						copy(y, dy)
-						affineStepGradRow(y, y, z, a, b, p, q, r, &step)
+						affineUniformGradRow(y, y, z, a, b, p, q, r, &uniform)
 					})
 					test("residualQuantizeRow", func(_, _, _ []float32, _, _ *[lanes]float32, u []uint8) {
-						residualQuantizeRow(u, z, a, b, stream, &branch, &from, &step)
+						residualQuantizeRow(u, z, a, b, stream, &branch, &from, &uniform)
 					})
 					test("residualQuantizeRow in place", func(_, _, _ []float32, _, _ *[lanes]float32, u []uint8) {
 						copy(u, stream)
-						residualQuantizeRow(u, z, a, b, u, &branch, &from, &step)
+						residualQuantizeRow(u, z, a, b, u, &branch, &from, &uniform)
 					})
 					test("residualSumsRow", func(y, sum, dot []float32, ds, ds2 *[lanes]float32, _ []uint8) {
-						residualSumsRow(y, sum, dot, ds, ds2, dy, z, a, b, shift, stream, &branch, &from, &step)
+						residualSumsRow(y, sum, dot, ds, ds2, dy, z, a, b, shift, stream, &branch, &from, &uniform)
 					})
 					test("residualSumsRow in place", func(y, sum, dot []float32, ds, ds2 *[lanes]float32, _ []uint8) {
 						copy(y, dy)
-						residualSumsRow(y, sum, dot, ds, ds2, y, z, a, b, shift, stream, &branch, &from, &step)
+						residualSumsRow(y, sum, dot, ds, ds2, y, z, a, b, shift, stream, &branch, &from, &uniform)
 					})
 					test("residualSumsRow over z", func(y, sum, dot []float32, ds, ds2 *[lanes]float32, _ []uint8) {
 						copy(y, z)
-						residualSumsRow(y, sum, dot, ds, ds2, dy, y, a, b, shift, stream, &branch, &from, &step)
+						residualSumsRow(y, sum, dot, ds, ds2, dy, y, a, b, shift, stream, &branch, &from, &uniform)
 					})
 				}
 			}

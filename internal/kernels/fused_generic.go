@@ -4,7 +4,7 @@ package kernels
 // that what lies between them is never written. Each computes, bit for bit,
 // what its parts would.
 
-func affineQuantizeRowGeneric(codes []uint8, z, a, b []float32, q *Step) {
+func affineQuantizeRowGeneric(codes []uint8, z, a, b []float32, q *Uniform) {
 	c := len(a)
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
@@ -16,7 +16,7 @@ func affineQuantizeRowGeneric(codes []uint8, z, a, b []float32, q *Step) {
 
 // grad is the clipped straight-through estimator at x: the gradient that passes
 // and dy times the derivative in the scale.
-func (q *Step) grad(x, dy float32) (dx, slope float32) {
+func (q *Uniform) grad(x, dy float32) (dx, slope float32) {
 	v, c := q.clip(x)
 	if v >= q.Qn && v <= q.Qp {
 		return dy, float32((roundEven(v) - v) * q.slope())
@@ -25,12 +25,12 @@ func (q *Step) grad(x, dy float32) (dx, slope float32) {
 }
 
 // through is x after the quantizer: Scale*code.
-func (q *Step) through(x float32) float32 {
+func (q *Uniform) through(x float32) float32 {
 	_, c := q.clip(x)
 	return float32(float32(int32(roundEven(c))) * q.Scale)
 }
 
-func affineStepSumsRowGeneric(sum, dot []float32, ds *[lanes]float32, dy, z, a, b, shift []float32, q *Step) {
+func affineUniformSumsRowGeneric(sum, dot []float32, ds *[lanes]float32, dy, z, a, b, shift []float32, q *Uniform) {
 	c := len(a)
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
@@ -43,24 +43,24 @@ func affineStepSumsRowGeneric(sum, dot []float32, ds *[lanes]float32, dy, z, a, 
 	}
 }
 
-func affineStepGradRowGeneric(dz, dy, z, a, b, p, q, r []float32, step *Step) {
+func affineUniformGradRowGeneric(dz, dy, z, a, b, p, q, r []float32, to *Uniform) {
 	c := len(a)
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
 			x := z[i+j]
-			dx, _ := step.grad(fma32(x, f, b[j]), dy[i+j])
+			dx, _ := to.grad(fma32(x, f, b[j]), dy[i+j])
 			dz[i+j] = fma32(dx, p[j], fma32(x, q[j], r[j]))
 		}
 	}
 }
 
 // residual is x = branch(z*a + b) + from(codes).
-func residual(z, a, b float32, code uint8, branch, from *Step) (norm, x float32) {
+func residual(z, a, b float32, code uint8, branch, from *Uniform) (norm, x float32) {
 	norm = fma32(z, a, b)
 	return norm, branch.through(norm) + float32(float32(int32(code)-int32(from.ZeroPoint))*from.Scale)
 }
 
-func residualQuantizeRowGeneric(codes []uint8, z, a, b []float32, stream []uint8, branch, from, to *Step) {
+func residualQuantizeRowGeneric(codes []uint8, z, a, b []float32, stream []uint8, branch, from, to *Uniform) {
 	c := len(a)
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
@@ -71,7 +71,7 @@ func residualQuantizeRowGeneric(codes []uint8, z, a, b []float32, stream []uint8
 	}
 }
 
-func residualSumsRowGeneric(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float32, dy, z, a, b, shift []float32, stream []uint8, branch, from, to *Step) {
+func residualSumsRowGeneric(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float32, dy, z, a, b, shift []float32, stream []uint8, branch, from, to *Uniform) {
 	c := len(a)
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
@@ -96,7 +96,7 @@ func addCodesRowGeneric(codes, a, b []uint8, q *CodeSum) {
 	}
 }
 
-func requantizeGradRowGeneric(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Step) {
+func requantizeGradRowGeneric(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Uniform) {
 	for i, c := range stream {
 		d, slope := to.grad(float32(int32(c)-int32(from.ZeroPoint))*from.Scale, dy[i])
 		ds[i%lanes] = fma32(dy[i], slope, ds[i%lanes])

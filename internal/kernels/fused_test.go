@@ -20,9 +20,9 @@ func TestFusedPassesEqualTheirParts(t *testing.T) {
 		for i := range stream {
 			stream[i] = uint8(rng.UintN(256))
 		}
-		branch := Step{Scale: 0.02, Qn: -128, Qp: 127, ZeroPoint: 128}
-		from := Step{Scale: 0.013, Qp: 255}
-		to := Step{Scale: 0.3, Qp: 15}
+		branch := Uniform{Scale: 0.02, Qn: -128, Qp: 127, ZeroPoint: 128}
+		from := Uniform{Scale: 0.013, Qp: 255}
+		to := Uniform{Scale: 0.3, Qp: 15}
 		y, dx, codes, want := make([]float32, n), make([]float32, n), make([]uint8, n), make([]uint8, n)
 		same := func(what string, got, want []float32) {
 			t.Helper()
@@ -48,7 +48,7 @@ func TestFusedPassesEqualTheirParts(t *testing.T) {
 
 		sum, dot, sum2, dot2 := make([]float32, c), make([]float32, c), make([]float32, c), make([]float32, c)
 		var ds, ds2, dsb, dsb2 [lanes]float32
-		affineStepSumsRow(sum, dot, &ds, dy, z, a, b, shift, &to)
+		affineUniformSumsRow(sum, dot, &ds, dy, z, a, b, shift, &to)
 		quantizeGradRow(&ds2, dx, y, dy, &to)
 		gradSumsRow(sum2, dot2, dx, z, shift)
 		same("sum", sum, sum2)
@@ -56,7 +56,7 @@ func TestFusedPassesEqualTheirParts(t *testing.T) {
 		same("ds", ds[:], ds2[:])
 
 		dz, dz2 := make([]float32, n), make([]float32, n)
-		AffineStepGradRow(dz, dy, z, a, b, p, q, r, &to)
+		AffineUniformGradRow(dz, dy, z, a, b, p, q, r, &to)
 		affine2Row(dz2, dx, z, p, q, r)
 		same("dz", dz, dz2)
 

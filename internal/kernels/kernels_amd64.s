@@ -19577,9 +19577,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineStepSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
+// func affineUniformSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·affineStepSumsRowAVX512(SB), NOSPLIT, $0-96
+TEXT ·affineUniformSumsRowAVX512(SB), NOSPLIT, $0-96
 	MOVQ         dy+24(FP), AX
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
@@ -19635,9 +19635,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineStepGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
+// func affineUniformGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·affineStepGradRowAVX512(SB), NOSPLIT, $0-92
+TEXT ·affineUniformGradRowAVX512(SB), NOSPLIT, $0-92
 	MOVQ         dz+0(FP), AX
 	MOVQ         dy+8(FP), CX
 	MOVQ         z+16(FP), DX
@@ -19835,9 +19835,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineStepSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, slope float32)
+// func affineUniformSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, AVX512F
-TEXT ·affineStepSums16RowAVX512(SB), NOSPLIT, $0-88
+TEXT ·affineUniformSums16RowAVX512(SB), NOSPLIT, $0-88
 	MOVQ         dy+24(FP), AX
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
@@ -29132,9 +29132,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineStepSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
+// func affineUniformSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
 // Requires: AVX, CMOV, FMA3
-TEXT ·affineStepSumsRowAVX2(SB), NOSPLIT, $0-96
+TEXT ·affineUniformSumsRowAVX2(SB), NOSPLIT, $0-96
 	MOVQ         dy+24(FP), AX
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
@@ -29213,9 +29213,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineStepGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
+// func affineUniformGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
 // Requires: AVX, CMOV, FMA3
-TEXT ·affineStepGradRowAVX2(SB), NOSPLIT, $0-92
+TEXT ·affineUniformGradRowAVX2(SB), NOSPLIT, $0-92
 	MOVQ         dz+0(FP), AX
 	MOVQ         dy+8(FP), CX
 	MOVQ         z+16(FP), DX

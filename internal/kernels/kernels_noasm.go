@@ -28,7 +28,7 @@ func affineRow(y, x, a, b []float32)                      { affineRowGeneric(y, 
 func affine2Row(y, g, x, a, b, d []float32)               { affine2RowGeneric(y, g, x, a, b, d) }
 func momentsRow(sum, squares, x, shift []float32)         { momentsRowGeneric(sum, squares, x, shift) }
 func gradSumsRow(sum, dot, dy, x, shift []float32)        { gradSumsRowGeneric(sum, dot, dy, x, shift) }
-func quantizeRow(codes []uint8, x []float32, q *Step)     { quantizeRowGeneric(codes, x, q) }
+func quantizeRow(codes []uint8, x []float32, q *Uniform)  { quantizeRowGeneric(codes, x, q) }
 func codesToFloat(y []float32, codes []uint8, zp uint8)   { codesToFloatGeneric(y, codes, zp) }
 func scaleInts(y []float32, acc []int32, scale []float32) { scaleIntsGeneric(y, acc, scale) }
 
@@ -59,7 +59,7 @@ func winogradSumsCodes(dst []uint8, src, init []int32, _ *squareRoom, tiles, blo
 
 func widenCodes(words []int16, codes []uint8) { widenCodesGeneric(words, codes) }
 
-func quantizeGradRow(sum *[lanes]float32, dx, x, dy []float32, q *Step) {
+func quantizeGradRow(sum *[lanes]float32, dx, x, dy []float32, q *Uniform) {
 	quantizeGradRowGeneric(sum, dx, x, dy, q)
 }
 
@@ -71,29 +71,29 @@ func requantizeRow(codes []uint8, acc []int32, mult []float32, zeroPoint, lo, hi
 	requantizeRowGeneric(codes, acc, mult, zeroPoint, lo, hi)
 }
 
-func affineQuantizeRow(codes []uint8, z, a, b []float32, q *Step) {
+func affineQuantizeRow(codes []uint8, z, a, b []float32, q *Uniform) {
 	affineQuantizeRowGeneric(codes, z, a, b, q)
 }
 
-func affineStepSumsRow(sum, dot []float32, ds *[lanes]float32, dy, z, a, b, shift []float32, q *Step) {
-	affineStepSumsRowGeneric(sum, dot, ds, dy, z, a, b, shift, q)
+func affineUniformSumsRow(sum, dot []float32, ds *[lanes]float32, dy, z, a, b, shift []float32, q *Uniform) {
+	affineUniformSumsRowGeneric(sum, dot, ds, dy, z, a, b, shift, q)
 }
 
-func affineStepGradRow(dz, dy, z, a, b, p, q, r []float32, step *Step) {
-	affineStepGradRowGeneric(dz, dy, z, a, b, p, q, r, step)
+func affineUniformGradRow(dz, dy, z, a, b, p, q, r []float32, to *Uniform) {
+	affineUniformGradRowGeneric(dz, dy, z, a, b, p, q, r, to)
 }
 
-func residualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branch, from, to *Step) {
+func residualQuantizeRow(codes []uint8, z, a, b []float32, stream []uint8, branch, from, to *Uniform) {
 	residualQuantizeRowGeneric(codes, z, a, b, stream, branch, from, to)
 }
 
-func residualSumsRow(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float32, dy, z, a, b, shift []float32, stream []uint8, branch, from, to *Step) {
+func residualSumsRow(dx, sum, dot []float32, dsTo, dsBranch *[lanes]float32, dy, z, a, b, shift []float32, stream []uint8, branch, from, to *Uniform) {
 	residualSumsRowGeneric(dx, sum, dot, dsTo, dsBranch, dy, z, a, b, shift, stream, branch, from, to)
 }
 
 func addCodesRow(codes, a, b []uint8, q *CodeSum) { addCodesRowGeneric(codes, a, b, q) }
 
-func requantizeGradRow(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Step) {
+func requantizeGradRow(ds *[lanes]float32, dx []float32, stream []uint8, dy []float32, from, to *Uniform) {
 	requantizeGradRowGeneric(ds, dx, stream, dy, from, to)
 }
 
@@ -105,8 +105,8 @@ func staircasePassRow(dx []float32, parts *[5 * lanes]float32, dy, x []float32, 
 	staircasePassRowGeneric(dx, parts, dy, x, offset, q)
 }
 
-func staircaseGradRow(dz, dy, z, a, b, p, q, r []float32, step *Staircase) {
-	staircaseGradRowGeneric(dz, dy, z, a, b, p, q, r, step)
+func staircaseGradRow(dz, dy, z, a, b, p, q, r []float32, to *Staircase) {
+	staircaseGradRowGeneric(dz, dy, z, a, b, p, q, r, to)
 }
 
 func staircaseRow(y, z, a, b []float32, q *Staircase) { staircaseRowGeneric(y, z, a, b, q) }

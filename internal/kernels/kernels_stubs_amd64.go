@@ -330,7 +330,7 @@ func dequantizeRowAVX512(y *float32, codes *uint8, n int, zeroPoint int32, scale
 //go:noescape
 func affineQuantizeRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, zeroPoint int32)
 
-// affineStepSumsRowAVX512 computes
+// affineUniformSumsRowAVX512 computes
 //
 //	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
 //	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
@@ -340,9 +340,9 @@ func affineQuantizeRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n
 // c = i mod channels; n and channels are multiples of 16.
 //
 //go:noescape
-func affineStepSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
+func affineUniformSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
 
-// affineStepGradRowAVX512 computes
+// affineUniformGradRowAVX512 computes
 //
 //	for i < n: v = fma(z[i], a[c], b[c])/scale
 //	  dx = qn <= v <= qp ? dy[i] : 0
@@ -351,7 +351,7 @@ func affineStepSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float3
 // c = i mod channels; n and channels are multiples of 16.
 //
 //go:noescape
-func affineStepGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
+func affineUniformGradRowAVX512(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
 
 // residualQuantizeRowAVX512 computes
 //
@@ -374,14 +374,14 @@ func residualQuantizeRowAVX512(codes *uint8, z *float32, a *float32, b *float32,
 //	  v = x/scale; inside = qn <= v <= qp
 //	  dsTo[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), dsTo[i%16])
 //	  dx[i] = inside ? dy[i] : 0
-//	  sum[c], dot[c] and dsBranch[i%16] as affineStepSumsRow, with dx for dy and branch's quantizer
+//	  sum[c], dot[c] and dsBranch[i%16] as affineUniformSumsRow, with dx for dy and branch's quantizer
 //
 // c = i mod channels; n and channels are multiples of 16.
 //
 //go:noescape
 func residualSumsRowAVX512(dx *float32, sum *float32, dot *float32, dsTo *float32, dsBranch *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, stream *uint8, n int, channels int, branchScale float32, branchQn float32, branchQp float32, fromScale float32, fromZeroPoint int32, scale float32, qn float32, qp float32)
 
-// affineStepSums16RowAVX512 computes
+// affineUniformSums16RowAVX512 computes
 //
 //	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
 //	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
@@ -391,7 +391,7 @@ func residualSumsRowAVX512(dx *float32, sum *float32, dot *float32, dsTo *float3
 // c = i mod 16; n is a multiple of 16.
 //
 //go:noescape
-func affineStepSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, slope float32)
+func affineUniformSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, slope float32)
 
 // residualSums16RowAVX512 computes
 //
@@ -401,7 +401,7 @@ func affineStepSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *floa
 //	  v = x/scale; inside = qn <= v <= qp
 //	  dsTo[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), dsTo[i%16])
 //	  dx[i] = inside ? dy[i] : 0
-//	  sum[c], dot[c] and dsBranch[i%16] as affineStepSumsRow, with dx for dy and branch's quantizer
+//	  sum[c], dot[c] and dsBranch[i%16] as affineUniformSumsRow, with dx for dy and branch's quantizer
 //
 // c = i mod 16; n is a multiple of 16.
 //
@@ -1050,7 +1050,7 @@ func widenCodesAVX2(words *int16, codes *uint8, n int)
 //go:noescape
 func affineQuantizeRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n int, channels int, scale float32, qn float32, qp float32, zeroPoint int32)
 
-// affineStepSumsRowAVX2 computes
+// affineUniformSumsRowAVX2 computes
 //
 //	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
 //	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
@@ -1060,9 +1060,9 @@ func affineQuantizeRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n i
 // c = i mod channels; n and channels are multiples of 16.
 //
 //go:noescape
-func affineStepSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
+func affineUniformSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
 
-// affineStepGradRowAVX2 computes
+// affineUniformGradRowAVX2 computes
 //
 //	for i < n: v = fma(z[i], a[c], b[c])/scale
 //	  dx = qn <= v <= qp ? dy[i] : 0
@@ -1071,7 +1071,7 @@ func affineStepSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32,
 // c = i mod channels; n and channels are multiples of 16.
 //
 //go:noescape
-func affineStepGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
+func affineUniformGradRowAVX2(dz *float32, dy *float32, z *float32, a *float32, b *float32, p *float32, q *float32, r *float32, n int, channels int, scale float32, qn float32, qp float32)
 
 // residualQuantizeRowAVX2 computes
 //
@@ -1094,7 +1094,7 @@ func residualQuantizeRowAVX2(codes *uint8, z *float32, a *float32, b *float32, s
 //	  v = x/scale; inside = qn <= v <= qp
 //	  dsTo[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), dsTo[i%16])
 //	  dx[i] = inside ? dy[i] : 0
-//	  sum[c], dot[c] and dsBranch[i%16] as affineStepSumsRow, with dx for dy and branch's quantizer
+//	  sum[c], dot[c] and dsBranch[i%16] as affineUniformSumsRow, with dx for dy and branch's quantizer
 //
 // c = i mod channels; n and channels are multiples of 16.
 //

@@ -72,12 +72,12 @@ func alloc[T comparable](a *arena, n int, guard T) []T {
 func (a *arena) floats(n int) []float32 { return alloc[float32](a, n, -12345) }
 
 // special returns n values: NaN, infinities, zeros, subnormals, ties, clip
-// edges of step among normal numbers.
+// edges of uniform among normal numbers.
 func (a *arena) special(n int) []float32 {
 	edge := func(v float32) float32 { return math.Nextafter32(v, infp*float32(1-2*a.rng.IntN(2))) }
 	values := []float32{nan, infp, -infp, 0, float32(math.Copysign(0, -1)), math.SmallestNonzeroFloat32, -3 * math.SmallestNonzeroFloat32,
-		0x1p-126, edge(0x1p-126), math.MaxFloat32, -math.MaxFloat32, 0.5 * step.Scale, 1.5 * step.Scale, 2.5 * step.Scale, -0.5 * step.Scale,
-		-1.5 * step.Scale, edge(0.5 * step.Scale), edge(-1.5 * step.Scale), step.Qn * step.Scale, step.Qp * step.Scale, edge(step.Qn * step.Scale), edge(step.Qp * step.Scale), 1e-30, -1e-30, 1e20}
+		0x1p-126, edge(0x1p-126), math.MaxFloat32, -math.MaxFloat32, 0.5 * uniform.Scale, 1.5 * uniform.Scale, 2.5 * uniform.Scale, -0.5 * uniform.Scale,
+		-1.5 * uniform.Scale, edge(0.5 * uniform.Scale), edge(-1.5 * uniform.Scale), uniform.Qn * uniform.Scale, uniform.Qp * uniform.Scale, edge(uniform.Qn * uniform.Scale), edge(uniform.Qp * uniform.Scale), 1e-30, -1e-30, 1e20}
 	s := a.floats(n)
 	for i := range s {
 		if a.rng.IntN(3) == 0 {
@@ -89,8 +89,8 @@ func (a *arena) special(n int) []float32 {
 	return s
 }
 
-// step's scale has ties at 0.5, 1.5, ... steps that hold in float32.
-var step = Step{Scale: 0.3, Qn: -8, Qp: 7, ZeroPoint: 8}
+// uniform's scale has ties at 0.5, 1.5, ... steps that hold in float32.
+var uniform = Uniform{Scale: 0.3, Qn: -8, Qp: 7, ZeroPoint: 8}
 
 // ratios give sums with ties, without any, too large for int32 and near zero.
 var ratios = []float32{0.5, 0.25, 0.7, 1.3, 0, 1e-38, 1e7, 1e30}

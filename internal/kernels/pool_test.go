@@ -130,7 +130,7 @@ func TestAllocations(t *testing.T) {
 	g := Conv{N: 4, H: 5, W: 6, Cin: 3, Cout: 20}.Square(3, 2, 1)
 	x, y, w, c := make([]float32, g.InLen()), make([]float32, g.OutLen()), make([]float32, g.WeightLen()), make([]float32, 20)
 	codes, iw, f := make([]uint8, g.InLen()), PackIntWeights(nil, g, make([]int8, g.WeightLen()), 255), make([]float64, 20)
-	iw8, q := make([]int8, g.WeightLen()), Step{Scale: 1, Qp: 7}
+	iw8, q := make([]int8, g.WeightLen()), Uniform{Scale: 1, Qp: 7}
 	run := func(l ...Loop) func() { return func() { p.Run(g.N, l...) } }
 	X, Y, C := Batch(x, g.N), Batch(y, g.N), Batch(codes, g.N)
 	Y16, C16, c16, f16 := Batch(y[:g.N*9*16], g.N), Batch(make([]uint8, g.N*9*16), g.N), c[:16], f[:16]
@@ -141,8 +141,8 @@ func TestAllocations(t *testing.T) {
 		"PackIntWeights": func() { PackIntWeights(iw, g, iw8, 255) },
 		"IntForward":     run(&IntForward{Weights: iw, Codes: C, Y: Y, Scale: c}),
 		"Moments":        run(&Moments{Sum: f, Second: f, X: Y, Shift: c, N: g.N}, &Moments{Sum: f, Second: f, X: Y, DY: Y, Shift: c, N: g.N}),
-		"StepGrad":       run(&StepGrad{DX: X, X: X, DY: X, Q: q, N: g.N}),
-		"StepSums":       run(&StepSums{Sum: f16, Dot: f16, Z: Y16, DY: Y16, A: c16, B: c16, Shift: c16, Q: q, N: g.N}),
+		"UniformGrad":    run(&UniformGrad{DX: X, X: X, DY: X, Q: q, N: g.N}),
+		"UniformSums":    run(&UniformSums{Sum: f16, Dot: f16, Z: Y16, DY: Y16, A: c16, B: c16, Shift: c16, Q: q, N: g.N}),
 		"ResidualSums": run(&ResidualSums{Sum: f16, Dot: f16, DX: Y16, Z: Y16, DY: Y16, Stream: C16, A: c16, B: c16, Shift: c16,
 			Branch: q, From: q, To: q, N: g.N}),
 		"RequantizeGrad": run(&RequantizeGrad{DX: X, DY: X, Stream: C, From: q, To: q, N: g.N}),

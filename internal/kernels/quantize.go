@@ -1,13 +1,13 @@
 package kernels
 
-// Step is a uniform quantizer with one scale for a whole array:
+// Uniform is a uniform quantizer with one scale for a whole array:
 //
 //	q = roundHalfEven(clip(x/Scale, Qn, Qp))    code = q + ZeroPoint
 //
 // in float32, by division. Codes are stored as uint8, so a signed range is
 // shifted: ZeroPoint = -Qn. Qn and Qp are integers in float32. NaN gives Qn
 // and infinities saturate.
-type Step struct {
+type Uniform struct {
 	Scale     float32
 	Qn, Qp    float32
 	ZeroPoint uint8
@@ -16,36 +16,36 @@ type Step struct {
 }
 
 // slope is the factor of round(v) - v in the scale's gradient.
-func (q *Step) slope() float32 {
+func (q *Uniform) slope() float32 {
 	if q.Flat {
 		return 0
 	}
 	return 1
 }
 
-// StepGrad is the Loop of QuantizeGrad; Sum is its result after End.
-type StepGrad struct {
+// UniformGrad is the Loop of QuantizeGrad; Sum is its result after End.
+type UniformGrad struct {
 	anyCut
 	DX, X, DY Pictures[float32]
-	Q         Step
+	Q         Uniform
 	N         int
 	Sum       float64
 	part      []float32 // [picture][16]
 }
 
 // Begin implements Loop.
-func (l *StepGrad) Begin(*Pool) {
+func (l *UniformGrad) Begin(*Pool) {
 	l.part = grow(l.part, l.N*lanes)
 	clear(l.part)
 }
 
 // Picture implements Loop.
-func (l *StepGrad) Picture(s *Scratch, _, n int) {
+func (l *UniformGrad) Picture(s *Scratch, _, n int) {
 	quantizeGradRow((*[lanes]float32)(l.part[n*lanes:]), l.DX.At(s, n), l.X.At(s, n), l.DY.At(s, n), &l.Q)
 }
 
 // End implements Loop.
-func (l *StepGrad) End(*Pool) {
+func (l *UniformGrad) End(*Pool) {
 	l.Sum = 0
 	for _, v := range l.part {
 		l.Sum += float64(v)
@@ -61,8 +61,8 @@ func (l *StepGrad) End(*Pool) {
 // the gradient scale. n is the number of pictures: the sum runs in 16 float32
 // lanes within a picture (element i in lane i mod 16) and in float64 over lanes
 // and pictures. dx may be dy.
-func QuantizeGrad(p *Pool, n int, dx, x, dy []float32, q Step) float64 {
-	l := &StepGrad{DX: Batch(dx[:len(x)], n), X: Batch(x, n), DY: Batch(dy[:len(x)], n), Q: q, N: n}
+func QuantizeGrad(p *Pool, n int, dx, x, dy []float32, q Uniform) float64 {
+	l := &UniformGrad{DX: Batch(dx[:len(x)], n), X: Batch(x, n), DY: Batch(dy[:len(x)], n), Q: q, N: n}
 	p.Run(n, l)
 	return l.Sum
 }

@@ -15,17 +15,17 @@ var (
 func TestQuantizeGolden(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		q    Step
+		q    Uniform
 		x    []float32
 		want []uint8
 	}{
 		// Ties go to the even integer; worked by hand.
-		{"unsigned 2 bits", Step{Scale: 0.5, Qp: 3}, []float32{-1, 0.25, 0.75, 1.25, 1.24, 0.26, 1.5, 9, nan, infp, -infp},
+		{"unsigned 2 bits", Uniform{Scale: 0.5, Qp: 3}, []float32{-1, 0.25, 0.75, 1.25, 1.24, 0.26, 1.5, 9, nan, infp, -infp},
 			[]uint8{0, 0, 2, 2, 2, 1, 3, 3, 0, 3, 0}},
-		{"signed 4 bits", Step{Scale: 2, Qn: -8, Qp: 7, ZeroPoint: 8}, []float32{-1, -3, -5, 1, 3, -15, -17, -99, 13, 14, nan, infp, -infp},
+		{"signed 4 bits", Uniform{Scale: 2, Qn: -8, Qp: 7, ZeroPoint: 8}, []float32{-1, -3, -5, 1, 3, -15, -17, -99, 13, 14, nan, infp, -infp},
 			[]uint8{8, 6, 6, 8, 10, 0, 0, 0, 14, 15, 0, 15, 0}},
 		// 1.55/0.1 and 2.35/0.1 are below the tie in float32; times 1/0.1 they would be on it.
-		{"8 bits", Step{Scale: 0.1, Qn: -128, Qp: 127, ZeroPoint: 128}, []float32{0.05, 0.15, 1.55, 2.35, -12.85, 12.75, 1e30},
+		{"8 bits", Uniform{Scale: 0.1, Qn: -128, Qp: 127, ZeroPoint: 128}, []float32{0.05, 0.15, 1.55, 2.35, -12.85, 12.75, 1e30},
 			[]uint8{128, 130, 143, 151, 0, 255, 255}},
 	} {
 		got := make([]uint8, len(c.x))
@@ -41,7 +41,7 @@ func TestQuantizeGolden(t *testing.T) {
 		t.Errorf("requantized: %v, want %v", codes, want)
 	}
 	y := make([]float32, 3)
-	DequantizeRow(y, []uint8{0, 8, 15}, &Step{Scale: 0.5, ZeroPoint: 8})
+	DequantizeRow(y, []uint8{0, 8, 15}, &Uniform{Scale: 0.5, ZeroPoint: 8})
 	if !slices.Equal(y, []float32{-4, 0, 3.5}) {
 		t.Errorf("dequantized: %v", y)
 	}
@@ -53,7 +53,7 @@ func TestQuantizeGradGolden(t *testing.T) {
 	// v = x/s = 0.25, 1.5, 2.75, 3, 5, -1, NaN; by hand from equation 3 of the paper.
 	x, dy := []float32{0.5, 3, 5.5, 6, 10, -2, nan}, []float32{1, 2, 4, 8, 16, 32, 64}
 	dx := make([]float32, len(x))
-	sum := QuantizeGrad(p, 1, dx, x, dy, Step{Scale: 2, Qn: 0, Qp: 3})
+	sum := QuantizeGrad(p, 1, dx, x, dy, Uniform{Scale: 2, Qn: 0, Qp: 3})
 	if want := -0.25*1 + 0.5*2 + 0.25*4 + 0*8 + 3*16 + 0*32 + 0*64; sum != want {
 		t.Errorf("sum %g, want %g", sum, want)
 	}
@@ -67,7 +67,7 @@ func TestFlatQuantizeGradIsPACT(t *testing.T) {
 	p := NewPool(1)
 	defer p.Close()
 	x, dy := []float32{0.5, 3, 5.5, 6.5, 10, -2}, []float32{1, 2, 4, 8, 16, 32}
-	sum := QuantizeGrad(p, 1, make([]float32, len(x)), x, dy, Step{Scale: 2, Qn: 0, Qp: 3, Flat: true})
+	sum := QuantizeGrad(p, 1, make([]float32, len(x)), x, dy, Uniform{Scale: 2, Qn: 0, Qp: 3, Flat: true})
 	if want := 8.0 + 16; sum/3 != want {
 		t.Errorf("dalpha %g, want %g", sum/3, want)
 	}
@@ -78,7 +78,7 @@ func TestQuantizeGradSum(t *testing.T) {
 	p := NewPool(2)
 	defer p.Close()
 	rng := rand.New(rand.NewPCG(11, 12))
-	x, dy, q := normal(rng, 5*777), normal(rng, 5*777), Step{Scale: 0.25, Qn: -4, Qp: 3}
+	x, dy, q := normal(rng, 5*777), normal(rng, 5*777), Uniform{Scale: 0.25, Qn: -4, Qp: 3}
 	want, mag := 0.0, 0.0
 	for i := range x {
 		v := float64(x[i]) / 0.25

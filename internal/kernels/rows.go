@@ -20,9 +20,9 @@ func AffineRow(y, x, a, b []float32) { affineRow(y, x, a, b) }
 func Affine2Row(y, g, x, a, b, d []float32) { affine2Row(y, g, x, a, b, d) }
 
 // QuantizeRow writes the codes of x.
-func QuantizeRow(codes []uint8, x []float32, q *Step) { quantizeRow(codes, x, q) }
+func QuantizeRow(codes []uint8, x []float32, q *Uniform) { quantizeRow(codes, x, q) }
 
 // DequantizeRow writes y = Scale * (code - ZeroPoint).
-func DequantizeRow(y []float32, codes []uint8, q *Step) {
+func DequantizeRow(y []float32, codes []uint8, q *Uniform) {
 	dequantizeRow(y, codes, q.ZeroPoint, q.Scale)
 }

@@ -53,7 +53,7 @@ func addRow(y, a, b []float32) {
 	addRowGeneric(y[n:], a[n:], b[n:])
 }
 
-func quantizeRow(codes []uint8, x []float32, q *Step) {
+func quantizeRow(codes []uint8, x []float32, q *Uniform) {
 	n := whole(len(x))
 	if n > 0 {
 		switch level {
@@ -92,7 +92,7 @@ func dequantizeRow(y []float32, codes []uint8, zeroPoint uint8, scale float32) {
 	dequantizeRowGeneric(y[n:], codes[n:], zeroPoint, scale)
 }
 
-func quantizeGradRow(sum *[lanes]float32, dx, x, dy []float32, q *Step) {
+func quantizeGradRow(sum *[lanes]float32, dx, x, dy []float32, q *Uniform) {
 	n := whole(len(x))
 	if n > 0 {
 		switch level {

@@ -22,11 +22,11 @@ func TestFlatKernels(t *testing.T) {
 				test("reluRow", func(y, _, _ []float32, _ []uint8, _ []int16) { reluRow(y, x) })
 				test("reluGradRow", func(y, _, _ []float32, _ []uint8, _ []int16) { reluGradRow(y, x, g) })
 				test("addRow", func(y, _, _ []float32, _ []uint8, _ []int16) { addRow(y, x, g) })
-				test("quantizeRow", func(_, _, _ []float32, u []uint8, _ []int16) { quantizeRow(u, x, &step) })
+				test("quantizeRow", func(_, _, _ []float32, u []uint8, _ []int16) { quantizeRow(u, x, &uniform) })
 				test("quantizeGradRow", func(y, s, _ []float32, _ []uint8, _ []int16) {
-					quantizeGradRow((*[lanes]float32)(s), y, x, g, &step)
+					quantizeGradRow((*[lanes]float32)(s), y, x, g, &uniform)
 				})
-				flat := step
+				flat := uniform
 				flat.Flat = true
 				test("quantizeGradRow, flat", func(y, s, _ []float32, _ []uint8, _ []int16) {
 					quantizeGradRow((*[lanes]float32)(s), y, x, g, &flat)
@@ -37,12 +37,12 @@ func TestFlatKernels(t *testing.T) {
 				test("codesToFloat", func(y, _, _ []float32, _ []uint8, _ []int16) { codesToFloat(y, codes, 131) })
 				test("dequantizeRow", func(y, _, _ []float32, _ []uint8, _ []int16) { dequantizeRow(y, codes, 131, 0.1) })
 				var m CodeMap
-				m.Set(from, step)
+				m.Set(from, uniform)
 				test("CodeMap", func(_, _, _ []float32, u []uint8, _ []int16) { m.Row(u, codes) })
 				table := [256]uint8(a.codes(256))
 				test("MapBytes", func(_, _, _ []float32, u []uint8, _ []int16) { MapBytes(u, codes, &table) })
 				test("requantizeGradRow", func(y, s, _ []float32, _ []uint8, _ []int16) {
-					requantizeGradRow((*[lanes]float32)(s), y, codes, g, &from, &step)
+					requantizeGradRow((*[lanes]float32)(s), y, codes, g, &from, &uniform)
 				})
 				sum := CodeSum{RatioA: ratios[a.rng.IntN(len(ratios))], RatioB: ratios[a.rng.IntN(len(ratios))], ZeroA: 131, ZeroB: 7, ZeroPoint: 8, Lo: 3, Hi: 250}
 				other := a.codes(n)

@@ -137,9 +137,9 @@ func gradSumsRowGeneric(sum, dot, dy, x, shift []float32) {
 	}
 }
 
-// clipStep returns v = x/scale and v clipped; NaN clips to Qn, as MAXPS does
+// clipScaled returns v = x/scale and v clipped; NaN clips to Qn, as MAXPS does
 // with the bound as its second operand.
-func (q *Step) clip(x float32) (v, clipped float32) {
+func (q *Uniform) clip(x float32) (v, clipped float32) {
 	v = x / q.Scale
 	clipped = v
 	if !(v > q.Qn) {
@@ -153,14 +153,14 @@ func (q *Step) clip(x float32) (v, clipped float32) {
 
 func roundEven(v float32) float32 { return float32(math.RoundToEven(float64(v))) }
 
-func quantizeRowGeneric(codes []uint8, x []float32, q *Step) {
+func quantizeRowGeneric(codes []uint8, x []float32, q *Uniform) {
 	for i, v := range x {
 		_, c := q.clip(v)
 		codes[i] = uint8(int32(roundEven(c)) + int32(q.ZeroPoint))
 	}
 }
 
-func quantizeGradRowGeneric(ds *[lanes]float32, dx, x, dy []float32, q *Step) {
+func quantizeGradRowGeneric(ds *[lanes]float32, dx, x, dy []float32, q *Uniform) {
 	for i, xi := range x {
 		d, slope := q.grad(xi, dy[i])
 		ds[i%lanes] = fma32(dy[i], slope, ds[i%lanes])

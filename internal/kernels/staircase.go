@@ -56,9 +56,9 @@ func StaircaseCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
 		drawnCodesRow(codes[:len(z)], z, a, b[:len(a)], q)
 		return
 	}
-	step := Step{Scale: q.Scale, Qp: q.Hi, ZeroPoint: uint8(q.Zero)}
-	step.Qn = max(q.Lo, min(q.Floor, q.Hi)) // the code of the floor, whatever is below
-	affineQuantizeRow(codes[:len(z)], z, a, b[:len(a)], &step)
+	even := Uniform{Scale: q.Scale, Qp: q.Hi, ZeroPoint: uint8(q.Zero)}
+	even.Qn = max(q.Lo, min(q.Floor, q.Hi)) // the code of the floor, whatever is below
+	affineQuantizeRow(codes[:len(z)], z, a, b[:len(a)], &even)
 }
 
 // StaircaseRow writes the quantized values of z*a[c] + b[c]; y may be z.
@@ -68,7 +68,7 @@ func StaircaseRow(y, z, a, b []float32, q *Staircase) {
 
 // StaircaseSums is the Loop of the first backward pass over a quantizer of z*a[c] + b[c]: with dx the gradient that passes,
 // Sum[c] adds up dx and Dot[c] dx*(z - Shift[c]); DyQ adds up dy*q, Dy dy, HV h*v and H h over all elements. Sums run as
-// those of [StepSums].
+// those of [UniformSums].
 type StaircaseSums struct {
 	anyCut
 	LevelSums
@@ -116,9 +116,9 @@ func (l *StaircaseSums) End(*Pool) {
 }
 
 // StaircaseGradRow is the second backward pass: dz = h*p[c] + (z*q[c] + r[c]). dz may be dy.
-func StaircaseGradRow(dz, dy, z, a, b, p, q, r []float32, step *Staircase) {
+func StaircaseGradRow(dz, dy, z, a, b, p, q, r []float32, to *Staircase) {
 	c := len(a)
-	staircaseGradRow(dz[:len(z)], dy[:len(z)], z, a, b[:c], p[:c], q[:c], r[:c], step)
+	staircaseGradRow(dz[:len(z)], dy[:len(z)], z, a, b[:c], p[:c], q[:c], r[:c], to)
 }
 
 func staircaseRowGeneric(y, z, a, b []float32, q *Staircase) {
@@ -175,13 +175,13 @@ func staircasePassRowGeneric(dx []float32, parts *[5 * lanes]float32, dy, x []fl
 	}
 }
 
-func staircaseGradRowGeneric(dz, dy, z, a, b, p, q, r []float32, step *Staircase) {
+func staircaseGradRowGeneric(dz, dy, z, a, b, p, q, r []float32, to *Staircase) {
 	c := len(a)
 	for i := 0; i < len(z); i += c {
 		for j, f := range a {
 			x := z[i+j]
-			v, _, h, _ := stairAt(step, fma32(x, f, b[j]), dy[i+j], i+j)
-			if v == step.Floor {
+			v, _, h, _ := stairAt(to, fma32(x, f, b[j]), dy[i+j], i+j)
+			if v == to.Floor {
 				h = 0
 			}
 			dz[i+j] = fma32(h, p[j], fma32(x, q[j], r[j]))

@@ -53,19 +53,19 @@ func staircasePassRow(dx []float32, parts *[5 * lanes]float32, dy, x []float32, 
 	staircasePassRowGeneric(dx[n:], parts, dy[n:], x[n:], offset, q)
 }
 
-func staircaseGradRow(dz, dy, z, a, b, p, q, r []float32, step *Staircase) {
+func staircaseGradRow(dz, dy, z, a, b, p, q, r []float32, to *Staircase) {
 	n, c := len(z), len(a)
 	switch {
 	case !blocked(n, c):
-		staircaseGradRowGeneric(dz, dy, z, a, b, p, q, r, step)
-	case level == avx512 && step.Bell != nil:
-		bellGradRowAVX512(&dz[0], &dy[0], &z[0], &a[0], &b[0], &p[0], &q[0], &r[0], n, c, step.Scale, step.Lo, step.Hi, step.Floor, &step.Bell.K)
-	case step.Bell != nil:
-		bellGradRowAVX2(&dz[0], &dy[0], &z[0], &a[0], &b[0], &p[0], &q[0], &r[0], n, c, step.Scale, step.Lo, step.Hi, step.Floor, &step.Bell.K)
+		staircaseGradRowGeneric(dz, dy, z, a, b, p, q, r, to)
+	case level == avx512 && to.Bell != nil:
+		bellGradRowAVX512(&dz[0], &dy[0], &z[0], &a[0], &b[0], &p[0], &q[0], &r[0], n, c, to.Scale, to.Lo, to.Hi, to.Floor, &to.Bell.K)
+	case to.Bell != nil:
+		bellGradRowAVX2(&dz[0], &dy[0], &z[0], &a[0], &b[0], &p[0], &q[0], &r[0], n, c, to.Scale, to.Lo, to.Hi, to.Floor, &to.Bell.K)
 	case level == avx512:
-		staircaseGradRowAVX512(&dz[0], &dy[0], &z[0], &a[0], &b[0], &p[0], &q[0], &r[0], n, c, step.Scale, step.Lo, step.Hi, step.Floor, step.Delta)
+		staircaseGradRowAVX512(&dz[0], &dy[0], &z[0], &a[0], &b[0], &p[0], &q[0], &r[0], n, c, to.Scale, to.Lo, to.Hi, to.Floor, to.Delta)
 	default:
-		staircaseGradRowAVX2(&dz[0], &dy[0], &z[0], &a[0], &b[0], &p[0], &q[0], &r[0], n, c, step.Scale, step.Lo, step.Hi, step.Floor, step.Delta)
+		staircaseGradRowAVX2(&dz[0], &dy[0], &z[0], &a[0], &b[0], &p[0], &q[0], &r[0], n, c, to.Scale, to.Lo, to.Hi, to.Floor, to.Delta)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestStaircasePaths(t *testing.T) {
 						draw = func(n int) []float32 { return normal(rng, n) }
 					}
 					z, dy, a, b, shift, p, q, r := draw(n), draw(n), draw(c), draw(c), draw(c), draw(c), draw(c), draw(c)
-					st := Staircase{Scale: step.Scale, Lo: step.Qn, Hi: step.Qp, Zero: int(step.ZeroPoint), Floor: []float32{-infp, 0.3, -1, 2}[rng.IntN(4)], Delta: 0.4 * float32(round%4/2), Slope: 1.3}
+					st := Staircase{Scale: uniform.Scale, Lo: uniform.Qn, Hi: uniform.Qp, Zero: int(uniform.ZeroPoint), Floor: []float32{-infp, 0.3, -1, 2}[rng.IntN(4)], Delta: 0.4 * float32(round%4/2), Slope: 1.3}
 					st.Unit, st.Offset = 0.7, -0.1
 					if round == 1 {
 						st.Bell = newBell(3, 1.2, []float32{0, 0.6}[pixels%2], 0.3, -0.8, c%2 == 0, pixels == 7)

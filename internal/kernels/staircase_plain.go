@@ -6,7 +6,7 @@ type StaircaseForward struct {
 	anyCut
 	X, Y          Pictures[float32]
 	Stream, Codes Pictures[uint8]
-	From          Step
+	From          Uniform
 	B             float32
 	Q             Staircase
 	plain
@@ -37,7 +37,7 @@ type StaircaseGrad struct {
 	LevelSums
 	DX, DY, X Pictures[float32]
 	Stream    Pictures[uint8]
-	From      Step
+	From      Uniform
 	B         float32
 	Q         Staircase
 	N         int
@@ -87,7 +87,7 @@ func (p *plain) factors(n int) (a, b []float32) {
 }
 
 // realsOf returns picture n of x or, where stream has data, of its values.
-func realsOf(s *Scratch, x Pictures[float32], stream Pictures[uint8], from *Step, n int) []float32 {
+func realsOf(s *Scratch, x Pictures[float32], stream Pictures[uint8], from *Uniform, n int) []float32 {
 	if stream.Data == nil {
 		return x.At(s, n)
 	}

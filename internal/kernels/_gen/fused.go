@@ -15,12 +15,12 @@ func affine(z, a, b operand.Mem, x, t reg.VecPhysical) {
 
 func (s isa) fused() {
 	s.affineQuantize()
-	s.affineStepSums("affineStepSumsRow", ", channels", cyclicNote, false, s.cyclic)
-	s.affineStepGrad()
+	s.affineUniformSums("affineUniformSumsRow", ", channels", cyclicNote, false, s.cyclic)
+	s.affineUniformGrad()
 	s.residualQuantize()
 	s.residualSums("residualSumsRow", ", channels", cyclicNote, false, s.cyclic)
 	if s.wide() {
-		s.affineStepSums("affineStepSums16Row", "", oneNote, true, s.one)
+		s.affineUniformSums("affineUniformSums16Row", "", oneNote, true, s.one)
 		s.residualSums("residualSums16Row", "", oneNote, true, s.one)
 	}
 	s.requantizeGrad()
@@ -41,7 +41,7 @@ func (s isa) affineQuantize() {
 	}, nothing)
 }
 
-func (s isa) affineStepSums(name, channels, note string, hold bool, walk walk) {
+func (s isa) affineUniformSums(name, channels, note string, hold bool, walk walk) {
 	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
 	s.text(name, "func(sum, dot, ds, dy, z, a, b, shift *float32, n"+channels+" int, scale, qn, qp, slope float32)",
 		"for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp\n\t  "+passDoc+
@@ -61,9 +61,9 @@ func (s isa) affineStepSums(name, channels, note string, hold bool, walk walk) {
 	}, func() { storeLanes(); storeSums() })
 }
 
-func (s isa) affineStepGrad() {
+func (s isa) affineUniformGrad() {
 	v := s.v
-	s.text("affineStepGradRow", "func(dz, dy, z, a, b, p, q, r *float32, n, channels int, scale, qn, qp float32)",
+	s.text("affineUniformGradRow", "func(dz, dy, z, a, b, p, q, r *float32, n, channels int, scale, qn, qp float32)",
 		"for i < n: v = fma(z[i], a[c], b[c])/scale\n\t  dx = qn <= v <= qp ? dy[i] : 0\n"+
 			"\t  dz[i] = fma(dx, p[c], fma(z[i], q[c], r[c]))"+cyclicNote)
 	in, a, b, fp, fq, fr := floats("dz", "dy", "z"), load("a"), load("b"), load("p"), load("q"), load("r")

@@ -42,7 +42,7 @@ func (s isa) residualSums(name, channels, note string, hold bool, walk walk) {
 	s.text(name, "func(dx, sum, dot, dsTo, dsBranch, dy, z, a, b, shift *float32, stream *uint8, n"+channels+" int, branchScale, branchQn, branchQp, fromScale float32, fromZeroPoint int32, scale, qn, qp float32)",
 		"for i < n:\n\t  "+residualDoc+"; inside = qn <= v <= qp\n\t  dsTo[i%16] = fma(dy[i], inside ? round(v) - v : min(max(v, qn), qp), dsTo[i%16])\n"+
 			"\t  dx[i] = inside ? dy[i] : 0\n"+
-			"\t  sum[c], dot[c] and dsBranch[i%16] as affineStepSumsRow, with dx for dy and branch's quantizer"+note)
+			"\t  sum[c], dot[c] and dsBranch[i%16] as affineUniformSumsRow, with dx for dy and branch's quantizer"+note)
 	io, in, a, b := floats("dx", "dy", "z"), stream{load("stream"), 1}, load("a"), load("b")
 	k := s.constants()
 	branch, to := k.quantizer("branchScale", "branchQn", "branchQp"), k.quantizer("scale", "qn", "qp")
