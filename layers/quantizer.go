@@ -67,7 +67,7 @@ func newQuantizer(name string, spec configs.TensorSpec, place configs.Place, siz
 		}
 		return q, nil
 	}
-	q.Scale.Name = name + "_quantizer.step" // parameters may be called scale
+	q.Scale.Name = name + "_quantizer.code_scale" // parameters may be called scale, and be another
 	for _, l := range est.Params() {
 		p := newLearned(name+"_quantizer."+l.Name, networks.ScalesGroup, l.Len)
 		if l.Positive {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/internal/digest"
@@ -17,16 +18,30 @@ import (
 // under "average." + name, all in PyTorch's order of axes, and this metadata:
 //
 //	format   "qat.checkpoint"
-//	version  "2"; version 1 had no digest and no origin
+//	version  "3"; before, arrays had other names: see earlierNames; version 1 had no digest and no origin
 //	config   the resolved YAML
 //	origin   JSON, see origin
 //	state    JSON, see state
 //	qat.digest  see package digest
 const (
 	checkpointFormat  = "qat.checkpoint"
-	checkpointVersion = "2"
+	checkpointVersion = "3"
 	originKey         = "origin"
 )
+
+// earlierNames are the ends of names that arrays had up to version 2, with what they are now.
+var earlierNames = map[string]string{"_quantizer.step": "_quantizer.code_scale"}
+
+// rename gives the arrays of an earlier version the names of this one.
+func rename(f *safetensors.File) {
+	for i, t := range f.Tensors {
+		for then, now := range earlierNames {
+			if name, ok := strings.CutSuffix(t.Name, then); ok {
+				f.Tensors[i].Name = name + now
+			}
+		}
+	}
+}
 
 // state is where a run stands, besides its tensors.
 type state struct {
@@ -123,8 +138,12 @@ func readCheckpoint(path string, r Reading) (*safetensors.File, state, error) {
 	if got := f.Metadata["format"]; got != checkpointFormat {
 		return nil, st, fmt.Errorf("%s: not a checkpoint of qat: metadata \"format\" is %s, want %q", path, strconv.Quote(got), checkpointFormat)
 	}
-	if got := f.Metadata["version"]; got != checkpointVersion && got != "1" {
-		return nil, st, fmt.Errorf("%s: checkpoint version %s, this program reads versions 1 and %s", path, strconv.Quote(got), checkpointVersion)
+	switch got := f.Metadata["version"]; got {
+	case checkpointVersion:
+	case "1", "2":
+		rename(f)
+	default:
+		return nil, st, fmt.Errorf("%s: checkpoint version %s, this program reads versions 1 to %s", path, strconv.Quote(got), checkpointVersion)
 	}
 	if err := json.Unmarshal([]byte(f.Metadata["state"]), &st); err != nil {
 		return nil, st, fmt.Errorf("%s: metadata \"state\": %w", path, err)
