@@ -156,7 +156,7 @@ var cKinds = table[*cLayer]{
 		return nil
 	}),
 	"max_pool": row(func(c *cLayer, l *integer.MaxPool) error {
-		c.Window = networks.Square(l.K, l.Stride, l.Pad)
+		c.Window = l.Window
 		return nil
 	}),
 	"average_pool": row(func(c *cLayer, l *integer.AveragePool) error {

@@ -113,12 +113,7 @@ func (d *decoder) conv(r *layerRow) (integer.Layer, error) {
 }
 
 func (d *decoder) convWindow(r *layerRow) (integer.Layer, error) {
-	row := r.window()
-	w := networks.Window{
-		Kernel: networks.Size{H: row.KernelSize[0], W: row.KernelSize[1]}, Stride: networks.Size{H: row.Strides[0], W: row.Strides[1]},
-		Pad: networks.Pad{Top: row.Pads[0], Left: row.Pads[1], Bottom: row.Pads[2], Right: row.Pads[3]},
-	}
-	return d.convolution(r, w, row.Groups)
+	return d.convolution(r, r.anyWindow(), r.window().Groups)
 }
 
 func (d *decoder) convolution(r *layerRow, w networks.Window, groups int) (integer.Layer, error) {

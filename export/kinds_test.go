@@ -15,7 +15,7 @@ import (
 func TestKinds(t *testing.T) {
 	want := slices.Sorted(slices.Values(integer.Kinds()))
 	for _, f := range formats {
-		got := slices.DeleteFunc(f.kinds(), func(k string) bool { return k == convWindow }) // another row of conv
+		got := slices.DeleteFunc(f.kinds(), func(k string) bool { return k == convWindow || k == maxPoolWindow }) // other rows of conv and max_pool
 		if !slices.Equal(got, want) {
 			t.Errorf("format %s has rows for the kinds %q, want %q", f.name, got, want)
 		}

@@ -1,6 +1,9 @@
 package export
 
-import "github.com/qat-go/qat/integer"
+import (
+	"github.com/qat-go/qat/integer"
+	"github.com/qat-go/qat/networks"
+)
 
 // manifestKind is how the manifest holds a kind of layer.
 type manifestKind struct {
@@ -26,10 +29,8 @@ var manifestKinds = map[string]manifestKind{
 		[]string{"input", "output", "kernel_size", "strides", "pads", "groups", "lo", "hi", "weights", "bias_bits"},
 		func(e *encoder, r *layerRow, layer integer.Layer) {
 			l := layer.(*integer.Conv)
-			w := r.window()
-			w.KernelSize, w.Strides = [2]int{l.Kernel.H, l.Kernel.W}, [2]int{l.Window.Stride.H, l.Window.Stride.W}
-			w.Pads, w.Groups = [4]int{l.Pad.Top, l.Pad.Left, l.Pad.Bottom, l.Pad.Right}, max(l.Groups, 1)
-			r.Lo, r.Hi = l.Lo, l.Hi
+			r.setWindow(l.Window)
+			r.Groups, r.Lo, r.Hi = max(l.Groups, 1), l.Lo, l.Hi
 			e.weighted(r, l)
 		},
 		(*decoder).convWindow,
@@ -64,11 +65,18 @@ var manifestKinds = map[string]manifestKind{
 	"max_pool": {
 		[]string{"input", "output", "kernel", "stride", "padding"},
 		func(_ *encoder, r *layerRow, layer integer.Layer) {
-			l := layer.(*integer.MaxPool)
-			r.Kernel, r.Stride, r.Padding = l.K, l.Stride, l.Pad
+			r.Kernel, r.Stride, r.Padding, _ = layer.(*integer.MaxPool).IsSquare()
 		},
 		func(_ *decoder, r *layerRow) (integer.Layer, error) {
-			return &integer.MaxPool{Name: r.Name, In: r.In, Out: r.Out, K: r.Kernel, Stride: r.Stride, Pad: r.Padding}, nil
+			return &integer.MaxPool{Name: r.Name, In: r.In, Out: r.Out, Window: networks.Square(r.Kernel, r.Stride, r.Padding)}, nil
+		},
+	},
+	// Max pooling that "max_pool" cannot hold, in the columns of convWindow.
+	maxPoolWindow: {
+		[]string{"input", "output", "kernel_size", "strides", "pads"},
+		func(_ *encoder, r *layerRow, layer integer.Layer) { r.setWindow(layer.(*integer.MaxPool).Window) },
+		func(_ *decoder, r *layerRow) (integer.Layer, error) {
+			return &integer.MaxPool{Name: r.Name, In: r.In, Out: r.Out, Window: r.anyWindow()}, nil
 		},
 	},
 	"average_pool": {
@@ -104,13 +112,21 @@ var manifestKinds = map[string]manifestKind{
 	},
 }
 
-const convWindow = "conv_window"
+const (
+	convWindow    = "conv_window"
+	maxPoolWindow = "max_pool_window"
+)
 
 // manifestKindOf is the kind of row that holds a layer.
 func manifestKindOf(l integer.Layer) string {
-	if c, ok := l.(*integer.Conv); ok {
-		if _, _, _, square := c.IsSquare(); !square || c.Groups > 1 {
+	switch l := l.(type) {
+	case *integer.Conv:
+		if _, _, _, square := l.IsSquare(); !square || l.Groups > 1 {
 			return convWindow
+		}
+	case *integer.MaxPool:
+		if _, _, _, square := l.IsSquare(); !square {
+			return maxPoolWindow
 		}
 	}
 	return l.Kind()
@@ -137,7 +153,7 @@ type layerRow struct {
 	Kind, Name              string
 	In, B, Out              int
 	Kernel, Stride, Padding int
-	*windowRow              // of kind convWindow
+	*windowRow              // of kinds with any window
 	Classes                 int
 	Lo, Hi                  uint8
 	Weights                 levels
@@ -145,7 +161,7 @@ type layerRow struct {
 	Tables                  int
 }
 
-// windowRow is what a row of a convolution with any window has beside.
+// windowRow is what a row of a layer with any window has beside.
 type windowRow struct {
 	KernelSize, Strides [2]int
 	Pads                [4]int
@@ -158,6 +174,20 @@ func (l *layerRow) window() *windowRow {
 		l.windowRow = &windowRow{}
 	}
 	return l.windowRow
+}
+
+func (l *layerRow) setWindow(w networks.Window) {
+	r := l.window()
+	r.KernelSize, r.Strides = [2]int{w.Kernel.H, w.Kernel.W}, [2]int{w.Stride.H, w.Stride.W}
+	r.Pads = [4]int{w.Pad.Top, w.Pad.Left, w.Pad.Bottom, w.Pad.Right}
+}
+
+func (l *layerRow) anyWindow() networks.Window {
+	r := l.window()
+	return networks.Window{
+		Kernel: networks.Size{H: r.KernelSize[0], W: r.KernelSize[1]}, Stride: networks.Size{H: r.Strides[0], W: r.Strides[1]},
+		Pad: networks.Pad{Top: r.Pads[0], Left: r.Pads[1], Bottom: r.Pads[2], Right: r.Pads[3]},
+	}
 }
 
 // layerFields has the field of each column.

@@ -31,7 +31,7 @@ func every() *integer.Network {
 		&integer.Add{Name: "add", A: 1, B: 2, Out: 3, Lo: 0, Hi: 255},
 		&integer.Shortcut{Name: "shortcut", In: 3, Out: 4, Stride: 2},
 		&integer.AveragePool{Name: "pool", In: 4, Out: 5},
-		&integer.MaxPool{Name: "max pool", In: 0, Out: 6, K: 3, Stride: 2, Pad: 1},
+		&integer.MaxPool{Name: "max pool", In: 0, Out: 6, Window: networks.Square(3, 2, 1)},
 		&integer.Linear{Name: "linear", In: 5, Out: 2, Weights: make([]int8, 8), WeightBits: 2, Scale: []float32{1, 1}, Bias: make([]int32, 2)},
 	}
 	return n
@@ -124,9 +124,13 @@ func TestCheckRejects(t *testing.T) {
 			n.Tensors[5].Scale = 1e-37
 			n.Tensors[4].Scale, n.Tensors[3].Scale = 3e3, 3e3
 		}, "multiplier"},
-		"window kernel":      {func(n *integer.Network) { window(n).K = 0 }, "kernel 0, stride 2 and padding 1"},
-		"window stride":      {func(n *integer.Network) { window(n).Stride = 0 }, "kernel 3, stride 0"},
-		"window padding":     {func(n *integer.Network) { window(n).Pad = 2 }, "at most half of the kernel"},
+		"window kernel":      {func(n *integer.Network) { window(n).Kernel.H = 0 }, "kernel is 0x3 and stride 2x2"},
+		"window stride":      {func(n *integer.Network) { window(n).Stride.W = 0 }, "kernel is 3x3 and stride 2x0"},
+		"window too large":   {func(n *integer.Network) { window(n).Kernel.W = 65 }, "kernel 3x65 and stride 2x2; want a kernel of at most 64"},
+		"window too far":     {func(n *integer.Network) { window(n).Stride.W = 1 << 62 }, "a stride of at most"},
+		"window overflows":   {func(n *integer.Network) { window(n).Pad.Right = math.MaxInt }, "padded by 1,1,1,"},
+		"window before":      {func(n *integer.Network) { window(n).Pad.Right = -1 }, "expected 0 or more on each side"},
+		"window padding":     {func(n *integer.Network) { window(n).Pad.Left = 2 }, "at most half of the kernel"},
 		"window shape":       {func(n *integer.Network) { n.Tensors[6].H = 3 }, "do not take (4,4,1) to (3,2,1)"},
 		"window channels":    {func(n *integer.Network) { n.Tensors[6].C = 2 }, "do not take (4,4,1) to (2,2,2)"},
 		"window codes":       {func(n *integer.Network) { n.Tensors[6].ZeroPoint = 99 }, "the same bits"},
@@ -173,7 +177,7 @@ func TestWindows(t *testing.T) {
 		for out := range 6 {
 			n := every()
 			l := n.Layers[5].(*integer.MaxPool)
-			l.K, l.Stride, l.Pad = c.k, c.stride, c.pad
+			l.Window = networks.Square(c.k, c.stride, c.pad)
 			n.Tensors[6].H, n.Tensors[6].W = out, out
 			if err := n.Check(); (err == nil) != (out == c.floor || out == c.ceil) {
 				t.Errorf("%+v: %d windows: error %v", c, out, err)

@@ -5,15 +5,16 @@ import (
 
 	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/networks"
 )
 
-// MaxPool is the largest code of each channel in a window of K x K pixels, every Stride pixels, from Pad pixels outside of
-// the input on; what is outside never wins. Codes stay as they are. How many windows there are is the output's shape: those
-// that fit into the padded input or, with PyTorch's ceil_mode, all that start on the input or on the padding before it.
+// MaxPool is the largest code of each channel in a window; what is outside of the input never wins. Codes stay as they are.
+// How many positions the window has is the output's shape: those that fit into the padded input or, with PyTorch's ceil_mode,
+// all that start on the input or on the padding before it.
 type MaxPool struct {
-	Name           string
-	In, Out        int
-	K, Stride, Pad int
+	Name    string
+	In, Out int
+	networks.Window
 }
 
 // LayerName implements Layer.
@@ -28,36 +29,38 @@ func (m *MaxPool) Output() int { return m.Out }
 // Inputs implements Layer.
 func (m *MaxPool) Inputs() []int { return []int{m.In} }
 
-// PadEnd is by how many pixels the last windows reach beyond an input of (height, width).
+// PadEnd is by how many pixels the last positions reach beyond an input of (height, width).
 func (m *MaxPool) PadEnd(n *Network) (height, width int) {
 	in, out := n.Tensors[m.In], n.Tensors[m.Out]
-	beyond := func(windows, pixels int) int { return max(0, (windows-1)*m.Stride+m.K-m.Pad-pixels) }
-	return beyond(out.H, in.H), beyond(out.W, in.W)
-}
-
-// windows counts those of an axis, without and with ceil_mode.
-func (m *MaxPool) windows(pixels int) (floor, ceil int) {
-	rest := pixels + 2*m.Pad - m.K // of the padded pixels after the first window
-	over := (rest%m.Stride + m.Stride) % m.Stride
-	floor = (rest-over)/m.Stride + 1
-	if ceil = floor; over > 0 && floor*m.Stride < pixels+m.Pad {
-		ceil++
+	beyond := func(positions, pixels, kernel, stride, before int) int {
+		return max(0, (positions-1)*stride+kernel-before-pixels)
 	}
-	return floor, ceil
+	return beyond(out.H, in.H, m.Kernel.H, m.Stride.H, m.Pad.Top), beyond(out.W, in.W, m.Kernel.W, m.Stride.W, m.Pad.Left)
 }
 
 func (m *MaxPool) check(n *Network) error {
 	in, out := n.Tensors[m.In], n.Tensors[m.Out]
-	if m.K < 1 || m.K > maxKernel || m.Pad < 0 || m.Pad > m.K/2 || m.Stride < 1 || m.Stride > maxElements {
-		return fmt.Errorf("kernel %d, stride %d and padding %d; want a kernel of 1 to %d, a positive stride and at most half of the kernel as padding",
-			m.K, m.Stride, m.Pad, maxKernel)
-	}
-	floorH, ceilH := m.windows(in.H)
-	floorW, ceilW := m.windows(in.W)
-	if floor, ceil := out.H == floorH && out.W == floorW, out.H == ceilH && out.W == ceilW; !floor && !ceil || out.C != in.C {
-		return fmt.Errorf("kernel %d, stride %d and padding %d do not take (%d,%d,%d) to (%d,%d,%d)", m.K, m.Stride, m.Pad, in.H, in.W, in.C, out.H, out.W, out.C)
+	if err := checkPool(in, out, m.Window); err != nil {
+		return err
 	}
 	return sameCodes(in, out)
+}
+
+// checkPool verifies that pooling in windows, without or with ceil_mode, takes a tensor to the shape of another.
+func checkPool(in, out Tensor, w networks.Window) error {
+	if max(w.Kernel.H, w.Kernel.W) > maxKernel || max(w.Stride.H, w.Stride.W) > maxElements {
+		return fmt.Errorf("kernel %v and stride %v; want a kernel of at most %d and a stride of at most %d", w.Kernel, w.Stride, maxKernel, maxElements)
+	}
+	for _, ceil := range []bool{false, true} {
+		s, err := networks.MaxPool{Window: w, Ceil: ceil}.Shape([]networks.Shape{{H: in.H, W: in.W, C: in.C}})
+		if err != nil {
+			return err
+		}
+		if s == (networks.Shape{H: out.H, W: out.W, C: out.C}) {
+			return nil
+		}
+	}
+	return fmt.Errorf("kernel %v, stride %v and padding %v do not take (%d,%d,%d) to (%d,%d,%d)", w.Kernel, w.Stride, w.Pad, in.H, in.W, in.C, out.H, out.W, out.C)
 }
 
 // Dyadic implements Layer: codes stay as they are.
@@ -66,6 +69,7 @@ func (m *MaxPool) Dyadic(*Network) ([]dyadic.Multiplier, error) { return nil, ni
 func (m *MaxPool) prepare(r *Runner, _ []dyadic.Multiplier) kernels.Loop {
 	in, out := r.net.Tensors[m.In], r.net.Tensors[m.Out]
 	src, dst := r.codes[m.In], r.codes[m.Out]
-	w := &kernels.Window{H: in.H, W: in.W, C: in.C, OutH: out.H, OutW: out.W, K: m.K, Stride: m.Stride, Pad: m.Pad}
+	w := &kernels.Window{H: in.H, W: in.W, C: in.C, OutH: out.H, OutW: out.W,
+		Kernel: kernels.Size(m.Kernel), Stride: kernels.Size(m.Stride), Top: m.Pad.Top, Left: m.Pad.Left}
 	return each(func(s *kernels.Scratch, i int) { kernels.MaxPoolCodes(dst.At(s, i), src.At(s, i), w) })
 }

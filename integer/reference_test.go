@@ -71,8 +71,8 @@ func reference(n *integer.Network, l integer.Layer, codes [][]uint8) (out []uint
 	case *integer.MaxPool:
 		to := n.Tensors[l.Out]
 		for i := range out {
-			for tap := range l.K * l.K {
-				y, x := i/to.C/to.W*l.Stride+tap/l.K-l.Pad, i/to.C%to.W*l.Stride+tap%l.K-l.Pad
+			for tap := range l.Kernel.H * l.Kernel.W {
+				y, x := i/to.C/to.W*l.Stride.H+tap/l.Kernel.W-l.Pad.Top, i/to.C%to.W*l.Stride.W+tap%l.Kernel.W-l.Pad.Left
 				if y >= 0 && y < in.H && x >= 0 && x < in.W {
 					out[i] = max(out[i], codes[l.In][(y*in.W+x)*in.C+i%in.C])
 				}

@@ -27,7 +27,7 @@ var kinds = map[networks.Kind]kind{
 	networks.Shortcut{}.Kind():          {plan: planShortcut},
 	networks.Flatten{}.Kind():           {plan: planFlatten},
 	networks.Dropout{}.Kind():           {plan: planDropout},
-	networks.MaxPool{}.Kind():           {plan: planMaxPool, lacks: maxPoolLacks},
+	networks.MaxPool{}.Kind():           {plan: planMaxPool},
 	networks.AveragePool{}.Kind():       {plan: planAverageWindow},
 	networks.GlobalAveragePool{}.Kind(): {plan: planAveragePool},
 }

@@ -12,29 +12,18 @@ import (
 )
 
 func planMaxPool(p *plan, l *layer, in []*step) *step {
-	kernel, stride, pad, _ := l.Op.(networks.MaxPool).IsSquare()
+	w := l.Op.(networks.MaxPool).Window
 	return p.add(l.Name, maxPoolOp{kernels.Window{
-		H: l.in[0].H, W: l.in[0].W, C: l.in[0].C, OutH: l.out.H, OutW: l.out.W, K: kernel, Stride: stride, Pad: pad,
-	}}, in...)
-}
-
-func maxPoolLacks(_ *networks.Network, l *layer) []string {
-	return windowLacks("max_pool", l.Op.(networks.MaxPool).Window)
-}
-
-// windowLacks says what of a window cannot be trained yet.
-func windowLacks(kind string, w networks.Window) (lacks []string) {
-	if w.Kernel.H != w.Kernel.W || w.Stride.H != w.Stride.W {
-		lacks = append(lacks, kind+" whose height is not its width")
-	}
-	if p := w.Pad; p != (networks.Pad{Top: p.Top, Left: p.Top, Bottom: p.Top, Right: p.Top}) {
-		lacks = append(lacks, kind+" with padding that is not the same on all sides")
-	}
-	return lacks
+		H: l.in[0].H, W: l.in[0].W, C: l.in[0].C, OutH: l.out.H, OutW: l.out.W,
+		Kernel: kernels.Size(w.Kernel), Stride: kernels.Size(w.Stride), Top: w.Pad.Top, Left: w.Pad.Left,
+	}, w.Pad}, in...)
 }
 
 // maxPoolOp is max pooling, of codes where there are codes: levels rise with their codes.
-type maxPoolOp struct{ kernels.Window }
+type maxPoolOp struct {
+	kernels.Window
+	pad networks.Pad
+}
 
 func (o maxPoolOp) givesCodes(c *Context, s *step) bool { return s.in[0].givesCodes(c) }
 
@@ -132,6 +121,7 @@ func (o maxPoolOp) lower(l *lowering, s *step) error {
 	t := l.net.Tensors[in]
 	t.Name, t.H, t.W = s.name, o.OutH, o.OutW
 	out := l.add(s, t)
-	l.net.Layers = append(l.net.Layers, &integer.MaxPool{Name: s.name, In: in, Out: out, K: o.K, Stride: o.Stride, Pad: o.Pad})
+	w := networks.Window{Kernel: networks.Size(o.Kernel), Stride: networks.Size(o.Stride), Pad: o.pad}
+	l.net.Layers = append(l.net.Layers, &integer.MaxPool{Name: s.name, In: in, Out: out, Window: w})
 	return nil
 }

@@ -28,12 +28,11 @@ func pooledNetwork(t testing.TB, overrides ...string) *Network {
 // naivePool is max pooling and its gradient by definition.
 func naivePool(op networks.MaxPool, in, out networks.Shape, x, dy []float32) (y, dx []float32) {
 	y, dx = make([]float32, len(dy)), make([]float32, len(x))
-	kernel, stride, pad, _ := op.IsSquare()
 	for o := range dy {
 		c, j, i, n := o%out.C, o/out.C%out.W, o/out.C/out.W%out.H, o/out.Len()
 		best := -1
-		for tap := range kernel * kernel {
-			r, s := i*stride+tap/kernel-pad, j*stride+tap%kernel-pad
+		for tap := range op.Kernel.H * op.Kernel.W {
+			r, s := i*op.Stride.H+tap/op.Kernel.W-op.Pad.Top, j*op.Stride.W+tap%op.Kernel.W-op.Pad.Left
 			if at := n*in.Len() + (r*in.W+s)*in.C + c; r >= 0 && r < in.H && s >= 0 && s < in.W && (best < 0 || x[at] > x[best]) {
 				best = at
 			}
@@ -46,7 +45,13 @@ func naivePool(op networks.MaxPool, in, out networks.Shape, x, dy []float32) (y,
 
 // Values and gradients, of floats and of codes, on Gorgonia's tape machine and on ours.
 func TestMaxPool(t *testing.T) {
-	op, in := networks.MaxPool{Window: networks.Square(3, 2, 1), Ceil: true}, networks.Shape{H: 6, W: 5, C: 20}
+	testMaxPool(t, networks.MaxPool{Window: networks.Square(3, 2, 1), Ceil: true})
+	testMaxPool(t, networks.MaxPool{Window: networks.Window{Kernel: networks.Size{H: 2, W: 4}, Stride: networks.Size{H: 3, W: 1}, Pad: networks.Pad{Left: 2, Bottom: 1, Right: 1}}})
+}
+
+func testMaxPool(t *testing.T, op networks.MaxPool) {
+	t.Helper()
+	in := networks.Shape{H: 6, W: 5, C: 20}
 	layers := must(newLayers(&networks.Network{Input: in, Nodes: []networks.Node{{Name: "pool", Op: op, Inputs: []string{networks.Input}}}}))
 	out := layers[0].out
 	x, g := random(1, 2, in.H, in.W, in.C), random(2, 2, out.H, out.W, out.C)

@@ -71,6 +71,9 @@ class File:
             return [v - 2**bits if v >> (bits - 1) else v for v in values]
 
         for layer in self.layers:
+            if "kernel" in layer:
+                k, s, p = layer["kernel"], layer["stride"], layer["padding"]
+                layer.update(kernel_size=(k, k), strides=(s, s), pads=(p, p, p, p))
             if layer["kind"] == "lookup":
                 lo, hi = code_range(self.tensors[layer["input"]])
                 size = (hi - lo + 1) * layer["tables"]
@@ -81,8 +84,7 @@ class File:
             t = self.tensors[layer["input"]]
             inputs = t["channels"]
             if layer["kind"] == "conv":
-                k, s, p = layer["kernel"], layer["stride"], layer["padding"]
-                layer.update(kernel_size=(k, k), strides=(s, s), pads=(p, p, p, p), groups=1)
+                layer["groups"] = 1
             if "groups" in layer:
                 out, size = self.tensors[layer["output"]]["channels"], layer["kernel_size"][0] * layer["kernel_size"][1]
                 inputs //= layer["groups"]
@@ -160,14 +162,18 @@ def shortcut(layer, x, t_in, t_out):
     return out
 
 
+def inside(layer, axis, at, size):
+    """The rows (axis 0) or columns (axis 1) of an input that a position of a window has."""
+    first = at * layer["strides"][axis] - layer["pads"][axis]
+    return range(max(first, 0), min(first + layer["kernel_size"][axis], size))
+
+
 def max_pool(layer, x, t_in, t_out):
     (h, w, channels), (out_h, out_w, _) = shape(t_in), shape(t_out)
-    k, stride, pad = layer["kernel"], layer["stride"], layer["padding"]
     out = []
     for i in range(out_h):
         for j in range(out_w):
-            rows = range(max(i * stride - pad, 0), min(i * stride - pad + k, h))
-            columns = range(max(j * stride - pad, 0), min(j * stride - pad + k, w))
+            rows, columns = inside(layer, 0, i, h), inside(layer, 1, j, w)
             out += [max(x[(y * w + z) * channels + c] for y in rows for z in columns) for c in range(channels)]
     return out
 
@@ -221,7 +227,7 @@ def run(f, pixels):
         x, t_in = codes[layer["input"]], tensors[layer["input"]]
         if kind == "linear":
             return linear(layer, x, t_in)
-        steps = {"conv": conv, "conv_window": conv, "requantize": requantize, "shortcut": shortcut, "max_pool": max_pool, "average_pool": average_pool, "lookup": lookup}
+        steps = {"conv": conv, "conv_window": conv, "requantize": requantize, "shortcut": shortcut, "max_pool": max_pool, "max_pool_window": max_pool, "average_pool": average_pool, "lookup": lookup}
         codes[output] = steps[kind](layer, x, t_in, tensors[output])
 
 

@@ -94,8 +94,8 @@ func ResNet20(rng *rand.Rand, bits int) *integer.Network {
 // Pooled returns a network of random weights whose windows of max pooling overlap, and reach beyond all sides of their input.
 func Pooled(rng *rand.Rand) *integer.Network {
 	b := &builder{rng: rng, bits: 6, net: &integer.Network{Name: "pooled", Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}}}
-	x := b.window(&integer.MaxPool{Name: "pool1", In: b.conv("conv1", b.tensor(9, 8, 3), 8, 3, 1, false), K: 3, Stride: 2, Pad: 1}, true)
-	x = b.window(&integer.MaxPool{Name: "pool2", In: b.conv("conv2", x, 8, 3, 1, true), K: 3, Stride: 2}, true)
+	x := b.window(&integer.MaxPool{Name: "pool1", In: b.conv("conv1", b.tensor(9, 8, 3), 8, 3, 1, false), Window: networks.Square(3, 2, 1)}, true)
+	x = b.window(&integer.MaxPool{Name: "pool2", In: b.conv("conv2", x, 8, 3, 1, true), Window: networks.Square(3, 2, 0)}, true)
 	b.linear("linear", x, 10)
 	return b.net
 }
@@ -256,13 +256,20 @@ func (b *builder) concat(name string, x int) int {
 func (b *builder) maxPool(name string, x int) int {
 	in := b.net.Tensors[x]
 	kernel := 1 + b.rng.IntN(min(3, in.H, in.W))
-	return b.window(&integer.MaxPool{Name: name, In: x, K: kernel, Stride: 1 + b.rng.IntN(3), Pad: b.rng.IntN(kernel/2 + 1)}, b.rng.IntN(2) == 0)
+	w := networks.Square(kernel, 1+b.rng.IntN(3), b.rng.IntN(kernel/2+1))
+	if b.rng.IntN(2) == 0 {
+		w.Kernel = networks.Size{H: 1 + b.rng.IntN(min(4, in.H)), W: 1 + b.rng.IntN(min(4, in.W))}
+		w.Stride.W = 1 + b.rng.IntN(3)
+		along := func(kernel int) int { return b.rng.IntN(kernel/2 + 1) }
+		w.Pad = networks.Pad{Top: along(w.Kernel.H), Left: along(w.Kernel.W), Bottom: along(w.Kernel.H), Right: along(w.Kernel.W)}
+	}
+	return b.window(&integer.MaxPool{Name: name, In: x, Window: w}, b.rng.IntN(2) == 0)
 }
 
 // window adds the layer with its output, and returns that.
 func (b *builder) window(l *integer.MaxPool, ceil bool) int {
 	out := b.net.Tensors[l.In]
-	op := networks.MaxPool{Window: networks.Square(l.K, l.Stride, l.Pad), Ceil: ceil}
+	op := networks.MaxPool{Window: l.Window, Ceil: ceil}
 	shape, err := op.Shape([]networks.Shape{{H: out.H, W: out.W, C: out.C}})
 	if err != nil {
 		panic(err)

@@ -1,25 +1,27 @@
 package kernels
 
-// Window is what pooling slides over pictures (H, W, C): K x K pixels, every Stride pixels, from Pad pixels outside of the
-// picture on, for OutH x OutW pixels of the output. Each window holds a pixel of the picture; what it has outside counts for
-// nothing.
-type Window struct{ H, W, C, OutH, OutW, K, Stride, Pad int }
+// Window is what pooling slides over pictures (H, W, C): Kernel pixels, every Stride pixels, from Top and Left pixels outside
+// of the picture on, for OutH x OutW pixels of the output. Each window holds a pixel of the picture; what it has outside counts
+// for nothing.
+type Window struct {
+	H, W, C, OutH, OutW int
+	Kernel, Stride      Size
+	Top, Left           int
+}
 
 // pixels are those of the picture that a window holds: where the first starts, rows and columns, and the elements of a row.
 type pixels struct{ first, rows, columns, row, channels int }
 
 // each calls f for the window of each of the output's pixels, which start at y.
 func (w *Window) each(f func(y int, in pixels)) {
-	span := func(i, n int) (from, count int) {
-		from = i*w.Stride - w.Pad
-		to := min(from+w.K, n)
-		from = max(from, 0)
-		return from, to - from
+	span := func(from, kernel, n int) (first, count int) {
+		first = max(from, 0)
+		return first, min(from+kernel, n) - first
 	}
 	for i := range w.OutH {
-		top, rows := span(i, w.H)
+		top, rows := span(i*w.Stride.H-w.Top, w.Kernel.H, w.H)
 		for j := range w.OutW {
-			left, columns := span(j, w.W)
+			left, columns := span(j*w.Stride.W-w.Left, w.Kernel.W, w.W)
 			f((i*w.OutW+j)*w.C, pixels{(top*w.W + left) * w.C, rows, columns, w.W * w.C, w.C})
 		}
 	}

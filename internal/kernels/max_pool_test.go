@@ -18,7 +18,7 @@ type golden struct {
 }
 
 func (g *golden) window() *Window {
-	return &Window{H: g.H, W: g.W, C: g.C, OutH: g.OutH, OutW: g.OutW, K: g.Kernel, Stride: g.Stride, Pad: g.Padding}
+	return &Window{H: g.H, W: g.W, C: g.C, OutH: g.OutH, OutW: g.OutW, Kernel: Size{g.Kernel, g.Kernel}, Stride: Size{g.Stride, g.Stride}, Top: g.Padding, Left: g.Padding}
 }
 
 // TestMaxPoolAgreesWithPyTorch compares values and gradients, among them those of ties and NaN.
@@ -79,10 +79,10 @@ func TestMaxPoolAgreesWithPyTorch(t *testing.T) {
 func TestMaxPoolShapes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 300 {
-		w := &Window{H: 1 + rng.IntN(9), W: 1 + rng.IntN(9), C: 1 + rng.IntN(150), K: 1 + rng.IntN(4), Stride: 1 + rng.IntN(3)}
-		w.Pad = rng.IntN(w.K/2 + 1)
+		w := &Window{H: 1 + rng.IntN(9), W: 1 + rng.IntN(9), C: 1 + rng.IntN(150), Kernel: Size{1 + rng.IntN(4), 1 + rng.IntN(4)}, Stride: Size{1 + rng.IntN(3), 1 + rng.IntN(3)}}
+		w.Top, w.Left = rng.IntN(w.Kernel.H/2+1), rng.IntN(w.Kernel.W/2+1)
 		// Each window begins on the picture or before it, and ends on it or after it.
-		w.OutH, w.OutW = 1+rng.IntN((w.H-1+w.Pad)/w.Stride+1), 1+rng.IntN((w.W-1+w.Pad)/w.Stride+1)
+		w.OutH, w.OutW = 1+rng.IntN((w.H-1+w.Top)/w.Stride.H+1), 1+rng.IntN((w.W-1+w.Left)/w.Stride.W+1)
 		x, dy := make([]uint8, w.H*w.W*w.C), make([]float32, w.OutH*w.OutW*w.C)
 		for i := range x {
 			x[i] = uint8(rng.IntN(4)) * 85
@@ -98,8 +98,8 @@ func TestMaxPoolShapes(t *testing.T) {
 		for o := range want {
 			c, j, i := o%w.C, o/w.C%w.OutW, o/w.C/w.OutW
 			best := -1
-			for tap := range w.K * w.K {
-				r, s := i*w.Stride+tap/w.K-w.Pad, j*w.Stride+tap%w.K-w.Pad
+			for tap := range w.Kernel.H * w.Kernel.W {
+				r, s := i*w.Stride.H+tap/w.Kernel.W-w.Top, j*w.Stride.W+tap%w.Kernel.W-w.Left
 				if at := (r*w.W+s)*w.C + c; r >= 0 && r < w.H && s >= 0 && s < w.W && (best < 0 || x[at] > x[best]) {
 					best = at
 				}
@@ -120,7 +120,7 @@ func TestMaxPoolShapes(t *testing.T) {
 }
 
 func TestMaxPoolAllocatesNothing(t *testing.T) {
-	w := &Window{H: 4, W: 4, C: 100, OutH: 2, OutW: 2, K: 2, Stride: 2}
+	w := &Window{H: 4, W: 4, C: 100, OutH: 2, OutW: 2, Kernel: Size{2, 2}, Stride: Size{2, 2}}
 	x, dx, y, dy, c, d := make([]float32, 1600), make([]float32, 1600), make([]float32, 400), make([]float32, 400), make([]uint8, 1600), make([]uint8, 400)
 	if n := testing.AllocsPerRun(10, func() {
 		MaxPool(y, x, w)
@@ -133,7 +133,7 @@ func TestMaxPoolAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkMaxPool(b *testing.B) {
-	w := &Window{H: 32, W: 32, C: 64, OutH: 16, OutW: 16, K: 2, Stride: 2}
+	w := &Window{H: 32, W: 32, C: 64, OutH: 16, OutW: 16, Kernel: Size{2, 2}, Stride: Size{2, 2}}
 	x, dx, y, dy := make([]float32, 32*32*64), make([]float32, 32*32*64), make([]float32, 16*16*64), make([]float32, 16*16*64)
 	c, d := make([]uint8, len(x)), make([]uint8, len(y))
 	for i := range x {
