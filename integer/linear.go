@@ -83,18 +83,23 @@ func (l *Linear) describe(_ *Network, r *Row) {
 
 // prepare returns a loop that gives the logits' integers and, from them, real numbers to callers that want them.
 func (l *Linear) prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop {
-	zeroPoint, src, scale := r.net.Tensors[l.In].ZeroPoint, r.codes[l.In], l.Scale
+	in, scale := r.net.Tensors[l.In], l.Scale
 	if r.net.Target == Dyadic {
 		scale = slices.Repeat([]float32{r.net.LogitScale()}, l.Out)
 	}
-	return each(func(s *kernels.Scratch, i int) {
-		acc, logits := r.integers.At(s, i), r.logits.At(s, i)
-		dyadic.Sums(acc, src.At(s, i), zeroPoint, l.Weights, l.Bias)
-		dyadic.Round(acc, m) // nothing for float32
-		for o, v := range acc {
-			logits[o] = float32(v) * scale[o]
-		}
-	})
+	_, largest := in.Range()
+	pixel := kernels.Conv{N: 1, H: 1, W: 1, Cin: in.Len(), Cout: l.Out}.Square(1, 1, 0)
+	return &kernels.IntForward{
+		Weights: kernels.PackIntWeights(nil, pixel, l.Weights, largest), Codes: r.codes[l.In], ZeroPoint: in.ZeroPoint, Bias: l.Bias,
+		Sums: func(s *kernels.Scratch, i int, sums []int32) {
+			acc, logits := r.integers.At(s, i), r.logits.At(s, i)
+			copy(acc, sums)
+			dyadic.Round(acc, m) // nothing for float32
+			for o, v := range acc {
+				logits[o] = float32(v) * scale[o]
+			}
+		},
+	}
 }
 
 // LogitScale returns the scale of the dyadic target's logits: a logit is LogitScale
