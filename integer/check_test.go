@@ -65,6 +65,7 @@ func TestCheckRejects(t *testing.T) {
 		"signed below 0":          {func(n *integer.Network) { n.Tensors[2].ZeroPoint = 7 }, "does not fit uint8"},
 		"signed above 255":        {func(n *integer.Network) { n.Tensors[2].ZeroPoint = 249 }, "does not fit uint8"},
 		"narrow unsigned":         {func(n *integer.Network) { n.Tensors[1].Narrow = true }, "can be narrow"},
+		"narrow 1 bit":            {func(n *integer.Network) { n.Tensors[2].Bits, n.Tensors[2].Narrow = 1, true }, "can be narrow"},
 		"reads -1":                {func(n *integer.Network) { conv(n).In = -1 }, "reads tensor -1"},
 		"reads beyond":            {func(n *integer.Network) { conv(n).In = 99 }, "reads tensor 99"},
 		"reads what comes later":  {func(n *integer.Network) { conv(n).In = 3 }, "reads tensor 3"},

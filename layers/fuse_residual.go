@@ -13,7 +13,7 @@ import (
 // residualSum: the end of a residual block in one walk.
 var residualSum = rewrite{"residual_sum", "quantize(relu(quantize(batch_norm(z)) + codes)) becomes one operation on z and codes", func(p *plan, s *step) bool {
 	out, ok := s.op.(quantizeOp)
-	if !ok || !out.relu || !out.q.fused() || !p.c.Train {
+	if !ok || !out.relu || !out.q.fused() {
 		return false
 	}
 	sum := s.in[0]

@@ -161,7 +161,7 @@ func (q *Quantizer) thresholds() int {
 func (q *Quantizer) Calibrated() bool { return q.Scale.Data()[0] != 0 }
 
 // Learned tells that gradients train the scale itself.
-func (q *Quantizer) Learned() bool { return q.plain() && !q.fixed && len(q.learned) > 0 }
+func (q *Quantizer) Learned() bool { return q.plain() && len(q.learned) > 0 }
 
 // absorbsReLU tells that quantizing x or max(x, 0) is the same: what follows a
 // ReLU gets the zero point 0.

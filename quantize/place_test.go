@@ -57,6 +57,8 @@ func TestPlace(t *testing.T) {
 		{networks.Basic, []string{"quant.residual=fp", "quant.first_last=fp"}, "layer1.0.conv1.input 4 16, layer1.0.conv1.weight 4s 16", 2 * 18, "layer3.2.conv2.weight 4s 64"},
 		{networks.Basic, []string{"quant.activations.estimator=affine"}, "conv1.input 8 3 picture, conv1.weight 8s 16, conv1.output 8 16, layer1.0.conv1.input 4 16, layer1.0.conv1.weight 4s 16, " +
 			"layer1.0.conv2.input 4 16, layer1.0.conv2.weight 4s 16, layer1.0.branch 8 16", 2*20 + 19, "linear.weight 8s 10"}, // affine has a zero point, not a sign
+		{networks.Basic, []string{"quant.activations.signed=false"}, "conv1.input 8 3 picture, conv1.weight 8s 16, conv1.output 8 16, layer1.0.conv1.input 4 16, layer1.0.conv1.weight 4s 16, " +
+			"layer1.0.conv2.input 4 16, layer1.0.conv2.weight 4s 16, layer1.0.branch 8s 16", 2*20 + 19, "linear.weight 8s 10"}, // of sums both signs come, whatever activations are said to be
 		{networks.BiReal, []string{"model.block=bireal", "quant.residual=fp"}, "conv1.input 8 3 picture, conv1.weight 8s 16, layer1.0.conv1.input 4s 16, layer1.0.conv1.weight 4s 16", 2 * 20, "linear.weight 8s 10"},
 	} {
 		var rows []string
@@ -169,6 +171,20 @@ func TestMaxPool(t *testing.T) {
 	}
 }
 
+// built makes a network of NAME:OPERATION:INPUTS.
+func built(text string) func(networks.Shape, int) *networks.Network {
+	ops := map[string]networks.Op{"conv": networks.Conv{Out: 2, Window: networks.Square(1, 1, 0)}, "bn": networks.BatchNorm{Eps: 1e-5, Momentum: 0.1},
+		"relu": networks.ReLU{}, "leaky": networks.LeakyReLU{Slope: 0.1}, "add": networks.Add{}}
+	return func(in networks.Shape, _ int) *networks.Network {
+		n := &networks.Network{Input: in}
+		for _, node := range strings.Fields(text) {
+			part := strings.Split(node, ":")
+			n.Add(part[0], ops[part[1]], strings.Split(part[2], ",")...)
+		}
+		return n
+	}
+}
+
 // What is computed from codes has a quantizer before it, one for all that read a tensor, and concatenations one behind them;
 // sums of real values have none.
 func TestCodesAreRead(t *testing.T) {
@@ -201,6 +217,10 @@ func TestCodesAreRead(t *testing.T) {
 		{networkstest.Leaky, "bn1: conv1.output 8s 12, conv2: conv2.codes 8s 16, relu2: conv2.output 8 16, conv3: conv3.output 8s 16, bn4: block.branch 8s 16, " +
 			"block.add: block.output 8s 16, prelu4: conv4.output 8s 16, conv5: add5.branch 8s 16, add5: add5.output 8s 16, relu5: conv5.output 8 16"},
 		{networkstest.Averaged, "conv1.relu: conv1.output 8 12, conv2.relu: conv2.output 8 16, pool2: pool2.output 8 16, conv3.relu: conv3.output 8 10, average_pool: average_pool.output 8 10"},
+		// who else reads a convolution or a sum makes what follows it no part of it, and a second batch norm is none
+		{built("a:conv:input b:conv:a sum:add:b,a relu:relu:sum c:conv:relu d:conv:sum e:add:c,d"), "a: a.output 8s 2, b: sum.branch 8s 2, sum: sum.output 8s 2, c: e.branch 8s 2, d: d.output 8s 2, e: e.output 8s 2"},
+		{built("a:conv:input bn:bn:a leaky:leaky:bn b:conv:leaky c:conv:a sum:add:b,c"), "a: a.output 8s 2, b: sum.branch 8s 2, c: c.output 8s 2, sum: sum.output 8s 2"},
+		{built("a:conv:input bn:bn:a bn2:bn:bn"), "bn: a.output 8s 2, bn2: bn2.output 8s 2"},
 	} {
 		if got := outputs(c.build(in, 10)); got != c.want {
 			t.Errorf("%s\nwant %s", got, c.want)
