@@ -137,6 +137,23 @@ func (q *Quant) Resolve(layerName string, first, last bool) (weights, activation
 	return weights, activations
 }
 
+// BitsFrom names the keys that say how many bits [Quant.Resolve] gives a layer's weights and input.
+func (q *Quant) BitsFrom(layerName string, first, last bool) (weights, activations string) {
+	from := func(what string, spec TensorSpec, of func(Rule) Override) string {
+		key := "quant." + what + ".bits"
+		if (first || last) && q.FirstLast != Same && spec.Bits != FP {
+			key = "quant.first_last"
+		}
+		for _, r := range q.matching(layerName) {
+			if slices.Contains(of(r).Keys, "bits") {
+				key = fmt.Sprintf("%s.%s.bits", rulePath(r.Pattern.String()), what)
+			}
+		}
+		return key
+	}
+	return from("weights", q.Weights, func(r Rule) Override { return r.Weights }), from("activations", q.Activations, func(r Rule) Override { return r.Activations })
+}
+
 // withBits returns s with other bits; LSQ where the estimator has not so many.
 func (s TensorSpec) withBits(b Bits) TensorSpec {
 	s.Bits = b

@@ -118,7 +118,7 @@ func operandReasons(weights, input *Quantizer) (reasons []string) {
 
 // Why a residual stream is none of an integer network.
 const (
-	floatStream = "its residual stream is in floating point; only model.block basic has an integer form"
+	floatStream = "its sums keep real values, as those of model.block bireal and reactnet and add with real: true do; only sums of codes have an integer form"
 	fpStream    = "the residual stream is left in floating point (quant.residual: fp)"
 )
 
@@ -131,6 +131,8 @@ func (n *Network) streamReasons(e *NotIntegerError) {
 		case !ok:
 		case sum.Real:
 			e.add(strings.TrimSuffix(l.Name, path.Ext(l.Name)), floatStream)
+		case slices.Contains(l.Inputs, networks.Input):
+			e.add(l.Name, imagesRead)
 		case n.layer(l.Inputs[0]).output == nil:
 			if len(e.Causes) == 0 { // the stream starts with the first weights
 				e.add(n.LayerNames()[0], fpStream)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/networks"
 )
 
 // What keeps a network from integers is told of all layers, truly, and with the key that cures it.
@@ -59,5 +60,65 @@ func TestIntegerForm(t *testing.T) {
 	}
 	for _, e := range configs.Names() {
 		testNetwork(t, e.Name).IntegerForm() // without panic
+	}
+}
+
+// What reads the images is told where it has no codes of them: nothing panics, and what is said to run in integers does.
+func TestImagesAreRead(t *testing.T) {
+	conv := networks.Conv{Out: 3, Window: networks.Square(3, 1, 1)}
+	for name, tt := range map[string]struct {
+		build func(n *networks.Network) string // the last node before the pooling
+		want  string
+	}{
+		"sum": {func(n *networks.Network) string {
+			return n.Add("s", networks.Add{}, networks.Input, n.Add("c", conv, networks.Input))
+		}, "s cannot run in integers: it reads the images"},
+		"shortcut": {func(n *networks.Network) string {
+			return n.Add("s", networks.Add{}, n.Add("c", conv, networks.Input), networks.Input)
+		}, "s cannot run in integers: it reads the images"},
+		"twice": {func(n *networks.Network) string {
+			return n.Add("c", conv, n.Add("s", networks.Add{}, networks.Input, networks.Input))
+		}, "s cannot run in integers: it reads the images"},
+		"norm": {func(n *networks.Network) string {
+			return n.Add("c", conv, n.Add("bn", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, networks.Input))
+		}, "bn cannot run in integers: it reads the images"},
+		"joined": {func(n *networks.Network) string {
+			return n.Add("d", conv, n.Add("j", networks.Concat{}, n.Add("c", conv, networks.Input), networks.Input))
+		}, "d.input.1 cannot run in integers: it reads the images"},
+		"pooled": {func(n *networks.Network) string {
+			p := n.Add("p", networks.MaxPool{Window: networks.Square(2, 1, 0)}, networks.Input)
+			return n.Add("j", networks.Concat{}, n.Add("c", conv, p), p)
+		}, "p cannot run in integers: it reads the images"},
+		"two": {func(n *networks.Network) string {
+			return n.Add("s", networks.Add{}, n.Add("c", conv, networks.Input), n.Add("d", conv, networks.Input))
+		}, ""},
+		"bits": {func(n *networks.Network) string {
+			return n.Add("s", networks.Add{}, n.Add("c", conv, networks.Input), n.Add("conv1", conv, networks.Input))
+		}, "conv1.input cannot run in integers: c.input gives the images other bits; give both the same"},
+		"relu": {func(n *networks.Network) string { return n.Add("relu", networks.ReLU{}, networks.Input) }, ""},
+		"first": {func(n *networks.Network) string {
+			return n.Add("c", conv, n.Add("p", networks.MaxPool{Window: networks.Square(2, 2, 0)}, networks.Input))
+		}, ""},
+	} {
+		n := &networks.Network{Input: zoo("").Input}
+		n.Add("linear", networks.Linear{Out: 10}, n.Add("mean", networks.GlobalAveragePool{}, tt.build(n)))
+		cfg, err := configs.Load("resnet20_w4a4", []string{"quant.layers[conv1].activations.bits=5"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		net := must(New(n, &cfg.Quant, testInput, 1))
+		err = net.IntegerForm()
+		if tt.want != "" {
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("%s: %v; want %s", name, err, tt.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		calibrateNetwork(t, net)
+		agree(t, net, 2, 4, nil)
 	}
 }

@@ -79,12 +79,31 @@ func (n *Network) floatSteps(e *NotIntegerError) {
 	if last := p.steps[len(p.steps)-1]; len(e.Causes) == 0 && !givesLogits(last) && !last.givesCodes(p.c) {
 		e.add(last.name, "it is last, and gives neither codes nor the sums of a linear layer")
 	}
+	var images *Quantizer // of what the network reads
 	for i, s := range p.steps[1:] {
+		if slices.Contains(s.in, p.steps[0]) {
+			switch o, ok := s.op.(quantizeOp); {
+			case !ok:
+				e.add(s.name, imagesRead)
+				continue
+			case images == nil:
+				images = o.q
+			case !images.fixed || !o.q.fixed:
+				e.add(s.name, imagesRead)
+				continue
+			case images.levelRange() != o.q.levelRange():
+				e.add(s.name, fmt.Sprintf("%s gives the images other bits; give both the same", images.Name))
+				continue
+			}
+		}
 		if _, ok := s.op.(lowerer); !ok || i < len(p.steps)-2 && !s.givesCodes(p.c) {
 			e.add(s.name, "what it gives is not quantized before something else reads it")
 		}
 	}
 }
+
+// imagesRead is why what reads the images is none of an integer network.
+const imagesRead = "it reads the images, which have codes for convolutions and linear layers alone; put one before it"
 
 func (l *lowering) fail(layer string, err error) error {
 	return fmt.Errorf("%s: %w", layer, err)

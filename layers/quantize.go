@@ -54,7 +54,9 @@ func (o quantizeOp) lower(l *lowering, s *step) error {
 		return err
 	}
 	if _, ok := from.op.(inputOp); ok {
-		l.tensor(s, o.q, l.input)
+		if l.of[s] = 0; len(l.net.Tensors) == 0 { // all that read the images read the same codes
+			l.tensor(s, o.q, l.input)
+		}
 		return nil
 	}
 	out := l.tensor(s, o.q, l.shape(from))

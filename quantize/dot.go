@@ -25,11 +25,11 @@ func DOT(n *networks.Network, q *configs.Quant) ([]byte, error) {
 	for _, s := range sites {
 		switch s.Role {
 		case Input:
-			inputs[s.Node] = s.describe()
+			inputs[s.Node] = s.String()
 		case Weights:
-			inside[s.Node] = append(inside[s.Node], "weights "+s.describe())
+			inside[s.Node] = append(inside[s.Node], "weights "+s.String())
 		case Output:
-			inside[s.Node] = append(inside[s.Node], "output "+s.describe())
+			inside[s.Node] = append(inside[s.Node], "output "+s.String())
 		}
 	}
 	var b bytes.Buffer
@@ -54,8 +54,8 @@ func DOT(n *networks.Network, q *configs.Quant) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// describe is "4-bit unsigned lsq".
-func (s Site) describe() string {
+// String is "4-bit unsigned lsq".
+func (s Site) String() string {
 	sign := "unsigned"
 	if s.Signed {
 		sign = "signed"

@@ -4,6 +4,7 @@ package quantize
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/qat-go/qat/configs"
@@ -38,6 +39,14 @@ type Site struct {
 // Place lists the quantizers of a network in order of execution: those of what nodes with weights read, of the weights,
 // and of the residual stream.
 func Place(n *networks.Network, q *configs.Quant) ([]Site, error) {
+	p, err := newPlacement(n, q)
+	if err != nil {
+		return nil, err
+	}
+	return p.sites, nil
+}
+
+func newPlacement(n *networks.Network, q *configs.Quant) (*placement, error) {
 	shapes, err := n.Shapes()
 	if err == nil && q == nil {
 		err = errors.New("there is nothing that says what is quantized; want configs.Quant")
@@ -45,36 +54,40 @@ func Place(n *networks.Network, q *configs.Quant) ([]Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	layers := n.Weighted()
-	var names []string
-	for _, l := range layers {
-		names = append(names, l.Name)
-	}
-	p := &placement{Network: n, quant: q, shapes: shapes, readers: n.Readers(), outputs: map[string]Site{}, positive: positive(n)}
+	p := &placement{Network: n, quant: q, shapes: shapes, readers: n.Readers(), outputs: map[string]Site{}, why: map[string]string{}, codeReaders: map[string]bool{}, positive: positive(n)}
 	p.residual()
 	for _, node := range n.Nodes {
 		if node.Op.Weighted() {
-			p.layer(node, node.Name == names[0], node.Name == names[len(names)-1])
+			p.layer(node)
 		}
 		if s, ok := p.outputs[node.Name]; ok {
 			p.sites = append(p.sites, s)
 		}
 	}
-	return p.sites, nil
+	return p, nil
 }
 
 type placement struct {
 	*networks.Network
-	quant    *configs.Quant
-	shapes   map[string]networks.Shape
-	readers  map[string][]string
-	outputs  map[string]Site // by node
-	positive map[string]bool // nodes that give no negative value
-	sites    []Site
+	quant       *configs.Quant
+	shapes      map[string]networks.Shape
+	readers     map[string][]string
+	outputs     map[string]Site   // by node
+	why         map[string]string // they are there
+	codeReaders map[string]bool   // nodes without weights that are computed from codes
+	positive    map[string]bool   // nodes that give no negative value
+	sites       []Site
+}
+
+// ends tells whether a layer is one of the first, which read the images, or the last, which have bits of their own.
+func (p *placement) ends(layer string) (first, last bool) {
+	layers := p.Weighted()
+	return layer == layers[0].Name || p.Node(layer).Inputs[0] == networks.Input, layer == layers[len(layers)-1].Name
 }
 
 // layer places the quantizers of a node with weights and of what it reads.
-func (p *placement) layer(node networks.Node, first, last bool) {
+func (p *placement) layer(node networks.Node) {
+	first, last := p.ends(node.Name)
 	w, a := p.quant.Resolve(node.Name, first, last)
 	from := node.Inputs[0]
 	picture := from == networks.Input
@@ -93,15 +106,20 @@ func (p *placement) layer(node networks.Node, first, last bool) {
 // residual places the quantizers of the residual stream: of both operands of each sum, and of the sum; and of what else
 // is to be codes though no quantizer of its one reader makes them.
 func (p *placement) residual() {
+	state := map[string]fold{}
+	for _, node := range p.Nodes {
+		p.codeReaders[node.Name] = p.readsCodes(node, state)
+	}
 	if p.quant.Residual == configs.FP {
 		return
 	}
 	spec := residualSpec(p.quant)
 	names := map[string]bool{}
-	place := func(node, name string) {
-		if _, ok := p.outputs[node]; ok {
+	place := func(node, name, why string) {
+		if _, ok := p.outputs[node]; ok || node == networks.Input {
 			return
 		}
+		p.why[node] = why
 		for _, other := range []string{node + ".output", node + ".codes"} {
 			if names[name] { // several tensors behind one node with weights
 				name = other
@@ -115,35 +133,33 @@ func (p *placement) residual() {
 			continue
 		}
 		block := strings.TrimSuffix(node.Name, ".add")
-		place(node.Inputs[0], block+".branch")
-		if from := p.source(node.Inputs[1]); p.outputs[from].Name == "" {
-			place(from, p.made(from)+".output")
-		}
-		place(p.through(node.Name), block+".output")
+		summand := fmt.Sprintf("a summand of %s", node.Name)
+		place(node.Inputs[0], block+".branch", summand)
+		from := p.source(node.Inputs[1])
+		place(from, p.made(from)+".output", summand)
+		place(p.through(node.Name), block+".output", fmt.Sprintf("the sum of %s", node.Name))
 	}
 	if p.real() {
 		return
 	}
 	if last := p.Nodes[len(p.Nodes)-1]; last.Op.Kind() != (networks.Linear{}).Kind() {
-		place(last.Name, last.Name+".output")
+		place(last.Name, last.Name+".output", "the network ends here, without a linear layer")
 	}
-	placeSource := func(node string) { // behind what its values come from
-		if from := p.source(node); from != networks.Input {
-			place(from, p.made(from)+".output")
-		}
+	placeSource := func(node, why string) { // behind what its values come from
+		from := p.source(node)
+		place(from, p.made(from)+".output", why)
 	}
-	state := map[string]fold{}
 	for _, node := range p.Nodes {
-		if p.readsCodes(node, state) {
-			placeSource(node.Inputs[0])
+		if p.codeReaders[node.Name] {
+			placeSource(node.Inputs[0], fmt.Sprintf("%s is computed from its codes", node.Name))
 		}
 		if node.Op.Kind() == (networks.Concat{}).Kind() && p.quant.Concat == configs.ConcatRequantize {
 			for _, part := range node.Inputs {
-				placeSource(part)
+				placeSource(part, fmt.Sprintf("%s joins it (quant.concat: requantize)", node.Name))
 			}
 		}
-		if len(p.readers[node.Name]) > 1 {
-			placeSource(node.Name)
+		if readers := p.readers[node.Name]; len(readers) > 1 {
+			placeSource(node.Name, fmt.Sprintf("%s read it", strings.Join(readers, ", ")))
 		}
 	}
 }

@@ -30,8 +30,10 @@ EXIT STATUS
   0  done
   2  the command line or the config is wrong`
 
+type checkOptions struct{ json, dot, tensors bool }
+
 func newConfigCheckCommand() *cobra.Command {
-	var js, dot bool
+	var o checkOptions
 	c := &cobra.Command{
 		Use:   "check CONFIG [KEY=VALUE...]",
 		Short: "Validate a config and print the resolved per-layer table",
@@ -43,6 +45,10 @@ training. It needs no data, but the files that training starts from.
 The table of a network that cannot be trained yet comes with an error that says
 why.
 
+--tensors lists every tensor instead: the network's input, what each node gives
+and its weights, each with its quantizer, or none, and why. A tensor that is
+quantized for several nodes has several rows.
+
 --dot prints the network as a graph instead, in the language of Graphviz: nodes
 with their shapes, and the quantizers.
 
@@ -52,17 +58,19 @@ whose values there and here differ, and what the source does that no key says.
 All mistakes are reported at once, each with file, line and column.` + configStatus,
 		Example: `  qat config check my.yaml
   qat config check quickstart quant.weights.bits=3
+  qat config check quickstart --tensors
   qat config check my.yaml --dot`,
 		Args: wantConfig,
 		RunE: func(c *cobra.Command, args []string) error {
-			if js && dot {
-				return usagef(c, "--dot and --json are two outputs; choose one")
+			if o.dot && (o.json || o.tensors) {
+				return usagef(c, "--dot and --%s are two outputs; choose one", map[bool]string{true: "json", false: "tensors"}[o.json])
 			}
-			return runConfigCheck(args[0], args[1:], js, dot, c.OutOrStdout())
+			return runConfigCheck(args[0], args[1:], o, c.OutOrStdout())
 		},
 	}
-	addJSON(c, &js)
-	c.Flags().BoolVar(&dot, "dot", false, "print the network as a graph, for Graphviz")
+	addJSON(c, &o.json)
+	c.Flags().BoolVar(&o.dot, "dot", false, "print the network as a graph, for Graphviz")
+	c.Flags().BoolVar(&o.tensors, "tensors", false, "say of every tensor why it has a quantizer or lacks one")
 	return c
 }
 
@@ -150,6 +158,7 @@ type configReport struct {
 	SizeBytes    int64        `json:"size_bytes"`
 	NotTrainable string       `json:"not_trainable,omitempty"` // the error
 	NotInteger   string       `json:"not_integer,omitempty"`
+	Tensors      []tensorRow  `json:"tensors"`
 
 	References []configs.Reference `json:"references,omitempty"`
 
@@ -157,7 +166,37 @@ type configReport struct {
 	residual bool           // there is such a stream
 }
 
-func runConfigCheck(config string, overrides []string, js, dot bool, stdout io.Writer) error {
+// tensorRow is a tensor with one of its quantizers.
+type tensorRow struct {
+	Name      string `json:"name"`
+	Bits      int    `json:"bits"` // 0: no quantizer
+	Signed    bool   `json:"signed,omitempty"`
+	Estimator string `json:"estimator,omitempty"`
+	Why       string `json:"why"`
+
+	quantizer string
+}
+
+func tensorRows(cfg *configs.Config) ([]tensorRow, error) {
+	n, err := cfg.Network()
+	if err != nil {
+		return nil, err
+	}
+	tensors, err := quantize.Tensors(n, &cfg.Quant)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]tensorRow, len(tensors))
+	for i, t := range tensors {
+		rows[i] = tensorRow{Name: t.Name, Why: t.Why, quantizer: "-"}
+		if s := t.Site; s != nil {
+			rows[i].Bits, rows[i].Signed, rows[i].Estimator, rows[i].quantizer = int(s.Spec.Bits), s.Signed, string(s.Spec.Estimator), s.String()
+		}
+	}
+	return rows, nil
+}
+
+func runConfigCheck(config string, overrides []string, o checkOptions, stdout io.Writer) error {
 	cfg, err := configs.Load(config, overrides)
 	if err != nil {
 		return err
@@ -169,11 +208,14 @@ func runConfigCheck(config string, overrides []string, js, dot bool, stdout io.W
 	if err != nil {
 		return err
 	}
-	if dot {
+	if o.dot {
 		return cmp.Or(printDOT(cfg, stdout), trainable)
 	}
 	r := &configReport{Experiment: train.ExperimentOf(cfg), Residual: int(cfg.Quant.Residual), Layers: net.Table(), Params: net.ParamCount(), References: cfg.References(), residual: net.Residual()}
 	r.SizeBytes, r.BitOps = net.Cost()
+	if r.Tensors, err = tensorRows(cfg); err != nil {
+		return err
+	}
 	var reason *layers.NotIntegerError
 	if trainable != nil {
 		r.NotTrainable = trainable.Error()
@@ -183,7 +225,11 @@ func runConfigCheck(config string, overrides []string, js, dot bool, stdout io.W
 	for _, l := range r.Layers {
 		r.MACs += l.MACs
 	}
-	return cmp.Or(result(stdout, js, r, r.print), trainable)
+	print := r.print
+	if o.tensors {
+		print = r.printTensors
+	}
+	return cmp.Or(result(stdout, o.json, r, print), trainable)
 }
 
 func printDOT(cfg *configs.Config, stdout io.Writer) error {
@@ -209,6 +255,22 @@ func (r *configReport) print(w io.Writer) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
+	return r.printVerdicts(w)
+}
+
+func (r *configReport) printTensors(w io.Writer) error {
+	t := newTable(w, "TENSOR", "QUANTIZER", "WHY").breaking()
+	for _, row := range r.Tensors {
+		t.row(row.Name, row.quantizer, row.Why)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return r.printVerdicts(w)
+}
+
+// printVerdicts tells what holds for the network as a whole.
+func (r *configReport) printVerdicts(w io.Writer) error {
 	if r.residual {
 		say(w, "residual stream: %s", bitsOf(r.Residual))
 	}
@@ -216,7 +278,9 @@ func (r *configReport) print(w io.Writer) error {
 		say(w, "integer network: yes, it can be exported")
 	}
 	for _, cause := range r.causes {
-		say(w, "integer network: no, %v", cause)
+		if err := sayWithin(w, "integer network: no, %v", cause); err != nil {
+			return err
+		}
 	}
 	return printReferences(w, r.References)
 }

@@ -18,6 +18,7 @@ type table struct {
 	w       io.Writer
 	heading []string
 	drop    []string // columns that may go, the first one first
+	breaks  bool     // the last column breaks at spaces
 	rows    [][]string
 }
 
@@ -62,19 +63,28 @@ func (t *table) flush() error {
 		}
 	}
 	rows = without(rows, dropped)
-	// What is left over is taken from the widest column.
-	if ws := widths(rows); rowWidth(ws) > width {
-		widest := slices.Index(ws, slices.Max(ws))
-		for _, r := range rows {
-			if widest < len(r) {
-				r[widest] = shortened(r[widest], max(ws[widest]-(rowWidth(ws)-width), 8))
-			}
-		}
+	if t.breaks {
+		rows = lastBroken(rows, width)
+	} else {
+		shorten(rows, widths(rows), width)
 	}
 	if len(dropped) > 0 {
 		rows = append(rows, []string{"(no room for " + strings.Join(dropped, ", ") + "; --json has all)"})
 	}
 	return t.write(rows)
+}
+
+// shorten takes what the columns are wider than there is room from the widest of them.
+func shorten(rows [][]string, columns []int, width int) {
+	if rowWidth(columns) <= width {
+		return
+	}
+	widest := slices.Index(columns, slices.Max(columns))
+	for _, r := range rows {
+		if widest < len(r) {
+			r[widest] = shortened(r[widest], max(columns[widest]-(rowWidth(columns)-width), 8))
+		}
+	}
 }
 
 // without returns rows, of which the first is the heading, without the columns dropped.
@@ -121,6 +131,46 @@ func broken(rows [][]string, width int) [][]string {
 		out = append(out, []string{key, value})
 	}
 	return out
+}
+
+// leastBroken is the least width of a column that breaks.
+const leastBroken = 20
+
+// lastBroken breaks the last cells of rows at spaces, into rows without other cells.
+func lastBroken(rows [][]string, width int) (out [][]string) {
+	last := len(rows[0]) - 1
+	shorten(rows, widths(rows)[:last], width-leastBroken-columnGap)
+	left := max(width-rowWidth(widths(rows)[:last])-columnGap, leastBroken)
+	for _, r := range rows {
+		for i, line := range broken([][]string{{"", r[last]}}, left+columnGap) {
+			if i > 0 {
+				r = make([]string, last+1)
+			}
+			out = append(out, append(r[:last:last], line[1]))
+		}
+	}
+	return out
+}
+
+// breaking lets the last column break at spaces where there is no room.
+func (t *table) breaking() *table {
+	t.breaks = true
+	return t
+}
+
+// sayWithin prints a sentence in lines of the terminal's width, all but the first indented.
+func sayWithin(w io.Writer, format string, args ...any) error {
+	const indent = "  "
+	sentence := printable(fmt.Sprintf(format, args...))
+	lines := broken([][]string{{"", sentence}}, outputWidth(w)-len(indent)+columnGap)
+	t := &table{w: w}
+	for i, l := range lines {
+		if i > 0 {
+			l[1] = indent + l[1]
+		}
+		lines[i] = l[1:]
+	}
+	return t.write(lines)
 }
 
 // write pads the cells of each column to the same width. A row of one cell is text.

@@ -3,7 +3,7 @@ package networkstest
 import "github.com/qat-go/qat/networks"
 
 // Oblong has windows whose height is not their width, padded by other numbers on each side: of convolutions, of max pooling of
-// codes and of real values, with ceil_mode and without.
+// codes and of real values, with ceil_mode and without. Two convolutions read the images.
 func Oblong(in networks.Shape, classes int) *networks.Network {
 	n := &networks.Network{Input: in}
 	conv := func(name string, out int, w networks.Window, from string) string {
@@ -14,6 +14,7 @@ func Oblong(in networks.Shape, classes int) *networks.Network {
 		return networks.Window{Kernel: networks.Size{H: h, W: w}, Stride: networks.Size{H: down, W: right}, Pad: pad}
 	}
 	x := conv("conv1", 12, window(3, 5, 1, 2, networks.Pad{Top: 1, Left: 2, Bottom: 1, Right: 1}), networks.Input)
+	x = n.Add("concat1", networks.Concat{}, x, conv("conv0", 5, window(3, 3, 1, 2, networks.Pad{Top: 1, Left: 1, Bottom: 1}), networks.Input))
 	x = n.Add("pool1", networks.MaxPool{Window: window(3, 2, 2, 1, networks.Pad{Top: 1, Right: 1}), Ceil: true}, x)
 	x = conv("conv2", 16, window(1, 3, 1, 1, networks.Pad{Left: 2}), x)
 	x = n.Add("pool2", networks.MaxPool{Window: window(2, 4, 3, 2, networks.Pad{Left: 2, Bottom: 1, Right: 1})}, x)
