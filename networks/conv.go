@@ -24,8 +24,11 @@ func (c Conv) groups() int { return max(c.Groups, 1) }
 
 // Shape implements [Op].
 func (c Conv) Shape(in []Shape) (Shape, error) {
-	if err := positive("out", c.Out, "groups + 1", c.Groups+1); err != nil {
+	if err := positive("out", c.Out); err != nil {
 		return Shape{}, err
+	}
+	if c.Groups < 0 {
+		return Shape{}, fmt.Errorf("groups is %d; expected 0, which is 1, or more", c.Groups)
 	}
 	if g := c.groups(); in[0].C%g != 0 || c.Out%g != 0 {
 		return Shape{}, fmt.Errorf("groups is %d, of an input of %v and %d output channels; expected a divisor of both numbers of channels", g, in[0], c.Out)

@@ -2,6 +2,8 @@ package networks
 
 import (
 	"fmt"
+	"math"
+	"reflect"
 	"slices"
 )
 
@@ -66,15 +68,33 @@ func (n *Network) Weighted() []Node {
 	return slices.DeleteFunc(slices.Clone(n.Nodes), func(node Node) bool { return !node.Op.Weighted() })
 }
 
+// maxElements is how many elements a tensor of one example, or an array, has at most.
+const maxElements = math.MaxInt32
+
+// fits tells that so long axes have 1 to maxElements elements together.
+func fits(axes ...int) bool {
+	n := 1
+	for _, a := range axes {
+		if a < 1 || a > maxElements/n {
+			return false
+		}
+		n *= a
+	}
+	return true
+}
+
 // Shapes returns the shape of what each node gives, and of the input, by name. It is an error if a name stands twice or
-// is read before it is there, if an operation does not fit what it reads, or if the last node's output, or nothing
-// else's, is read by none.
+// is read before it is there, if an operation does not fit what it reads, if the last node's output, or nothing else's, is
+// read by none, or if a tensor or an array has more than 2^31-1 elements.
 func (n *Network) Shapes() (map[string]Shape, error) {
 	if n == nil {
 		return nil, fmt.Errorf("there is no network; expected one, of Build or made of nodes")
 	}
 	if n.Input.H < 1 || n.Input.W < 1 || n.Input.C < 1 {
 		return nil, fmt.Errorf("the input is %v; expected positive sizes", n.Input)
+	}
+	if !fits(n.Input.H, n.Input.W, n.Input.C) {
+		return nil, fmt.Errorf("the input is %v; expected at most %d elements", n.Input, maxElements)
 	}
 	if len(n.Nodes) == 0 {
 		return nil, fmt.Errorf("the network has no nodes")
@@ -90,11 +110,14 @@ func (n *Network) Shapes() (map[string]Shape, error) {
 		if node.Op == nil {
 			return nil, fmt.Errorf("%s: the node has no operation", node.Name)
 		}
+		if !listed(node.Op) {
+			return nil, fmt.Errorf("%s: the operation is a %T; expected one of the types that Ops lists, not a pointer to it", node.Name, node.Op)
+		}
 		in, err := node.inputs(shapes)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", node.Name, err)
 		}
-		if shapes[node.Name], err = node.Op.Shape(in); err != nil {
+		if shapes[node.Name], err = node.shape(in); err != nil {
 			return nil, fmt.Errorf("%s: %w", node.Name, err)
 		}
 	}
@@ -105,6 +128,28 @@ func (n *Network) Shapes() (map[string]Shape, error) {
 		}
 	}
 	return shapes, nil
+}
+
+// listed tells that the operation is of a type of Ops.
+func listed(op Op) bool {
+	return slices.ContainsFunc(Ops(), func(o Op) bool { return reflect.TypeOf(o) == reflect.TypeOf(op) })
+}
+
+// shape is that of what the node gives for inputs.
+func (n Node) shape(in []Shape) (Shape, error) {
+	s, err := n.Op.Shape(in)
+	if err != nil {
+		return s, err
+	}
+	if !fits(s.H, s.W, s.C) {
+		return s, fmt.Errorf("gives %v; expected at most %d elements", s, maxElements)
+	}
+	for _, a := range n.Op.Arrays(in) {
+		if !fits(a.Shape...) {
+			return s, fmt.Errorf("%s has the shape %v; expected at most %d elements", a.Name, a.Shape, maxElements)
+		}
+	}
+	return s, nil
 }
 
 // inputs looks up the shapes of what the node reads.

@@ -35,7 +35,7 @@ func TestErrors(t *testing.T) {
 		{nodes{{Name: "a", Op: networks.MaxPool{Window: networks.Square(3, 1, 2)}, Inputs: []string{"input"}}}, "a: pad is 2; expected at most half of the kernel, 1x1"},
 		{nodes{{Name: "a", Op: networks.MaxPool{Window: networks.Square(33, 1, 0)}, Inputs: []string{"input"}}}, "a: a window of 33x33 over an input of 32x32x3"},
 		{nodes{{Name: "a", Op: networks.Conv{Out: 4, Window: networks.Square(3, 1, 1), Groups: 3}, Inputs: []string{"input"}}}, "a: groups is 3, of an input of 32x32x3 and 4 output channels"},
-		{nodes{{Name: "a", Op: networks.Conv{Out: 4, Window: networks.Square(3, 1, 1), Groups: -1}, Inputs: []string{"input"}}}, "a: groups + 1 is 0"},
+		{nodes{{Name: "a", Op: networks.Conv{Out: 4, Window: networks.Square(3, 1, 1), Groups: -1}, Inputs: []string{"input"}}}, "a: groups is -1; expected 0, which is 1, or more"},
 		{nodes{{Name: "a", Op: networks.Conv{Out: 4, Window: networks.Square(3, 1, -1)}, Inputs: []string{"input"}}}, "a: pad is -1; expected 0 or more on each side"},
 		{nodes{{Name: "a", Op: networks.LeakyReLU{Slope: -1}, Inputs: []string{"input"}}}, "a: slope is -1"},
 		{nodes{{Name: "a", Op: networks.LeakyReLU{Slope: math.NaN()}, Inputs: []string{"input"}}}, "a: slope is NaN"},
@@ -43,11 +43,19 @@ func TestErrors(t *testing.T) {
 		{nodes{{Name: "a", Op: networks.Concat{}, Inputs: []string{"input"}}}, "a: concat reads 1 nodes; expected 2 or more"},
 		{nodes{{Name: "a", Op: networks.GlobalAveragePool{}, Inputs: []string{"input"}}, {Name: "b", Op: networks.Concat{}, Inputs: []string{"input", "a"}}}, "b: joins 32x32x3 and 1x1x3; expected equal heights and widths"},
 		{nodes{{Name: "a", Op: networks.Shortcut{Out: 8}, Inputs: []string{"input"}}}, "a: stride is 0"},
+		{nodes{{Name: "a", Op: &relu, Inputs: []string{"input"}}}, "a: the operation is a *networks.ReLU; expected one of the types that Ops lists"},
+		{nodes{{Name: "a", Op: (*networks.ReLU)(nil), Inputs: []string{"input"}}}, "a: the operation is a *networks.ReLU"},
+		{nodes{{Name: "a", Op: networks.Shortcut{Stride: 1, Out: 1 << 62}, Inputs: []string{"input"}}}, "a: gives 32x32x4611686018427387904; expected at most 2147483647 elements"},
+		{nodes{{Name: "a", Op: networks.Conv{Out: 1 << 30, Window: networks.Square(32, 1, 0)}, Inputs: []string{"input"}}}, "a: weight has the shape [32 32 3 1073741824]; expected at most 2147483647 elements"},
 	} {
 		n := networks.Network{Input: cifar.Input, Nodes: c.nodes}
 		if _, err := n.Shapes(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v; want %q", c.nodes, err, c.want)
 		}
+	}
+	large := networks.Network{Input: networks.Shape{H: 1 << 40, W: 1 << 40, C: 3}, Nodes: nodes{{Name: "a", Op: relu, Inputs: []string{"input"}}}}
+	if _, err := large.Shapes(); err == nil || !strings.Contains(err.Error(), "expected at most 2147483647 elements") {
+		t.Errorf("of an input of 2^80 pixels: %v", err)
 	}
 	for _, c := range []struct {
 		name, want string
