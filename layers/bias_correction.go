@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -40,8 +39,13 @@ func (n *Network) CorrectBias(pool *threads.Pool, float *Network, hear func(done
 	if len(x) == 0 {
 		return fmt.Errorf("bias correction on no batch; expected one or more")
 	}
-	if slices.Contains(x, nil) {
-		return errNoImages
+	if err := n.takes(x[0]); err != nil {
+		return err
+	}
+	for _, batch := range x {
+		if err := alike(x[0], batch); err != nil {
+			return err
+		}
 	}
 	if float == nil {
 		return errors.New("bias correction to no float network; want that of Float")

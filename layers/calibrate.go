@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -28,11 +27,16 @@ func (n *Network) Calibrate(pool *threads.Pool, hear func(done, total int), x ..
 	if wanted == 0 {
 		return nil
 	}
-	if slices.Contains(x, nil) {
-		return errNoImages
-	}
 	if len(x) < wanted {
 		return fmt.Errorf("calibration on %d batches; expected %d", len(x), wanted)
+	}
+	if err := n.takes(x[0]); err != nil {
+		return err
+	}
+	for _, batch := range x {
+		if err := alike(x[0], batch); err != nil {
+			return err
+		}
 	}
 	c, in := NewContext(pool, true), x[0].Clone().(*tensor.Dense)
 	logits, err := n.Build(c, in)

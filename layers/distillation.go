@@ -12,13 +12,17 @@ import (
 )
 
 // Distillation is the loss of a student with a teacher (estimators.Distillation); logits and teacher are (N, classes),
-// labels (N). The teacher gets no gradient.
+// labels (N). The teacher gets no gradient. What does not fit is told as by [CrossEntropy].
 func Distillation(c *Context, d configs.Distillation, logits, teacher, labels *G.Node) *G.Node {
-	classes, share := logits.Shape()[1], c.share()
+	if c == nil || c.b == nil {
+		return nil
+	}
+	_, classes := rowsOf(logits)
+	share := c.share()
 	est := estimators.Distillation{Temperature: d.Temperature, Alpha: d.Weight}
 	return c.b.Apply(graph.Op{
 		Name: "distillation", Attrs: fmt.Sprint(est), In: []graph.Arg{f32(2), f32(2), {Dtype: tensor.Int32, Rank: 1}}, Out: f32(0),
-		Shape: func([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil },
+		Shape: lossShape,
 		Aux: func(in []tensor.Shape) []graph.Buffer {
 			return []graph.Buffer{{Dtype: tensor.Float32, Shape: in[0]}}
 		},

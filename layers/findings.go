@@ -72,8 +72,8 @@ func (n *Network) ActivationFindings(f *Findings, pool *threads.Pool, batches it
 	}
 	var w *watcher
 	for x := range batches {
-		if x == nil || x.Dims() != 4 {
-			return errNoImages
+		if err := n.takes(x); err != nil {
+			return err
 		}
 		if w == nil {
 			var err error

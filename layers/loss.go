@@ -11,14 +11,17 @@ import (
 )
 
 // CrossEntropy is the mean over the batch of -log softmax(logits)[label]; the
-// gradient is (softmax - onehot)/N. logits are (N, classes), labels (N). Of a
-// piece of the batch it is that piece's part of the mean.
+// gradient is (softmax - onehot)/N. logits are (N, classes), labels (N) of int32. Of a
+// piece of the batch it is that piece's part of the mean. What does not fit gives nil, and [Context.Grad] tells why.
 func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
-	n, classes := logits.Shape()[0], logits.Shape()[1]
+	if c == nil || c.b == nil {
+		return nil
+	}
+	n, classes := rowsOf(logits)
 	count := c.batch(n)
 	loss := c.b.Apply(graph.Op{
 		Name: "cross entropy", In: []graph.Arg{f32(2), {Dtype: tensor.Int32, Rank: 1}}, Out: f32(0),
-		Shape: func([]tensor.Shape) (tensor.Shape, error) { return tensor.ScalarShape(), nil },
+		Shape: lossShape,
 		Aux: func(in []tensor.Shape) []graph.Buffer {
 			return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{n, classes}}}
 		},
@@ -65,6 +68,25 @@ func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
 		},
 	}, logits, labels)
 	return loss
+}
+
+// rowsOf is the number of rows and of columns of a node that is a matrix; Apply refuses others.
+func rowsOf(n *G.Node) (rows, columns int) {
+	if n == nil || n.Dims() != 2 {
+		return 0, 0
+	}
+	return n.Shape()[0], n.Shape()[1]
+}
+
+// lossShape is the shape rule of a loss of logits, perhaps a teacher's too, and as many labels.
+func lossShape(in []tensor.Shape) (tensor.Shape, error) {
+	labels := in[len(in)-1]
+	for _, logits := range in[:len(in)-1] {
+		if logits[0] != labels[0] || !logits.Eq(in[0]) {
+			return nil, fmt.Errorf("logits of %v and %d labels; want as many rows as labels, and classes as logits have", logits, labels[0])
+		}
+	}
+	return tensor.ScalarShape(), nil
 }
 
 // setLoss is the end of an operation that gives a loss.

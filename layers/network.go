@@ -70,9 +70,15 @@ func describe(store *Store, graph *networks.Network, quant *configs.Quant, in In
 	if err != nil {
 		return nil, err
 	}
+	if store == nil || store.at == nil {
+		return nil, errors.New("there is no store; want one of NewStore")
+	}
 	n := &Network{Input: in, Store: store, graph: graph, clock: &clock{seed: seed}}
 	if n.layers, err = newLayers(graph); err != nil {
 		return nil, err
+	}
+	if logits := n.layers[len(n.layers)-1].out.Len(); len(in.Classes) > 0 && len(in.Classes) != logits {
+		return nil, fmt.Errorf("the network gives %d values, and the input has the names of %d classes; want as many", logits, len(in.Classes))
 	}
 	for _, l := range n.layers {
 		l.clock = n.clock
@@ -205,12 +211,38 @@ func (n *Network) Build(c *Context, x *tensor.Dense) (*G.Node, error) {
 	if err := c.usable(); err != nil {
 		return nil, err
 	}
-	if x == nil {
-		return nil, errNoImages
+	if err := n.takes(x); err != nil {
+		return nil, err
 	}
 	c.gradients, c.images = n.gradients, x.Shape()[0]
 	logits := newPlan(c, n.layers, nil).emit(c.b.Input("x", x))
 	return logits, c.b.Err()
+}
+
+// takes reports a tensor of images that the network does not take.
+func (n *Network) takes(x *tensor.Dense) error {
+	switch {
+	case n == nil || n.graph == nil:
+		return errors.New("there is no network; want one of New")
+	case x == nil:
+		return errNoImages
+	}
+	s := n.Shape()
+	if want := (tensor.Shape{x.Shape()[0], s.H, s.W, s.C}); x.Dtype() != tensor.Float32 || x.Dims() != 4 || !x.Shape().Eq(want) {
+		return fmt.Errorf("the images are %v of %v; want (images, %d, %d, %d) of float32", x.Shape(), x.Dtype(), s.H, s.W, s.C)
+	}
+	return nil
+}
+
+// alike reports a batch of another shape than the first.
+func alike(first, x *tensor.Dense) error {
+	if x == nil {
+		return errNoImages
+	}
+	if x.Dtype() != first.Dtype() || !x.Shape().Eq(first.Shape()) {
+		return fmt.Errorf("a batch of images is %v of %v, and the first one %v of %v; want batches alike", x.Shape(), x.Dtype(), first.Shape(), first.Dtype())
+	}
+	return nil
 }
 
 // Node returns the parameter's node in the context's graph.

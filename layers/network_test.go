@@ -14,7 +14,7 @@ import (
 	"github.com/qat-go/qat/networks"
 )
 
-var testInput = Input{Lo: -2.12, Hi: 2.64, Classes: make([]string, 10)}
+var testInput = Input{Lo: -2.12, Hi: 2.64}
 
 func testNetwork(t testing.TB, config string, overrides ...string) *Network {
 	t.Helper()

@@ -31,6 +31,9 @@ func (n *Network) FreezeBatchNorm(frozen bool) {
 // https://arxiv.org/abs/2203.11086, on batch-norm re-estimation). They depend on the weights and the batches only.
 // Quantizers stay as they are; batch norm is no longer frozen. Without a batch nothing else changes.
 func (n *Network) ReestimateBatchNorm(pool *threads.Pool, batches iter.Seq[*tensor.Dense]) error {
+	if batches == nil {
+		return errNoImages
+	}
 	n.FreezeBatchNorm(false)
 	n.clock.steady = true
 	defer func() { n.clock.steady = false }()
@@ -45,6 +48,9 @@ func (n *Network) ReestimateBatchNorm(pool *threads.Pool, batches iter.Seq[*tens
 	var in *tensor.Dense
 	count := 0
 	for x := range batches {
+		if err := n.takes(x); err != nil {
+			return err
+		}
 		if m == nil {
 			c = NewContext(pool, true)
 			in = x.Clone().(*tensor.Dense)
@@ -59,6 +65,9 @@ func (n *Network) ReestimateBatchNorm(pool *threads.Pool, batches iter.Seq[*tens
 				momentum[norm] = norm.Momentum
 				clear(norm.Mean.Data()) // it shifts the sums, so what it was would show in the last bits
 			}
+		}
+		if err := alike(in, x); err != nil {
+			return err
 		}
 		count++
 		for norm := range momentum {
