@@ -25,16 +25,21 @@ func (s TensorSpec) NewEstimator(at Place, progress float64) (estimators.Estimat
 	return m.New(spec)
 }
 
-// Traits returns what the method that s names is for that tensor.
+// Traits returns what the method that s names is for that tensor. What the method declares and cannot be is an error.
 func (s TensorSpec) Traits(at Place) (estimators.Traits, error) {
 	m, spec, err := s.method(at, 0)
-	if err == nil {
-		_, err = m.New(spec) // what it does not take is nothing
-	}
 	if err != nil {
 		return estimators.Traits{}, err
 	}
-	return m.Is(spec), nil
+	est, err := m.New(spec)
+	if err != nil { // what it does not take is nothing
+		return estimators.Traits{}, err
+	}
+	is := m.Is(spec)
+	if err := is.Check(spec, est); err != nil {
+		return estimators.Traits{}, fmt.Errorf("method %s: %w", m.Name, err)
+	}
+	return is, nil
 }
 
 // Range is that of the codes of a tensor, which has values of both signs if signed.
@@ -130,6 +135,9 @@ func estimatorFits(s TensorSpec, weights bool) string {
 	}
 	at := Place{Weights: weights, Signed: weights || s.Signed == SignedTrue, Scales: 1}
 	first, err := s.NewEstimator(at, 0)
+	if err == nil {
+		_, err = s.Traits(at)
+	}
 	if err != nil {
 		return err.Error()
 	}

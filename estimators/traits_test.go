@@ -108,6 +108,9 @@ func TestTraits(t *testing.T) {
 	for _, m := range estimators.Methods() {
 		eachSpec(t, m, func(t *testing.T, s estimators.Spec, est estimators.Estimator) {
 			is := m.Is(s)
+			if err := is.Check(s, est); err != nil {
+				t.Error(err)
+			}
 			if got := namesOf(est.Params()); !slices.Equal(got, is.Learned) {
 				t.Errorf("it learns %v, and declares %v", got, is.Learned)
 			}

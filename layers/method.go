@@ -227,7 +227,15 @@ func (q *Quantizer) rescale(x []float32) error {
 		}
 		q.ZeroPoint.Data()[0] = float32(int(zero[0]) + q.shift())
 	}
-	return i.CodeScale(s, x, q.params())
+	if err := i.CodeScale(s, x, q.params()); err != nil {
+		return err
+	}
+	for c, v := range s {
+		if !(v > 0 && v <= math.MaxFloat32) { // 0 says that there is no scale yet
+			return fmt.Errorf("%s gives the scale %v (%d of %d); wanted positive, finite ones", q.Estimator(), v, c, len(s))
+		}
+	}
+	return nil
 }
 
 // begin writes the first parameters, from x or, if there are some, at calibrated levels.

@@ -155,10 +155,12 @@ func (l *methodLoop) quantize(s *kernels.Scratch, n int) error {
 		return err
 	}
 	y, shift := l.codes.At(s, n), -min(i.Qn(), 0)
+	lo, hi := int32(0), int32(0)
 	for j, v := range (*codes)[:len(x)] {
 		y[j] = uint8(int(v) + shift)
+		lo, hi = min(lo, v), max(hi, v)
 	}
-	return nil
+	return inRange(i, lo, hi)
 }
 
 // failure returns the first error of a picture.

@@ -100,8 +100,19 @@ func weightCodes(codes []int8, scratch []int32, w []float32, u estimators.Intege
 	if err := u.Quantize(scratch, nil, w, p); err != nil {
 		return err
 	}
+	lo, hi := int32(0), int32(0)
 	for i, v := range scratch {
 		codes[i] = int8(v)
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	return inRange(u, lo, hi)
+}
+
+// inRange reports a smallest or a largest code that a method does not have by what it says of itself; 0 counts as one of its
+// codes. Bytes would hold another code.
+func inRange(u estimators.Integer, lo, hi int32) error {
+	if least, most := min(u.Qn(), 0), max(u.Qp(), 0); int(lo) < least || int(hi) > most {
+		return fmt.Errorf("the method gives codes from %d to %d, and its Qn and Qp are %d and %d", lo, hi, u.Qn(), u.Qp())
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package layers
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
@@ -80,6 +81,12 @@ func newQuantizer(name string, spec configs.TensorSpec, place configs.Place, siz
 			q.state = append(q.state, newUpdated(name+"_quantizer."+l.Name, l.Len))
 		}
 		q.updates = newUpdated(name+"_quantizer.updates", 1)
+	}
+	for _, a := range append(q.learned, q.state...) {
+		switch own, _ := strings.CutPrefix(a.Name, name+"_quantizer."); own {
+		case "code_scale", "zero_point", "updates":
+			return nil, fmt.Errorf("%s: method %s has an array %q, the name of one that every quantizer has; wanted another name", name, spec.Estimator, own)
+		}
 	}
 	return q, nil
 }

@@ -3,9 +3,13 @@ package layers
 import (
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
+	"gorgonia.org/tensor"
+
 	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/threads"
 )
 
 // stranger is a method that another package adds: activations from 0 to a bound at the largest value of the first batch,
@@ -13,6 +17,7 @@ import (
 type stranger struct {
 	estimators.Range
 	decay float32
+	lie   float64 // 1: codes beyond Qp; 2: no scale
 }
 
 const strangersName = "a_strangers_method"
@@ -20,7 +25,7 @@ const strangersName = "a_strangers_method"
 func init() {
 	estimators.Register(estimators.Method{
 		Name: strangersName, Source: "of this test", Doc: "even levels up to a learned bound", Activations: true, MinBits: 2, MaxBits: 8,
-		Options: []estimators.Option{{Name: "strangers_decay", Doc: "of the gradient outside", Default: 0.5, Max: 1}},
+		Options: []estimators.Option{{Name: "strangers_decay", Doc: "of the gradient outside", Default: 0.5, Max: 1}, {Name: "strangers_lie", Doc: "what is not as declared", Max: 2}},
 		Is: func(estimators.Spec) estimators.Traits {
 			return estimators.Traits{Levels: estimators.Even, Learned: []string{"bound"}}
 		},
@@ -32,7 +37,7 @@ func init() {
 			if !given {
 				decay = 0.5
 			}
-			return stranger{estimators.Range{Bits: s.Bits}, float32(decay)}, nil // from 0, whatever the sign
+			return stranger{estimators.Range{Bits: s.Bits}, float32(decay), s.Options["strangers_lie"]}, nil // from 0, whatever the sign
 		},
 	})
 }
@@ -52,7 +57,9 @@ func (stranger) Init(p estimators.Params, x []float32) error {
 }
 
 func (q stranger) CodeScale(scale, _ []float32, p estimators.Params) error {
-	scale[0] = q.scale(p)
+	if q.lie != 2 {
+		scale[0] = q.scale(p)
+	}
 	return nil
 }
 
@@ -63,7 +70,9 @@ func (q stranger) Quantize(codes []int32, y, x []float32, p estimators.Params) e
 	for i, v := range x {
 		code := math.RoundToEven(float64(min(max(v/s, 0), float32(q.Qp()))))
 		if codes != nil {
-			codes[i] = int32(code)
+			if codes[i] = int32(code); q.lie == 1 {
+				codes[i] += 300
+			}
 		}
 		if y != nil {
 			y[i] = float32(code) * s
@@ -101,5 +110,21 @@ func TestStrangersMethod(t *testing.T) {
 	var form *NotIntegerError
 	if err := testNetwork(t, "resnet20_w4a4", "quant.activations={estimator: qil}").IntegerForm(); !errors.As(err, &form) {
 		t.Errorf("%v; is every method said to be even?", err)
+	}
+}
+
+// What a method does not do as it declares stops a run, and does not end up in bytes.
+func TestStrangersLies(t *testing.T) {
+	for lie, want := range map[string]string{"1": "the method gives codes from 0 to 3", "2": "a_strangers_method gives the scale 0 (0 of 1); wanted positive, finite ones"} {
+		net := testNetwork(t, "resnet20_w4a4", "quant.activations={estimator: "+strangersName+", options: {strangers_lie: "+lie+"}}")
+		pool := threads.New(1)
+		defer pool.Close()
+		x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2, 32, 32, 3))
+		for i := range x.Float32s() {
+			x.Float32s()[i] = float32(i%7) / 7
+		}
+		if err := net.Calibrate(pool, nil, x); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("lie %s: %v; want %s", lie, err, want)
+		}
 	}
 }
