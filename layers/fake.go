@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -13,19 +14,28 @@ import (
 )
 
 // FakeQuant is a quantizer on a node of anyone's Gorgonia graph: by any method, with its gradient, and Gorgonia's own
-// operations, machines and solvers around it.
+// operations, machines and solvers around it. One goroutine uses it at a time.
+//
+// What methods do beside the graph is for whoever trains: [FakeQuant.Train] before a step of what draws at random,
+// [FakeQuant.Update] after it of what keeps arrays that no gradient moves, [FakeQuant.Project] after the solver. Each does
+// nothing for other methods. PACT's penalty is in the gradient of its parameter.
 type FakeQuant struct {
-	name   string
-	est    estimators.Estimator
-	params estimators.Params // what is learned
-	nodes  G.Nodes           // of them
-	x, y   *G.Node
-	b      *graph.Builder
+	name    string
+	est     estimators.Estimator
+	is      estimators.Traits
+	scales  int
+	params  estimators.Params // what is learned
+	nodes   G.Nodes           // of them
+	state   estimators.Params // of a method that keeps arrays beside
+	updates int               // of the state
+	clock   *clock            // of what draws at random; nil in evaluation
+	x, y    *G.Node
+	b       *graph.Builder
 }
 
 // Fake says what is quantized, and how.
 type Fake struct {
-	Name   string // of the tensor; learned parameters are NAME.scale and the like
+	Name   string // of the tensor; learned parameters are NAME.scale and the like, which no other node is called
 	Method string // such as "lsq"; package estimators lists them
 	Bits   int
 	STE    string // how gradients pass the rounding; "" is the method's own
@@ -45,24 +55,30 @@ func NewFakeQuant(x *G.Node, f Fake) (*FakeQuant, error) {
 	if x == nil || x.Dtype() != tensor.Float32 || x.Dims() == 0 {
 		return nil, fmt.Errorf("%s: x is %v; expected a node of float32 with one axis or more", f.Name, x)
 	}
-	est, err := f.estimator(x.Shape())
+	est, is, err := f.estimator(x.Shape())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name, err)
 	}
-	if _, ok := est.(estimators.Stateful); ok {
-		return nil, fmt.Errorf("%s: %s has arrays that training updates beside gradients; expected a method without", f.Name, f.Method)
-	}
-	q := &FakeQuant{name: f.Name, est: est, x: x, b: graph.On(x.Graph(), fakes.Add(1))}
+	q := &FakeQuant{name: f.Name, est: est, is: is, scales: max(f.Scales, 1), x: x, b: graph.On(x.Graph(), fakes.Add(1))}
 	for _, l := range est.Params() {
+		name := f.Name + "." + l.Name
+		if len(x.Graph().ByName(name)) > 0 { // Gorgonia would make one of both
+			return nil, fmt.Errorf("%s: the graph has a node %q; expected a Name unlike those of other quantizers", f.Name, name)
+		}
 		t := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(l.Len))
-		q.params, q.nodes = append(q.params, t.Float32s()), append(q.nodes, q.b.Param(f.Name+"."+l.Name, t))
+		q.params, q.nodes = append(q.params, t.Float32s()), append(q.nodes, q.b.Param(name, t))
+	}
+	if s, ok := est.(estimators.Stateful); ok {
+		for _, l := range s.State(x.Shape().TotalSize()) {
+			q.state = append(q.state, make([]float32, l.Len))
+		}
 	}
 	q.y = q.apply()
 	return q, q.b.Err()
 }
 
-// estimator returns the method for a tensor of that shape.
-func (f Fake) estimator(shape tensor.Shape) (estimators.Estimator, error) {
+// estimator returns the method for a tensor of that shape, and what it is.
+func (f Fake) estimator(shape tensor.Shape) (estimators.Estimator, estimators.Traits, error) {
 	spec := configs.TensorSpec{Estimator: configs.Estimator(f.Method), Bits: configs.Bits(f.Bits), STE: configs.STE(f.STE)}
 	if f.STE == "" {
 		spec.STE = configs.STEAuto
@@ -72,17 +88,79 @@ func (f Fake) estimator(shape tensor.Shape) (estimators.Estimator, error) {
 	}
 	at := configs.Place{Weights: f.Weights, Signed: f.Weights || f.Signed, Scales: max(f.Scales, 1)}
 	if last := shape[len(shape)-1]; at.Scales > 1 && at.Scales != last {
-		return nil, fmt.Errorf("%d scales for %d channels; expected 1 or as many", at.Scales, last)
+		return nil, estimators.Traits{}, fmt.Errorf("%d scales for %d channels; expected 1 or as many", at.Scales, last)
 	}
 	at.N = shape.TotalSize() / at.Scales
 	if !f.Weights {
 		at.N = shape.TotalSize() / shape[0]
 	}
-	return spec.NewEstimator(at, 0)
+	is, err := spec.Traits(at)
+	if err != nil {
+		return nil, is, err
+	}
+	est, err := spec.NewEstimator(at, 0)
+	return est, is, err
 }
 
-// Init gives what is learned its first values, from those of x: the weights, or a first batch.
-func (q *FakeQuant) Init(x []float32) error { return q.est.Init(q.params, x) }
+// now is the method as it is in this step.
+func (q *FakeQuant) now() estimators.Estimator {
+	est := q.est
+	if s, ok := est.(estimators.Stateful); ok {
+		est = s.WithState(q.state)
+	}
+	if q.is.Random && q.clock != nil {
+		est = est.(estimators.Random).Seeded(q.clock.seedOf(q.name))
+	}
+	return est
+}
+
+// Init gives what is learned, and what is kept beside, its first values, from those of x: the weights, or a first batch.
+func (q *FakeQuant) Init(x []float32) error {
+	if i := graph.FirstNotFinite(x); i >= 0 || len(x) == 0 {
+		return fmt.Errorf("%s: wanted values to start from, all finite; found %d, of which the first that is not is %d", q.name, len(x), i)
+	}
+	if q.updates = 0; len(q.params) > 0 {
+		if err := q.est.Init(q.params, x); err != nil {
+			return fmt.Errorf("%s: %w", q.name, err)
+		}
+	}
+	return q.Update(x)
+}
+
+// Train makes the runs that follow those of a training step: what a method draws at random is of that step. It changes
+// nothing but for such methods, which round to nearest, and add no noise, before it and after [FakeQuant.Evaluate].
+func (q *FakeQuant) Train(step int) { q.clock = &clock{step: step} }
+
+// Evaluate ends what Train began.
+func (q *FakeQuant) Evaluate() { q.clock = nil }
+
+// Update moves what a method keeps beside what it learns, such as a codebook, for the values x of a step.
+func (q *FakeQuant) Update(x []float32) error {
+	s, ok := q.est.(estimators.Stateful)
+	if !ok {
+		return nil
+	}
+	if err := s.Update(q.state, x, q.params, q.updates); err != nil {
+		return fmt.Errorf("%s: %w", q.name, err)
+	}
+	q.updates++
+	return nil
+}
+
+// Project is for after an update by a solver, which knows no bounds: scales and what else must be positive are brought to
+// [estimators.MinScale] if they are below, and weights w clipped where the method wants it ([estimators.WeightClipper]).
+func (q *FakeQuant) Project(w []float32) {
+	for i, l := range q.est.Params() {
+		for j, v := range q.params[i] {
+			if l.Positive && v < estimators.MinScale {
+				q.params[i][j] = estimators.MinScale
+			}
+		}
+	}
+	if c, ok := q.est.(estimators.WeightClipper); ok {
+		c.ClipWeights(w)
+	}
+}
 
 // Output is the quantized node.
 func (q *FakeQuant) Output() *G.Node { return q.y }
@@ -90,26 +168,29 @@ func (q *FakeQuant) Output() *G.Node { return q.y }
 // Learnables are what training learns: nodes for gorgonia.Grad and solvers.
 func (q *FakeQuant) Learnables() G.Nodes { return q.nodes }
 
-// Codes returns the integers of x and the scale of them, one or one for each channel: x is scale*code, but for rounding, or
-// scale*(code - z) if the method learns where 0 is, with the code z of 0. Methods whose levels are no integers have none.
+// Codes returns the integers of x, the whole tensor, and the scale of them, one or one for each channel: y is scale*code, or
+// scale*(code - z) if the method finds where 0 is, with the code z that Codes gives 0. Methods whose levels are no integers
+// have none. What draws at random is as in evaluation.
 func (q *FakeQuant) Codes(x []float32) (codes []int32, scale []float32, err error) {
-	i, ok := q.est.(estimators.Integer)
+	if q == nil || q.est == nil {
+		return nil, nil, errors.New("there is no quantizer; want one of NewFakeQuant")
+	}
+	est := q.est
+	if s, ok := est.(estimators.Stateful); ok {
+		est = s.WithState(q.state)
+	}
+	i, ok := est.(estimators.Integer)
 	if !ok {
 		return nil, nil, fmt.Errorf("%s: the levels are not a scale times integers", q.name)
 	}
-	codes, scale = make([]int32, len(x)), make([]float32, max(len(q.scales()), 1))
+	codes, scale = make([]int32, len(x)), make([]float32, q.scales)
 	if err := i.CodeScale(scale, x, q.params); err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%s: %w", q.name, err)
 	}
-	return codes, scale, i.Quantize(codes, nil, x, q.params)
-}
-
-// scales are the first of what is learned, from whose length that of all follows.
-func (q *FakeQuant) scales() []float32 {
-	if len(q.params) == 0 {
-		return nil
+	if err := i.Quantize(codes, nil, x, q.params); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", q.name, err)
 	}
-	return q.params[0]
+	return codes, scale, nil
 }
 
 func (q *FakeQuant) apply() *G.Node {
@@ -126,7 +207,7 @@ func (q *FakeQuant) apply() *G.Node {
 	}
 	return q.b.Apply(graph.Op{
 		Name: "fake quantize", Layer: q.name, In: in, Out: f32(rank), Shape: sameShape(0),
-		Forward: func(k *graph.Call) error { return q.est.Forward(k.OutF32(), k.F32(0), values(k, 1)) },
+		Forward: func(k *graph.Call) error { return q.now().Forward(k.OutF32(), k.F32(0), values(k, 1)) },
 		Wrt:     wrt,
 		Gradient: func(nodes []*G.Node, _, dout *G.Node) []*G.Node {
 			dx := q.b.Apply(graph.Op{
@@ -138,7 +219,16 @@ func (q *FakeQuant) apply() *G.Node {
 					return b
 				},
 				Forward: func(k *graph.Call) error {
-					return q.est.Backward(k.OutF32(), auxParams(k), k.F32(1), k.F32(0), values(k, 2))
+					est, p, dp := q.now(), values(k, 2), auxParams(k)
+					err := est.Backward(k.OutF32(), dp, k.F32(1), k.F32(0), p)
+					if e, ok := est.(estimators.Penalized); ok {
+						for i, d := range e.Decay() {
+							for j, v := range p[i] {
+								dp[i][j] += float32(d) * v
+							}
+						}
+					}
+					return err
 				},
 			}, append([]*G.Node{dout}, nodes...)...)
 			grads := []*G.Node{dx}
