@@ -18,7 +18,7 @@ type Array struct {
 	Group networks.Group // of the optimizer's options, if it is learned
 	Value *tensor.Dense
 	// Floor is the smallest value that the optimizer gives an element; 0 for none. It
-	// keeps the scales of quantizers positive.
+	// keeps the scales of quantizers positive, and has them lose at most half in a step.
 	Floor float32
 	// Fixed says of a learned array that it stays as calibration leaves it, or follows others.
 	Fixed bool

@@ -43,6 +43,7 @@ type slot struct {
 	param *layers.Array
 	lr    float64
 	decay float32
+	old   []float32 // values before the update, of a parameter with a floor
 }
 
 // NewSGD returns the optimizer of a config for the parameters, whose velocities are 0 now.
@@ -54,7 +55,11 @@ func NewSGD(t *configs.Train, params []*layers.Array) *SGD {
 	for _, p := range params {
 		g := groups[p.Group]
 		p.Velocity = make([]float32, len(p.Data()))
-		o.slots[p.Name] = &slot{p, g.LRMultiplier, float32(g.WeightDecay.Or(t.Optimizer.WeightDecay))}
+		s := &slot{param: p, lr: g.LRMultiplier, decay: float32(g.WeightDecay.Or(t.Optimizer.WeightDecay))}
+		if p.Floor > 0 {
+			s.old = make([]float32, len(p.Data()))
+		}
+		o.slots[p.Name] = s
 	}
 	return o
 }
@@ -117,15 +122,16 @@ func (o *SGD) clip(model []G.ValueGrad) (float32, error) {
 }
 
 // update returns the index of an element that is not finite, or -1. The
-// element is left as it was.
+// element is left as it was. What has a floor loses at most half of itself: a scale
+// that a long step took to its floor would make a layer's outputs vanish, and the
+// gradients of all layers before it overflow.
 func (o *SGD) update(s *slot, w, g []float32, clip float32) (bad int) {
 	q := kernels.SGD{LR: float32(o.LR * s.lr), Momentum: o.momentum, Decay: s.decay, Clip: clip, Nesterov: o.nesterov}
-	if bad = q.Row(w, s.param.Velocity, g); s.param.Floor == 0 {
-		return bad
-	}
-	for i, v := range w {
-		if v < s.param.Floor {
-			w[i] = s.param.Floor
+	copy(s.old, w)
+	bad = q.Row(w, s.param.Velocity, g)
+	for i, v := range s.old {
+		if least := max(s.param.Floor, v/2); w[i] < least {
+			w[i] = least
 			o.FloorHits[s.param.Name]++
 		}
 	}

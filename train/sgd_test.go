@@ -39,6 +39,22 @@ func TestSGDAgreesWithPyTorch(t *testing.T) {
 	}
 }
 
+// A step that would take a scale to its floor, or through zero, halves it, and the next one starts from there.
+func TestScalesHalveAtMost(t *testing.T) {
+	s := &layers.Array{Name: "s", Group: networks.ScalesGroup, Floor: 0.25, Value: tensor.New(tensor.WithBacking([]float32{8, 8, 8}), tensor.WithShape(3))}
+	cfg := configs.Train{LR: 1, Groups: configs.Groups{Scales: configs.Group{LRMultiplier: 1}}}
+	o := NewSGD(&cfg, []*layers.Array{s})
+	for i, want := range [][]float32{{4, 4.5, 7}, {2, 2.25, 6}, {1, 1.125, 5}, {0.5, 0.5625, 4}, {0.25, 0.28125, 3}, {0.25, 0.25, 2}} {
+		o.update(o.slots["s"], s.Data(), []float32{100, 3.5, 1}, 1)
+		if !slices.Equal(s.Data(), want) {
+			t.Errorf("step %d: scales %v, want %v", i+1, s.Data(), want)
+		}
+	}
+	if o.FloorHits["s"] != 6+5 {
+		t.Errorf("%d hits, want 11", o.FloorHits["s"])
+	}
+}
+
 func TestSGDFloorAndNonFinite(t *testing.T) {
 	s := &layers.Array{Name: "s", Group: networks.ScalesGroup, Floor: 0.5, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
 	cfg := configs.Train{LR: 1, Groups: configs.Groups{Scales: configs.Group{LRMultiplier: 1}}}
