@@ -21,7 +21,7 @@ import (
 var cFormat = format{
 	name: configs.C, extension: "h",
 	kinds: func() []string { return sortedKeys(cKinds) },
-	write: func(path string, net *integer.Network, _ ONNXOptions) error {
+	write: func(path string, net *integer.Network, _ Options) error {
 		if err := checkHeaderName(path); err != nil {
 			return err
 		}

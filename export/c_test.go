@@ -26,7 +26,7 @@ func compile(t *testing.T, net *integer.Network, flags ...string) string {
 		t.Skip("there is no C compiler cc")
 	}
 	header := filepath.Join(t.TempDir(), "net work.h")
-	if err := Write(header, configs.C, net, ONNXOptions{}); err != nil {
+	if err := Write(header, configs.C, net, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	program := strings.TrimSuffix(header, ".h")
@@ -239,7 +239,7 @@ func TestCSource(t *testing.T) {
 	header := filepath.Join(t.TempDir(), "x.h")
 	var before []byte
 	for range 2 {
-		if err := Write(header, configs.C, net, ONNXOptions{}); err != nil {
+		if err := Write(header, configs.C, net, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		var all []byte
@@ -269,11 +269,11 @@ func TestCSource(t *testing.T) {
 	compile(t, net)
 	compile(t, net, "-c", "-DQAT_NO_MAIN") // as a microcontroller's program includes it
 	net.Target = integer.Float32
-	if err := Write(header, configs.C, net, ONNXOptions{}); err == nil || !strings.Contains(err.Error(), "computes with target dyadic only") {
+	if err := Write(header, configs.C, net, Options{}); err == nil || !strings.Contains(err.Error(), "computes with target dyadic only") {
 		t.Errorf("target float32: error %v", err)
 	}
 	net.Target = integer.Dyadic
-	if err := Write(filepath.Join(t.TempDir(), "x.c"), configs.C, net, ONNXOptions{}); err == nil || !strings.Contains(err.Error(), "ends in .h") {
+	if err := Write(filepath.Join(t.TempDir(), "x.c"), configs.C, net, Options{}); err == nil || !strings.Contains(err.Error(), "ends in .h") {
 		t.Errorf("x.c: error %v", err)
 	}
 }

@@ -31,7 +31,7 @@ func TestDigests(t *testing.T) {
 			net.Target = integer.Dyadic
 		}
 		path := filepath.Join(t.TempDir(), "model."+Extension(format))
-		if err := Write(path, format, net, ONNXOptions{}); err != nil {
+		if err := Write(path, format, net, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		for _, file := range Files(path, format) {

@@ -5,7 +5,7 @@ import "github.com/qat-go/qat/configs"
 // ExactOn tells on which processors programs other than qat compute a format's network
 // with the integer network's logits, bit for bit: "" where on all, or where the file is
 // data for a program of the reader's own, "none" where on none for certain.
-func ExactOn(format configs.Format, o ONNXOptions) string {
+func ExactOn(format configs.Format, o Options) string {
 	switch {
 	case format == configs.ONNX && o.Weights == configs.ONNXInt8: // whose products others may cut off
 		return "x86 with VNNI"

@@ -20,7 +20,7 @@ func ExampleWrite() {
 	defer os.RemoveAll(dir)
 	net := integertest.ResNet20(rand.New(rand.NewPCG(1, 2)), 4)
 	file := filepath.Join(dir, "model."+export.Extension(configs.Safetensors))
-	if err := export.Write(file, configs.Safetensors, net, export.ONNXOptions{}); err != nil {
+	if err := export.Write(file, configs.Safetensors, net, export.Options{}); err != nil {
 		fmt.Println(err)
 		return
 	}

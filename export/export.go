@@ -13,10 +13,17 @@ import (
 type format struct {
 	name      configs.Format
 	extension string // of the file's name, without the dot
-	write     func(path string, net *integer.Network, o ONNXOptions) error
+	write     func(path string, net *integer.Network, o Options) error
 	kinds     func() []string // of layers that it writes, or says why not
 	// files lists what write leaves; nil is path alone.
 	files func(path string) []string
+}
+
+// Options are choices of formats.
+type Options struct {
+	Opset   int                 // of onnx: version of ONNX's operators, one of Opsets; 0 is DefaultOpset
+	Weights configs.ONNXWeights // of onnx; "" is auto
+	Sums    configs.ONNXSums    // of onnx; "" is real
 }
 
 // formats has a line for each format; each is in a file of its own.
@@ -63,8 +70,8 @@ func Files(path string, name configs.Format) []string {
 }
 
 // Write checks the network and writes it to path, each file whole or not at all. The
-// same network and options, of which only the format onnx has some, give the same bytes.
-func Write(path string, name configs.Format, net *integer.Network, o ONNXOptions) error {
+// same network and options give the same bytes.
+func Write(path string, name configs.Format, net *integer.Network, o Options) error {
 	f, err := find(name)
 	if err == nil {
 		err = check(f, net)
@@ -80,7 +87,7 @@ func Write(path string, name configs.Format, net *integer.Network, o ONNXOptions
 
 // Check reports what keeps a network from being written to path, so that none of several
 // formats is written if one cannot be.
-func Check(path string, name configs.Format, net *integer.Network, o ONNXOptions) error {
+func Check(path string, name configs.Format, net *integer.Network, o Options) error {
 	f, err := find(name)
 	if err == nil {
 		err = check(f, net)

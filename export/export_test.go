@@ -23,7 +23,7 @@ import (
 func write(t testing.TB, net *integer.Network) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "model."+Extension(configs.Safetensors))
-	if err := Write(path, configs.Safetensors, net, ONNXOptions{}); err != nil {
+	if err := Write(path, configs.Safetensors, net, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -140,7 +140,7 @@ func TestWriteRejects(t *testing.T) {
 	for name, tt := range tests {
 		net := small()
 		tt.change(net)
-		err := Write(filepath.Join(dir, "x"), tt.format, net, ONNXOptions{})
+		err := Write(filepath.Join(dir, "x"), tt.format, net, Options{})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tt.want)
 		}

@@ -19,7 +19,7 @@ import (
 var npzFormat = format{
 	name: configs.NPZ, extension: "npz",
 	kinds: func() []string { return sortedKeys(npzKinds) },
-	write: func(path string, net *integer.Network, _ ONNXOptions) error {
+	write: func(path string, net *integer.Network, _ Options) error {
 		data, err := npz(net)
 		if err != nil {
 			return err

@@ -80,14 +80,14 @@ func TestNPZ(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.npz")
 	for _, target := range []integer.Target{integer.Float32, integer.Dyadic} {
 		net.Target = target
-		if err := Write(path, configs.NPZ, net, ONNXOptions{}); err != nil {
+		if err := Write(path, configs.NPZ, net, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		first, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Write(path, configs.NPZ, net, ONNXOptions{}); err != nil {
+		if err := Write(path, configs.NPZ, net, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if second, err := os.ReadFile(path); err != nil || !bytes.Equal(first, second) {
@@ -125,7 +125,7 @@ func TestNPZ(t *testing.T) {
 	}
 	net.Layers[1].(*integer.Requantize).Name = "a"
 	net.Layers[0].(*integer.Conv).Name = "tensors"
-	if err := Write(path, configs.NPZ, net, ONNXOptions{}); err == nil || !strings.Contains(err.Error(), `two arrays would be called "tensors.scale"`) {
+	if err := Write(path, configs.NPZ, net, Options{}); err == nil || !strings.Contains(err.Error(), `two arrays would be called "tensors.scale"`) {
 		t.Errorf("a layer called tensors: error %v", err)
 	}
 }
@@ -154,7 +154,7 @@ func TestNumPyReadsNPZ(t *testing.T) {
 	net := integertest.Random(rand.New(rand.NewPCG(1, 2)))
 	net.Target = integer.Dyadic
 	path := filepath.Join(t.TempDir(), "x.npz")
-	if err := Write(path, configs.NPZ, net, ONNXOptions{}); err != nil {
+	if err := Write(path, configs.NPZ, net, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command(python, "-c", numpySums, path).CombinedOutput()

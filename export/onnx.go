@@ -26,7 +26,7 @@ func Opsets() []int { return []int{13, DefaultOpset, 25} }
 var onnxFormat = format{
 	name: configs.ONNX, extension: "onnx",
 	kinds: func() []string { return sortedKeys(qdqKinds) },
-	write: func(path string, net *integer.Network, o ONNXOptions) error {
+	write: func(path string, net *integer.Network, o Options) error {
 		m, err := NewONNXModel(net, configs.ONNX, o)
 		if err != nil {
 			return err
@@ -35,20 +35,13 @@ var onnxFormat = format{
 	},
 }
 
-// ONNXOptions are choices of the format onnx.
-type ONNXOptions struct {
-	Opset   int                 // version of ONNX's operators, one of Opsets; 0 is DefaultOpset
-	Weights configs.ONNXWeights // "" is auto
-	Sums    configs.ONNXSums    // "" is real
-}
-
 // qdqGraph adds the network in QDQ form: operators on real numbers between
 // DequantizeLinear and QuantizeLinear, which runtimes fuse to integer kernels.
 // docs/export.md has the conventions. For each tensor of the network it knows the
 // values of the graph that stand for it.
 type qdqGraph struct {
 	*onnxGraph
-	ONNXOptions
+	Options
 	states []qdqState
 	stored []StoredWeights
 }
@@ -62,7 +55,7 @@ type qdqState struct {
 }
 
 // qdq returns the model in QDQ form.
-func qdq(net *integer.Network, o ONNXOptions) (*ONNXModel, error) {
+func qdq(net *integer.Network, o Options) (*ONNXModel, error) {
 	if o.Opset == 0 {
 		o.Opset = DefaultOpset
 	}
@@ -74,7 +67,7 @@ func qdq(net *integer.Network, o ONNXOptions) (*ONNXModel, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &qdqGraph{onnxGraph: newONNXGraph(net, net.Logits().Out), ONNXOptions: o, states: make([]qdqState, len(net.Tensors))}
+	g := &qdqGraph{onnxGraph: newONNXGraph(net, net.Logits().Out), Options: o, states: make([]qdqState, len(net.Tensors))}
 	lo, hi := net.Tensors[0].Range()
 	g.quantize(onnxInput, onnxInput, 0, lo, hi)
 	for _, l := range net.Layers {

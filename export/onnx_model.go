@@ -25,7 +25,7 @@ type ONNXModel struct {
 
 // NewONNXModel returns the network in the format onnx, or in the format qonnx,
 // which has no options.
-func NewONNXModel(net *integer.Network, format configs.Format, o ONNXOptions) (*ONNXModel, error) {
+func NewONNXModel(net *integer.Network, format configs.Format, o Options) (*ONNXModel, error) {
 	if err := net.Check(); err != nil {
 		return nil, err
 	}

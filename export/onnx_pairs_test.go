@@ -49,7 +49,7 @@ func TestStoredWeights(t *testing.T) {
 		{64, configs.ONNXInt8, KernelInt8, false}, {65, configs.ONNXInt8, KernelInt8, true},
 	} {
 		net.Layers[0].(*integer.Conv).Weights[0] = tt.weight
-		m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{Weights: tt.weights})
+		m, err := NewONNXModel(net, configs.ONNX, Options{Weights: tt.weights})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +80,7 @@ func TestStoredWeightsOneBeyond(t *testing.T) {
 		want   StoredWeights
 	}{{-127, StoredWeights{"conv1", KernelInt8, 32640}}, {-128, StoredWeights{"conv1", KernelUint8, 32768}}} {
 		w[4] = tt.second
-		m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{})
+		m, err := NewONNXModel(net, configs.ONNX, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -66,7 +66,7 @@ func TestSums(t *testing.T) {
 		nets[map[int]string{8: "resnet20 w8", 4: "resnet20 w4"}[bits]] = integertest.ResNet20(rng, bits)
 	}
 	for name, net := range nets {
-		m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{})
+		m, err := NewONNXModel(net, configs.ONNX, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

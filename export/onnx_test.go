@@ -22,7 +22,7 @@ func TestONNXGolden(t *testing.T) {
 	for _, format := range []configs.Format{configs.ONNX, configs.QONNX} {
 		golden := filepath.Join("testdata", "small."+Extension(format))
 		path := filepath.Join(t.TempDir(), "x")
-		if err := Write(path, format, small(), ONNXOptions{}); err != nil {
+		if err := Write(path, format, small(), Options{}); err != nil {
 			t.Fatal(err)
 		}
 		got, err := os.ReadFile(path)
@@ -63,7 +63,7 @@ func TestONNXRules(t *testing.T) {
 		}
 		for j, opset := range Opsets() {
 			weights := []configs.ONNXWeights{configs.ONNXAuto, configs.ONNXInt8, configs.ONNXUint8}[(i+j)%3]
-			m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{opset, weights, []configs.ONNXSums{configs.ONNXReal, configs.ONNXFused}[j%2]})
+			m, err := NewONNXModel(net, configs.ONNX, Options{Opset: opset, Weights: weights, Sums: []configs.ONNXSums{configs.ONNXReal, configs.ONNXFused}[j%2]})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +74,7 @@ func TestONNXRules(t *testing.T) {
 			c.qdq(opset, seen)
 			c.network(net, seen)
 		}
-		m, err := NewONNXModel(net, configs.QONNX, ONNXOptions{})
+		m, err := NewONNXModel(net, configs.QONNX, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,7 +58,7 @@ func TestNewONNXModelRejects(t *testing.T) {
 	} {
 		net := small()
 		tt.change(net)
-		if _, err := NewONNXModel(net, tt.format, ONNXOptions{Opset: tt.opset}); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := NewONNXModel(net, tt.format, Options{Opset: tt.opset}); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want one with %q", name, err, tt.want)
 		}
 	}

@@ -32,7 +32,7 @@ func BenchmarkRuntime(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{Sums: configs.ONNXFused})
+	m, err := NewONNXModel(net, configs.ONNX, Options{Sums: configs.ONNXFused})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func TestRuntimeAgrees(t *testing.T) {
 		if i%5 == 4 {
 			sums = configs.ONNXFused
 		}
-		m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{opset, weights, sums})
+		m, err := NewONNXModel(net, configs.ONNX, Options{Opset: opset, Weights: weights, Sums: sums})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func different(t *testing.T, sums configs.ONNXSums, format string, args ...any) 
 func TestRuntimePairs(t *testing.T) {
 	for weight, kernel := range map[int8]string{64: KernelInt8, 65: KernelUint8, 127: KernelUint8} {
 		net := pairs(weight)
-		m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{})
+		m, err := NewONNXModel(net, configs.ONNX, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestRuntimePairs(t *testing.T) {
 		if got := runModel(t, net, m.model.Marshal(), x, 3, true)[onnxLogits].Floats; !slices.Equal(got, want) {
 			t.Errorf("weight %d: logits %v, want %v", weight, got, want)
 		}
-		if m, err = NewONNXModel(net, configs.ONNX, ONNXOptions{Weights: configs.ONNXInt8}); err != nil {
+		if m, err = NewONNXModel(net, configs.ONNX, Options{Weights: configs.ONNXInt8}); err != nil {
 			t.Fatal(err)
 		}
 		if got := runModel(t, net, m.model.Marshal(), x, 3, true)[onnxLogits].Floats; !slices.Equal(got, want) {
@@ -152,7 +152,7 @@ func TestRuntimeSums(t *testing.T) {
 	for name, p := range pairSums {
 		net := p.network()
 		codes := func(sums configs.ONNXSums) []uint8 {
-			m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{Sums: sums})
+			m, err := NewONNXModel(net, configs.ONNX, Options{Sums: sums})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +182,7 @@ func TestRuntimeSums(t *testing.T) {
 func TestRuntimeImages(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	net := integertest.ResNet20(rng, 8)
-	m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{})
+	m, err := NewONNXModel(net, configs.ONNX, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestRuntimeRequantizesTwice(t *testing.T) {
 		integer.NewConv(net, "conv2", 2, 3, networks.Square(1, 1, 0), 0, weights(8), 4, fold(2, 2), true),
 		&integer.Linear{Name: "linear", In: 3, Out: 5, Weights: weights(6 * 6 * 2 * 5), WeightBits: 4, Scale: f.Scale, Bias: f.Bias},
 	}
-	m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{})
+	m, err := NewONNXModel(net, configs.ONNX, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +300,7 @@ func TestRuntimeUnoptimized(t *testing.T) {
 	n, same, all := 20, 0, 0
 	for range 10 {
 		net := integertest.ResNet20(rng, 4)
-		m, err := NewONNXModel(net, configs.ONNX, ONNXOptions{})
+		m, err := NewONNXModel(net, configs.ONNX, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -361,7 +361,7 @@ func TestRuntimeQONNX(t *testing.T) {
 		case 1:
 			net = integertest.RandomWindows(rng)
 		}
-		m, err := NewONNXModel(net, configs.QONNX, ONNXOptions{})
+		m, err := NewONNXModel(net, configs.QONNX, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,8 +13,8 @@ import (
 var qonnxFormat = format{
 	name: configs.QONNX, extension: "qonnx.onnx",
 	kinds: func() []string { return sortedKeys(qonnxKinds) },
-	write: func(path string, net *integer.Network, _ ONNXOptions) error {
-		m, err := NewONNXModel(net, configs.QONNX, ONNXOptions{})
+	write: func(path string, net *integer.Network, _ Options) error {
+		m, err := NewONNXModel(net, configs.QONNX, Options{})
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 var safetensorsFormat = format{
 	name: configs.Safetensors, extension: "safetensors",
 	kinds: func() []string { return sortedKeys(manifestKinds) },
-	write: func(path string, net *integer.Network, _ ONNXOptions) error {
+	write: func(path string, net *integer.Network, _ Options) error {
 		f, err := encode(net)
 		if err != nil {
 			return err

@@ -16,14 +16,14 @@ func TestZero(t *testing.T) {
 	tries := map[string]func() error{
 		"Read":            func() error { _, err := Read(""); return err },
 		"Open":            func() error { _, _, err := Open("", Reading{}); return err },
-		"Write no format": func() error { return Write(path, "", net, ONNXOptions{}) },
-		"Write no path":   func() error { return Write("", configs.Safetensors, net, ONNXOptions{}) },
-		"NewONNXModel":    func() error { _, err := NewONNXModel(nil, configs.ONNX, ONNXOptions{}); return err },
+		"Write no format": func() error { return Write(path, "", net, Options{}) },
+		"Write no path":   func() error { return Write("", configs.Safetensors, net, Options{}) },
+		"NewONNXModel":    func() error { _, err := NewONNXModel(nil, configs.ONNX, Options{}); return err },
 	}
 	for _, f := range Formats() {
-		tries["Write nil as "+string(f)] = func() error { return Write(path, f, nil, ONNXOptions{}) }
-		tries["Write zero as "+string(f)] = func() error { return Write(path, f, &integer.Network{}, ONNXOptions{}) }
-		tries["Check nil as "+string(f)] = func() error { return Check(path, f, nil, ONNXOptions{}) }
+		tries["Write nil as "+string(f)] = func() error { return Write(path, f, nil, Options{}) }
+		tries["Write zero as "+string(f)] = func() error { return Write(path, f, &integer.Network{}, Options{}) }
+		tries["Check nil as "+string(f)] = func() error { return Check(path, f, nil, Options{}) }
 	}
 	for name, try := range tries {
 		t.Run(name, func(t *testing.T) {

@@ -23,13 +23,13 @@ type Exported struct {
 }
 
 // NewExported describes the export of a format at path.
-func NewExported(path string, format configs.Format, target configs.Target, options export.ONNXOptions) Exported {
+func NewExported(path string, format configs.Format, target configs.Target, options export.Options) Exported {
 	return Exported{Format: format, Files: export.Files(path, format), Target: string(target), ExactOn: export.ExactOn(format, options)}
 }
 
 // PlanExport checks that the network can be written in a format to path, and returns the export and the network with its
 // target: preferred, if the format has it.
-func PlanExport(net *integer.Network, path string, format configs.Format, preferred configs.Target, options export.ONNXOptions) (Exported, *integer.Network, error) {
+func PlanExport(net *integer.Network, path string, format configs.Format, preferred configs.Target, options export.Options) (Exported, *integer.Network, error) {
 	target := format.TargetFor(preferred)
 	of, err := Retarget(net, target)
 	if err == nil {
@@ -84,7 +84,7 @@ func Accuracies(net *integer.Network, known *Accuracy, exports []Exported, evalu
 func (r *run) export(net *integer.Network) ([]Exported, error) {
 	var all []Exported
 	var nets []*integer.Network
-	options := export.ONNXOptions{Weights: r.Config.Export.ONNX.Weights, Sums: r.Config.Export.ONNX.Sums}
+	options := export.Options{Weights: r.Config.Export.ONNX.Weights, Sums: r.Config.Export.ONNX.Sums}
 	for _, format := range r.Config.Export.Formats {
 		e, of, err := PlanExport(net, r.path("model."+export.Extension(format)), format, r.Config.Export.Target, options)
 		if err != nil {

@@ -121,7 +121,7 @@ func certify(t *testing.T, build func(networks.Shape, int) *networks.Network, co
 	files := map[configs.Format]string{}
 	for _, format := range []configs.Format{configs.Safetensors, configs.ONNX, configs.QONNX} {
 		files[format] = filepath.Join(t.TempDir(), "model."+export.Extension(format))
-		if err := export.Write(files[format], format, net, export.ONNXOptions{}); err != nil {
+		if err := export.Write(files[format], format, net, export.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}

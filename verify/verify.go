@@ -24,7 +24,7 @@ const maxModel = 1<<31 - 1
 type Options struct {
 	Split   datasets.Split
 	Files   map[configs.Format]string // exports of the network
-	ONNX    export.ONNXOptions        // that the file of the format onnx was written with
+	ONNX    export.Options            // that the file of the format onnx was written with
 	Threads int                       // of onnxruntime; 0: all cores
 	Library string                    // path of onnxruntime; "" if there is none
 }
@@ -142,7 +142,7 @@ func (v *verifier) simulation(ctx context.Context, c *Certificate) error {
 }
 
 // saturation checks that a file is the network's, and tells how it stores weights.
-func saturation(file string, net *integer.Network, o export.ONNXOptions) (*Saturation, error) {
+func saturation(file string, net *integer.Network, o export.Options) (*Saturation, error) {
 	data, err := regular.Read(file, maxModel)
 	if err != nil {
 		return nil, err

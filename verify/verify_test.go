@@ -64,7 +64,7 @@ func TestTraces(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, format := range []configs.Format{configs.ONNX, configs.QONNX} {
-		model, err := export.NewONNXModel(net, format, export.ONNXOptions{})
+		model, err := export.NewONNXModel(net, format, export.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,7 +160,7 @@ func TestCertify(t *testing.T) {
 	files := map[configs.Format]string{}
 	for _, format := range []configs.Format{configs.Safetensors, configs.ONNX, configs.QONNX} {
 		files[format] = filepath.Join(t.TempDir(), "model."+export.Extension(format))
-		if err := export.Write(files[format], format, net, export.ONNXOptions{}); err != nil {
+		if err := export.Write(files[format], format, net, export.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -223,7 +223,7 @@ func TestSaturation(t *testing.T) {
 		configs.ONNXUint8: func(s *Saturation) bool { return s.Widest == 0 },
 		configs.ONNXInt8:  func(s *Saturation) bool { return s.Widest > s.Limit && s.Widest <= 255*256 },
 	} {
-		o := export.ONNXOptions{Weights: weights}
+		o := export.Options{Weights: weights}
 		file := filepath.Join(t.TempDir(), "model.onnx")
 		if err := export.Write(file, configs.ONNX, net, o); err != nil {
 			t.Fatal(err)
@@ -337,7 +337,7 @@ func signed(m *onnx.Model, clip bool) {
 
 // written is the model in a file of the format onnx.
 func written(t *testing.T, net *integer.Network) *onnx.Model {
-	m, err := export.NewONNXModel(net, configs.ONNX, export.ONNXOptions{})
+	m, err := export.NewONNXModel(net, configs.ONNX, export.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -238,7 +238,7 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 		}
 		target = net.Target.String()
 	}
-	options := export.ONNXOptions{Opset: o.opset, Weights: m.Config.Export.ONNX.Weights, Sums: m.Config.Export.ONNX.Sums}
+	options := export.Options{Opset: o.opset, Weights: m.Config.Export.ONNX.Weights, Sums: m.Config.Export.ONNX.Sums}
 	if o.weights != "" {
 		options.Weights = configs.ONNXWeights(o.weights)
 	}
@@ -286,7 +286,7 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 }
 
 // verify certifies the files and measures each one's accuracy.
-func (r *exported) verify(ctx context.Context, o exportOptions, options export.ONNXOptions, m *train.Model, net *integer.Network, files map[configs.Format]string) (err error) {
+func (r *exported) verify(ctx context.Context, o exportOptions, options export.Options, m *train.Model, net *integer.Network, files map[configs.Format]string) (err error) {
 	split := limited(m.Data.Test, o.limit)
 	r.Certificate, err = verify.Certify(ctx, m, net, verify.Options{
 		Split: split, Files: files, ONNX: options, Threads: o.threads, Library: onnxruntime.Library(),

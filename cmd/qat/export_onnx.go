@@ -15,7 +15,7 @@ type storedONNX struct {
 	Layers  []export.StoredWeights `json:"layers"`
 }
 
-func describeONNX(net *integer.Network, o export.ONNXOptions) (*storedONNX, error) {
+func describeONNX(net *integer.Network, o export.Options) (*storedONNX, error) {
 	m, err := export.NewONNXModel(net, configs.ONNX, o)
 	if err != nil {
 		return nil, err

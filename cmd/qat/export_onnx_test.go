@@ -53,11 +53,11 @@ func TestExportRows(t *testing.T) {
 	var out strings.Builder
 	table := newTable(&out)
 	exportRows(table, []train.Exported{
-		train.NewExported("m.safetensors", configs.Safetensors, configs.Float32, export.ONNXOptions{}),
-		train.NewExported("m.onnx", configs.ONNX, configs.Float32, export.ONNXOptions{}),
-		train.NewExported("fused.onnx", configs.ONNX, configs.Float32, export.ONNXOptions{Sums: configs.ONNXFused}),
-		train.NewExported("int8.onnx", configs.ONNX, configs.Float32, export.ONNXOptions{Weights: configs.ONNXInt8}),
-		train.NewExported("m.qonnx.onnx", configs.QONNX, configs.Float32, export.ONNXOptions{}),
+		train.NewExported("m.safetensors", configs.Safetensors, configs.Float32, export.Options{}),
+		train.NewExported("m.onnx", configs.ONNX, configs.Float32, export.Options{}),
+		train.NewExported("fused.onnx", configs.ONNX, configs.Float32, export.Options{Sums: configs.ONNXFused}),
+		train.NewExported("int8.onnx", configs.ONNX, configs.Float32, export.Options{Weights: configs.ONNXInt8}),
+		train.NewExported("m.qonnx.onnx", configs.QONNX, configs.Float32, export.Options{}),
 	})
 	const want = `exported             m.safetensors  float32
 exported             m.onnx  float32
@@ -88,7 +88,7 @@ func TestPrintSaturation(t *testing.T) {
 }
 
 func TestExportedJSON(t *testing.T) {
-	r := exported{Exported: []train.Exported{train.NewExported("m.onnx", configs.ONNX, configs.Float32, export.ONNXOptions{Sums: configs.ONNXFused})}, ONNX: stored("u")}
+	r := exported{Exported: []train.Exported{train.NewExported("m.onnx", configs.ONNX, configs.Float32, export.Options{Sums: configs.ONNXFused})}, ONNX: stored("u")}
 	b, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ type exportPlan struct {
 const floatExtension = "float.safetensors"
 
 // plan checks all formats. dir is where the files go unless --output says otherwise.
-func (o *exportOptions) plan(net *integer.Network, options export.ONNXOptions, dir string) (*exportPlan, error) {
+func (o *exportOptions) plan(net *integer.Network, options export.Options, dir string) (*exportPlan, error) {
 	p := &exportPlan{}
 	single := ""
 	if o.output != "" {

@@ -31,7 +31,7 @@ func exportedNetwork(t *testing.T, target integer.Target) (net *integer.Network,
 	}
 	net.Classes, net.Mean, net.Std, net.Target = d.Classes, d.Mean, d.Std, target
 	path = filepath.Join(t.TempDir(), "model.safetensors")
-	if err := export.Write(path, configs.Safetensors, net, export.ONNXOptions{}); err != nil {
+	if err := export.Write(path, configs.Safetensors, net, export.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	return net, path

@@ -43,7 +43,7 @@ func TestInfer(t *testing.T) {
 		net.Classes = append(net.Classes, fmt.Sprintf("class %d", o))
 	}
 	model := filepath.Join(dir, "model.safetensors")
-	if err := export.Write(model, configs.Safetensors, net, export.ONNXOptions{}); err != nil {
+	if err := export.Write(model, configs.Safetensors, net, export.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	// An image of the network's size reaches it byte for byte.

@@ -85,7 +85,7 @@ func TestHostileFiles(t *testing.T) {
 		net.Classes = append(net.Classes, fmt.Sprint(i)+strings.ToValidUTF8(hostile[i], "?"))
 	}
 	model := filepath.Join(dir, "model.safetensors")
-	if err := export.Write(model, configs.Safetensors, net, export.ONNXOptions{}); err != nil {
+	if err := export.Write(model, configs.Safetensors, net, export.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "a\x1b[2J.yaml")
