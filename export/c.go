@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"text/template"
 
@@ -16,28 +17,27 @@ import (
 	"github.com/qat-go/qat/networks"
 )
 
-// cFormat is C99: a header with the network, and a program beside it that runs the
-// network in integers alone, without malloc.
+// cFormat is C99: a header, and a program beside it that holds the network and runs it in integers alone, without malloc.
 var cFormat = format{
 	name: configs.C, extension: "h",
 	kinds: func() []string { return sortedKeys(cKinds) },
-	write: func(path string, net *integer.Network, _ Options) error {
-		if err := checkHeaderName(path); err != nil {
+	write: func(path string, net *integer.Network, o Options) error {
+		if err := checkC(path, net, o); err != nil {
 			return err
 		}
 		m, err := newCModel(net)
 		if err != nil {
 			return err
 		}
-		var header bytes.Buffer
-		if err := cHeader.Execute(&header, m); err != nil {
+		header, err := m.render(cHeader, o.Prefix)
+		if err != nil {
 			return err
 		}
-		program := []byte(strings.Replace(cProgram, `"model.h"`, cString(filepath.Base(path)), 1))
-		if err := errors.Join(digest.Seal(textMarker, header.Bytes()), digest.Seal(textMarker, program)); err != nil {
+		program, err := m.render(strings.Replace(cProgram, cInclude, "#include "+cString(filepath.Base(path))+"\n"+cTables, 1), o.Prefix)
+		if err != nil {
 			return err
 		}
-		if err := atomicfile.WriteBytes(path, header.Bytes()); err != nil {
+		if err := atomicfile.WriteBytes(path, header); err != nil {
 			return err
 		}
 		return atomicfile.WriteBytes(cProgramPath(path), program)
@@ -48,12 +48,41 @@ var cFormat = format{
 // ErrHeaderName reports a path for C that is no header's.
 var ErrHeaderName = errors.New("a C header's name ends in .h; the program beside it gets .c")
 
-func checkHeaderName(path string) error {
+// ErrPrefix reports a prefix that names in C cannot have.
+var ErrPrefix = errors.New("want small letters, digits and _, a letter first")
+
+// MaxCWeights is the most weights of a network in C. They are arrays in its source, of which GCC 12 takes 1.6 s and 120 MB of
+// memory for each million, and microcontrollers have no flash for more.
+const MaxCWeights = 5_000_000
+
+// checkC reports what keeps a network from being written in C.
+func checkC(path string, net *integer.Network, o Options) error {
 	if filepath.Ext(path) != ".h" {
 		return ErrHeaderName
 	}
+	if o.Prefix != "" && !cName.MatchString(o.Prefix) {
+		return fmt.Errorf("prefix %q of names in C: %w", o.Prefix, ErrPrefix)
+	}
+	if c := net.Tensors[0].C; c > len(net.Mean) {
+		return fmt.Errorf("the images have %d channels, want 1 to %d", c, len(net.Mean))
+	}
+	weights := 0
+	for _, r := range net.Describe() {
+		weights += r.Weights
+	}
+	return CheckCWeights(weights)
+}
+
+// CheckCWeights reports a number of weights that is too large for C.
+func CheckCWeights(weights int) error {
+	if weights > MaxCWeights {
+		return fmt.Errorf("the network has %d weights; C holds at most %d, as arrays in its source: want another format, safetensors, npz or onnx, or a smaller network", weights, MaxCWeights)
+	}
 	return nil
 }
+
+// cName is what names in C may begin with.
+var cName = regexp.MustCompile("^[a-z][a-z0-9_]*$")
 
 // textMarker stands before the digits of a digest in a comment.
 const textMarker = digest.Key + " " + digest.Scheme
@@ -64,17 +93,39 @@ func cProgramPath(path string) string { return strings.TrimSuffix(path, ".h") + 
 //go:embed csource/model.c
 var cProgram string
 
+// cInclude is the line of the program that the header's takes the place of, and the tables.
+const cInclude = `#include "model.h"`
+
 //go:embed csource/model.h.tmpl
-var cHeaderText string
+var cHeader string
 
-var cHeader = template.Must(template.New("model.h").Funcs(template.FuncMap{"numbers": func(v any) string {
-	if w, ok := v.([]int32); ok {
-		return cNumbers(w)
+//go:embed csource/tables.tmpl
+var cTables string
+
+// render fills in a template and gives it a digest. prefix takes the place of qat in names; QAT_NO_MAIN, which a program
+// says for all its networks, stays.
+func (m *cModel) render(text, prefix string) ([]byte, error) {
+	if prefix != "" {
+		upper := strings.ToUpper(prefix)
+		text = strings.NewReplacer("QAT_NO_MAIN", "QAT_NO_MAIN", "QAT_", upper+"_", "qat_", prefix+"_").Replace(text)
 	}
-	return cNumbers(v.([]int))
-}}).Parse(cHeaderText))
+	t, err := template.New("C").Funcs(template.FuncMap{"numbers": func(v any) string {
+		if w, ok := v.([]int32); ok {
+			return cNumbers(w)
+		}
+		return cNumbers(v.([]int))
+	}}).Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, m); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), digest.Seal(textMarker, b.Bytes())
+}
 
-// cModel is what the header's template reads.
+// cModel is what the templates read.
 type cModel struct {
 	Title   string
 	Input   integer.Tensor
@@ -84,6 +135,8 @@ type cModel struct {
 	Classes []string // as literals
 	Arena   int
 	Row     int
+	weights int // bytes of all layers
+	outputs int // multipliers of all layers
 }
 
 type cTensor struct {
@@ -98,6 +151,7 @@ type cLayer struct {
 	Groups           int
 	Lo, Hi           uint8
 	Bits             int // 0: signs
+	At, First        int // of weights and of multipliers, among those of all layers
 	Weights, Shift   []int
 	Bias, Multiplier []int32
 	from, to         integer.Tensor // that In and Out are
@@ -105,9 +159,6 @@ type cLayer struct {
 
 func newCModel(net *integer.Network) (*cModel, error) {
 	in := net.Tensors[0]
-	if in.C != len(net.Mean) {
-		return nil, fmt.Errorf("the images have %d channels, want %d", in.C, len(net.Mean))
-	}
 	m := &cModel{Title: cTitle(net.Name), Input: in}
 	for c := range in.C {
 		table := net.InputTable(c)
@@ -123,6 +174,8 @@ func newCModel(net *integer.Network) (*cModel, error) {
 		if err != nil {
 			return nil, err
 		}
+		c.At, c.First = m.weights, m.outputs
+		m.weights, m.outputs = m.weights+len(c.Weights), m.outputs+len(c.Multiplier)
 		m.Layers, m.Row = append(m.Layers, c), max(m.Row, row)
 	}
 	for o := range net.Logits().Out {
@@ -191,6 +244,9 @@ func newCLayer(net *integer.Network, l integer.Layer) (c cLayer, row int, err er
 		c.Weights, c.Bias = ints(levels.pack(transpose(w.Codes, 1, row, w.Out))), w.Bias
 	}
 	m, err := l.Dyadic(net)
+	if c.Bias == nil {
+		c.Bias = make([]int32, len(m))
+	}
 	for _, v := range m {
 		c.Multiplier, c.Shift = append(c.Multiplier, v.M), append(c.Shift, int(v.Shift))
 	}

@@ -24,6 +24,7 @@ type Options struct {
 	Opset   int                 // of onnx: version of ONNX's operators, one of Opsets; 0 is DefaultOpset
 	Weights configs.ONNXWeights // of onnx; "" is auto
 	Sums    configs.ONNXSums    // of onnx; "" is real
+	Prefix  string              // of c: what names begin with; "" is qat
 }
 
 // formats has a line for each format; each is in a file of its own.
@@ -97,7 +98,7 @@ func Check(path string, name configs.Format, net *integer.Network, o Options) er
 		case configs.ONNX, configs.QONNX:
 			_, err = NewONNXModel(net, name, o)
 		case configs.C:
-			err = checkHeaderName(path)
+			err = checkC(path, net, o)
 		}
 	}
 	if err != nil {

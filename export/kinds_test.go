@@ -29,11 +29,11 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// The C program has a case for every kind, and the header its name.
+// The C program has a case for every kind, and its tables the name.
 func TestCKinds(t *testing.T) {
 	for _, kind := range integer.Kinds() {
 		name := "QAT_" + strings.ToUpper(kind)
-		for file, text := range map[string]string{"model.c": cProgram, "model.h.tmpl": cHeaderText} {
+		for file, text := range map[string]string{"model.c": cProgram, "tables.tmpl": cTables} {
 			if !strings.Contains(text, name+":") && !strings.Contains(text, name+",") && !strings.Contains(text, name+" }") {
 				t.Errorf("csource/%s does not know %s", file, name)
 			}

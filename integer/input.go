@@ -2,13 +2,13 @@ package integer
 
 import "github.com/qat-go/qat/internal/kernels"
 
-// Normalize returns what a network of three channels takes for the pixels (H, W, C) of images:
+// Normalize returns what a network of up to three channels takes for the pixels (H, W, C) of images:
 //
 //	x = (pixel/255 - Mean[c])/Std[c]
 func (n *Network) Normalize(pixels []uint8) []float32 {
-	x := make([]float32, len(pixels))
+	x, channels := make([]float32, len(pixels)), n.Tensors[0].C
 	for i, p := range pixels {
-		x[i] = n.normalized(p, i%3)
+		x[i] = n.normalized(p, i%channels)
 	}
 	return x
 }
@@ -17,7 +17,7 @@ func (n *Network) normalized(pixel uint8, c int) float32 {
 	return (float32(pixel)/255 - n.Mean[c]) / n.Std[c]
 }
 
-// InputTable returns the code of each value of a pixel in channel c of three:
+// InputTable returns the code of each value of a pixel in channel c of up to three:
 //
 //	x = (pixel/255 - Mean[c])/Std[c];  code = clamp(roundHalfEven(x/Scale) + ZeroPoint)
 //

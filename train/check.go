@@ -2,10 +2,12 @@ package train
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/export"
 )
 
 // Check finds what [configs.Load] cannot know of a config: whether its data set has enough images, whether the files that
@@ -54,8 +56,30 @@ func Check(cfg *configs.Config) error {
 	}
 	file("model.init", cfg.Model.Init)
 	file("quant.distillation.teacher", cfg.Quant.Distillation.Teacher)
+	if slices.Contains(cfg.Export.Formats, configs.C) {
+		if err := checkCWeights(cfg); err != nil {
+			report("export.formats", "%v", err)
+		}
+	}
 	if len(found) > 0 {
 		return found
 	}
 	return nil
+}
+
+// checkCWeights reports that the network is too large for the format c, which would be known after training only.
+func checkCWeights(cfg *configs.Config) error {
+	n, err := cfg.Network()
+	if err != nil {
+		return err
+	}
+	rows, err := n.Table()
+	if err != nil {
+		return err
+	}
+	weights := 0
+	for _, r := range rows {
+		weights += r.Weights
+	}
+	return export.CheckCWeights(weights)
 }

@@ -20,6 +20,8 @@ type Exported struct {
 	// Test is the accuracy of the integer network with this target; nil if it was not
 	// measured.
 	Test *float64 `json:"test_top1,omitempty"`
+	// Footprint is that of the format c.
+	Footprint *export.Footprint `json:"footprint,omitempty"`
 }
 
 // NewExported describes the export of a format at path.
@@ -38,7 +40,15 @@ func PlanExport(net *integer.Network, path string, format configs.Format, prefer
 	if err != nil {
 		return Exported{}, nil, err
 	}
-	return NewExported(path, format, target, options), of, nil
+	e := NewExported(path, format, target, options)
+	if format == configs.C {
+		f, err := export.NewFootprint(of)
+		if err != nil {
+			return Exported{}, nil, err
+		}
+		e.Footprint = &f
+	}
+	return e, of, nil
 }
 
 // Retarget returns the network with another arithmetic.

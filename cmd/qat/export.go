@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,7 @@ type exportOptions struct {
 	opset   int
 	weights string // of the format onnx; "" is what the config says
 	sums    string // likewise
+	prefix  string // of the format c
 	float   bool
 	output  string
 	force   bool
@@ -51,7 +53,8 @@ with --force.
   onnx         QDQ form, which onnxruntime runs on integers
   qonnx        Quant nodes for FINN; stock onnxruntime runs them too
   npz          NumPy's arrays, weights not packed
-  c            a C99 header and a program that runs it in integers alone
+  c            a C99 program that runs it in integers alone, and its header;
+               flash, RAM and stack are those of a Cortex-M4
 
 A format computes with --target, or with the only target that it has: onnx and
 qonnx with float32, c with dyadic. --verify prints the accuracy of each.
@@ -93,6 +96,7 @@ EXIT STATUS
 	f.IntVar(&o.opset, "opset", export.DefaultOpset, "version `N` of ONNX's operators in the format onnx: 13, 21 or 25")
 	f.StringVar(&o.weights, "onnx-weights", "", "`TYPE` of weights in the format onnx: auto, int8 or uint8 (default what the config says)")
 	f.StringVar(&o.sums, "onnx-sums", "", "`HOW` residual sums are added in the format onnx: real or fused (default what the config says)")
+	f.StringVar(&o.prefix, "c-prefix", "qat", "`NAME` that names in the format c begin with, so that a program can hold several networks")
 	f.StringVarP(&o.output, "output", "o", "", "`PATH` of the file or, if there are several formats, PATH ends in / or is a directory, of the directory, made if need be")
 	f.BoolVar(&o.force, "force", false, "replace whatever is in the place of a file to be written, and read a checkpoint whose digest says that it is damaged; a warning tells of each")
 	f.BoolVar(&o.verify, "verify", false, "compare with the simulation and with onnxruntime")
@@ -161,7 +165,7 @@ func (o *exportOptions) checkFloat(c *cobra.Command) error {
 	if i := slices.IndexFunc(o.formats, func(f string) bool { return f != string(configs.Safetensors) }); i >= 0 {
 		return usagef(c, "--float writes the format safetensors, not %s", o.formats[i])
 	}
-	for _, name := range []string{"target", "opset", "onnx-weights", "onnx-sums", "verify", "data", "limit", "threads"} {
+	for _, name := range []string{"target", "opset", "onnx-weights", "onnx-sums", "c-prefix", "verify", "data", "limit", "threads"} {
 		if c.Flags().Changed(name) {
 			return usagef(c, "--%s is of integer networks; --float writes none", name)
 		}
@@ -238,7 +242,7 @@ func runExport(ctx context.Context, c *cobra.Command, o exportOptions, path stri
 		}
 		target = net.Target.String()
 	}
-	options := export.Options{Opset: o.opset, Weights: m.Config.Export.ONNX.Weights, Sums: m.Config.Export.ONNX.Sums}
+	options := export.Options{Opset: o.opset, Weights: m.Config.Export.ONNX.Weights, Sums: m.Config.Export.ONNX.Sums, Prefix: o.prefix}
 	if o.weights != "" {
 		options.Weights = configs.ONNXWeights(o.weights)
 	}
@@ -336,5 +340,14 @@ func exportRows(t *table, exports []train.Exported) {
 			t.row(string(e.Format)+", exact logits", "in onnxruntime on "+e.ExactOn+";")
 			t.row("", "elsewhere, on ARM too, some may differ")
 		}
+		if e.Footprint != nil {
+			footprintRows(t, string(e.Format), *e.Footprint)
+		}
 	}
+}
+
+// footprintRows tells what the C program takes of a microcontroller's memory.
+func footprintRows(t *table, what string, f export.Footprint) {
+	t.row(what+", flash", fmt.Sprintf("%d bytes: %d of constants, about %d of code (%s)", f.Constants+f.Code, f.Constants, f.Code, export.Compiled))
+	t.row(what+", RAM", fmt.Sprintf("%d bytes, and about %d of stack", f.RAM, f.Stack))
 }

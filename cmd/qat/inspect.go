@@ -33,6 +33,9 @@ The argument is a run's directory, a checkpoint (.qat) or an exported network
 export it also prints where each byte of the file goes; of float weights
 (export --float), their names, shapes and sizes.
 
+Of a network that runs in integers it prints the flash, RAM and stack that the
+format c takes on a Cortex-M4.
+
 Of a run or a checkpoint it warns of scales that their floor held in half of
 their updates or more, of weights with 90 % of their codes or more at an end of
 the range, and of weights with one value everywhere. Activations, which take
@@ -68,6 +71,9 @@ type inspection struct {
 	Target      string           `json:"target,omitempty"`     // of an export
 	File        []export.Part    `json:"file,omitempty"`       // of an export
 	FileBytes   int64            `json:"file_bytes,omitempty"` // the sum of File
+
+	// Footprint is that of the network in the format c; nil if it cannot be written so.
+	Footprint *export.Footprint `json:"footprint,omitempty"`
 }
 
 type inspectedLayer struct {
@@ -117,7 +123,7 @@ func runInspect(o inspectOptions, path string, stdout, stderr io.Writer) error {
 		}
 		i = inspectExport(net)
 		i.Experiment = exportedExperiment(net)
-		i.Target, i.File = net.Target.String(), parts
+		i.Target, i.File, i.Footprint = net.Target.String(), parts, footprint(net)
 		for _, p := range parts {
 			i.FileBytes += p.Bytes
 		}
@@ -138,6 +144,9 @@ func runInspect(o inspectOptions, path string, stdout, stderr io.Writer) error {
 			return err
 		}
 		i.Findings = &f
+		if net, err := m.Lower(); err == nil {
+			i.Footprint = footprint(net)
+		}
 	}
 	for _, l := range i.Layers {
 		i.Params += l.Params
@@ -233,10 +242,27 @@ func (i *inspection) print(w io.Writer) error {
 			return err
 		}
 		say(w, "")
-		return say(w, "target  %s", i.Target)
+		say(w, "target  %s", i.Target)
+	}
+	if i.Footprint != nil {
+		say(w, "")
+		t = newTable(w)
+		footprintRows(t, string(configs.C), *i.Footprint)
+		if err := t.flush(); err != nil {
+			return err
+		}
 	}
 	if i.Findings == nil {
 		return nil
 	}
 	return printFindings(w, *i.Findings)
+}
+
+// footprint is what the network takes as a C program; nil if it cannot be one.
+func footprint(net *integer.Network) *export.Footprint {
+	e, _, err := train.PlanExport(net, "model.h", configs.C, configs.Dyadic, export.Options{})
+	if err != nil {
+		return nil
+	}
+	return e.Footprint
 }

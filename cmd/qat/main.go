@@ -65,7 +65,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.Is(err, errMissed):
 		return exitMissed
-	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &kind), errors.As(err, &missing), errors.Is(err, train.ErrExists), errors.Is(err, export.ErrHeaderName):
+	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &kind), errors.As(err, &missing), errors.Is(err, train.ErrExists), errors.Is(err, export.ErrHeaderName), errors.Is(err, export.ErrPrefix):
 		return exitUsage
 	}
 	return exitFailed

@@ -1,15 +1,16 @@
-/* Runs the integer network of model.h, which qat wrote, and classifies images.
+/* An integer network that qat wrote, and what runs it and classifies images.
  *
  *     cc -std=c99 -O2 -o model model.c
- *     ./model image.ppm               a binary PPM (P6) of the network's size
- *     ./model --raw pixels            the bytes of the pixels: rows of red, green, blue
+ *     ./model image.ppm               a binary PPM (P6; of one channel a PGM, P5) of the
+ *                                     network's size
+ *     ./model --raw pixels            the bytes of the pixels (height, width, channels)
  *     ./model --cifar batch [count]   a binary CIFAR-10 batch: for each image its
  *                                     label, the prediction and the logits
  *
  * A logit is an integer; docs/export.md of qat says of which scale. There is no
  * floating point and no malloc: qat_run needs QAT_ARENA_BYTES + QAT_ROW bytes of
- * memory, the constants of model.h, and a stack of some hundred bytes. Define
- * QAT_NO_MAIN to leave out all that needs stdio.
+ * memory, the constants below, and a stack of some hundred bytes. Define QAT_NO_MAIN
+ * to leave out all that needs stdio.
  *
  * qat.digest sha256:0000000000000000000000000000000000000000000000000000000000000000
  */
@@ -32,7 +33,7 @@ static int64_t round_half_even(int64_t p, uint8_t shift)
 }
 
 /* The code of clamp(round(p*2^-shift) + zero_point, lo, hi). */
-static uint8_t to_code(int64_t p, uint8_t shift, uint8_t zero_point, const struct qat_layer *l)
+static uint8_t to_code(int64_t p, uint8_t shift, int32_t zero_point, const struct qat_layer *l)
 {
     int64_t v = round_half_even(p, shift) + zero_point;
 
@@ -50,13 +51,14 @@ static void unpack(const struct qat_layer *l, int32_t o, int32_t n)
 {
     uint32_t bits = l->bits == QAT_SIGN ? 1 : l->bits;
     uint32_t at = (uint32_t)o * (uint32_t)n * bits;
+    const uint8_t *weights = qat_weights + l->weights;
     int32_t i;
 
     for (i = 0; i < n; i++, at += bits) {
-        uint32_t field = (uint32_t)l->weights[at / 8] >> at % 8;
+        uint32_t field = (uint32_t)weights[at / 8] >> at % 8;
 
         if (at % 8 + bits > 8)
-            field |= (uint32_t)l->weights[at / 8 + 1] << (8 - at % 8);
+            field |= (uint32_t)weights[at / 8 + 1] << (8 - at % 8);
         field &= ((uint32_t)1 << bits) - 1;
         if (l->bits == QAT_SIGN)
             row[i] = field == 0 ? 1 : -1;
@@ -66,7 +68,7 @@ static void unpack(const struct qat_layer *l, int32_t o, int32_t n)
 }
 
 /* The sum of (code - zero_point)*weight. */
-static int32_t dot(const uint8_t *codes, uint8_t zero_point, const int8_t *w, int32_t n)
+static int32_t dot(const uint8_t *codes, int32_t zero_point, const int8_t *w, int32_t n)
 {
     int32_t acc = 0, i;
 
@@ -77,6 +79,8 @@ static int32_t dot(const uint8_t *codes, uint8_t zero_point, const int8_t *w, in
 
 static void conv(const struct qat_layer *l, const struct qat_tensor *in, const struct qat_tensor *out)
 {
+    const int32_t *bias = qat_bias + l->first, *multiplier = qat_multiplier + l->first;
+    const uint8_t *shift = qat_shift + l->first;
     int32_t o, y, x, ky, kx, n = in->c / l->groups, outputs = out->c / l->groups;
 
     for (o = 0; o < out->c; o++) {
@@ -85,7 +89,7 @@ static void conv(const struct qat_layer *l, const struct qat_tensor *in, const s
         unpack(l, o, l->kernel[0] * l->kernel[1] * n);
         for (y = 0; y < out->h; y++)
             for (x = 0; x < out->w; x++) {
-                int32_t acc = l->bias[o];
+                int32_t acc = bias[o];
 
                 for (ky = 0; ky < l->kernel[0]; ky++)
                     for (kx = 0; kx < l->kernel[1]; kx++) {
@@ -97,7 +101,7 @@ static void conv(const struct qat_layer *l, const struct qat_tensor *in, const s
                                        row + (ky * l->kernel[1] + kx) * n, n);
                     }
                 arena[out->offset + (y * out->w + x) * out->c + o] =
-                    to_code((int64_t)acc * l->multiplier[o], l->shift[o], out->zero_point, l);
+                    to_code((int64_t)acc * multiplier[o], shift[o], out->zero_point, l);
             }
     }
 }
@@ -108,7 +112,7 @@ static void requantize(const struct qat_layer *l, const struct qat_tensor *in, c
 
     for (i = 0; i < n; i++)
         arena[out->offset + i] =
-            to_code((int64_t)(arena[in->offset + i] - in->zero_point) * l->multiplier[0], l->shift[0], out->zero_point, l);
+            to_code((int64_t)(arena[in->offset + i] - in->zero_point) * qat_multiplier[l->first], qat_shift[l->first], out->zero_point, l);
 }
 
 static void add(const struct qat_layer *l, const struct qat_tensor *a, const struct qat_tensor *b, const struct qat_tensor *out)
@@ -116,10 +120,10 @@ static void add(const struct qat_layer *l, const struct qat_tensor *a, const str
     int32_t i, n = out->h * out->w * out->c;
 
     for (i = 0; i < n; i++) {
-        int64_t p = (int64_t)(arena[a->offset + i] - a->zero_point) * l->multiplier[0] +
-                    (int64_t)(arena[b->offset + i] - b->zero_point) * l->multiplier[1];
+        int64_t p = (int64_t)(arena[a->offset + i] - a->zero_point) * qat_multiplier[l->first] +
+                    (int64_t)(arena[b->offset + i] - b->zero_point) * qat_multiplier[l->first + 1];
 
-        arena[out->offset + i] = to_code(p, l->shift[0], out->zero_point, l);
+        arena[out->offset + i] = to_code(p, qat_shift[l->first], out->zero_point, l);
     }
 }
 
@@ -134,7 +138,7 @@ static void shortcut(const struct qat_layer *l, const struct qat_tensor *in, con
             const uint8_t *from = arena + in->offset + (y * l->stride[0] * in->w + x * l->stride[1]) * in->c;
 
             for (c = 0; c < out->c; c++)
-                to[c] = c >= left && c - left < in->c ? from[c - left] : out->zero_point;
+                to[c] = c >= left && c - left < in->c ? from[c - left] : (uint8_t)out->zero_point;
         }
 }
 
@@ -172,7 +176,7 @@ static void average_pool(const struct qat_layer *l, const struct qat_tensor *in,
 
         for (i = 0; i < pixels; i++)
             sum += arena[in->offset + i * in->c + c] - in->zero_point;
-        arena[out->offset + c] = to_code((int64_t)sum * l->multiplier[0], l->shift[0], out->zero_point, l);
+        arena[out->offset + c] = to_code((int64_t)sum * qat_multiplier[l->first], qat_shift[l->first], out->zero_point, l);
     }
 }
 
@@ -188,27 +192,28 @@ static void concat(const struct qat_tensor *a, const struct qat_tensor *b, const
 
 static void lookup(const struct qat_layer *l, const struct qat_tensor *in, const struct qat_tensor *out)
 {
+    const uint8_t *tables = qat_weights + l->weights;
     int32_t i, n = in->h * in->w * in->c;
 
     for (i = 0; i < n; i++)
-        arena[out->offset + i] = l->weights[i % in->c * l->stride[0] + arena[in->offset + i] - l->lo];
+        arena[out->offset + i] = tables[i % in->c * l->stride[0] + arena[in->offset + i] - l->lo];
 }
 
 static void linear(const struct qat_layer *l, const struct qat_tensor *in, int32_t *logits)
 {
+    const int32_t *bias = qat_bias + l->first, *multiplier = qat_multiplier + l->first;
+    const uint8_t *shift = qat_shift + l->first;
     int32_t o, n = in->h * in->w * in->c;
 
     for (o = 0; o < QAT_CLASSES; o++) {
-        int32_t acc = l->bias[o];
+        int32_t acc = bias[o];
 
         unpack(l, o, n);
         acc += dot(arena + in->offset, in->zero_point, row, n);
-        logits[o] = (int32_t)round_half_even((int64_t)acc * l->multiplier[o], l->shift[o]);
+        logits[o] = (int32_t)round_half_even((int64_t)acc * multiplier[o], shift[o]);
     }
 }
 
-/* Classifies an image of bytes (height, width, channels). It fills the logits and
- * returns the class, the first of the largest. */
 int qat_run(const uint8_t *pixels, int32_t logits[QAT_CLASSES])
 {
     const struct qat_tensor *t = qat_tensors;
@@ -217,7 +222,7 @@ int qat_run(const uint8_t *pixels, int32_t logits[QAT_CLASSES])
 
     for (i = 0; i < QAT_PIXELS; i++)
         arena[t[0].offset + i] = qat_input[i % QAT_CHANNELS][pixels[i]];
-    for (i = 0; i < QAT_LAYERS; i++) {
+    for (i = 0; i < (int32_t)(sizeof qat_layers / sizeof qat_layers[0]); i++) {
         const struct qat_layer *l = &qat_layers[i];
 
         switch (l->kind) {
@@ -282,8 +287,8 @@ static int classify(const char *path, int raw)
     if (f == NULL)
         return fail(path, "cannot be opened");
     if (!raw) {
-        if (getc(f) != 'P' || getc(f) != '6')
-            return fail(path, "is no binary PPM, which begins with P6");
+        if (getc(f) != 'P' || getc(f) != (QAT_CHANNELS == 1 ? '5' : '6') || QAT_CHANNELS == 2)
+            return fail(path, QAT_CHANNELS == 1 ? "is no binary PGM, which begins with P5" : "is no binary PPM, which begins with P6");
         if (number(f) != QAT_WIDTH || number(f) != QAT_HEIGHT)
             return fail(path, "has another size than the network takes");
         if (number(f) != 255)
