@@ -49,12 +49,8 @@ func (o dropoutOp) drop(c *Context, layer string, x *G.Node) *G.Node {
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
-					x, y := x.At(s, n), y.At(s, n)
-					for i, v := range x {
-						if y[i] = v * scale; draws.Uniform((c.First+n)*len(x)+i) < rate {
-							y[i] = 0
-						}
-					}
+					x := x.At(s, n)
+					kernels.Dropout(y.At(s, n), x, scale, rate, draws, (c.First+n)*len(x))
 				}},
 			}
 		},

@@ -35,11 +35,12 @@ type normQuantizeOp struct {
 }
 
 func (o normQuantizeOp) emit(c *Context, s *step) Value {
-	return o.q.normQuantize(c, o.norm.normed(c, s.in), o.relu)
+	return o.normQuantize(c, o.norm.normed(c, s.in))
 }
 
-// normQuantize is batch norm, ReLU if relu, and a fused quantizer: codes of z*a + b.
-func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
+// normQuantize is batch norm and a fused quantizer: codes of z*a + b.
+func (o quantizeOp) normQuantize(c *Context, n *normed) Value {
+	q := o.q
 	shape := n.z.Shape()
 	ch := shape[3]
 	a, b := make([]float32, ch), make([]float32, ch)
@@ -54,10 +55,10 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 			return graph.Loop{
 				Before: func() error {
 					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
-					if err := q.updateActivations(c.Train, k, relu, func() []float32 { return affineOf(k.F32(0), a, b) }); err != nil {
+					if err := q.updateActivations(c.Train, k, o.relu, func() []float32 { return o.seen(affineOf(k.F32(0), a, b)) }); err != nil {
 						return err
 					}
-					z, y, to = k.Pictures(0), k.OutCodes(), q.uniformBehind(relu, k.F32(4)[0])
+					z, y, to = k.Pictures(0), k.OutCodes(), o.uniform(k.F32(4)[0])
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) { kernels.AffineQuantizeRow(y.At(s, i), z.At(s, i), a, b, &to) }},
@@ -75,7 +76,7 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 						Body: l,
 						Before: func() error {
 							normFactors(l.A, l.B, k.F32(1), k.F32(2), k.F32(3))
-							l.Z, l.DY, l.Shift, l.Q = k.Pictures(0), k.Pictures(5), k.F32(3)[:ch], q.uniformBehind(relu, k.F32(4)[0])
+							l.Z, l.DY, l.Shift, l.Q = k.Pictures(0), k.Pictures(5), k.F32(3)[:ch], o.uniform(k.F32(4)[0])
 							return nil
 						},
 						After: func() error {
@@ -86,17 +87,17 @@ func (q *Quantizer) normQuantize(c *Context, n *normed, relu bool) Value {
 					}
 				},
 			}, append(append([]*G.Node{}, in...), dout)...)
-			dz := n.quantizedGradient(c, q, relu, sums, dout)
+			dz := n.quantizedGradient(c, o, sums, dout)
 			return []*G.Node{dz, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil, c.b.Aux(sums, 0)}
 		},
 	}, n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, c.node(q.Scale))
 	return Value{codes: y, quant: q}
 }
 
-// quantizedGradient is the gradient in z of a batch norm followed by a ReLU if relu and the quantizer q,
-// whose output has gradient dout; sums are (2, C): dbeta and dgamma.
-func (n *normed) quantizedGradient(c *Context, q *Quantizer, relu bool, sums, dout *G.Node) *G.Node {
-	ch := n.z.Shape()[3]
+// quantizedGradient is the gradient in z of a batch norm followed by the quantizer o, whose output has gradient dout; sums are
+// (2, C): dbeta and dgamma.
+func (n *normed) quantizedGradient(c *Context, o quantizeOp, sums, dout *G.Node) *G.Node {
+	q, ch := o.q, n.z.Shape()[3]
 	a, b, p, u, r := make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch)
 	return c.b.Apply(graph.Op{
 		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange()), Pool: c.pool,
@@ -108,7 +109,7 @@ func (n *normed) quantizedGradient(c *Context, q *Quantizer, relu bool, sums, do
 				Before: func() error {
 					normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
 					normSlopes(p, u, r, k.F32(1), k.F32(3), k.F32(4), n.count())
-					dz, z, dy, to = k.OutPictures(), k.Pictures(0), k.Pictures(6), q.uniformBehind(relu, k.F32(5)[0])
+					dz, z, dy, to = k.OutPictures(), k.Pictures(0), k.Pictures(6), o.uniform(k.F32(5)[0])
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, i int) {

@@ -13,7 +13,7 @@ import (
 // residualSum: the end of a residual block in one walk.
 var residualSum = rewrite{"residual_sum", "quantize(relu(quantize(batch_norm(z)) + codes)) becomes one operation on z and codes", func(p *plan, s *step) bool {
 	out, ok := s.op.(quantizeOp)
-	if !ok || !out.relu || !out.q.fused() {
+	if !ok || !out.relu || out.top > 0 || !out.q.fused() {
 		return false
 	}
 	sum := s.in[0]
@@ -104,7 +104,7 @@ func (b residualOp) emit(c *Context, s *step) Value {
 				},
 			}, append(append([]*G.Node{}, nodes...), dout)...)
 			sums := c.b.Aux(dx, 0)
-			dz := n.quantizedGradient(c, b.branch, false, sums, dx)
+			dz := n.quantizedGradient(c, quantizeOp{q: b.branch}, sums, dx)
 			return []*G.Node{dz, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil, c.b.Aux(dx, 2), dx, nil, c.b.Aux(dx, 1)}
 		},
 	}, n.z, c.node(n.Gamma), c.node(n.Beta), n.stats, c.node(b.branch.Scale), x.codes, c.node(from.Scale), c.node(b.output.Scale))

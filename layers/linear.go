@@ -6,6 +6,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
 )
 
 // linearOp is the layer that gives the logits, y = x*w + b: x (N, 1, 1, Cin), w (Cin, Cout). Others are convolutions.
@@ -36,64 +37,46 @@ func (l linearOp) biases() *Array {
 	return newUpdated(l.Name+" has no bias", l.out.C)
 }
 
-// matmul is y = x*w + b: x (N, Cin) or (N, 1, 1, Cin), w (Cin, Cout), b (Cout). It is small, so
-// it runs on one thread, in float64 sums. Outputs that are not finite are an error:
-// see finiteLogits.
+// fewProducts is how many products are too few for several threads.
+const fewProducts = 1 << 20
+
+// matmul is y = x*w + b: x (N, Cin) or (N, 1, 1, Cin), w (Cin, Cout), b (Cout), in float64 sums. Outputs that are not
+// finite are an error: see finiteLogits.
 func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 	n, in, out, rank := x.Shape()[0], w.Shape()[0], w.Shape()[1], x.Dims()
+	pool := c.pool
+	if n*in*out < fewProducts {
+		pool = nil
+	}
+	rows := func(data []float32, columns int) kernels.Matrix {
+		return kernels.Matrix{Data: data, Row: columns, Col: 1}
+	}
+	forward, inputs, weights := &kernels.Product{M: n, K: in, N: out}, &kernels.Product{M: in, K: out, N: n}, &kernels.Product{M: in, K: n, N: out}
+	turned := func(data []float32, columns int) kernels.Matrix {
+		return kernels.Matrix{Data: data, Row: 1, Col: columns}
+	}
 	return c.b.Apply(graph.Op{
-		Name: "linear", Layer: layer, In: []graph.Arg{f32(rank), f32(2), f32(1)}, Out: f32(2), Shape: fixedShape(n, out),
+		Name: "linear", Layer: layer, In: []graph.Arg{f32(rank), f32(2), f32(1)}, Out: f32(2), Shape: fixedShape(n, out), Pool: pool,
 		Forward: func(k *graph.Call) error {
-			y, x, w, b := k.OutF32(), k.F32(0), k.F32(1), k.F32(2)
-			sum := make([]float64, out)
-			for i := 0; i < n; i++ {
-				for o := range sum {
-					sum[o] = float64(b[o])
-				}
-				for j, v := range x[i*in:][:in] {
-					for o, u := range w[j*out:][:out] {
-						sum[o] += float64(v) * float64(u)
-					}
-				}
-				for o, v := range sum {
-					y[i*out+o] = float32(v)
-				}
-			}
-			return finiteLogits(y, out)
+			forward.Y, forward.A, forward.B, forward.Init = rows(k.OutF32(), out), rows(k.F32(0), in), rows(k.F32(1), out), k.F32(2)
+			forward.Run(pool)
+			return finiteLogits(k.OutF32(), out)
 		},
 		Wrt: []bool{true, true, true},
 		Gradient: func(nodes []*G.Node, _, dout *G.Node) []*G.Node {
 			dx := c.b.Apply(graph.Op{
-				Name: "linear input gradient", Layer: layer, In: []graph.Arg{f32(2), f32(2)}, Out: f32(rank), Shape: fixedShape(x.Shape()...),
-				Forward: func(k *graph.Call) error {
-					dx, w, dy := k.OutF32(), k.F32(0), k.F32(1)
-					for i := 0; i < n; i++ {
-						for j := 0; j < in; j++ {
-							s := 0.0
-							for o, g := range dy[i*out:][:out] {
-								s += float64(g) * float64(w[j*out+o])
-							}
-							dx[i*in+j] = float32(s)
-						}
-					}
+				Name: "linear input gradient", Layer: layer, In: []graph.Arg{f32(2), f32(2)}, Out: f32(rank), Shape: fixedShape(x.Shape()...), Pool: pool,
+				Forward: func(k *graph.Call) error { // of the columns of dx, one an image
+					inputs.Y, inputs.A, inputs.B = turned(k.OutF32(), in), rows(k.F32(0), out), turned(k.F32(1), out)
+					inputs.Run(pool)
 					return nil
 				},
 			}, nodes[1], dout)
 			dw := c.b.Apply(graph.Op{
-				Name: "linear weight gradient", Layer: layer, In: []graph.Arg{f32(rank), f32(2)}, Out: f32(2), Shape: fixedShape(in, out),
+				Name: "linear weight gradient", Layer: layer, In: []graph.Arg{f32(rank), f32(2)}, Out: f32(2), Shape: fixedShape(in, out), Pool: pool,
 				Forward: func(k *graph.Call) error {
-					dw, x, dy := k.OutF32(), k.F32(0), k.F32(1)
-					sum := make([]float64, in*out)
-					for i := 0; i < n; i++ {
-						for j, v := range x[i*in:][:in] {
-							for o, g := range dy[i*out:][:out] {
-								sum[j*out+o] += float64(v) * float64(g)
-							}
-						}
-					}
-					for i, s := range sum {
-						dw[i] = float32(s)
-					}
+					weights.Y, weights.A, weights.B = rows(k.OutF32(), out), turned(k.F32(0), in), rows(k.F32(1), out)
+					weights.Run(pool)
 					return nil
 				},
 			}, nodes[0], dout)

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -15,7 +16,8 @@ import (
 type quantizeOp struct {
 	q      *Quantizer
 	relu   bool
-	binned bool // see binnedState
+	top    float32 // what larger values become, in training; 0: they stay
+	binned bool    // see binnedState
 }
 
 func (o quantizeOp) givesCodes(c *Context, _ *step) bool { return o.q.givesCodes(c.Train) }
@@ -28,7 +30,7 @@ func (o quantizeOp) emit(c *Context, s *step) Value {
 	if !o.q.plain() {
 		return o.q.methodActivations(c, x, o.binned)
 	}
-	return o.q.quantize(c, x, o.relu)
+	return o.quantize(c, x)
 }
 
 // givesCodes tells that activations become codes, in training or in evaluation.
@@ -48,6 +50,43 @@ var absorbReLU = rewrite{"absorb_relu", "quantize(relu(x)) becomes quantize(x), 
 	return p.replace(s, o, before.in, before)
 }}
 
+// absorbReLU6: in training, as absorbReLU. In evaluation foldedQuantize looks for it.
+var absorbReLU6 = rewrite{"absorb_relu6", "quantize(relu6(x)) becomes quantize(x), clipped at 6, in training", func(p *plan, s *step) bool {
+	o, ok := s.op.(quantizeOp)
+	if !ok || !p.c.Train || !o.q.plain() || !o.q.absorbsReLU() {
+		return false
+	}
+	before := s.in[0]
+	if _, ok := alone[relu6Op](p, before); !ok {
+		return false
+	}
+	o.relu, o.top = true, 6
+	return p.replace(s, o, before.in, before)
+}}
+
+// uniform is the quantizer of what stands before it, as the kernels take it.
+func (o quantizeOp) uniform(scale float32) kernels.Uniform {
+	s := o.q.uniformBehind(o.relu, scale)
+	if top := o.top / scale; top <= s.Qp {
+		s.Top = top
+	}
+	return s
+}
+
+// seen is what the quantizer sees of the values x but for the ReLU.
+func (o quantizeOp) seen(x []float32) []float32 {
+	if o.top == 0 {
+		return x
+	}
+	y := slices.Clone(x)
+	for i, v := range y {
+		if v > o.top {
+			y[i] = o.top
+		}
+	}
+	return y
+}
+
 func (o quantizeOp) lower(l *lowering, s *step) error {
 	from := s.in[0]
 	if err := l.ready(s.name, o.q); err != nil {
@@ -65,7 +104,7 @@ func (o quantizeOp) lower(l *lowering, s *step) error {
 	return nil
 }
 
-// quantize puts the quantizer on the activation x, or on max(x, 0) if relu. Forward gives codes,
+// quantize puts the quantizer on the activation x, or on max(x, 0) behind a ReLU. Forward gives codes,
 //
 //	q = roundHalfEven(clip(x/s, Qn, Qp)),  code = q + zero_point
 //
@@ -74,7 +113,8 @@ func (o quantizeOp) lower(l *lowering, s *step) error {
 //
 //	dx = g inside [Qn*s, Qp*s], 0 outside and, behind a ReLU, at 0
 //	ds = 1/sqrt(N*Qp) * sum g*(round(v) - v inside; Qn below; Qp above), v = x/s
-func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
+func (o quantizeOp) quantize(c *Context, x *G.Node) Value {
+	q := o.q
 	rank, shape := x.Dims(), x.Shape()
 	s := c.node(q.Scale)
 	y := c.b.Apply(graph.Op{
@@ -86,10 +126,10 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 			var to kernels.Uniform
 			return graph.Loop{
 				Before: func() error {
-					if err := q.updateActivations(c.Train, k, relu, func() []float32 { return k.F32(0) }); err != nil {
+					if err := q.updateActivations(c.Train, k, o.relu, func() []float32 { return o.seen(k.F32(0)) }); err != nil {
 						return err
 					}
-					x, y, to = k.Pictures(0), k.OutCodes(), q.uniformBehind(relu, k.F32(1)[0])
+					x, y, to = k.Pictures(0), k.OutCodes(), o.uniform(k.F32(1)[0])
 					return nil
 				},
 				Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) { kernels.QuantizeRow(y.At(s, n), x.At(s, n), &to) }},
@@ -109,7 +149,7 @@ func (q *Quantizer) quantize(c *Context, x *G.Node, relu bool) Value {
 					return graph.Loop{
 						Body: l,
 						Before: func() error {
-							l.DX, l.X, l.DY, l.Q = k.OutPictures(), k.Pictures(0), k.Pictures(2), q.uniformBehind(relu, k.F32(1)[0])
+							l.DX, l.X, l.DY, l.Q = k.OutPictures(), k.Pictures(0), k.Pictures(2), o.uniform(k.F32(1)[0])
 							return nil
 						},
 						After: func() error { k.Aux[0].Float32s()[0] = q.scaleGradient(l.Sum, n); return nil },

@@ -8,6 +8,7 @@ import (
 
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
 )
 
 // QuantizeWeights puts the quantizer on weights (..., C): codes in int8, or float32 if the method has none. A static one
@@ -33,6 +34,11 @@ func (q *Quantizer) QuantizeWeights(c *Context, w *Array) *G.Node {
 			if !integral {
 				return est.Forward(k.OutF32(), k.F32(0), q.params())
 			}
+			if q.clips() {
+				r := q.levelRange()
+				kernels.WeightCodesRow(k.OutI8(), k.F32(0), q.Scale.Data(), float32(r.Qn()), float32(r.Qp()))
+				return est.Forward(nil, nil, q.params()) // which looks at the scale
+			}
 			return c.spare.with(len(k.OutI8()), func(scratch []int32) error {
 				return weightCodes(k.OutI8(), scratch, k.F32(0), q.integer(est), q.params())
 			})
@@ -50,7 +56,9 @@ func (q *Quantizer) QuantizeWeights(c *Context, w *Array) *G.Node {
 						return err
 					}
 					dp := auxParams(k)
-					if err := est.Backward(k.OutF32(), dp, k.F32(0), k.F32(1), q.params()); err != nil {
+					if q.clips() {
+						q.weightGradients(k.OutF32(), dp[0], k.F32(0), k.F32(1), est.(estimators.Scaled))
+					} else if err := est.Backward(k.OutF32(), dp, k.F32(0), k.F32(1), q.params()); err != nil {
 						return err
 					}
 					q.penalize(est, dp)
@@ -59,6 +67,37 @@ func (q *Quantizer) QuantizeWeights(c *Context, w *Array) *G.Node {
 			}, nodes...))
 		},
 	}, nodes...)
+}
+
+// clips tells that the kernels of a plain quantizer compute it on weights, with the gradient of the scale.
+func (q *Quantizer) clips() bool { return q.Learned() && q.is.Pass == estimators.PassClipped }
+
+// weightGradients is the clipped straight-through estimator on weights w, and the gradient of the scale. dw may be dy.
+func (q *Quantizer) weightGradients(dw, dscale, w, dy []float32, est estimators.Scaled) {
+	scale, r := q.Scale.Data(), q.levelRange()
+	c := len(scale)
+	sums := make([]float64, c)
+	const most = 4096
+	var room [2][most]float32
+	slope, passed := room[0][:], room[1][:]
+	if c > most {
+		slope, passed = make([]float32, c), make([]float32, c)
+	}
+	slope = slope[:len(slope)/c*c]
+	for i := 0; i < len(w); i += len(slope) {
+		n := min(len(slope), len(w)-i)
+		dy := dy[i:][:n]
+		kernels.WeightSlopesRow(passed, slope, w[i:][:n], dy, scale, float32(r.Qn()), float32(r.Qp()))
+		for j := 0; j < n; j += c {
+			for l := range sums {
+				sums[l] += float64(dy[j+l]) * float64(slope[j+l])
+			}
+		}
+		copy(dw[i:], passed[:n])
+	}
+	for l, sum := range sums {
+		dscale[l] = est.ScaleGradient(scale[l], sum, len(w)/c)
+	}
 }
 
 // spare is memory that operations have while they run, which may be at the same time.

@@ -4,6 +4,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/internal/kernels"
 )
 
 func planReLU6(p *plan, l *layer, in []*step) *step { return p.add(l.Name, relu6Op{}, in...) }
@@ -15,11 +16,7 @@ func (relu6Op) emit(c *Context, s *step) Value {
 	return Value{float: relu6(c, s.name, s.in[0].out.Float(c))}
 }
 
-func (relu6Op) each(y, x []float32) {
-	for i, v := range x {
-		y[i] = min(max(v, 0), 6)
-	}
-}
+func (relu6Op) each(y, x []float32) { kernels.ReLU6Row(y, x) }
 
 // relu6 is y = min(max(x, 0), 6), dx = dy where 0 < x < 6.
 func relu6(c *Context, layer string, x *G.Node) *G.Node {
@@ -27,21 +24,14 @@ func relu6(c *Context, layer string, x *G.Node) *G.Node {
 	return c.b.Apply(graph.Op{
 		Name: "relu6", Layer: layer, In: []graph.Arg{pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 1, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
-			return each(k, func(y, x, _ []float32) { relu6Op{}.each(y, x) })
+			return each(k, func(y, x, _ []float32) { kernels.ReLU6Row(y, x) })
 		},
 		Wrt: []bool{true},
 		Gradient: func(_ []*G.Node, out, dout *G.Node) []*G.Node {
 			return []*G.Node{c.b.Apply(graph.Op{
 				Name: "relu6 gradient", Layer: layer, In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.pool,
 				Loop: func(k *graph.Call) graph.Loop {
-					return each(k, func(dx, y, dy []float32) {
-						for i, v := range y {
-							dx[i] = dy[i]
-							if !(v > 0 && v < 6) {
-								dx[i] = 0
-							}
-						}
-					})
+					return each(k, kernels.ReLU6GradRow)
 				},
 			}, out, dout)}
 		},

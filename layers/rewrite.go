@@ -14,7 +14,7 @@ type rewrite struct {
 // arithmetic of the integer network (docs/arithmetic.md) where training divides: a convolution's sum becomes a code by
 // one multiplier, and a residual sum is done on the output's scale. The two differ by float rounding, which flips a few
 // codes in a million.
-var arithmetic = []rewrite{moveCodes, absorbReLU, foldBatchNorm, foldConv, foldedQuantize, addCodes, averageCodes, averageWindowCodes, lookup, foldLinear}
+var arithmetic = []rewrite{moveCodes, absorbReLU, absorbReLU6, foldBatchNorm, foldConv, foldedQuantize, addCodes, averageCodes, averageWindowCodes, lookup, foldLinear}
 
 // methods are the rewrites of quantizers that have no kernels of their own: they compute the same but for rounding.
 var methods = []rewrite{batchNormStaircase, staircase, requantizeByTable, binnedState}

@@ -13,9 +13,9 @@ func affineQuantizeRow(codes []uint8, z, a, b []float32, q *Uniform) {
 		}
 		affineQuantizeRowGeneric(codes, z, a, b, q)
 	case level == avx512:
-		affineQuantizeRowAVX512(&codes[:n][0], &z[0], &a[0], &b[:c][0], n, c, q.Scale, q.Qn, q.Qp, int32(q.ZeroPoint))
+		affineQuantizeRowAVX512(&codes[:n][0], &z[0], &a[0], &b[:c][0], n, c, q.Scale, q.Qn, q.most(), int32(q.ZeroPoint))
 	default:
-		affineQuantizeRowAVX2(&codes[:n][0], &z[0], &a[0], &b[:c][0], n, c, q.Scale, q.Qn, q.Qp, int32(q.ZeroPoint))
+		affineQuantizeRowAVX2(&codes[:n][0], &z[0], &a[0], &b[:c][0], n, c, q.Scale, q.Qn, q.most(), int32(q.ZeroPoint))
 	}
 }
 
@@ -25,11 +25,11 @@ func affineUniformSumsRow(sum, dot []float32, ds *[lanes]float32, dy, z, a, b, s
 	case !blocked(n, c):
 		affineUniformSumsRowGeneric(sum, dot, ds, dy, z, a, b, shift, q)
 	case level == avx512 && c == lanes:
-		affineUniformSums16RowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, q.Scale, q.Qn, q.Qp, q.slope())
+		affineUniformSums16RowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, q.Scale, q.Qn, q.passes(), q.slope(), q.beyond())
 	case level == avx512:
-		affineUniformSumsRowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp, q.slope())
+		affineUniformSumsRowAVX512(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.passes(), q.slope(), q.beyond())
 	default:
-		affineUniformSumsRowAVX2(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.Qp, q.slope())
+		affineUniformSumsRowAVX2(&sum[:c][0], &dot[:c][0], &ds[0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &shift[:c][0], n, c, q.Scale, q.Qn, q.passes(), q.slope(), q.beyond())
 	}
 }
 
@@ -44,9 +44,9 @@ func affineUniformGradRow(dz, dy, z, a, b, p, q, r []float32, to *Uniform) {
 		}
 		affineUniformGradRowGeneric(dz, dy, z, a, b, p, q, r, to)
 	case level == avx512:
-		affineUniformGradRowAVX512(&dz[:n][0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &p[:c][0], &q[:c][0], &r[:c][0], n, c, to.Scale, to.Qn, to.Qp)
+		affineUniformGradRowAVX512(&dz[:n][0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &p[:c][0], &q[:c][0], &r[:c][0], n, c, to.Scale, to.Qn, to.passes())
 	default:
-		affineUniformGradRowAVX2(&dz[:n][0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &p[:c][0], &q[:c][0], &r[:c][0], n, c, to.Scale, to.Qn, to.Qp)
+		affineUniformGradRowAVX2(&dz[:n][0], &dy[:n][0], &z[0], &a[0], &b[:c][0], &p[:c][0], &q[:c][0], &r[:c][0], n, c, to.Scale, to.Qn, to.passes())
 	}
 }
 

@@ -43,6 +43,8 @@ func TestFusedKernels(t *testing.T) {
 					}
 					flat := uniform
 					flat.Flat = true
+					topped := uniform
+					topped.Top = uniform.Qp - 1.3
 					test := func(name string, f func(y, sum, dot []float32, ds, ds2 *[lanes]float32, u []uint8)) {
 						t.Helper()
 						differ(t, ar, fmt.Sprintf("%s, %d pixels of %d, round %d", name, pixels, c, round), portable, n, c+lanes,
@@ -58,6 +60,15 @@ func TestFusedKernels(t *testing.T) {
 					})
 					test("affineUniformSumsRow, flat", func(_, sum, dot []float32, ds, _ *[lanes]float32, _ []uint8) {
 						affineUniformSumsRow(sum, dot, ds, dy, z, a, b, shift, &flat)
+					})
+					test("affineQuantizeRow, topped", func(_, _, _ []float32, _, _ *[lanes]float32, u []uint8) {
+						affineQuantizeRow(u, z, a, b, &topped)
+					})
+					test("affineUniformSumsRow, topped", func(_, sum, dot []float32, ds, _ *[lanes]float32, _ []uint8) {
+						affineUniformSumsRow(sum, dot, ds, dy, z, a, b, shift, &topped)
+					})
+					test("affineUniformGradRow, topped", func(y, _, _ []float32, _, _ *[lanes]float32, _ []uint8) {
+						affineUniformGradRow(y, dy, z, a, b, p, q, r, &topped)
 					})
 					test("affineUniformGradRow", func(y, _, _ []float32, _, _ *[lanes]float32, _ []uint8) {
 						affineUniformGradRow(y, dy, z, a, b, p, q, r, &uniform)

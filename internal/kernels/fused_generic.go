@@ -17,11 +17,11 @@ func affineQuantizeRowGeneric(codes []uint8, z, a, b []float32, q *Uniform) {
 // grad is the clipped straight-through estimator at x: the gradient that passes
 // and dy times the derivative in the scale.
 func (q *Uniform) grad(x, dy float32) (dx, slope float32) {
-	v, c := q.clip(x)
-	if v >= q.Qn && v <= q.Qp {
+	v, c := q.clipAt(x, q.passes())
+	if v == c {
 		return dy, float32((roundEven(v) - v) * q.slope())
 	}
-	return 0, c
+	return 0, float32(c * q.beyond())
 }
 
 // through is x after the quantizer: Scale*code.

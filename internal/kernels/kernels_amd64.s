@@ -19178,6 +19178,865 @@ done:
 	VZEROUPPER
 	RET
 
+// func relu6RowAVX512(y *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·relu6RowAVX512(SB), NOSPLIT, $0-24
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Z31
+	MOVL         $0x40c00000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Z30
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SHRQ         $0x04, DX
+	JZ           done
+
+loop:
+	VMOVUPS (CX), Z0
+	VMAXPS  Z0, Z31, Z0
+	VMINPS  Z0, Z30, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	DECQ    DX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func relu6GradRowAVX512(dx *float32, y *float32, dy *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·relu6GradRowAVX512(SB), NOSPLIT, $0-32
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Z31
+	MOVL         $0x40c00000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Z30
+	MOVQ         dx+0(FP), AX
+	MOVQ         y+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	MOVQ         n+24(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VMOVUPS   (CX), Z0
+	VCMPPS    $0x11, Z0, Z31, K1
+	VCMPPS    $0x11, Z30, Z0, K1, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	DECQ      BX
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func dropoutRowAVX512(y *float32, x *float32, n int, scale float32, rate float32, start uint32, key uint32)
+// Requires: AVX, AVX512F
+TEXT ·dropoutRowAVX512(SB), NOSPLIT, $448-40
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVL         $0x00000010, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, (SP)
+	MOVL         key+36(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 64(SP)
+	MOVL         $0x85ebca6b, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 128(SP)
+	MOVL         $0xc2b2ae35, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 192(SP)
+	MOVL         $0x3f800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 256(SP)
+	MOVL         $0x4b800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z0
+	VMOVUPS      Z0, 320(SP)
+	MOVL         start+32(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Z1
+	MOVQ         $0x0706050403020100, DX
+	VMOVQ        DX, X0
+	MOVQ         $0x0f0e0d0c0b0a0908, DX
+	VPINSRQ      $0x01, DX, X0, X0
+	VPMOVZXBD    X0, Z0
+	VPADDD       Z1, Z0, Z0
+	VMOVUPS      Z0, 384(SP)
+	VBROADCASTSS scale+24(FP), Z31
+	VBROADCASTSS rate+28(FP), Z30
+	MOVQ         n+16(FP), DX
+	SHRQ         $0x04, DX
+	JZ           done
+
+loop:
+	VMOVUPS   384(SP), Z0
+	VPADDD    (SP), Z0, Z1
+	VMOVUPS   Z1, 384(SP)
+	VPSRLD    $0x10, Z0, Z1
+	VPXORD    Z1, Z0, Z0
+	VPMULLD   128(SP), Z0, Z0
+	VPSRLD    $0x0d, Z0, Z1
+	VPXORD    Z1, Z0, Z0
+	VPMULLD   192(SP), Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPXORD    Z1, Z0, Z0
+	VPADDD    64(SP), Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPXORD    Z1, Z0, Z0
+	VPMULLD   128(SP), Z0, Z0
+	VPSRLD    $0x0d, Z0, Z1
+	VPXORD    Z1, Z0, Z0
+	VPMULLD   192(SP), Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPXORD    Z1, Z0, Z0
+	VPSRLD    $0x08, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z31, Z1, Z1
+	VCMPPS    $0x1d, Z30, Z0, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   Z1, (AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	DECQ      DX
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func weightCodesRowAVX512(codes *int8, x *float32, scale *float32, n int, channels int, qn float32, qp float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·weightCodesRowAVX512(SB), NOSPLIT, $0-48
+	MOVQ         codes+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         scale+16(FP), DX
+	VBROADCASTSS qn+40(FP), Z30
+	VBROADCASTSS qp+44(FP), Z29
+	MOVQ         channels+32(FP), DI
+	SHLQ         $0x02, DI
+	XORQ         BX, BX
+	XORQ         SI, SI
+	MOVQ         n+24(FP), R8
+	SHRQ         $0x04, R8
+	JZ           done
+
+loop:
+	VMOVUPS   (CX), Z0
+	VDIVPS    (DX)(BX*1), Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VMAXPS    Z30, Z0, Z0
+	VMINPS    Z29, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VMOVAPS.Z Z0, K1, Z0
+	VPMOVDB   Z0, (AX)
+	ADDQ      $0x10, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, BX
+	CMPQ      BX, DI
+	CMOVQEQ   SI, BX
+	DECQ      R8
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func weightSlopesRowAVX512(dx *float32, slope *float32, x *float32, dy *float32, scale *float32, n int, channels int, qn float32, qp float32)
+// Requires: AVX, AVX512F, CMOV
+TEXT ·weightSlopesRowAVX512(SB), NOSPLIT, $0-64
+	MOVQ         dx+0(FP), AX
+	MOVQ         slope+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         dy+24(FP), BX
+	MOVQ         scale+32(FP), SI
+	VBROADCASTSS qn+56(FP), Z31
+	VBROADCASTSS qp+60(FP), Z30
+	MOVQ         channels+48(FP), R9
+	SHLQ         $0x02, R9
+	XORQ         DI, DI
+	XORQ         R8, R8
+	MOVQ         n+40(FP), R10
+	SHRQ         $0x04, R10
+	JZ           done
+
+loop:
+	VMOVUPS     (DX), Z0
+	VDIVPS      (SI)(DI*1), Z0, Z0
+	VMAXPS      Z31, Z0, Z1
+	VMINPS      Z30, Z1, Z1
+	VRNDSCALEPS $0x00, Z0, Z2
+	VSUBPS      Z0, Z2, Z2
+	VCMPPS      $0x00, Z1, Z0, K1
+	VCMPPS      $0x03, Z0, Z0, K2
+	VMOVAPS     Z2, K1, Z1
+	VMOVAPS     Z0, K2, Z1
+	VMOVUPS.Z   (BX), K1, Z0
+	VMOVUPS     Z1, (CX)
+	VMOVUPS     Z0, (AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, DI
+	CMPQ        DI, R9
+	CMOVQEQ     R8, DI
+	DECQ        R10
+	JNZ         loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func channelTotalsRowAVX512(sum *float64, x *float32, pixels int, channels int)
+// Requires: AVX, AVX512F
+TEXT ·channelTotalsRowAVX512(SB), NOSPLIT, $0-32
+	MOVQ sum+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ channels+24(FP), DX
+	MOVQ channels+24(FP), BX
+	SHLQ $0x02, BX
+	SHRQ $0x04, DX
+
+block:
+	VMOVUPD (AX), Z0
+	VMOVUPD 64(AX), Z1
+	MOVQ    pixels+16(FP), DI
+	MOVQ    CX, SI
+
+pixel:
+	VCVTPS2PD (SI), Z2
+	VCVTPS2PD 32(SI), Z3
+	VADDPD    Z2, Z0, Z0
+	VADDPD    Z3, Z1, Z1
+	ADDQ      BX, SI
+	DECQ      DI
+	JNZ       pixel
+	VMOVUPD   Z0, (AX)
+	VMOVUPD   Z1, 64(AX)
+	ADDQ      $0x80, AX
+	ADDQ      $0x40, CX
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func matrixRowsAVX512(y *float32, init *float32, a *float32, b *float32, rows int, k int, aRow int, aStep int)
+// Requires: AVX, AVX512F
+TEXT ·matrixRowsAVX512(SB), NOSPLIT, $8-64
+	MOVQ rows+32(FP), AX
+	MOVQ AX, (SP)
+	MOVQ y+0(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ init+8(FP), DX
+	MOVQ b+24(FP), BX
+	MOVQ aRow+48(FP), SI
+	SHLQ $0x02, SI
+	MOVQ aStep+56(FP), DI
+	SHLQ $0x02, DI
+
+next:
+	MOVQ  (SP), R8
+	TESTQ R8, R8
+	JZ    done
+	CMPQ  R8, $0x08
+	JBE   sized
+	CMPQ  R8, $0x10
+	JAE   full
+	INCQ  R8
+	SHRQ  $0x01, R8
+	JMP   sized
+
+full:
+	MOVQ $0x00000008, R8
+
+sized:
+	SUBQ      R8, (SP)
+	CMPQ      R8, $0x08
+	JEQ       tile8
+	CMPQ      R8, $0x07
+	JEQ       tile7
+	CMPQ      R8, $0x06
+	JEQ       tile6
+	CMPQ      R8, $0x05
+	JEQ       tile5
+	CMPQ      R8, $0x04
+	JEQ       tile4
+	CMPQ      R8, $0x03
+	JEQ       tile3
+	CMPQ      R8, $0x02
+	JEQ       tile2
+	VCVTPS2PD (DX), Z0
+	VCVTPS2PD 32(DX), Z1
+	MOVQ      k+40(FP), R8
+	MOVQ      CX, R9
+	MOVQ      BX, R10
+
+product1:
+	VCVTPS2PD    (R10), Z2
+	VCVTPS2PD    32(R10), Z3
+	MOVQ         R9, R11
+	VBROADCASTSS (R11), Y4
+	VCVTPS2PD    Y4, Z4
+	VFMADD231PD  Z2, Z4, Z0
+	VFMADD231PD  Z3, Z4, Z1
+	ADDQ         DI, R9
+	ADDQ         $0x40, R10
+	DECQ         R8
+	JNZ          product1
+	VCVTPD2PS    Z0, Y0
+	VMOVUPS      Y0, (AX)
+	VCVTPD2PS    Z1, Y1
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         SI, CX
+	JMP          next
+
+tile2:
+	VCVTPS2PD (DX), Z0
+	VCVTPS2PD 32(DX), Z1
+	VMOVAPD   Z0, Z2
+	VMOVAPD   Z1, Z3
+	MOVQ      k+40(FP), R8
+	MOVQ      CX, R9
+	MOVQ      BX, R10
+
+product2:
+	VCVTPS2PD    (R10), Z4
+	VCVTPS2PD    32(R10), Z5
+	MOVQ         R9, R11
+	VBROADCASTSS (R11), Y6
+	VCVTPS2PD    Y6, Z6
+	ADDQ         SI, R11
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSS (R11), Y6
+	VCVTPS2PD    Y6, Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         DI, R9
+	ADDQ         $0x40, R10
+	DECQ         R8
+	JNZ          product2
+	VCVTPD2PS    Z0, Y0
+	VMOVUPS      Y0, (AX)
+	VCVTPD2PS    Z1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VCVTPD2PS    Z2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VCVTPD2PS    Z3, Y3
+	VMOVUPS      Y3, 96(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	JMP          next
+
+tile3:
+	VCVTPS2PD (DX), Z0
+	VCVTPS2PD 32(DX), Z1
+	VMOVAPD   Z0, Z2
+	VMOVAPD   Z0, Z4
+	VMOVAPD   Z1, Z3
+	VMOVAPD   Z1, Z5
+	MOVQ      k+40(FP), R8
+	MOVQ      CX, R9
+	MOVQ      BX, R10
+
+product3:
+	VCVTPS2PD    (R10), Z6
+	VCVTPS2PD    32(R10), Z7
+	MOVQ         R9, R11
+	VBROADCASTSS (R11), Y8
+	VCVTPS2PD    Y8, Z8
+	ADDQ         SI, R11
+	VFMADD231PD  Z6, Z8, Z0
+	VFMADD231PD  Z7, Z8, Z1
+	VBROADCASTSS (R11), Y8
+	VCVTPS2PD    Y8, Z8
+	ADDQ         SI, R11
+	VFMADD231PD  Z6, Z8, Z2
+	VFMADD231PD  Z7, Z8, Z3
+	VBROADCASTSS (R11), Y8
+	VCVTPS2PD    Y8, Z8
+	VFMADD231PD  Z6, Z8, Z4
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         DI, R9
+	ADDQ         $0x40, R10
+	DECQ         R8
+	JNZ          product3
+	VCVTPD2PS    Z0, Y0
+	VMOVUPS      Y0, (AX)
+	VCVTPD2PS    Z1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VCVTPD2PS    Z2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VCVTPD2PS    Z3, Y3
+	VMOVUPS      Y3, 96(AX)
+	VCVTPD2PS    Z4, Y4
+	VMOVUPS      Y4, 128(AX)
+	VCVTPD2PS    Z5, Y5
+	VMOVUPS      Y5, 160(AX)
+	ADDQ         $0x000000c0, AX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	JMP          next
+
+tile4:
+	VCVTPS2PD (DX), Z0
+	VCVTPS2PD 32(DX), Z1
+	VMOVAPD   Z0, Z2
+	VMOVAPD   Z0, Z4
+	VMOVAPD   Z0, Z6
+	VMOVAPD   Z1, Z3
+	VMOVAPD   Z1, Z5
+	VMOVAPD   Z1, Z7
+	MOVQ      k+40(FP), R8
+	MOVQ      CX, R9
+	MOVQ      BX, R10
+
+product4:
+	VCVTPS2PD    (R10), Z8
+	VCVTPS2PD    32(R10), Z9
+	MOVQ         R9, R11
+	VBROADCASTSS (R11), Y10
+	VCVTPS2PD    Y10, Z10
+	ADDQ         SI, R11
+	VFMADD231PD  Z8, Z10, Z0
+	VFMADD231PD  Z9, Z10, Z1
+	VBROADCASTSS (R11), Y10
+	VCVTPS2PD    Y10, Z10
+	ADDQ         SI, R11
+	VFMADD231PD  Z8, Z10, Z2
+	VFMADD231PD  Z9, Z10, Z3
+	VBROADCASTSS (R11), Y10
+	VCVTPS2PD    Y10, Z10
+	ADDQ         SI, R11
+	VFMADD231PD  Z8, Z10, Z4
+	VFMADD231PD  Z9, Z10, Z5
+	VBROADCASTSS (R11), Y10
+	VCVTPS2PD    Y10, Z10
+	VFMADD231PD  Z8, Z10, Z6
+	VFMADD231PD  Z9, Z10, Z7
+	ADDQ         DI, R9
+	ADDQ         $0x40, R10
+	DECQ         R8
+	JNZ          product4
+	VCVTPD2PS    Z0, Y0
+	VMOVUPS      Y0, (AX)
+	VCVTPD2PS    Z1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VCVTPD2PS    Z2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VCVTPD2PS    Z3, Y3
+	VMOVUPS      Y3, 96(AX)
+	VCVTPD2PS    Z4, Y4
+	VMOVUPS      Y4, 128(AX)
+	VCVTPD2PS    Z5, Y5
+	VMOVUPS      Y5, 160(AX)
+	VCVTPD2PS    Z6, Y6
+	VMOVUPS      Y6, 192(AX)
+	VCVTPD2PS    Z7, Y7
+	VMOVUPS      Y7, 224(AX)
+	ADDQ         $0x00000100, AX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	JMP          next
+
+tile5:
+	VCVTPS2PD (DX), Z0
+	VCVTPS2PD 32(DX), Z1
+	VMOVAPD   Z0, Z2
+	VMOVAPD   Z0, Z4
+	VMOVAPD   Z0, Z6
+	VMOVAPD   Z0, Z8
+	VMOVAPD   Z1, Z3
+	VMOVAPD   Z1, Z5
+	VMOVAPD   Z1, Z7
+	VMOVAPD   Z1, Z9
+	MOVQ      k+40(FP), R8
+	MOVQ      CX, R9
+	MOVQ      BX, R10
+
+product5:
+	VCVTPS2PD    (R10), Z10
+	VCVTPS2PD    32(R10), Z11
+	MOVQ         R9, R11
+	VBROADCASTSS (R11), Y12
+	VCVTPS2PD    Y12, Z12
+	ADDQ         SI, R11
+	VFMADD231PD  Z10, Z12, Z0
+	VFMADD231PD  Z11, Z12, Z1
+	VBROADCASTSS (R11), Y12
+	VCVTPS2PD    Y12, Z12
+	ADDQ         SI, R11
+	VFMADD231PD  Z10, Z12, Z2
+	VFMADD231PD  Z11, Z12, Z3
+	VBROADCASTSS (R11), Y12
+	VCVTPS2PD    Y12, Z12
+	ADDQ         SI, R11
+	VFMADD231PD  Z10, Z12, Z4
+	VFMADD231PD  Z11, Z12, Z5
+	VBROADCASTSS (R11), Y12
+	VCVTPS2PD    Y12, Z12
+	ADDQ         SI, R11
+	VFMADD231PD  Z10, Z12, Z6
+	VFMADD231PD  Z11, Z12, Z7
+	VBROADCASTSS (R11), Y12
+	VCVTPS2PD    Y12, Z12
+	VFMADD231PD  Z10, Z12, Z8
+	VFMADD231PD  Z11, Z12, Z9
+	ADDQ         DI, R9
+	ADDQ         $0x40, R10
+	DECQ         R8
+	JNZ          product5
+	VCVTPD2PS    Z0, Y0
+	VMOVUPS      Y0, (AX)
+	VCVTPD2PS    Z1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VCVTPD2PS    Z2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VCVTPD2PS    Z3, Y3
+	VMOVUPS      Y3, 96(AX)
+	VCVTPD2PS    Z4, Y4
+	VMOVUPS      Y4, 128(AX)
+	VCVTPD2PS    Z5, Y5
+	VMOVUPS      Y5, 160(AX)
+	VCVTPD2PS    Z6, Y6
+	VMOVUPS      Y6, 192(AX)
+	VCVTPD2PS    Z7, Y7
+	VMOVUPS      Y7, 224(AX)
+	VCVTPD2PS    Z8, Y8
+	VMOVUPS      Y8, 256(AX)
+	VCVTPD2PS    Z9, Y9
+	VMOVUPS      Y9, 288(AX)
+	ADDQ         $0x00000140, AX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	JMP          next
+
+tile6:
+	VCVTPS2PD (DX), Z0
+	VCVTPS2PD 32(DX), Z1
+	VMOVAPD   Z0, Z2
+	VMOVAPD   Z0, Z4
+	VMOVAPD   Z0, Z6
+	VMOVAPD   Z0, Z8
+	VMOVAPD   Z0, Z10
+	VMOVAPD   Z1, Z3
+	VMOVAPD   Z1, Z5
+	VMOVAPD   Z1, Z7
+	VMOVAPD   Z1, Z9
+	VMOVAPD   Z1, Z11
+	MOVQ      k+40(FP), R8
+	MOVQ      CX, R9
+	MOVQ      BX, R10
+
+product6:
+	VCVTPS2PD    (R10), Z12
+	VCVTPS2PD    32(R10), Z13
+	MOVQ         R9, R11
+	VBROADCASTSS (R11), Y14
+	VCVTPS2PD    Y14, Z14
+	ADDQ         SI, R11
+	VFMADD231PD  Z12, Z14, Z0
+	VFMADD231PD  Z13, Z14, Z1
+	VBROADCASTSS (R11), Y14
+	VCVTPS2PD    Y14, Z14
+	ADDQ         SI, R11
+	VFMADD231PD  Z12, Z14, Z2
+	VFMADD231PD  Z13, Z14, Z3
+	VBROADCASTSS (R11), Y14
+	VCVTPS2PD    Y14, Z14
+	ADDQ         SI, R11
+	VFMADD231PD  Z12, Z14, Z4
+	VFMADD231PD  Z13, Z14, Z5
+	VBROADCASTSS (R11), Y14
+	VCVTPS2PD    Y14, Z14
+	ADDQ         SI, R11
+	VFMADD231PD  Z12, Z14, Z6
+	VFMADD231PD  Z13, Z14, Z7
+	VBROADCASTSS (R11), Y14
+	VCVTPS2PD    Y14, Z14
+	ADDQ         SI, R11
+	VFMADD231PD  Z12, Z14, Z8
+	VFMADD231PD  Z13, Z14, Z9
+	VBROADCASTSS (R11), Y14
+	VCVTPS2PD    Y14, Z14
+	VFMADD231PD  Z12, Z14, Z10
+	VFMADD231PD  Z13, Z14, Z11
+	ADDQ         DI, R9
+	ADDQ         $0x40, R10
+	DECQ         R8
+	JNZ          product6
+	VCVTPD2PS    Z0, Y0
+	VMOVUPS      Y0, (AX)
+	VCVTPD2PS    Z1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VCVTPD2PS    Z2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VCVTPD2PS    Z3, Y3
+	VMOVUPS      Y3, 96(AX)
+	VCVTPD2PS    Z4, Y4
+	VMOVUPS      Y4, 128(AX)
+	VCVTPD2PS    Z5, Y5
+	VMOVUPS      Y5, 160(AX)
+	VCVTPD2PS    Z6, Y6
+	VMOVUPS      Y6, 192(AX)
+	VCVTPD2PS    Z7, Y7
+	VMOVUPS      Y7, 224(AX)
+	VCVTPD2PS    Z8, Y8
+	VMOVUPS      Y8, 256(AX)
+	VCVTPD2PS    Z9, Y9
+	VMOVUPS      Y9, 288(AX)
+	VCVTPD2PS    Z10, Y10
+	VMOVUPS      Y10, 320(AX)
+	VCVTPD2PS    Z11, Y11
+	VMOVUPS      Y11, 352(AX)
+	ADDQ         $0x00000180, AX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	JMP          next
+
+tile7:
+	VCVTPS2PD (DX), Z0
+	VCVTPS2PD 32(DX), Z1
+	VMOVAPD   Z0, Z2
+	VMOVAPD   Z0, Z4
+	VMOVAPD   Z0, Z6
+	VMOVAPD   Z0, Z8
+	VMOVAPD   Z0, Z10
+	VMOVAPD   Z0, Z12
+	VMOVAPD   Z1, Z3
+	VMOVAPD   Z1, Z5
+	VMOVAPD   Z1, Z7
+	VMOVAPD   Z1, Z9
+	VMOVAPD   Z1, Z11
+	VMOVAPD   Z1, Z13
+	MOVQ      k+40(FP), R8
+	MOVQ      CX, R9
+	MOVQ      BX, R10
+
+product7:
+	VCVTPS2PD    (R10), Z14
+	VCVTPS2PD    32(R10), Z15
+	MOVQ         R9, R11
+	VBROADCASTSS (R11), Y16
+	VCVTPS2PD    Y16, Z16
+	ADDQ         SI, R11
+	VFMADD231PD  Z14, Z16, Z0
+	VFMADD231PD  Z15, Z16, Z1
+	VBROADCASTSS (R11), Y16
+	VCVTPS2PD    Y16, Z16
+	ADDQ         SI, R11
+	VFMADD231PD  Z14, Z16, Z2
+	VFMADD231PD  Z15, Z16, Z3
+	VBROADCASTSS (R11), Y16
+	VCVTPS2PD    Y16, Z16
+	ADDQ         SI, R11
+	VFMADD231PD  Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z5
+	VBROADCASTSS (R11), Y16
+	VCVTPS2PD    Y16, Z16
+	ADDQ         SI, R11
+	VFMADD231PD  Z14, Z16, Z6
+	VFMADD231PD  Z15, Z16, Z7
+	VBROADCASTSS (R11), Y16
+	VCVTPS2PD    Y16, Z16
+	ADDQ         SI, R11
+	VFMADD231PD  Z14, Z16, Z8
+	VFMADD231PD  Z15, Z16, Z9
+	VBROADCASTSS (R11), Y16
+	VCVTPS2PD    Y16, Z16
+	ADDQ         SI, R11
+	VFMADD231PD  Z14, Z16, Z10
+	VFMADD231PD  Z15, Z16, Z11
+	VBROADCASTSS (R11), Y16
+	VCVTPS2PD    Y16, Z16
+	VFMADD231PD  Z14, Z16, Z12
+	VFMADD231PD  Z15, Z16, Z13
+	ADDQ         DI, R9
+	ADDQ         $0x40, R10
+	DECQ         R8
+	JNZ          product7
+	VCVTPD2PS    Z0, Y0
+	VMOVUPS      Y0, (AX)
+	VCVTPD2PS    Z1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VCVTPD2PS    Z2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VCVTPD2PS    Z3, Y3
+	VMOVUPS      Y3, 96(AX)
+	VCVTPD2PS    Z4, Y4
+	VMOVUPS      Y4, 128(AX)
+	VCVTPD2PS    Z5, Y5
+	VMOVUPS      Y5, 160(AX)
+	VCVTPD2PS    Z6, Y6
+	VMOVUPS      Y6, 192(AX)
+	VCVTPD2PS    Z7, Y7
+	VMOVUPS      Y7, 224(AX)
+	VCVTPD2PS    Z8, Y8
+	VMOVUPS      Y8, 256(AX)
+	VCVTPD2PS    Z9, Y9
+	VMOVUPS      Y9, 288(AX)
+	VCVTPD2PS    Z10, Y10
+	VMOVUPS      Y10, 320(AX)
+	VCVTPD2PS    Z11, Y11
+	VMOVUPS      Y11, 352(AX)
+	VCVTPD2PS    Z12, Y12
+	VMOVUPS      Y12, 384(AX)
+	VCVTPD2PS    Z13, Y13
+	VMOVUPS      Y13, 416(AX)
+	ADDQ         $0x000001c0, AX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	JMP          next
+
+tile8:
+	VCVTPS2PD (DX), Z0
+	VCVTPS2PD 32(DX), Z1
+	VMOVAPD   Z0, Z2
+	VMOVAPD   Z0, Z4
+	VMOVAPD   Z0, Z6
+	VMOVAPD   Z0, Z8
+	VMOVAPD   Z0, Z10
+	VMOVAPD   Z0, Z12
+	VMOVAPD   Z0, Z14
+	VMOVAPD   Z1, Z3
+	VMOVAPD   Z1, Z5
+	VMOVAPD   Z1, Z7
+	VMOVAPD   Z1, Z9
+	VMOVAPD   Z1, Z11
+	VMOVAPD   Z1, Z13
+	VMOVAPD   Z1, Z15
+	MOVQ      k+40(FP), R8
+	MOVQ      CX, R9
+	MOVQ      BX, R10
+
+product8:
+	VCVTPS2PD    (R10), Z16
+	VCVTPS2PD    32(R10), Z17
+	MOVQ         R9, R11
+	VBROADCASTSS (R11), Y18
+	VCVTPS2PD    Y18, Z18
+	ADDQ         SI, R11
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSS (R11), Y18
+	VCVTPS2PD    Y18, Z18
+	ADDQ         SI, R11
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSS (R11), Y18
+	VCVTPS2PD    Y18, Z18
+	ADDQ         SI, R11
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSS (R11), Y18
+	VCVTPS2PD    Y18, Z18
+	ADDQ         SI, R11
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSS (R11), Y18
+	VCVTPS2PD    Y18, Z18
+	ADDQ         SI, R11
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSS (R11), Y18
+	VCVTPS2PD    Y18, Z18
+	ADDQ         SI, R11
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSS (R11), Y18
+	VCVTPS2PD    Y18, Z18
+	ADDQ         SI, R11
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSS (R11), Y18
+	VCVTPS2PD    Y18, Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         DI, R9
+	ADDQ         $0x40, R10
+	DECQ         R8
+	JNZ          product8
+	VCVTPD2PS    Z0, Y0
+	VMOVUPS      Y0, (AX)
+	VCVTPD2PS    Z1, Y1
+	VMOVUPS      Y1, 32(AX)
+	VCVTPD2PS    Z2, Y2
+	VMOVUPS      Y2, 64(AX)
+	VCVTPD2PS    Z3, Y3
+	VMOVUPS      Y3, 96(AX)
+	VCVTPD2PS    Z4, Y4
+	VMOVUPS      Y4, 128(AX)
+	VCVTPD2PS    Z5, Y5
+	VMOVUPS      Y5, 160(AX)
+	VCVTPD2PS    Z6, Y6
+	VMOVUPS      Y6, 192(AX)
+	VCVTPD2PS    Z7, Y7
+	VMOVUPS      Y7, 224(AX)
+	VCVTPD2PS    Z8, Y8
+	VMOVUPS      Y8, 256(AX)
+	VCVTPD2PS    Z9, Y9
+	VMOVUPS      Y9, 288(AX)
+	VCVTPD2PS    Z10, Y10
+	VMOVUPS      Y10, 320(AX)
+	VCVTPD2PS    Z11, Y11
+	VMOVUPS      Y11, 352(AX)
+	VCVTPD2PS    Z12, Y12
+	VMOVUPS      Y12, 384(AX)
+	VCVTPD2PS    Z13, Y13
+	VMOVUPS      Y13, 416(AX)
+	VCVTPD2PS    Z14, Y14
+	VMOVUPS      Y14, 448(AX)
+	VCVTPD2PS    Z15, Y15
+	VMOVUPS      Y15, 480(AX)
+	ADDQ         $0x00000200, AX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
 // func affineRowAVX512(y *float32, x *float32, a *float32, b *float32, n int, channels int)
 // Requires: AVX, AVX512F, CMOV
 TEXT ·affineRowAVX512(SB), NOSPLIT, $0-48
@@ -19439,9 +20298,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func quantizeGradRowAVX512(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32)
+// func quantizeGradRowAVX512(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32, beyond float32)
 // Requires: AVX, AVX512F
-TEXT ·quantizeGradRowAVX512(SB), NOSPLIT, $0-56
+TEXT ·quantizeGradRowAVX512(SB), NOSPLIT, $0-60
 	MOVQ         dx+8(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         dy+24(FP), DX
@@ -19449,6 +20308,7 @@ TEXT ·quantizeGradRowAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS qn+44(FP), Z30
 	VBROADCASTSS qp+48(FP), Z29
 	VBROADCASTSS slope+52(FP), Z28
+	VBROADCASTSS beyond+56(FP), Z27
 	MOVQ         ds+0(FP), BX
 	VMOVUPS      (BX), Z0
 	MOVQ         n+32(FP), BX
@@ -19463,6 +20323,7 @@ loop:
 	VMOVUPS     (DX), Z6
 	VRNDSCALEPS $0x00, Z4, Z7
 	VCMPPS      $0x00, Z5, Z4, K1
+	VMULPS      Z27, Z5, Z5
 	VSUBPS      Z4, Z7, Z7
 	VMULPS      Z28, Z7, K1, Z5
 	VFMADD231PS Z5, Z6, Z0
@@ -19577,9 +20438,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineUniformSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
+// func affineUniformSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32, beyond float32)
 // Requires: AVX, AVX512F, CMOV
-TEXT ·affineUniformSumsRowAVX512(SB), NOSPLIT, $0-96
+TEXT ·affineUniformSumsRowAVX512(SB), NOSPLIT, $0-100
 	MOVQ         dy+24(FP), AX
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
@@ -19588,6 +20449,7 @@ TEXT ·affineUniformSumsRowAVX512(SB), NOSPLIT, $0-96
 	VBROADCASTSS qn+84(FP), Z30
 	VBROADCASTSS qp+88(FP), Z29
 	VBROADCASTSS slope+92(FP), Z28
+	VBROADCASTSS beyond+96(FP), Z27
 	MOVQ         ds+16(FP), SI
 	VMOVUPS      (SI), Z0
 	MOVQ         sum+0(FP), SI
@@ -19611,6 +20473,7 @@ loop:
 	VMOVUPS     (AX), Z6
 	VRNDSCALEPS $0x00, Z4, Z7
 	VCMPPS      $0x00, Z5, Z4, K1
+	VMULPS      Z27, Z5, Z5
 	VSUBPS      Z4, Z7, Z7
 	VMULPS      Z28, Z7, K1, Z5
 	VFMADD231PS Z5, Z6, Z0
@@ -19835,9 +20698,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineUniformSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, slope float32)
+// func affineUniformSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, slope float32, beyond float32)
 // Requires: AVX, AVX512F
-TEXT ·affineUniformSums16RowAVX512(SB), NOSPLIT, $0-88
+TEXT ·affineUniformSums16RowAVX512(SB), NOSPLIT, $0-92
 	MOVQ         dy+24(FP), AX
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
@@ -19846,6 +20709,7 @@ TEXT ·affineUniformSums16RowAVX512(SB), NOSPLIT, $0-88
 	VBROADCASTSS qn+76(FP), Z30
 	VBROADCASTSS qp+80(FP), Z29
 	VBROADCASTSS slope+84(FP), Z28
+	VBROADCASTSS beyond+88(FP), Z27
 	MOVQ         ds+16(FP), SI
 	VMOVUPS      (SI), Z0
 	MOVQ         sum+0(FP), SI
@@ -19867,6 +20731,7 @@ loop:
 	VMOVUPS     (AX), Z6
 	VRNDSCALEPS $0x00, Z4, Z7
 	VCMPPS      $0x00, Z5, Z4, K1
+	VMULPS      Z27, Z5, Z5
 	VSUBPS      Z4, Z7, Z7
 	VMULPS      Z28, Z7, K1, Z5
 	VFMADD231PS Z5, Z6, Z0
@@ -28609,6 +29474,470 @@ done:
 	VZEROUPPER
 	RET
 
+// func relu6RowAVX2(y *float32, x *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·relu6RowAVX2(SB), NOSPLIT, $0-24
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y15
+	MOVL         $0x40c00000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y14
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SHRQ         $0x04, DX
+	JZ           done
+
+loop:
+	VMOVUPS (CX), Y0
+	VMAXPS  Y0, Y15, Y0
+	VMINPS  Y0, Y14, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMAXPS  Y0, Y15, Y0
+	VMINPS  Y0, Y14, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	DECQ    DX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func relu6GradRowAVX2(dx *float32, y *float32, dy *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·relu6GradRowAVX2(SB), NOSPLIT, $0-32
+	MOVL         $0x00000000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y15
+	MOVL         $0x40c00000, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y14
+	MOVQ         dx+0(FP), AX
+	MOVQ         y+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	MOVQ         n+24(FP), BX
+	SHRQ         $0x04, BX
+	JZ           done
+
+loop:
+	VMOVUPS (CX), Y0
+	VCMPPS  $0x11, Y0, Y15, Y1
+	VCMPPS  $0x11, Y14, Y0, Y0
+	VANDPS  Y1, Y0, Y0
+	VANDPS  (DX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VCMPPS  $0x11, Y0, Y15, Y1
+	VCMPPS  $0x11, Y14, Y0, Y0
+	VANDPS  Y1, Y0, Y0
+	VANDPS  32(DX), Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	DECQ    BX
+	JNZ     loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func dropoutRowAVX2(y *float32, x *float32, n int, scale float32, rate float32, start uint32, key uint32)
+// Requires: AVX, AVX2
+TEXT ·dropoutRowAVX2(SB), NOSPLIT, $224-40
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVL         $0x00000008, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, (SP)
+	MOVL         key+36(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 32(SP)
+	MOVL         $0x85ebca6b, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 64(SP)
+	MOVL         $0xc2b2ae35, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 96(SP)
+	MOVL         $0x3f800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 128(SP)
+	MOVL         $0x4b800000, DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y0
+	VMOVUPS      Y0, 160(SP)
+	MOVL         start+32(FP), DX
+	VMOVD        DX, X0
+	VPBROADCASTD X0, Y1
+	MOVQ         $0x0706050403020100, DX
+	VMOVQ        DX, X0
+	VPMOVZXBD    X0, Y0
+	VPADDD       Y1, Y0, Y0
+	VMOVUPS      Y0, 192(SP)
+	VBROADCASTSS scale+24(FP), Y15
+	VBROADCASTSS rate+28(FP), Y14
+	MOVQ         n+16(FP), DX
+	SHRQ         $0x04, DX
+	JZ           done
+
+loop:
+	VMOVUPS   192(SP), Y0
+	VPADDD    (SP), Y0, Y1
+	VMOVUPS   Y1, 192(SP)
+	VPSRLD    $0x10, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPMULLD   64(SP), Y0, Y0
+	VPSRLD    $0x0d, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPMULLD   96(SP), Y0, Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPADDD    32(SP), Y0, Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPMULLD   64(SP), Y0, Y0
+	VPSRLD    $0x0d, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPMULLD   96(SP), Y0, Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPSRLD    $0x08, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   (CX), Y1
+	VMULPS    Y15, Y1, Y1
+	VCMPPS    $0x1d, Y14, Y0, Y0
+	VANDPS    Y0, Y1, Y1
+	VMOVUPS   Y1, (AX)
+	VMOVUPS   192(SP), Y0
+	VPADDD    (SP), Y0, Y1
+	VMOVUPS   Y1, 192(SP)
+	VPSRLD    $0x10, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPMULLD   64(SP), Y0, Y0
+	VPSRLD    $0x0d, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPMULLD   96(SP), Y0, Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPADDD    32(SP), Y0, Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPMULLD   64(SP), Y0, Y0
+	VPSRLD    $0x0d, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPMULLD   96(SP), Y0, Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPXOR     Y1, Y0, Y0
+	VPSRLD    $0x08, Y0, Y0
+	VCVTDQ2PS Y0, Y0
+	VMOVUPS   32(CX), Y1
+	VMULPS    Y15, Y1, Y1
+	VCMPPS    $0x1d, Y14, Y0, Y0
+	VANDPS    Y0, Y1, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	DECQ      DX
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func weightCodesRowAVX2(codes *int8, x *float32, scale *float32, n int, channels int, qn float32, qp float32)
+// Requires: AVX, AVX2, CMOV
+TEXT ·weightCodesRowAVX2(SB), NOSPLIT, $0-48
+	MOVQ         codes+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         scale+16(FP), DX
+	VPCMPEQD     Y15, Y15, Y15
+	VPSRLD       $0x18, Y15, Y15
+	VBROADCASTSS qn+40(FP), Y14
+	VBROADCASTSS qp+44(FP), Y13
+	MOVQ         channels+32(FP), DI
+	SHLQ         $0x02, DI
+	XORQ         BX, BX
+	XORQ         SI, SI
+	MOVQ         n+24(FP), R8
+	SHRQ         $0x04, R8
+	JZ           done
+
+loop:
+	VMOVUPS      (CX), Y0
+	VDIVPS       (DX)(BX*1), Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VMAXPS       Y14, Y0, Y0
+	VMINPS       Y13, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VANDPS       Y2, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (AX)
+	VMOVUPS      32(CX), Y0
+	VDIVPS       32(DX)(BX*1), Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VMAXPS       Y14, Y0, Y0
+	VMINPS       Y13, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VANDPS       Y2, Y0, Y0
+	VPAND        Y15, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, 8(AX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, BX
+	CMPQ         BX, DI
+	CMOVQEQ      SI, BX
+	DECQ         R8
+	JNZ          loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func weightSlopesRowAVX2(dx *float32, slope *float32, x *float32, dy *float32, scale *float32, n int, channels int, qn float32, qp float32)
+// Requires: AVX, CMOV
+TEXT ·weightSlopesRowAVX2(SB), NOSPLIT, $0-64
+	MOVQ         dx+0(FP), AX
+	MOVQ         slope+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         dy+24(FP), BX
+	MOVQ         scale+32(FP), SI
+	VBROADCASTSS qn+56(FP), Y15
+	VBROADCASTSS qp+60(FP), Y14
+	MOVQ         channels+48(FP), R9
+	SHLQ         $0x02, R9
+	XORQ         DI, DI
+	XORQ         R8, R8
+	MOVQ         n+40(FP), R10
+	SHRQ         $0x04, R10
+	JZ           done
+
+loop:
+	VMOVUPS   (DX), Y0
+	VDIVPS    (SI)(DI*1), Y0, Y0
+	VMAXPS    Y15, Y0, Y1
+	VMINPS    Y14, Y1, Y1
+	VROUNDPS  $0x00, Y0, Y2
+	VSUBPS    Y0, Y2, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VBLENDVPS Y3, Y0, Y1, Y1
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VBLENDVPS Y0, Y2, Y1, Y1
+	VANDPS    (BX), Y0, Y0
+	VMOVUPS   Y1, (CX)
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(DX), Y0
+	VDIVPS    32(SI)(DI*1), Y0, Y0
+	VMAXPS    Y15, Y0, Y1
+	VMINPS    Y14, Y1, Y1
+	VROUNDPS  $0x00, Y0, Y2
+	VSUBPS    Y0, Y2, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VBLENDVPS Y3, Y0, Y1, Y1
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VBLENDVPS Y0, Y2, Y1, Y1
+	VANDPS    32(BX), Y0, Y0
+	VMOVUPS   Y1, 32(CX)
+	VMOVUPS   Y0, 32(AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	ADDQ      $0x40, BX
+	ADDQ      $0x40, DI
+	CMPQ      DI, R9
+	CMOVQEQ   R8, DI
+	DECQ      R10
+	JNZ       loop
+
+done:
+	VZEROUPPER
+	RET
+
+// func channelTotalsRowAVX2(sum *float64, x *float32, pixels int, channels int)
+// Requires: AVX
+TEXT ·channelTotalsRowAVX2(SB), NOSPLIT, $0-32
+	MOVQ sum+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ channels+24(FP), DX
+	MOVQ channels+24(FP), BX
+	SHLQ $0x02, BX
+	SHRQ $0x04, DX
+
+block:
+	VMOVUPD (AX), Y0
+	VMOVUPD 32(AX), Y1
+	VMOVUPD 64(AX), Y2
+	VMOVUPD 96(AX), Y3
+	MOVQ    pixels+16(FP), DI
+	MOVQ    CX, SI
+
+pixel:
+	VCVTPS2PD (SI), Y4
+	VCVTPS2PD 16(SI), Y5
+	VCVTPS2PD 32(SI), Y6
+	VCVTPS2PD 48(SI), Y7
+	VADDPD    Y4, Y0, Y0
+	VADDPD    Y5, Y1, Y1
+	VADDPD    Y6, Y2, Y2
+	VADDPD    Y7, Y3, Y3
+	ADDQ      BX, SI
+	DECQ      DI
+	JNZ       pixel
+	VMOVUPD   Y0, (AX)
+	VMOVUPD   Y1, 32(AX)
+	VMOVUPD   Y2, 64(AX)
+	VMOVUPD   Y3, 96(AX)
+	ADDQ      $0x80, AX
+	ADDQ      $0x40, CX
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func matrixRowsAVX2(y *float32, init *float32, a *float32, b *float32, rows int, k int, aRow int, aStep int)
+// Requires: AVX, FMA3
+TEXT ·matrixRowsAVX2(SB), NOSPLIT, $8-64
+	MOVQ rows+32(FP), AX
+	MOVQ AX, (SP)
+	MOVQ y+0(FP), AX
+	MOVQ a+16(FP), CX
+	MOVQ init+8(FP), DX
+	MOVQ b+24(FP), BX
+	MOVQ aRow+48(FP), SI
+	SHLQ $0x02, SI
+	MOVQ aStep+56(FP), DI
+	SHLQ $0x02, DI
+
+next:
+	MOVQ  (SP), R8
+	TESTQ R8, R8
+	JZ    done
+	CMPQ  R8, $0x02
+	JBE   sized
+	CMPQ  R8, $0x04
+	JAE   full
+	INCQ  R8
+	SHRQ  $0x01, R8
+	JMP   sized
+
+full:
+	MOVQ $0x00000002, R8
+
+sized:
+	SUBQ      R8, (SP)
+	CMPQ      R8, $0x02
+	JEQ       tile2
+	VCVTPS2PD (DX), Y0
+	VCVTPS2PD 16(DX), Y1
+	VCVTPS2PD 32(DX), Y2
+	VCVTPS2PD 48(DX), Y3
+	MOVQ      k+40(FP), R8
+	MOVQ      CX, R9
+	MOVQ      BX, R10
+
+product1:
+	VCVTPS2PD    (R10), Y4
+	VCVTPS2PD    16(R10), Y5
+	VCVTPS2PD    32(R10), Y6
+	VCVTPS2PD    48(R10), Y7
+	MOVQ         R9, R11
+	VBROADCASTSS (R11), X8
+	VCVTPS2PD    X8, Y8
+	VFMADD231PD  Y4, Y8, Y0
+	VFMADD231PD  Y5, Y8, Y1
+	VFMADD231PD  Y6, Y8, Y2
+	VFMADD231PD  Y7, Y8, Y3
+	ADDQ         DI, R9
+	ADDQ         $0x40, R10
+	DECQ         R8
+	JNZ          product1
+	VCVTPD2PSY   Y0, X0
+	VMOVUPS      X0, (AX)
+	VCVTPD2PSY   Y1, X1
+	VMOVUPS      X1, 16(AX)
+	VCVTPD2PSY   Y2, X2
+	VMOVUPS      X2, 32(AX)
+	VCVTPD2PSY   Y3, X3
+	VMOVUPS      X3, 48(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         SI, CX
+	JMP          next
+
+tile2:
+	VCVTPS2PD (DX), Y0
+	VCVTPS2PD 16(DX), Y1
+	VCVTPS2PD 32(DX), Y2
+	VCVTPS2PD 48(DX), Y3
+	VMOVAPD   Y0, Y4
+	VMOVAPD   Y1, Y5
+	VMOVAPD   Y2, Y6
+	VMOVAPD   Y3, Y7
+	MOVQ      k+40(FP), R8
+	MOVQ      CX, R9
+	MOVQ      BX, R10
+
+product2:
+	VCVTPS2PD    (R10), Y8
+	VCVTPS2PD    16(R10), Y9
+	VCVTPS2PD    32(R10), Y10
+	VCVTPS2PD    48(R10), Y11
+	MOVQ         R9, R11
+	VBROADCASTSS (R11), X12
+	VCVTPS2PD    X12, Y12
+	ADDQ         SI, R11
+	VFMADD231PD  Y8, Y12, Y0
+	VFMADD231PD  Y9, Y12, Y1
+	VFMADD231PD  Y10, Y12, Y2
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSS (R11), X12
+	VCVTPS2PD    X12, Y12
+	VFMADD231PD  Y8, Y12, Y4
+	VFMADD231PD  Y9, Y12, Y5
+	VFMADD231PD  Y10, Y12, Y6
+	VFMADD231PD  Y11, Y12, Y7
+	ADDQ         DI, R9
+	ADDQ         $0x40, R10
+	DECQ         R8
+	JNZ          product2
+	VCVTPD2PSY   Y0, X0
+	VMOVUPS      X0, (AX)
+	VCVTPD2PSY   Y1, X1
+	VMOVUPS      X1, 16(AX)
+	VCVTPD2PSY   Y2, X2
+	VMOVUPS      X2, 32(AX)
+	VCVTPD2PSY   Y3, X3
+	VMOVUPS      X3, 48(AX)
+	VCVTPD2PSY   Y4, X4
+	VMOVUPS      X4, 64(AX)
+	VCVTPD2PSY   Y5, X5
+	VMOVUPS      X5, 80(AX)
+	VCVTPD2PSY   Y6, X6
+	VMOVUPS      X6, 96(AX)
+	VCVTPD2PSY   Y7, X7
+	VMOVUPS      X7, 112(AX)
+	ADDQ         $0x00000080, AX
+	ADDQ         SI, CX
+	ADDQ         SI, CX
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
 // func affineRowAVX2(y *float32, x *float32, a *float32, b *float32, n int, channels int)
 // Requires: AVX, CMOV, FMA3
 TEXT ·affineRowAVX2(SB), NOSPLIT, $0-48
@@ -28929,9 +30258,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func quantizeGradRowAVX2(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32)
+// func quantizeGradRowAVX2(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32, beyond float32)
 // Requires: AVX, FMA3
-TEXT ·quantizeGradRowAVX2(SB), NOSPLIT, $0-56
+TEXT ·quantizeGradRowAVX2(SB), NOSPLIT, $0-60
 	MOVQ         dx+8(FP), AX
 	MOVQ         x+16(FP), CX
 	MOVQ         dy+24(FP), DX
@@ -28939,6 +30268,7 @@ TEXT ·quantizeGradRowAVX2(SB), NOSPLIT, $0-56
 	VBROADCASTSS qn+44(FP), Y14
 	VBROADCASTSS qp+48(FP), Y13
 	VBROADCASTSS slope+52(FP), Y12
+	VBROADCASTSS beyond+56(FP), Y11
 	MOVQ         ds+0(FP), BX
 	VMOVUPS      (BX), Y0
 	VMOVUPS      32(BX), Y1
@@ -28956,6 +30286,7 @@ loop:
 	VSUBPS      Y4, Y7, Y7
 	VMULPS      Y12, Y7, Y7
 	VCMPPS      $0x00, Y5, Y4, Y4
+	VMULPS      Y11, Y5, Y5
 	VBLENDVPS   Y4, Y7, Y5, Y5
 	VFMADD231PS Y5, Y6, Y0
 	VANDPS      Y4, Y6, Y6
@@ -28969,6 +30300,7 @@ loop:
 	VSUBPS      Y4, Y7, Y7
 	VMULPS      Y12, Y7, Y7
 	VCMPPS      $0x00, Y5, Y4, Y4
+	VMULPS      Y11, Y5, Y5
 	VBLENDVPS   Y4, Y7, Y5, Y5
 	VFMADD231PS Y5, Y6, Y1
 	VANDPS      Y4, Y6, Y6
@@ -29132,9 +30464,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func affineUniformSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
+// func affineUniformSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32, beyond float32)
 // Requires: AVX, CMOV, FMA3
-TEXT ·affineUniformSumsRowAVX2(SB), NOSPLIT, $0-96
+TEXT ·affineUniformSumsRowAVX2(SB), NOSPLIT, $0-100
 	MOVQ         dy+24(FP), AX
 	MOVQ         z+32(FP), CX
 	MOVQ         a+40(FP), DX
@@ -29143,6 +30475,7 @@ TEXT ·affineUniformSumsRowAVX2(SB), NOSPLIT, $0-96
 	VBROADCASTSS qn+84(FP), Y14
 	VBROADCASTSS qp+88(FP), Y13
 	VBROADCASTSS slope+92(FP), Y12
+	VBROADCASTSS beyond+96(FP), Y11
 	MOVQ         ds+16(FP), SI
 	VMOVUPS      (SI), Y0
 	VMOVUPS      32(SI), Y1
@@ -29169,6 +30502,7 @@ loop:
 	VSUBPS      Y4, Y7, Y7
 	VMULPS      Y12, Y7, Y7
 	VCMPPS      $0x00, Y5, Y4, Y4
+	VMULPS      Y11, Y5, Y5
 	VBLENDVPS   Y4, Y7, Y5, Y5
 	VFMADD231PS Y5, Y6, Y0
 	VANDPS      Y4, Y6, Y6
@@ -29189,6 +30523,7 @@ loop:
 	VSUBPS      Y4, Y7, Y7
 	VMULPS      Y12, Y7, Y7
 	VCMPPS      $0x00, Y5, Y4, Y4
+	VMULPS      Y11, Y5, Y5
 	VBLENDVPS   Y4, Y7, Y5, Y5
 	VFMADD231PS Y5, Y6, Y1
 	VANDPS      Y4, Y6, Y6

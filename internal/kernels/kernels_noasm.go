@@ -2,6 +2,8 @@
 
 package kernels
 
+import "github.com/qat-go/qat/internal/random"
+
 func bestPath() path { return generic }
 
 func addsPairs() bool  { return false }
@@ -23,6 +25,8 @@ func mapSquares(m squareMap, a *squares)                  { mapSquaresGeneric(m,
 func sgdRow(q *SGD, w, v, g []float32) int                { return 0 }
 func reluRow(y, x []float32)                              { reluRowGeneric(y, x) }
 func reluGradRow(dx, y, dy []float32)                     { reluGradRowGeneric(dx, y, dy) }
+func relu6Row(y, x []float32)                             { relu6RowGeneric(y, x) }
+func relu6GradRow(dx, y, dy []float32)                    { relu6GradRowGeneric(dx, y, dy) }
 func addRow(y, a, b []float32)                            { addRowGeneric(y, a, b) }
 func affineRow(y, x, a, b []float32)                      { affineRowGeneric(y, x, a, b) }
 func affine2Row(y, g, x, a, b, d []float32)               { affine2RowGeneric(y, g, x, a, b, d) }
@@ -121,3 +125,21 @@ func drawnCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
 
 func rowTile(int) int  { return 1 }
 func gradTile(int) int { return 1 }
+
+func weightCodesRow(codes []int8, x, scale []float32, qn, qp float32) {
+	weightCodesRowGeneric(codes, x, scale, qn, qp)
+}
+
+func weightSlopesRow(dx, slope, x, dy, scale []float32, qn, qp float32) {
+	weightSlopesRowGeneric(dx, slope, x, dy, scale, qn, qp)
+}
+
+func channelTotalsRow(sum []float64, x []float32) { channelTotalsRowGeneric(sum, x) }
+
+func matrixRows(y []float32, init *[lanes]float32, a, b []float32, rows, k, aRow, aStep int) {
+	matrixRowsGeneric(y, init, a, b, rows, k, aRow, aStep)
+}
+
+func dropoutRow(y, x []float32, scale, rate float32, draws random.Stream) {
+	dropoutRowGeneric(y, x, scale, rate, draws, 0)
+}

@@ -224,6 +224,74 @@ func reluGradRowAVX512(dx *float32, y *float32, dy *float32, n int)
 //go:noescape
 func addRowAVX512(y *float32, a *float32, b *float32, n int)
 
+// relu6RowAVX512 computes
+//
+//	for i < n: y[i] = x[i] < 0 ? 0 : x[i] > 6 ? 6 : x[i]
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func relu6RowAVX512(y *float32, x *float32, n int)
+
+// relu6GradRowAVX512 computes
+//
+//	for i < n: dx[i] = 0 < y[i] < 6 ? dy[i] : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func relu6GradRowAVX512(dx *float32, y *float32, dy *float32, n int)
+
+// dropoutRowAVX512 computes
+//
+//	for i < n: y[i] = mix(mix(i + start) + key)>>8 < rate ? 0 : x[i]*scale
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func dropoutRowAVX512(y *float32, x *float32, n int, scale float32, rate float32, start uint32, key uint32)
+
+// weightCodesRowAVX512 computes
+//
+//	for i < n: v = x[i]/scale[c]; codes[i] = v is NaN ? 0 : round(min(max(v, qn), qp))
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func weightCodesRowAVX512(codes *int8, x *float32, scale *float32, n int, channels int, qn float32, qp float32)
+
+// weightSlopesRowAVX512 computes
+//
+//	for i < n: v = x[i]/scale[c]; inside = qn <= v <= qp
+//	  slope[i] = inside ? round(v) - v : v is NaN ? v : min(max(v, qn), qp)
+//	  dx[i] = inside ? dy[i] : 0
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func weightSlopesRowAVX512(dx *float32, slope *float32, x *float32, dy *float32, scale *float32, n int, channels int, qn float32, qp float32)
+
+// channelTotalsRowAVX512 computes
+//
+//	for p < pixels, c < channels: sum[c] += float64(x[p*channels+c])
+//
+// pixels is positive, channels a multiple of 16.
+//
+//go:noescape
+func channelTotalsRowAVX512(sum *float64, x *float32, pixels int, channels int)
+
+// matrixRowsAVX512 computes
+//
+//	for r < rows, l < 16:
+//	  acc = float64(init[l])
+//	  for j < k: acc = fma(float64(a[r*aRow+j*aStep]), float64(b[j*16+l]), acc)
+//	  y[r*16+l] = float32(acc)
+//
+// k is positive. Products of two float32 are exact in float64.
+//
+//go:noescape
+func matrixRowsAVX512(y *float32, init *float32, a *float32, b *float32, rows int, k int, aRow int, aStep int)
+
 // affineRowAVX512 computes
 //
 //	for i < n: y[i] = fma(x[i], a[c], b[c])
@@ -294,13 +362,13 @@ func quantizeRowAVX512(codes *uint8, x *float32, n int, scale float32, qn float3
 // quantizeGradRowAVX512 computes
 //
 //	for i < n: v = x[i]/scale; inside = qn <= v <= qp
-//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp)*beyond, ds[i%16])
 //	  dx[i] = inside ? dy[i] : 0
 //
 // n is a multiple of 16.
 //
 //go:noescape
-func quantizeGradRowAVX512(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32)
+func quantizeGradRowAVX512(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32, beyond float32)
 
 // codesToFloatAVX512 computes
 //
@@ -333,14 +401,14 @@ func affineQuantizeRowAVX512(codes *uint8, z *float32, a *float32, b *float32, n
 // affineUniformSumsRowAVX512 computes
 //
 //	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
-//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp)*beyond, ds[i%16])
 //	  dx = inside ? dy[i] : 0
 //	  sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
 //
 // c = i mod channels; n and channels are multiples of 16.
 //
 //go:noescape
-func affineUniformSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
+func affineUniformSumsRowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32, beyond float32)
 
 // affineUniformGradRowAVX512 computes
 //
@@ -384,14 +452,14 @@ func residualSumsRowAVX512(dx *float32, sum *float32, dot *float32, dsTo *float3
 // affineUniformSums16RowAVX512 computes
 //
 //	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
-//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp)*beyond, ds[i%16])
 //	  dx = inside ? dy[i] : 0
 //	  sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
 //
 // c = i mod 16; n is a multiple of 16.
 //
 //go:noescape
-func affineUniformSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, slope float32)
+func affineUniformSums16RowAVX512(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, scale float32, qn float32, qp float32, slope float32, beyond float32)
 
 // residualSums16RowAVX512 computes
 //
@@ -933,6 +1001,74 @@ func reluGradRowAVX2(dx *float32, y *float32, dy *float32, n int)
 //go:noescape
 func addRowAVX2(y *float32, a *float32, b *float32, n int)
 
+// relu6RowAVX2 computes
+//
+//	for i < n: y[i] = x[i] < 0 ? 0 : x[i] > 6 ? 6 : x[i]
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func relu6RowAVX2(y *float32, x *float32, n int)
+
+// relu6GradRowAVX2 computes
+//
+//	for i < n: dx[i] = 0 < y[i] < 6 ? dy[i] : 0
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func relu6GradRowAVX2(dx *float32, y *float32, dy *float32, n int)
+
+// dropoutRowAVX2 computes
+//
+//	for i < n: y[i] = mix(mix(i + start) + key)>>8 < rate ? 0 : x[i]*scale
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func dropoutRowAVX2(y *float32, x *float32, n int, scale float32, rate float32, start uint32, key uint32)
+
+// weightCodesRowAVX2 computes
+//
+//	for i < n: v = x[i]/scale[c]; codes[i] = v is NaN ? 0 : round(min(max(v, qn), qp))
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func weightCodesRowAVX2(codes *int8, x *float32, scale *float32, n int, channels int, qn float32, qp float32)
+
+// weightSlopesRowAVX2 computes
+//
+//	for i < n: v = x[i]/scale[c]; inside = qn <= v <= qp
+//	  slope[i] = inside ? round(v) - v : v is NaN ? v : min(max(v, qn), qp)
+//	  dx[i] = inside ? dy[i] : 0
+//
+// c = i mod channels; n and channels are multiples of 16.
+//
+//go:noescape
+func weightSlopesRowAVX2(dx *float32, slope *float32, x *float32, dy *float32, scale *float32, n int, channels int, qn float32, qp float32)
+
+// channelTotalsRowAVX2 computes
+//
+//	for p < pixels, c < channels: sum[c] += float64(x[p*channels+c])
+//
+// pixels is positive, channels a multiple of 16.
+//
+//go:noescape
+func channelTotalsRowAVX2(sum *float64, x *float32, pixels int, channels int)
+
+// matrixRowsAVX2 computes
+//
+//	for r < rows, l < 16:
+//	  acc = float64(init[l])
+//	  for j < k: acc = fma(float64(a[r*aRow+j*aStep]), float64(b[j*16+l]), acc)
+//	  y[r*16+l] = float32(acc)
+//
+// k is positive. Products of two float32 are exact in float64.
+//
+//go:noescape
+func matrixRowsAVX2(y *float32, init *float32, a *float32, b *float32, rows int, k int, aRow int, aStep int)
+
 // affineRowAVX2 computes
 //
 //	for i < n: y[i] = fma(x[i], a[c], b[c])
@@ -1005,13 +1141,13 @@ func quantizeRowAVX2(codes *uint8, x *float32, n int, scale float32, qn float32,
 // quantizeGradRowAVX2 computes
 //
 //	for i < n: v = x[i]/scale; inside = qn <= v <= qp
-//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp)*beyond, ds[i%16])
 //	  dx[i] = inside ? dy[i] : 0
 //
 // n is a multiple of 16.
 //
 //go:noescape
-func quantizeGradRowAVX2(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32)
+func quantizeGradRowAVX2(ds *float32, dx *float32, x *float32, dy *float32, n int, scale float32, qn float32, qp float32, slope float32, beyond float32)
 
 // codesToFloatAVX2 computes
 //
@@ -1053,14 +1189,14 @@ func affineQuantizeRowAVX2(codes *uint8, z *float32, a *float32, b *float32, n i
 // affineUniformSumsRowAVX2 computes
 //
 //	for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp
-//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])
+//	  ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp)*beyond, ds[i%16])
 //	  dx = inside ? dy[i] : 0
 //	  sum[c] += dx; dot[c] = fma(dx, z[i] - shift[c], dot[c])
 //
 // c = i mod channels; n and channels are multiples of 16.
 //
 //go:noescape
-func affineUniformSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32)
+func affineUniformSumsRowAVX2(sum *float32, dot *float32, ds *float32, dy *float32, z *float32, a *float32, b *float32, shift *float32, n int, channels int, scale float32, qn float32, qp float32, slope float32, beyond float32)
 
 // affineUniformGradRowAVX2 computes
 //

@@ -1,5 +1,7 @@
 package kernels
 
+import "math"
+
 // Uniform is a uniform quantizer with one scale for a whole array:
 //
 //	q = roundHalfEven(clip(x/Scale, Qn, Qp))    code = q + ZeroPoint
@@ -13,6 +15,34 @@ type Uniform struct {
 	ZeroPoint uint8
 	// Flat leaves what is inside the range out of the scale's gradient: only what is clipped moves the scale, as in PACT.
 	Flat bool
+	// Top, if it is not 0, is where x/Scale is clipped below Qp by what stands before the quantizer, as by ReLU6: x from
+	// there on has no gradient, and moves the scale as Top, which is inside. Only the passes over floats know it:
+	// QuantizeRow, AffineQuantizeRow and their gradients.
+	Top float32
+}
+
+// most is the largest x/Scale.
+func (q *Uniform) most() float32 {
+	if q.Top != 0 {
+		return q.Top
+	}
+	return q.Qp
+}
+
+// passes is the largest x/Scale at which the gradient passes.
+func (q *Uniform) passes() float32 {
+	if q.Top != 0 {
+		return math.Float32frombits(math.Float32bits(q.Top) - 1)
+	}
+	return q.Qp
+}
+
+// beyond is the factor of the clipped x/Scale in the scale's gradient.
+func (q *Uniform) beyond() float32 {
+	if q.Top != 0 {
+		return (roundEven(q.Top) - q.Top) * q.slope() / q.passes()
+	}
+	return 1
 }
 
 // slope is the factor of round(v) - v in the scale's gradient.

@@ -96,3 +96,58 @@ func TestQuantizeGradSum(t *testing.T) {
 		t.Errorf("%g, want %g", got, want)
 	}
 }
+
+// Topped is a quantizer behind ReLU6: what that clips is inside of the range, and has no gradient.
+func TestTop(t *testing.T) {
+	p := NewPool(1)
+	defer p.Close()
+	for _, scale := range []float32{2, 0.5, 1.7, 0.4, 1} { // the last levels are 3, 15 and, of 6, 6/s
+		x := []float32{-1, 0, 0.3, 3.1, 5.9, 5.9999995, 6, 6.0000005, 9, 1e30}
+		dy := []float32{1, 2, 4, 8, 16, 32, 64, 128, 256, 512}
+		six, codes, want := make([]float32, len(x)), make([]uint8, len(x)), make([]uint8, len(x))
+		ReLU6Row(six, x)
+		plain := Uniform{Scale: scale, Qn: 0x1p-40, Qp: 15}
+		topped := plain
+		if top := 6 / scale; top <= topped.Qp {
+			topped.Top = top
+		}
+		QuantizeRow(codes, x, &topped)
+		QuantizeRow(want, six, &plain)
+		if !slices.Equal(codes, want) {
+			t.Errorf("scale %g: codes %v, of min(x, 6) %v", scale, codes, want)
+		}
+		dx, wantDX := make([]float32, len(x)), make([]float32, len(x))
+		sum, wantSum := QuantizeGrad(p, 1, dx, x, dy, topped), QuantizeGrad(p, 1, wantDX, six, dy, plain)
+		ReLU6GradRow(wantDX, six, wantDX)
+		if dx, wantDX = slices.Delete(dx, 5, 6), slices.Delete(wantDX, 5, 6); !slices.Equal(dx, wantDX) { // 5.9999995/s may round to 6/s
+			t.Errorf("scale %g: dx %v, of min(x, 6) %v", scale, dx, wantDX)
+		}
+		if math.Abs(sum-wantSum) > 1e-4*math.Abs(wantSum)+1e-4 {
+			t.Errorf("scale %g: the scale's gradient %g, of min(x, 6) %g", scale, sum, wantSum)
+		}
+	}
+}
+
+// Product against sums in float64 in the order of k; b turned, with several pieces, on several threads.
+func TestProduct(t *testing.T) {
+	rng := rand.New(rand.NewPCG(31, 32))
+	const m, k, n = 2*matrixPiece + 5, 9, 37
+	a, b, init, y := normal(rng, m*k), normal(rng, k*n), normal(rng, n), make([]float32, m*n)
+	p := NewPool(3)
+	defer p.Close()
+	for _, pool := range []*Pool{nil, p} {
+		clear(y)
+		(&Product{Y: Matrix{y, n, 1}, A: Matrix{a, 1, m}, B: Matrix{b, 1, k}, M: m, K: k, N: n, Init: init}).Run(pool)
+		for i := range m {
+			for j := range n {
+				sum := float64(init[j])
+				for l := range k {
+					sum += float64(a[l*m+i]) * float64(b[j*k+l])
+				}
+				if y[i*n+j] != float32(sum) {
+					t.Fatalf("y[%d, %d] is %g, want %g", i, j, y[i*n+j], sum)
+				}
+			}
+		}
+	}
+}

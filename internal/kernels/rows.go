@@ -9,6 +9,12 @@ func ReLURow(y, x []float32) { reluRow(y, x) }
 // ReLUGradRow computes dx = dy where y > 0, else 0. dx may be dy.
 func ReLUGradRow(dx, y, dy []float32) { reluGradRow(dx, y, dy) }
 
+// ReLU6Row computes y = min(max(x, 0), 6). NaN stays. y may be x.
+func ReLU6Row(y, x []float32) { relu6Row(y, x) }
+
+// ReLU6GradRow computes dx = dy where 0 < y < 6, else 0. dx may be dy.
+func ReLU6GradRow(dx, y, dy []float32) { relu6GradRow(dx, y, dy) }
+
 // AddRow computes y = a + b. y may be a or b.
 func AddRow(y, a, b []float32) { addRow(y, a, b) }
 

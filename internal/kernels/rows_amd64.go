@@ -40,6 +40,32 @@ func reluGradRow(dx, y, dy []float32) {
 	reluGradRowGeneric(dx[n:], y[n:], dy[n:])
 }
 
+func relu6Row(y, x []float32) {
+	n := whole(len(x))
+	if n > 0 {
+		switch level {
+		case avx512:
+			relu6RowAVX512(&y[:n][0], &x[0], n)
+		default:
+			relu6RowAVX2(&y[:n][0], &x[0], n)
+		}
+	}
+	relu6RowGeneric(y[n:], x[n:])
+}
+
+func relu6GradRow(dx, y, dy []float32) {
+	n := whole(len(y))
+	if n > 0 {
+		switch level {
+		case avx512:
+			relu6GradRowAVX512(&dx[:n][0], &y[0], &dy[:n][0], n)
+		default:
+			relu6GradRowAVX2(&dx[:n][0], &y[0], &dy[:n][0], n)
+		}
+	}
+	relu6GradRowGeneric(dx[n:], y[n:], dy[n:])
+}
+
 func addRow(y, a, b []float32) {
 	n := whole(len(a))
 	if n > 0 {
@@ -58,9 +84,9 @@ func quantizeRow(codes []uint8, x []float32, q *Uniform) {
 	if n > 0 {
 		switch level {
 		case avx512:
-			quantizeRowAVX512(&codes[:n][0], &x[0], n, q.Scale, q.Qn, q.Qp, int32(q.ZeroPoint))
+			quantizeRowAVX512(&codes[:n][0], &x[0], n, q.Scale, q.Qn, q.most(), int32(q.ZeroPoint))
 		default:
-			quantizeRowAVX2(&codes[:n][0], &x[0], n, q.Scale, q.Qn, q.Qp, int32(q.ZeroPoint))
+			quantizeRowAVX2(&codes[:n][0], &x[0], n, q.Scale, q.Qn, q.most(), int32(q.ZeroPoint))
 		}
 	}
 	quantizeRowGeneric(codes[n:], x[n:], q)
@@ -97,9 +123,9 @@ func quantizeGradRow(sum *[lanes]float32, dx, x, dy []float32, q *Uniform) {
 	if n > 0 {
 		switch level {
 		case avx512:
-			quantizeGradRowAVX512(&sum[0], &dx[:n][0], &x[0], &dy[:n][0], n, q.Scale, q.Qn, q.Qp, q.slope())
+			quantizeGradRowAVX512(&sum[0], &dx[:n][0], &x[0], &dy[:n][0], n, q.Scale, q.Qn, q.passes(), q.slope(), q.beyond())
 		default:
-			quantizeGradRowAVX2(&sum[0], &dx[:n][0], &x[0], &dy[:n][0], n, q.Scale, q.Qn, q.Qp, q.slope())
+			quantizeGradRowAVX2(&sum[0], &dx[:n][0], &x[0], &dy[:n][0], n, q.Scale, q.Qn, q.passes(), q.slope(), q.beyond())
 		}
 	}
 	quantizeGradRowGeneric(sum, dx[n:], x[n:], dy[n:], q)

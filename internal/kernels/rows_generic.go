@@ -92,6 +92,28 @@ func reluGradRowGeneric(dx, y, dy []float32) {
 	}
 }
 
+func relu6RowGeneric(y, x []float32) {
+	for i, v := range x {
+		switch {
+		case v < 0:
+			v = 0
+		case v > 6:
+			v = 6
+		}
+		y[i] = v
+	}
+}
+
+func relu6GradRowGeneric(dx, y, dy []float32) {
+	for i, v := range y {
+		if v > 0 && v < 6 {
+			dx[i] = dy[i]
+		} else {
+			dx[i] = 0
+		}
+	}
+}
+
 func addRowGeneric(y, a, b []float32) {
 	for i, v := range a {
 		y[i] = v + b[i]
@@ -139,14 +161,16 @@ func gradSumsRowGeneric(sum, dot, dy, x, shift []float32) {
 
 // clipScaled returns v = x/scale and v clipped; NaN clips to Qn, as MAXPS does
 // with the bound as its second operand.
-func (q *Uniform) clip(x float32) (v, clipped float32) {
+func (q *Uniform) clip(x float32) (v, clipped float32) { return q.clipAt(x, q.most()) }
+
+func (q *Uniform) clipAt(x, most float32) (v, clipped float32) {
 	v = x / q.Scale
 	clipped = v
 	if !(v > q.Qn) {
 		clipped = q.Qn
 	}
-	if clipped > q.Qp {
-		clipped = q.Qp
+	if clipped > most {
+		clipped = most
 	}
 	return v, clipped
 }

@@ -43,19 +43,19 @@ func (s isa) affineQuantize() {
 
 func (s isa) affineUniformSums(name, channels, note string, hold bool, walk walk) {
 	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
-	s.text(name, "func(sum, dot, ds, dy, z, a, b, shift *float32, n"+channels+" int, scale, qn, qp, slope float32)",
-		"for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp\n\t  "+passDoc+
+	s.text(name, "func(sum, dot, ds, dy, z, a, b, shift *float32, n"+channels+" int, scale, qn, qp, slope, beyond float32)",
+		"for i < n: v = fma(z[i], a[c], b[c])/scale; inside = qn <= v <= qp\n\t  "+beyondDoc+
 			"dx = inside ? dy[i] : 0\n\t  "+sumsDoc+note)
 	in, a, b := floats("dy", "z"), load("a"), load("b")
 	k := s.constants()
-	q, slope := k.quantizer("scale", "qn", "qp"), k.float("slope")
+	q, slope, beyond := k.quantizer("scale", "qn", "qp"), k.float("slope"), k.float("beyond")
 	ds, storeLanes := s.lanesIn("ds", 0)
 	c, storeSums := s.loadSums(hold)
 	walk(in, func(h int, off reg.Register) {
 		affine(s.part(in[1], h), s.channel(a, off, h), s.channel(b, off, h), t(0), t(1))
 		q.clip(t(0), t(1))
 		VMOVUPS(s.part(in[0], h), t(2))
-		s.pass(t(0), t(1), t(3), t(2), ds[h], slope)
+		s.pass(t(0), t(1), t(3), t(2), ds[h], slope, beyond)
 		VMOVUPS(s.part(in[1], h), t(0))
 		s.add(c, h, off, t(0), t(2))
 	}, func() { storeLanes(); storeSums() })

@@ -62,4 +62,5 @@ const (
 	lessEqual    = 0x12 // LE_OQ
 	greaterEqual = 0x1d // GE_OQ
 	unordered    = 0x03 // UNORD_Q
+	ordered      = 0x07 // ORD_Q
 )

@@ -25,18 +25,18 @@ func (s isa) quantization() {
 		s.storeBytes(0, v(7), s.part(codes, h))
 	}, nothing, nothing)
 
-	s.text("quantizeGradRow", "func(ds, dx, x, dy *float32, n int, scale, qn, qp, slope float32)",
-		"for i < n: v = x[i]/scale; inside = qn <= v <= qp\n\t  "+passDoc+"dx[i] = inside ? dy[i] : 0"+multiple)
+	s.text("quantizeGradRow", "func(ds, dx, x, dy *float32, n int, scale, qn, qp, slope, beyond float32)",
+		"for i < n: v = x[i]/scale; inside = qn <= v <= qp\n\t  "+beyondDoc+"dx[i] = inside ? dy[i] : 0"+multiple)
 	t := func(i int) reg.VecPhysical { return s.v(4 + i) }
 	p := floats("dx", "x", "dy")
 	k := s.constants()
-	q, slope := k.quantizer("scale", "qn", "qp"), k.float("slope")
+	q, slope, beyond := k.quantizer("scale", "qn", "qp"), k.float("slope"), k.float("beyond")
 	ds, store := s.lanesIn("ds", 0)
 	s.flat(p, func(h int) {
 		VMOVUPS(s.part(p[1], h), t(0))
 		q.clip(t(0), t(1))
 		VMOVUPS(s.part(p[2], h), t(2))
-		s.pass(t(0), t(1), t(3), t(2), ds[h], slope)
+		s.pass(t(0), t(1), t(3), t(2), ds[h], slope, beyond)
 		VMOVUPS(t(2), s.part(p[0], h))
 	}, nothing, store)
 

@@ -28,11 +28,15 @@ func (q quantizer) codes(zeroPoint operand.Op, x reg.VecPhysical) {
 
 // pass emits the gradient at v, which clip clipped to c: ds += dy*slope and dy =
 // what passes, where clipping changed nothing. The slope there is round(v) - v,
-// times the factor inside unless that is nil. v, c and t are lost.
-func (s isa) pass(v, c, t, dy, ds reg.VecPhysical, inside operand.Op) {
+// times the factor inside unless that is nil; what is
+// clipped is taken times beyond unless that is nil. v, c and t are lost.
+func (s isa) pass(v, c, t, dy, ds reg.VecPhysical, inside, beyond operand.Op) {
 	s.round(v, t)
 	if s.wide() {
 		VCMPPS(operand.U8(equal), c, v, reg.K1)
+		if beyond != nil {
+			VMULPS(beyond, c, c)
+		}
 		if inside == nil {
 			VSUBPS(v, t, reg.K1, c)
 		} else {
@@ -48,6 +52,9 @@ func (s isa) pass(v, c, t, dy, ds reg.VecPhysical, inside operand.Op) {
 		VMULPS(inside, t, t)
 	}
 	VCMPPS(operand.U8(equal), c, v, v)
+	if beyond != nil {
+		VMULPS(beyond, c, c)
+	}
 	VBLENDVPS(v, t, c, c)
 	VFMADD231PS(c, dy, ds)
 	VANDPS(v, dy, dy)
@@ -66,4 +73,6 @@ func (s isa) dequantize(d dequantizer, codes operand.Mem, to reg.VecPhysical) {
 const (
 	codesDoc = " = round(min(max(v, qn), qp)) + zeroPoint"
 	passDoc  = "ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp), ds[i%16])\n\t  "
+	// beyondDoc is passDoc with a factor of what is clipped.
+	beyondDoc = "ds[i%16] = fma(dy[i], inside ? (round(v) - v)*slope : min(max(v, qn), qp)*beyond, ds[i%16])\n\t  "
 )

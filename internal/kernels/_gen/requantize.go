@@ -17,7 +17,7 @@ func (s isa) requantizeGrad() {
 		s.dequantize(from, s.part(in, h), t(0))
 		to.clip(t(0), t(1))
 		VMOVUPS(s.part(io[1], h), t(2))
-		s.pass(t(0), t(1), t(3), t(2), ds[h], slope)
+		s.pass(t(0), t(1), t(3), t(2), ds[h], slope, nil)
 		VMOVUPS(t(2), s.part(io[0], h))
 	}, nothing, store)
 }

@@ -54,10 +54,10 @@ func (s isa) residualSums(name, channels, note string, hold bool, walk walk) {
 		s.residual(branch, from, s.part(io[2], h), s.channel(a, off, h), s.channel(b, off, h), s.part(in, h), t(0), t(1), t(2), t(3))
 		to.clip(t(2), t(3))
 		VMOVUPS(s.part(io[1], h), t(4))
-		s.pass(t(2), t(3), t(5), t(4), dsTo[h], nil)
+		s.pass(t(2), t(3), t(5), t(4), dsTo[h], nil, nil)
 		VMOVUPS(s.part(io[2], h), t(2))
 		VMOVUPS(t(4), s.part(io[0], h))
-		s.pass(t(0), t(1), t(5), t(4), dsBranch[h], nil)
+		s.pass(t(0), t(1), t(5), t(4), dsBranch[h], nil, nil)
 		s.add(c, h, off, t(2), t(4))
 	}, func() { storeTo(); storeBranch(); storeSums() })
 }
