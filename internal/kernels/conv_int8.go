@@ -18,6 +18,7 @@ type IntWeights struct {
 	groups  []*IntWeights // instead of all but g, of a grouped convolution
 	codes   []int8        // of a group while it is packed
 	depth   []float32     // instead of all but g, of a depthwise one: see packDepth
+	tiles   tiledWeights  // of bytes, if there are pairs
 	squares bool          // words are transformed, [36][block of 16 outputs][Cin/2][16][2] with gaps: see winograd_codes.go
 }
 
@@ -43,7 +44,7 @@ func PackIntWeights(dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeight
 
 // packDirect packs weights for direct sums of bytes or words.
 func (dst *IntWeights) packDirect(g Conv, w []int8, largest uint8) {
-	dst.g, dst.group, dst.steps, dst.squares = g, 4, 0, false
+	dst.g, dst.group, dst.steps, dst.squares, dst.tiles.pairs = g, 4, 0, false, dst.tiles.pairs[:0]
 	if addsPairs() {
 		// Sums that must be widened after every step are slower than words.
 		if dst.steps = pairSteps(&g, w, largest); dst.steps < 2 {
@@ -57,6 +58,9 @@ func (dst *IntWeights) packDirect(g Conv, w []int8, largest uint8) {
 	if dst.group == 4 {
 		dst.bytes = grow(dst.bytes, n)
 		packInts(dst, dst.bytes, w)
+		if tiles() && !dst.tiles.plan(&dst.g, dst.run()) {
+			dst.tiles.pairs = dst.tiles.pairs[:0]
+		}
 	} else {
 		dst.words = grow(dst.words, n)
 		packInts(dst, dst.words, w)
@@ -136,7 +140,7 @@ type IntForward struct {
 	border    uint8
 	groups    []IntForward
 	acc       Pictures[int32] // that groups write
-	factors   []float32       // of a depthwise convolution: Scale or Requant.Multiplier
+	factors   []float32       // of whole blocks: Scale or Requant.Multiplier
 }
 
 // Begin implements Loop.
@@ -162,6 +166,10 @@ func (l *IntForward) Begin(p *Pool) {
 		if c < len(l.Bias) {
 			l.init[c] += l.Bias[c]
 		}
+	}
+	if len(l.Weights.tiles.pairs) > 0 {
+		l.factors = grow(l.factors, len(l.init))
+		clear(l.factors[copy(l.factors, l.Requant.Multiplier):])
 	}
 }
 
@@ -214,10 +222,17 @@ func (l *IntForward) sums(s *Scratch, n int) {
 			x = l.padded[s.worker]
 			insertCodes(x, codes, g)
 		}
-		if l.finish(s, n, x) {
+		switch codes := l.Sums == nil && l.Requant.Y.Data != nil; {
+		case len(w.tiles.pairs) > 0 && codes:
+			l.tiled(s, n, x, nil)
 			return
+		case len(w.tiles.pairs) > 0:
+			l.tiled(s, n, x, acc)
+		case l.finish(s, n, x):
+			return
+		default:
+			runInts(s, w, acc, l.init, x, w.bytes)
 		}
-		runInts(s, w, acc, l.init, x, w.bytes)
 	default:
 		x := s.int16s(0, w.padSize())
 		padCodes(x, codes, g, l.ZeroPoint)

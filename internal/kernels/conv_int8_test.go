@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -53,6 +54,27 @@ func TestConvInt(t *testing.T) {
 		for i, v := range y {
 			if e := float32(want[i]) * scale[i%g.Cout]; v != e {
 				t.Fatalf("%+v: y[%d] = %g, want %g", g, i, v, e)
+			}
+		}
+		next := make([]uint8, g.OutLen()+8)
+		fill(next, 77) // the last of which no kernel writes
+		q := Requantization{Y: Batch(next[:g.OutLen()], g.N), Multiplier: make([]float32, g.Cout), ZeroPoint: float32(rng.IntN(200)), Hi: 255}
+		q.Lo = q.ZeroPoint * float32(rng.IntN(2))
+		q.Hi -= float32(rng.IntN(int(255 - q.ZeroPoint)))
+		for c := range q.Multiplier { // codes within the range, far beyond it, and ties
+			q.Multiplier[c] = float32(math.Ldexp(rng.Float64()-0.3, -rng.IntN(30)))
+			if rng.IntN(8) == 0 {
+				q.Multiplier[c] = []float32{0, 0.5, 0.25, -0.125, 1e5, math.MaxFloat32}[rng.IntN(6)]
+			}
+		}
+		p.Run(g.N, &IntForward{Weights: packed, Codes: Batch(codes, g.N), ZeroPoint: zp, Bias: bias, Requant: q})
+		for i, v := range next {
+			e := uint8(77)
+			if i < g.OutLen() {
+				e = q.code(int32(want[i])+bias[i%g.Cout], i%g.Cout)
+			}
+			if v != e {
+				t.Fatalf("%+v: code %d = %d, want %d", g, i, v, e)
 			}
 		}
 		dw := make([]float32, len(w))

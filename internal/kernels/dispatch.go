@@ -11,7 +11,7 @@ type path int
 const (
 	generic path = iota
 	avx2         // AVX2 and FMA
-	avx512       // AVX-512 F, BW, DQ and VL; integer convolutions use VNNI and VPOPCNTDQ where there are any
+	avx512       // AVX-512 F, BW, DQ and VL; integer convolutions use VNNI, VPOPCNTDQ and, on Linux, AMX where there are any
 )
 
 var pathNames = [...]string{"generic", "avx2", "avx512"}

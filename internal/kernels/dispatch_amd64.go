@@ -95,6 +95,26 @@ func convRowBytes(a *row[uint8, int8, int32]) {
 	}
 }
 
+// tiles tells that convTiled is there.
+func tiles() bool { return level == avx512 && hasTiles }
+
+// hasTiles is whether the CPU multiplies matrices of bytes.
+var hasTiles = hasVNNI && cpu.X86.HasAMXTile && cpu.X86.HasAMXInt8 && allowTiles()
+
+func convTiled(a *tiledConv) {
+	t := a.tiles
+	parts, most := a.kRun/t.part, float32(a.hi)-float32(a.zeroPoint)
+	init, w := at(a.init, a.second*lanes), at(a.w, a.second*a.wBlock)
+	if a.codes == nil {
+		convTilesSumsAVX512(&t.shapes[0], &t.pairs[0].x[0], len(t.pairs), a.scratch, a.init, init, a.x, a.w, w,
+			t.pixels, a.kRows, parts, t.part, a.xRow, a.xPix, a.yPix, a.mask, a.sums)
+		return
+	}
+	convTilesCodesAVX512(&t.shapes[0], &t.pairs[0].x[0], len(t.pairs), a.scratch, a.init, init, a.x, a.w, w,
+		t.pixels, a.kRows, parts, t.part, a.xRow, a.xPix, a.yPix, a.mask, a.codes,
+		a.factors, at(a.factors, a.second*lanes), most, 0x10001*uint32(a.zeroPoint), 0x1010101*uint32(a.lo))
+}
+
 // finishes tells that convRowFinished is there.
 func finishes() bool { return level == avx512 && hasVNNI }
 

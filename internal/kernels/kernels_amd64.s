@@ -8897,6 +8897,494 @@ done:
 	VZEROUPPER
 	RET
 
+// func convTilesSumsAVX512(shapes *uint8, pairs *int, count int, scratch *int32, init0 *int32, init1 *int32, x *uint8, w0 *int8, w1 *int8, pixels int, kRows int, kParts int, part int, xRow int, xPix int, yPix int, mask uint32, y *int32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·convTilesSumsAVX512(SB), NOSPLIT, $24-144
+	MOVQ  shapes+0(FP), AX
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x78
+	BYTE  $0x49
+	BYTE  $0x00
+	MOVQ  count+16(FP), DI
+	MOVQ  DI, (SP)
+	MOVQ  pairs+8(FP), SI
+	MOVQ  part+96(FP), R8
+	SHLQ  $0x02, R8
+	MOVQ  xPix+112(FP), R9
+	MOVQ  $0x00000040, R10
+	MOVQ  $0x00000080, R11
+	XORQ  R12, R12
+	MOVL  mask+128(FP), AX
+	KMOVD AX, K1
+	SHRL  $0x10, AX
+	KMOVD AX, K2
+
+pair:
+	MOVQ init0+32(FP), AX
+	MOVQ init1+40(FP), BX
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x04
+	BYTE $0x20
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x0c
+	BYTE $0x23
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x14
+	BYTE $0x20
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x1c
+	BYTE $0x23
+	MOVQ x+48(FP), AX
+	MOVQ AX, BX
+	ADDQ (SI), AX
+	ADDQ 8(SI), BX
+	MOVQ w0+56(FP), CX
+	MOVQ w1+64(FP), DX
+	MOVQ kRows+80(FP), DI
+	MOVQ DI, 8(SP)
+
+row:
+	MOVQ kParts+88(FP), DI
+	MOVQ DI, 16(SP)
+
+part:
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x24
+	BYTE  $0x08
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x34
+	BYTE  $0x11
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x49
+	BYTE  $0x5e
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x3c
+	BYTE  $0x12
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x41
+	BYTE  $0x5e
+	BYTE  $0xcc
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x2c
+	BYTE  $0x0b
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x49
+	BYTE  $0x5e
+	BYTE  $0xd5
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x41
+	BYTE  $0x5e
+	BYTE  $0xdd
+	ADDQ  R8, AX
+	ADDQ  R8, BX
+	MOVQ  R8, DI
+	SHLQ  $0x04, DI
+	ADDQ  DI, CX
+	ADDQ  DI, DX
+	DECQ  16(SP)
+	JNZ   part
+	MOVQ  kParts+88(FP), DI
+	IMULQ R8, DI
+	NEGQ  DI
+	ADDQ  xRow+104(FP), DI
+	ADDQ  DI, AX
+	ADDQ  DI, BX
+	DECQ  8(SP)
+	JNZ   row
+	MOVQ  scratch+24(FP), AX
+	LEAQ  64(AX), BX
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x04
+	BYTE  $0x18
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x0c
+	BYTE  $0x1b
+	ADDQ  $0x00000800, AX
+	ADDQ  $0x00000800, BX
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x14
+	BYTE  $0x18
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x1c
+	BYTE  $0x1b
+	MOVQ  scratch+24(FP), AX
+	ADDQ  $0x00000000, AX
+	MOVQ  16(SI), BX
+	SHLQ  $0x02, BX
+	ADDQ  y+136(FP), BX
+	MOVQ  yPix+120(FP), DX
+	SHLQ  $0x02, DX
+	MOVQ  pixels+72(FP), CX
+
+store0:
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS Z0, K1, (BX)
+	VMOVUPS Z1, K2, 64(BX)
+	ADDQ    $0x00000080, AX
+	ADDQ    DX, BX
+	DECQ    CX
+	JNZ     store0
+	MOVQ    scratch+24(FP), AX
+	ADDQ    $0x00000800, AX
+	MOVQ    24(SI), BX
+	SHLQ    $0x02, BX
+	ADDQ    y+136(FP), BX
+	MOVQ    yPix+120(FP), DX
+	SHLQ    $0x02, DX
+	MOVQ    pixels+72(FP), CX
+
+store1:
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS Z0, K1, (BX)
+	VMOVUPS Z1, K2, 64(BX)
+	ADDQ    $0x00000080, AX
+	ADDQ    DX, BX
+	DECQ    CX
+	JNZ     store1
+	ADDQ    $0x20, SI
+	DECQ    (SP)
+	JNZ     pair
+	BYTE    $0xc4
+	BYTE    $0xe2
+	BYTE    $0x78
+	BYTE    $0x49
+	BYTE    $0xc0
+	VZEROUPPER
+	RET
+
+// func convTilesCodesAVX512(shapes *uint8, pairs *int, count int, scratch *int32, init0 *int32, init1 *int32, x *uint8, w0 *int8, w1 *int8, pixels int, kRows int, kParts int, part int, xRow int, xPix int, yPix int, mask uint32, y *uint8, mult0 *float32, mult1 *float32, most float32, zeroPoint uint32, lo uint32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL
+TEXT ·convTilesCodesAVX512(SB), NOSPLIT, $24-172
+	MOVQ         shapes+0(FP), AX
+	BYTE         $0xc4
+	BYTE         $0xe2
+	BYTE         $0x78
+	BYTE         $0x49
+	BYTE         $0x00
+	MOVQ         count+16(FP), DI
+	MOVQ         DI, (SP)
+	MOVQ         pairs+8(FP), SI
+	MOVQ         part+96(FP), R8
+	SHLQ         $0x02, R8
+	MOVQ         xPix+112(FP), R9
+	MOVQ         $0x00000040, R10
+	MOVQ         $0x00000080, R11
+	XORQ         R12, R12
+	MOVL         mask+128(FP), AX
+	KMOVD        AX, K1
+	MOVQ         mult0+144(FP), AX
+	VMOVUPS      (AX), Z16
+	MOVQ         mult1+152(FP), AX
+	VMOVUPS      (AX), Z17
+	VBROADCASTSS most+160(FP), Z18
+	VBROADCASTSS zeroPoint+164(FP), Z19
+	VBROADCASTSS lo+168(FP), Z20
+	VMOVUPS      tilePixels<>+0(SB), Z21
+
+pair:
+	MOVQ init0+32(FP), AX
+	MOVQ init1+40(FP), BX
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x04
+	BYTE $0x20
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x0c
+	BYTE $0x23
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x14
+	BYTE $0x20
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x1c
+	BYTE $0x23
+	MOVQ x+48(FP), AX
+	MOVQ AX, BX
+	ADDQ (SI), AX
+	ADDQ 8(SI), BX
+	MOVQ w0+56(FP), CX
+	MOVQ w1+64(FP), DX
+	MOVQ kRows+80(FP), DI
+	MOVQ DI, 8(SP)
+
+row:
+	MOVQ kParts+88(FP), DI
+	MOVQ DI, 16(SP)
+
+part:
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x24
+	BYTE  $0x08
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x34
+	BYTE  $0x11
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x49
+	BYTE  $0x5e
+	BYTE  $0xc4
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x3c
+	BYTE  $0x12
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x41
+	BYTE  $0x5e
+	BYTE  $0xcc
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7b
+	BYTE  $0x4b
+	BYTE  $0x2c
+	BYTE  $0x0b
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x49
+	BYTE  $0x5e
+	BYTE  $0xd5
+	BYTE  $0xc4
+	BYTE  $0xe2
+	BYTE  $0x41
+	BYTE  $0x5e
+	BYTE  $0xdd
+	ADDQ  R8, AX
+	ADDQ  R8, BX
+	MOVQ  R8, DI
+	SHLQ  $0x04, DI
+	ADDQ  DI, CX
+	ADDQ  DI, DX
+	DECQ  16(SP)
+	JNZ   part
+	MOVQ  kParts+88(FP), DI
+	IMULQ R8, DI
+	NEGQ  DI
+	ADDQ  xRow+104(FP), DI
+	ADDQ  DI, AX
+	ADDQ  DI, BX
+	DECQ  8(SP)
+	JNZ   row
+	MOVQ  scratch+24(FP), AX
+	LEAQ  64(AX), BX
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x04
+	BYTE  $0x18
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x0c
+	BYTE  $0x1b
+	ADDQ  $0x00000800, AX
+	ADDQ  $0x00000800, BX
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x14
+	BYTE  $0x18
+	BYTE  $0xc4
+	BYTE  $0xa2
+	BYTE  $0x7a
+	BYTE  $0x4b
+	BYTE  $0x1c
+	BYTE  $0x1b
+	MOVQ  scratch+24(FP), AX
+	ADDQ  $0x00000000, AX
+	MOVQ  16(SI), BX
+	SHLQ  $0x00, BX
+	ADDQ  y+136(FP), BX
+	MOVQ  yPix+120(FP), DX
+	SHLQ  $0x00, DX
+	MOVQ  pixels+72(FP), CX
+
+store0:
+	VCVTDQ2PS     (AX), Z0
+	VMULPS        Z16, Z0, Z0
+	VMINPS        Z18, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VCVTDQ2PS     64(AX), Z1
+	VMULPS        Z17, Z1, Z1
+	VMINPS        Z18, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VCVTDQ2PS     128(AX), Z2
+	VMULPS        Z16, Z2, Z2
+	VMINPS        Z18, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VCVTDQ2PS     192(AX), Z3
+	VMULPS        Z17, Z3, Z3
+	VMINPS        Z18, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VPACKSSDW     Z1, Z0, Z0
+	VPADDSW       Z19, Z0, Z0
+	VPACKSSDW     Z3, Z2, Z2
+	VPADDSW       Z19, Z2, Z2
+	VPACKUSWB     Z2, Z0, Z0
+	VPMAXUB       Z20, Z0, Z0
+	VPERMD        Z0, Z21, Z0
+	VMOVDQU8      Y0, K1, (BX)
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VMOVDQU8      Y1, K1, (BX)(DX*1)
+	SUBQ          $0x02, CX
+	JZ            stored0
+	ADDQ          $0x00000080, AX
+	ADDQ          DX, BX
+	CMPQ          CX, $0x01
+	JE            odd0
+	ADDQ          $0x00000080, AX
+	ADDQ          DX, BX
+	JMP           store0
+
+odd0:
+	INCQ CX
+	JMP  store0
+
+stored0:
+	MOVQ scratch+24(FP), AX
+	ADDQ $0x00000800, AX
+	MOVQ 24(SI), BX
+	SHLQ $0x00, BX
+	ADDQ y+136(FP), BX
+	MOVQ yPix+120(FP), DX
+	SHLQ $0x00, DX
+	MOVQ pixels+72(FP), CX
+
+store1:
+	VCVTDQ2PS     (AX), Z0
+	VMULPS        Z16, Z0, Z0
+	VMINPS        Z18, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VCVTDQ2PS     64(AX), Z1
+	VMULPS        Z17, Z1, Z1
+	VMINPS        Z18, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VCVTDQ2PS     128(AX), Z2
+	VMULPS        Z16, Z2, Z2
+	VMINPS        Z18, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VCVTDQ2PS     192(AX), Z3
+	VMULPS        Z17, Z3, Z3
+	VMINPS        Z18, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VPACKSSDW     Z1, Z0, Z0
+	VPADDSW       Z19, Z0, Z0
+	VPACKSSDW     Z3, Z2, Z2
+	VPADDSW       Z19, Z2, Z2
+	VPACKUSWB     Z2, Z0, Z0
+	VPMAXUB       Z20, Z0, Z0
+	VPERMD        Z0, Z21, Z0
+	VMOVDQU8      Y0, K1, (BX)
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VMOVDQU8      Y1, K1, (BX)(DX*1)
+	SUBQ          $0x02, CX
+	JZ            stored1
+	ADDQ          $0x00000080, AX
+	ADDQ          DX, BX
+	CMPQ          CX, $0x01
+	JE            odd1
+	ADDQ          $0x00000080, AX
+	ADDQ          DX, BX
+	JMP           store1
+
+odd1:
+	INCQ CX
+	JMP  store1
+
+stored1:
+	ADDQ $0x20, SI
+	DECQ (SP)
+	JNZ  pair
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	VZEROUPPER
+	RET
+
+DATA tilePixels<>+0(SB)/4, $0x00000000
+DATA tilePixels<>+4(SB)/4, $0x00000004
+DATA tilePixels<>+8(SB)/4, $0x00000008
+DATA tilePixels<>+12(SB)/4, $0x0000000c
+DATA tilePixels<>+16(SB)/4, $0x00000001
+DATA tilePixels<>+20(SB)/4, $0x00000005
+DATA tilePixels<>+24(SB)/4, $0x00000009
+DATA tilePixels<>+28(SB)/4, $0x0000000d
+DATA tilePixels<>+32(SB)/4, $0x00000002
+DATA tilePixels<>+36(SB)/4, $0x00000006
+DATA tilePixels<>+40(SB)/4, $0x0000000a
+DATA tilePixels<>+44(SB)/4, $0x0000000e
+DATA tilePixels<>+48(SB)/4, $0x00000003
+DATA tilePixels<>+52(SB)/4, $0x00000007
+DATA tilePixels<>+56(SB)/4, $0x0000000b
+DATA tilePixels<>+60(SB)/4, $0x0000000f
+GLOBL tilePixels<>(SB), RODATA|NOPTR, $64
+
 // func convRowBitsAVX512(y *int32, init *int32, x *uint32, w *uint32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, initPix int, shift int)
 // Requires: AVX, AVX512F, AVX512VPOPCNTDQ, CMOV
 TEXT ·convRowBitsAVX512(SB), NOSPLIT, $32-96

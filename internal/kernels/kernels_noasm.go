@@ -36,6 +36,9 @@ func quantizeRow(codes []uint8, x []float32, q *Uniform)  { quantizeRowGeneric(c
 func codesToFloat(y []float32, codes []uint8, zp uint8)   { codesToFloatGeneric(y, codes, zp) }
 func scaleInts(y []float32, acc []int32, scale []float32) { scaleIntsGeneric(y, acc, scale) }
 
+func tiles() bool            { return false }
+func convTiled(a *tiledConv) {}
+
 func finishes() bool                 { return false }
 func convRowFinished(a *finishedRow) {}
 

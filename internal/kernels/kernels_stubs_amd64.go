@@ -89,6 +89,31 @@ func convRowScaledPairAVX512(y *float32, init *int32, x *uint8, w *int8, pixels 
 //go:noescape
 func convRowCodesPairAVX512(y *uint8, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, wBlock int, mult *float32, zeroPoint float32, lo float32, hi float32)
 
+// convTilesSumsAVX512 computes
+//
+//	for each of count pairs, t < 2, p < pixels, l < 32:
+//	  acc = init[l]
+//	  for r < kRows, k < kParts*part: acc += the 4 products of x[pair.x[t] + r*xRow + p*xPix + 4*k] and w[(r*kParts*part+k)*16][l]
+//	  y[pair.y[t] + p*yPix + l] = acc
+//
+// where bit l of mask is set.
+//
+//go:noescape
+func convTilesSumsAVX512(shapes *uint8, pairs *int, count int, scratch *int32, init0 *int32, init1 *int32, x *uint8, w0 *int8, w1 *int8, pixels int, kRows int, kParts int, part int, xRow int, xPix int, yPix int, mask uint32, y *int32)
+
+// convTilesCodesAVX512 computes
+//
+//	for each of count pairs, t < 2, p < pixels, l < 32:
+//	  acc = init[l]
+//	  for r < kRows, k < kParts*part: acc += the 4 products of x[pair.x[t] + r*xRow + p*xPix + 4*k] and w[(r*kParts*part+k)*16][l]
+//	  y[pair.y[t] + p*yPix + l] = max(min(round(float32(acc)*mult[l]), most) + zeroPoint, lo)
+//
+// where bit l of mask is set. zeroPoint is two words, lo four bytes of the same value.
+// most + zeroPoint is at most 255.
+//
+//go:noescape
+func convTilesCodesAVX512(shapes *uint8, pairs *int, count int, scratch *int32, init0 *int32, init1 *int32, x *uint8, w0 *int8, w1 *int8, pixels int, kRows int, kParts int, part int, xRow int, xPix int, yPix int, mask uint32, y *uint8, mult0 *float32, mult1 *float32, most float32, zeroPoint uint32, lo uint32)
+
 // convRowBitsAVX512 computes
 //
 //	for p < pixels, l < 16:

@@ -13,8 +13,8 @@ import (
 // onPaths runs f on each path above generic that the CPU has, with a function
 // that evaluates its argument on the portable path.
 func onPaths(t *testing.T, f func(t *testing.T, portable func(func()))) {
-	saved, vnni, popcount := level, hasVNNI, hasPopcount
-	defer func() { level, hasVNNI, hasPopcount = saved, vnni, popcount }()
+	saved, tiles, vnni, popcount := level, hasTiles, hasVNNI, hasPopcount
+	defer func() { level, hasTiles, hasVNNI, hasPopcount = saved, tiles, vnni, popcount }()
 	ran := false
 	try := func(name string, p path) {
 		t.Run(name, func(t *testing.T) {
@@ -35,6 +35,10 @@ func onPaths(t *testing.T, f func(t *testing.T, portable func(func()))) {
 	}
 	if bestPath() >= avx512 {
 		try("avx512", avx512)
+		if hasTiles {
+			hasTiles = false
+			try("avx512 without AMX", avx512)
+		}
 		if hasVNNI {
 			hasVNNI, hasPopcount = false, false
 			try("avx512 without VNNI and VPOPCNTDQ", avx512)

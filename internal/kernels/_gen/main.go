@@ -19,6 +19,7 @@ func main() {
 	for _, s := range []isa{{"AVX512", 64}, {"AVX2", 32}} {
 		s.convFloats()
 		s.convInts()
+		s.convTiles()
 		s.convPairs()
 		s.convBits()
 		s.weightGrad()

@@ -1,0 +1,5 @@
+//go:build !noasm && !linux
+
+package kernels
+
+func allowTiles() bool { return false }
