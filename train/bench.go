@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/internal/memory"
+	"github.com/qat-go/qat/networks"
 )
 
 // BenchOptions say how long and on how many threads to measure.
@@ -66,6 +68,10 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 	if opt.Steps <= 0 {
 		opt.Steps = 20
 	}
+	graph, err := cfg.Network()
+	if err != nil {
+		return nil, err
+	}
 	m, err := synthetic(cfg, opt.Threads)
 	if err != nil {
 		return nil, err
@@ -94,7 +100,11 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 		return nil, err
 	}
 	r.PeakGFLOPS = kernels.PeakGFLOPS(0.2)
-	r.Kernels = benchKernels(r.PeakGFLOPS)
+	convs, err := heaviest(graph)
+	if err != nil {
+		return nil, err
+	}
+	r.Kernels = benchKernels(convs, r.PeakGFLOPS)
 	r.PeakRSSMiB = float64(memory.Peak()) / (1 << 20)
 	return r, ctx.Err()
 }
@@ -251,16 +261,58 @@ func median(v []float64) float64 {
 	return s[len(s)/2]
 }
 
-// benchKernels measures the convolution passes of ResNet-20 on one thread.
-func benchKernels(peak float64) []KernelRate {
+// benched is how many convolutions bench measures alone.
+const benched = 3
+
+// heaviest returns the shapes of a network's convolutions that take most multiplications in all, each for as many images as
+// make a batch of some size.
+func heaviest(n *networks.Network) ([]kernels.Conv, error) {
+	shapes, err := n.Shapes()
+	if err != nil {
+		return nil, err
+	}
+	var all []kernels.Conv
+	macs := map[kernels.Conv]int64{}
+	for _, node := range n.Nodes {
+		op, ok := node.Op.(networks.Conv)
+		if !ok {
+			continue
+		}
+		in := shapes[node.Inputs[0]]
+		const elements = 1 << 18 // of the input, at least one image's
+		g := kernels.Conv{N: min(max(elements/in.Len(), 1), 64), H: in.H, W: in.W, Cin: in.C, Cout: op.Out,
+			Kernel: kernels.Size(op.Kernel), Stride: kernels.Size(op.Stride), Pad: kernels.Border(op.Pad), Groups: max(op.Groups, 1)}
+		if macs[g] == 0 {
+			all = append(all, g)
+		}
+		macs[g] += op.MACs([]networks.Shape{in})
+	}
+	slices.SortStableFunc(all, func(a, b kernels.Conv) int { return cmp.Compare(macs[b], macs[a]) })
+	return all[:min(len(all), benched)], nil
+}
+
+// convShape is "32x32x16-16", of another kernel than 3x3 or stride than 1 "56x56x64-128 1x1/2", with groups "... g64".
+func convShape(g kernels.Conv) string {
+	shape := fmt.Sprintf("%dx%dx%d-%d", g.H, g.W, g.Cin, g.Cout)
+	kernel, stride := networks.Size(g.Kernel), networks.Size(g.Stride)
+	switch {
+	case stride.H != stride.W:
+		shape += fmt.Sprintf(" %v/%v", kernel, stride)
+	case kernel != (networks.Size{H: 3, W: 3}) || stride.H != 1:
+		shape += fmt.Sprintf(" %v/%d", kernel, stride.H)
+	}
+	if g.Groups > 1 {
+		shape += fmt.Sprintf(" g%d", g.Groups)
+	}
+	return shape
+}
+
+// benchKernels measures the passes of convolutions on one thread.
+func benchKernels(convs []kernels.Conv, peak float64) []KernelRate {
 	p := kernels.NewPool(1)
 	defer p.Close()
 	var rates []KernelRate
-	for _, g := range []kernels.Conv{
-		kernels.Conv{N: 16, H: 32, W: 32, Cin: 16, Cout: 16}.Square(3, 1, 1),
-		kernels.Conv{N: 32, H: 16, W: 16, Cin: 32, Cout: 32}.Square(3, 1, 1),
-		kernels.Conv{N: 64, H: 8, W: 8, Cin: 64, Cout: 64}.Square(3, 1, 1),
-	} {
+	for _, g := range convs {
 		x, w, y := make([]float32, g.InLen()), make([]float32, g.WeightLen()), make([]float32, g.OutLen())
 		codes, scale := make([]uint8, g.InLen()), make([]float32, g.Cout)
 		packed := kernels.PackIntWeights(nil, g, make([]int8, g.WeightLen()), 15)
@@ -286,7 +338,7 @@ func benchKernels(peak float64) []KernelRate {
 				best = min(best, time.Since(t))
 			}
 			rate := 2 * float64(g.MACs()) / float64(best.Nanoseconds())
-			rates = append(rates, KernelRate{k.name, fmt.Sprintf("%dx%dx%d-%d", g.H, g.W, g.Cin, g.Cout), rate, rate / peak})
+			rates = append(rates, KernelRate{k.name, convShape(g), rate, rate / peak})
 		}
 	}
 	return rates

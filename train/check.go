@@ -10,6 +10,23 @@ import (
 	"github.com/qat-go/qat/export"
 )
 
+// checkEmbedded reports embedded weights of another network than the config's. Those in files are looked at when they are read.
+func checkEmbedded(cfg *configs.Config, name string) error {
+	if !strings.HasPrefix(name, configs.EmbeddedInit) {
+		return nil
+	}
+	net, _, err := Outline(cfg)
+	if err != nil {
+		return err
+	}
+	dicts, err := readWeights(name, Reading{})
+	if err != nil {
+		return err
+	}
+	_, err = fit(dicts, (&Model{Config: cfg, Net: net}).wants(), "")
+	return err
+}
+
 // Check finds what [configs.Load] cannot know of a config: whether its data set has enough images, whether the files that
 // it starts from are there, and what of its schedule lies beyond the run. The error is a [configs.ErrorList]. A run that
 // is resumed needs none of it.
@@ -54,8 +71,15 @@ func Check(cfg *configs.Config) error {
 			report(path, "%v", err)
 		}
 	}
-	file("model.init", cfg.Model.Init)
-	file("quant.distillation.teacher", cfg.Quant.Distillation.Teacher)
+	file(initOption, cfg.Model.Init)
+	file(teacherOption, cfg.Quant.Distillation.Teacher)
+	if found == nil {
+		for _, o := range []struct{ option, name string }{{initOption, cfg.Model.Init}, {teacherOption, cfg.Quant.Distillation.Teacher}} {
+			if err := checkEmbedded(cfg, o.name); err != nil {
+				report(o.option, "%s does not fit %s: %v; %s", o.name, cfg.Model.Arch, err, elsewhere[o.option])
+			}
+		}
+	}
 	if slices.Contains(cfg.Export.Formats, configs.C) {
 		if err := checkCWeights(cfg); err != nil {
 			report("export.formats", "%v", err)

@@ -20,8 +20,19 @@ func (m *Model) initial() (string, error) {
 	if from == configs.RandomInit {
 		return "random weights, seed " + fmt.Sprint(m.Config.Train.Seed), nil
 	}
-	return m.loadWeights("model.init", from, m.Config.Model.InitKey)
+	return m.loadWeights(initOption, from, m.Config.Model.InitKey)
 }
+
+// elsewhere is what to do with an option whose weights are of another network.
+var elsewhere = map[string]string{
+	initOption:    "name weights of this network, or set model.init=random",
+	teacherOption: "name weights of this network, or set quant.distillation.teacher=none",
+}
+
+const (
+	initOption    = "model.init"
+	teacherOption = "quant.distillation.teacher"
+)
 
 // loadWeights is initial for a file that the config names under option; key is what
 // it names under option + "_key".
@@ -36,7 +47,7 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 	case errors.As(err, &ambiguous):
 		return "", fmt.Errorf("%s: %s %w; choose one with %s_key=%s", option, from, err, option, ambiguous.keys[0])
 	case err != nil:
-		return "", fmt.Errorf("%s: %s does not fit %s: %w", option, from, m.Config.Model.Arch, err)
+		return "", fmt.Errorf("%s: %s does not fit %s: %w; %s", option, from, m.Config.Model.Arch, err, elsewhere[option])
 	}
 	missing := 0
 	for _, a := range m.starting() {

@@ -60,6 +60,13 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 		}
 		peak = arena + (1+loaded)*batch
 		fixed = m.fixedBytes()
+		if cfg.Quant.Distillation.On() {
+			arena, arrays, err := m.teacherBytes()
+			if err != nil {
+				return 0, err
+			}
+			peak, fixed = peak+arena, fixed+arrays
+		}
 	}
 	if n := m.Net.WantedBatches(); n > 0 {
 		calibration, err := m.calibrationBytes(n, batch)

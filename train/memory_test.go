@@ -31,3 +31,18 @@ func TestMemoryIsRefused(t *testing.T) {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
+
+// A teacher is foreseen: what it computes with for a batch, and its arrays.
+func TestTeacherMemory(t *testing.T) {
+	for _, batch := range []int{16, 64} {
+		m, err := Open(loadConfig(t, fmt.Sprint("train.batch=", batch)), "", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		arena, arrays, err := m.teacherBytes()
+		if least := batch * 32 * 32 * 16 * 2; err != nil || arena < least || arena > 8*least || arrays < 4*270_000 || arrays > 4*280_000 {
+			t.Errorf("batch %d: %d and %d bytes, error %v", batch, arena, arrays, err)
+		}
+	}
+}

@@ -27,8 +27,31 @@ func (m *Model) teacherModel() (*Model, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	line, err := t.loadWeights("quant.distillation.teacher", m.Config.Quant.Distillation.Teacher, m.Config.Quant.Distillation.TeacherKey)
+	line, err := t.loadWeights(teacherOption, m.Config.Quant.Distillation.Teacher, m.Config.Quant.Distillation.TeacherKey)
 	return t, line, err
+}
+
+// teacherBytes is the memory of a teacher that is not loaded: what it computes with for a batch, and its arrays.
+func (m *Model) teacherBytes() (arena, arrays int, err error) {
+	in := m.Net.Shape()
+	graph, err := m.Config.Model.Build(in, len(m.Net.Input.Classes))
+	if err != nil {
+		return 0, 0, err
+	}
+	net, err := layers.Describe(graph, &configs.Quant{}, m.Net.Input)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, a := range net.Store.All() {
+		arrays += 4 * len(a.Data())
+	}
+	c := layers.NewContext((*threads.Pool)(m.pool), false)
+	logits, err := net.Build(c, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(m.Config.Train.Batch, in.H, in.W, in.C)))
+	if err != nil {
+		return 0, 0, err
+	}
+	arena, err = machine.Size(m.pool, machine.Options{}, logits)
+	return arena, arrays, err
 }
 
 // newTeacher readies the teacher of the config; x are the student's images.

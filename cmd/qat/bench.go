@@ -29,8 +29,8 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench [KEY=VALUE...]",
 		Short: "Measure the speed of training and evaluation",
 		Long: `Measure how many images/s this machine trains and evaluates, peak
-memory, and the speed of the convolution kernels next to the measured peak of
-fused multiply-adds of one thread. The images are random; no data is read.
+memory, and the speed of the kernels of its three heaviest convolutions next to
+the measured peak of fused multiply-adds of one thread. The images are random; no data is read.
 Rates are medians. KEY=VALUE overrides a key of the config.
 
 EXIT STATUS

@@ -14,6 +14,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/syntax"
 	"github.com/qat-go/qat/train"
 )
 
@@ -111,12 +112,12 @@ func wantDataset(c *cobra.Command, args []string) error {
 	if err := wantArgs(1, 1, what)(c, args); err != nil {
 		return err
 	}
-	return checkDataset(c, args[0])
+	return checkDataset(c, args[0], datasetNames)
 }
 
-func checkDataset(c *cobra.Command, name string) error {
-	if !slices.Contains(datasetNames, name) {
-		return usagef(c, "unknown data set %q; want %s", name, strings.Join(datasetNames, " or "))
+func checkDataset(c *cobra.Command, name string, names []string) error {
+	if !slices.Contains(names, name) {
+		return usagef(c, "unknown data set %q%s; want %s", name, syntax.Suggest(name, names), strings.Join(names, " or "))
 	}
 	return nil
 }

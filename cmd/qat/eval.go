@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/export"
+	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/train"
 )
@@ -43,7 +45,8 @@ What runs is the integer network, exactly as exported. --simulate runs the
 floating-point simulation that training uses instead; a network with layers left
 in floating point has no other form.
 
-A run knows its data set; an exported network is tested on --dataset.
+A run knows its data set; an exported network is tested on --dataset. The data
+set random has 256 images of random pixels, of the size that the network takes.
 
 EXIT STATUS
   0    done
@@ -79,7 +82,7 @@ EXIT STATUS
 	f := c.Flags()
 	f.BoolVar(&o.simulate, "simulate", false, "run the floating-point simulation")
 	addTarget(c, &o.target)
-	f.StringVar(&o.dataset, "dataset", "", "data set of an exported network, `NAME` (default cifar10)")
+	f.StringVar(&o.dataset, "dataset", "", "data set of an exported network, `NAME`: "+strings.Join(datasets.Names(), ", ")+" (default cifar10)")
 	addData(c, &o.data)
 	addLimit(c, &o.limit, "take")
 	addThreads(c, &o.threads)
@@ -96,7 +99,7 @@ func (o *evalOptions) check(c *cobra.Command, path string) (export bool, err err
 		return false, err
 	}
 	dataset := cmp.Or(o.dataset, string(configs.CIFAR10))
-	err = errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), checkDataset(c, dataset), checkThreads(c, o.threads), o.expected.check(c))
+	err = errors.Join(checkLimit(c, o.limit), checkTarget(c, o.target), checkDataset(c, dataset, datasets.Names()), checkThreads(c, o.threads), o.expected.check(c))
 	if err == nil {
 		export, err = isExport(path)
 	}
@@ -190,6 +193,13 @@ func evalTrained(ctx context.Context, o evalOptions, path string, p *progress, h
 	return m.EvaluateInteger(ctx, net, split)
 }
 
+// randomFor is the random data set for a network: with its images and classes.
+func randomFor(net *integer.Network) datasets.Random {
+	const images = 256
+	in := net.Tensors[0]
+	return datasets.Random{Height: in.H, Width: in.W, Channels: in.C, Classes: net.Logits().Out, Train: 1, Test: images}
+}
+
 // evalExport evaluates an exported network.
 func evalExport(ctx context.Context, o evalOptions, path string, p *progress, how train.Reading, r *evalResult) (*train.Accuracy, error) {
 	net, _, err := export.Open(path, how)
@@ -202,9 +212,12 @@ func evalExport(ctx context.Context, o evalOptions, path string, p *progress, ho
 	if err := checkNamed(o.dataset, o.data); err != nil {
 		return nil, err
 	}
-	d, err := datasets.Open(o.dataset, datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot)})
+	d, err := datasets.Open(o.dataset, datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot), Random: randomFor(net)})
 	if err != nil {
 		return nil, err
+	}
+	if d.Name == string(configs.RandomData) { // whose pixels mean nothing
+		d.Classes, d.Mean, d.Std = net.Classes, net.Mean, net.Std
 	}
 	if err := sameInput(path, net, d); err != nil {
 		return nil, err

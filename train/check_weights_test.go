@@ -1,0 +1,31 @@
+package train
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/qat-go/qat/configs"
+)
+
+// Embedded weights of another network are an error of the config at their key, which says what to set.
+func TestCheckWeightsOfAnotherNetwork(t *testing.T) {
+	for _, tt := range []struct {
+		overrides []string
+		want      string
+	}{
+		{[]string{"model.arch=resnet32"}, `model.init: embedded:resnet20_cifar10 does not fit resnet32: `},
+		{[]string{"model.arch=resnet32"}, `; name weights of this network, or set model.init=random`},
+		{[]string{"model.network=networks/mobilenet.yaml"}, `model.init: embedded:resnet20_cifar10 does not fit custom: `},
+		{[]string{"model.arch=resnet32", "model.init=random", "quant.distillation.teacher=embedded:resnet20_cifar10"}, `quant.distillation.teacher: embedded:resnet20_cifar10 does not fit resnet32: `},
+		{[]string{"model.arch=resnet32", "model.init=random", "quant.distillation.teacher=embedded:resnet20_cifar10"}, `or set quant.distillation.teacher=none`},
+		{nil, ""}, {[]string{"model.block=reactnet", "quant.residual=fp"}, ""}, {[]string{"model.arch=resnet32", "model.init=random"}, ""},
+	} {
+		cfg, err := configs.Load("quickstart", tt.overrides)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Check(cfg); tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%v: %v; want %s", tt.overrides, err, tt.want)
+		}
+	}
+}
