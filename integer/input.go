@@ -2,15 +2,27 @@ package integer
 
 import "github.com/qat-go/qat/internal/kernels"
 
-// Normalize returns what a network of up to three channels takes for the pixels (H, W, C) of images:
+// Normalize returns what a network of up to three channels takes for the pixels (H, W, C) of images, nil for other networks:
 //
 //	x = (pixel/255 - Mean[c])/Std[c]
 func (n *Network) Normalize(pixels []uint8) []float32 {
-	x, channels := make([]float32, len(pixels)), n.Tensors[0].C
+	channels := n.imageChannels()
+	if channels == 0 {
+		return nil
+	}
+	x := make([]float32, len(pixels))
 	for i, p := range pixels {
 		x[i] = n.normalized(p, i%channels)
 	}
 	return x
+}
+
+// imageChannels is the number of channels of a network that has means and deviations for them, else 0.
+func (n *Network) imageChannels() int {
+	if n == nil || len(n.Tensors) == 0 || n.Tensors[0].C < 1 || n.Tensors[0].C > len(n.Mean) {
+		return 0
+	}
+	return n.Tensors[0].C
 }
 
 func (n *Network) normalized(pixel uint8, c int) float32 {

@@ -162,13 +162,13 @@ func TestRunnerRejects(t *testing.T) {
 	if logits, err := r.Run(nil, 0); err != nil || len(logits) != 0 {
 		t.Errorf("no pictures: logits %v, error %v", logits, err)
 	}
-	nan := make([]float32, len(x))
-	for i := range nan {
-		nan[i] = float32(math.NaN())
+	infinite := make([]float32, len(x))
+	for i := range infinite {
+		infinite[i] = float32(math.Inf(i%2*2 - 1))
 	}
-	for i, v := range run(t, r, nan, 2) {
+	for i, v := range run(t, r, infinite, 2) {
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			t.Errorf("a picture of NaN: logit %d is %g", i, v)
+			t.Errorf("an image of infinite values: logit %d is %g", i, v)
 		}
 	}
 }

@@ -1,8 +1,11 @@
 package integer
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"sync/atomic"
 
 	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/kernels"
@@ -24,6 +27,7 @@ type Runner struct {
 	integers kernels.Pictures[int32]
 	logits   kernels.Pictures[float32]
 	loops    []kernels.Loop
+	nan      atomic.Bool // an image of the run has a value that is NaN
 }
 
 // NewRunner checks the network and prepares to run batches of up to batch
@@ -62,7 +66,16 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 	}
 	in := n.Tensors[0]
 	to := in.uniform(in.Range())
-	r.loops = append(r.loops, each(func(s *kernels.Scratch, i int) { kernels.QuantizeRow(r.codes[0].At(s, i), r.x.At(s, i), &to) }))
+	r.loops = append(r.loops, each(func(s *kernels.Scratch, i int) {
+		x := r.x.At(s, i)
+		for _, v := range x {
+			if v != v { // no code stands for it
+				r.nan.Store(true)
+				break
+			}
+		}
+		kernels.QuantizeRow(r.codes[0].At(s, i), x, &to)
+	}))
 	r.integers, r.logits = kernels.Batch(make([]int32, batch*classes), batch), kernels.Batch(make([]float32, batch*classes), batch)
 	for _, l := range n.Layers {
 		var m []dyadic.Multiplier
@@ -123,17 +136,25 @@ func localCodes(n *Network, workers, group int) []kernels.Pictures[uint8] {
 }
 
 // Run classifies n images x (n, H, W, C), normalized, and returns their
-// logits (n, classes) as real numbers; they are valid until the next call. The error is the
-// context's if [threads.Pool.Until] stops the pool.
+// logits (n, classes) as real numbers; they are valid until the next call. Values that are infinite or beyond the input's
+// range have the code at its end; NaN is an error. The error is the context's if [threads.Pool.Until] stops the pool.
 func (r *Runner) Run(x []float32, n int) ([]float32, error) {
+	if r == nil || r.net == nil {
+		return nil, errors.New("there is no runner; want one of NewRunner")
+	}
 	in := r.net.Tensors[0]
 	if n < 0 || n > r.batch || len(x) < n*in.Len() {
 		return nil, fmt.Errorf("%d images in %d values; want 0 to %d images of %d values each", n, len(x), r.batch, in.Len())
 	}
 	r.x = kernels.Batch(x[:n*in.Len()], n)
+	r.nan.Store(false)
 	r.pool.RunGroups(n, r.group, r.loops...)
 	if err := r.pool.Err(); err != nil {
 		return nil, err
+	}
+	if r.nan.Load() {
+		at := slices.IndexFunc(x, func(v float32) bool { return v != v })
+		return nil, fmt.Errorf("value %d of image %d is NaN; want numbers", at%in.Len(), at/in.Len())
 	}
 	return r.logits.Data[:n*r.logits.Each], nil
 }
@@ -144,8 +165,13 @@ func (r *Runner) Run(x []float32, n int) ([]float32, error) {
 func (r *Runner) Integers(n int) []int32 { return r.integers.Data[:n*r.integers.Each] }
 
 // Codes returns the codes of n images that the last run of a tracer left in
-// tensor t.
-func (r *Runner) Codes(t, n int) []uint8 { return r.codes[t].Data[:n*r.codes[t].Each] }
+// tensor t; a runner of NewRunner keeps none, and gives nil.
+func (r *Runner) Codes(t, n int) []uint8 {
+	if r.codes[t].Local {
+		return nil
+	}
+	return r.codes[t].Data[:n*r.codes[t].Each]
+}
 
 // each is a loop that calls body for every image.
 func each(body func(s *kernels.Scratch, i int)) kernels.Loop { return &kernels.Each{Do: body} }
