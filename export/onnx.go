@@ -63,6 +63,12 @@ func qdq(net *integer.Network, o Options) (*ONNXModel, error) {
 	if !ok {
 		return nil, fmt.Errorf("opset %d is not available; want one of %v", o.Opset, Opsets())
 	}
+	if w := []configs.ONNXWeights{"", configs.ONNXAuto, configs.ONNXInt8, configs.ONNXUint8}; !slices.Contains(w, o.Weights) {
+		return nil, fmt.Errorf("weights %q are not available; want one of %q", o.Weights, w[1:])
+	}
+	if s := []configs.ONNXSums{"", configs.ONNXReal, configs.ONNXFused}; !slices.Contains(s, o.Sums) {
+		return nil, fmt.Errorf("sums %q are not available; want one of %q", o.Sums, s[1:])
+	}
 	metadata, err := onnxMetadata(net)
 	if err != nil {
 		return nil, err

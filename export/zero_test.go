@@ -16,6 +16,8 @@ func TestZero(t *testing.T) {
 	tries := map[string]func() error{
 		"Read":            func() error { _, err := Read(""); return err },
 		"Open":            func() error { _, _, err := Open("", Reading{}); return err },
+		"Write weights":   func() error { return Write(path, configs.ONNX, net, Options{Weights: "int9"}) },
+		"Write sums":      func() error { return Write(path, configs.ONNX, net, Options{Sums: "float"}) },
 		"Write no format": func() error { return Write(path, "", net, Options{}) },
 		"Write no path":   func() error { return Write("", configs.Safetensors, net, Options{}) },
 		"NewONNXModel":    func() error { _, err := NewONNXModel(nil, configs.ONNX, Options{}); return err },
