@@ -100,6 +100,9 @@ func (s Source) describe() *Dataset {
 // open reads the data set and checks it.
 func (s Source) open(dir string) (*Dataset, error) {
 	train, test, err := s.Open(dir)
+	if err != nil && s.files == nil { // of another module
+		return nil, fmt.Errorf("%s: %w", s.Name, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -93,6 +93,9 @@ func header(m *manifest) (*integer.Network, error) {
 
 func checkNormalization(net *integer.Network) error {
 	for c := range 3 {
+		if len(net.Tensors) > 0 && c >= net.Tensors[0].C { // no pixel has it
+			continue
+		}
 		mean, std := float64(net.Mean[c]), float64(net.Std[c])
 		if !(math.Abs(mean) <= math.MaxFloat32) || !(std > 0 && std <= math.MaxFloat32) {
 			return fmt.Errorf("channel %d: mean %g and standard deviation %g, want finite numbers and the latter positive", c, mean, std)

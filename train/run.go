@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -63,6 +64,9 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 	defer r.Close()
 	if r.Model, err = Await(ctx, func() (*Model, error) { return Open(cfg, opt.Data, opt.Threads) }); err != nil {
 		return nil, err
+	}
+	if r.Model.Data.Test.Len() == 0 {
+		return nil, fmt.Errorf("%s has no test images; want some, on which a run is evaluated", r.Model.Data.Name)
 	}
 	r.Model.reading = r.reading()
 	defer memory.Settle()()
