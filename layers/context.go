@@ -21,7 +21,8 @@ type Context struct {
 	Train bool
 	// Batch is the number of images of which a step takes the mean loss; 0: those that the graph sees. If that is a piece of
 	// them only, First is the index of its first image, which may change between runs. The gradients of the pieces then add up
-	// to those of the batch.
+	// to those of the batch, but for the rounding of sums (to 1e-5 of the largest; no bits are promised), if batch norm is
+	// frozen: else it takes the statistics of the piece.
 	Batch, First int
 
 	nodes     map[*Array]*G.Node

@@ -194,9 +194,10 @@ func (n *Network) SetProgress(step, total int) {
 // Shape is the shape of one picture.
 func (n *Network) Shape() networks.Shape { return n.graph.Input }
 
-// Residual tells that the network has residual sums.
+// Residual tells that there is what quant.residual says the bits of: sums, or quantizers of what operations without weights,
+// or several layers, read.
 func (n *Network) Residual() bool {
-	return slices.ContainsFunc(n.layers, func(l *layer) bool { return l.Op.Kind() == networks.Add{}.Kind() })
+	return slices.ContainsFunc(n.layers, func(l *layer) bool { return l.output != nil || l.Op.Kind() == networks.Add{}.Kind() })
 }
 
 // Quantized tells that at least one tensor is quantized.

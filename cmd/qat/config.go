@@ -163,7 +163,7 @@ type configReport struct {
 	References []configs.Reference `json:"references,omitempty"`
 
 	causes   []layers.Cause // of NotInteger
-	residual bool           // there is such a stream
+	residual bool           // there are such tensors
 }
 
 // tensorRow is a tensor with one of its quantizers.
@@ -272,7 +272,7 @@ func (r *configReport) printTensors(w io.Writer) error {
 // printVerdicts tells what holds for the network as a whole.
 func (r *configReport) printVerdicts(w io.Writer) error {
 	if r.residual {
-		say(w, "residual stream: %s", bitsOf(r.Residual))
+		say(w, "residual stream, and what pooling, sums or several layers read: %s", bitsOf(r.Residual))
 	}
 	if len(r.causes) == 0 && r.NotTrainable == "" {
 		say(w, "integer network: yes, it can be exported")
