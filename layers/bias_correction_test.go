@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/threads"
 )
 
@@ -89,7 +90,18 @@ func TestCorrectBias(t *testing.T) {
 			t.Errorf("%v: layer1.0.conv1 in floating point: %v, and its beta changes or stays", overrides, fp)
 		}
 	}
-	n := testNetwork(t, "resnet20_w4a4")
+	// A batch norm that is not all that reads a convolution does not correct it.
+	n := smallNetwork(t, func(in networks.Shape, classes int) *networks.Network {
+		return &networks.Network{Input: in, Nodes: append(convNorm("1", 4, 4, networks.Input),
+			networks.Node{Name: "sum", Op: networks.Add{}, Inputs: []string{"bn1", "conv1"}},
+			networks.Node{Name: "pool", Op: networks.GlobalAveragePool{}, Inputs: []string{"sum"}},
+			networks.Node{Name: "linear", Op: networks.Linear{Out: classes}, Inputs: []string{"pool"}})}
+	})
+	images, _ := batch(2)
+	if err := n.CorrectBias((*threads.Pool)(pool), must(n.Float()), nil, images); err == nil || err.Error() != "conv1 has neither a bias nor a batch norm to correct" {
+		t.Errorf("error %v", err)
+	}
+	n = testNetwork(t, "resnet20_w4a4")
 	if err := n.CorrectBias((*threads.Pool)(pool), n, nil); err == nil {
 		t.Error("no batch: no error")
 	}

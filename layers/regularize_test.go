@@ -106,10 +106,10 @@ func project(t *testing.T, n *Network) {
 	}
 }
 
-// BinaryConnect and BNN clip what they quantize, XNOR-Net and floating point do not.
+// BinaryConnect and BNN clip what they quantize, XNOR-Net and floating point do not, and nor does LSQ, which other layers have.
 func TestProjectClips(t *testing.T) {
 	for method, clips := range map[string]bool{"binary_connect": true, "bnn": true, "xnor": false} {
-		n := calibrated(t, "resnet20_w2a2", "quant.weights={bits: 1, estimator: "+method+"}", "quant.first_last=fp")
+		n := calibrated(t, "resnet20_w2a2", "quant.weights={bits: 1, estimator: "+method+"}", "quant.first_last="+map[bool]string{true: "8", false: "fp"}[method == "bnn"])
 		inner, stem := n.layer("layer1.0.conv1").weight().Data(), n.layer("conv1").weight().Data()
 		copy(inner, []float32{3, -1.5, 0.25})
 		stem[0] = 3
@@ -119,7 +119,7 @@ func TestProjectClips(t *testing.T) {
 			want = []float32{1, -1, 0.25}
 		}
 		if !slices.Equal(inner[:3], want) || stem[0] != 3 {
-			t.Errorf("%s: weights %v, want %v; in floating point %v, want 3", method, inner[:3], want, stem[0])
+			t.Errorf("%s: weights %v, want %v; of the first layer %v, want 3", method, inner[:3], want, stem[0])
 		}
 	}
 }
