@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -81,6 +82,9 @@ func describe(store *Store, graph *networks.Network, quant *configs.Quant, in In
 		return nil, fmt.Errorf("the network gives %d values, and the input has the names of %d classes; want as many", logits, len(in.Classes))
 	}
 	for _, l := range n.layers {
+		if strings.HasPrefix(l.Name, VelocityPrefix) || strings.HasPrefix(l.Name, AveragePrefix) {
+			return nil, fmt.Errorf("%s: in checkpoints, %s and %s stand ahead of the names of nodes; want a name that begins otherwise", l.Name, VelocityPrefix, AveragePrefix)
+		}
 		l.clock = n.clock
 		store.hold(l.arrays...)
 	}

@@ -65,6 +65,12 @@ func TestZero(t *testing.T) {
 			_, err := layers.New(graph, &cfg.Quant, layers.Input{Std: in.Std, Lo: -1, Hi: 1, Classes: []string{"a", "b", "c"}}, 0)
 			return err
 		},
+		"New velocity.conv1": func() error {
+			g := &networks.Network{Input: networks.Shape{H: 1, W: 1, C: 3}}
+			g.Add("velocity.conv1", networks.Linear{Out: 2}, networks.Input)
+			_, err := layers.New(g, &cfg.Quant, in, 0)
+			return err
+		},
 		"Over no store":      func() error { _, err := layers.Over(nil, graph, &cfg.Quant, in, 0); return err },
 		"Build zero network": func() error { _, err := (&layers.Network{}).Build(layers.NewContext(pool, true), x); return err },
 		"Build rows":         func() error { return build(layers.NewContext(pool, true), images(2, 192)) },
