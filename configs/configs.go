@@ -9,10 +9,13 @@ package configs
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/qat-go/qat/syntax"
 )
 
 //go:embed *.yaml _base/*.yaml networks/*.yaml
@@ -33,6 +36,25 @@ func Names() []Entry {
 		entries = append(entries, Entry{Name: name, Description: c.Description})
 	}
 	return entries
+}
+
+// NetworkNames lists the embedded networks, as model.network names them, in alphabetical order.
+func NetworkNames() []string {
+	files, err := fs.Glob(embedded, "networks/*.yaml")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	return files
+}
+
+// NetworkText returns an embedded network as its file has it, by its name with or without folder and ".yaml".
+func NetworkText(name string) ([]byte, error) {
+	for _, file := range NetworkNames() {
+		if base := path.Base(file); name == file || name == base || name == strings.TrimSuffix(base, ".yaml") {
+			return embedded.ReadFile(file)
+		}
+	}
+	return nil, fmt.Errorf("no embedded network %q; there are %s", syntax.Shorten(name), strings.Join(NetworkNames(), ", "))
 }
 
 func embeddedNames() []string {

@@ -14,10 +14,16 @@ import (
 	"github.com/qat-go/qat/internal/mutation"
 )
 
-// same returns c without the places, which differ when it is written anew.
-func same(c *Config) Config {
-	s := *c
+// same returns c without the places, which differ when it is written anew; a network is what it says.
+func same(c *Config) (s struct {
+	Config
+	network string
+}) {
+	s.Config = *c
 	s.origins = nil
+	if n := c.Model.Network; n != nil {
+		s.Model.Network, s.network = nil, n.Flow()
+	}
 	s.Quant.Layers = nil
 	for _, r := range c.Quant.Layers {
 		r.Pos = Pos{}

@@ -8,6 +8,7 @@ import (
 func TestEmbedded(t *testing.T) {
 	wantBits := map[string][4]Bits{ // weights, activations, first_last, residual
 		"quickstart":               {4, 4, 8, 8},
+		"plain_cnn_w4a4":           {4, 4, 8, 8},
 		"resnet20_additive_noise":  {4, FP, Same, FP},
 		"resnet20_affine_w8a8":     {8, 8, 8, 8},
 		"resnet20_affine_w8a8_ptq": {8, 8, 8, 8},

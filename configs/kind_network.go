@@ -40,11 +40,7 @@ func (network) format(v any) string {
 func (network) describe() string { return "a file, a network {nodes: [...]}, or " + noNetwork }
 
 func (network) schema() map[string]any {
-	size := map[string]any{"type": "integer", "minimum": 1}
-	return map[string]any{"anyOf": []any{fileName.schema(), map[string]any{"type": "object", "required": []string{"nodes"}, "additionalProperties": false, "properties": map[string]any{
-		"nodes": map[string]any{"type": "array", "minItems": 1},
-		"input": map[string]any{"type": "array", "items": size, "minItems": 3, "maxItems": 3},
-	}}}}
+	return map[string]any{"anyOf": []any{fileName.schema(), read.Schema()}}
 }
 
 const networkPath = "model.network"

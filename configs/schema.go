@@ -1,14 +1,24 @@
 package configs
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/qat-go/qat/networks/read"
+)
 
 // Schema returns the JSON Schema (draft 2020-12) of a config file, for editors.
 // It knows every key, type, range and choice; rules between keys, and what a
 // file may leave to those it extends, are checked by Load.
 func Schema() []byte {
-	s := sectionSchema(table())
+	return schemaDocument(sectionSchema(table()), "qat experiment")
+}
+
+// NetworkSchema returns the JSON Schema of a network's file, which [Schema] has inside.
+func NetworkSchema() []byte { return schemaDocument(read.Schema(), "qat network") }
+
+func schemaDocument(s map[string]any, title string) []byte {
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	s["title"] = "qat experiment"
+	s["title"], s["$defs"] = title, read.Definitions()
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		panic(err) // the table holds only what JSON can express, as a test checks

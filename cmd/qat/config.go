@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +21,7 @@ func newConfigCommand() *cobra.Command {
 		Use:   "config",
 		Short: "Check, print and list configs",
 	})
-	c.AddCommand(newConfigCheckCommand(), newConfigPrintCommand(), newConfigSchemaCommand(), newConfigListCommand())
+	c.AddCommand(newConfigCheckCommand(), newConfigPrintCommand(), newConfigSchemaCommand(), newConfigListCommand(), newConfigNetworksCommand())
 	return c
 }
 
@@ -102,20 +103,28 @@ each value as a comment: file and line, argument, or default.` + configStatus,
 }
 
 func newConfigSchemaCommand() *cobra.Command {
-	var js bool
+	var js, network bool
 	c := &cobra.Command{
 		Use:   "schema",
-		Short: "Print the JSON Schema of configs, for editors",
-		Long:  `Print the JSON Schema (draft 2020-12) of config files.` + configStatus,
-		Args:  noArgs,
+		Short: "Print the JSON Schema of configs, or of networks, for editors",
+		Long: `Print the JSON Schema (draft 2020-12) of config files, or with --network of files
+with a network (model.network).` + configStatus,
+		Example: `  qat config schema > qat.schema.json
+  qat config schema --network > qat-network.schema.json`,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return result(c.OutOrStdout(), js, json.RawMessage(configs.Schema()), func(w io.Writer) error {
-				_, err := w.Write(configs.Schema())
+			schema := configs.Schema()
+			if network {
+				schema = configs.NetworkSchema()
+			}
+			return result(c.OutOrStdout(), js, json.RawMessage(schema), func(w io.Writer) error {
+				_, err := w.Write(schema)
 				return err
 			})
 		},
 	}
 	addJSON(c, &js)
+	c.Flags().BoolVar(&network, "network", false, "the schema of a network's file")
 	return c
 }
 
@@ -142,6 +151,30 @@ func newConfigListCommand() *cobra.Command {
 	}
 	addJSON(c, &js)
 	return c
+}
+
+func newConfigNetworksCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "networks [NAME]",
+		Short: "List the embedded networks, or print one to copy",
+		Long: `List the embedded networks in YAML, which model.network takes by name; or print
+one as it is, with its comments, to copy and change.` + configStatus,
+		Example: `  qat config networks
+  qat config networks networks/residual.yaml > my_net.yaml`,
+		Args: wantArgs(0, 1, "NAME of an embedded network"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				_, err := io.WriteString(c.OutOrStdout(), strings.Join(configs.NetworkNames(), "\n")+"\n")
+				return err
+			}
+			text, err := configs.NetworkText(args[0])
+			if err != nil {
+				return usagef(c, "%v", err)
+			}
+			_, err = c.OutOrStdout().Write(text)
+			return err
+		},
+	}
 }
 
 func wantConfig(c *cobra.Command, args []string) error {

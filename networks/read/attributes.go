@@ -12,6 +12,7 @@ import (
 // attribute is one key of an operation. set returns what is wanted instead, or "".
 type attribute struct {
 	key, doc, def string // def as YAML writes it; "" if it has to be given
+	schema        object
 	set           func(a *attributes, n *syntax.Node, s scope) string
 }
 
@@ -21,43 +22,43 @@ const most = 1 << 16
 const wantSize = "a whole number from 1 to 65536, or the word of one"
 
 var (
-	out = attribute{"out", "output channels; `classes` is the number of classes of the data set", "", func(a *attributes, n *syntax.Node, s scope) string {
+	out = attribute{"out", "output channels; `classes` is the number of classes of the data set", "", outSchema, func(a *attributes, n *syntax.Node, s scope) string {
 		if a.classes = n.Kind == syntax.String && n.Text == classesWord; a.classes {
 			return ""
 		}
 		return size(&a.out, 1)(n, s, wantSize+", such as classes")
 	}}
-	kernel = attribute{"kernel", "size of the window: a number, or `[height, width]`", "", func(a *attributes, n *syntax.Node, s scope) string {
+	kernel = attribute{"kernel", "size of the window: a number, or `[height, width]`", "", pairSchema, func(a *attributes, n *syntax.Node, s scope) string {
 		return pair(&a.kernel, n, s)
 	}}
-	strideOne = attribute{"stride", "step of the window: a number, or `[height, width]`", "1", func(a *attributes, n *syntax.Node, s scope) string {
+	strideOne = attribute{"stride", "step of the window: a number, or `[height, width]`", "1", pairSchema, func(a *attributes, n *syntax.Node, s scope) string {
 		return pair(&a.stride, n, s)
 	}}
-	strideWhole = attribute{"stride", "step", "1", func(a *attributes, n *syntax.Node, s scope) string {
+	strideWhole = attribute{"stride", "step", "1", sizeSchema, func(a *attributes, n *syntax.Node, s scope) string {
 		return size(&a.stride.H, 1)(n, s, wantSize)
 	}}
-	strideOfPool = attribute{"stride", "step of the window, as `kernel`, which is the default", "kernel", func(a *attributes, n *syntax.Node, s scope) string {
+	strideOfPool = attribute{"stride", "step of the window, as `kernel`, which is the default", "kernel", pairSchema, func(a *attributes, n *syntax.Node, s scope) string {
 		if a.kernelIsStrideOf = n.Kind == syntax.String && n.Text == "kernel"; a.kernelIsStrideOf {
 			return ""
 		}
 		return pair(&a.stride, n, s)
 	}}
-	pad    = attribute{"pad", "pixels around the image: a number, `[top, left, bottom, right]`, or `same`, TensorFlow's", "0", setPad}
-	groups = attribute{"groups", "runs of channels; as many as input channels make a depthwise convolution", "1", func(a *attributes, n *syntax.Node, s scope) string {
+	pad    = attribute{"pad", "pixels around the image: a number, `[top, left, bottom, right]`, or `same`, TensorFlow's", "0", padSchema, setPad}
+	groups = attribute{"groups", "runs of channels; as many as input channels make a depthwise convolution", "1", sizeSchema, func(a *attributes, n *syntax.Node, s scope) string {
 		return size(&a.groups, 1)(n, s, wantSize)
 	}}
-	eps      = attribute{"eps", "added to the variance", "1e-5", func(a *attributes, n *syntax.Node, _ scope) string { return number(&a.eps, n) }}
-	momentum = attribute{"momentum", "of running statistics", "0.1", func(a *attributes, n *syntax.Node, _ scope) string { return number(&a.momentum, n) }}
-	slope    = attribute{"slope", "of negative values", "0.01", func(a *attributes, n *syntax.Node, _ scope) string { return number(&a.slope, n) }}
-	rate     = attribute{"rate", "probability", "0.5", func(a *attributes, n *syntax.Node, _ scope) string { return number(&a.rate, n) }}
-	realSum  = attribute{"real", "the sum keeps real values: it has no quantizer", "false", func(a *attributes, n *syntax.Node, _ scope) string { return boolean(&a.real, n) }}
-	ceilMode = attribute{"ceil_mode", "one position more where the last would end outside", "false", func(a *attributes, n *syntax.Node, _ scope) string { return boolean(&a.ceil, n) }}
+	eps      = attribute{"eps", "added to the variance", "1e-5", numberSchema, func(a *attributes, n *syntax.Node, _ scope) string { return number(&a.eps, n) }}
+	momentum = attribute{"momentum", "of running statistics", "0.1", numberSchema, func(a *attributes, n *syntax.Node, _ scope) string { return number(&a.momentum, n) }}
+	slope    = attribute{"slope", "of negative values", "0.01", numberSchema, func(a *attributes, n *syntax.Node, _ scope) string { return number(&a.slope, n) }}
+	rate     = attribute{"rate", "probability", "0.5", numberSchema, func(a *attributes, n *syntax.Node, _ scope) string { return number(&a.rate, n) }}
+	realSum  = attribute{"real", "the sum keeps real values: it has no quantizer", "false", booleanSchema, func(a *attributes, n *syntax.Node, _ scope) string { return boolean(&a.real, n) }}
+	ceilMode = attribute{"ceil_mode", "one position more where the last would end outside", "false", booleanSchema, func(a *attributes, n *syntax.Node, _ scope) string { return boolean(&a.ceil, n) }}
 
-	countIncludePad = attribute{"count_include_pad", "the padding counts in the mean", "true", func(a *attributes, n *syntax.Node, _ scope) string { return boolean(&a.countPad, n) }}
+	countIncludePad = attribute{"count_include_pad", "the padding counts in the mean", "true", booleanSchema, func(a *attributes, n *syntax.Node, _ scope) string { return boolean(&a.countPad, n) }}
 )
 
 func biasOf(def string) attribute {
-	return attribute{"bias", "a learned bias of each output channel", def, func(a *attributes, n *syntax.Node, _ scope) string { return boolean(&a.bias, n) }}
+	return attribute{"bias", "a learned bias of each output channel", def, booleanSchema, func(a *attributes, n *syntax.Node, _ scope) string { return boolean(&a.bias, n) }}
 }
 
 // defaults are the attributes of an operation before any is set.
