@@ -22,7 +22,7 @@ func testNetwork(t testing.TB, config string, overrides ...string) *Network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := New(must(networks.Build(string(cfg.Model.Arch), zoo(cfg.Model.Block))), &cfg.Quant, testInput, 1)
+	n, err := New(must(cfg.Model.Build(zoo("").Input, 10)), &cfg.Quant, testInput, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
