@@ -36,7 +36,7 @@ func TestCortexM4(t *testing.T) {
 			compiler := []string{"arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-O2", "-fstack-usage", "--specs=rdimon.specs"}
 			program := exporttest.Compile(t, net, append(compiler, "-T", "../export/testdata/cortex_m4/qemu.ld")...)
 			checkC(t, net, images, "qemu-system-arm", "-M", "mps2-an386", "-display", "none", "-kernel", program,
-				"-semihosting-config", fmt.Sprint("enable=on,arg=model,arg=--cifar,arg=BATCH"))
+				"-semihosting-config", "enable=on,arg=model,arg=--cifar,arg=BATCH")
 
 			exporttest.Run(t, append(compiler, "-DQAT_NO_MAIN", "-c", "-o", program+".o", program+".c")...)
 			sizes := sections(t, exporttest.Run(t, "arm-none-eabi-size", "-A", program+".o"))
