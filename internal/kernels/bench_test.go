@@ -20,7 +20,7 @@ func TestPeak(t *testing.T) {
 	}
 }
 
-// shapes are ResNet-20's layers, then ResNet-18's: stride 1, stride 2, and the shortcuts.
+// shapes are ResNet-20's layers, then ResNet-18's: stride 1, stride 2, and the shortcuts; and some of ResNet-50's.
 var shapes = []Conv{
 	Conv{H: 32, W: 32, Cin: 16, Cout: 16}.Square(3, 1, 1),
 	Conv{H: 16, W: 16, Cin: 32, Cout: 32}.Square(3, 1, 1),
@@ -42,6 +42,10 @@ var shapes = []Conv{
 	Conv{H: 56, W: 56, Cin: 64, Cout: 128}.Square(1, 2, 0),
 	Conv{H: 28, W: 28, Cin: 128, Cout: 256}.Square(1, 2, 0),
 	Conv{H: 14, W: 14, Cin: 256, Cout: 512}.Square(1, 2, 0),
+	Conv{H: 28, W: 28, Cin: 512, Cout: 128}.Square(1, 1, 0), // ResNet-50's
+	Conv{H: 14, W: 14, Cin: 256, Cout: 1024}.Square(1, 1, 0),
+	Conv{H: 14, W: 14, Cin: 1024, Cout: 256}.Square(1, 1, 0),
+	Conv{H: 7, W: 7, Cin: 512, Cout: 2048}.Square(1, 1, 0),
 }
 
 // BenchmarkConv runs each pass of a convolution on one thread: GFLOP/s counts

@@ -110,7 +110,7 @@ func (l *Forward) Picture(s *Scratch, piece, n int) {
 	}
 	m := plane[float32, float32, float32]{
 		y: l.Y.At(s, n), x: l.X.At(s, n), w: l.packed,
-		tail: s.float32s(1, g.OutW()*2*lanes),
+		tail: s.float32s(1, max(g.OutW(), joinedPixels)*2*lanes),
 		outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.Kernel.H, kRun: g.Kernel.W * g.Cin, group: 1,
 		xRow: g.padW() * g.Cin, xPix: g.Stride.W * g.Cin, xStep: g.Stride.H * g.padW() * g.Cin,
 		yRow: g.OutW() * g.Cout, yPix: g.Cout,

@@ -70,7 +70,7 @@ func (l *InputGrad) Picture(s *Scratch, piece, n int) {
 			if size > 0 && v.length > 0 && h.length > 0 {
 				m := plane[float32, float32, float32]{
 					y: dx[(i*g.W+j)*g.Cin:], x: dp[(v.start+top)*rowLen+(h.start+left)*g.Cout:], w: packed[:size],
-					tail: s.float32s(1, g.W*2*lanes),
+					tail: s.float32s(1, max(g.W, joinedPixels)*2*lanes),
 					outH: v.length, outW: h.length, channels: g.Cin, kRows: v.count, kRun: h.count * g.Cout, group: 1,
 					xRow: rowLen, xPix: g.Cout, xStep: rowLen, yRow: g.Stride.H * g.W * g.Cin, yPix: g.Stride.W * g.Cin,
 				}

@@ -273,7 +273,7 @@ func ConvForwardCodes(p *Pool, w *IntWeights, n int, y []float32, codes []uint8,
 func runInts[X, W any](s *Scratch, w *IntWeights, acc, init []int32, x []X, packed []W) {
 	g := &w.g
 	m := plane[X, W, int32]{
-		y: acc, init: init, x: x, w: packed, tail: s.int32s(2, g.OutW()*2*lanes),
+		y: acc, init: init, x: x, w: packed, tail: s.int32s(2, max(g.OutW(), joinedPixels)*2*lanes),
 		outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.Kernel.H, kRun: w.run(), group: w.group, steps: w.steps,
 		xRow: g.padW() * g.Cin, xPix: g.Stride.W * g.Cin, xStep: g.Stride.H * g.padW() * g.Cin,
 		yRow: g.OutW() * g.Cout, yPix: g.Cout,

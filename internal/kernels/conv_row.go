@@ -47,7 +47,7 @@ type plane[X, W, Y any] struct {
 	y, init              []Y
 	x                    []X
 	w                    []W
-	tail                 []Y // scratch, outW*2*16: channels beyond the last full block
+	tail                 []Y // scratch, max(outW, joinedPixels)*2*16: channels beyond the last full block
 	outH, outW, channels int
 	kRows, kRun, group   int
 	xRow, xPix           int // from a kernel row or output column to the next
@@ -56,7 +56,24 @@ type plane[X, W, Y any] struct {
 	steps                int // see IntWeights
 }
 
+// join makes longer rows of those that follow each other, so that fewer tiles of a kernel are partly filled.
+func (m *plane[X, W, Y]) join() {
+	if m.kRows != 1 || m.xStep != m.outW*m.xPix || m.yRow != m.outW*m.yPix {
+		return
+	}
+	for n := joinedPixels / m.outW; n > 1; n-- {
+		if m.outH%n == 0 {
+			m.outH, m.outW, m.xStep, m.yRow = m.outH/n, m.outW*n, m.xStep*n, m.yRow*n
+			return
+		}
+	}
+}
+
+// joinedPixels is how long joined rows are at most.
+const joinedPixels = 128
+
 func (m *plane[X, W, Y]) run(s *Scratch) {
+	m.join()
 	nb := blocksOf(m.channels)
 	a := row[X, W, Y]{
 		pixels: m.outW, kRows: m.kRows, kRun: m.kRun, xRow: m.xRow, xPix: m.xPix,

@@ -219,7 +219,11 @@ func (l *WeightGrad) add(s *Scratch, piece, n, first, last int, lastPicture bool
 	}
 	oh, ow := g.OutH(), g.OutW()
 	// Some rows at a time, so that x and dy stay in a near cache while all of dw passes over them.
-	step := max(1, wgradCache/(g.Stride.H*g.padW()*g.Cin+ow*min(g.Cout, 2*lanes)))
+	row := g.Stride.H*g.padW()*g.Cin + ow*min(g.Cout, 2*lanes)
+	step := max(1, wgradCache/row)
+	if g.WeightLen() >= wgradFar {
+		step = max(step, min(wgradPixels/ow, wgradMost/row))
+	}
 	for i := 0; i < oh; i += step {
 		rows := min(step, oh-i)
 		x := l.window(s, n, i, rows)
@@ -275,6 +279,14 @@ func (l *WeightGrad) need(s *Scratch, n, from, rows int, lastPicture bool) {
 // than the first-level cache has, since dw, which every call loads and stores, is
 // larger still. It changes no bit.
 const wgradCache = 24 << 10
+
+// A pass over a dw of wgradFar numbers or more, which falls out of the near caches, is to be for so many pixels, whose dy
+// and x of one call still lie in the first-level cache, unless their x and dy are wgradMost.
+const (
+	wgradFar    = 64 << 10
+	wgradPixels = 192
+	wgradMost   = 256 << 10
+)
 
 // wgradStride is the most channels of dy that are read in place, 32 at a time: the pixels of wider ones fall into few sets
 // of the cache.

@@ -105,8 +105,14 @@ const winogradFloats = 32 << 10
 // sets of the first-level cache.
 const winogradGap = lanes
 
-// winogradRows is how many rows of tiles are in work together.
-func winogradRows(tilesW, channels int) int { return max(1, winogradFloats/(16*tilesW*channels)) }
+// winogradMost bounds them where they share a pass over weights, or sums, that are more: what is read anew for each pass
+// should not be more than what it is for.
+const winogradMost = 512 << 10
+
+// winogradRows is how many rows of tiles are in work together, for so many transformed weights.
+func winogradRows(tilesW, channels, weights int) int {
+	return max(1, max(winogradFloats, min(weights, winogradMost))/(16*tilesW*channels))
+}
 
 // winogradBorder is the border of a picture that is cut into 4x4 squares, 2 apart.
 func winogradBorder(h, w int) Border { return Border{1, 1, 1 + h%2, 1 + w%2} }
@@ -190,7 +196,7 @@ func winogradPicture(s *Scratch, y, x, weights []float32, h, w, from, to int) {
 	th, tw := (h+1)/2, (w+1)/2
 	rowLen := (2*tw + 2) * from
 	var xp []float32
-	step := winogradRows(tw, from+to)
+	step := winogradRows(tw, from+to, 16*from*to)
 	v := s.float32s(1, 16*(step*tw*(from+to)+2*winogradGap))
 	for i := 0; i < th; i += step {
 		rows := min(step, th-i)

@@ -65,7 +65,7 @@ func TestSquares(t *testing.T) {
 // several of the tallest groups gives the same as its parts.
 func TestWinogradGroups(t *testing.T) {
 	g := Conv{N: 1, H: 70, W: 64, Cin: 16, Cout: 16}.Square(3, 1, 1)
-	if (g.H+1)/2 <= 2*winogradRows((g.W+1)/2, g.Cin+g.Cout) {
+	if (g.H+1)/2 <= 2*winogradRows((g.W+1)/2, g.Cin+g.Cout, 16*g.Cin*g.Cout) {
 		t.Fatal("the picture is too small for this test")
 	}
 	rng := rand.New(rand.NewPCG(33, 34))

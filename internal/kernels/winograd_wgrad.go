@@ -9,15 +9,22 @@ type winogradTiles struct {
 	d     []float32 // [pair][16][room][32], likewise
 }
 
-// fewTiles is how many squares a pass over dw wants at least.
-const fewTiles = 32
+// fewTiles is how many squares a pass over dw wants at least, and more over one that no cache of a core holds.
+const (
+	fewTiles = 32
+	farTiles = 128
+)
 
 // together returns how many rows of tiles, or how many whole pictures, are in work together.
 func (l *WeightGrad) together(th, tw int) (rows, pictures int) {
-	if pictures = fewTiles / (th * tw); pictures > 1 {
+	least, sums := fewTiles, 16*l.G.Cin*l.G.Cout
+	if sums > winogradMost {
+		least = farTiles
+	}
+	if pictures = least / (th * tw); pictures > 1 {
 		return th, pictures
 	}
-	return min(th, winogradRows(tw, l.G.Cin+2*lanes)), 1
+	return min(th, winogradRows(tw, l.G.Cin+2*lanes, sums)), 1
 }
 
 // winogradGrad adds a picture to the sums of the weight gradient, for the given pairs of blocks: sum (4, 4, Cin, width) a
@@ -73,10 +80,10 @@ func (l *WeightGrad) transform(s *Scratch, t *winogradTiles, xp, dy []float32, r
 func (l *WeightGrad) multiply(s *Scratch, t *winogradTiles, first, last int, sum []float32) {
 	cin := l.G.Cin
 	ve, de := t.room*cin+winogradGap, 2*t.room*lanes+winogradGap
-	for pair := first; pair < last; pair++ {
-		q := l.pair(pair)
-		part := sum[q.from*l.rows:][:l.rows*q.width]
-		for e := range 16 {
+	for e := range 16 {
+		for pair := first; pair < last; pair++ {
+			q := l.pair(pair)
+			part := sum[q.from*l.rows:][:l.rows*q.width]
 			wgradRow(&wgrad{
 				dw: &part[e*cin*q.width:][:cin*q.width][0], x: &t.v[e*ve:][:t.tiles*cin][0], dy: &t.d[((pair-first)*16+e)*de:][:t.tiles*q.width][0],
 				rows: 1, cols: t.tiles, blocks: q.blocks, kRun: cin, xPix: cin, dyPix: q.width, dwRow: q.width, fetch: s.ahead.take(wgradSteps(cin, q.blocks, t.tiles)),
