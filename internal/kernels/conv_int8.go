@@ -18,6 +18,7 @@ type IntWeights struct {
 	groups  []*IntWeights // instead of all but g, of a grouped convolution
 	codes   []int8        // of a group while it is packed
 	depth   []float32     // instead of all but g, of a depthwise one: see packDepth
+	quads   quadWeights   // beside depth, for codes
 	tiles   tiledWeights  // of bytes, if there are pairs
 	squares bool          // words are transformed, [36][block of 16 outputs][Cin/2][16][2] with gaps: see winograd_codes.go
 }
@@ -31,6 +32,9 @@ func PackIntWeights(dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeight
 	switch {
 	case g.exactDepth():
 		dst.g, dst.depth = g, packDepth(dst.depth, &g, w)
+		if quads() {
+			dst.quads.pack(&dst.g, w)
+		}
 	case g.Groups > 1:
 		dst.packGroups(g, w, largest)
 	case bitsPay(&g, largest) && isBits(w):
@@ -147,7 +151,11 @@ type IntForward struct {
 func (l *IntForward) Begin(p *Pool) {
 	switch g := &l.Weights.g; {
 	case g.exactDepth():
-		l.beginDepth()
+		if l.depthCodes() {
+			l.beginQuads()
+		} else {
+			l.beginDepth()
+		}
 		return
 	case g.Groups > 1:
 		l.beginGroups(p)
@@ -202,7 +210,12 @@ func (l *IntForward) sums(s *Scratch, n int) {
 	w := l.Weights
 	g := &w.g
 	codes := l.Codes.At(s, n)
-	if g.exactDepth() {
+	switch {
+	case !g.exactDepth():
+	case l.depthCodes():
+		l.pictureQuads(s, n, codes)
+		return
+	default:
 		l.pictureDepth(s, n, codes)
 		return
 	}

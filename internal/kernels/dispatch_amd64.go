@@ -115,6 +115,21 @@ func convTiled(a *tiledConv) {
 		a.factors, at(a.factors, a.second*lanes), most, 0x10001*uint32(a.zeroPoint), 0x1010101*uint32(a.lo))
 }
 
+// quads tells that depthQuads is there.
+func quads() bool { return level == avx512 && hasVNNI }
+
+func depthQuads(a *quadRow) {
+	depthQuadsAVX512(a.y, a.x, a.w, &a.taps[0], len(a.taps), a.init, a.factors, a.vectors, a.xStep, a.yStep,
+		float32(a.hi)-float32(a.zeroPoint), 0x10001*uint32(a.zeroPoint), 0x1010101*uint32(a.lo))
+}
+
+// interleave writes the bytes of rows, from element from on, as quads: n for each of so many pixels, pix apart.
+func interleave(quads []uint32, rows *[4][]uint8, from, n, pixels, pix int) {
+	end := from + (pixels-1)*pix + n
+	interleaveAVX512(&quads[:n*pixels][0], &rows[0][from:end][0], &rows[1][from:end][0], &rows[2][from:end][0], &rows[3][from:end][0],
+		n, pixels, pix, 1<<(n%lanes)-1)
+}
+
 // finishes tells that convRowFinished is there.
 func finishes() bool { return level == avx512 && hasVNNI }
 

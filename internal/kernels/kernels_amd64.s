@@ -19594,6 +19594,760 @@ pixel:
 	VZEROUPPER
 	RET
 
+DATA transposeDwords<>+0(SB)/4, $0x00000000
+DATA transposeDwords<>+4(SB)/4, $0x00000004
+DATA transposeDwords<>+8(SB)/4, $0x00000008
+DATA transposeDwords<>+12(SB)/4, $0x0000000c
+DATA transposeDwords<>+16(SB)/4, $0x00000001
+DATA transposeDwords<>+20(SB)/4, $0x00000005
+DATA transposeDwords<>+24(SB)/4, $0x00000009
+DATA transposeDwords<>+28(SB)/4, $0x0000000d
+DATA transposeDwords<>+32(SB)/4, $0x00000002
+DATA transposeDwords<>+36(SB)/4, $0x00000006
+DATA transposeDwords<>+40(SB)/4, $0x0000000a
+DATA transposeDwords<>+44(SB)/4, $0x0000000e
+DATA transposeDwords<>+48(SB)/4, $0x00000003
+DATA transposeDwords<>+52(SB)/4, $0x00000007
+DATA transposeDwords<>+56(SB)/4, $0x0000000b
+DATA transposeDwords<>+60(SB)/4, $0x0000000f
+GLOBL transposeDwords<>(SB), RODATA|NOPTR, $64
+
+DATA transposeBytes<>+0(SB)/1, $0x00
+DATA transposeBytes<>+1(SB)/1, $0x04
+DATA transposeBytes<>+2(SB)/1, $0x08
+DATA transposeBytes<>+3(SB)/1, $0x0c
+DATA transposeBytes<>+4(SB)/1, $0x01
+DATA transposeBytes<>+5(SB)/1, $0x05
+DATA transposeBytes<>+6(SB)/1, $0x09
+DATA transposeBytes<>+7(SB)/1, $0x0d
+DATA transposeBytes<>+8(SB)/1, $0x02
+DATA transposeBytes<>+9(SB)/1, $0x06
+DATA transposeBytes<>+10(SB)/1, $0x0a
+DATA transposeBytes<>+11(SB)/1, $0x0e
+DATA transposeBytes<>+12(SB)/1, $0x03
+DATA transposeBytes<>+13(SB)/1, $0x07
+DATA transposeBytes<>+14(SB)/1, $0x0b
+DATA transposeBytes<>+15(SB)/1, $0x0f
+DATA transposeBytes<>+16(SB)/1, $0x00
+DATA transposeBytes<>+17(SB)/1, $0x04
+DATA transposeBytes<>+18(SB)/1, $0x08
+DATA transposeBytes<>+19(SB)/1, $0x0c
+DATA transposeBytes<>+20(SB)/1, $0x01
+DATA transposeBytes<>+21(SB)/1, $0x05
+DATA transposeBytes<>+22(SB)/1, $0x09
+DATA transposeBytes<>+23(SB)/1, $0x0d
+DATA transposeBytes<>+24(SB)/1, $0x02
+DATA transposeBytes<>+25(SB)/1, $0x06
+DATA transposeBytes<>+26(SB)/1, $0x0a
+DATA transposeBytes<>+27(SB)/1, $0x0e
+DATA transposeBytes<>+28(SB)/1, $0x03
+DATA transposeBytes<>+29(SB)/1, $0x07
+DATA transposeBytes<>+30(SB)/1, $0x0b
+DATA transposeBytes<>+31(SB)/1, $0x0f
+DATA transposeBytes<>+32(SB)/1, $0x00
+DATA transposeBytes<>+33(SB)/1, $0x04
+DATA transposeBytes<>+34(SB)/1, $0x08
+DATA transposeBytes<>+35(SB)/1, $0x0c
+DATA transposeBytes<>+36(SB)/1, $0x01
+DATA transposeBytes<>+37(SB)/1, $0x05
+DATA transposeBytes<>+38(SB)/1, $0x09
+DATA transposeBytes<>+39(SB)/1, $0x0d
+DATA transposeBytes<>+40(SB)/1, $0x02
+DATA transposeBytes<>+41(SB)/1, $0x06
+DATA transposeBytes<>+42(SB)/1, $0x0a
+DATA transposeBytes<>+43(SB)/1, $0x0e
+DATA transposeBytes<>+44(SB)/1, $0x03
+DATA transposeBytes<>+45(SB)/1, $0x07
+DATA transposeBytes<>+46(SB)/1, $0x0b
+DATA transposeBytes<>+47(SB)/1, $0x0f
+DATA transposeBytes<>+48(SB)/1, $0x00
+DATA transposeBytes<>+49(SB)/1, $0x04
+DATA transposeBytes<>+50(SB)/1, $0x08
+DATA transposeBytes<>+51(SB)/1, $0x0c
+DATA transposeBytes<>+52(SB)/1, $0x01
+DATA transposeBytes<>+53(SB)/1, $0x05
+DATA transposeBytes<>+54(SB)/1, $0x09
+DATA transposeBytes<>+55(SB)/1, $0x0d
+DATA transposeBytes<>+56(SB)/1, $0x02
+DATA transposeBytes<>+57(SB)/1, $0x06
+DATA transposeBytes<>+58(SB)/1, $0x0a
+DATA transposeBytes<>+59(SB)/1, $0x0e
+DATA transposeBytes<>+60(SB)/1, $0x03
+DATA transposeBytes<>+61(SB)/1, $0x07
+DATA transposeBytes<>+62(SB)/1, $0x0b
+DATA transposeBytes<>+63(SB)/1, $0x0f
+GLOBL transposeBytes<>(SB), RODATA|NOPTR, $64
+
+// func interleaveAVX512(quads *uint32, r0 *uint8, r1 *uint8, r2 *uint8, r3 *uint8, n int, pixels int, pix int, mask uint32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL
+TEXT ·interleaveAVX512(SB), NOSPLIT, $0-68
+	VMOVUPS transposeDwords<>+0(SB), Z8
+	VMOVUPS transposeBytes<>+0(SB), Z9
+	MOVL    mask+64(FP), AX
+	KMOVD   AX, K1
+	MOVQ    quads+0(FP), AX
+	MOVQ    pixels+48(FP), CX
+	MOVQ    n+40(FP), DX
+	MOVQ    pix+56(FP), BX
+	MOVQ    r0+8(FP), DI
+	MOVQ    r1+16(FP), R8
+	MOVQ    r2+24(FP), R9
+	MOVQ    r3+32(FP), R10
+	SUBQ    DX, BX
+	XORQ    R11, R11
+	MOVQ    DX, R12
+	ANDQ    $0x0f, R12
+	SHRQ    $0x04, DX
+
+pixel:
+	MOVQ  DX, SI
+	TESTQ SI, SI
+	JZ    tail
+
+full:
+	VMOVDQU      (DI)(R11*1), X0
+	VINSERTI32X4 $0x01, (R8)(R11*1), Z0, Z0
+	VINSERTI32X4 $0x02, (R9)(R11*1), Z0, Z0
+	VINSERTI32X4 $0x03, (R10)(R11*1), Z0, Z0
+	VPERMD       Z0, Z8, Z0
+	VPSHUFB      Z9, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x10, R11
+	ADDQ         $0x40, AX
+	DECQ         SI
+	JNZ          full
+
+tail:
+	TESTQ        R12, R12
+	JZ           next
+	VMOVDQU8.Z   (DI)(R11*1), K1, X0
+	VMOVDQU8.Z   (R8)(R11*1), K1, X1
+	VINSERTI32X4 $0x01, X1, Z0, Z0
+	VMOVDQU8.Z   (R9)(R11*1), K1, X1
+	VINSERTI32X4 $0x02, X1, Z0, Z0
+	VMOVDQU8.Z   (R10)(R11*1), K1, X1
+	VINSERTI32X4 $0x03, X1, Z0, Z0
+	VPERMD       Z0, Z8, Z0
+	VPSHUFB      Z9, Z0, Z0
+	VMOVUPS      Z0, K1, (AX)
+	ADDQ         R12, R11
+	LEAQ         (AX)(R12*4), AX
+
+next:
+	ADDQ BX, R11
+	DECQ CX
+	JNZ  pixel
+	VZEROUPPER
+	RET
+
+// func depthQuadsAVX512(y *uint8, x *uint32, w *int8, taps *int, count int, init *int32, mult *float32, vectors int, xStep int, yStep int, most float32, zeroPoint uint32, lo uint32)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI
+TEXT ·depthQuadsAVX512(SB), NOSPLIT, $8-92
+	MOVQ         init+40(FP), AX
+	VMOVUPS      (AX), Z30
+	MOVQ         mult+48(FP), AX
+	VMOVUPS      (AX), Z29
+	VMOVUPS      transposeDwords<>+0(SB), Z25
+	VBROADCASTSS most+80(FP), Z28
+	VBROADCASTSS zeroPoint+84(FP), Z27
+	VBROADCASTSS lo+88(FP), Z26
+	MOVQ         vectors+56(FP), AX
+	MOVQ         AX, (SP)
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         xStep+64(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         yStep+72(FP), BX
+	LEAQ         (DX)(DX*2), SI
+	LEAQ         (DX)(DX*4), DI
+	LEAQ         (SI)(DX*4), DI
+
+next:
+	MOVQ  (SP), DI
+	TESTQ DI, DI
+	JZ    done
+	CMPQ  DI, $0x08
+	JBE   sized
+	CMPQ  DI, $0x10
+	JAE   full
+	INCQ  DI
+	SHRQ  $0x01, DI
+	JMP   sized
+
+full:
+	MOVQ $0x00000008, DI
+
+sized:
+	SUBQ    DI, (SP)
+	CMPQ    DI, $0x08
+	JEQ     tile8
+	CMPQ    DI, $0x07
+	JEQ     tile7
+	CMPQ    DI, $0x06
+	JEQ     tile6
+	CMPQ    DI, $0x05
+	JEQ     tile5
+	CMPQ    DI, $0x04
+	JEQ     tile4
+	CMPQ    DI, $0x03
+	JEQ     tile3
+	CMPQ    DI, $0x02
+	JEQ     tile2
+	VMOVAPS Z30, Z0
+	MOVQ    w+16(FP), DI
+	MOVQ    taps+24(FP), R8
+	MOVQ    count+32(FP), R9
+
+tap1:
+	MOVQ          (R8), R10
+	LEAQ          (CX)(R10*4), R10
+	LEAQ          (R10)(DX*1), R11
+	VMOVUPS       (DI), Z31
+	VMOVUPS       (R10), Z8
+	VPDPBUSD      Z31, Z8, Z0
+	ADDQ          $0x08, R8
+	ADDQ          $0x40, DI
+	DECQ          R9
+	JNZ           tap1
+	VCVTDQ2PS     Z0, Z0
+	VMULPS        Z29, Z0, Z0
+	VMINPS        Z28, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VPACKSSDW     Z0, Z0, Z16
+	VPACKSSDW     Z0, Z0, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	IMUL3Q        $0x01, DX, DI
+	ADDQ          DI, CX
+	JMP           next
+
+tile2:
+	VMOVAPS Z30, Z0
+	VMOVAPS Z30, Z1
+	MOVQ    w+16(FP), DI
+	MOVQ    taps+24(FP), R8
+	MOVQ    count+32(FP), R9
+
+tap2:
+	MOVQ          (R8), R10
+	LEAQ          (CX)(R10*4), R10
+	LEAQ          (R10)(DX*1), R11
+	VMOVUPS       (DI), Z31
+	VMOVUPS       (R10), Z8
+	VPDPBUSD      Z31, Z8, Z0
+	VMOVUPS       (R11), Z9
+	VPDPBUSD      Z31, Z9, Z1
+	ADDQ          $0x08, R8
+	ADDQ          $0x40, DI
+	DECQ          R9
+	JNZ           tap2
+	VCVTDQ2PS     Z0, Z0
+	VMULPS        Z29, Z0, Z0
+	VMINPS        Z28, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VCVTDQ2PS     Z1, Z1
+	VMULPS        Z29, Z1, Z1
+	VMINPS        Z28, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VPACKSSDW     Z1, Z0, Z16
+	VPACKSSDW     Z1, Z1, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x01, Z16, (AX)
+	ADDQ          BX, AX
+	IMUL3Q        $0x02, DX, DI
+	ADDQ          DI, CX
+	JMP           next
+
+tile3:
+	VMOVAPS Z30, Z0
+	VMOVAPS Z30, Z1
+	VMOVAPS Z30, Z2
+	MOVQ    w+16(FP), DI
+	MOVQ    taps+24(FP), R8
+	MOVQ    count+32(FP), R9
+
+tap3:
+	MOVQ          (R8), R10
+	LEAQ          (CX)(R10*4), R10
+	LEAQ          (R10)(DX*1), R11
+	VMOVUPS       (DI), Z31
+	VMOVUPS       (R10), Z8
+	VPDPBUSD      Z31, Z8, Z0
+	VMOVUPS       (R11), Z9
+	VPDPBUSD      Z31, Z9, Z1
+	VMOVUPS       (R10)(DX*2), Z10
+	VPDPBUSD      Z31, Z10, Z2
+	ADDQ          $0x08, R8
+	ADDQ          $0x40, DI
+	DECQ          R9
+	JNZ           tap3
+	VCVTDQ2PS     Z0, Z0
+	VMULPS        Z29, Z0, Z0
+	VMINPS        Z28, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VCVTDQ2PS     Z1, Z1
+	VMULPS        Z29, Z1, Z1
+	VMINPS        Z28, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VCVTDQ2PS     Z2, Z2
+	VMULPS        Z29, Z2, Z2
+	VMINPS        Z28, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VPACKSSDW     Z1, Z0, Z16
+	VPACKSSDW     Z2, Z2, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x01, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x02, Z16, (AX)
+	ADDQ          BX, AX
+	IMUL3Q        $0x03, DX, DI
+	ADDQ          DI, CX
+	JMP           next
+
+tile4:
+	VMOVAPS Z30, Z0
+	VMOVAPS Z30, Z1
+	VMOVAPS Z30, Z2
+	VMOVAPS Z30, Z3
+	MOVQ    w+16(FP), DI
+	MOVQ    taps+24(FP), R8
+	MOVQ    count+32(FP), R9
+
+tap4:
+	MOVQ          (R8), R10
+	LEAQ          (CX)(R10*4), R10
+	LEAQ          (R10)(DX*1), R11
+	VMOVUPS       (DI), Z31
+	VMOVUPS       (R10), Z8
+	VPDPBUSD      Z31, Z8, Z0
+	VMOVUPS       (R11), Z9
+	VPDPBUSD      Z31, Z9, Z1
+	VMOVUPS       (R10)(DX*2), Z10
+	VPDPBUSD      Z31, Z10, Z2
+	VMOVUPS       (R11)(DX*2), Z11
+	VPDPBUSD      Z31, Z11, Z3
+	ADDQ          $0x08, R8
+	ADDQ          $0x40, DI
+	DECQ          R9
+	JNZ           tap4
+	VCVTDQ2PS     Z0, Z0
+	VMULPS        Z29, Z0, Z0
+	VMINPS        Z28, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VCVTDQ2PS     Z1, Z1
+	VMULPS        Z29, Z1, Z1
+	VMINPS        Z28, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VCVTDQ2PS     Z2, Z2
+	VMULPS        Z29, Z2, Z2
+	VMINPS        Z28, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VCVTDQ2PS     Z3, Z3
+	VMULPS        Z29, Z3, Z3
+	VMINPS        Z28, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VPACKSSDW     Z1, Z0, Z16
+	VPACKSSDW     Z3, Z2, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x01, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x02, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x03, Z16, (AX)
+	ADDQ          BX, AX
+	IMUL3Q        $0x04, DX, DI
+	ADDQ          DI, CX
+	JMP           next
+
+tile5:
+	VMOVAPS Z30, Z0
+	VMOVAPS Z30, Z1
+	VMOVAPS Z30, Z2
+	VMOVAPS Z30, Z3
+	VMOVAPS Z30, Z4
+	MOVQ    w+16(FP), DI
+	MOVQ    taps+24(FP), R8
+	MOVQ    count+32(FP), R9
+
+tap5:
+	MOVQ          (R8), R10
+	LEAQ          (CX)(R10*4), R10
+	LEAQ          (R10)(DX*1), R11
+	VMOVUPS       (DI), Z31
+	VMOVUPS       (R10), Z8
+	VPDPBUSD      Z31, Z8, Z0
+	VMOVUPS       (R11), Z9
+	VPDPBUSD      Z31, Z9, Z1
+	VMOVUPS       (R10)(DX*2), Z10
+	VPDPBUSD      Z31, Z10, Z2
+	VMOVUPS       (R11)(DX*2), Z11
+	VPDPBUSD      Z31, Z11, Z3
+	VMOVUPS       (R10)(DX*4), Z12
+	VPDPBUSD      Z31, Z12, Z4
+	ADDQ          $0x08, R8
+	ADDQ          $0x40, DI
+	DECQ          R9
+	JNZ           tap5
+	VCVTDQ2PS     Z0, Z0
+	VMULPS        Z29, Z0, Z0
+	VMINPS        Z28, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VCVTDQ2PS     Z1, Z1
+	VMULPS        Z29, Z1, Z1
+	VMINPS        Z28, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VCVTDQ2PS     Z2, Z2
+	VMULPS        Z29, Z2, Z2
+	VMINPS        Z28, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VCVTDQ2PS     Z3, Z3
+	VMULPS        Z29, Z3, Z3
+	VMINPS        Z28, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VCVTDQ2PS     Z4, Z4
+	VMULPS        Z29, Z4, Z4
+	VMINPS        Z28, Z4, Z4
+	VCVTPS2DQ     Z4, Z4
+	VPACKSSDW     Z1, Z0, Z16
+	VPACKSSDW     Z3, Z2, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x01, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x02, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x03, Z16, (AX)
+	ADDQ          BX, AX
+	VPACKSSDW     Z4, Z4, Z16
+	VPACKSSDW     Z4, Z4, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	IMUL3Q        $0x05, DX, DI
+	ADDQ          DI, CX
+	JMP           next
+
+tile6:
+	VMOVAPS Z30, Z0
+	VMOVAPS Z30, Z1
+	VMOVAPS Z30, Z2
+	VMOVAPS Z30, Z3
+	VMOVAPS Z30, Z4
+	VMOVAPS Z30, Z5
+	MOVQ    w+16(FP), DI
+	MOVQ    taps+24(FP), R8
+	MOVQ    count+32(FP), R9
+
+tap6:
+	MOVQ          (R8), R10
+	LEAQ          (CX)(R10*4), R10
+	LEAQ          (R10)(DX*1), R11
+	VMOVUPS       (DI), Z31
+	VMOVUPS       (R10), Z8
+	VPDPBUSD      Z31, Z8, Z0
+	VMOVUPS       (R11), Z9
+	VPDPBUSD      Z31, Z9, Z1
+	VMOVUPS       (R10)(DX*2), Z10
+	VPDPBUSD      Z31, Z10, Z2
+	VMOVUPS       (R11)(DX*2), Z11
+	VPDPBUSD      Z31, Z11, Z3
+	VMOVUPS       (R10)(DX*4), Z12
+	VPDPBUSD      Z31, Z12, Z4
+	VMOVUPS       (R11)(DX*4), Z13
+	VPDPBUSD      Z31, Z13, Z5
+	ADDQ          $0x08, R8
+	ADDQ          $0x40, DI
+	DECQ          R9
+	JNZ           tap6
+	VCVTDQ2PS     Z0, Z0
+	VMULPS        Z29, Z0, Z0
+	VMINPS        Z28, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VCVTDQ2PS     Z1, Z1
+	VMULPS        Z29, Z1, Z1
+	VMINPS        Z28, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VCVTDQ2PS     Z2, Z2
+	VMULPS        Z29, Z2, Z2
+	VMINPS        Z28, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VCVTDQ2PS     Z3, Z3
+	VMULPS        Z29, Z3, Z3
+	VMINPS        Z28, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VCVTDQ2PS     Z4, Z4
+	VMULPS        Z29, Z4, Z4
+	VMINPS        Z28, Z4, Z4
+	VCVTPS2DQ     Z4, Z4
+	VCVTDQ2PS     Z5, Z5
+	VMULPS        Z29, Z5, Z5
+	VMINPS        Z28, Z5, Z5
+	VCVTPS2DQ     Z5, Z5
+	VPACKSSDW     Z1, Z0, Z16
+	VPACKSSDW     Z3, Z2, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x01, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x02, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x03, Z16, (AX)
+	ADDQ          BX, AX
+	VPACKSSDW     Z5, Z4, Z16
+	VPACKSSDW     Z5, Z5, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x01, Z16, (AX)
+	ADDQ          BX, AX
+	IMUL3Q        $0x06, DX, DI
+	ADDQ          DI, CX
+	JMP           next
+
+tile7:
+	VMOVAPS Z30, Z0
+	VMOVAPS Z30, Z1
+	VMOVAPS Z30, Z2
+	VMOVAPS Z30, Z3
+	VMOVAPS Z30, Z4
+	VMOVAPS Z30, Z5
+	VMOVAPS Z30, Z6
+	MOVQ    w+16(FP), DI
+	MOVQ    taps+24(FP), R8
+	MOVQ    count+32(FP), R9
+
+tap7:
+	MOVQ          (R8), R10
+	LEAQ          (CX)(R10*4), R10
+	LEAQ          (R10)(DX*1), R11
+	VMOVUPS       (DI), Z31
+	VMOVUPS       (R10), Z8
+	VPDPBUSD      Z31, Z8, Z0
+	VMOVUPS       (R11), Z9
+	VPDPBUSD      Z31, Z9, Z1
+	VMOVUPS       (R10)(DX*2), Z10
+	VPDPBUSD      Z31, Z10, Z2
+	VMOVUPS       (R11)(DX*2), Z11
+	VPDPBUSD      Z31, Z11, Z3
+	VMOVUPS       (R10)(DX*4), Z12
+	VPDPBUSD      Z31, Z12, Z4
+	VMOVUPS       (R11)(DX*4), Z13
+	VPDPBUSD      Z31, Z13, Z5
+	VMOVUPS       (R10)(SI*2), Z14
+	VPDPBUSD      Z31, Z14, Z6
+	ADDQ          $0x08, R8
+	ADDQ          $0x40, DI
+	DECQ          R9
+	JNZ           tap7
+	VCVTDQ2PS     Z0, Z0
+	VMULPS        Z29, Z0, Z0
+	VMINPS        Z28, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VCVTDQ2PS     Z1, Z1
+	VMULPS        Z29, Z1, Z1
+	VMINPS        Z28, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VCVTDQ2PS     Z2, Z2
+	VMULPS        Z29, Z2, Z2
+	VMINPS        Z28, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VCVTDQ2PS     Z3, Z3
+	VMULPS        Z29, Z3, Z3
+	VMINPS        Z28, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VCVTDQ2PS     Z4, Z4
+	VMULPS        Z29, Z4, Z4
+	VMINPS        Z28, Z4, Z4
+	VCVTPS2DQ     Z4, Z4
+	VCVTDQ2PS     Z5, Z5
+	VMULPS        Z29, Z5, Z5
+	VMINPS        Z28, Z5, Z5
+	VCVTPS2DQ     Z5, Z5
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z29, Z6, Z6
+	VMINPS        Z28, Z6, Z6
+	VCVTPS2DQ     Z6, Z6
+	VPACKSSDW     Z1, Z0, Z16
+	VPACKSSDW     Z3, Z2, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x01, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x02, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x03, Z16, (AX)
+	ADDQ          BX, AX
+	VPACKSSDW     Z5, Z4, Z16
+	VPACKSSDW     Z6, Z6, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x01, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x02, Z16, (AX)
+	ADDQ          BX, AX
+	IMUL3Q        $0x07, DX, DI
+	ADDQ          DI, CX
+	JMP           next
+
+tile8:
+	VMOVAPS Z30, Z0
+	VMOVAPS Z30, Z1
+	VMOVAPS Z30, Z2
+	VMOVAPS Z30, Z3
+	VMOVAPS Z30, Z4
+	VMOVAPS Z30, Z5
+	VMOVAPS Z30, Z6
+	VMOVAPS Z30, Z7
+	MOVQ    w+16(FP), DI
+	MOVQ    taps+24(FP), R8
+	MOVQ    count+32(FP), R9
+
+tap8:
+	MOVQ          (R8), R10
+	LEAQ          (CX)(R10*4), R10
+	LEAQ          (R10)(DX*1), R11
+	VMOVUPS       (DI), Z31
+	VMOVUPS       (R10), Z8
+	VPDPBUSD      Z31, Z8, Z0
+	VMOVUPS       (R11), Z9
+	VPDPBUSD      Z31, Z9, Z1
+	VMOVUPS       (R10)(DX*2), Z10
+	VPDPBUSD      Z31, Z10, Z2
+	VMOVUPS       (R11)(DX*2), Z11
+	VPDPBUSD      Z31, Z11, Z3
+	VMOVUPS       (R10)(DX*4), Z12
+	VPDPBUSD      Z31, Z12, Z4
+	VMOVUPS       (R11)(DX*4), Z13
+	VPDPBUSD      Z31, Z13, Z5
+	VMOVUPS       (R10)(SI*2), Z14
+	VPDPBUSD      Z31, Z14, Z6
+	VMOVUPS       (R11)(SI*2), Z15
+	VPDPBUSD      Z31, Z15, Z7
+	ADDQ          $0x08, R8
+	ADDQ          $0x40, DI
+	DECQ          R9
+	JNZ           tap8
+	VCVTDQ2PS     Z0, Z0
+	VMULPS        Z29, Z0, Z0
+	VMINPS        Z28, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VCVTDQ2PS     Z1, Z1
+	VMULPS        Z29, Z1, Z1
+	VMINPS        Z28, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VCVTDQ2PS     Z2, Z2
+	VMULPS        Z29, Z2, Z2
+	VMINPS        Z28, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VCVTDQ2PS     Z3, Z3
+	VMULPS        Z29, Z3, Z3
+	VMINPS        Z28, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VCVTDQ2PS     Z4, Z4
+	VMULPS        Z29, Z4, Z4
+	VMINPS        Z28, Z4, Z4
+	VCVTPS2DQ     Z4, Z4
+	VCVTDQ2PS     Z5, Z5
+	VMULPS        Z29, Z5, Z5
+	VMINPS        Z28, Z5, Z5
+	VCVTPS2DQ     Z5, Z5
+	VCVTDQ2PS     Z6, Z6
+	VMULPS        Z29, Z6, Z6
+	VMINPS        Z28, Z6, Z6
+	VCVTPS2DQ     Z6, Z6
+	VCVTDQ2PS     Z7, Z7
+	VMULPS        Z29, Z7, Z7
+	VMINPS        Z28, Z7, Z7
+	VCVTPS2DQ     Z7, Z7
+	VPACKSSDW     Z1, Z0, Z16
+	VPACKSSDW     Z3, Z2, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x01, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x02, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x03, Z16, (AX)
+	ADDQ          BX, AX
+	VPACKSSDW     Z5, Z4, Z16
+	VPACKSSDW     Z7, Z6, Z17
+	VPADDSW       Z27, Z16, Z16
+	VPADDSW       Z27, Z17, Z17
+	VPACKUSWB     Z17, Z16, Z16
+	VPMAXUB       Z26, Z16, Z16
+	VPERMD        Z16, Z25, Z16
+	VEXTRACTI32X4 $0x00, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x01, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x02, Z16, (AX)
+	ADDQ          BX, AX
+	VEXTRACTI32X4 $0x03, Z16, (AX)
+	ADDQ          BX, AX
+	IMUL3Q        $0x08, DX, DI
+	ADDQ          DI, CX
+	JMP           next
+
+done:
+	VZEROUPPER
+	RET
+
 // func reluRowAVX512(y *float32, x *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·reluRowAVX512(SB), NOSPLIT, $0-24

@@ -39,6 +39,10 @@ func scaleInts(y []float32, acc []int32, scale []float32) { scaleIntsGeneric(y, 
 func tiles() bool            { return false }
 func convTiled(a *tiledConv) {}
 
+func quads() bool                                                           { return false }
+func depthQuads(a *quadRow)                                                 {}
+func interleave(quads []uint32, rows *[4][]uint8, from, n, pixels, pix int) {}
+
 func finishes() bool                 { return false }
 func convRowFinished(a *finishedRow) {}
 

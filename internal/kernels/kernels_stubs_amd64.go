@@ -222,6 +222,27 @@ func copyBlockAVX512(dst *float32, src *float32, rows int, pixels int, dstRow in
 //go:noescape
 func codesBlockAVX512(dst *float32, src *uint8, rows int, pixels int, dstRow int, srcRow int, srcPix int, zeroPoint int32)
 
+// interleaveAVX512 computes
+//
+//	for p < pixels, i < n: the bytes of quads[p*n + i] = r0[p*pix + i], r1[p*pix + i], r2[p*pix + i], r3[p*pix + i]
+//
+// where mask has the lowest n mod 16 bits.
+//
+//go:noescape
+func interleaveAVX512(quads *uint32, r0 *uint8, r1 *uint8, r2 *uint8, r3 *uint8, n int, pixels int, pix int, mask uint32)
+
+// depthQuadsAVX512 computes
+//
+//	for v < vectors, l < 16:
+//	  acc = init[l]
+//	  for t < count: acc += the 4 products of the bytes of x[v*xStep + taps[t] + l] and w[t*16 + l]
+//	  y[v*yStep + l] = max(min(round(float32(acc)*mult[l]), most) + zeroPoint, lo)
+//
+// zeroPoint is two words, lo four bytes of the same value. most + zeroPoint is at most 255.
+//
+//go:noescape
+func depthQuadsAVX512(y *uint8, x *uint32, w *int8, taps *int, count int, init *int32, mult *float32, vectors int, xStep int, yStep int, most float32, zeroPoint uint32, lo uint32)
+
 // reluRowAVX512 computes
 //
 //	for i < n: y[i] = x[i] > 0 ? x[i] : 0

@@ -24,6 +24,7 @@ func main() {
 		s.convBits()
 		s.weightGrad()
 		s.depth()
+		s.depthQuads()
 		s.elementwise()
 		s.relu6()
 		s.dropout()
