@@ -134,7 +134,7 @@ func broken(rows [][]string, width int) [][]string {
 }
 
 // leastBroken is the least width of a column that breaks.
-const leastBroken = 20
+const leastBroken = 30
 
 // lastBroken breaks the last cells of rows at spaces, into rows without other cells.
 func lastBroken(rows [][]string, width int) (out [][]string) {

@@ -148,7 +148,12 @@ func (d *decoder) operation(key syntax.Entry, name, from *syntax.Entry, s scope)
 // attributes reads those of a node.
 func (d *decoder) attributes(key syntax.Entry, o operation, s scope) attributes {
 	a := o.defaults()
-	if k := key.Value.Kind; k != syntax.Map && k != syntax.Null {
+	switch k := key.Value.Kind; {
+	case k == syntax.Map || k == syntax.Null:
+	case len(o.attributes) == 0:
+		d.report(key.Value, "%s has no attributes; found %s", key.Key, key.Value.Describe())
+		return a
+	default:
 		d.report(key.Value, "%s: wanted a map with keys %s; found %s", key.Key, allowed(keysOf(o.attributes)), key.Value.Describe())
 		return a
 	}

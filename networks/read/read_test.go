@@ -247,6 +247,7 @@ func TestMistakes(t *testing.T) {
 		{"nodes:\n- {name: a.conv, conv: {out: 8, kernel: 64}}\n- {name: b, conv: {out: 8, kernel: 3, groups: 2}, from: input}\n- {name: c, add: , from: [a.conv, b]}\n- linear: {out: 10}", []string{
 			`2:18: conv "a.conv": a window of 64x64 over an input of 32x32x3, padded by 0; expected one that fits in it`, `3:13: conv "b": groups is 2, of an input of 32x32x3`}},
 		{"nodes:\n- linear: {out: 10}", []string{`2:3: linear "linear1": the input is 32x32x3; expected 1x1 pixels: pool or flatten it`}},
+		{"nodes:\n- relu: 3" + end, []string{`2:9: relu has no attributes; found 3`}},
 		{"nodes:\n- dropout: {rate: 1}" + end, []string{`2:3: dropout "dropout1": rate is 1; expected 0 or more and less than 1; input 32x32x3`}},
 		{"nodes:\n- flatten\n- linear: {out: 12}", []string{`3:3: linear "linear1": the network ends with 1x1x12; wanted 1x1x10, a value for each class, such as linear: {out: classes}`}},
 		{"input: [224, 224, 3]\nnodes:\n- flatten" + end, []string{"1:8: input is 224x224x3, and the images are 32x32x3"}},
