@@ -53,7 +53,7 @@ func (q *quadWeights) pack(g *Conv, w []int8) {
 
 // depthCodes tells that a depthwise convolution goes over quads.
 func (l *IntForward) depthCodes() bool {
-	return quads() && l.Sums == nil && l.Requant.Y.Data != nil
+	return quads() && l.toCodes()
 }
 
 // beginQuads fills the lanes of what each channel has.

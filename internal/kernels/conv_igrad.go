@@ -29,7 +29,7 @@ func (l *InputGrad) Begin(p *Pool) {
 	case g.winograd():
 		l.kernel.pack(p, g, l.W, true)
 	default:
-		l.packed = packPhases(l.packed, g, l.W)
+		l.packed = packPhases(p, l.packed, g, l.W)
 	}
 }
 
@@ -92,26 +92,34 @@ func ConvInputGrad(p *Pool, g Conv, dx, dy, w []float32) {
 // packPhases writes w (KH, KW, Cin, Cout) for ConvInputGrad, one part a pair of
 // phases, [block of Cin][taps, last first][Cout][16], zero padded, into dst,
 // whose memory it reuses.
-func packPhases(dst []float32, g *Conv, w []float32) []float32 {
+func packPhases(p *Pool, dst []float32, g *Conv, w []float32) []float32 {
 	blocks := blocksOf(g.Cin)
-	dst, w = grow(dst, g.taps()*g.Cout*blocks*lanes), w[:g.WeightLen()]
-	part := dst
+	dst = grow(dst, g.taps()*g.Cout*blocks*lanes)
+	loop(p, blocks, phasePack{*g, dst, w[:g.WeightLen()]}, func(_ *Scratch, block int, a *phasePack) { a.run(block) })
+	return dst
+}
+
+type phasePack struct {
+	g      Conv
+	dst, w []float32
+}
+
+// run packs one block of inputs.
+func (a *phasePack) run(block int) {
+	g, part, size := &a.g, a.dst, a.g.Cout*lanes
 	rows, cols := g.rows(), g.cols()
 	for i := range g.Stride.H {
 		for j := range g.Stride.W {
 			v, h := rows.phase(i), cols.phase(j)
 			taps := v.count * h.count
-			for b := range blocks {
-				for t := range taps {
-					r, s := v.first-t/h.count*g.Stride.H, h.first-t%h.count*g.Stride.W
-					d := part[(b*taps+t)*g.Cout*lanes:][:g.Cout*lanes]
-					transpose(d, w[((r*g.Kernel.W+s)*g.Cin+b*lanes)*g.Cout:], min(lanes, g.Cin-b*lanes), g.Cout)
-				}
+			for t := range taps {
+				r, s := v.first-t/h.count*g.Stride.H, h.first-t%h.count*g.Stride.W
+				from := a.w[((r*g.Kernel.W+s)*g.Cin+block*lanes)*g.Cout:]
+				transpose(part[(block*taps+t)*size:][:size], from, min(lanes, g.Cin-block*lanes), g.Cout)
 			}
-			part = part[taps*g.Cout*blocks*lanes:]
+			part = part[taps*size*blocksOf(g.Cin):]
 		}
 	}
-	return dst
 }
 
 // transpose writes src (rows, cols) to dst (cols, 16), zero padded.

@@ -50,8 +50,8 @@ func PackIntWeights(dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeight
 func (dst *IntWeights) packDirect(g Conv, w []int8, largest uint8) {
 	dst.g, dst.group, dst.steps, dst.squares, dst.tiles.pairs = g, 4, 0, false, dst.tiles.pairs[:0]
 	if addsPairs() {
-		// Sums that must be widened after every step are slower than words.
-		if dst.steps = pairSteps(&g, w, largest); dst.steps < 2 {
+		// Where not even one pair fits, words it is.
+		if dst.steps = pairSteps(&g, w, largest); dst.steps < 1 {
 			dst.group = 2
 		}
 	}
@@ -235,8 +235,8 @@ func (l *IntForward) sums(s *Scratch, n int) {
 			x = l.padded[s.worker]
 			insertCodes(x, codes, g)
 		}
-		switch codes := l.Sums == nil && l.Requant.Y.Data != nil; {
-		case len(w.tiles.pairs) > 0 && codes:
+		switch {
+		case len(w.tiles.pairs) > 0 && l.toCodes():
 			l.tiled(s, n, x, nil)
 			return
 		case len(w.tiles.pairs) > 0:
@@ -244,12 +244,16 @@ func (l *IntForward) sums(s *Scratch, n int) {
 		case l.finish(s, n, x):
 			return
 		default:
-			runInts(s, w, acc, l.init, x, w.bytes)
+			if runInts(l, s, n, acc, x, w.bytes) {
+				return
+			}
 		}
 	default:
 		x := s.int16s(0, w.padSize())
 		padCodes(x, codes, g, l.ZeroPoint)
-		runInts(s, w, acc, l.init, x, w.words)
+		if runInts(l, s, n, acc, x, w.words) {
+			return
+		}
 	}
 	switch q := &l.Requant; {
 	case l.Sums != nil:
@@ -283,16 +287,39 @@ func ConvForwardCodes(p *Pool, w *IntWeights, n int, y []float32, codes []uint8,
 		Y: Batch(y[:n*w.g.outImage()], n), Scale: scale[:w.g.Cout]})
 }
 
-func runInts[X, W any](s *Scratch, w *IntWeights, acc, init []int32, x []X, packed []W) {
+// stripSums bounds the sums that are in work together where they become codes.
+const stripSums = 32 << 10
+
+// runInts computes the sums of picture n, or its codes if they are wanted, and tells whether.
+func runInts[X, W any](l *IntForward, s *Scratch, n int, acc []int32, x []X, packed []W) bool {
+	w, q := l.Weights, &l.Requant
 	g := &w.g
-	m := plane[X, W, int32]{
-		y: acc, init: init, x: x, w: packed, tail: s.int32s(2, max(g.OutW(), joinedPixels)*2*lanes),
-		outH: g.OutH(), outW: g.OutW(), channels: g.Cout, kRows: g.Kernel.H, kRun: w.run(), group: w.group, steps: w.steps,
-		xRow: g.padW() * g.Cin, xPix: g.Stride.W * g.Cin, xStep: g.Stride.H * g.padW() * g.Cin,
-		yRow: g.OutW() * g.Cout, yPix: g.Cout,
+	row := g.OutW() * g.Cout
+	strip := g.OutH()
+	if l.toCodes() {
+		strip = max(1, stripSums/row)
 	}
-	m.run(s)
+	m := plane[X, W, int32]{
+		y: acc, init: l.init, x: x, w: packed, tail: s.int32s(2, max(g.OutW(), joinedPixels)*2*lanes),
+		outW: g.OutW(), channels: g.Cout, kRows: g.Kernel.H, kRun: w.run(), group: w.group, steps: w.steps,
+		xRow: g.padW() * g.Cin, xPix: g.Stride.W * g.Cin, xStep: g.Stride.H * g.padW() * g.Cin,
+		yRow: row, yPix: g.Cout,
+	}
+	for i := 0; i < g.OutH(); i += strip {
+		rows := min(strip, g.OutH()-i)
+		part := m // which run changes
+		part.outH, part.x = rows, x[i*m.xStep:]
+		part.run(s)
+		if l.toCodes() {
+			size := rows * row
+			Requantize(q.Y.At(s, n)[i*row:][:size], acc[:size], q.Multiplier, q.ZeroPoint, q.Lo, q.Hi)
+		}
+	}
+	return l.toCodes()
 }
+
+// toCodes tells that the sums are to become codes.
+func (l *IntForward) toCodes() bool { return l.Sums == nil && l.Requant.Y.Data != nil }
 
 // padCodes copies one picture of codes into dst (Top+H+Bottom, Left+W+Right, Cin). The
 // border holds the zero point; what follows the picture holds anything, because

@@ -81,6 +81,11 @@ func convRow(a *row[float32, float32, float32]) {
 
 func convRowBytes(a *row[uint8, int8, int32]) {
 	switch {
+	case addsPairs() && a.steps == 1: // to widen in registers is faster than to load and store sums at each step
+		for b := range a.blocks {
+			convRowWidenedAVX2(at(a.y, b*lanes), at(a.init, b*lanes), a.x, at(a.w, b*a.wBlock),
+				a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step)
+		}
 	case addsPairs():
 		for b := range a.blocks {
 			convRowPairsAVX2(at(a.y, b*lanes), at(a.init, b*lanes), a.x, at(a.w, b*a.wBlock),

@@ -25825,6 +25825,377 @@ done:
 	VZEROUPPER
 	RET
 
+// func convRowWidenedAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int)
+// Requires: AVX, AVX2, MMX+
+TEXT ·convRowWidenedAVX2(SB), NOSPLIT, $24-96
+	VPCMPEQW Y11, Y11, Y11
+	VPSRLW   $0x0f, Y11, Y11
+	MOVQ     y+0(FP), AX
+	MOVQ     x+16(FP), CX
+	MOVQ     xPix+64(FP), DX
+	MOVQ     yPix+72(FP), BX
+	SHLQ     $0x02, BX
+	MOVQ     ahead+80(FP), SI
+	MOVQ     pixels+32(FP), DI
+	MOVQ     DI, (SP)
+	MOVQ     xRow+56(FP), DI
+	MOVQ     DI, 16(SP)
+	LEAQ     (DX)(DX*2), DI
+	LEAQ     (DX)(DX*4), R8
+	LEAQ     (DI)(DX*4), DI
+
+next:
+	MOVQ  (SP), DI
+	TESTQ DI, DI
+	JZ    done
+	CMPQ  DI, $0x05
+	JBE   sized
+	CMPQ  DI, $0x0a
+	JAE   full
+	INCQ  DI
+	SHRQ  $0x01, DI
+	JMP   sized
+
+full:
+	MOVQ $0x00000005, DI
+
+sized:
+	SUBQ    DI, (SP)
+	CMPQ    DI, $0x05
+	JEQ     tile5
+	CMPQ    DI, $0x04
+	JEQ     tile4
+	CMPQ    DI, $0x03
+	JEQ     tile3
+	CMPQ    DI, $0x02
+	JEQ     tile2
+	MOVQ    init+8(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	MOVQ    w+24(FP), DI
+	MOVQ    kRows+40(FP), R9
+	MOVQ    CX, R8
+	MOVQ    R9, 8(SP)
+
+row1:
+	MOVQ kRun+48(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
+
+k1:
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VPBROADCASTD (R9), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	ADDQ         $0x40, DI
+	ADDQ         $0x04, R9
+	DECQ         R11
+	JNZ          k1
+	ADDQ         16(SP), R8
+	DECQ         8(SP)
+	JNZ          row1
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x01, DX, DI
+	ADDQ         DI, CX
+	JMP          next
+
+tile2:
+	MOVQ    init+8(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	MOVQ    w+24(FP), DI
+	MOVQ    kRows+40(FP), R9
+	MOVQ    CX, R8
+	MOVQ    R9, 8(SP)
+
+row2:
+	MOVQ kRun+48(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
+
+k2:
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VPBROADCASTD (R9), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD (R10), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	ADDQ         $0x40, DI
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         R11
+	JNZ          k2
+	ADDQ         16(SP), R8
+	DECQ         8(SP)
+	JNZ          row2
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         BX, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x02, DX, DI
+	ADDQ         DI, CX
+	JMP          next
+
+tile3:
+	MOVQ    init+8(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	MOVQ    w+24(FP), DI
+	MOVQ    kRows+40(FP), R9
+	MOVQ    CX, R8
+	MOVQ    R9, 8(SP)
+
+row3:
+	MOVQ kRun+48(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
+
+k3:
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VPBROADCASTD (R9), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD (R10), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R9)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	ADDQ         $0x40, DI
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         R11
+	JNZ          k3
+	ADDQ         16(SP), R8
+	DECQ         8(SP)
+	JNZ          row3
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         BX, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         BX, AX
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x03, DX, DI
+	ADDQ         DI, CX
+	JMP          next
+
+tile4:
+	MOVQ    init+8(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	MOVQ    w+24(FP), DI
+	MOVQ    kRows+40(FP), R9
+	MOVQ    CX, R8
+	MOVQ    R9, 8(SP)
+
+row4:
+	MOVQ kRun+48(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
+
+k4:
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VPBROADCASTD (R9), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD (R10), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R9)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD (R10)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	ADDQ         $0x40, DI
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         R11
+	JNZ          k4
+	ADDQ         16(SP), R8
+	DECQ         8(SP)
+	JNZ          row4
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         BX, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         BX, AX
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         BX, AX
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y7, 32(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x04, DX, DI
+	ADDQ         DI, CX
+	JMP          next
+
+tile5:
+	MOVQ    init+8(FP), DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVAPS Y0, Y2
+	VMOVAPS Y1, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y1, Y5
+	VMOVAPS Y0, Y6
+	VMOVAPS Y1, Y7
+	VMOVAPS Y0, Y8
+	VMOVAPS Y1, Y9
+	MOVQ    w+24(FP), DI
+	MOVQ    kRows+40(FP), R9
+	MOVQ    CX, R8
+	MOVQ    R9, 8(SP)
+
+row5:
+	MOVQ kRun+48(FP), R11
+	MOVQ R8, R9
+	LEAQ (R8)(DX*1), R10
+
+k5:
+	PREFETCHT1   (SI)
+	ADDQ         step+88(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VPBROADCASTD (R9), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD (R10), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (R9)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD (R10)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y6, Y6
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (R9)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y8, Y8
+	VPMADDUBSW   Y13, Y14, Y15
+	VPMADDWD     Y11, Y15, Y15
+	VPADDD       Y15, Y9, Y9
+	ADDQ         $0x40, DI
+	ADDQ         $0x04, R9
+	ADDQ         $0x04, R10
+	DECQ         R11
+	JNZ          k5
+	ADDQ         16(SP), R8
+	DECQ         8(SP)
+	JNZ          row5
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         BX, AX
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         BX, AX
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         BX, AX
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y7, 32(AX)
+	ADDQ         BX, AX
+	VMOVUPS      Y8, (AX)
+	VMOVUPS      Y9, 32(AX)
+	ADDQ         BX, AX
+	IMUL3Q       $0x05, DX, DI
+	ADDQ         DI, CX
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
 // func convRowPairsAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, steps int)
 // Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·convRowPairsAVX2(SB), NOSPLIT, $40-104

@@ -911,6 +911,18 @@ func convRowAVX2(y *float32, x *float32, w *float32, pixels int, kRows int, kRun
 //go:noescape
 func convRowWordsAVX2(y *int32, init *int32, x *int16, w *int16, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int)
 
+// convRowWidenedAVX2 computes
+//
+//	for p < pixels, l < 16:
+//	  acc = init[l]
+//	  for r < kRows, k < kRun: acc += x[r*xRow + p*xPix + k] * w[r*kRun+k][l]
+//	  y[p*yPix + l] = acc
+//
+// where each x*w is a sum of 4 products of bytes, in two pairs that fit int16.
+//
+//go:noescape
+func convRowWidenedAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int)
+
 // convRowPairsAVX2 computes
 //
 //	for p < pixels, l < 16:

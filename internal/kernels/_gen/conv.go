@@ -63,6 +63,18 @@ func (s isa) convInts() {
 		s.text("convRowWords", "func"+fmt.Sprintf(args, "int16", "int16", ""),
 			fmt.Sprintf(loopDoc, 16, "init[l]", "where each x*w is a sum of 2 products of words."))
 		s.convRow(convKind{shift: 1, most: s.most(), blocks: 1, ints: true, product: wordProduct})
+		s.text("convRowWidened", "func"+fmt.Sprintf(args, "uint8", "int8", ""),
+			fmt.Sprintf(loopDoc, 16, "init[l]", "where each x*w is a sum of 4 products of bytes, in two pairs that fit int16."))
+		ones := s.v(s.last() - 4)
+		wordOnes(ones)
+		s.convRow(convKind{most: 5, blocks: 1, ints: true, product: func(x operand.Mem, acc, w []reg.VecPhysical, t0, t1 reg.VecPhysical) {
+			VPBROADCASTD(x, t0)
+			for v := range acc {
+				VPMADDUBSW(w[v], t0, t1)
+				VPMADDWD(ones, t1, t1)
+				VPADDD(t1, acc[v], acc[v])
+			}
+		}})
 		return
 	}
 	s.text("convRowBytes", "func"+fmt.Sprintf(args, "uint8", "int8", ""),
