@@ -48,6 +48,7 @@ var house = []string{
 	"internal/random",
 	"internal/registry",
 	"internal/filetype",
+	"internal/imagefile",
 	"internal/resize",
 	"internal/regular",
 	"internal/atomicfile",
@@ -57,7 +58,7 @@ var house = []string{
 }
 
 // ground is what every package may import; it imports nothing else of the project.
-var ground = []string{"internal/resize", "internal/staircase", "internal/mutation", "internal/npy", "internal/random", "internal/registry", "internal/regular", "internal/atomicfile", "internal/filelock", "internal/faults", "internal/digest"}
+var ground = []string{"internal/imagefile", "internal/resize", "internal/staircase", "internal/mutation", "internal/npy", "internal/random", "internal/registry", "internal/regular", "internal/atomicfile", "internal/filelock", "internal/faults", "internal/digest"}
 
 // grounded packages import nothing else of the project.
 var grounded = append([]string{"datasets", "estimators", "internal/arena", "internal/filetype", "internal/kernels", "internal/memory", "internal/onnx", "internal/onnxruntime", "internal/safetensors", "internal/torchfile", "networks", "syntax"}, ground...)

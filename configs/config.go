@@ -43,13 +43,20 @@ type Data struct {
 	Validation int // images held out from the training set
 	Augment    Augment
 	Random     datasets.Random // of Dataset "random"
-	Workers    int             // 0: as many as threads
+	Folder     datasets.Folder // of images in files; Fit.Turn is what EXIF says
+	EXIF       EXIF
+	MaxBroken  int
+	Workers    int // 0: as many as threads
 }
 
 // Augment is what happens to a training image.
 type Augment struct {
 	Crop int // pixels of zero padding on each side before the random crop
 	Flip bool
+
+	ResizedCrop  bool
+	Scale, Ratio [2]float64
+	Jitter       datasets.Jitter
 }
 
 // Train says how long and with which optimizer.
@@ -193,7 +200,7 @@ func (c *Config) Origin(keyPath string) string {
 
 // DataOptions says how the data set is read, from dir or else where the config says.
 func (c *Config) DataOptions(dir string) datasets.Options {
-	return datasets.Options{Dir: cmp.Or(dir, c.Data.Root), Validation: c.Data.Validation, Seed: c.Train.Seed, Random: c.Data.Random}
+	return datasets.Options{Dir: cmp.Or(dir, c.Data.Root), Validation: c.Data.Validation, Seed: c.Train.Seed, Random: c.Data.Random, Folder: c.Data.folder(), MaxBroken: c.Data.MaxBroken}
 }
 
 // Build returns the network for an input and so many classes.

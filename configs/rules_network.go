@@ -57,7 +57,7 @@ func networkRules() (rules []crossRule) {
 		}})
 	}
 	rules = append(rules, crossRule{append([]string{"quant.concat", "quant.residual"}, networkPaths...), concatHasParts})
-	return append(rules, crossRule{networkPaths, networkMistake})
+	return append(append(rules, dataRules()...), crossRule{networkPaths, networkMistake})
 }
 
 // concatHasParts: the quantizers of what is joined are those of the residual stream.

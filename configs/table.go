@@ -106,17 +106,14 @@ func dataFields() []field {
 	for _, name := range datasets.Names() {
 		registered = append(registered, Dataset(name))
 	}
-	return []field{
-		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download, `random` is made of random pixels.", kind: enum[Dataset]{values: registered, unbuilt: []Dataset{"cifar100", "imagenet"}}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},
+	return slices.Concat([]field{
+		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download, `random` is made of random pixels, `folder` is images of your own.", kind: enum[Dataset]{values: registered, unbuilt: []Dataset{"cifar100"}}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},
 		{key: "root", doc: "Directory of the data sets; `--data` and `$QAT_DATA` win over it.", kind: text{"a directory, without control characters (in double quotes, a backslash begins an escape; write '...')", nonEmpty}, def: DefaultRoot, at: func(c *Config) any { return &c.Data.Root }},
 		{key: "validation", doc: "Images held out from the training set; 0 uses all of it for training.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Data.Validation }},
-		{key: "augment", doc: "What happens to training images.", fields: []field{
-			{key: "crop", doc: "Pixels of zero padding on each side before a random crop back to size; 0 is off.", kind: integer{0, 31}, def: 4, at: func(c *Config) any { return &c.Data.Augment.Crop }},
-			{key: "flip", doc: "Mirror each image with probability 1/2.", kind: boolean{}, def: true, at: func(c *Config) any { return &c.Data.Augment.Flip }},
-		}},
+		{key: "augment", doc: "What happens to training images.", fields: augmentFields},
 		{key: "random", doc: "What the data set `random` is: it feeds networks whose data is not there.", fields: randomFields},
 		{key: "workers", doc: "Goroutines that load images; 0 is as many as threads.", kind: integer{0, 64}, def: 0, at: func(c *Config) any { return &c.Data.Workers }},
-	}
+	}, folderFields)
 }
 
 var lastFields = []field{

@@ -12,6 +12,9 @@ type Augment struct {
 
 	// Flip mirrors left and right with probability 1/2, after the crop.
 	Flip bool
+
+	ResizedCrop ResizedCrop // before Crop
+	Jitter      Jitter      // before Crop
 }
 
 // change is what happens to one image: output row y, column x shows input
@@ -23,7 +26,7 @@ type change struct {
 
 // draw is a pure function of its arguments. image counts within the split.
 func (a Augment) draw(seed uint64, epoch, image int) change {
-	if a == (Augment{}) {
+	if a.Crop == 0 && !a.Flip {
 		return change{}
 	}
 	var g rand.PCG
@@ -41,6 +44,11 @@ func (a Augment) draw(seed uint64, epoch, image int) change {
 // and for its order the one that no image has.
 func stream(epoch int, image uint32) uint64 {
 	return uint64(epoch)<<32 | uint64(image)
+}
+
+// more draws what Crop and Flip do not: from a generator of its own, so that these stay the same.
+func more(seed uint64, epoch, image int) *rand.Rand {
+	return rand.New(rand.NewPCG(seed^0x9e3779b97f4a7c15, stream(epoch, uint32(image))))
 }
 
 const orderStream = 1<<32 - 1

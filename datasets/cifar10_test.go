@@ -129,14 +129,14 @@ func TestOpenErrors(t *testing.T) {
 				t.Errorf("%v is not %v", err, tt.is)
 			}
 			if tt.name != "label" { // Info does not read labels
-				_, err = Info("cifar10", dir)
+				_, err = Info("cifar10", Options{Dir: dir})
 				wantError(t, err, tt.want...)
 			}
 		})
 	}
 	_, err := Open("cifar11", Options{})
 	wantError(t, err, "cifar11", `"cifar10"`, `"cifar10-mini"`)
-	_, err = Info("cifar11", "")
+	_, err = Info("cifar11", Options{Dir: ""})
 	wantError(t, err, "cifar11", `"cifar10"`, `"cifar10-mini"`)
 }
 
@@ -194,7 +194,7 @@ func TestDamagedRecords(t *testing.T) {
 }
 func TestInfo(t *testing.T) {
 	dir := writeCIFAR10(t, 3, 2, 1, 1, 1, 2)
-	d, err := Info("cifar10", dir)
+	d, err := Info("cifar10", Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestInfo(t *testing.T) {
 	if f := d.Files[5]; f.Split != "test" || f.Images != 2 || f.SHA256 != "bac766dbc0e93ed21a5c7bd11af81e7f0d91d3155e6b83cffc6a478d3235262e" {
 		t.Errorf("%+v", f)
 	}
-	if d, err = Info("cifar10-mini", ""); err != nil || len(d.Files) != 1 || d.Files[0].Images != 6000 || len(d.Files[0].SHA256) != 64 {
+	if d, err = Info("cifar10-mini", Options{Dir: ""}); err != nil || len(d.Files) != 1 || d.Files[0].Images != 6000 || len(d.Files[0].SHA256) != 64 {
 		t.Errorf("%+v, %v", d, err)
 	}
 }

@@ -5,8 +5,9 @@
 // float32 images. [Download] fetches what is missing, [Info] describes what
 // is there.
 //
-// Images are (H, W, C) with 8 bits a channel, in RGB order; a split keeps
-// them back to back, (N, H, W, C), once. What a loader delivers is a pure
+// Images are (H, W, C) with 8 bits a channel, in RGB order; a split in memory keeps
+// them back to back, (N, H, W, C), once; one of files reads each when it is needed
+// ([Images]), of any size, and [Fit] or [ResizedCrop] makes it (H, W, C). What a loader delivers is a pure
 // function of the split, its options, the epoch and the step: neither the
 // number of workers nor a resumed run changes a bit.
 package datasets
@@ -15,6 +16,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
+	"io/fs"
 	"slices"
 )
 
@@ -28,6 +31,12 @@ type Dataset struct {
 	// A pixel p of channel c enters the network as (p/255 - Mean[c]) / Std[c].
 	Mean, Std [3]float32
 
+	// Fit makes images of other sizes those of the data set.
+	Fit Fit
+
+	// Broken counts images that cannot be read: training takes the next one in their place, evaluation leaves them out.
+	Broken *Broken
+
 	Train      Split
 	Validation Split // held out of Train; empty unless Options.Validation asks for it
 	Test       Split
@@ -36,8 +45,9 @@ type Dataset struct {
 // Split is one part of a data set.
 type Split struct {
 	Name   string  // "train", "validation" or "test"
-	Pixels []uint8 // (N, H, W, C)
+	Pixels []uint8 // (N, H, W, C); nil if there are Images
 	Labels []int32 // (N)
+	Images Images  // those that are not in memory
 }
 
 // Len returns N, the number of images.
@@ -48,27 +58,41 @@ func (s Split) Head(n int) Split {
 	if n = max(n, 0); n >= s.Len() {
 		return s
 	}
+	if s.Images != nil {
+		index := make([]int32, n)
+		for i := range index {
+			index[i] = int32(i)
+		}
+		return s.pick(index)
+	}
 	end := len(s.Pixels) / s.Len() * n
-	return Split{s.Name, s.Pixels[:end:end], s.Labels[:n:n]}
+	return Split{Name: s.Name, Pixels: s.Pixels[:end:end], Labels: s.Labels[:n:n]}
 }
 
 // Checksum returns the SHA-256 of the labels followed by the pixels, in hex.
 // It names the content, wherever it was read from. A label takes one byte if all
-// are below 256, else four, the lowest first.
+// are below 256, else four, the lowest first. Of images that are not in memory it is
+// the SHA-256 of the labels and of [Images.Fingerprint]: reading them all takes long.
 func (s Split) Checksum() string {
-	h := sha256.New()
-	wide := slices.ContainsFunc(s.Labels, func(label int32) bool { return label>>8 != 0 })
-	var labels []byte
-	for _, label := range s.Labels {
-		if wide {
-			labels = binary.LittleEndian.AppendUint32(labels, uint32(label))
-		} else {
-			labels = append(labels, byte(label))
-		}
+	if s.Images != nil {
+		return hex.EncodeToString(s.fingerprint())
 	}
-	h.Write(labels)
+	h := sha256.New()
+	h.Write(labelBytes(s.Labels))
 	h.Write(s.Pixels)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+func labelBytes(labels []int32) (b []byte) {
+	wide := slices.ContainsFunc(labels, func(label int32) bool { return label>>8 != 0 })
+	for _, label := range labels {
+		if wide {
+			b = binary.LittleEndian.AppendUint32(b, uint32(label))
+		} else {
+			b = append(b, byte(label))
+		}
+	}
+	return b
 }
 
 // Options says how Open reads a data set.
@@ -88,6 +112,12 @@ type Options struct {
 	// Random is what the data set "random" is; the zero value is 1,024 training and 256 test images of 32x32 pixels, 3
 	// channels and 10 classes.
 	Random Random
+
+	// Folder is what images in folders become.
+	Folder Folder
+
+	// MaxBroken is how many images of a data set of files may be unreadable.
+	MaxBroken int
 }
 
 // Open reads the data set of the given name:
@@ -96,6 +126,8 @@ type Options struct {
 //	cifar10-mini  5,000 training and 1,000 test images of CIFAR-10 after
 //	              lossy JPEG, balanced over the classes; embedded, needs no file
 //	random        images of random pixels: see Options.Random
+//	folder        images in folders, a folder a class: see Folder
+//	imagenet      ILSVRC 2012 in the same folders
 //
 // and those that a program has registered. The error of a data set that is not there
 // wraps [io/fs.ErrNotExist].
@@ -104,7 +136,7 @@ func Open(name string, o Options) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.open(o.Dir)
+	d, err := s.open(o)
 	if err == nil {
 		err = d.holdOut(o.Validation, o.Seed)
 	}
@@ -124,8 +156,19 @@ func Describe(name string, o Options) (*Dataset, error) {
 	return s.describe(), nil
 }
 
-// TrainLen returns how many training images the data set of the given name has, before any are held out. It reads nothing.
+// TrainLen returns how many training images the data set of the given name has, before any are held out. Of images in files it
+// lists the directory; 0 says that it is not there. Of other data sets it reads nothing.
 func TrainLen(name string, o Options) (int, error) {
 	s, err := sourceOf(name, o)
-	return s.Train, err
+	if err != nil || s.layout == nil {
+		return s.Train, err
+	}
+	l, err := s.layout(o.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return l.train.Len(), nil
 }

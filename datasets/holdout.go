@@ -18,6 +18,19 @@ func (d *Dataset) holdOut(n int, seed uint64) error {
 	if err != nil {
 		return err
 	}
+	if d.Train.Images != nil {
+		var kept, out []int32
+		for i, h := range held {
+			if h {
+				out = append(out, int32(i))
+			} else {
+				kept = append(kept, int32(i))
+			}
+		}
+		d.Train, d.Validation = d.Train.pick(kept), d.Train.pick(out)
+		d.Validation.Name = "validation"
+		return nil
+	}
 	size := d.Height * d.Width * d.Channels
 	all := d.Train
 	pixels, labels := make([]uint8, 0, n*size), make([]int32, 0, n)
@@ -34,8 +47,8 @@ func (d *Dataset) holdOut(n int, seed uint64) error {
 	}
 	copy(all.Pixels[kept*size:], pixels)
 	copy(all.Labels[kept:], labels)
-	d.Train = Split{"train", all.Pixels[: kept*size : kept*size], all.Labels[:kept:kept]}
-	d.Validation = Split{"validation", all.Pixels[kept*size:], all.Labels[kept:]}
+	d.Train = Split{Name: "train", Pixels: all.Pixels[: kept*size : kept*size], Labels: all.Labels[:kept:kept]}
+	d.Validation = Split{Name: "validation", Pixels: all.Pixels[kept*size:], Labels: all.Labels[kept:]}
 	return nil
 }
 

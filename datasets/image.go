@@ -1,29 +1,18 @@
 package datasets
 
 import (
-	"bytes"
 	"fmt"
 	"image"
-	_ "image/jpeg" // registers the formats that ReadImage takes
-	_ "image/png"
 	"io"
 
-	"golang.org/x/image/draw"
-
+	"github.com/qat-go/qat/internal/imagefile"
 	"github.com/qat-go/qat/internal/regular"
+	"github.com/qat-go/qat/internal/resize"
 )
 
-// maxImage is the largest number of pixels that an image may have: that of an 8K
-// screen, and a bound for the memory that a small file can ask for.
-const maxImage = 1 << 25
-
-// maxImageFile is the size of the largest image's file, in bytes: uncompressed it has four channels of 16 bits, and
-// a MiB is for what is not pixels.
-const maxImageFile = 8*maxImage + 1<<20
-
-// ReadImage reads a JPEG or PNG file as ReadImageFrom does.
+// ReadImage reads an image file as ReadImageFrom does.
 func ReadImage(path string, height, width int) ([]uint8, error) {
-	data, err := regular.Read(path, maxImageFile)
+	data, err := regular.Read(path, imagefile.MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -34,20 +23,20 @@ func ReadImage(path string, height, width int) ([]uint8, error) {
 	return p, nil
 }
 
-// ReadImageFrom decodes a JPEG or PNG image into bytes (height, width, 3) of red,
-// green and blue. Of an image of another size it takes the largest rectangle in the
-// middle with the proportions of height and width, and resamples it by Catmull and
-// Rom's cubic filter; an image of that size stays as it is, byte for byte. What is
-// transparent is black. An image with an orientation tag (EXIF) is turned upright first. A
+// ReadImageFrom decodes a JPEG, PNG, GIF, BMP or WebP image into bytes (height, width, 3)
+// of red, green and blue. Of an image of another size it takes the largest rectangle in the
+// middle with the proportions of height and width, and resizes it as Pillow does with its
+// bicubic filter; an image of that size stays as it is, byte for byte. Opacity is left out.
+// An image with an orientation tag (EXIF) is turned upright first. An
 // image of more than 2^25 pixels, or a JPEG image whose scans together pass over more
 // than 16 times as many, is an error before any of it is decoded.
 func ReadImageFrom(r io.Reader, height, width int) ([]uint8, error) {
 	if r == nil {
 		return nil, fmt.Errorf("there is no image to read; want a reader")
 	}
-	data, err := io.ReadAll(io.LimitReader(r, maxImageFile+1))
-	if err == nil && len(data) > maxImageFile {
-		err = fmt.Errorf("more than %d bytes, so not an image", maxImageFile)
+	data, err := io.ReadAll(io.LimitReader(r, imagefile.MaxBytes+1))
+	if err == nil && len(data) > imagefile.MaxBytes {
+		err = fmt.Errorf("more than %d bytes, so not an image", imagefile.MaxBytes)
 	}
 	if err != nil {
 		return nil, err
@@ -56,34 +45,38 @@ func ReadImageFrom(r io.Reader, height, width int) ([]uint8, error) {
 }
 
 func decodeImage(data []byte, height, width int) ([]uint8, error) {
-	cfg, format, err := image.DecodeConfig(bytes.NewReader(data))
+	im, err := imagefile.Decode(data, true)
 	if err != nil {
-		return nil, fmt.Errorf("not a JPEG or PNG image: %w", err)
+		return nil, err
 	}
-	if cfg.Width < 1 || cfg.Height < 1 || cfg.Width > maxImage/cfg.Height {
-		return nil, fmt.Errorf("the %s image has %dx%d pixels, want 1 to %d; make it smaller first", format, cfg.Width, cfg.Height, maxImage)
+	from := crop(image.Rect(0, 0, im.Width, im.Height), height, width)
+	pixels := cut(im.Pixels, im.Width, 3, from)
+	return resize.Scale(resize.Bicubic, pixels, from.Dy(), from.Dx(), 3, height, width), nil
+}
+
+// ReadFitted reads an image file as data sets of files do: into bytes (height, width, 3) by a fit.
+func ReadFitted(path string, height, width int, f Fit) ([]uint8, error) {
+	if err := f.check(); err != nil {
+		return nil, err
 	}
-	if format == "jpeg" {
-		if err := checkScans(data, cfg.Width*cfg.Height); err != nil {
-			return nil, err
-		}
-	}
-	src, _, err := image.Decode(bytes.NewReader(data))
+	data, err := regular.Read(path, imagefile.MaxBytes)
 	if err != nil {
-		return nil, fmt.Errorf("damaged %s image: %w", format, err)
+		return nil, err
 	}
-	src = upright(src, orientation(data))
-	dst := image.NewRGBA(image.Rect(0, 0, width, height))
-	if from := crop(src.Bounds(), height, width); from.Size() == dst.Rect.Size() {
-		draw.Draw(dst, dst.Rect, src, from.Min, draw.Src)
-	} else {
-		draw.CatmullRom.Scale(dst, dst.Rect, src, from, draw.Src, nil)
+	im, err := imagefile.Decode(data, f.Turn)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	pixels := make([]uint8, 0, height*width*3)
-	for i := 0; i < len(dst.Pix); i += 4 {
-		pixels = append(pixels, dst.Pix[i:i+3]...)
+	return f.apply(Image(im), 3, height, width), nil
+}
+
+// cut copies a part of an image of so many columns.
+func cut(pixels []uint8, width, channels int, part image.Rectangle) []uint8 {
+	dst := make([]uint8, 0, part.Dx()*part.Dy()*channels)
+	for y := part.Min.Y; y < part.Max.Y; y++ {
+		dst = append(dst, pixels[(y*width+part.Min.X)*channels:(y*width+part.Max.X)*channels]...)
 	}
-	return pixels, nil
+	return dst
 }
 
 // crop is the largest rectangle in the middle of b with the proportions of height and

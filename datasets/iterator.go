@@ -14,6 +14,7 @@ import (
 //		... b.X, b.Y, b.N ...
 //		it.Release(b)
 //	}
+//	if err := it.Err(); err != nil { ... }
 //
 // One goroutine calls Next and Release; any may call Close.
 type Iterator struct {
@@ -26,6 +27,7 @@ type Iterator struct {
 
 	batches int      // in all
 	held    []*Batch // of those, the caller's
+	err     error
 }
 
 // Epoch starts delivering the batches of an epoch from step start on, the same
@@ -85,10 +87,13 @@ func (it *Iterator) dispatch(step int, work chan<- *Batch) {
 	}
 }
 
-// Next returns the next batch, or false after the last one and after Close.
+// Next returns the next batch, or false after the last one, after Close and where an image could not be read ([Iterator.Err]).
 // The batch is the caller's until Release. A caller that keeps several is given
 // new ones rather than made to wait for itself.
 func (it *Iterator) Next() (*Batch, bool) {
+	if it.err != nil {
+		return nil, false
+	}
 	if len(it.held) == it.batches {
 		it.free <- it.l.takeSpare()
 		it.batches++
@@ -105,10 +110,17 @@ func (it *Iterator) Next() (*Batch, bool) {
 			return nil, false
 		case <-b.ready:
 			it.held = append(it.held, b)
+			if b.err != nil {
+				it.err = b.err
+				return nil, false
+			}
 			return b, true
 		}
 	}
 }
+
+// Err says why Next ended before the last batch; nil if nothing kept it from one. It is for the goroutine that calls Next.
+func (it *Iterator) Err() error { return it.err }
 
 // Release gives b back to be filled again. It does nothing if b is not a batch
 // that Next returned and that is still the caller's.

@@ -1,8 +1,10 @@
 package datasets
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 )
 
@@ -11,7 +13,7 @@ import (
 type LoaderOptions struct {
 	Batch    int     // images in a batch, 1 or more
 	Seed     uint64  // of order and augmentation
-	Shuffle  bool    // a new order every epoch
+	Shuffle  bool    // a new order every epoch; an image that cannot be read is replaced by the next of the split
 	Augment  Augment // a new draw for every image and epoch
 	DropLast bool    // leave out the last batch if it is not full
 
@@ -22,10 +24,11 @@ type LoaderOptions struct {
 // Batch is a batch of images.
 type Batch struct {
 	X []float32 // (Batch, H, W, C) normalized; images N and up are 0
-	Y []int32   // (Batch) labels; N and up are -1, which no prediction equals
+	Y []int32   // (Batch) labels; -1, which no prediction equals, for N and up and for an image that could not be read
 	N int       // images in the batch, Batch except in an epoch's last one
 
 	step  int
+	err   error
 	ready chan struct{} // receives when X, Y and N are filled
 }
 
@@ -37,6 +40,8 @@ type Loader struct {
 	h, w  int
 	depth int // channels
 	table *table
+	fit   Fit
+	bad   *Broken
 
 	mu    sync.Mutex
 	spare []*Batch // of closed iterators, for the next one
@@ -57,7 +62,7 @@ func NewLoader(d *Dataset, split Split, o LoaderOptions) (*Loader, error) {
 	if o.Ahead == 0 {
 		o.Ahead = 2
 	}
-	return &Loader{split: split, opt: o, h: d.Height, w: d.Width, depth: d.Channels, table: d.table()}, nil
+	return &Loader{split: split, opt: o, h: d.Height, w: d.Width, depth: d.Channels, table: d.table(), fit: d.Fit, bad: cmp.Or(d.Broken, &Broken{})}, nil
 }
 
 func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
@@ -73,8 +78,17 @@ func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
 		return fmt.Errorf("a batch of %d with DropLast leaves nothing of %d images; use a smaller batch", o.Batch, s.Len())
 	case o.Augment.Crop < 0 || o.Augment.Crop >= min(d.Height, d.Width):
 		return fmt.Errorf("want a crop of 0 to %d pixels, found %d", min(d.Height, d.Width)-1, o.Augment.Crop)
+	case s.Images != nil && d.Channels != 3:
+		return fmt.Errorf("want 3 channels of images in files, found %d", d.Channels)
+	case o.Augment.Jitter.on() && d.Channels != 3:
+		return fmt.Errorf("want 3 channels to jitter, found %d", d.Channels)
 	case o.Workers < 0 || o.Ahead < 0:
 		return fmt.Errorf("want 0 or more workers and batches ahead, found %d and %d", o.Workers, o.Ahead)
+	}
+	for _, err := range []error{o.Augment.ResizedCrop.check(), o.Augment.Jitter.check(), d.Fit.check()} {
+		if err != nil {
+			return err
+		}
 	}
 	return d.checkSplit(s)
 }
@@ -98,7 +112,11 @@ func (d *Dataset) checkShape() error {
 // checkSplit reports images that do not go with their labels, and labels without a class.
 func (d *Dataset) checkSplit(s Split) error {
 	size := d.Height * d.Width * d.Channels
-	if int64(s.Len()) > math.MaxInt32 || len(s.Pixels) != s.Len()*size {
+	if s.Images != nil {
+		if s.Images.Len() != s.Len() || len(s.Pixels) > 0 {
+			return fmt.Errorf("want an image for each of %d labels and no pixels beside them, found %d and %d bytes", s.Len(), s.Images.Len(), len(s.Pixels))
+		}
+	} else if int64(s.Len()) > math.MaxInt32 || len(s.Pixels) != s.Len()*size {
 		return fmt.Errorf("want %d pixel bytes for each of %d labels, found %d in all", size, s.Len(), len(s.Pixels))
 	}
 	for i, label := range s.Labels {
@@ -121,20 +139,66 @@ func (l *Loader) Steps() int {
 func (l *Loader) fill(b *Batch, epoch int, order []int) {
 	size := len(b.X) / l.opt.Batch
 	first := b.step * l.opt.Batch
-	b.N = min(l.opt.Batch, l.split.Len()-first)
+	b.N, b.err = min(l.opt.Batch, l.split.Len()-first), nil
 	for i := range b.N {
 		k := first + i
 		if order != nil {
 			k = order[k]
 		}
-		c := l.opt.Augment.draw(l.opt.Seed, epoch, k)
-		l.table.image(b.X[i*size:(i+1)*size], l.split.Pixels[k*size:(k+1)*size], l.h, l.w, l.depth, c)
-		b.Y[i] = l.split.Labels[k]
+		label, err := l.image(b.X[i*size:(i+1)*size], epoch, k)
+		if err != nil && b.err == nil {
+			b.err = err
+		}
+		b.Y[i] = label
 	}
 	clear(b.X[b.N*size:])
 	for i := b.N; i < l.opt.Batch; i++ {
 		b.Y[i] = -1
 	}
+}
+
+// image writes image k of the split, changed and normalized, and returns its label.
+func (l *Loader) image(dst []float32, epoch, k int) (label int32, err error) {
+	a := l.opt.Augment
+	if l.split.Images == nil && !a.ResizedCrop.on() && !a.Jitter.on() {
+		l.table.image(dst, l.split.Pixels[k*len(dst):(k+1)*len(dst)], l.h, l.w, l.depth, a.draw(l.opt.Seed, epoch, k))
+		return l.split.Labels[k], nil
+	}
+	own := k
+	im, err := l.read(k)
+	for next := k; err != nil; im, err = l.read(k) {
+		if err := l.bad.add(l.split.Images.Name(k), err); err != nil {
+			return -1, err
+		}
+		if k = (k + 1) % l.split.Len(); !l.opt.Shuffle || k == next {
+			clear(dst)
+			return -1, nil
+		}
+	}
+	pixels, g := im.Pixels, more(l.opt.Seed, epoch, own)
+	switch {
+	case a.ResizedCrop.on():
+		pixels = resizedCrop(l.fit.filter(), im, a.ResizedCrop.draw(g, im.Height, im.Width), l.depth, l.h, l.w)
+	case l.split.Images != nil:
+		pixels = l.fit.apply(im, l.depth, l.h, l.w)
+	}
+	if a.Jitter.on() {
+		if !a.ResizedCrop.on() {
+			pixels = slices.Clone(pixels)
+		}
+		a.Jitter.apply(g, pixels)
+	}
+	l.table.image(dst, pixels, l.h, l.w, l.depth, a.draw(l.opt.Seed, epoch, own))
+	return l.split.Labels[k], nil
+}
+
+// read is image k as it is stored.
+func (l *Loader) read(k int) (Image, error) {
+	if l.split.Images == nil {
+		size := l.h * l.w * l.depth
+		return Image{l.h, l.w, l.split.Pixels[k*size : (k+1)*size]}, nil
+	}
+	return l.split.Images.Image(k)
 }
 
 // takeSpare returns a batch of an earlier iterator, or a new one.

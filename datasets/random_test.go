@@ -18,8 +18,8 @@ func TestRandom(t *testing.T) {
 	if want := []int32{0, 1, 2, 3, 0, 1, 2, 3, 0}; !slices.Equal(d.Train.Labels, want) {
 		t.Errorf("labels %v, want %v", d.Train.Labels, want)
 	}
-	if n, err := TrainLen("random", o); n != 9 || err != nil || Images("random", o) != 11 {
-		t.Errorf("%d training images, error %v; %d in all", n, err, Images("random", o))
+	if n, err := TrainLen("random", o); n != 9 || err != nil || Count("random", o) != 11 {
+		t.Errorf("%d training images, error %v; %d in all", n, err, Count("random", o))
 	}
 	again, err := Open("random", o)
 	if err != nil || again.Train.Checksum() != d.Train.Checksum() || again.Test.Checksum() != d.Test.Checksum() {

@@ -35,6 +35,8 @@ type Source struct {
 	download func(ctx context.Context, dir string, o DownloadOptions) error
 	files    func(dir string) ([]File, error)
 	images   func(dir string) (int, error)
+	layout   func(dir string) (*layout, error) // of images in files
+	fit      Fit
 }
 
 var sources = registry.Registry[Source]{Kind: "data set", Name: func(s Source) string { return s.Name }}
@@ -61,6 +63,12 @@ func Names() (names []string) {
 		names = append(names, s.Name)
 	}
 	return names
+}
+
+// OfFiles tells that a data set's images are files of any size: see [Folder].
+func OfFiles(name string) bool {
+	s, _ := sources.Named(name)
+	return s.layout != nil
 }
 
 func sourceNamed(name string) (Source, error) {
@@ -91,6 +99,7 @@ func (s Source) describe() *Dataset {
 		Channels:   cmp.Or(s.Channels, 3),
 		Mean:       s.Mean,
 		Std:        s.Std,
+		Fit:        s.fit,
 		Train:      Split{Name: "train"},
 		Validation: Split{Name: "validation"},
 		Test:       Split{Name: "test"},
@@ -98,17 +107,28 @@ func (s Source) describe() *Dataset {
 }
 
 // open reads the data set and checks it.
-func (s Source) open(dir string) (*Dataset, error) {
-	train, test, err := s.Open(dir)
-	if err != nil && s.files == nil { // of another module
-		return nil, fmt.Errorf("%s: %w", s.Name, err)
-	}
-	if err != nil {
-		return nil, err
-	}
+func (s Source) open(o Options) (*Dataset, error) {
 	d := s.describe()
-	d.Train.Pixels, d.Train.Labels = train.Pixels, train.Labels
-	d.Test.Pixels, d.Test.Labels = test.Pixels, test.Labels
+	d.Broken = &Broken{Max: o.MaxBroken}
+	var train, test Split
+	if s.layout != nil {
+		l, err := s.layout(o.Dir)
+		if err != nil {
+			return nil, err
+		}
+		train, test, d.Classes = l.train, l.test, l.classes
+	} else {
+		var err error
+		train, test, err = s.Open(o.Dir)
+		if err != nil && s.files == nil { // of another module
+			return nil, fmt.Errorf("%s: %w", s.Name, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	d.Train.Pixels, d.Train.Labels, d.Train.Images = train.Pixels, train.Labels, train.Images
+	d.Test.Pixels, d.Test.Labels, d.Test.Images = test.Pixels, test.Labels, test.Images
 	for _, split := range []Split{d.Train, d.Test} {
 		if err := d.checkSplit(split); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", s.Name, split.Name, err)

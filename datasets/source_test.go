@@ -62,7 +62,7 @@ func TestRegister(t *testing.T) {
 			Register(two(tt.change))
 		}()
 	}
-	if want := []string{"cifar10", "cifar10-mini", "given", "random"}; !slices.Equal(Names(), want) {
+	if want := []string{"cifar10", "cifar10-mini", "folder", "given", "imagenet", "random"}; !slices.Equal(Names(), want) {
 		t.Errorf("names %v, want %v", Names(), want)
 	}
 }
@@ -75,10 +75,10 @@ func TestOpenRegistered(t *testing.T) {
 	if err != nil || given.dir != "somewhere" || d.Name != "given" || d.Train.Name != "train" || d.Test.Name != "test" || d.Train.Len() != 2 || d.Height != 2 || d.Channels != 3 {
 		t.Errorf("opened %+v from %q, %v", d, given.dir, err)
 	}
-	if n, err := TrainLen("given", Options{}); n != 2 || err != nil || Images("given", Options{}) != 3 {
-		t.Errorf("%d training images, %v; %d in all", n, err, Images("given", Options{}))
+	if n, err := TrainLen("given", Options{}); n != 2 || err != nil || Count("given", Options{}) != 3 {
+		t.Errorf("%d training images, %v; %d in all", n, err, Count("given", Options{}))
 	}
-	if info, err := Info("given", ""); err != nil || info.Name != "given" || len(info.Files) != 0 {
+	if info, err := Info("given", Options{Dir: ""}); err != nil || info.Name != "given" || len(info.Files) != 0 {
 		t.Errorf("info %+v, %v", info, err)
 	}
 	if folder, err := Locate("given", "nowhere"); folder != "" || err != nil {
@@ -98,5 +98,5 @@ func TestOpenRegistered(t *testing.T) {
 		t.Errorf("error %v, want that of Open", err)
 	}
 	_, err = Open("gievn", Options{})
-	wantError(t, err, `unknown data set "gievn"; expected one of "cifar10", "cifar10-mini", "given"`)
+	wantError(t, err, `unknown data set "gievn"; expected one of "cifar10", "cifar10-mini", "folder", "given", "imagenet", "random"`)
 }

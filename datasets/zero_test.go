@@ -8,7 +8,7 @@ func TestZero(t *testing.T) {
 	for name, try := range map[string]func() error{
 		"Open":            func() error { _, err := Open("", Options{}); return err },
 		"Describe":        func() error { _, err := Describe("", Options{}); return err },
-		"Info":            func() error { _, err := Info("", ""); return err },
+		"Info":            func() error { _, err := Info("", Options{Dir: ""}); return err },
 		"Locate":          func() error { _, err := Locate("", ""); return err },
 		"Download":        func() error { return Download(t.Context(), "", "", DownloadOptions{}) },
 		"NewLoader nil":   func() error { _, err := NewLoader(nil, Split{}, LoaderOptions{}); return err },

@@ -85,6 +85,12 @@ func header(m *manifest) (*integer.Network, error) {
 	if copy(net.Mean[:], m.Mean) != 3 || copy(net.Std[:], m.Std) != 3 || len(m.Mean)+len(m.Std) != 6 {
 		return nil, fmt.Errorf("%d means and %d standard deviations, want 3 of each", len(m.Mean), len(m.Std))
 	}
+	if m.Fit != nil {
+		if m.Fit.ShorterSide < 1 || m.Fit.ShorterSide > math.MaxUint16 || m.Fit.Filter != "bilinear" && m.Fit.Filter != "bicubic" {
+			return nil, fmt.Errorf("fit of image files: a shorter side of %d and filter %q, want 1 to %d and bilinear or bicubic", m.Fit.ShorterSide, m.Fit.Filter, math.MaxUint16)
+		}
+		net.Fit = *m.Fit
+	}
 	for _, t := range m.Tensors {
 		net.Tensors = append(net.Tensors, t.Tensor)
 	}

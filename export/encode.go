@@ -21,6 +21,9 @@ func encode(net *integer.Network) (*safetensors.File, error) {
 	e := &encoder{net: net, manifest: manifest{Name: net.Name, Classes: net.Classes, Target: net.Target.String(), Arithmetic: arithmetic,
 		Columns: map[string][]string{tensorsColumns: columns[tensorsColumns]},
 		Mean:    net.Mean[:], Std: net.Std[:]}}
+	if net.Fit != (integer.Fit{}) {
+		e.manifest.Fit = &net.Fit
+	}
 	for _, t := range net.Tensors {
 		e.manifest.Tensors = append(e.manifest.Tensors, tensorRow{t})
 	}

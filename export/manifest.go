@@ -44,6 +44,7 @@ type manifest struct {
 	Classes    []string            `json:"classes,omitempty"`
 	Mean       []float32           `json:"mean"`
 	Std        []float32           `json:"std"`
+	Fit        *integer.Fit        `json:"fit,omitempty"` // of image files
 	Target     string              `json:"target"`
 	Arithmetic string              `json:"arithmetic"`
 	Columns    map[string][]string `json:"columns"`

@@ -57,8 +57,16 @@ type Network struct {
 	Target    Target
 	Classes   []string   // of the logits; may be empty
 	Mean, Std [3]float32 // input = (pixel/255 - Mean)/Std, before quantization
+	Fit       Fit        // how files of images become inputs
 	Tensors   []Tensor
 	Layers    []Layer
+}
+
+// Fit says how an image file of any size becomes an input, as in training (datasets.Fit). The zero value says nothing.
+type Fit struct {
+	ShorterSide int    `json:"shorter_side"` // that images are resized to before their middle is cut out
+	Filter      string `json:"filter"`
+	Turn        bool   `json:"exif"` // images by their orientation tags
 }
 
 // Logits is the layer that gives the network's output: the last, and no other.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
+	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/quantize"
 )
@@ -23,6 +24,7 @@ type Input struct {
 	Mean, Std [3]float32 // of pixel/255
 	Lo, Hi    float32    // range of a normalized pixel
 	Classes   []string
+	Fit       integer.Fit // how files become images; zero where they are no files
 }
 
 // Network is a network with its arrays and quantizers.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -84,15 +85,17 @@ func (m *Model) reestimate(ctx context.Context) error {
 	}
 	defer m.pool.Until(ctx)()
 	hear, done := telling(ctx, "re-estimating batch norm", "batches"), 0
-	return m.Net.ReestimateBatchNorm((*threads.Pool)(m.pool), func(yield func(*tensor.Dense) bool) {
-		for x := range batches {
-			if !yield(x) {
+	var unread error
+	err = m.Net.ReestimateBatchNorm((*threads.Pool)(m.pool), func(yield func(*tensor.Dense) bool) {
+		for x, err := range batches {
+			if unread = err; err != nil || !yield(x) {
 				return
 			}
 			done++
 			hear(done, n)
 		}
 	})
+	return cmp.Or(unread, err)
 }
 
 // calibrationBatches returns as many batches as the quantizer that wants the most.
@@ -106,8 +109,8 @@ func (m *Model) calibrationBatches() ([]*tensor.Dense, error) {
 		return nil, err
 	}
 	var x []*tensor.Dense
-	for b := range batches {
-		if err := m.pool.Err(); err != nil {
+	for b, err := range batches {
+		if err := cmp.Or(err, m.pool.Err()); err != nil {
 			return nil, err
 		}
 		x = append(x, b)
@@ -115,24 +118,28 @@ func (m *Model) calibrationBatches() ([]*tensor.Dense, error) {
 	return x, nil
 }
 
-// batches returns the first n training batches, over several epochs if it must be.
-func (m *Model) batches(n int) (iter.Seq[*tensor.Dense], error) {
+// batches returns the first n training batches, over several epochs if it must be; an error ends them.
+func (m *Model) batches(n int) (iter.Seq2[*tensor.Dense, error], error) {
 	l, err := m.loader()
 	if err != nil {
 		return nil, err
 	}
 	in := m.Net.Shape()
-	return func(yield func(*tensor.Dense) bool) {
+	return func(yield func(*tensor.Dense, error) bool) {
 		for epoch := 0; n > 0; epoch++ {
 			it := l.Epoch(epoch, 0)
 			for b, ok := it.Next(); ok && n > 0; b, ok = it.Next() {
 				x := tensor.New(tensor.WithShape(b.N, in.H, in.W, in.C), tensor.WithBacking(slices.Clone(b.X)))
 				it.Release(b)
-				if n--; !yield(x) {
+				if n--; !yield(x, nil) {
 					n = 0
 				}
 			}
 			it.Close()
+			if err := it.Err(); err != nil {
+				yield(nil, err)
+				return
+			}
 		}
 	}, nil
 }

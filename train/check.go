@@ -29,20 +29,22 @@ func checkEmbedded(cfg *configs.Config, name string) error {
 
 // Check finds what [configs.Load] cannot know of a config: whether its data set has enough images, whether the files that
 // it starts from are there, and what of its schedule lies beyond the run. The error is a [configs.ErrorList]. A run that
-// is resumed needs none of it.
-func Check(cfg *configs.Config) error {
+// is resumed needs none of it. dir is where data sets are, as in [Open].
+func Check(cfg *configs.Config, dir string) error {
 	if cfg == nil {
 		return errNoConfig
 	}
-	images, err := datasets.TrainLen(string(cfg.Data.Dataset), cfg.DataOptions(""))
+	images, err := datasets.TrainLen(string(cfg.Data.Dataset), cfg.DataOptions(dir))
 	if err != nil {
 		return err
 	}
 	var found configs.ErrorList
 	report := func(path, format string, args ...any) { found = append(found, cfg.Mistake(path, format, args...)) }
 	t, s := &cfg.Train, &cfg.Train.Schedule
+	known := images > 0
 	images -= cfg.Data.Validation
 	switch {
+	case !known: // once the data is there
 	case images <= 0:
 		report("data.validation", "%d of the %d training images of %s are held out; wanted fewer", cfg.Data.Validation, images+cfg.Data.Validation, cfg.Data.Dataset)
 	case t.Batch > images:

@@ -3,8 +3,10 @@ package train
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,7 +54,7 @@ func TestCheck(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = Check(cfg)
+		err = Check(cfg, "")
 		var list configs.ErrorList
 		if tt.want == "" && err == nil {
 			continue
@@ -65,12 +67,40 @@ func TestCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list, ok := Check(cfg).(configs.ErrorList); !ok || len(list) != 3 {
+	if list, ok := Check(cfg, "").(configs.ErrorList); !ok || len(list) != 3 {
 		t.Errorf("%v, want three mistakes", list)
 	}
 	for _, e := range configs.Names() {
-		if cfg, err := configs.Load(e.Name, nil); err != nil || Check(cfg) != nil {
-			t.Errorf("%s: %v, %v", e.Name, fmt.Sprint(err), Check(cfg))
+		if cfg, err := configs.Load(e.Name, nil); err != nil || Check(cfg, "") != nil {
+			t.Errorf("%s: %v, %v", e.Name, fmt.Sprint(err), Check(cfg, ""))
 		}
+	}
+}
+
+// What only the images' folder tells becomes part of the config.
+func TestResolve(t *testing.T) {
+	if _, err := Resolve(nil, ""); err == nil {
+		t.Error("no config is resolved")
+	}
+	cfg, err := configs.Load("folder_quickstart", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if _, err := Resolve(cfg, filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without the folder: %v", err)
+	}
+	for _, c := range []string{"b", "a"} {
+		if err := os.MkdirAll(filepath.Join(dir, "train", c), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := Resolve(cfg, dir)
+	if err != nil || !slices.Equal(got.Data.Folder.Classes, []string{"a", "b"}) || len(cfg.Data.Folder.Classes) != 0 {
+		t.Errorf("classes %v, %v; the config that was given has %v", got.Data.Folder.Classes, err, cfg.Data.Folder.Classes)
+	}
+	mini := loadConfig(t)
+	if same, err := Resolve(mini, "nowhere"); err != nil || same != mini {
+		t.Errorf("a config of another data set is changed, or %v", err)
 	}
 }

@@ -24,7 +24,7 @@ func TestCheckWeightsOfAnotherNetwork(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Check(cfg); tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+		if err := Check(cfg, ""); tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%v: %v; want %s", tt.overrides, err, tt.want)
 		}
 	}

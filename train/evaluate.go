@@ -47,9 +47,9 @@ func BatchOf(net *integer.Network) int {
 // Accuracy is the outcome of an evaluation; shares are of 1.
 type Accuracy struct {
 	Top1, Top5  float64
-	Images      int
+	Images      int // that could be read
 	Seconds     float64
-	Predictions []int32 // the class of each image, in the split's order
+	Predictions []int32 // the class of each image, in the split's order; -1 of one that could not be read
 }
 
 // logit is what classes are compared by.
@@ -191,12 +191,15 @@ func batches(ctx context.Context, data *datasets.Dataset, split datasets.Split, 
 		tell(ctx, Work{"evaluating", "images", done, split.Len()})
 		it.Release(b)
 	}
+	if err := it.Err(); err != nil {
+		return fmt.Errorf("evaluation: %w", err)
+	}
 	return nil
 }
 
 func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datasets.Split, batch int, eval Evaluator[L]) (*Accuracy, error) {
 	start := time.Now()
-	a := &Accuracy{Images: split.Len()}
+	a := &Accuracy{}
 	top1, top5 := 0, 0
 	err := batches(ctx, data, split, batch, func(x []float32, labels []int32, n int) error {
 		logits, err := eval(x, n)
@@ -207,6 +210,11 @@ func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datase
 		a.Predictions = predictions(a.Predictions, logits, n)
 		classes := len(logits) / n
 		for i, label := range labels {
+			if label < 0 {
+				a.Predictions[first+i] = -1
+				continue
+			}
+			a.Images++
 			row := logits[i*classes:][:classes]
 			better := 0 // logits that come before the label's
 			for c, v := range row {
@@ -228,6 +236,9 @@ func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datase
 	})
 	if err != nil {
 		return nil, err
+	}
+	if a.Images == 0 {
+		return nil, fmt.Errorf("evaluation: none of the %d images can be read", split.Len())
 	}
 	a.Top1, a.Top5 = float64(top1)/float64(a.Images), float64(top5)/float64(a.Images)
 	a.Seconds = time.Since(start).Seconds()

@@ -92,7 +92,7 @@ func ExampleCheck() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(train.Check(cfg))
+	fmt.Println(train.Check(cfg, ""))
 	// Output:
 	// argument "train.batch=8192": train.batch: wanted at most the 5000 training images of cifar10-mini, found 8192
 	// argument "model.init=none.pth": model.init: no file "none.pth"

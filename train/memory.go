@@ -93,8 +93,14 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 	if bench { // which looks at no tensors and writes no files
 		garbage = min(garbage, run/2)
 	}
+	if datasets.OfFiles(string(cfg.Data.Dataset)) && !bench {
+		image = perFile
+	}
 	return cmp.Or(memory.Resident(), program) + int64(images)*int64(image) + run + garbage, nil
 }
+
+// perFile is what an image that stays in its file takes: its name and label, and its place in the order of an epoch.
+const perFile = 64
 
 // loaded is how many batches a loader has: the one in use and those ahead.
 const loaded = 3
@@ -156,7 +162,7 @@ func CheckMemory(cfg *configs.Config, dir string, threads int) (int64, error) {
 	if cfg == nil {
 		return 0, errNoConfig
 	}
-	return checkMemory(cfg, datasets.Images(string(cfg.Data.Dataset), cfg.DataOptions(dir)), threads, false, memory.Free())
+	return checkMemory(cfg, datasets.Count(string(cfg.Data.Dataset), cfg.DataOptions(dir)), threads, false, memory.Free())
 }
 
 func checkMemory(cfg *configs.Config, images, threads int, bench bool, free memory.Available) (int64, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/layers"
 	"github.com/qat-go/qat/networks"
@@ -44,6 +45,24 @@ func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
 		return nil, err
 	}
 	return newModel(cfg, data, threads)
+}
+
+// Resolve returns the config with what only its data set can tell: the names of the classes of images in files, which lie in dir
+// (the config's data.root if dir is empty). Other configs it returns as they are.
+func Resolve(cfg *configs.Config, dir string) (*configs.Config, error) {
+	if cfg == nil {
+		return nil, errNoConfig
+	}
+	if len(cfg.Data.Folder.Classes) > 0 {
+		return cfg, nil
+	}
+	classes, err := datasets.Classes(string(cfg.Data.Dataset), cfg.DataOptions(dir).Dir)
+	if err != nil || classes == nil {
+		return cfg, err
+	}
+	resolved := *cfg
+	resolved.Data.Folder.Classes = classes
+	return &resolved, nil
 }
 
 // Describe builds a config's network without reading its data set: the model
@@ -129,7 +148,7 @@ func (m *Model) Close() { m.pool.Close() }
 // inputOf describes a data set's images to a network.
 func inputOf(d *datasets.Dataset) layers.Input {
 	lo, hi := d.InputRange()
-	return layers.Input{Mean: d.Mean, Std: d.Std, Lo: lo, Hi: hi, Classes: d.Classes}
+	return layers.Input{Mean: d.Mean, Std: d.Std, Lo: lo, Hi: hi, Classes: d.Classes, Fit: integer.Fit(d.Fit)}
 }
 
 // loader returns the loader of training batches.
@@ -141,7 +160,7 @@ func (m *Model) loader() (*datasets.Loader, error) {
 	}
 	l, err := datasets.NewLoader(m.Data, m.Data.Train, datasets.LoaderOptions{
 		Batch: m.Config.Train.Batch, Seed: m.Config.Train.Seed, Shuffle: true, DropLast: true,
-		Augment: datasets.Augment{Crop: d.Augment.Crop, Flip: d.Augment.Flip}, Workers: workers,
+		Augment: d.Augment.Options(), Workers: workers,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("train.batch: %w", err)

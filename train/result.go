@@ -43,7 +43,8 @@ type Result struct {
 	SizeBytes       int64          `json:"size_bytes"`
 	BitOps          int64          `json:"bitops"`
 	Images          int            `json:"test_images"`
-	Exports         []string       `json:"exports"` // files
+	BrokenImages    []string       `json:"broken_images,omitempty"` // that could not be read: why, and which
+	Exports         []string       `json:"exports"`                 // files
 	Exported        []Exported     `json:"exported,omitempty"`
 	BestTop1        float64        `json:"best_top1,omitempty"`
 	BestEpoch       int            `json:"best_epoch,omitempty"`
@@ -108,6 +109,10 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 	}
 	if err := r.baselines(ctx, res); err != nil {
 		return nil, interrupted(ctx, err)
+	}
+	r.tellBroken()
+	for _, err := range r.Data.Broken.List() {
+		res.BrokenImages = append(res.BrokenImages, err.Error())
 	}
 	res.PeakRSSMiB = float64(memory.Peak()) / (1 << 20)
 	return res, r.writeManifest(res)

@@ -50,6 +50,10 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 	if cfg == nil {
 		return nil, errNoConfig
 	}
+	cfg, err := Resolve(cfg, opt.Data)
+	if err != nil {
+		return nil, err
+	}
 	if opt.Progress == nil {
 		opt.Progress = silence{}
 	}
@@ -60,7 +64,6 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 	if err := r.claim(ctx, cfg); err != nil {
 		return nil, err
 	}
-	var err error
 	defer r.Close()
 	if r.Model, err = Await(ctx, func() (*Model, error) { return Open(cfg, opt.Data, opt.Threads) }); err != nil {
 		return nil, err
@@ -86,6 +89,7 @@ type run struct {
 	st      state
 	metrics *metrics
 	loader  *datasets.Loader
+	broken  int // images that could not be read and were told
 	init    string
 	origin  origin
 	lock    *Lock

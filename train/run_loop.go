@@ -123,7 +123,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		}
 		start = time.Now()
 	}
-	return nil
+	return it.Err()
 }
 
 // epochEnds tells that the last step ends an epoch.
@@ -164,7 +164,17 @@ func (r *run) endEpoch(ctx context.Context) error {
 		}
 	}
 	r.opt.Progress.Epoch(e)
+	r.tellBroken()
 	return r.metrics.epoch(r.st.Step, e)
+}
+
+// tellBroken names images that could not be read since it was called last.
+func (r *run) tellBroken() {
+	all := r.Data.Broken.List()
+	for _, err := range all[r.broken:] {
+		r.opt.Progress.Message("skipped: %v", err)
+	}
+	r.broken = len(all)
 }
 
 // interrupt ends the run after its last finished step.

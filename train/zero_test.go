@@ -24,7 +24,7 @@ func TestZero(t *testing.T) {
 	for name, try := range map[string]func(cfg *configs.Config) error{
 		"Open":             func(cfg *configs.Config) error { _, err := Open(cfg, "", 1); return err },
 		"Describe":         func(cfg *configs.Config) error { _, err := Describe(cfg); return err },
-		"Check":            Check,
+		"Check":            func(cfg *configs.Config) error { return Check(cfg, "") },
 		"Run":              func(cfg *configs.Config) error { _, err := Run(ctx, cfg, Options{Out: t.TempDir()}); return err },
 		"Memory":           func(cfg *configs.Config) error { _, err := Memory(cfg, 1, 1, false); return err },
 		"CheckMemory":      func(cfg *configs.Config) error { _, err := CheckMemory(cfg, "", 1); return err },

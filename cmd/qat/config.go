@@ -234,7 +234,7 @@ func runConfigCheck(config string, overrides []string, o checkOptions, stdout io
 	if err != nil {
 		return err
 	}
-	if err := train.Check(cfg); err != nil {
+	if err := train.Check(cfg, ""); err != nil {
 		return err
 	}
 	net, trainable, err := train.Outline(cfg)

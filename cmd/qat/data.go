@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -24,9 +23,9 @@ var datasetNames = []string{string(configs.CIFAR10), string(configs.CIFAR10Mini)
 func newDataCommand() *cobra.Command {
 	c := newGroup(&cobra.Command{
 		Use:   "data",
-		Short: "Download data sets, and describe what is there",
+		Short: "Download, describe, verify and pack data sets",
 	})
-	c.AddCommand(newDataGetCommand(), newDataInfoCommand())
+	c.AddCommand(newDataGetCommand(), newDataInfoCommand(), newDataPackCommand(), newDataVerifyCommand())
 	return c
 }
 
@@ -56,26 +55,6 @@ EXIT STATUS
 		RunE: func(c *cobra.Command, args []string) error {
 			return runDataGet(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
 		},
-	}
-	o.addFlags(c)
-	return c
-}
-
-func newDataInfoCommand() *cobra.Command {
-	var o dataOptions
-	c := &cobra.Command{
-		Use:   "info DATASET",
-		Short: "Describe the files of a data set",
-		Long: `List the files of a data set with images, sizes and SHA-256. DATASET is
-` + strings.Join(datasetNames, " or ") + `.
-
-EXIT STATUS
-  0  done
-  1  a file is missing or damaged
-  2  the command line is wrong`,
-		Example: `  qat data info cifar10-mini`,
-		Args:    wantDataset,
-		RunE:    func(c *cobra.Command, args []string) error { return runDataInfo(o, args[0], c.OutOrStdout()) },
 	}
 	o.addFlags(c)
 	return c
@@ -127,34 +106,7 @@ func runDataGet(ctx context.Context, o dataOptions, name string, stdout, stderr 
 	if err := download(ctx, name, dir, newProgress(stderr, false)); err != nil {
 		return err
 	}
-	return runDataInfo(o, name, stdout)
-}
-
-func runDataInfo(o dataOptions, name string, stdout io.Writer) error {
-	if err := checkNamed(name, o.data); err != nil {
-		return err
-	}
-	d, err := datasets.Info(name, cmp.Or(o.data, configs.DefaultRoot))
-	if err != nil {
-		return err
-	}
-	return result(stdout, o.json, d, func(w io.Writer) error { return printDataset(w, d) })
-}
-
-func printDataset(w io.Writer, d *datasets.Description) error {
-	about := newTable(w)
-	about.row("data set", d.Name)
-	about.row("images", fmt.Sprintf("%dx%dx%d", d.Height, d.Width, d.Channels))
-	about.row("classes", fmt.Sprintf("%d: %s", len(d.Classes), strings.Join(d.Classes, ", ")))
-	if err := about.flush(); err != nil {
-		return err
-	}
-	say(w, "")
-	t := newTable(w, "FILE", "SPLIT", "IMAGES", "BYTES", "SHA-256").dropping("SHA-256", "BYTES")
-	for _, f := range d.Files {
-		t.row(cmp.Or(f.Path, "(built in)"), f.Split, f.Images, f.Bytes, f.SHA256)
-	}
-	return t.flush()
+	return runDataInfo(ctx, infoOptions{dataOptions: o}, name, stdout)
 }
 
 // fetch makes sure that the config's data set is there. dir is what --data says. A

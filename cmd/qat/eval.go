@@ -200,6 +200,11 @@ func randomFor(net *integer.Network) datasets.Random {
 	return datasets.Random{Height: in.H, Width: in.W, Channels: in.C, Classes: net.Logits().Out, Train: 1, Test: images}
 }
 
+// folderFor reads images in files as a network was trained on them.
+func folderFor(net *integer.Network) datasets.Folder {
+	return datasets.Folder{Size: net.Tensors[0].H, Classes: net.Classes, Fit: datasets.Fit(net.Fit), TestShare: configs.DefaultTestShare}
+}
+
 // evalExport evaluates an exported network.
 func evalExport(ctx context.Context, o evalOptions, path string, p *progress, how train.Reading, r *evalResult) (*train.Accuracy, error) {
 	net, _, err := export.Open(path, how)
@@ -212,7 +217,7 @@ func evalExport(ctx context.Context, o evalOptions, path string, p *progress, ho
 	if err := checkNamed(o.dataset, o.data); err != nil {
 		return nil, err
 	}
-	d, err := datasets.Open(o.dataset, datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot), Random: randomFor(net)})
+	d, err := datasets.Open(o.dataset, datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot), Random: randomFor(net), Folder: folderFor(net)})
 	if err != nil {
 		return nil, err
 	}

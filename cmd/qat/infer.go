@@ -144,9 +144,13 @@ func runInfer(o inferOptions, model string, images []string, stdout, stderr io.W
 	all := []classified{}
 	for _, path := range images {
 		var pixels []uint8
-		_, err := filetype.Check(path, "a JPEG or PNG image", filetype.JPEG, filetype.PNG)
-		if err == nil {
+		_, err := filetype.Check(path, "an image", filetype.JPEG, filetype.PNG, filetype.Image)
+		switch {
+		case err != nil:
+		case net.Fit == (integer.Fit{}):
 			pixels, err = datasets.ReadImage(path, in.H, in.W)
+		default:
+			pixels, err = datasets.ReadFitted(path, in.H, in.W, datasets.Fit(net.Fit))
 		}
 		if err != nil {
 			errs = append(errs, err)

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/jpeg"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +48,7 @@ func TestScripts(t *testing.T) {
 			"exits":  exits,
 			"isjson": isJSON,
 			"damage": damage,
+			"draw":   draw,
 		},
 	})
 }
@@ -82,6 +86,35 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	data[len(data)-1] ^= 1
 	ts.Check(os.WriteFile(path, data, 0o666))
+}
+
+// draw runs "draw DIR N CLASS...": N images of each class, of a color of its own with some noise.
+func draw(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: draw DIR N CLASS...")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for c, class := range args[2:] {
+		dir := filepath.Join(ts.MkAbs(args[0]), class)
+		ts.Check(os.MkdirAll(dir, 0o777))
+		for i := range n {
+			rng := rand.New(rand.NewPCG(uint64(c), uint64(i)))
+			m := image.NewRGBA(image.Rect(0, 0, 36+i, 40))
+			for k := range m.Pix {
+				m.Pix[k] = uint8(rng.UintN(60))
+				if k%4 == c%3 {
+					m.Pix[k] += uint8(180 - 25*c)
+				}
+				if k%4 == 3 {
+					m.Pix[k] = 255
+				}
+			}
+			var b bytes.Buffer
+			ts.Check(jpeg.Encode(&b, m, nil))
+			ts.Check(os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.jpg", i)), b.Bytes(), 0o666))
+		}
+	}
 }
 
 // isJSON runs "isjson FIELD...": stdout is one JSON object with these fields, in one

@@ -159,7 +159,7 @@ func TestTableFits(t *testing.T) {
 // What is longest of it fits 80 columns, too.
 func TestDescriptionsFit(t *testing.T) {
 	t.Setenv("COLUMNS", "80")
-	d, err := datasets.Info("cifar10-mini", "")
+	d, err := datasets.Info("cifar10-mini", datasets.Options{Dir: ""})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,8 +128,11 @@ func trainConfig(o trainOptions, config string, overrides []string) (*configs.Co
 	if err != nil {
 		return nil, err
 	}
+	if cfg, err = train.Resolve(cfg, o.data); err != nil {
+		return nil, err
+	}
 	if !o.resume { // a resumed run has its weights, and model.init may be gone
-		if err := train.Check(cfg); err != nil {
+		if err := train.Check(cfg, o.data); err != nil {
 			return nil, err
 		}
 	}

@@ -37,7 +37,7 @@ const (
 	JSON        Kind = "a JSON file"
 	JPEG        Kind = "a JPEG image"
 	PNG         Kind = "a PNG image"
-	Image       Kind = "an image that is neither JPEG nor PNG"
+	Image       Kind = "an image, neither JPEG nor PNG"
 	CIFAR       Kind = "records of CIFAR"
 	Archive     Kind = "an archive"
 	Text        Kind = "a text file"

@@ -1,4 +1,4 @@
-package datasets
+package imagefile
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 
 // maxScanned is the largest product of a JPEG image's pixels and its scans: 16 scans of the largest image, of which
 // the usual progressive one has 10. A scan of a few bytes passes over all pixels, so a small file can ask for hours.
-const maxScanned = 16 * maxImage
+const maxScanned = 16 * MaxPixels
 
 // checkScans reports a JPEG file with so many scans that decoding it would take long.
 func checkScans(data []byte, pixels int) error {

@@ -1,10 +1,8 @@
-package datasets
+package imagefile
 
 import (
 	"bytes"
 	"encoding/binary"
-	"image"
-	"image/draw"
 )
 
 // orientation returns the orientation tag of a JPEG or PNG file, 1 to 8, and 1, which is
@@ -90,20 +88,17 @@ func orientationOf(tiff []byte) int {
 
 // upright returns an image as its orientation wants it seen. The tag says where the
 // first row and the first column belong.
-func upright(src image.Image, orientation int) image.Image {
+func upright(src Image, orientation int) Image {
 	if orientation == 1 {
 		return src
 	}
-	b := src.Bounds()
-	w, h := b.Dx(), b.Dy()
-	from := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.Draw(from, from.Rect, src, b.Min, draw.Src)
-	to := image.NewRGBA(from.Rect)
+	w, h := src.Width, src.Height
+	to := Image{h, w, make([]uint8, len(src.Pixels))}
 	if orientation >= 5 {
-		to = image.NewRGBA(image.Rect(0, 0, h, w))
+		to.Height, to.Width = w, h
 	}
-	for y := range to.Rect.Dy() {
-		for x := range to.Rect.Dx() {
+	for y := range to.Height {
+		for x := range to.Width {
 			sx, sy := x, y
 			switch orientation {
 			case 2: // top, right
@@ -121,7 +116,7 @@ func upright(src image.Image, orientation int) image.Image {
 			case 8: // left, bottom
 				sx, sy = w-1-y, x
 			}
-			copy(to.Pix[to.PixOffset(x, y):][:4], from.Pix[from.PixOffset(sx, sy):])
+			copy(to.Pixels[3*(y*to.Width+x):][:3], src.Pixels[3*(sy*w+sx):])
 		}
 	}
 	return to

@@ -1,4 +1,4 @@
-package datasets
+package imagefile
 
 import (
 	"bytes"
@@ -8,8 +8,6 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -60,14 +58,11 @@ func TestOrientation(t *testing.T) {
 	}
 	for o, rows := range uprights {
 		for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
-			file := filepath.Join(t.TempDir(), "x.png")
-			if err := os.WriteFile(file, withEXIF(b.Bytes(), exif(order, uint16(o))), 0o666); err != nil {
-				t.Fatal(err)
+			im, err := Decode(withEXIF(b.Bytes(), exif(order, uint16(o))), true)
+			if err != nil || im.Height != len(rows) || im.Width != len(rows[0]) {
+				t.Fatal(im.Height, im.Width, err)
 			}
-			got, err := ReadImage(file, len(rows), len(rows[0]))
-			if err != nil {
-				t.Fatal(err)
-			}
+			got := im.Pixels
 			text := ""
 			for i := 0; i < len(got); i += 3 {
 				if i > 0 && i/3%len(rows[0]) == 0 {
@@ -83,7 +78,7 @@ func TestOrientation(t *testing.T) {
 		if got := orientation(jpg); got != o {
 			t.Errorf("JPEG: orientation %d, want %d", got, o)
 		}
-		if _, err := decodeImage(jpg, 8, 8); err != nil {
+		if _, err := Decode(jpg, true); err != nil {
 			t.Errorf("JPEG with orientation %d: %v", o, err)
 		}
 	}
@@ -95,7 +90,7 @@ func TestDamagedOrientation(t *testing.T) {
 	good := exif(binary.LittleEndian, 6)
 	for n := range good {
 		data := withEXIF(whole, good[:n])
-		if _, err := decodeImage(data, 8, 8); err != nil {
+		if _, err := Decode(data, true); err != nil {
 			t.Errorf("%d bytes of the tags: %v", n, err)
 		}
 	}
@@ -132,13 +127,16 @@ func TestDamagedOrientation(t *testing.T) {
 	}
 }
 
-// Images do not all begin at (0, 0).
-func TestOrientationOfAPart(t *testing.T) {
-	whole := image.NewRGBA(image.Rect(0, 0, 3, 3))
-	whole.SetRGBA(1, 2, color.RGBA{9, 9, 9, 255})
-	part := whole.SubImage(image.Rect(1, 1, 3, 3))
-	if got := upright(part, 3).At(1, 0); got != (color.RGBA{9, 9, 9, 255}) {
-		t.Errorf("got %v", got)
+// Unless it is asked for, an image stays as it lies.
+func TestOrientationIsIgnored(t *testing.T) {
+	whole := encoded(t, striped(8, 8, 2, 6), false)
+	plain, err := Decode(whole, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode(withEXIF(whole, exif(binary.LittleEndian, 6)), false)
+	if err != nil || !slices.Equal(got.Pixels, plain.Pixels) {
+		t.Error("it was turned", err)
 	}
 }
 

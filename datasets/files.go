@@ -1,0 +1,172 @@
+package datasets
+
+import (
+	"fmt"
+	"hash"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/qat-go/qat/internal/imagefile"
+	"github.com/qat-go/qat/internal/regular"
+)
+
+// imageExtensions are the endings of what is taken for an image, in any case; what is in the file decides how it is read.
+var imageExtensions = []string{".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"}
+
+func isImage(name string) bool {
+	return slices.Contains(imageExtensions, strings.ToLower(filepath.Ext(name))) && !strings.HasPrefix(name, ".")
+}
+
+// files are images in files. Over a million of them take tens of MB: names lie in one piece, folders once.
+type files struct {
+	root    string
+	turn    bool // by the orientation tag
+	folders []string
+	folder  []int32  // of each image, in folders
+	text    []byte   // names, one after another
+	ends    []uint32 // of names in text
+	sizes   []uint32 // bytes
+}
+
+func (f *files) Len() int { return len(f.ends) }
+
+func (f *files) name(i int) string {
+	from := uint32(0)
+	if i > 0 {
+		from = f.ends[i-1]
+	}
+	return string(f.text[from:f.ends[i]])
+}
+
+func (f *files) Name(i int) string {
+	return filepath.Join(f.root, f.folders[f.folder[i]], f.name(i))
+}
+
+func (f *files) Image(i int) (Image, error) {
+	path := f.Name(i)
+	data, err := regular.Read(path, imagefile.MaxBytes)
+	if err != nil {
+		return Image{}, err
+	}
+	im, err := imagefile.Decode(data, f.turn)
+	if err != nil {
+		return Image{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return Image{im.Height, im.Width, im.Pixels}, nil
+}
+
+// Fingerprint is of names and sizes.
+func (f *files) Fingerprint(h hash.Hash) {
+	var line []byte
+	for i := range f.Len() {
+		line = fmt.Appendf(line[:0], "%s/%s %d\n", filepath.ToSlash(f.folders[f.folder[i]]), filepath.ToSlash(f.name(i)), f.sizes[i])
+		h.Write(line)
+	}
+}
+
+// add appends an image.
+func (f *files) add(folder int32, name string, size int64) error {
+	if size > imagefile.MaxBytes {
+		size = imagefile.MaxBytes + 1 // which Image refuses
+	}
+	if len(f.text)+len(name) > math.MaxUint32 {
+		return fmt.Errorf("%s: the names of the images are longer than 4 GB", f.root)
+	}
+	f.text = append(f.text, name...)
+	f.ends = append(f.ends, uint32(len(f.text)))
+	f.folder = append(f.folder, folder)
+	f.sizes = append(f.sizes, uint32(size))
+	return nil
+}
+
+// listing is the images of one split as the folders have them.
+type listing struct {
+	files  *files
+	labels []int32
+	others int // files that are no images by their names
+}
+
+// list reads the folders of classes below root/split ("" is root itself), in the order of their names. A class's images are those
+// of its folder and of all folders below it, by their paths.
+func list(root, split string, classes []string, turn bool) (*listing, error) {
+	l := &listing{files: &files{root: root, turn: turn}}
+	for label, class := range classes {
+		folder := filepath.Join(split, class)
+		before := l.files.Len()
+		if err := l.walk(folder, int32(label)); err != nil {
+			return nil, err
+		}
+		if l.files.Len() == before {
+			return nil, fmt.Errorf("%s: no image of class %q; wanted files that end in %s", filepath.Join(root, folder), class, strings.Join(imageExtensions, ", "))
+		}
+	}
+	return l, nil
+}
+
+// maxDepth is how many folders may lie in each other below a class, so that links that lead back end.
+const maxDepth = 16
+
+func (l *listing) walk(folder string, label int32) error {
+	if strings.Count(filepath.ToSlash(folder), "/") > maxDepth {
+		return fmt.Errorf("%s: more than %d folders in each other; does a link lead back?", filepath.Join(l.files.root, folder), maxDepth)
+	}
+	entries, err := os.ReadDir(filepath.Join(l.files.root, folder))
+	if err != nil {
+		return err
+	}
+	own := int32(-1)
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			info, err = os.Stat(filepath.Join(l.files.root, folder, e.Name()))
+		}
+		switch {
+		case err != nil && isImage(e.Name()): // a link that leads nowhere, or a file that is gone: told when it is read
+		case err != nil:
+			l.others++
+			continue
+		case info.IsDir():
+			if err := l.walk(filepath.Join(folder, e.Name()), label); err != nil {
+				return err
+			}
+			continue
+		case !isImage(e.Name()):
+			l.others++
+			continue
+		}
+		if own < 0 {
+			own = int32(len(l.files.folders))
+			l.files.folders = append(l.files.folders, folder)
+		}
+		size := int64(0)
+		if err == nil {
+			size = info.Size()
+		}
+		if err := l.files.add(own, e.Name(), size); err != nil {
+			return err
+		}
+		l.labels = append(l.labels, label)
+	}
+	return nil
+}
+
+// classesIn are the names of the folders in a folder, in their order.
+func classesIn(folder string) (names []string, err error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(folder, e.Name())); err == nil && info.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,171 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"image/color"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// epoch is what a loader makes of a split.
+func epoch(t testing.TB, d *Dataset, s Split, o LoaderOptions) (x []float32, y []int32) {
+	t.Helper()
+	l, err := NewLoader(d, s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	it := l.Epoch(1, 0)
+	defer it.Close()
+	for b, ok := it.Next(); ok; b, ok = it.Next() {
+		x, y = append(x, b.X...), append(y, b.Y...)
+		it.Release(b)
+	}
+	if err := it.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return x, y
+}
+
+var augmented = LoaderOptions{Batch: 2, Shuffle: true, Workers: 2, Augment: Augment{
+	Flip: true, ResizedCrop: ResizedCrop{[2]float64{0.08, 1}, [2]float64{0.75, 4. / 3}}, Jitter: Jitter{0.4, 0.4, 0.4, 0.1},
+}}
+
+// A packed data set trains as what it is made of, whatever the size of its shards and after any interruption.
+func TestPack(t *testing.T) {
+	o := small()
+	o.Dir = t.TempDir()
+	zoo(t, o.Dir, "train", animals, 4)
+	zoo(t, o.Dir, "val", animals, 2)
+	whole := open(t, o)
+	wantX, wantY := epoch(t, whole, whole.Train, augmented)
+	wantTest, _ := epoch(t, whole, whole.Test, LoaderOptions{Batch: 4})
+	for _, shard := range []int{1, 5, 100} {
+		out := filepath.Join(t.TempDir(), "packed")
+		for stop := 1; ; stop += 3 {
+			ctx, cancel := context.WithCancel(t.Context())
+			err := Pack(ctx, "folder", o, out, PackOptions{Shard: shard, Workers: 2, Progress: func(done, total int) {
+				if total != 18 {
+					t.Errorf("%d images in all", total)
+				}
+				if done >= stop {
+					cancel()
+				}
+			}})
+			cancel()
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, context.Canceled) || stop > 30 {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(filepath.Join(out, PackedFile)); err == nil {
+				t.Fatal("half of a data set looks whole")
+			}
+		}
+		p := o
+		p.Dir = out
+		d := open(t, p)
+		if !slices.Equal(d.Classes, animals) {
+			t.Errorf("classes %v", d.Classes)
+		}
+		x, y := epoch(t, d, d.Train, augmented)
+		if !slices.Equal(x, wantX) || !slices.Equal(y, wantY) {
+			t.Errorf("shards of %d images train another way", shard)
+		}
+		if x, _ := epoch(t, d, d.Test, LoaderOptions{Batch: 4}); !slices.Equal(x, wantTest) {
+			t.Errorf("shards of %d images test another way", shard)
+		}
+		files, err := filepath.Glob(filepath.Join(out, "*"))
+		if n := 2 * ((12+shard-1)/shard + (6+shard-1)/shard); err != nil || len(files) != n+2 {
+			t.Errorf("%d files, want %d: %v", len(files), n+2, files)
+		}
+		if err := Pack(t.Context(), "folder", o, out, PackOptions{Shard: shard}); err != nil {
+			t.Errorf("packed once more: %v", err)
+		}
+	}
+}
+
+func TestPackShorter(t *testing.T) {
+	o := small()
+	o.Dir = t.TempDir()
+	put(t, filepath.Join(o.Dir, "train", "a", "x.png"), drawn(t, 40, 20, color.White))
+	put(t, filepath.Join(o.Dir, "train", "a", "y.png"), drawn(t, 5, 6, color.White))
+	put(t, filepath.Join(o.Dir, "train", "a", "z.png"), []byte("broken"))
+	put(t, filepath.Join(o.Dir, "val", "a", "x.png"), drawn(t, 9, 18, color.White))
+	out := filepath.Join(t.TempDir(), "p")
+	wantError(t, Pack(t.Context(), "folder", o, out, PackOptions{ShorterSide: 10}), "z.png: not a JPEG")
+	o.MaxBroken = 1
+	if err := Pack(t.Context(), "folder", o, out, PackOptions{ShorterSide: 10}); err != nil {
+		t.Fatal(err)
+	}
+	p := o
+	p.Dir = out
+	d := open(t, p)
+	var shapes [][2]int
+	for _, s := range []Split{d.Train, d.Test} {
+		for i := range s.Len() {
+			im, err := s.Images.Image(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shapes = append(shapes, [2]int{im.Height, im.Width})
+		}
+	}
+	if want := [][2]int{{10, 20}, {6, 5}, {18, 9}}; !slices.Equal(shapes, want) {
+		t.Errorf("shapes %v, want %v", shapes, want)
+	}
+	packing, err := readPacking(out)
+	if err != nil || len(packing.Skipped) != 1 || !strings.Contains(packing.Skipped[0], "z.png") {
+		t.Errorf("skipped %v, %v", packing.Skipped, err)
+	}
+	wantError(t, Pack(t.Context(), "folder", o, out, PackOptions{ShorterSide: 11}), "was packed from other images, or with other options")
+	wantError(t, Pack(t.Context(), "folder", p, filepath.Join(out, "again"), PackOptions{}), "is packed already")
+	wantError(t, Pack(t.Context(), "folder", o, o.Dir, PackOptions{}), "is not empty (train)")
+	wantError(t, Pack(t.Context(), "cifar10-mini", o, out, PackOptions{}), "only folders of images")
+	p.Folder.Fit.Turn = true
+	_, err = Open("folder", p)
+	wantError(t, err, "was packed with data.exif: ignore")
+}
+
+// Every byte of a packed data set but the pixels is looked at when it is opened; Verify looks at these, too.
+func TestPackedDamage(t *testing.T) {
+	o := small()
+	o.Dir = t.TempDir()
+	zoo(t, o.Dir, "train", animals, 1)
+	zoo(t, o.Dir, "val", animals, 1)
+	out := filepath.Join(t.TempDir(), "p")
+	if err := Pack(t.Context(), "folder", o, out, PackOptions{Shard: 2}); err != nil {
+		t.Fatal(err)
+	}
+	o.Dir = out
+	damage := func(file, want string, change func([]byte) []byte) {
+		t.Helper()
+		path := filepath.Join(out, file)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, path, change(slices.Clone(data)))
+		defer put(t, path, data)
+		if _, err = Open("folder", o); err == nil {
+			err = Verify(t.Context(), "folder", o, nil)
+		}
+		wantError(t, err, want)
+	}
+	flip := func(at int) func([]byte) []byte { return func(b []byte) []byte { b[at] ^= 1; return b } }
+	cut := func(b []byte) []byte { return b[:len(b)-1] }
+	damage("train-00000.index", "train-00000.index is damaged", flip(0))
+	damage("train-00001.index", "train-00001.index is damaged", cut)
+	damage("train-00001.images", "train-00001.images is damaged", cut)
+	damage("test-00000.images", "test-00000.images is damaged: its SHA-256 is", flip(17))
+	damage(PackedFile, "packed.json: ", func([]byte) []byte { return []byte("{") })
+	damage(PackedFile, "packed.json is damaged: format 0", func([]byte) []byte { return []byte("{}") })
+	damage(PackedFile, "this version reads up to 1", func([]byte) []byte { return []byte(`{"format": 2}`) })
+	if err := Verify(t.Context(), "folder", o, nil); err != nil {
+		t.Error(err)
+	}
+}
