@@ -9,7 +9,7 @@ import (
 // its arrays. That it computes what they say is what package estimatortest tries.
 func (t Traits) Check(s Spec, est Estimator) error {
 	if est == nil {
-		return fmt.Errorf("New gives no estimator and no error; wanted one of both")
+		return fmt.Errorf("there is no estimator and no error of New; wanted one of both")
 	}
 	for _, c := range []struct {
 		declared, is bool

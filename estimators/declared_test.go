@@ -26,7 +26,7 @@ func TestTraitsCheck(t *testing.T) {
 		want string
 	}{
 		{estimators.Traits{Levels: estimators.Even, Learned: scale}, lsq, ""},
-		{estimators.Traits{Levels: estimators.Even}, nil, "New gives no estimator"},
+		{estimators.Traits{Levels: estimators.Even}, nil, "there is no estimator"},
 		{estimators.Traits{Levels: estimators.Even}, hwgq, "which takes an Integer, and is a estimators.HWGQ"},
 		{estimators.Traits{Levels: estimators.Table, Learned: scale}, lsq, "which takes a Codebook"},
 		{estimators.Traits{Learned: scale}, lsq, "it is an Integer, and does not declare"},

@@ -3,13 +3,10 @@ package kernels
 // tiledWeights is what a convolution of bytes in tiles needs beside its weights: pixels of a row, in pairs of tiles, times 16
 // outputs, over parts of a row of taps.
 type tiledWeights struct {
-	shapes        [64]byte // of the CPU's tiles
-	pixels        int      // of a tile
-	part          int      // groups of 4 inputs of a tile
-	pairs         []tilePair
-	flat          bool // all pixels are one row
-	outH, outW    int
-	xStep, yWidth int
+	shapes [64]byte // of the CPU's tiles
+	pixels int      // of a tile
+	part   int      // groups of 4 inputs of a tile
+	pairs  []tilePair
 }
 
 // tilePair is where two tiles read and write, in elements.
