@@ -30,8 +30,8 @@ func newBenchCommand() *cobra.Command {
 		Short: "Measure the speed of training and evaluation",
 		Long: `Measure how many images/s this machine trains and evaluates, peak
 memory, and the speed of the kernels of its three heaviest convolutions next to
-the measured peak of fused multiply-adds of one thread. The images are random; no data is read.
-Rates are medians. KEY=VALUE overrides a key of the config.
+the measured peak of fused multiply-adds of one thread. The images are random;
+no data is read. Rates are medians. KEY=VALUE overrides a key of the config.
 
 EXIT STATUS
   0    done

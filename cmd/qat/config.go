@@ -107,8 +107,8 @@ func newConfigSchemaCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of configs, or of networks, for editors",
-		Long: `Print the JSON Schema (draft 2020-12) of config files, or with --network of files
-with a network (model.network).` + configStatus,
+		Long: `Print the JSON Schema (draft 2020-12) of config files, or with --network of
+files with a network (model.network).` + configStatus,
 		Example: `  qat config schema > qat.schema.json
   qat config schema --network > qat-network.schema.json`,
 		Args: noArgs,

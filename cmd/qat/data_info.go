@@ -30,7 +30,8 @@ func newDataInfoCommand() *cobra.Command {
 		Use:   "info DATASET",
 		Short: "Describe what there is of a data set",
 		Long: `List the files of a data set with images, sizes and SHA-256; of images in
-folders, classes, counts and sizes. DATASET is ` + strings.Join(readableNames(), ", ") + `.
+folders, classes, counts and sizes. DATASET is
+` + strings.Join(readableNames(), ", ") + `.
 
 EXIT STATUS
   0  done

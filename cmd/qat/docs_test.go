@@ -17,6 +17,7 @@ func commandLines(text string) [][]string {
 	var lines [][]string
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "$ "), " #")
+		line, _, _ = strings.Cut(line, " > ") // is the shell's
 		for _, prefix := range []string{"qat ", "go run ./cmd/qat "} {
 			if rest, ok := strings.CutPrefix(line, prefix); ok {
 				lines = append(lines, strings.Fields(rest))
