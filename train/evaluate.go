@@ -63,7 +63,7 @@ type Evaluator[L logit] func(x []float32, n int) ([]L, error)
 // Simulate evaluates the floating-point simulation of the quantized network:
 // the evaluation graph, with running statistics and rounded biases.
 func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, error) {
-	simulation, err := m.Simulation()
+	simulation, err := m.Simulation() // which checks the model
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +73,9 @@ func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, 
 
 // Simulation returns the floating-point simulation for batches as [Model.Batches] has them.
 func (m *Model) Simulation() (Evaluator[float32], error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	if err := m.Net.Store.Check(); err != nil {
 		return nil, err
 	}
@@ -100,6 +103,9 @@ func (m *Model) Simulation() (Evaluator[float32], error) {
 
 // EvaluateInteger evaluates an integer network, usually that of Model.Lower.
 func (m *Model) EvaluateInteger(ctx context.Context, net *integer.Network, split datasets.Split) (*Accuracy, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	return evaluateInteger(ctx, net, m.Data, split, m.pool)
 }
 
@@ -143,12 +149,18 @@ func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.D
 
 // Tracer returns a runner of an integer network, for batches as [Model.Batches] has them, that keeps the codes of all tensors.
 func (m *Model) Tracer(net *integer.Network) (*integer.Runner, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	return integer.NewTracer(net, (*threads.Pool)(m.pool), m.EvalBatch())
 }
 
 // Lower returns the integer network for the config's target; a layer left in floating
 // point is a *layers.NotIntegerError.
 func (m *Model) Lower() (*integer.Network, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
 	target, err := integer.ParseTarget(string(m.Config.Export.Target))
 	if err != nil {
 		return nil, err
@@ -168,6 +180,12 @@ func (m *Model) Lower() (*integer.Network, error) {
 // (n, H, W, C), normalized, and their labels, n at most EvalBatch. The end of ctx
 // ends what the model computes in do, too.
 func (m *Model) Batches(ctx context.Context, split datasets.Split, do func(x []float32, labels []int32, n int) error) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	if do == nil {
+		return errors.New("there is nothing to do with batches; want a function")
+	}
 	defer m.pool.Until(ctx)()
 	return batches(ctx, m.Data, split, m.EvalBatch(), do)
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/qat-go/qat/configs"
@@ -71,6 +72,9 @@ func Retarget(net *integer.Network, target configs.Target) (*integer.Network, er
 // Accuracies evaluates the integer network with the targets of its exports. known is its
 // accuracy with its own target.
 func Accuracies(net *integer.Network, known *Accuracy, exports []Exported, evaluate func(*integer.Network) (*Accuracy, error)) error {
+	if net == nil || known == nil || evaluate == nil {
+		return errors.New("accuracies of exports: wanted a network, what is known of it, and a function that evaluates")
+	}
 	top1 := map[string]*float64{net.Target.String(): &known.Top1}
 	for i := range exports {
 		e := &exports[i]

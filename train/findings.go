@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -41,4 +42,9 @@ func (m *Model) stateFindings(st state) (f layers.Findings, err error) {
 }
 
 // Findings judges a model that was loaded from the checkpoint as far as that needs no data: weights, and floors of scales.
-func (c *Checkpoint) Findings(m *Model) (layers.Findings, error) { return m.stateFindings(c.state) }
+func (c *Checkpoint) Findings(m *Model) (layers.Findings, error) {
+	if err := cmp.Or(c.check(), m.check()); err != nil {
+		return layers.Findings{}, err
+	}
+	return m.stateFindings(c.state)
+}

@@ -30,6 +30,9 @@ func FloatExport(path string) Exported {
 // WriteFloat writes the network's float weights, as they are before quantization, and its running statistics, so that
 // PyTorch loads them as a state dict with strict=True: that wants num_batches_tracked of each batch norm, which is 0.
 func (m *Model) WriteFloat(path string) error {
+	if err := m.check(); err != nil {
+		return err
+	}
 	f := &safetensors.File{Metadata: map[string]string{
 		"format": floatFormat, "version": floatVersion, "config": string(m.Config.YAML()), digest.Key: ""}}
 	for _, a := range m.starting() {

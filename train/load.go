@@ -53,12 +53,28 @@ func OpenCheckpoint(path string, r Reading) (*Checkpoint, error) {
 
 // Load returns the model. dir is where data sets are, as in Open.
 func (c *Checkpoint) Load(dir string, threads int) (*Model, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
 	return c.into(Open(c.Config, dir, threads))
 }
 
 // LoadNetwork is Load without the data set's images: enough to describe and
 // to export the network.
-func (c *Checkpoint) LoadNetwork() (*Model, error) { return c.into(Describe(c.Config)) }
+func (c *Checkpoint) LoadNetwork() (*Model, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return c.into(Describe(c.Config))
+}
+
+// check reports a checkpoint that was not opened.
+func (c *Checkpoint) check() error {
+	if c == nil || c.Config == nil || c.file == nil {
+		return errors.New("there is no checkpoint; want one of train.OpenCheckpoint")
+	}
+	return nil
+}
 
 // into restores a model that was built for the checkpoint.
 func (c *Checkpoint) into(m *Model, err error) (*Model, error) {

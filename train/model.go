@@ -27,6 +27,17 @@ type Model struct {
 	reading Reading // of files that the config names
 }
 
+// errNoModel is that of a model that no function made.
+var errNoModel = errors.New("there is no model; want one of train.Open or train.Describe")
+
+// check reports a model that no function made.
+func (m *Model) check() error {
+	if m == nil || m.Config == nil || m.Net == nil || m.Data == nil || m.pool == nil {
+		return errNoModel
+	}
+	return nil
+}
+
 // errNoConfig is that of a nil config, which is no choice of a user.
 var errNoConfig = errors.New("there is no config; want one of configs.Load")
 
@@ -143,7 +154,11 @@ func (m *Model) with(cfg *configs.Config) (*Model, error) {
 }
 
 // Close ends the model's threads.
-func (m *Model) Close() { m.pool.Close() }
+func (m *Model) Close() {
+	if m.check() == nil {
+		m.pool.Close()
+	}
+}
 
 // inputOf describes a data set's images to a network.
 func inputOf(d *datasets.Dataset) layers.Input {

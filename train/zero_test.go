@@ -2,6 +2,8 @@ package train
 
 import (
 	"context"
+	"errors"
+	"path/filepath"
 	"testing"
 
 	"github.com/qat-go/qat/configs"
@@ -39,7 +41,36 @@ func TestZero(t *testing.T) {
 			})
 		}
 	}
+	for _, m := range []*Model{nil, {}} {
+		for name, try := range map[string]func() error{
+			"Simulate":        func() error { _, err := m.Simulate(ctx, datasets.Split{}); return err },
+			"Simulation":      func() error { _, err := m.Simulation(); return err },
+			"EvaluateInteger": func() error { _, err := m.EvaluateInteger(ctx, &integer.Network{}, datasets.Split{}); return err },
+			"Tracer":          func() error { _, err := m.Tracer(&integer.Network{}); return err },
+			"Lower":           func() error { _, err := m.Lower(); return err },
+			"Batches":         func() error { return m.Batches(ctx, datasets.Split{}, nil) },
+			"WriteFloat":      func() error { return m.WriteFloat(filepath.Join(t.TempDir(), "x")) },
+		} {
+			if err := try(); !errors.Is(err, errNoModel) {
+				t.Errorf("%s of no model: %v", name, err)
+			}
+		}
+		m.Close()
+	}
+	for _, c := range []*Checkpoint{nil, {}} {
+		for name, try := range map[string]func() error{
+			"Load":        func() error { _, err := c.Load("", 1); return err },
+			"LoadNetwork": func() error { _, err := c.LoadNetwork(); return err },
+			"Findings":    func() error { _, err := c.Findings(m); return err },
+		} {
+			if try() == nil {
+				t.Errorf("%s of no checkpoint gives no error", name)
+			}
+		}
+	}
 	for name, try := range map[string]func() error{
+		"Batches":        func() error { return m.Batches(ctx, datasets.Split{}, nil) },
+		"Accuracies":     func() error { return Accuracies(nil, nil, nil, nil) },
 		"OpenCheckpoint": func() error { _, err := OpenCheckpoint("", Reading{}); return err },
 		"Evaluate nil":   func() error { _, err := Evaluate(ctx, nil, nil, datasets.Split{}, 1); return err },
 		"Evaluate zero": func() error {
