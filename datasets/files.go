@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/qat-go/qat/internal/imagefile"
-	"github.com/qat-go/qat/internal/regular"
 )
 
 // imageExtensions are the endings of what is taken for an image, in any case; what is in the file decides how it is read.
@@ -47,16 +46,7 @@ func (f *files) Name(i int) string {
 }
 
 func (f *files) Image(i int) (Image, error) {
-	path := f.Name(i)
-	data, err := regular.Read(path, imagefile.MaxBytes)
-	if err != nil {
-		return Image{}, err
-	}
-	im, err := imagefile.Decode(data, f.turn)
-	if err != nil {
-		return Image{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return Image{im.Height, im.Width, im.Pixels}, nil
+	return readImage(f.Name(i), f.turn)
 }
 
 // Fingerprint is of names and sizes.

@@ -59,15 +59,24 @@ func ReadFitted(path string, height, width int, f Fit) ([]uint8, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	data, err := regular.Read(path, imagefile.MaxBytes)
+	im, err := readImage(path, f.Turn)
 	if err != nil {
 		return nil, err
 	}
-	im, err := imagefile.Decode(data, f.Turn)
+	return f.apply(im, 3, height, width), nil
+}
+
+// readImage decodes a file as it is stored.
+func readImage(path string, turn bool) (Image, error) {
+	data, err := regular.Read(path, imagefile.MaxBytes)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return Image{}, err
 	}
-	return f.apply(Image(im), 3, height, width), nil
+	im, err := imagefile.Decode(data, turn)
+	if err != nil {
+		return Image{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return Image(im), nil
 }
 
 // cut copies a part of an image of so many columns.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -193,16 +192,11 @@ func openShards(dir string, shards []shard, classes int) (s Split, err error) {
 // verify compares a shard's pixels with their checksum.
 func (s shard) verify(dir string) error {
 	path := filepath.Join(dir, s.Name+shardImages)
-	f, _, err := regular.Open(path)
+	sum, err := fileSHA256(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if sum := hex.EncodeToString(h.Sum(nil)); sum != s.SHA256 {
+	if sum != s.SHA256 {
 		return fmt.Errorf("%s is damaged: its SHA-256 is %.12s..., wanted %.12s...; pack again", path, sum, s.SHA256)
 	}
 	return nil
