@@ -268,6 +268,16 @@ func TestBroken(t *testing.T) {
 	if _, again, _, err := labels(o, train, true, 3); err != nil || !slices.Equal(x, again) {
 		t.Errorf("more workers make another epoch; %v", err)
 	}
+	put(t, filepath.Join(o.Dir, "train", "cat", "002.JPEG"), drawn(t, 9, 9, color.White))
+	put(t, filepath.Join(o.Dir, "train", "cat", "001.JPEG"), nil) // the next is a cat
+	y, _, _, err = labels(o, train, true, 1)
+	counts = [3]int{}
+	for _, l := range y {
+		counts[l]++
+	}
+	if err != nil || counts != [3]int{3, 3, 3} {
+		t.Errorf("labels %v, %v", y, err)
+	}
 	if y, _, _, err = labels(o, test, false, 2); err != nil || !slices.Equal(y, []int32{0, 0, 1, 1, 2, -1}) {
 		t.Errorf("labels %v, %v", y, err)
 	}

@@ -83,7 +83,7 @@ func TestPack(t *testing.T) {
 		if n := 2 * ((12+shard-1)/shard + (6+shard-1)/shard); err != nil || len(files) != n+2 {
 			t.Errorf("%d files, want %d: %v", len(files), n+2, files)
 		}
-		if err := Pack(t.Context(), "folder", o, out, PackOptions{Shard: shard}); err != nil {
+		if err := Pack(t.Context(), "folder", o, out, PackOptions{Shard: shard, Progress: func(int, int) { t.Error("what is packed is packed again") }}); err != nil {
 			t.Errorf("packed once more: %v", err)
 		}
 	}
@@ -160,7 +160,7 @@ func TestPackedDamage(t *testing.T) {
 	cut := func(b []byte) []byte { return b[:len(b)-1] }
 	damage("train-00000.index", "train-00000.index is damaged", flip(0))
 	damage("train-00001.index", "train-00001.index is damaged", cut)
-	damage("train-00001.images", "train-00001.images is damaged", cut)
+	damage("train-00001.images", "train-00001.images is damaged: 1079 bytes, wanted 1080", cut)
 	damage("test-00000.images", "test-00000.images is damaged: its SHA-256 is", flip(17))
 	damage(PackedFile, "packed.json: ", func([]byte) []byte { return []byte("{") })
 	damage(PackedFile, "packed.json is damaged: format 0", func([]byte) []byte { return []byte("{}") })
