@@ -48,9 +48,11 @@ type planned struct {
 type storage struct {
 	first, last  int
 	lastOp       int // index of the last operation that reads it
+	lastWhole    int // the last group that reads it other than picture by picture
 	size, offset int
 	pinned       bool // keeps its contents after the run
 	local        bool // holds one picture a worker
+	outputs      bool // of operations, not auxiliary
 }
 
 func newPlan(pool *kernels.Pool, fuse bool, outputs []*G.Node) (*plan, error) {
@@ -172,6 +174,7 @@ func (p *plan) lifetimes(fuse bool, outputs []*G.Node) {
 	end := p.groups
 	last := map[*G.Node]int{}    // group
 	lastOp := map[*G.Node]int{}  // operation
+	whole := map[*G.Node]int{}   // group that reads it other than picture by picture
 	shared := map[*G.Node]bool{} // read by another group, or whole
 	auxLast := map[graph.Node][]int{}
 	beside := map[*G.Node]map[int]int{} // how many operations of a group read it
@@ -188,6 +191,9 @@ func (p *plan) lifetimes(fuse bool, outputs []*G.Node) {
 				continue
 			}
 			last[c], lastOp[c] = max(last[c], o.group), i
+			if !o.picture(k) {
+				whole[c] = max(whole[c], o.group)
+			}
 			if from := p.byNode[c]; from != nil && (from.group != o.group || !o.picture(k)) {
 				shared[c] = true
 			}
@@ -207,7 +213,7 @@ func (p *plan) lifetimes(fuse bool, outputs []*G.Node) {
 	}
 	of := map[*G.Node]*storage{}
 	add := func(first, last, size int) *storage {
-		s := &storage{first: first, last: max(first, last), size: (size + 63) &^ 63, pinned: last == end}
+		s := &storage{first: first, last: max(first, last), size: size, pinned: last == end}
 		p.storages = append(p.storages, s)
 		return s
 	}
@@ -230,6 +236,10 @@ func (p *plan) lifetimes(fuse bool, outputs []*G.Node) {
 		if local {
 			size = size / o.batch * p.pool.Threads()
 		}
+		take := func(s *storage) {
+			s.last, s.lastOp, s.lastWhole = max(s.last, last[o.n]), lastOp[o.n], max(s.lastWhole, whole[o.n])
+			s.pinned, o.storage, of[o.n] = last[o.n] == end, s, s
+		}
 		if k := o.inPlace; k >= 0 {
 			s := of[o.children[k]]
 			// Another operand in the same buffer would be overwritten too, and so
@@ -238,24 +248,40 @@ func (p *plan) lifetimes(fuse bool, outputs []*G.Node) {
 			for j, c := range o.children {
 				taken = taken || j != k && of[c] == s && s != nil
 			}
-			if s != nil && !taken && s.lastOp == i && s.local == local && s.size == (size+63)&^63 {
-				s.last, s.lastOp, s.pinned = max(s.last, last[o.n]), lastOp[o.n], last[o.n] == end
-				o.storage, of[o.n] = s, s
+			if s != nil && !taken && s.lastOp == i && s.local == local && s.size == size {
+				take(s)
+			}
+		}
+		if o.storage == nil && fuse && !local && o.outPicture() {
+			if s := p.left(o.group, i, size); s != nil {
+				take(s)
 			}
 		}
 		if o.storage == nil {
-			o.storage = add(o.group, last[o.n], size)
-			o.storage.lastOp, o.storage.local = lastOp[o.n], local
-			of[o.n] = o.storage
+			s := add(o.group, last[o.n], size)
+			s.local, s.outputs = local, true
+			take(s)
 		}
 	}
+}
+
+// left returns a buffer that operation i of a group of loops may write its pictures to, nil if there is none: one of that size
+// which loops of the group ahead of i are the last to read, picture by picture, so that each picture is read when it is
+// overwritten.
+func (p *plan) left(group, i, size int) *storage {
+	for _, s := range p.storages {
+		if s.outputs && !s.local && !s.pinned && s.size == size && s.first < group && s.last == group && s.lastOp < i && s.lastWhole < group {
+			return s
+		}
+	}
+	return nil
 }
 
 // place gives each storage an offset.
 func (p *plan) place() {
 	buffers := make([]arena.Buffer, len(p.storages))
 	for i, s := range p.storages {
-		buffers[i] = arena.Buffer{Size: s.size, First: s.first, Last: s.last}
+		buffers[i] = arena.Buffer{Size: (s.size + 63) &^ 63, First: s.first, Last: s.last}
 	}
 	p.size = arena.Place(buffers)
 	for i, s := range p.storages {

@@ -57,7 +57,7 @@ func TestRunsInTurns(t *testing.T) {
 			case rng.IntN(4) == 0:
 				scalars = append(scalars, total(b, p, from))
 			default:
-				nodes = append(nodes, mix(b, p, from, nodes[len(nodes)-1], scalars[rng.IntN(len(scalars))]))
+				nodes = append(nodes, mix(b, p, 1, from, nodes[len(nodes)-1], scalars[rng.IntN(len(scalars))]))
 			}
 		}
 		last := nodes[len(nodes)-1]
