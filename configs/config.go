@@ -63,6 +63,7 @@ type Augment struct {
 type Train struct {
 	Epochs          int // 0: calibrate and evaluate only
 	Batch           int
+	EvalBatch       int // 0: as many images as go well together
 	LR              float64
 	Seed            uint64
 	Optimizer       Optimizer

@@ -130,6 +130,7 @@ var lastFields = []field{
 var trainFields = []field{
 	{key: "epochs", doc: "Passes over the training set; 0 calibrates and evaluates only.", kind: integer{0, maxInt}, at: func(c *Config) any { return &c.Train.Epochs }},
 	{key: "batch", doc: "Images per step.", kind: integer{1, 8192}, def: 128, at: func(c *Config) any { return &c.Train.Batch }},
+	{key: "eval_batch", doc: "Images that an evaluation computes at once, which changes no result; 0 is 100, and fewer of networks with large tensors.", kind: integer{0, 8192}, def: 0, at: func(c *Config) any { return &c.Train.EvalBatch }},
 	{key: "lr", doc: "Learning rate after warm-up.", kind: real{zero: exclusive}, def: 0.01, at: func(c *Config) any { return &c.Train.LR }},
 	{key: "seed", doc: "Seed of everything random.", kind: seed{}, def: uint64(0), at: func(c *Config) any { return &c.Train.Seed }},
 	{key: "optimizer", doc: "The update rule.", fields: []field{

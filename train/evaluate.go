@@ -26,8 +26,16 @@ const evalValues = EvalBatch * 64 << 10
 // evalBatch is the batch for a network whose largest tensor has so many values an image.
 func evalBatch(largest int) int { return min(max(evalValues/max(largest, 1), 1), EvalBatch) }
 
-// EvalBatch is the batch of the model's evaluations.
+// EvalBatch is the batch of the model's evaluations: train.eval_batch, if that is set.
 func (m *Model) EvalBatch() int {
+	if b := m.Config.Train.EvalBatch; b > 0 {
+		return b
+	}
+	return m.usualEvalBatch()
+}
+
+// usualEvalBatch is EvalBatch where the config has none.
+func (m *Model) usualEvalBatch() int {
 	largest := m.Net.Shape().Len()
 	for _, r := range m.Net.Table() {
 		largest = max(largest, r.Output[0]*r.Output[1]*r.Output[2])
@@ -106,7 +114,7 @@ func (m *Model) EvaluateInteger(ctx context.Context, net *integer.Network, split
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	return evaluateInteger(ctx, net, m.Data, split, m.pool)
+	return evaluateInteger(ctx, net, m.Data, split, m.pool, m.Config.Train.EvalBatch)
 }
 
 // Evaluate evaluates an integer network on a split of a data set. threads is the
@@ -117,10 +125,11 @@ func Evaluate(ctx context.Context, net *integer.Network, data *datasets.Dataset,
 	}
 	pool := kernels.NewPool(threads)
 	defer pool.Close()
-	return evaluateInteger(ctx, net, data, split, pool)
+	return evaluateInteger(ctx, net, data, split, pool, 0)
 }
 
-func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.Dataset, split datasets.Split, pool *kernels.Pool) (*Accuracy, error) {
+// evaluateInteger takes as many images at once as batch says, or as BatchOf does if that is 0.
+func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.Dataset, split datasets.Split, pool *kernels.Pool, batch int) (*Accuracy, error) {
 	if err := net.Check(); err != nil {
 		return nil, err
 	}
@@ -133,7 +142,9 @@ func evaluateInteger(ctx context.Context, net *integer.Network, data *datasets.D
 			in.H, in.W, in.C, len(net.Classes), data.Name, data.Height, data.Width, data.Channels, len(data.Classes))
 	}
 	defer pool.Until(ctx)()
-	batch := BatchOf(net)
+	if batch == 0 {
+		batch = BatchOf(net)
+	}
 	r, err := integer.NewRunner(net, (*threads.Pool)(pool), batch)
 	if err != nil {
 		return nil, err

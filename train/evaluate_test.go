@@ -2,6 +2,8 @@ package train
 
 import (
 	"context"
+	"reflect"
+	"strconv"
 	"testing"
 
 	"github.com/qat-go/qat/datasets"
@@ -58,5 +60,63 @@ func TestPredictionsOfManyClasses(t *testing.T) {
 	}
 	if n := countCorrect(logits, []int32{231, 231}); n != 1 {
 		t.Errorf("%d correct, want 1", n)
+	}
+}
+
+// How many images are computed at once changes no bit of what evaluations give, whether the last batch is full or not.
+func TestEvalBatchChangesNothing(t *testing.T) {
+	type outcome struct {
+		top1, top5 float64
+		logits     [2][]float32 // of the simulation and of the integer network
+	}
+	of := func(batch string) (o outcome) {
+		m, err := Open(loadConfig(t, "train.eval_batch="+batch), "", 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if _, err := m.initial(); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.calibrate(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if want, _ := strconv.Atoi(batch); want > 0 && m.EvalBatch() != want {
+			t.Fatalf("batches of %d, want %s", m.EvalBatch(), batch)
+		}
+		net, err := m.Lower()
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls := 0
+		for i, evaluate := range []func(context.Context) (*Accuracy, error){
+			func(ctx context.Context) (*Accuracy, error) { return m.Simulate(ctx, m.Data.Test.Head(20)) },
+			func(ctx context.Context) (*Accuracy, error) {
+				return m.EvaluateInteger(ctx, net, m.Data.Test.Head(20))
+			},
+		} {
+			ctx := Record(context.Background(), func(p Predicted) error {
+				o.logits[i] = append(o.logits[i], p.Logits...)
+				return nil
+			})
+			a, err := evaluate(Watch(ctx, func(Work) { calls++ }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.top1, o.top5 = o.top1+a.Top1, o.top5+a.Top5
+		}
+		if n, _ := strconv.Atoi(batch); n > 0 && calls != 2*((20+n-1)/n) {
+			t.Errorf("eval_batch %d: %d batches of 20 images, twice", n, calls)
+		}
+		return o
+	}
+	want := of("0")
+	if len(want.logits[0]) != 200 || len(want.logits[1]) != 200 {
+		t.Fatalf("%d and %d logits, want 200", len(want.logits[0]), len(want.logits[1]))
+	}
+	for _, batch := range []string{"1", "7", "20"} {
+		if got := of(batch); !reflect.DeepEqual(got, want) {
+			t.Errorf("eval_batch %s changes results", batch)
+		}
 	}
 }

@@ -88,7 +88,11 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 		return 0, err
 	}
 	// Epochs end with an evaluation beside the training.
-	run = max(run+int64(fixed), int64(evaluation))
+	larger, err := m.largerEvaluation()
+	if err != nil {
+		return 0, err
+	}
+	run = max(run+int64(fixed)+int64(larger), int64(evaluation))
 	garbage := int64(besides)
 	if bench { // which looks at no tensors and writes no files
 		garbage = min(garbage, run/2)
@@ -133,6 +137,30 @@ func (m *Model) evaluationBytes() (int, error) {
 	return arena + (1+loaded)*4*m.EvalBatch()*in.Len(), err
 }
 
+// largerEvaluation is what an evaluation takes in addition if train.eval_batch has it compute more images at once.
+func (m *Model) largerEvaluation() (int, error) {
+	usual := m.usualEvalBatch()
+	if m.EvalBatch() <= usual {
+		return 0, nil
+	}
+	in := m.Net.Shape()
+	size := func(batch int) (int, error) {
+		c := layers.NewContext((*threads.Pool)(m.pool), false)
+		logits, err := m.Net.Build(c, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(batch, in.H, in.W, in.C)))
+		if err != nil {
+			return 0, err
+		}
+		arena, err := machine.Size(m.pool, machine.Options{}, logits)
+		return arena + (1+loaded)*4*batch*in.Len(), err
+	}
+	more, err := size(m.EvalBatch())
+	if err != nil {
+		return 0, err
+	}
+	less, err := size(usual)
+	return more - less, err
+}
+
 // calibrationBytes is what calibration on n batches takes, of batch bytes each.
 func (m *Model) calibrationBytes(n, batch int) (int, error) {
 	in := m.Net.Shape()
@@ -170,8 +198,12 @@ func checkMemory(cfg *configs.Config, images, threads int, bench bool, free memo
 	if err != nil || free.Bytes == 0 || need <= free.Bytes {
 		return need, err
 	}
-	return need, fmt.Errorf("the run needs about %d MiB of memory, %s has %d MiB for it; lower train.batch from %d, or go on with --ignore-memory",
-		need>>20, free.Where, free.Bytes>>20, cfg.Train.Batch)
+	lower := fmt.Sprintf("train.batch from %d", cfg.Train.Batch)
+	if b := cfg.Train.EvalBatch; b > 0 {
+		lower += fmt.Sprintf(" or train.eval_batch from %d", b)
+	}
+	return need, fmt.Errorf("the run needs about %d MiB of memory, %s has %d MiB for it; lower %s, or go on with --ignore-memory",
+		need>>20, free.Where, free.Bytes>>20, lower)
 }
 
 // CheckBenchMemory is CheckMemory for [Bench].

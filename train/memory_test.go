@@ -46,3 +46,21 @@ func TestTeacherMemory(t *testing.T) {
 		}
 	}
 }
+
+// A larger batch of evaluations is foreseen, and named where memory is short.
+func TestEvalBatchMemory(t *testing.T) {
+	for batch, least := range map[int]int{0: 0, 10: 0, 100: 0, 2000: 1900 * 32 * 32 * 3 * 4 * (1 + loaded)} {
+		m, err := Describe(loadConfig(t, fmt.Sprint("train.eval_batch=", batch)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if more, err := m.largerEvaluation(); err != nil || more < least || more > 2*least {
+			t.Errorf("eval_batch %d takes %d bytes more, want at least %d (%v)", batch, more, least, err)
+		}
+	}
+	_, err := checkMemory(loadConfig(t, "train.eval_batch=2000"), 6000, 2, false, memory.Available{Bytes: 1 << 20, Where: "the cgroup"})
+	if err == nil || !strings.Contains(err.Error(), "lower train.batch from 8 or train.eval_batch from 2000, or") {
+		t.Errorf("error %v", err)
+	}
+}
