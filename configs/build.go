@@ -18,8 +18,13 @@ func (l *loader) build(doc *document, root Pos, fileName string) *Config {
 			c.origins[path] = s.pos
 		case f.def != nil:
 			assign(f.at(c), f.def)
-		case !given:
+		case given:
+		case f.other == "":
 			l.report(root, "%s is missing; it has no default, wanted %s", path, f.kind.describe())
+		case path < f.other: // one of the two reports both
+			if _, given := doc.values[f.other]; !given {
+				l.report(root, "%s is missing; it has no default, wanted %s, or %s in its place", path, f.kind.describe(), f.other)
+			}
 		}
 	})
 	for path, s := range doc.values {

@@ -108,14 +108,22 @@ func calibrationFits(s TensorSpec, weights bool) string {
 
 // Batch norm in training subtracts the batch's own mean, so no shift of it is left to correct.
 func biasCorrectionWithoutTraining(c *Config) string {
-	if c.Quant.BiasCorrection && c.Train.Epochs > 0 {
-		return fmt.Sprintf("quant.bias_correction: true with train.epochs: %d: training finds the biases itself; remove it, or set train.epochs: 0", c.Train.Epochs)
+	if c.Quant.BiasCorrection && c.Train.Trains() {
+		return fmt.Sprintf("quant.bias_correction: true with %s: training finds the biases itself; remove it, or set train.epochs: 0", c.Train.length())
 	}
 	return ""
 }
 
+// length is the key that says how long training is, with its value.
+func (t *Train) length() string {
+	if t.Steps > 0 {
+		return fmt.Sprintf("train.steps: %d", t.Steps)
+	}
+	return fmt.Sprintf("train.epochs: %d", t.Epochs)
+}
+
 func freezeNeedsTraining(c *Config) string {
-	if c.Train.BatchNormFreeze.Value > 0 && c.Train.Epochs == 0 {
+	if c.Train.BatchNormFreeze.Value > 0 && !c.Train.Trains() {
 		return fmt.Sprintf("train.batch_norm_freeze: %v has no effect with train.epochs: 0; remove it", c.Train.BatchNormFreeze)
 	}
 	return ""

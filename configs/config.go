@@ -61,7 +61,8 @@ type Augment struct {
 
 // Train says how long and with which optimizer.
 type Train struct {
-	Epochs          int // 0: calibrate and evaluate only
+	Epochs          int // 0, without Steps: calibrate and evaluate only
+	Steps           int // in place of Epochs; 0: they count
 	Batch           int
 	EvalBatch       int // 0: as many images as go well together
 	LR              float64
@@ -75,6 +76,17 @@ type Train struct {
 	ClipGradNorm    float64  // 0: off
 	WeightEMA       float64  // decay of the average that is evaluated; 0: off
 	BatchNormFreeze Duration // from when on; 0: never
+}
+
+// Trains tells that there are steps. Without, a run calibrates and evaluates only.
+func (t *Train) Trains() bool { return t.Epochs > 0 || t.Steps > 0 }
+
+// Total is the step, of so many an epoch, at which the schedule ends; MaxSteps may end the run before it.
+func (t *Train) Total(stepsPerEpoch int) int {
+	if t.Steps > 0 {
+		return t.Steps
+	}
+	return t.Epochs * stepsPerEpoch
 }
 
 // Optimizer holds the settings that all parameter groups share.

@@ -50,6 +50,17 @@ func (l *loader) decode(root *syntax.Node) *document {
 	return doc
 }
 
+// either reports keys of one source of which each stands in place of the other.
+func (l *loader) either(doc *document) {
+	walk(table(), "", func(path string, f field) {
+		this, given := doc.values[path]
+		other, both := doc.values[f.other]
+		if given && both && path < f.other && !this.bad && !other.bad {
+			l.report(other.pos, "%s stands in place of %s, which is given too; remove one of them", f.other, path)
+		}
+	})
+}
+
 func (l *loader) section(doc *document, n *syntax.Node, fields []field, path string) {
 	if !l.isMap(n, path, builtKeys(fields)) {
 		if n.Kind != syntax.Map {

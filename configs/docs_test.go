@@ -22,7 +22,8 @@ A config is one YAML file. It is read strictly: an unknown key, a wrong type or
 an impossible value is an error with its line and column, all of them at once.
 
 - **Inheritance.** ` + "`extends: base.yaml`" + ` or a list of files, relative to this one or
-  embedded. Maps merge, later wins, lists replace.
+  embedded. Maps merge, later wins, lists replace. A key that may stand in place of
+  another, such as ` + "`train.steps`" + ` of ` + "`train.epochs`" + `, replaces that of an earlier file.
 - **Overrides.** Bare arguments ` + "`key.path=value`" + ` win over files, and later ones over
   earlier ones: ` + "`train.lr=0.1`" + `, ` + "`train.schedule.milestones=[5ep,8ep]`" + `. The glob of a
   per-layer rule stands in brackets, quoted if it has brackets itself:
@@ -127,6 +128,8 @@ func docsRows(b *strings.Builder, path string, fields []field) {
 
 func docsDefault(f field) string {
 	switch {
+	case f.other != "":
+		return "this or `" + f.other + "`"
 	case f.def == nil:
 		return "required"
 	case f.def == "" || f.at == nil:

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/qat-go/qat/syntax"
@@ -9,10 +10,13 @@ import (
 
 // overrides decodes the arguments together.
 func (l *loader) overrides(args []string) *document {
-	doc := newDocument()
+	doc, both := newDocument(), newDocument()
 	for _, arg := range args {
-		doc.merge(l.override(arg))
+		later := l.override(arg)
+		doc.merge(later)
+		maps.Copy(both.values, later.values)
 	}
+	l.either(both)
 	l.expand(doc)
 	return doc
 }

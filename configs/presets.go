@@ -147,10 +147,15 @@ func (l *loader) expand(doc *document) {
 	}
 }
 
-// forget drops what a later source replaces under another key: a network, and what a preset gave to a tensor whose estimator
-// is named anew.
+// forget drops what a later source replaces under another key: a network, a key that may stand in place of another, and what
+// a preset gave to a tensor whose estimator is named anew.
 func (d *document) forget(later *document) {
 	d.forgetNetwork(later)
+	walk(table(), "", func(path string, f field) {
+		if _, given := later.values[path]; given && f.other != "" {
+			delete(d.values, f.other)
+		}
+	})
 	for path := range later.values {
 		tensor, isEstimator := strings.CutSuffix(path, ".estimator")
 		if !isEstimator {

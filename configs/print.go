@@ -68,10 +68,15 @@ func (p *printer) section(fields []field, path string, indent int, c *Config) {
 		case f.fields != nil:
 			p.line(indent, f.key+":", "")
 			p.section(f.fields, sub, indent+1, c)
-		case f.at != nil:
+		case f.at != nil && !c.replaced(sub):
 			p.leaf(f, valueAt(f.at(c)), sub, indent)
 		}
 	}
+}
+
+// replaced tells that a key has no value, since another stands in its place.
+func (c *Config) replaced(path string) bool {
+	return path == "train.steps" && c.Train.Steps == 0 || path == "train.epochs" && c.Train.Steps > 0
 }
 
 func (p *printer) rules(rules []Rule, indent int) {

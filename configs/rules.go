@@ -35,7 +35,7 @@ var fixedRules = []crossRule{
 	{[]string{"quant.residual", "model.block"}, blockKeepsFloatStream},
 	{[]string{"model.block", "quant.activations.bits"}, biRealNeedsQuantizers},
 	{[]string{"quant.activations.estimator", "quant.activations.bits", "model.block"}, signsNeedBothSigns},
-	{[]string{"quant.bias_correction", "train.epochs"}, biasCorrectionWithoutTraining},
+	{[]string{"quant.bias_correction", "train.epochs", "train.steps"}, biasCorrectionWithoutTraining},
 	{[]string{"train.batch_norm_freeze", "train.epochs"}, freezeNeedsTraining},
 	{[]string{"export.formats", "export.target"}, targetHasFormat},
 }

@@ -171,6 +171,7 @@ func (l *loader) parse(src source, content []byte) *document {
 		root.Kind = syntax.Map
 	}
 	own := l.decode(root)
+	l.either(own)
 	l.network(own, src)
 	doc := newDocument()
 	extends, given := own.values["extends"]

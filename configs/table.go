@@ -26,6 +26,7 @@ type field struct {
 	fields  []field // section
 	each    []field // map: the section behind every key
 	unbuilt bool
+	other   string // path of the leaf that may stand in place of this one: a config has one of the two, without a default
 }
 
 var (
@@ -128,7 +129,8 @@ var lastFields = []field{
 }
 
 var trainFields = []field{
-	{key: "epochs", doc: "Passes over the training set; 0 calibrates and evaluates only.", kind: integer{0, maxInt}, at: func(c *Config) any { return &c.Train.Epochs }},
+	{key: "epochs", doc: "Passes over the training set, at whose end schedules end; 0 calibrates and evaluates only.", kind: integer{0, maxInt}, other: "train.steps", at: func(c *Config) any { return &c.Train.Epochs }},
+	{key: "steps", doc: "Optimizer steps, at whose end schedules end, in place of `train.epochs`. The network is still evaluated after each pass over the training set, and at the end.", kind: integer{1, maxInt}, other: "train.epochs", at: func(c *Config) any { return &c.Train.Steps }},
 	{key: "batch", doc: "Images per step.", kind: integer{1, 8192}, def: 128, at: func(c *Config) any { return &c.Train.Batch }},
 	{key: "eval_batch", doc: "Images that an evaluation computes at once, which changes no result; 0 is 100, and fewer of networks with large tensors.", kind: integer{0, 8192}, def: 0, at: func(c *Config) any { return &c.Train.EvalBatch }},
 	{key: "lr", doc: "Learning rate after warm-up.", kind: real{zero: exclusive}, def: 0.01, at: func(c *Config) any { return &c.Train.LR }},
@@ -152,7 +154,7 @@ var trainFields = []field{
 		{key: "factor", doc: "`step` only: what the rate is multiplied by.", kind: real{zero: exclusive, upper: inclusive, max: 1}, def: 0.1, at: func(c *Config) any { return &c.Train.Schedule.Factor }},
 		{key: "final", doc: "`cosine` only: share of `train.lr` reached at the end.", kind: real{zero: inclusive, upper: inclusive, max: 1}, def: 0.0, at: func(c *Config) any { return &c.Train.Schedule.Final }},
 	}},
-	{key: "max_steps", doc: "Stop after this many steps, for smoke runs; 0 is no limit.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Train.MaxSteps }},
+	{key: "max_steps", doc: "Stop after this many steps, for smoke runs, while the schedule of the learning rate stays as it is; 0 is no limit.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Train.MaxSteps }},
 	{key: "log_every", doc: "Steps between log lines.", kind: integer{1, maxInt}, def: 20, at: func(c *Config) any { return &c.Train.LogEvery }},
 	{key: "checkpoint_every", doc: "Time between checkpoints.", kind: duration{positive: true}, def: Duration{1, Epochs}, at: func(c *Config) any { return &c.Train.CheckpointEvery }},
 	{key: "clip_grad_norm", doc: "Largest norm of the gradient of all parameters together; longer ones are scaled down to it. 0 is off.", kind: real{zero: inclusive}, def: 0.0, at: func(c *Config) any { return &c.Train.ClipGradNorm }},

@@ -178,15 +178,15 @@ func (d Duration) String() string {
 	return strconv.FormatFloat(d.Value, 'f', -1, 64) + string(d.Unit)
 }
 
-// Steps converts d to optimizer steps, rounded half to even; a duration above
-// zero is at least one step.
-func (d Duration) Steps(stepsPerEpoch, totalEpochs int) int {
+// Steps converts d to optimizer steps of a run of so many in all, rounded half to even; a
+// duration above zero is at least one step.
+func (d Duration) Steps(stepsPerEpoch, total int) int {
 	steps := d.Value
 	switch d.Unit {
 	case Epochs:
 		steps *= float64(stepsPerEpoch)
 	case Percent:
-		steps *= float64(stepsPerEpoch) * float64(totalEpochs) / 100
+		steps *= float64(total) / 100
 	}
 	steps = math.RoundToEven(steps)
 	switch {

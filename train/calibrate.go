@@ -24,7 +24,7 @@ func (m *Model) calibrate(ctx context.Context) error {
 		if err != nil {
 			return struct{}{}, err
 		}
-		m.Net.FreezeBatchNorm(m.Config.Train.Epochs == 0)
+		m.Net.FreezeBatchNorm(!m.Config.Train.Trains())
 		defer m.Net.FreezeBatchNorm(false)
 		return struct{}{}, m.Net.Calibrate((*threads.Pool)(m.pool), telling(ctx, "calibrating", "passes"), x...)
 	})

@@ -49,12 +49,12 @@ func Check(cfg *configs.Config, dir string) error {
 		report("data.validation", "%d of the %d training images of %s are held out; wanted fewer", cfg.Data.Validation, images+cfg.Data.Validation, cfg.Data.Dataset)
 	case t.Batch > images:
 		report("train.batch", "wanted at most the %d training images of %s, found %d", images, cfg.Data.Dataset, t.Batch)
-	case t.Epochs > 0:
+	case t.Trains():
 		steps := images / t.Batch
-		total := t.Epochs * steps
+		total := t.Total(steps)
 		beyond := func(path string, d configs.Duration, last int) {
-			if at := d.Steps(steps, t.Epochs); at > last {
-				report(path, "%v, step %d, lies beyond the run of %d steps, %d in an epoch", d, at, t.Epochs*steps, steps)
+			if at := d.Steps(steps, total); at > last {
+				report(path, "%v, step %d, lies beyond the run of %d steps, %d in an epoch", d, at, total, steps)
 			}
 		}
 		beyond("train.schedule.warmup", s.Warmup, total)

@@ -88,9 +88,11 @@ func (st state) check() error {
 func (st state) fits(cfg *configs.Config) error {
 	t := &cfg.Train
 	switch {
-	case t.Epochs == 0 && st.Step > 0, t.MaxSteps > 0 && st.Total > t.MaxSteps:
+	case t.Steps > 0 && st.Total > t.Steps:
+		return fmt.Errorf("metadata \"state\": step %d of %d cannot be with train.steps %d", st.Step, st.Total, t.Steps)
+	case !t.Trains() && st.Step > 0, t.MaxSteps > 0 && st.Total > t.MaxSteps:
 		return fmt.Errorf("metadata \"state\": step %d of %d cannot be with train.epochs %d and train.max_steps %d", st.Step, st.Total, t.Epochs, t.MaxSteps)
-	case st.BestEpoch > t.Epochs:
+	case t.Steps == 0 && st.BestEpoch > t.Epochs:
 		return fmt.Errorf("metadata \"state\": epoch %d cannot be with train.epochs %d", st.BestEpoch, t.Epochs)
 	case st.Seen/t.Batch > st.Step:
 		return fmt.Errorf("metadata \"state\": %d images in %d steps cannot be with train.batch %d", st.Seen, st.Step, t.Batch)

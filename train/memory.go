@@ -49,7 +49,7 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 	image := in.H * in.W * in.C
 	batch := 4 * b * image
 	peak, fixed := 0, 0
-	if cfg.Train.Epochs > 0 {
+	if cfg.Train.Trains() {
 		_, _, outputs, err := m.buildStep(false)
 		if err != nil {
 			return 0, err
@@ -73,7 +73,7 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 		if err != nil {
 			return 0, err
 		}
-		if cfg.Train.Epochs == 0 && cfg.Quant.BiasCorrection {
+		if !cfg.Train.Trains() && cfg.Quant.BiasCorrection {
 			arena, err := m.Net.CorrectionBytes((*threads.Pool)(m.pool), b)
 			if err != nil {
 				return 0, err

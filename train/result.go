@@ -19,7 +19,7 @@ import (
 type Result struct {
 	Experiment
 	Run    string `json:"run"`
-	Epochs int    `json:"epochs"` // that the config asks for
+	Epochs int    `json:"epochs"` // that the config asks for; of train.steps, those that they begin
 	Steps  int    `json:"steps"`  // that were trained
 	// Test is the integer network's accuracy, or the simulation's if the network
 	// has no integer form; Mode says which ("integer" or "simulate").
@@ -57,7 +57,7 @@ type Result struct {
 
 // finish evaluates the trained network, exports it and closes the manifest.
 func (r *run) finish(ctx context.Context) (*Result, error) {
-	res := &Result{Experiment: ExperimentOf(r.Config), Run: r.dir, Epochs: r.Config.Train.Epochs, Steps: r.st.Step, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
+	res := &Result{Experiment: ExperimentOf(r.Config), Run: r.dir, Epochs: r.epochs(), Steps: r.st.Step, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
 		FloorHits: r.st.FloorHits, Exports: []string{}}
 	res.Quantized = r.Net.Quantized()
 	res.SizeBytes, res.BitOps = r.Net.Cost()
@@ -139,7 +139,7 @@ func (r *run) baselines(ctx context.Context, res *Result) error {
 		cfg *configs.Config
 		to  **float64
 	}{{&float, &res.Initial}, {r.Config, &res.Calibrated}} {
-		if b.cfg == r.Config && r.Config.Train.Epochs == 0 {
+		if b.cfg == r.Config && !r.Config.Train.Trains() {
 			v := res.Test
 			*b.to = &v
 			continue

@@ -164,7 +164,7 @@ func (r *run) resume() (bool, error) {
 	if err := st.fits(r.Config); err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
-	if total := r.total(); r.Config.Train.Epochs > 0 && st.Total != total {
+	if total := r.total(); r.Config.Train.Trains() && st.Total != total {
 		return false, fmt.Errorf("%s: it is at step %d of %d, the run has %d steps", path, st.Step, st.Total, total)
 	}
 	if err := r.restore(path, f, st, true); err != nil {
@@ -187,7 +187,7 @@ func (r *run) checkpointMissing() error {
 		return err
 	}
 	lines, _ := readMetrics(data)
-	every := r.Config.Train.CheckpointEvery.Steps(r.loader.Steps(), r.Config.Train.Epochs)
+	every := r.Config.Train.CheckpointEvery.Steps(r.loader.Steps(), r.Config.Train.Total(r.loader.Steps()))
 	if n := len(lines); n > 0 && lines[n-1].Step > every {
 		return fmt.Errorf("%w: %s is missing, though %s goes on to step %d; put it back, or choose another folder with --out",
 			ErrExists, r.path(CheckpointFile), MetricsFile, lines[n-1].Step)

@@ -170,7 +170,7 @@ func (r *run) train(ctx context.Context) error {
 			return err
 		}
 	}
-	if r.Config.Train.Epochs == 0 {
+	if !r.Config.Train.Trains() {
 		return r.finishCalibration(ctx, resumed)
 	}
 	if err := r.loop(ctx); err != nil {

@@ -14,11 +14,20 @@ import (
 // total is the number of the run's steps.
 func (r *run) total() int {
 	t := &r.Config.Train
-	total := t.Epochs * r.loader.Steps()
+	total := t.Total(r.loader.Steps())
 	if t.MaxSteps > 0 {
 		total = min(total, t.MaxSteps)
 	}
 	return total
+}
+
+// epochs is the number of epochs that the config asks for; the last may be cut short.
+func (r *run) epochs() int {
+	t := &r.Config.Train
+	if t.Steps > 0 {
+		return (t.Steps-1)/r.loader.Steps() + 1
+	}
+	return t.Epochs
 }
 
 // loop runs the steps that are left.
@@ -26,7 +35,7 @@ func (r *run) loop(ctx context.Context) error {
 	t := &r.Config.Train
 	perEpoch, total := r.loader.Steps(), r.total()
 	r.st.Total = total
-	every := t.CheckpointEvery.Steps(perEpoch, t.Epochs)
+	every := t.CheckpointEvery.Steps(perEpoch, t.Total(perEpoch))
 	r.opt.Progress.Start(r.st.Step, total, perEpoch)
 	if r.st.Seen > 0 && r.epochEnds() { // an earlier process was interrupted in the evaluation
 		err := r.endEpoch(ctx)
@@ -50,7 +59,7 @@ func (r *run) loop(ctx context.Context) error {
 	}
 	defer func() { r.timings = s.vm.Timings() }()
 	memory.Settle()
-	s.step, s.total, s.freeze = r.st.Step, total, t.BatchNormFreeze.Steps(perEpoch, t.Epochs)
+	s.step, s.total, s.freeze = r.st.Step, total, t.BatchNormFreeze.Steps(perEpoch, t.Total(perEpoch))
 	for r.st.Step < total {
 		if err := r.epoch(ctx, s, total, every); err != nil {
 			return err

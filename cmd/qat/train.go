@@ -150,15 +150,15 @@ func printResult(w io.Writer, r *train.Result) error {
 	t := newTable(w)
 	trained := "trained"
 	switch {
-	case r.Epochs == 0 && r.Quantized:
+	case r.Steps == 0 && r.Quantized:
 		trained = "calibrated only"
-	case r.Epochs == 0:
+	case r.Steps == 0:
 		trained = "float"
 	}
 	if r.Initial != nil {
 		t.row("  float", percent(*r.Initial))
 	}
-	if r.Calibrated != nil && r.Epochs > 0 {
+	if r.Calibrated != nil && r.Steps > 0 {
 		t.row("  calibrated only", percent(*r.Calibrated))
 	}
 	if r.Disagreements == nil {
