@@ -67,6 +67,7 @@ type Train struct {
 	EvalBatch       int // 0: as many images as go well together
 	LR              float64
 	Seed            uint64
+	LabelSmoothing  float64
 	Optimizer       Optimizer
 	Groups          Groups
 	Schedule        Schedule

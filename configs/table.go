@@ -135,6 +135,7 @@ var trainFields = []field{
 	{key: "eval_batch", doc: "Images that an evaluation computes at once, which changes no result; 0 is 100, and fewer of networks with large tensors.", kind: integer{0, 8192}, def: 0, at: func(c *Config) any { return &c.Train.EvalBatch }},
 	{key: "lr", doc: "Learning rate after warm-up.", kind: real{zero: exclusive}, def: 0.01, at: func(c *Config) any { return &c.Train.LR }},
 	{key: "seed", doc: "Seed of everything random.", kind: seed{}, def: uint64(0), at: func(c *Config) any { return &c.Train.Seed }},
+	{key: "label_smoothing", doc: "Share of the labels that is spread over all classes (Szegedy et al. 2016; PyTorch's `label_smoothing`); with a teacher, in the labels' part of the loss. 0 is off.", kind: real{zero: inclusive, upper: inclusive, max: 1}, def: 0.0, at: func(c *Config) any { return &c.Train.LabelSmoothing }},
 	{key: "optimizer", doc: "The update rule.", fields: []field{
 		{key: "kind", doc: "Method.", kind: enum[OptimizerKind]{values: []OptimizerKind{SGD}, unbuilt: []OptimizerKind{"adam", "adamw"}}, def: SGD, at: func(c *Config) any { return &c.Train.Optimizer.Kind }},
 		{key: "momentum", doc: "Momentum.", kind: real{zero: inclusive, upper: exclusive, max: 1}, def: 0.9, at: func(c *Config) any { return &c.Train.Optimizer.Momentum }},

@@ -9,11 +9,12 @@ import (
 // Distillation is the loss of a student that learns from a teacher's logits, Hinton et al. 2015,
 // https://arxiv.org/abs/1503.02531, section 2:
 //
-//	loss = Alpha * T^2 * sum of p*log(p/q) + (1-Alpha) * (-log softmax(student)[label]),  mean over the rows
+//	loss = Alpha * T^2 * sum of p*log(p/q) + (1-Alpha) * -(sum of target*log softmax(student)),  mean over the rows
 //	p = softmax(teacher/T),  q = softmax(student/T)
 //
-//	dstudent = 1/rows * (Alpha * T * (q - p) + (1-Alpha) * (softmax(student) - onehot(label)))
+//	dstudent = 1/rows * (Alpha * T * (q - p) + (1-Alpha) * (softmax(student) - target))
 //
+// where the target is the label's class alone unless [Targets] say otherwise.
 // Logits are (rows, classes). T^2 keeps the gradient of the same size when T grows. The teacher gets no gradient. The
 // logarithms of the softmax are taken at once, so large logits do not overflow. Logits that are NaN or infinite are an
 // error.
@@ -23,11 +24,11 @@ type Distillation struct {
 }
 
 // Loss returns the loss and writes its gradient to dstudent, which has the length of student and may be student itself.
-// Labels are one class for each row; with Alpha = 1 they may be nil.
+// With Alpha = 1 there need be no labels.
 func (d Distillation) Loss(
-	dstudent, student, teacher []float32, labels []int32, classes int,
+	dstudent, student, teacher []float32, targets Targets, classes int,
 ) (loss float64, err error) {
-	if err := d.check(dstudent, student, teacher, labels, classes); err != nil {
+	if err := d.check(dstudent, student, teacher, targets, classes); err != nil {
 		return 0, prefixed("distillation", err)
 	}
 	rows := len(student) / classes
@@ -38,10 +39,8 @@ func (d Distillation) Loss(
 		logSoftmax(logP, t, d.Temperature)
 		logSoftmax(logQ, s, d.Temperature)
 		logSoftmax(logS, s, 1)
-		label := -1
-		if labels != nil {
-			label = int(labels[row])
-			loss -= float64((1 - d.Alpha) * logS[label])
+		if targets.Labels != nil {
+			loss -= float64((1 - d.Alpha) * Expect(targets, row, logS))
 		}
 		divergence := 0.0
 		for c := range classes {
@@ -49,8 +48,8 @@ func (d Distillation) Loss(
 			if p > 0 {
 				divergence += float64(p * (logP[c] - logQ[c]))
 			}
-			if c == label {
-				hard--
+			if targets.Labels != nil {
+				hard -= targets.Share(row, c, classes)
 			}
 			g := float64(d.Alpha*d.Temperature*(q-p)) + float64((1-d.Alpha)*hard)
 			ds[c] = float32(g / float64(rows))
@@ -60,7 +59,7 @@ func (d Distillation) Loss(
 	return loss / float64(rows), nil
 }
 
-func (d Distillation) check(dstudent, student, teacher []float32, labels []int32, classes int) error {
+func (d Distillation) check(dstudent, student, teacher []float32, targets Targets, classes int) error {
 	switch {
 	case !(d.Temperature > 0 && d.Temperature <= math.MaxFloat32):
 		return fmt.Errorf("temperature %v; expected a positive number", d.Temperature)
@@ -71,14 +70,12 @@ func (d Distillation) check(dstudent, student, teacher []float32, labels []int32
 	case len(teacher) != len(student) || len(dstudent) != len(student):
 		return fmt.Errorf("%d logits of the teacher and %d gradients; expected %d, as many as the student has",
 			len(teacher), len(dstudent), len(student))
-	case labels == nil && d.Alpha < 1:
+	case targets.Labels == nil && d.Alpha < 1:
 		return fmt.Errorf("no labels, with alpha %v; expected labels, or alpha 1", d.Alpha)
-	case labels != nil && len(labels) != len(student)/classes:
-		return fmt.Errorf("%d labels; expected %d, one for each row", len(labels), len(student)/classes)
 	}
-	for row, label := range labels {
-		if label < 0 || int(label) >= classes {
-			return fmt.Errorf("label %d of row %d; expected 0 to %d", label, row, classes-1)
+	if targets.Labels != nil {
+		if err := targets.Check(len(student)/classes, classes); err != nil {
+			return err
 		}
 	}
 	return errors.Join(checkStatistics(student), checkStatistics(teacher))

@@ -51,7 +51,7 @@ func TestDistillation(t *testing.T) {
 		{Temperature: 4, Alpha: 0.7}, {Temperature: 1, Alpha: 1}, {Temperature: 2, Alpha: 0},
 	} {
 		ds := make([]float32, len(student))
-		got, err := d.Loss(ds, student, teacher, labels, classes)
+		got, err := d.Loss(ds, student, teacher, estimators.Targets{Labels: labels}, classes)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestDistillation(t *testing.T) {
 			}
 		}
 		inPlace := slices.Clone(student)
-		if again, err := d.Loss(inPlace, inPlace, teacher, labels, classes); err != nil || again != got ||
+		if again, err := d.Loss(inPlace, inPlace, teacher, estimators.Targets{Labels: labels}, classes); err != nil || again != got ||
 			!slices.Equal(inPlace, ds) {
 			t.Errorf("%+v: in place: %v, %v", d, again, err)
 		}
@@ -81,11 +81,11 @@ func TestDistillation(t *testing.T) {
 	// Equal logits have no divergence, and large ones do not overflow.
 	big, ds := []float32{1e4, -1e4, 0}, make([]float32, 3)
 	d := estimators.Distillation{Temperature: 1, Alpha: 1}
-	if loss, err := d.Loss(ds, big, big, nil, 3); err != nil ||
+	if loss, err := d.Loss(ds, big, big, estimators.Targets{}, 3); err != nil ||
 		loss != 0 || !slices.Equal(ds, []float32{0, 0, 0}) {
 		t.Errorf("equal logits: %v, %v, %v", loss, ds, err)
 	}
-	loss, err := d.Loss(ds, []float32{-1e4, 1e4, 0}, big, nil, 3)
+	loss, err := d.Loss(ds, []float32{-1e4, 1e4, 0}, big, estimators.Targets{}, 3)
 	if err != nil || math.Abs(loss-2e4) > 1e-6 || !slices.Equal(ds, []float32{-1, 1, 0}) {
 		t.Errorf("opposite logits: %v, %v, %v", loss, ds, err)
 	}
@@ -95,7 +95,7 @@ func TestDistillationErrors(t *testing.T) {
 	good := estimators.Distillation{Temperature: 4, Alpha: 0.5}
 	logits, ds, labels := []float32{1, 2, 3, 4}, make([]float32, 4), []int32{0, 1}
 	loss := func(d estimators.Distillation, ds, s, te []float32, labels []int32, classes int) error {
-		_, err := d.Loss(ds, s, te, labels, classes)
+		_, err := d.Loss(ds, s, te, estimators.Targets{Labels: labels}, classes)
 		return err
 	}
 	for name, err := range map[string]error{

@@ -45,7 +45,7 @@ func TestDistillation(t *testing.T) {
 	}
 	c := testContext(t, true)
 	x := c.b.Param("x", student)
-	node := Distillation(c, d, x, c.b.Input("teacher", teacher), c.b.Input("y", tensor.New(tensor.WithShape(4), tensor.WithBacking(labels))))
+	node := Distillation(c, d, x, c.b.Input("teacher", teacher), Targets{Labels: c.b.Input("y", tensor.New(tensor.WithShape(4), tensor.WithBacking(labels)))})
 	grads, err := c.b.Grad(node, x)
 	if err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ func Example() {
 	c := layers.NewContext(pool, true)
 	logits, err := quantized.Build(c, x)
 	check(err)
-	loss := layers.CrossEntropy(c, logits, c.Input("labels", y))
+	loss := layers.CrossEntropy(c, logits, layers.Targets{Labels: c.Input("labels", y)})
 	arrays := quantized.Store.Learnable()
 	var nodes G.Nodes
 	for _, a := range arrays {

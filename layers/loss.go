@@ -7,26 +7,49 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/graph"
 )
 
-// CrossEntropy is the mean over the batch of -log softmax(logits)[label]; the
-// gradient is (softmax - onehot)/N. logits are (N, classes), labels (N) of int32. Of a
-// piece of the batch it is that piece's part of the mean. What does not fit gives nil, and [Context.Grad] tells why.
-func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
+// Targets are what logits (N, classes) are trained towards; see [estimators.Targets].
+type Targets struct {
+	Labels    *G.Node // (N) of int32
+	Smoothing float64
+}
+
+// nodes are the inputs that a loss has for the targets, and args what they are.
+func (t Targets) nodes() ([]*G.Node, []graph.Arg) {
+	return []*G.Node{t.Labels}, []graph.Arg{{Dtype: tensor.Int32, Rank: 1}}
+}
+
+// of returns the targets of a run, whose labels are input k and checked.
+func (t Targets) of(call *graph.Call, k, classes int) (estimators.Targets, error) {
+	e := estimators.Targets{Labels: call.I32(k), Smoothing: t.Smoothing}
+	return e, e.Check(len(e.Labels), classes)
+}
+
+// CrossEntropy is the mean over the batch of -sum(q*log softmax(logits)), with the targets q; the
+// gradient is (softmax - q)/N. Of a piece of the batch it is that piece's part of the mean. What does not fit gives nil, and
+// [Context.Grad] tells why.
+func CrossEntropy(c *Context, logits *G.Node, t Targets) *G.Node {
 	if c == nil || c.b == nil {
 		return nil
 	}
+	targets, args := t.nodes()
 	n, classes := rowsOf(logits)
 	count := c.batch(n)
 	loss := c.b.Apply(graph.Op{
-		Name: "cross entropy", In: []graph.Arg{f32(2), {Dtype: tensor.Int32, Rank: 1}}, Out: f32(0),
-		Shape: lossShape,
+		Name: "cross entropy", Attrs: fmt.Sprint(t.Smoothing), In: append([]graph.Arg{f32(2)}, args...), Out: f32(0),
+		Shape: lossShape(1),
 		Aux: func(in []tensor.Shape) []graph.Buffer {
 			return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{n, classes}}}
 		},
 		Forward: func(k *graph.Call) error {
-			x, y, p := k.F32(0), k.I32(1), k.Aux[0].Float32s()
+			x, p := k.F32(0), k.Aux[0].Float32s()
+			q, err := t.of(k, 1, classes)
+			if err != nil {
+				return err
+			}
 			total := 0.0
 			for i := 0; i < n; i++ {
 				row, probs := x[i*classes:][:classes], p[i*classes:][:classes]
@@ -38,36 +61,40 @@ func CrossEntropy(c *Context, logits, labels *G.Node) *G.Node {
 				for _, v := range row {
 					sum += math.Exp(float64(v) - most)
 				}
-				if y[i] < 0 || int(y[i]) >= classes {
-					return fmt.Errorf("image %d has label %d; there are %d classes", i, y[i], classes)
-				}
-				total += most + math.Log(sum) - float64(row[y[i]])
+				total += most + math.Log(sum) - estimators.Expect(q, i, row)
 				for j, v := range row {
 					probs[j] = float32(math.Exp(float64(v)-most) / sum)
 				}
 			}
 			return setLoss(k, total/float64(count))
 		},
-		Wrt: []bool{true, false},
+		Wrt: wrtFirst(1 + len(args)),
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
-			return []*G.Node{c.b.Apply(graph.Op{
-				Name: "cross entropy gradient", In: []graph.Arg{f32(2), {Dtype: tensor.Int32, Rank: 1}, f32(0)}, Out: f32(2), Shape: sameShape(0), InPlace: 1,
+			return append([]*G.Node{c.b.Apply(graph.Op{
+				Name: "cross entropy gradient", Attrs: fmt.Sprint(t.Smoothing), In: append([]graph.Arg{f32(2), f32(0)}, args...), Out: f32(2), Shape: sameShape(0), InPlace: 1,
 				Forward: func(k *graph.Call) error {
-					dx, p, y := k.OutF32(), k.F32(0), k.I32(1)
-					g := k.Scalar(2) / float32(count)
+					dx, p := k.OutF32(), k.F32(0)
+					q, err := t.of(k, 2, classes)
+					if err != nil {
+						return err
+					}
+					g := k.Scalar(1) / float32(count)
 					for i := range dx {
-						v := p[i]
-						if i%classes == int(y[i/classes]) {
-							v--
-						}
-						dx[i] = v * g
+						dx[i] = (p[i] - float32(q.Share(i/classes, i%classes, classes))) * g
 					}
 					return nil
 				},
-			}, c.b.Aux(out, 0), in[1], dout), nil}
+			}, append([]*G.Node{c.b.Aux(out, 0), dout}, in[1:]...)...)}, make([]*G.Node, len(args))...)
 		},
-	}, logits, labels)
+	}, append([]*G.Node{logits}, targets...)...)
 	return loss
+}
+
+// wrtFirst says of an operation with n inputs that the first alone has a gradient.
+func wrtFirst(n int) []bool {
+	wrt := make([]bool, n)
+	wrt[0] = true
+	return wrt
 }
 
 // rowsOf is the number of rows and of columns of a node that is a matrix; Apply refuses others.
@@ -78,15 +105,17 @@ func rowsOf(n *G.Node) (rows, columns int) {
 	return n.Shape()[0], n.Shape()[1]
 }
 
-// lossShape is the shape rule of a loss of logits, perhaps a teacher's too, and as many labels.
-func lossShape(in []tensor.Shape) (tensor.Shape, error) {
-	labels := in[len(in)-1]
-	for _, logits := range in[:len(in)-1] {
-		if logits[0] != labels[0] || !logits.Eq(in[0]) {
-			return nil, fmt.Errorf("logits of %v and %d labels; want as many rows as labels, and classes as logits have", logits, labels[0])
+// lossShape is the shape rule of a loss of so many nodes of logits, and the labels behind them.
+func lossShape(of int) func([]tensor.Shape) (tensor.Shape, error) {
+	return func(in []tensor.Shape) (tensor.Shape, error) {
+		labels := in[of]
+		for _, logits := range in[:of] {
+			if logits[0] != labels[0] || !logits.Eq(in[0]) {
+				return nil, fmt.Errorf("logits of %v and %d labels; want as many rows as labels, and classes as logits have", logits, labels[0])
+			}
 		}
+		return tensor.ScalarShape(), nil
 	}
-	return tensor.ScalarShape(), nil
 }
 
 // setLoss is the end of an operation that gives a loss.

@@ -127,7 +127,7 @@ func buildTraining(t testing.TB, c *Context, n *Network, size int) (loss *G.Node
 	if err != nil {
 		t.Fatal(err)
 	}
-	loss = CrossEntropy(c, logits, c.b.Input("y", y))
+	loss = CrossEntropy(c, logits, Targets{Labels: c.b.Input("y", y)})
 	var wrt []*G.Node
 	for _, p := range n.Store.Learnable() {
 		wrt = append(wrt, c.Node(p))

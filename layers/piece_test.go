@@ -35,7 +35,7 @@ func pieces(t *testing.T, config string, n *Network) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		loss := CrossEntropy(c, logits, c.b.Input("y", y))
+		loss := CrossEntropy(c, logits, Targets{Labels: c.b.Input("y", y)})
 		var wrt []*G.Node
 		for _, p := range n.Store.Learnable() {
 			wrt = append(wrt, c.Node(p))

@@ -94,7 +94,7 @@ func compareStep(t *testing.T, step string, f *safetensors.File, n *Network) (at
 	}
 	plan := newPlan(c, n.layers, nil)
 	logits := plan.emit(c.b.Input("x", x))
-	loss := CrossEntropy(c, logits, c.b.Input("y", y))
+	loss := CrossEntropy(c, logits, Targets{Labels: c.b.Input("y", y)})
 	var wrt, outputs []*G.Node
 	for _, p := range n.Store.Learnable() {
 		wrt = append(wrt, c.Node(p))

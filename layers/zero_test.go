@@ -46,8 +46,8 @@ func TestZero(t *testing.T) {
 		if labels != nil {
 			y = c.Input("labels", labels)
 		}
-		ce := layers.CrossEntropy(c, logits, y)
-		if distilled := layers.Distillation(c, configs.Distillation{Temperature: 1}, logits, logits, y); ce != nil || distilled != nil {
+		ce := layers.CrossEntropy(c, logits, layers.Targets{Labels: y})
+		if distilled := layers.Distillation(c, configs.Distillation{Temperature: 1}, logits, logits, layers.Targets{Labels: y}); ce != nil || distilled != nil {
 			return nil
 		}
 		_, err = c.Grad(ce, logits)

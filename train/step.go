@@ -61,14 +61,14 @@ func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*
 	if logits, err = m.Net.Build(c, s.x); err != nil {
 		return nil, nil, nil, err
 	}
-	labels := c.Input("y", s.y)
+	targets := layers.Targets{Labels: c.Input("y", s.y), Smoothing: m.Config.Train.LabelSmoothing}
 	if d := m.Config.Quant.Distillation; d.On() && teacher {
 		if s.teacher, err = m.newTeacher(s.x); err != nil {
 			return nil, nil, nil, err
 		}
-		s.loss = layers.Distillation(c, d, logits, c.Input("teacher", s.teacher.logits), labels)
+		s.loss = layers.Distillation(c, d, logits, c.Input("teacher", s.teacher.logits), targets)
 	} else {
-		s.loss = layers.CrossEntropy(c, logits, labels)
+		s.loss = layers.CrossEntropy(c, logits, targets)
 	}
 	outputs = []*G.Node{logits, s.loss}
 	for _, p := range m.Net.Store.Learnable() {

@@ -45,7 +45,7 @@ func learn(t *testing.T, m *train.Model, n, steps int, rate float32) (first, las
 	if err != nil {
 		t.Fatal(err)
 	}
-	loss := layers.CrossEntropy(c, logits, c.Input("y", y))
+	loss := layers.CrossEntropy(c, logits, layers.Targets{Labels: c.Input("y", y)})
 	var wrt []*G.Node
 	for _, p := range m.Net.Store.Learnable() {
 		wrt = append(wrt, c.Node(p))
