@@ -92,10 +92,12 @@ func (t *Train) Total(stepsPerEpoch int) int {
 
 // Optimizer holds the settings that all parameter groups share.
 type Optimizer struct {
-	Kind        OptimizerKind
-	Momentum    float64
-	Nesterov    bool
-	WeightDecay float64
+	Kind         OptimizerKind
+	Momentum     float64 // SGD only
+	Nesterov     bool    // SGD only
+	Beta1, Beta2 float64 // Adam and AdamW only: decay of the means of gradients and of their squares
+	Eps          float64 // Adam and AdamW only
+	WeightDecay  float64
 }
 
 // Groups holds what differs between kinds of parameters.

@@ -136,7 +136,7 @@ func (s TensorSpec) option(name string) string {
 	return "none"
 }
 
-// recipeDeviations compares the rest of the config. A value that only the source has, such as an optimizer that is not
+// recipeDeviations compares the rest of the config. A value that only the source has, such as a data set that is not
 // built, is compared as it is written.
 func (c *Config) recipeDeviations(p preset) (all []Deviation) {
 	walk(table(), "", func(path string, f field) {

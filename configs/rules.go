@@ -23,6 +23,12 @@ var crossRules = sync.OnceValue(func() []crossRule {
 
 var fixedRules = []crossRule{
 	{[]string{"train.optimizer.nesterov", "train.optimizer.momentum"}, nesterovNeedsMomentum},
+	{[]string{"train.optimizer.momentum", "train.optimizer.kind"}, ofKind("momentum", SGD, func(o Optimizer) bool { return o.Momentum == 0.9 })},
+	{[]string{"train.optimizer.nesterov", "train.optimizer.kind"}, ofKind("nesterov", SGD, func(o Optimizer) bool { return !o.Nesterov })},
+	{[]string{"train.optimizer.beta1", "train.optimizer.kind"}, ofKind("beta1", Adam, func(o Optimizer) bool { return o.Beta1 == 0.9 })},
+	{[]string{"train.optimizer.beta2", "train.optimizer.kind"}, ofKind("beta2", Adam, func(o Optimizer) bool { return o.Beta2 == 0.999 })},
+	{[]string{"train.optimizer.eps", "train.optimizer.kind"}, ofKind("eps", Adam, func(o Optimizer) bool { return o.Eps == 1e-8 })},
+	{[]string{"train.optimizer.eps"}, epsIsFloat32},
 	{[]string{"train.schedule.milestones", "train.schedule.kind"}, milestonesFitKind},
 	{[]string{"train.schedule.milestones"}, milestonesAscend},
 	{[]string{"train.schedule.factor", "train.schedule.kind"}, factorNeedsStep},
@@ -43,6 +49,24 @@ var fixedRules = []crossRule{
 func nesterovNeedsMomentum(c *Config) string {
 	if o := c.Train.Optimizer; o.Nesterov && o.Momentum == 0 {
 		return "train.optimizer.nesterov needs a momentum above 0"
+	}
+	return ""
+}
+
+// ofKind reports a key of the optimizer that another kind has, unless it is as it is by default. AdamW has the keys of Adam.
+func ofKind(key string, kind OptimizerKind, usual func(Optimizer) bool) func(*Config) string {
+	return func(c *Config) string {
+		o := c.Train.Optimizer
+		if usual(o) || o.Kind == kind || o.Kind == AdamW && kind == Adam {
+			return ""
+		}
+		return fmt.Sprintf("train.optimizer.%s has no effect on kind %s; remove it or set kind: %s", key, o.Kind, kind)
+	}
+}
+
+func epsIsFloat32(c *Config) string {
+	if eps := c.Train.Optimizer.Eps; float32(eps) == 0 {
+		return fmt.Sprintf("train.optimizer.eps: %v is 0 in float32; wanted at least 1e-45", eps)
 	}
 	return ""
 }

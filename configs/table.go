@@ -137,10 +137,13 @@ var trainFields = []field{
 	{key: "seed", doc: "Seed of everything random.", kind: seed{}, def: uint64(0), at: func(c *Config) any { return &c.Train.Seed }},
 	{key: "label_smoothing", doc: "Share of the labels that is spread over all classes (Szegedy et al. 2016; PyTorch's `label_smoothing`); with a teacher, in the labels' part of the loss. 0 is off.", kind: real{zero: inclusive, upper: inclusive, max: 1}, def: 0.0, at: func(c *Config) any { return &c.Train.LabelSmoothing }},
 	{key: "optimizer", doc: "The update rule.", fields: []field{
-		{key: "kind", doc: "Method.", kind: enum[OptimizerKind]{values: []OptimizerKind{SGD}, unbuilt: []OptimizerKind{"adam", "adamw"}}, def: SGD, at: func(c *Config) any { return &c.Train.Optimizer.Kind }},
-		{key: "momentum", doc: "Momentum.", kind: real{zero: inclusive, upper: exclusive, max: 1}, def: 0.9, at: func(c *Config) any { return &c.Train.Optimizer.Momentum }},
-		{key: "nesterov", doc: "Nesterov's form of momentum.", kind: boolean{}, def: false, at: func(c *Config) any { return &c.Train.Optimizer.Nesterov }},
-		{key: "weight_decay", doc: "L2 penalty added to the gradient, for groups that inherit it.", kind: real{zero: inclusive}, def: 1e-4, at: func(c *Config) any { return &c.Train.Optimizer.WeightDecay }},
+		{key: "kind", doc: "Method: `sgd` with momentum, `adam` (Kingma and Ba 2015), or `adamw` with decoupled weight decay (Loshchilov and Hutter 2019); each computes what PyTorch's does.", kind: enum[OptimizerKind]{values: []OptimizerKind{SGD, Adam, AdamW}}, def: SGD, at: func(c *Config) any { return &c.Train.Optimizer.Kind }},
+		{key: "momentum", doc: "`sgd` only: momentum.", kind: real{zero: inclusive, upper: exclusive, max: 1}, def: 0.9, at: func(c *Config) any { return &c.Train.Optimizer.Momentum }},
+		{key: "nesterov", doc: "`sgd` only: Nesterov's form of momentum.", kind: boolean{}, def: false, at: func(c *Config) any { return &c.Train.Optimizer.Nesterov }},
+		{key: "beta1", doc: "`adam` and `adamw` only: decay of the mean of gradients.", kind: real{zero: inclusive, upper: exclusive, max: 1}, def: 0.9, at: func(c *Config) any { return &c.Train.Optimizer.Beta1 }},
+		{key: "beta2", doc: "`adam` and `adamw` only: decay of the mean of their squares.", kind: real{zero: inclusive, upper: exclusive, max: 1}, def: 0.999, at: func(c *Config) any { return &c.Train.Optimizer.Beta2 }},
+		{key: "eps", doc: "`adam` and `adamw` only: what is added to the root of the mean of squares, by which the step is divided.", kind: real{zero: exclusive}, def: 1e-8, at: func(c *Config) any { return &c.Train.Optimizer.Eps }},
+		{key: "weight_decay", doc: "Of groups that inherit it: `sgd` and `adam` add it times the weight to the gradient, as the gradient of an L2 penalty; `adamw` takes it times the weight and the learning rate from the weight.", kind: real{zero: inclusive}, def: 1e-4, at: func(c *Config) any { return &c.Train.Optimizer.WeightDecay }},
 	}},
 	{key: "groups", doc: "Settings per kind of parameter.", fields: []field{
 		group("weights", "Weights of convolutions and linear layers.", Decay{Inherit: true}, func(c *Config) *Group { return &c.Train.Groups.Weights }),

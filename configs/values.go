@@ -58,7 +58,9 @@ const (
 	CIFAR10Mini Dataset = "cifar10-mini"
 	RandomData  Dataset = "random"
 
-	SGD OptimizerKind = "sgd"
+	SGD   OptimizerKind = "sgd"
+	Adam  OptimizerKind = "adam"  // Kingma and Ba 2015, https://arxiv.org/abs/1412.6980
+	AdamW OptimizerKind = "adamw" // Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101
 
 	Cosine   ScheduleKind = "cosine"
 	Step     ScheduleKind = "step"

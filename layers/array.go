@@ -27,14 +27,20 @@ type Array struct {
 	// Optional says that a file of weights need not have the array, which
 	// then starts from what it is.
 	Optional bool
-	// Velocity is the optimizer's, shaped like the array; nil without one.
-	Velocity []float32
+	// Kept is what the optimizer keeps beside the array; nil without one.
+	Kept []Kept
 
 	matrix      bool    // files have its last two axes, of four
 	pixels      int     // of the image whose channels its input's are, flattened; 0 is 1
 	least, most float64 // that a file may give an element
 	start       networks.Start
 	of          string // quantizer, as a config has it; "" for arrays of layers
+}
+
+// Kept is something that an optimizer keeps of an array, shaped like it.
+type Kept struct {
+	Prefix string // of the array's name, in a checkpoint
+	Data   []float32
 }
 
 // Role says how training moves an array.

@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -84,8 +83,8 @@ func describe(store *Store, graph *networks.Network, quant *configs.Quant, in In
 		return nil, fmt.Errorf("the network gives %d values, and the input has the names of %d classes; want as many", logits, len(in.Classes))
 	}
 	for _, l := range n.layers {
-		if strings.HasPrefix(l.Name, VelocityPrefix) || strings.HasPrefix(l.Name, AveragePrefix) {
-			return nil, fmt.Errorf("%s: in checkpoints, %s and %s stand ahead of the names of nodes; want a name that begins otherwise", l.Name, VelocityPrefix, AveragePrefix)
+		if p := Prefix(l.Name); p != "" {
+			return nil, fmt.Errorf("%s: in checkpoints, %s stands ahead of the names of nodes; want a name that begins otherwise", l.Name, p)
 		}
 		l.clock = n.clock
 		store.hold(l.arrays...)

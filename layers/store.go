@@ -2,6 +2,7 @@ package layers
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/networks"
@@ -51,7 +52,7 @@ func (s *Store) hold(arrays ...*Array) {
 			continue
 		}
 		if old := s.arrays[i]; old.of == a.of && old.Value.Shape().Eq(a.Value.Shape()) {
-			a.Value, a.Velocity, a.start = old.Value, old.Velocity, networks.Zeros
+			a.Value, a.Kept, a.start = old.Value, old.Kept, networks.Zeros
 		}
 		s.arrays[i] = a
 	}
@@ -89,16 +90,30 @@ type Tensor struct {
 
 // What stands ahead of an array's name for what goes with it.
 const (
-	VelocityPrefix = "velocity."
+	VelocityPrefix = "velocity."   // SGD's
+	MeanPrefix     = "exp_avg."    // Adam's, with PyTorch's names: the mean of the gradients,
+	SquarePrefix   = "exp_avg_sq." // and that of their squares
 	AveragePrefix  = "average."
 )
+
+// Prefix returns which of them a name begins with, or "".
+func Prefix(name string) string {
+	for _, p := range []string{VelocityPrefix, MeanPrefix, SquarePrefix, AveragePrefix} {
+		if strings.HasPrefix(name, p) {
+			return p
+		}
+	}
+	return ""
+}
 
 // Tensors lists what files hold. In training that is all that a resumed run needs, else the network.
 func (s *Store) Tensors(training bool) (all []Tensor) {
 	for _, a := range s.All() {
 		all = append(all, Tensor{a.Name, a, a.Data()})
-		if training && a.Velocity != nil {
-			all = append(all, Tensor{VelocityPrefix + a.Name, a, a.Velocity})
+		for _, k := range a.Kept {
+			if training {
+				all = append(all, Tensor{k.Prefix + a.Name, a, k.Data})
+			}
 		}
 	}
 	if !training || s.Average == nil {

@@ -17,7 +17,7 @@ func TestStoreOutlivesTheNetwork(t *testing.T) {
 	a := calibrated(t, "resnet20_w4a4")
 	old, values := map[string][]float32{}, map[string][]float32{}
 	for _, x := range a.Store.All() {
-		x.Velocity = make([]float32, len(x.Data()))
+		x.Kept = []Kept{{VelocityPrefix, make([]float32, len(x.Data()))}}
 		old[x.Name], values[x.Name] = x.Data(), slices.Clone(x.Data())
 	}
 	cfg, err := configs.Load("resnet20_w4a4", []string{"quant.layers[layer2.0.conv1].weights.bits=3"})
@@ -31,7 +31,7 @@ func TestStoreOutlivesTheNetwork(t *testing.T) {
 	anew := 0
 	for _, x := range b.Store.All() {
 		same := &x.Data()[0] == &old[x.Name][0]
-		if fresh := x.Name == changed+"weight_quantizer.scale"; same == fresh || (x.Velocity == nil) != fresh {
+		if fresh := x.Name == changed+"weight_quantizer.scale"; same == fresh || (x.Kept == nil) != fresh {
 			t.Errorf("%s has the elements it had: %v", x.Name, same)
 		} else if fresh {
 			anew++
@@ -50,8 +50,8 @@ func TestStoreOutlivesTheNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w := c.Store.Array("linear.weight"); w.Velocity != nil || len(w.Data()) != 7*64 || w.Data()[0] == 0 || w.Data()[0] == values["linear.weight"][0] {
-		t.Errorf("linear.weight of another shape: %v with the velocity %v, want new ones", w.Value.Shape(), w.Velocity)
+	if w := c.Store.Array("linear.weight"); w.Kept != nil || len(w.Data()) != 7*64 || w.Data()[0] == 0 || w.Data()[0] == values["linear.weight"][0] {
+		t.Errorf("linear.weight of another shape: %v with %v, want new ones", w.Value.Shape(), w.Kept)
 	}
 }
 
@@ -70,7 +70,7 @@ func TestTensorsOfAStore(t *testing.T) {
 	}
 	n.Store.Average = testNetwork(t, "resnet20_affine_w8a8").Store
 	weight := n.Store.Array("conv1.weight")
-	weight.Velocity = []float32{1}
+	weight.Kept = []Kept{{VelocityPrefix, []float32{1}}}
 	if !slices.Equal(names(false), plain) {
 		t.Error("a file of the network has more than the network")
 	}

@@ -232,7 +232,7 @@ func TestDistillation(t *testing.T) {
 func TestBinaryConnectRuns(t *testing.T) {
 	m, s := openTraining(t, "quant.weights={bits: 1, estimator: binary_connect}", "quant.first_last=fp")
 	s.runFirst(t, m)
-	o := NewSGD(&m.Config.Train, m.Net.Store.Learnable())
+	o := NewOptimizer(&m.Config.Train, m.Net.Store.Learnable())
 	o.LR = 100
 	if err := s.update(o); err != nil {
 		t.Fatal(err)

@@ -172,8 +172,8 @@ func (m *Model) benchSteps(ctx context.Context, s *stepper, n int, before *runti
 	it := l.Epoch(0, 0)
 	defer it.Close()
 	b, _ := it.Next()
-	sgd := NewSGD(&m.Config.Train, m.Net.Store.Learnable())
-	sgd.LR = 1e-4
+	opt := NewOptimizer(&m.Config.Train, m.Net.Store.Learnable())
+	opt.LR = 1e-4
 	times = make([]float64, 0, n)
 	for i := range warmUp + n {
 		if i == warmUp {
@@ -186,7 +186,7 @@ func (m *Model) benchSteps(ctx context.Context, s *stepper, n int, before *runti
 		if _, _, err := s.forwardBackward(ctx, b); err != nil {
 			return nil, err
 		}
-		if err := s.update(sgd); err != nil {
+		if err := s.update(opt); err != nil {
 			return nil, err
 		}
 		if i >= warmUp {

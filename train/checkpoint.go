@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,10 +12,11 @@ import (
 	"github.com/qat-go/qat/internal/digest"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/safetensors"
+	"github.com/qat-go/qat/layers"
 )
 
 // A checkpoint is a safetensors file: parameters and running statistics under
-// their names, velocities under "velocity." + name, averages of train.weight_ema
+// their names, what the optimizer keeps under "velocity." + name (of Adam "exp_avg." and "exp_avg_sq."), averages of train.weight_ema
 // under "average." + name, all in PyTorch's order of axes, and this metadata:
 //
 //	format   "qat.checkpoint"
@@ -162,6 +164,9 @@ func (m *Model) restore(path string, f *safetensors.File, st state, training boo
 	m.Net.SetProgress(max(st.Step-1, 0), st.Total)
 	for _, t := range m.Net.Store.Tensors(training) {
 		v, err := shaped(f, t.Name, t.Array.FileShape())
+		if i := slices.IndexFunc(v, func(x float32) bool { return x < 0 }); err == nil && i >= 0 && layers.Prefix(t.Name) == layers.SquarePrefix {
+			err = fmt.Errorf("%s[%d] is %g, want no mean of squares below 0", t.Name, i, v[i])
+		}
 		if err == nil {
 			err = t.Array.FromFile(t.Data, v)
 		}

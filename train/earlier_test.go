@@ -29,7 +29,7 @@ func TestEarlierNames(t *testing.T) {
 	if m.average, err = m.newAverage(); err != nil {
 		t.Fatal(err)
 	}
-	NewSGD(&c.Config.Train, m.Net.Store.Learnable())
+	NewOptimizer(&c.Config.Train, m.Net.Store.Learnable())
 	f, st, err := readCheckpoint(path, Reading{})
 	if err != nil {
 		t.Fatal(err)

@@ -128,9 +128,9 @@ func foretold(t *testing.T, cfg *configs.Config, lowering error) {
 // line is training without a run around it.
 type line struct {
 	*Model
-	sgd  *SGD
-	step *stepper
-	data *datasets.Iterator
+	optimizer *Optimizer
+	step      *stepper
+	data      *datasets.Iterator
 }
 
 func newLine(t *testing.T, m *Model, step int) *line {
@@ -146,12 +146,12 @@ func newLine(t *testing.T, m *Model, step int) *line {
 	s.step, s.total = step, embeddedSteps+1
 	it := loader.Epoch(0, step)
 	t.Cleanup(it.Close)
-	return &line{m, NewSGD(&m.Config.Train, m.Net.Store.Learnable()), s, it}
+	return &line{m, NewOptimizer(&m.Config.Train, m.Net.Store.Learnable()), s, it}
 }
 
 func (l *line) train(t *testing.T, steps int) {
 	t.Helper()
-	l.sgd.LR = l.Config.Train.LR
+	l.optimizer.LR = l.Config.Train.LR
 	for i := range steps {
 		b, ok := l.data.Next()
 		if !ok {
@@ -159,7 +159,7 @@ func (l *line) train(t *testing.T, steps int) {
 		}
 		loss, _, err := l.step.forwardBackward(context.Background(), b)
 		if err == nil {
-			err = l.step.update(l.sgd)
+			err = l.step.update(l.optimizer)
 		}
 		if err != nil || math.IsNaN(loss) || math.IsInf(loss, 0) {
 			t.Fatalf("step %d: loss %v, %v", i+1, loss, err)

@@ -58,7 +58,7 @@ func TestStateThatIsNotFinite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sgd := NewSGD(&m.Config.Train, m.Net.Store.Learnable())
+	opt := NewOptimizer(&m.Config.Train, m.Net.Store.Learnable())
 	path := filepath.Join(t.TempDir(), CheckpointFile)
 	if err := m.save(path, true, state{}, origin{}); err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestStateThatIsNotFinite(t *testing.T) {
 	averaged.Data()[0] = float32(math.NaN())
 	named(m.save(path, true, state{}, origin{}), "average: "+averaged.Name)
 	averaged.Data()[0] = 0
-	velocity := sgd.slots["linear.bias"].param.Velocity
+	velocity := opt.slots["linear.bias"].param.Kept[0].Data
 	velocity[2] = infinity
 	if err := m.save(path, true, state{}, origin{}); err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestStepsThatAreNotFinite(t *testing.T) {
 		defer it.Close()
 		b, _ := it.Next()
 		if _, _, err = s.forwardBackward(context.Background(), b); err == nil {
-			err = s.update(NewSGD(&m.Config.Train, m.Net.Store.Learnable()))
+			err = s.update(NewOptimizer(&m.Config.Train, m.Net.Store.Learnable()))
 		}
 		return err
 	}

@@ -76,7 +76,7 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 	}
 	var left []string
 	for _, t := range found.unused() {
-		if !strings.HasSuffix(t.name, tracked) && !strings.HasPrefix(t.name, layers.VelocityPrefix) && !ofQuantizer(t.name) {
+		if !strings.HasSuffix(t.name, tracked) && (layers.Prefix(t.name) == "" || layers.Prefix(t.name) == layers.AveragePrefix) && !ofQuantizer(t.name) {
 			left = append(left, t.name)
 		}
 	}

@@ -111,17 +111,17 @@ const loaded = 3
 
 // fixedBytes is what training takes that does not depend on its batch, beside weights and the arena.
 func (m *Model) fixedBytes() int {
-	velocity, weights, largest := 0, 0, 0
+	learned, weights, largest := 0, 0, 0
 	for _, a := range m.Net.Store.Learnable() {
 		n := len(a.Data())
-		velocity += 4 * n
+		learned += 4 * n
 		if a.Group == networks.WeightsGroup {
 			weights, largest = weights+n, max(largest, n)
 		}
 	}
-	fixed := velocity
+	fixed := learned * len(newMethod(&m.Config.Train.Optimizer).keeps())
 	if m.Config.Train.WeightEMA > 0 {
-		fixed += velocity
+		fixed += learned
 	}
 	if m.Net.Quantized() {
 		fixed += 2 * weights // packed in bytes, for training and for evaluation

@@ -79,7 +79,7 @@ func trajectory(t *testing.T, steps, batch int, config []string, theirs func(ste
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := NewSGD(&cfg.Train, m.Net.Store.Learnable())
+	opt := NewOptimizer(&cfg.Train, m.Net.Store.Learnable())
 	for step := range steps {
 		now, b := theirs(step), &datasets.Batch{N: batch}
 		for i, x := 0, now("x"); i < len(x); i++ { // NCHW to NHWC

@@ -170,9 +170,9 @@ func (r *run) resume() (bool, error) {
 	if err := r.restore(path, f, st, true); err != nil {
 		return false, err
 	}
-	r.st, r.init = st, r.Config.Model.Init
+	r.st, r.init, r.optimizer.Updates = st, r.Config.Model.Init, st.Step
 	if st.FloorHits != nil {
-		r.sgd.FloorHits = st.FloorHits
+		r.optimizer.FloorHits = st.FloorHits
 	}
 	return true, nil
 }

@@ -82,18 +82,18 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 // run is one execution.
 type run struct {
 	*Model
-	opt     Options
-	dir     string
-	started time.Time
-	sgd     *SGD
-	st      state
-	metrics *metrics
-	loader  *datasets.Loader
-	broken  int // images that could not be read and were told
-	init    string
-	origin  origin
-	lock    *Lock
-	timings []machine.Timing // if profiled
+	opt       Options
+	dir       string
+	started   time.Time
+	optimizer *Optimizer
+	st        state
+	metrics   *metrics
+	loader    *datasets.Loader
+	broken    int // images that could not be read and were told
+	init      string
+	origin    origin
+	lock      *Lock
+	timings   []machine.Timing // if profiled
 }
 
 func (r *run) path(file string) string { return filepath.Join(r.dir, file) }
@@ -185,7 +185,7 @@ func (r *run) begin() (resumed bool, err error) {
 	if r.loader, err = r.Model.loader(); err != nil {
 		return false, err
 	}
-	r.sgd = NewSGD(&r.Config.Train, r.Net.Store.Learnable())
+	r.optimizer = NewOptimizer(&r.Config.Train, r.Net.Store.Learnable())
 	if r.Config.Train.WeightEMA > 0 {
 		if r.average, err = r.newAverage(); err != nil {
 			return false, err

@@ -77,13 +77,13 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 	var rate rate
 	start := time.Now() // of the step, waiting for its batch included
 	for b, ok := it.Next(); ok && r.st.Step < total; b, ok = it.Next() {
-		r.sgd.LR = LearningRate(t, r.st.Step, perEpoch)
+		r.optimizer.LR = LearningRate(t, r.st.Step, perEpoch)
 		loss, correct, err := s.forwardBackward(ctx, b)
 		if err != nil && ctx.Err() != nil {
 			return r.interrupt() // the step has not been
 		}
 		if err == nil {
-			err = s.update(r.sgd)
+			err = s.update(r.optimizer)
 		}
 		if err == nil {
 			err = r.updateAverage(r.st.Step)
@@ -101,7 +101,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		took := time.Since(start)
 		r.st.Seconds += took.Seconds()
 		info := StepInfo{
-			Step: r.st.Step, Epoch: epoch + 1, Loss: loss, LR: r.sgd.LR, Images: images,
+			Step: r.st.Step, Epoch: epoch + 1, Loss: loss, LR: r.optimizer.LR, Images: images,
 			ImagesPerSecond: rate.add(images, took),
 			Logged:          r.st.Step == 1 || r.st.Step%t.LogEvery == 0 || r.st.Step == total,
 		}
@@ -195,7 +195,7 @@ func (r *run) interrupt() error {
 }
 
 func (r *run) checkpoint() error {
-	r.st.FloorHits = r.sgd.FloorHits
+	r.st.FloorHits = r.optimizer.FloorHits
 	if err := r.metrics.flush(); err != nil {
 		return err
 	}

@@ -1,139 +1,19 @@
 package train
 
 import (
-	"fmt"
-	"math"
-
-	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
-
-	"github.com/qat-go/qat/configs"
-	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/layers"
-	"github.com/qat-go/qat/networks"
 )
 
-// SGD is stochastic gradient descent with momentum, as PyTorch defines it
+// sgd is stochastic gradient descent with momentum, as PyTorch defines it
 // (Sutskever et al. 2013, without the learning rate in the velocity):
 //
 //	d = g + decay*w;  v = momentum*v + d;  w -= lr*v   (Nesterov: lr*(d + momentum*v))
-//
-// where g is scaled down so that the norm of all parameters' gradients together
-// is at most clip_grad_norm, if that is set (Pascanu et al. 2013, arXiv
-// 1211.5063, algorithm 1, with PyTorch's 1e-6 in the denominator):
-//
-//	g *= min(1, clip_grad_norm/(norm + 1e-6))
-//
-// Decay and a multiplier of lr are set per parameter group. It implements
-// gorgonia.Solver for the parameter nodes of a network; gradients are not
-// modified.
-type SGD struct {
-	LR       float64
-	clipNorm float64 // 0: none
-	momentum float32
-	nesterov bool
-	slots    map[string]*slot
-	// FloorHits counts the updates that a parameter's floor stopped, by name.
-	FloorHits map[string]int
-}
+type sgd struct{ kernels.SGD }
 
-// slot is what the optimizer does with one parameter.
-type slot struct {
-	param *layers.Array
-	lr    float64
-	decay float32
-	old   []float32 // values before the update, of a parameter with a floor
-}
+func (*sgd) keeps() []string { return []string{layers.VelocityPrefix} }
 
-// NewSGD returns the optimizer of a config for the parameters, whose velocities are 0 now.
-func NewSGD(t *configs.Train, params []*layers.Array) *SGD {
-	o := &SGD{LR: t.LR, clipNorm: t.ClipGradNorm, momentum: float32(t.Optimizer.Momentum), nesterov: t.Optimizer.Nesterov, slots: map[string]*slot{}, FloorHits: map[string]int{}}
-	groups := map[networks.Group]configs.Group{
-		networks.WeightsGroup: t.Groups.Weights, networks.BiasGroup: t.Groups.Bias, networks.BatchNormGroup: t.Groups.BatchNorm, networks.ScalesGroup: t.Groups.Scales,
-	}
-	for _, p := range params {
-		g := groups[p.Group]
-		p.Velocity = make([]float32, len(p.Data()))
-		s := &slot{param: p, lr: g.LRMultiplier, decay: float32(g.WeightDecay.Or(t.Optimizer.WeightDecay))}
-		if p.Floor > 0 {
-			s.old = make([]float32, len(p.Data()))
-		}
-		o.slots[p.Name] = s
-	}
-	return o
-}
-
-// Step implements gorgonia.Solver.
-func (o *SGD) Step(model []G.ValueGrad) error {
-	clip, err := o.clip(model)
-	if err != nil {
-		return err
-	}
-	for _, vg := range model {
-		s, w, g, err := o.parameter(vg)
-		if err != nil {
-			return err
-		}
-		if bad := o.update(s, w, g, clip); bad >= 0 {
-			e := &graph.NotFiniteError{What: fmt.Sprintf("the gradient of element %d", bad), Value: float64(g[bad])}
-			if e.Value-e.Value == 0 {
-				e = &graph.NotFiniteError{What: fmt.Sprintf("the update of element %d, by a gradient of %g,", bad, e.Value), Value: math.Inf(1)}
-			}
-			return fmt.Errorf("%s: %w", s.param.Name, e)
-		}
-	}
-	return nil
-}
-
-// parameter returns what belongs to a node: its slot, value and gradient.
-func (o *SGD) parameter(vg G.ValueGrad) (s *slot, w, g []float32, err error) {
-	n, ok := vg.(*G.Node)
-	if !ok {
-		return nil, nil, nil, fmt.Errorf("the optimizer takes parameter nodes, found %T", vg)
-	}
-	if s = o.slots[n.Name()]; s == nil {
-		return nil, nil, nil, fmt.Errorf("the optimizer does not know parameter %q", n.Name())
-	}
-	grad, err := n.Grad()
-	if err != nil {
-		return nil, nil, nil, fmt.Errorf("gradient of %s: %w", n.Name(), err)
-	}
-	return s, n.Value().(*tensor.Dense).Float32s(), grad.(*tensor.Dense).Float32s(), nil
-}
-
-// clip returns the factor of the gradients. A norm that is not finite leaves them to update, which finds the element.
-func (o *SGD) clip(model []G.ValueGrad) (float32, error) {
-	if o.clipNorm == 0 {
-		return 1, nil
-	}
-	sum := 0.0
-	for _, vg := range model {
-		_, _, g, err := o.parameter(vg)
-		if err != nil {
-			return 0, err
-		}
-		sum += kernels.SumSquares(g)
-	}
-	if factor := o.clipNorm / (math.Sqrt(sum) + 1e-6); factor < 1 && sum <= math.MaxFloat64 {
-		return float32(factor), nil
-	}
-	return 1, nil
-}
-
-// update returns the index of an element that is not finite, or -1. The
-// element is left as it was. What has a floor loses at most half of itself: a scale
-// that a long step took to its floor would make a layer's outputs vanish, and the
-// gradients of all layers before it overflow.
-func (o *SGD) update(s *slot, w, g []float32, clip float32) (bad int) {
-	q := kernels.SGD{LR: float32(o.LR * s.lr), Momentum: o.momentum, Decay: s.decay, Clip: clip, Nesterov: o.nesterov}
-	copy(s.old, w)
-	bad = q.Row(w, s.param.Velocity, g)
-	for i, v := range s.old {
-		if least := max(s.param.Floor, v/2); w[i] < least {
-			w[i] = least
-			o.FloorHits[s.param.Name]++
-		}
-	}
-	return bad
+func (q *sgd) update(w, g []float32, kept []layers.Kept, u update) int {
+	q.LR, q.Decay, q.Clip = float32(u.lr), float32(u.decay), u.clip
+	return q.Row(w, kept[0].Data, g)
 }

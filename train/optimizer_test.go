@@ -27,7 +27,7 @@ func TestSGDAgreesWithPyTorch(t *testing.T) {
 		w := &layers.Array{Name: "w", Group: networks.WeightsGroup, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
 		cfg := configs.Train{LR: 0.1, Optimizer: configs.Optimizer{Momentum: 0.9, WeightDecay: 0.01, Nesterov: c.nesterov},
 			Groups: configs.Groups{Weights: configs.Group{LRMultiplier: 1, WeightDecay: configs.Decay{Inherit: true}}}}
-		o := NewSGD(&cfg, []*layers.Array{w})
+		o := NewOptimizer(&cfg, []*layers.Array{w})
 		for i, g := range []float32{0.5, -0.25, 1} {
 			if bad := o.update(o.slots["w"], w.Data(), []float32{g}, 1); bad >= 0 {
 				t.Fatal("not finite")
@@ -43,7 +43,7 @@ func TestSGDAgreesWithPyTorch(t *testing.T) {
 func TestScalesHalveAtMost(t *testing.T) {
 	s := &layers.Array{Name: "s", Group: networks.ScalesGroup, Floor: 0.25, Value: tensor.New(tensor.WithBacking([]float32{8, 8, 8}), tensor.WithShape(3))}
 	cfg := configs.Train{LR: 1, Groups: configs.Groups{Scales: configs.Group{LRMultiplier: 1}}}
-	o := NewSGD(&cfg, []*layers.Array{s})
+	o := NewOptimizer(&cfg, []*layers.Array{s})
 	for i, want := range [][]float32{{4, 4.5, 7}, {2, 2.25, 6}, {1, 1.125, 5}, {0.5, 0.5625, 4}, {0.25, 0.28125, 3}, {0.25, 0.25, 2}} {
 		o.update(o.slots["s"], s.Data(), []float32{100, 3.5, 1}, 1)
 		if !slices.Equal(s.Data(), want) {
@@ -58,7 +58,7 @@ func TestScalesHalveAtMost(t *testing.T) {
 func TestSGDFloorAndNonFinite(t *testing.T) {
 	s := &layers.Array{Name: "s", Group: networks.ScalesGroup, Floor: 0.5, Value: tensor.New(tensor.WithBacking([]float32{1}), tensor.WithShape(1))}
 	cfg := configs.Train{LR: 1, Groups: configs.Groups{Scales: configs.Group{LRMultiplier: 1}}}
-	o := NewSGD(&cfg, []*layers.Array{s})
+	o := NewOptimizer(&cfg, []*layers.Array{s})
 	o.update(o.slots["s"], s.Data(), []float32{3}, 1)
 	if s.Data()[0] != 0.5 || o.FloorHits["s"] != 1 {
 		t.Errorf("scale %v with %d hits, want 0.5 and 1", s.Data()[0], o.FloorHits["s"])
@@ -96,7 +96,7 @@ func TestClipGradNorm(t *testing.T) {
 	if err := vm.RunAll(); err != nil {
 		t.Fatal(err)
 	}
-	o := NewSGD(&cfg, params)
+	o := NewOptimizer(&cfg, params)
 	if err := o.Step(G.NodesToValueGrads(nodes)); err != nil {
 		t.Fatal(err)
 	}
