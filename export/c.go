@@ -154,6 +154,7 @@ type cLayer struct {
 	At, First        int // of weights and of multipliers, among those of all layers
 	Weights, Shift   []int
 	Bias, Multiplier []int32
+	net              *integer.Network
 	from, to         integer.Tensor // that In and Out are
 }
 
@@ -216,6 +217,13 @@ var cKinds = table[*cLayer]{
 		c.Lo, c.Hi = c.to.Range()
 		return nil
 	}),
+	"average_window": row(func(c *cLayer, l *integer.AverageWindow) error {
+		c.Window = l.Window
+		c.Lo, c.Hi = c.to.Range()
+		rows, columns := l.Counts(c.net)
+		c.Bits, c.Weights = 8, append(rows, columns...)
+		return nil
+	}),
 	"concat": row(func(c *cLayer, l *integer.Concat) error {
 		c.In2 = l.B
 		return nil
@@ -233,7 +241,7 @@ var cKinds = table[*cLayer]{
 
 // newCLayer returns a layer and its number of weights an output.
 func newCLayer(net *integer.Network, l integer.Layer) (c cLayer, row int, err error) {
-	c = cLayer{Title: cTitle(l.LayerName()), Kind: strings.ToUpper(l.Kind()), In: l.Inputs()[0], Out: max(l.Output(), 0)}
+	c = cLayer{Title: cTitle(l.LayerName()), Kind: strings.ToUpper(l.Kind()), In: l.Inputs()[0], Out: max(l.Output(), 0), net: net}
 	c.from, c.to = net.Tensors[c.In], net.Tensors[c.Out]
 	if w := net.Weights(l); w != nil {
 		row = w.Height * w.Width * w.In

@@ -86,6 +86,17 @@ var manifestKinds = map[string]manifestKind{
 			return &integer.AveragePool{Name: r.Name, In: r.In, Out: r.Out}, nil
 		},
 	},
+	"average_window": {
+		[]string{"input", "output", "kernel_size", "strides", "pads", "count_pad"},
+		func(_ *encoder, r *layerRow, layer integer.Layer) {
+			l := layer.(*integer.AverageWindow)
+			r.setWindow(l.Window)
+			r.CountPad = l.CountPad
+		},
+		func(_ *decoder, r *layerRow) (integer.Layer, error) {
+			return &integer.AverageWindow{Name: r.Name, In: r.In, Out: r.Out, Window: r.anyWindow(), CountPad: r.window().CountPad}, nil
+		},
+	},
 	"concat": {
 		[]string{"a", "b", "output"},
 		func(_ *encoder, r *layerRow, layer integer.Layer) { r.B = layer.(*integer.Concat).B },
@@ -166,6 +177,7 @@ type windowRow struct {
 	KernelSize, Strides [2]int
 	Pads                [4]int
 	Groups              int
+	CountPad            bool
 }
 
 // window returns it; most rows need none.
@@ -199,7 +211,8 @@ var layerFields = map[string]func(*layerRow) any{
 	"padding": func(l *layerRow) any { return &l.Padding }, "classes": func(l *layerRow) any { return &l.Classes },
 	"kernel_size": func(l *layerRow) any { return &l.window().KernelSize }, "strides": func(l *layerRow) any { return &l.window().Strides },
 	"pads": func(l *layerRow) any { return &l.window().Pads }, "groups": func(l *layerRow) any { return &l.window().Groups },
-	"lo": func(l *layerRow) any { return &l.Lo }, "hi": func(l *layerRow) any { return &l.Hi },
+	"count_pad": func(l *layerRow) any { return &l.window().CountPad },
+	"lo":        func(l *layerRow) any { return &l.Lo }, "hi": func(l *layerRow) any { return &l.Hi },
 	"weights": func(l *layerRow) any { return &l.Weights }, "bias_bits": func(l *layerRow) any { return &l.BiasBits },
 	"tables": func(l *layerRow) any { return &l.Tables },
 }

@@ -124,6 +124,10 @@ var npzKinds = table[*archive]{
 		a.multiplier(l, l.Multiplier(a.net))
 		return nil
 	}),
+	"average_window": row(func(a *archive, l *integer.AverageWindow) error {
+		a.multiplier(l, l.Multipliers(a.net)...)
+		return nil
+	}),
 	"linear": row(func(a *archive, l *integer.Linear) error {
 		a.weighted(l)
 		return nil

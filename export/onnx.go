@@ -140,6 +140,10 @@ var qdqKinds = table[*qdqGraph]{
 		g.quantize(l.Name, mean, l.Out, lo, hi)
 		return nil
 	}),
+	"average_window": row(func(g *qdqGraph, l *integer.AverageWindow) error {
+		g.averageWindow(l)
+		return nil
+	}),
 	"linear": row(func(g *qdqGraph, l *integer.Linear) error {
 		w, err := weightsOf(g.net, l)
 		if err != nil {
@@ -168,9 +172,17 @@ func (g *qdqGraph) activation(name, x string, t int, lo, hi uint8) {
 // quantize adds QuantizeLinear to the codes lo..hi of tensor t. Codes are
 // uint8 with a zero point; Clip brings them to fewer than 8 bits.
 func (g *qdqGraph) quantize(name, x string, t int, lo, hi uint8) {
+	g.quantizeBy("", name, x, t, lo, hi)
+}
+
+// quantizeBy divides by another scale than the tensor's, if there is one.
+func (g *qdqGraph) quantizeBy(scale, name, x string, t int, lo, hi uint8) {
 	to := g.net.Tensors[t]
 	s := qdqState{name: name, scale: g.floats(name+".scale", []float32{to.Scale}), zeroPoint: g.code(name+".zero_point", to.ZeroPoint)}
-	args := []string{x, s.scale, s.zeroPoint}
+	if scale == "" {
+		scale = s.scale
+	}
+	args := []string{x, scale, s.zeroPoint}
 	if lo == 0 && hi == 255 && !g.merges(t) {
 		s.codes = g.node(name+".quantize", "QuantizeLinear", name+".codes", args)
 	} else {

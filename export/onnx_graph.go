@@ -135,9 +135,7 @@ func (g *onnxGraph) shortcut(l *integer.Shortcut, x, zero, output string) string
 // maxPool adds a MaxPool. What its last windows reach beyond the input is padding at its end, which all versions of the
 // operator take alike; of ceil_mode they have different ideas.
 func (g *onnxGraph) maxPool(l *integer.MaxPool, x, output string) string {
-	w := l.Window
-	w.Pad.Bottom, w.Pad.Right = l.PadEnd(g.net)
-	return g.node(l.Name, "MaxPool", output, []string{x}, window(w)...)
+	return g.node(l.Name, "MaxPool", output, []string{x}, window(l.Covering(g.net))...)
 }
 
 // lookup adds a Gather of the entries of a table, given codes of any type.

@@ -240,7 +240,7 @@ func wantIntegerKernels(t *testing.T, net *integer.Network, model []byte, sums c
 	for _, n := range m.Graph.Nodes {
 		got[n.Op]++
 	}
-	kernel := map[string]string{"conv": "QLinearConv", "add": "QLinearAdd", "average_pool": "QLinearGlobalAveragePool", "linear": "QGemm"}
+	kernel := map[string]string{"conv": "QLinearConv", "add": "QLinearAdd", "average_pool": "QLinearGlobalAveragePool", "average_window": "ConvInteger", "linear": "QGemm"}
 	if sums != configs.ONNXFused {
 		delete(kernel, "add")
 	}

@@ -10,18 +10,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
+	"github.com/qat-go/qat/threads"
 )
 
-// A Python script that knows only the file format gives the same logits, bit
-// for bit: a file has all that it takes to run the network.
+// A Python script that knows only the file formats gives the same logits, bit for bit: a file has all that it takes to run
+// the network, with both targets.
 func TestPythonRunsTheFile(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("python3 is not installed")
 	}
-	if out, err := exec.Command(python, "-c", "import json, struct").CombinedOutput(); err != nil {
+	if out, err := exec.Command(python, "-c", "import json, struct, zipfile").CombinedOutput(); err != nil {
 		t.Skipf("python3 does not start: %v: %s", err, out)
 	}
 	rng := rand.New(rand.NewPCG(5, 6))
@@ -31,47 +33,86 @@ func TestPythonRunsTheFile(t *testing.T) {
 			nets = append(nets, net)
 		}
 	}
-	different := map[uint32]bool{}
 	for n := len(nets); len(nets) < n+3; {
 		if net := integertest.RandomWindows(rng); net.Tensors[0].C == 3 {
 			nets = append(nets, net)
 		}
 	}
+	different, kinds := map[string]bool{}, map[string]bool{}
 	for i, net := range nets {
 		pixels := make([]byte, net.Tensors[0].Len())
-		x := make([]float32, len(pixels))
 		for j := range pixels {
 			pixels[j] = uint8(rng.UintN(256))
-			x[j] = (float32(pixels[j])/255 - net.Mean[j%3]) / net.Std[j%3]
 		}
 		picture := filepath.Join(t.TempDir(), "pixels")
 		if err := os.WriteFile(picture, pixels, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(python, filepath.Join("testdata", "run.py"), write(t, net), picture)
-		cmd.Env = append(os.Environ(), "PYTHONIOENCODING=utf-8")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
+		for _, l := range net.Layers {
+			kinds[l.Kind()] = true
 		}
-		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		want := logits(t, net, x, 1)
-		if len(lines) != len(want) {
-			t.Fatalf("network %d: %d lines, want %d\n%s", i, len(lines), len(want), out)
-		}
-		for o, v := range want {
-			name := fmt.Sprint(o)
-			if len(net.Classes) > 0 {
-				name = net.Classes[o]
+		for _, f := range []struct {
+			format configs.Format
+			target integer.Target
+		}{{configs.Safetensors, integer.Float32}, {configs.NPZ, integer.Float32}, {configs.NPZ, integer.Dyadic}} {
+			of := *net
+			of.Target = f.target
+			path := filepath.Join(t.TempDir(), "model."+Extension(f.format))
+			if err := Write(path, f.format, &of, Options{}); err != nil {
+				t.Fatal(err)
 			}
-			bits := math.Float32bits(v)
-			different[bits] = true
-			if line := fmt.Sprintf("%08x ", bits); !strings.HasPrefix(lines[o], line) || !strings.HasSuffix(strings.TrimSpace(lines[o]), " "+name) {
-				t.Errorf("network %d, logit %d: Python printed %q, want %s... %s", i, o, lines[o], line, name)
+			cmd := exec.Command(python, filepath.Join("testdata", "run.py"), path, picture)
+			cmd.Env = append(os.Environ(), "PYTHONIOENCODING=utf-8")
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+			want := logitLines(t, &of, pixels)
+			if len(lines) != len(want) {
+				t.Fatalf("network %d: %d lines, want %d\n%s", i, len(lines), len(want), out)
+			}
+			for o, begin := range want {
+				name := fmt.Sprint(o)
+				if len(net.Classes) > 0 {
+					name = net.Classes[o]
+				}
+				different[begin] = true
+				if !strings.HasPrefix(lines[o], begin) || !strings.HasSuffix(strings.TrimSpace(lines[o]), " "+name) {
+					t.Errorf("network %d, %s, %s, logit %d: Python printed %q, want %s... %s", i, f.format, f.target, o, lines[o], begin, name)
+				}
 			}
 		}
 	}
-	if len(different) < 15 {
+	if len(different) < 30 {
 		t.Errorf("only %d different logits were compared", len(different))
 	}
+	for _, kind := range integer.Kinds() {
+		if !kinds[kind] {
+			t.Errorf("no network has a layer of kind %s", kind)
+		}
+	}
+}
+
+// logitLines are how the script's lines begin: with the bits of the logits, or with the integers of the target dyadic.
+func logitLines(t *testing.T, net *integer.Network, pixels []byte) (lines []string) {
+	t.Helper()
+	pool := threads.New(1)
+	defer pool.Close()
+	r, err := integer.NewRunner(net, pool, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logits, err := r.Run(net.Normalize(pixels), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for o, v := range logits {
+		if net.Target == integer.Dyadic {
+			lines = append(lines, fmt.Sprintf("%d ", r.Integers(1)[o]))
+		} else {
+			lines = append(lines, fmt.Sprintf("%08x ", math.Float32bits(v)))
+		}
+	}
+	return lines
 }

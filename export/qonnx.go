@@ -111,6 +111,10 @@ var qonnxKinds = table[*qonnxGraph]{
 		lo, hi := g.net.Tensors[l.Out].Range()
 		return g.quantize(l.Name, g.node(l.Name, "GlobalAveragePool", l.Name+".mean", []string{g.values[l.In]}), l.Out, lo, hi)
 	}),
+	"average_window": row(func(g *qonnxGraph, l *integer.AverageWindow) error {
+		lo, hi := g.net.Tensors[l.Out].Range()
+		return g.quantize(l.Name, g.averageWindow(l), l.Out, lo, hi)
+	}),
 	"linear": row(func(g *qonnxGraph, l *integer.Linear) error {
 		w, err := weightsOf(g.net, l)
 		if err != nil {

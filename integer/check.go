@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+
+	"github.com/qat-go/qat/networks"
 )
 
 // maxElements bounds the bytes of one image's codes, over all tensors, and
@@ -192,6 +194,14 @@ func sumBounds(in Tensor, w []int8, bias []int32) []int64 {
 		sums[c] = sums[c]*span + max(int64(v), -int64(v))
 	}
 	return sums
+}
+
+// checkPadded bounds the memory of a padded input.
+func checkPadded(in Tensor, p networks.Pad) error {
+	if _, ok := product(maxElements, in.H+p.Top+p.Bottom, in.W+p.Left+p.Right, in.C); !ok {
+		return fmt.Errorf("the padded input has more than %d elements", maxElements)
+	}
+	return nil
 }
 
 func sameShape(n *Network, a, b int) error {

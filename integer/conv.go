@@ -98,8 +98,8 @@ func (c *Conv) check(n *Network) error {
 	if c.Groups < 0 || in.C%groups != 0 || out.C%groups != 0 {
 		return fmt.Errorf("%d groups of %d input and %d output channels; want a divisor of both", c.Groups, in.C, out.C)
 	}
-	if _, ok := product(maxElements, in.H+p.Top+p.Bottom, in.W+p.Left+p.Right, in.C); !ok {
-		return fmt.Errorf("the padded input has more than %d elements", maxElements)
+	if err := checkPadded(in, p); err != nil {
+		return err
 	}
 	g := c.geometry(n)
 	if err := g.Check(); err != nil {

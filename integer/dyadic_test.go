@@ -95,6 +95,12 @@ func dyadicReference(n *integer.Network, l integer.Layer, codes [][]uint8) (out 
 			}
 			out[c] = clamp(times(sum, in.Scale/(to.Scale*float32(in.H*in.W))), to.ZeroPoint, lo, hi)
 		}
+	case *integer.AverageWindow:
+		lo, hi := to.Range()
+		for i := range out {
+			sum, count := averaged(n, l, codes, i)
+			out[i] = clamp(times(sum, in.Scale/(to.Scale*float32(count))), to.ZeroPoint, lo, hi)
+		}
 	case *integer.Linear:
 		accs, bound, largest, equal := make([]int64, l.Out), int64(0), float32(0), true
 		for o := range accs {

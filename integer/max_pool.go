@@ -29,13 +29,18 @@ func (m *MaxPool) Output() int { return m.Out }
 // Inputs implements Layer.
 func (m *MaxPool) Inputs() []int { return []int{m.In} }
 
-// PadEnd is by how many pixels the last positions reach beyond an input of (height, width).
-func (m *MaxPool) PadEnd(n *Network) (height, width int) {
-	in, out := n.Tensors[m.In], n.Tensors[m.Out]
+// Covering is the window with the padding at its end that the last positions reach over.
+func (m *MaxPool) Covering(n *Network) networks.Window { return n.covering(m.In, m.Out, m.Window) }
+
+// covering is a window between two tensors with padding at its end for what the last positions reach beyond the input.
+func (n *Network) covering(from, to int, w networks.Window) networks.Window {
+	in, out := n.Tensors[from], n.Tensors[to]
 	beyond := func(positions, pixels, kernel, stride, before int) int {
 		return max(0, (positions-1)*stride+kernel-before-pixels)
 	}
-	return beyond(out.H, in.H, m.Kernel.H, m.Stride.H, m.Pad.Top), beyond(out.W, in.W, m.Kernel.W, m.Stride.W, m.Pad.Left)
+	w.Pad.Bottom = beyond(out.H, in.H, w.Kernel.H, w.Stride.H, w.Pad.Top)
+	w.Pad.Right = beyond(out.W, in.W, w.Kernel.W, w.Stride.W, w.Pad.Left)
+	return w
 }
 
 func (m *MaxPool) check(n *Network) error {
@@ -52,11 +57,11 @@ func checkPool(in, out Tensor, w networks.Window) error {
 		return fmt.Errorf("kernel %v and stride %v; want a kernel of at most %d and a stride of at most %d", w.Kernel, w.Stride, maxKernel, maxElements)
 	}
 	for _, ceil := range []bool{false, true} {
-		s, err := networks.MaxPool{Window: w, Ceil: ceil}.Shape([]networks.Shape{{H: in.H, W: in.W, C: in.C}})
+		s, err := networks.MaxPool{Window: w, Ceil: ceil}.Shape([]networks.Shape{in.shape()})
 		if err != nil {
 			return err
 		}
-		if s == (networks.Shape{H: out.H, W: out.W, C: out.C}) {
+		if s == out.shape() {
 			return nil
 		}
 	}

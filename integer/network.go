@@ -18,6 +18,7 @@ package integer
 import (
 	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/networks"
 )
 
 // Tensor describes an activation: shape (H, W, C) and how codes map to reals,
@@ -51,6 +52,8 @@ func (t Tensor) Len() int { return t.H * t.W * t.C }
 // Shape returns H, W and C.
 func (t Tensor) Shape() [3]int { return [3]int{t.H, t.W, t.C} }
 
+func (t Tensor) shape() networks.Shape { return networks.Shape{H: t.H, W: t.W, C: t.C} }
+
 // Network is a list of layers in execution order. Tensor 0 is the input.
 type Network struct {
 	Name      string
@@ -82,7 +85,7 @@ func logitsOf(l Layer) (*Linear, bool) {
 }
 
 // kinds has a layer of each kind; each kind is in a file of its own.
-var kinds = []Layer{&Conv{}, &Requantize{}, &Add{}, &Shortcut{}, &MaxPool{}, &AveragePool{}, &Concat{}, &Lookup{}, &Linear{}}
+var kinds = []Layer{&Conv{}, &Requantize{}, &Add{}, &Shortcut{}, &MaxPool{}, &AveragePool{}, &AverageWindow{}, &Concat{}, &Lookup{}, &Linear{}}
 
 // Kinds are the words for the kinds of layers.
 func Kinds() []string {

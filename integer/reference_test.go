@@ -107,6 +107,13 @@ func reference(n *integer.Network, l integer.Layer, codes [][]uint8) (out []uint
 			}
 			out[c] = clamp(float32(sum)*(in.Scale/(to.Scale*float32(in.H*in.W))), to.ZeroPoint, lo, hi)
 		}
+	case *integer.AverageWindow:
+		to := n.Tensors[l.Out]
+		lo, hi := to.Range()
+		for i := range out {
+			sum, count := averaged(n, l, codes, i)
+			out[i] = clamp(float32(sum)*(in.Scale/(to.Scale*float32(count))), to.ZeroPoint, lo, hi)
+		}
 	case *integer.Linear:
 		for o := range l.Out {
 			acc := int64(l.Bias[o])
@@ -117,6 +124,22 @@ func reference(n *integer.Network, l integer.Layer, codes [][]uint8) (out []uint
 		}
 	}
 	return out, logits
+}
+
+// averaged is the sum in a window, at element i of the output, and how many pixels it counts.
+func averaged(n *integer.Network, l *integer.AverageWindow, codes [][]uint8, i int) (sum, count int64) {
+	in, to := n.Tensors[l.In], n.Tensors[l.Out]
+	for tap := range l.Kernel.H * l.Kernel.W {
+		y, x := i/to.C/to.W*l.Stride.H+tap/l.Kernel.W-l.Pad.Top, i/to.C%to.W*l.Stride.W+tap%l.Kernel.W-l.Pad.Left
+		inside := y >= 0 && y < in.H && x >= 0 && x < in.W
+		if inside {
+			sum += int64(codes[l.In][(y*in.W+x)*in.C+i%in.C]) - int64(in.ZeroPoint)
+		}
+		if inside || l.CountPad && y < in.H+l.Pad.Bottom && x < in.W+l.Pad.Right {
+			count++
+		}
+	}
+	return sum, count
 }
 
 // fma is x*y + z, rounded once to 24 bits.

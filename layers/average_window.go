@@ -31,35 +31,25 @@ func (o averageWindowOp) emit(c *Context, s *step) Value {
 	return Value{float: o.average(c, s.name, s.in[0].out.Float(c))}
 }
 
-// span is what a window covers along an axis: pixels from up to to, and how many it counts, the padding too if pad.
-func span(at, size, kernel, stride, before, after int, pad bool) (from, to, count int) {
-	from = at*stride - before
-	to = min(from+kernel, size+after)
-	count = to - from
-	if from, to = max(from, 0), min(to, size); !pad {
-		count = to - from
-	}
-	return from, to, count
-}
+// attributes tell operations on the same input apart.
+func (o averageWindowOp) attributes() string { return fmt.Sprint(o.Window, o.Ceil, o.CountPad) }
 
-// averageWindow is one position: the input's pixels in it, and what their sum is divided by.
+// averageWindow is one position: the runs of the input's pixels in it, each from one to another that it excludes, and what
+// their sum is divided by.
 type averageWindow struct {
-	pixels  []int
+	runs    [][2]int
 	divisor int
 }
 
 // windows lists the window of each output pixel.
 func (o averageWindowOp) windows() []averageWindow {
 	all := make([]averageWindow, 0, o.out.H*o.out.W)
-	for i := range o.out.H {
-		r0, r1, rows := span(i, o.in.H, o.Kernel.H, o.Stride.H, o.Pad.Top, o.Pad.Bottom, o.CountPad)
-		for j := range o.out.W {
-			c0, c1, columns := span(j, o.in.W, o.Kernel.W, o.Stride.W, o.Pad.Left, o.Pad.Right, o.CountPad)
-			w := averageWindow{divisor: rows * columns}
-			for r := r0; r < r1; r++ {
-				for c := c0; c < c1; c++ {
-					w.pixels = append(w.pixels, r*o.in.W+c)
-				}
+	rows, columns := o.Spans(o.in, o.out)
+	for _, row := range rows {
+		for _, column := range columns {
+			w := averageWindow{divisor: row.Count * column.Count}
+			for r := row.From; r < row.To; r++ {
+				w.runs = append(w.runs, [2]int{r*o.in.W + column.From, r*o.in.W + column.To})
 			}
 			all = append(all, w)
 		}
@@ -75,7 +65,7 @@ func (o averageWindowOp) even() bool {
 // average is the mean of x (N, H, W, C) in each window; sums run over the window's rows, then columns, in float32.
 func (o averageWindowOp) average(c *Context, layer string, x *G.Node) *G.Node {
 	n, ch := x.Shape()[0], o.in.C
-	attrs, windows := fmt.Sprint(o.Window, o.Ceil, o.CountPad), o.windows()
+	attrs, windows := o.attributes(), o.windows()
 	return c.b.Apply(graph.Op{
 		Name: "average pool", Layer: layer, Attrs: attrs, In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(n, o.out.H, o.out.W, ch), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
@@ -83,8 +73,10 @@ func (o averageWindowOp) average(c *Context, layer string, x *G.Node) *G.Node {
 				clear(y)
 				for at, w := range windows {
 					sum := y[at*ch:][:ch]
-					for _, p := range w.pixels {
-						kernels.AddRow(sum, sum, x[p*ch:][:ch])
+					for _, run := range w.runs {
+						for p := run[0]; p < run[1]; p++ {
+							kernels.AddRow(sum, sum, x[p*ch:][:ch])
+						}
 					}
 					for j := range sum {
 						sum[j] /= float32(w.divisor)
@@ -102,8 +94,10 @@ func (o averageWindowOp) average(c *Context, layer string, x *G.Node) *G.Node {
 						for at, w := range windows {
 							for j, v := range dy[at*ch:][:ch] {
 								v /= float32(w.divisor)
-								for _, p := range w.pixels {
-									dx[p*ch+j] += v
+								for _, run := range w.runs {
+									for p := run[0]; p < run[1]; p++ {
+										dx[p*ch+j] += v
+									}
 								}
 							}
 						}
@@ -129,10 +123,13 @@ var averageWindowCodes = rewrite{"average_window_codes", "quantize(average_pool(
 	}
 	before := s.in[0]
 	pool, ok := alone[averageWindowOp](p, before)
-	if !ok || !pool.even() || !before.in[0].givesCodes(p.c) {
+	if !ok || !before.in[0].givesCodes(p.c) {
 		return false
 	}
-	return p.replace(s, averageWindowCodesOp{o, pool, before.name}, before.in, before)
+	if pool.even() {
+		return p.replace(s, averageWindowCodesOp{o, pool, before.name}, before.in, before)
+	}
+	return p.replace(s, averageCodesOp{o, before.name, &pool}, before.in, before)
 }}
 
 func (averageWindowCodesOp) givesCodes(*Context, *step) bool { return true }

@@ -63,23 +63,6 @@ func TestIntegerForm(t *testing.T) {
 	}
 }
 
-// Average pooling whose windows differ is told, with what cures it.
-func TestUnevenWindows(t *testing.T) {
-	for _, pool := range []networks.AveragePool{{Window: networks.Square(3, 2, 1)}, {Window: networks.Square(3, 2, 0), Ceil: true, CountPad: true}, {Window: networks.Square(3, 2, 1), CountPad: true}} {
-		n := &networks.Network{Input: zoo("").Input}
-		x := n.Add("pool", pool, n.Add("c", networks.Conv{Out: 4, Window: networks.Square(3, 1, 1)}, networks.Input))
-		n.Add("linear", networks.Linear{Out: 10}, n.Add("mean", networks.GlobalAveragePool{}, n.Add("d", networks.Conv{Out: 4, Window: networks.Square(1, 1, 0)}, x)))
-		cfg, err := configs.Load("resnet20_w4a4", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = must(New(n, &cfg.Quant, testInput, 1)).IntegerForm()
-		if cured := pool.CountPad && !pool.Ceil; cured != (err == nil) || !cured && err.Error() != "pool cannot run in integers: "+unevenWindows {
-			t.Errorf("%+v: %v", pool, err)
-		}
-	}
-}
-
 // What reads the images is told where it has no codes of them: nothing panics, and what is said to run in integers does.
 func TestImagesAreRead(t *testing.T) {
 	conv := networks.Conv{Out: 3, Window: networks.Square(3, 1, 1)}

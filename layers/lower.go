@@ -96,10 +96,6 @@ func (n *Network) floatSteps(e *NotIntegerError) {
 				continue
 			}
 		}
-		if o, ok := s.op.(averageWindowOp); ok && !o.even() {
-			e.add(s.name, unevenWindows)
-			continue
-		}
 		if _, ok := s.op.(lowerer); !ok || i < len(p.steps)-2 && !s.givesCodes(p.c) {
 			e.add(s.name, "what it gives is not quantized before something else reads it")
 		}
@@ -108,9 +104,6 @@ func (n *Network) floatSteps(e *NotIntegerError) {
 
 // imagesRead is why what reads the images is none of an integer network.
 const imagesRead = "it reads the images, which have codes for convolutions and linear layers alone; put one before it"
-
-// unevenWindows is why average pooling is none of an integer network.
-const unevenWindows = "not all of its windows count as many pixels; with count_include_pad: true and ceil_mode: false they do"
 
 func (l *lowering) fail(layer string, err error) error {
 	return fmt.Errorf("%s: %w", layer, err)

@@ -27,6 +27,7 @@ var small = []struct {
 	{"plain", networkstest.Plain, map[string]int{"max_pool": 1, "conv": 4}},
 	{"joined", networkstest.Joined, map[string]int{"max_pool": 1, "conv": 10, "concat": 3, "average_pool": 1}},
 	{"averaged", networkstest.Averaged, map[string]int{"conv": 6, "average_pool": 1, "linear": 1}},
+	{"uneven", networkstest.Uneven, map[string]int{"conv": 3, "average_window": 3, "linear": 1}},
 	{"oblong", networkstest.Oblong, map[string]int{"max_pool": 2, "conv": 4, "concat": 1}},
 	{"leaky", networkstest.Leaky, map[string]int{"lookup": 5, "conv": 5, "add": 2}},
 }

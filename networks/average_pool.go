@@ -29,3 +29,25 @@ func (a AveragePool) Shape(in []Shape) (Shape, error) { return a.pool(in[0], a.C
 
 // NonNegative implements [Op].
 func (AveragePool) NonNegative(in []bool) bool { return in[0] }
+
+// Span is what a window covers along an axis: the image's pixels From to To, To excluded, and how many pixels the mean counts.
+type Span struct{ From, To, Count int }
+
+// Spans lists what the window covers at each position along both axes, of an image that has the output's shape behind it.
+func (a AveragePool) Spans(in, out Shape) (rows, columns []Span) {
+	along := func(positions, pixels, kernel, stride, begin, end int) []Span {
+		spans := make([]Span, positions)
+		for i := range spans {
+			from := i*stride - begin
+			to := min(from+kernel, pixels+end)
+			s := Span{From: max(from, 0), To: min(to, pixels), Count: to - from}
+			if !a.CountPad {
+				s.Count = s.To - s.From
+			}
+			spans[i] = s
+		}
+		return spans
+	}
+	p := a.Pad
+	return along(out.H, in.H, a.Kernel.H, a.Stride.H, p.Top, p.Bottom), along(out.W, in.W, a.Kernel.W, a.Stride.W, p.Left, p.Right)
+}

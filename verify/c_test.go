@@ -94,6 +94,8 @@ func TestCPrograms(t *testing.T) {
 		{"oblong", "20x18x3", networkstest.Oblong, "quant.activations.bits=8"},
 		{"leaky", "12x12x2", networkstest.Leaky, ""},
 		{"averaged", "24x24x3", networkstest.Averaged, "quant.weights.bits=5 quant.activations.bits=8"},
+		{"uneven", "19x23x3", networkstest.Uneven, "quant.weights.bits=5 quant.activations.bits=8"},
+		{"requantized", "20x20x3", networkstest.Joined, "model.arch=squeezenet1_1 quant.concat=requantize"},
 		{"windows", "49x10x1", nil, "model.network=testdata/windows.yaml quant.concat=requantize"},
 		{"mobilenet", "16x16x3", nil, "model.network=networks/mobilenet.yaml"},
 	} {

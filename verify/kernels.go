@@ -11,7 +11,7 @@ import (
 // integerKernels are onnxruntime's operators on integers, by kind of layer: "" where it has none to look for, because
 // codes go from one tensor to the next by DequantizeLinear and QuantizeLinear, or stay as they are.
 var integerKernels = map[string]string{
-	"conv": "QLinearConv", "requantize": "", "add": "QLinearAdd", "shortcut": "", "max_pool": "", "concat": "", "lookup": "", "average_pool": "QLinearGlobalAveragePool", "linear": "QGemm",
+	"conv": "QLinearConv", "requantize": "", "add": "QLinearAdd", "shortcut": "", "max_pool": "", "concat": "", "lookup": "", "average_pool": "QLinearGlobalAveragePool", "average_window": "ConvInteger", "linear": "QGemm",
 }
 
 // kernels finds what runs each layer in the graph that onnxruntime makes of a

@@ -92,6 +92,7 @@ func TestNetworks(t *testing.T) {
 		{"joined", networkstest.Joined, 10, 80, 0.9, configs.ConcatShared}, {"requantized", networkstest.Joined, 10, 80, 0.9, configs.ConcatRequantize},
 		{"oblong", networkstest.Oblong, 4, 60, 0.9, configs.ConcatShared},
 		{"leaky", networkstest.Leaky, 5, 80, 0.9, configs.ConcatShared}, {"averaged", networkstest.Averaged, 6, 80, 0.9, configs.ConcatShared},
+		{"uneven", networkstest.Uneven, 3, 80, 0.9, configs.ConcatShared},
 	} {
 		t.Run(n.name, func(t *testing.T) { certify(t, n.build, n.convolutions, n.steps, n.loss, n.concat) })
 	}

@@ -180,6 +180,30 @@ static void average_pool(const struct qat_layer *l, const struct qat_tensor *in,
     }
 }
 
+/* Averages in windows that do not all count as many pixels. */
+static void average_window(const struct qat_layer *l, const struct qat_tensor *in, const struct qat_tensor *out)
+{
+    const uint8_t *rows = qat_weights + l->weights, *columns = rows + out->h;
+    int32_t y, x, c, ky, kx;
+
+    for (y = 0; y < out->h; y++)
+        for (x = 0; x < out->w; x++)
+            for (c = 0; c < out->c; c++) {
+                uint32_t m = l->first + (uint32_t)rows[y] * columns[x] - 1;
+                int32_t sum = 0;
+
+                for (ky = 0; ky < l->kernel[0]; ky++)
+                    for (kx = 0; kx < l->kernel[1]; kx++) {
+                        int32_t iy = y * l->stride[0] + ky - l->padding[0], ix = x * l->stride[1] + kx - l->padding[1];
+
+                        if (iy >= 0 && iy < in->h && ix >= 0 && ix < in->w)
+                            sum += arena[in->offset + (iy * in->w + ix) * in->c + c] - in->zero_point;
+                    }
+                arena[out->offset + (y * out->w + x) * out->c + c] =
+                    to_code((int64_t)sum * qat_multiplier[m], qat_shift[m], out->zero_point, l);
+            }
+}
+
 /* The channels of a and, behind them, of b. */
 static void concat(const struct qat_tensor *a, const struct qat_tensor *b, const struct qat_tensor *out)
 {
@@ -232,6 +256,7 @@ int qat_run(const uint8_t *pixels, int32_t logits[QAT_CLASSES])
         case QAT_SHORTCUT: shortcut(l, &t[l->in], &t[l->out]); break;
         case QAT_MAX_POOL: max_pool(l, &t[l->in], &t[l->out]); break;
         case QAT_AVERAGE_POOL: average_pool(l, &t[l->in], &t[l->out]); break;
+        case QAT_AVERAGE_WINDOW: average_window(l, &t[l->in], &t[l->out]); break;
         case QAT_CONCAT: concat(&t[l->in], &t[l->in2], &t[l->out]); break;
         case QAT_LOOKUP: lookup(l, &t[l->in], &t[l->out]); break;
         default: linear(l, &t[l->in], logits); break; /* QAT_LINEAR, the last */

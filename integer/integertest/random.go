@@ -46,8 +46,8 @@ func Random(rng *rand.Rand) *integer.Network {
 	return b.net
 }
 
-// RandomWindows returns a random network of convolutions whose windows differ by axis and side, grouped and depthwise ones
-// among them.
+// RandomWindows returns a random network of convolutions and averages whose windows differ by axis and side, grouped and
+// depthwise ones among them.
 func RandomWindows(rng *rand.Rand) *integer.Network {
 	b := &builder{rng: rng, dyadic: rng.IntN(2) == 0, net: &integer.Network{Name: "windows", Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}}}
 	x := b.tensor(3+rng.IntN(8), 3+rng.IntN(8), 1+rng.IntN(4))
@@ -65,6 +65,9 @@ func RandomWindows(rng *rand.Rand) *integer.Network {
 			channels = groups * (1 + rng.IntN(3))
 		}
 		x = b.windowed(fmt.Sprint("conv", i), x, channels, w, groups, rng.IntN(2) == 0)
+		if rng.IntN(2) == 0 {
+			x = b.averageWindow(fmt.Sprint("average", i), x)
+		}
 	}
 	b.linear("linear", x, 1+rng.IntN(10))
 	return b.net
@@ -258,27 +261,49 @@ func (b *builder) maxPool(name string, x int) int {
 	kernel := 1 + b.rng.IntN(min(3, in.H, in.W))
 	w := networks.Square(kernel, 1+b.rng.IntN(3), b.rng.IntN(kernel/2+1))
 	if b.rng.IntN(2) == 0 {
-		w.Kernel = networks.Size{H: 1 + b.rng.IntN(min(4, in.H)), W: 1 + b.rng.IntN(min(4, in.W))}
-		w.Stride.W = 1 + b.rng.IntN(3)
-		along := func(kernel int) int { return b.rng.IntN(kernel/2 + 1) }
-		w.Pad = networks.Pad{Top: along(w.Kernel.H), Left: along(w.Kernel.W), Bottom: along(w.Kernel.H), Right: along(w.Kernel.W)}
+		w = b.poolWindow(in, w.Stride.H)
 	}
 	return b.window(&integer.MaxPool{Name: name, In: x, Window: w}, b.rng.IntN(2) == 0)
+}
+
+// poolWindow differs by axis and side.
+func (b *builder) poolWindow(in integer.Tensor, strideH int) (w networks.Window) {
+	w.Kernel = networks.Size{H: 1 + b.rng.IntN(min(4, in.H)), W: 1 + b.rng.IntN(min(4, in.W))}
+	w.Stride = networks.Size{H: strideH, W: 1 + b.rng.IntN(3)}
+	along := func(kernel int) int { return b.rng.IntN(kernel/2 + 1) }
+	w.Pad = networks.Pad{Top: along(w.Kernel.H), Left: along(w.Kernel.W), Bottom: along(w.Kernel.H), Right: along(w.Kernel.W)}
+	return w
 }
 
 // window adds the layer with its output, and returns that.
 func (b *builder) window(l *integer.MaxPool, ceil bool) int {
 	out := b.net.Tensors[l.In]
-	op := networks.MaxPool{Window: l.Window, Ceil: ceil}
-	shape, err := op.Shape([]networks.Shape{{H: out.H, W: out.W, C: out.C}})
-	if err != nil {
-		panic(err)
-	}
+	shape := b.pooled(l.In, l.Window, ceil)
 	out.Name, out.H, out.W = l.Name, shape.H, shape.W
 	b.net.Tensors = append(b.net.Tensors, out)
 	l.Out = len(b.net.Tensors) - 1
 	b.add(l)
 	return l.Out
+}
+
+// pooled is the shape of what pooling gives.
+func (b *builder) pooled(in int, w networks.Window, ceil bool) networks.Shape {
+	from := b.net.Tensors[in]
+	shape, err := networks.MaxPool{Window: w, Ceil: ceil}.Shape([]networks.Shape{{H: from.H, W: from.W, C: from.C}})
+	if err != nil {
+		panic(err)
+	}
+	return shape
+}
+
+// averageWindow adds a window that fits, with the padding counted or not, and returns its tensor.
+func (b *builder) averageWindow(name string, x int) int {
+	in := b.net.Tensors[x]
+	w := b.poolWindow(in, 1+b.rng.IntN(3))
+	shape := b.pooled(x, w, b.rng.IntN(2) == 0)
+	out := b.tensor(shape.H, shape.W, shape.C)
+	b.add(&integer.AverageWindow{Name: name, In: x, Out: out, Window: w, CountPad: b.rng.IntN(2) == 0})
+	return out
 }
 
 func (b *builder) linear(name string, in, classes int) {

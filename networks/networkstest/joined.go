@@ -44,6 +44,22 @@ func Averaged(in networks.Shape, classes int) *networks.Network {
 	return n
 }
 
+// Uneven has average pooling whose windows do not all count as many pixels: padding is left out, or the last windows reach
+// beyond the image, or beyond padding that counts.
+func Uneven(in networks.Shape, classes int) *networks.Network {
+	n := &networks.Network{Input: in}
+	conv := func(name string, out int, from string) string {
+		x := n.Add(name, networks.Conv{Out: out, Window: networks.Square(3, 1, 1)}, from)
+		return n.Add(name+".relu", networks.ReLU{}, n.Add(name+".bn", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, x))
+	}
+	x := n.Add("pool1", networks.AveragePool{Window: networks.Square(2, 2, 1)}, conv("conv1", 12, networks.Input))
+	x = n.Add("pool2", networks.AveragePool{Window: networks.Square(2, 2, 0), Ceil: true}, conv("conv2", 16, x))
+	oblong := networks.Window{Kernel: networks.Size{H: 2, W: 3}, Stride: networks.Size{H: 2, W: 2}, Pad: networks.Pad{Left: 1}}
+	x = n.Add("pool3", networks.AveragePool{Window: oblong, Ceil: true, CountPad: true}, conv("conv3", 10, x))
+	n.Add("linear", networks.Linear{Out: classes}, n.Add("flatten", networks.Flatten{}, x))
+	return n
+}
+
 // Leaky has functions of codes: LeakyReLU and PReLU behind convolutions and a sum, and batch norm that no convolution has,
 // behind pooling and a sum. The input is square.
 func Leaky(in networks.Shape, classes int) *networks.Network {
