@@ -161,23 +161,32 @@ func (n *Network) norms() (all []*BatchNorm) {
 // that adding a layer leaves the others as they are.
 func (n *Network) randomize(seed uint64) {
 	for _, p := range n.Store.Of(Learned) {
-		if p.start != networks.He && p.start != networks.Uniform {
+		s := p.Value.Shape()
+		last := len(s) - 1
+		var draw func(rng *rand.Rand) float64
+		normal := func(std float64) func(*rand.Rand) float64 {
+			return func(rng *rand.Rand) float64 { return rng.NormFloat64() * std }
+		}
+		uniform := func(bound float64) func(*rand.Rand) float64 {
+			return func(rng *rand.Rand) float64 { return (2*rng.Float64() - 1) * bound }
+		}
+		switch p.start {
+		case networks.He:
+			draw = normal(math.Sqrt(2 / float64(s.TotalSize()/s[last-1])))
+		case networks.HeUniform:
+			draw = uniform(math.Sqrt(6 / float64(s.TotalSize()/s[last])))
+		case networks.Uniform:
+			draw = uniform(1 / math.Sqrt(float64(s.TotalSize()/s[last])))
+		case networks.Normal:
+			draw = normal(0.01)
+		default:
 			continue
 		}
 		h := fnv.New64a()
 		h.Write([]byte(p.Name))
 		rng := rand.New(rand.NewPCG(seed, h.Sum64()))
-		s := p.Value.Shape()
-		if p.start == networks.He {
-			std := math.Sqrt(2 / float64(s[0]*s[1]*s[3]))
-			for i := range p.Data() {
-				p.Data()[i] = float32(rng.NormFloat64() * std)
-			}
-			continue
-		}
-		bound := 1 / math.Sqrt(float64(s.TotalSize()/s[len(s)-1]))
 		for i := range p.Data() {
-			p.Data()[i] = float32((2*rng.Float64() - 1) * bound)
+			p.Data()[i] = float32(draw(rng))
 		}
 	}
 }

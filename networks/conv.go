@@ -1,6 +1,9 @@
 package networks
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Conv is a convolution over zero padding, with dilation 1:
 //
@@ -14,6 +17,7 @@ type Conv struct {
 	Window
 	Groups int // 0 is 1
 	Bias   bool
+	Start  Start // of the weights; "" is [He]
 }
 
 // Kind implements [Op].
@@ -24,7 +28,7 @@ func (c Conv) groups() int { return max(c.Groups, 1) }
 
 // Shape implements [Op].
 func (c Conv) Shape(in []Shape) (Shape, error) {
-	if err := positive("out", c.Out); err != nil {
+	if err := cmp.Or(positive("out", c.Out), c.Start.check()); err != nil {
 		return Shape{}, err
 	}
 	if c.Groups < 0 {
@@ -39,7 +43,7 @@ func (c Conv) Shape(in []Shape) (Shape, error) {
 
 // Arrays implements [Op].
 func (c Conv) Arrays(in []Shape) []Array {
-	return withBias(c.Bias, c.Out, Array{Name: "weight", Shape: []int{c.Kernel.H, c.Kernel.W, in[0].C / c.groups(), c.Out}, Group: WeightsGroup, Start: He})
+	return withBias(c.Bias, c.Out, Array{Name: "weight", Shape: []int{c.Kernel.H, c.Kernel.W, in[0].C / c.groups(), c.Out}, Group: WeightsGroup, Start: cmp.Or(c.Start, He)})
 }
 
 // MACs implements [Op].

@@ -1,12 +1,16 @@
 package networks
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Linear is y = x*weight + bias over all elements of the input, which has one pixel.
 type Linear struct {
 	weights
 	Out    int
 	NoBias bool
+	Start  Start // of the weights; "" is [Uniform]
 }
 
 // Kind implements [Op].
@@ -17,12 +21,12 @@ func (l Linear) Shape(in []Shape) (Shape, error) {
 	if in[0].H != 1 || in[0].W != 1 {
 		return Shape{}, fmt.Errorf("the input is %v; expected 1x1 pixels: pool or flatten it", in[0])
 	}
-	return Shape{1, 1, l.Out}, positive("out", l.Out)
+	return Shape{1, 1, l.Out}, cmp.Or(positive("out", l.Out), l.Start.check())
 }
 
 // Arrays implements [Op].
 func (l Linear) Arrays(in []Shape) []Array {
-	return withBias(!l.NoBias, l.Out, Array{Name: "weight", Shape: []int{in[0].Len(), l.Out}, Group: WeightsGroup, Start: Uniform})
+	return withBias(!l.NoBias, l.Out, Array{Name: "weight", Shape: []int{in[0].Len(), l.Out}, Group: WeightsGroup, Start: cmp.Or(l.Start, Uniform)})
 }
 
 // MACs implements [Op].

@@ -56,7 +56,7 @@ func mobileNetV2(o Options) *Network {
 	}
 	layer(fmt.Sprint("features.", at), Conv{Out: divisible(1280 * max(o.Width, 1)), Window: Square(1, 1, 0)})
 	x = n.Add("classifier.0", Dropout{Rate: 0.2}, n.Add("avgpool", GlobalAveragePool{}, x))
-	n.Add("classifier.1", Linear{Out: o.Classes}, x)
+	n.Add("classifier.1", Linear{Out: o.Classes, Start: Normal}, x)
 	return n
 }
 

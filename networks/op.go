@@ -1,6 +1,9 @@
 package networks
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Kind is the word for an operation in configs, tables and files.
 type Kind string
@@ -49,11 +52,26 @@ const (
 	// He is normal with variance 2/fan-out, the kernel's pixels times output channels (He et al. 2015,
 	// https://arxiv.org/abs/1502.01852, section 2.2).
 	He Start = "he"
+	// HeUniform is uniform with variance 2/fan-in, the kernel's pixels times input channels: PyTorch's kaiming_uniform_.
+	HeUniform Start = "he_uniform"
 	// Uniform is uniform within 1/sqrt(fan-in), PyTorch's for linear layers.
 	Uniform Start = "uniform"
+	// Normal is normal with a standard deviation of 0.01.
+	Normal Start = "normal"
 	// Quarter is 0.25, PyTorch's for PReLU.
 	Quarter Start = "quarter"
 )
+
+// WeightStarts lists those that weights may have.
+func WeightStarts() []Start { return []Start{He, HeUniform, Uniform, Normal} }
+
+// check reports what is no start of weights; "" is the kind's.
+func (s Start) check() error {
+	if s != "" && !slices.Contains(WeightStarts(), s) {
+		return fmt.Errorf("start is %q; expected one of %q", s, WeightStarts())
+	}
+	return nil
+}
 
 // Array is what an operation holds, float32.
 type Array struct {

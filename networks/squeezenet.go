@@ -7,7 +7,7 @@ import "fmt"
 func squeezeNet(o Options) *Network {
 	n := &Network{Input: o.Input}
 	conv := func(name, relu string, out int, w Window, from string) string {
-		return n.Add(relu, ReLU{}, n.Add(name, Conv{Out: out, Window: w, Bias: true}, from))
+		return n.Add(relu, ReLU{}, n.Add(name, Conv{Out: out, Window: w, Bias: true, Start: HeUniform}, from))
 	}
 	x := conv("features.0", "features.1", 64, Square(3, 2, 0), Input)
 	at := 2
@@ -28,7 +28,7 @@ func squeezeNet(o Options) *Network {
 			fire(f.squeeze, f.expand)
 		}
 	}
-	x = conv("classifier.1", "classifier.2", o.Classes, Square(1, 1, 0), n.Add("classifier.0", Dropout{Rate: 0.5}, x))
-	n.Add("classifier.3", GlobalAveragePool{}, x)
+	x = n.Add("classifier.1", Conv{Out: o.Classes, Window: Square(1, 1, 0), Bias: true, Start: Normal}, n.Add("classifier.0", Dropout{Rate: 0.5}, x))
+	n.Add("classifier.3", GlobalAveragePool{}, n.Add("classifier.2", ReLU{}, x))
 	return n
 }

@@ -21,7 +21,8 @@ func vgg(o Options, convs ...int) *Network {
 		feature(MaxPool{Window: Square(2, 2, 0)})
 	}
 	x = n.Add("flatten", Flatten{}, x)
-	for i, op := range []Op{Linear{Out: 4096}, ReLU{}, Dropout{Rate: 0.5}, Linear{Out: 4096}, ReLU{}, Dropout{Rate: 0.5}, Linear{Out: o.Classes}} {
+	linear := func(out int) Op { return Linear{Out: out, Start: Normal} }
+	for i, op := range []Op{linear(4096), ReLU{}, Dropout{Rate: 0.5}, linear(4096), ReLU{}, Dropout{Rate: 0.5}, linear(o.Classes)} {
 		x = n.Add(fmt.Sprint("classifier.", i), op, x)
 	}
 	return n

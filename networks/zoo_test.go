@@ -284,3 +284,28 @@ func TestSizes(t *testing.T) {
 		}
 	}
 }
+
+// Weights start as in torchvision's networks: its source of 0.14.1.
+func TestStarts(t *testing.T) {
+	for name, last := range map[string]networks.Start{"squeezenet1_1": networks.Normal, "vgg11_bn": networks.Normal, "mobilenet_v2": networks.Normal, "resnet18": networks.Uniform} {
+		n, err := networks.Build(name, networks.Options{Input: networks.Shape{H: 224, W: 224, C: 3}, Classes: 1000})
+		if err != nil {
+			t.Fatal(err)
+		}
+		weighted := n.Weighted()
+		for i, node := range weighted {
+			want := map[bool]networks.Start{false: networks.He, true: networks.HeUniform}[name == "squeezenet1_1"]
+			if node.Op.Kind() == (networks.Linear{}).Kind() || i == len(weighted)-1 {
+				want = last
+			}
+			if got := node.Op.Arrays([]networks.Shape{{H: 1, W: 1, C: 4608}})[0].Start; got != want {
+				t.Errorf("%s: %s starts %s, want %s", name, node.Name, got, want)
+			}
+		}
+	}
+	n := &networks.Network{Input: networks.Shape{H: 2, W: 2, C: 3}}
+	n.Add("c", networks.Conv{Out: 4, Window: networks.Square(1, 1, 0), Start: networks.Zeros}, networks.Input)
+	if _, err := n.Shapes(); err == nil || !strings.Contains(err.Error(), `c: start is "zeros"; expected one of ["he"`) {
+		t.Errorf("weights that start from zeros: %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package read
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/qat-go/qat/networks"
@@ -59,6 +60,21 @@ var (
 
 func biasOf(def string) attribute {
 	return attribute{"bias", "a learned bias of each output channel", def, booleanSchema, func(a *attributes, n *syntax.Node, _ scope) string { return boolean(&a.bias, n) }}
+}
+
+// startOf is how weights start; def is the kind's own.
+func startOf(def networks.Start) attribute {
+	doc := "how random weights start: `he` (normal, variance 2/fan-out), `he_uniform` (variance 2/fan-in), `uniform` (within 1/sqrt(fan-in)) or `normal` (standard deviation 0.01)"
+	return attribute{"start", doc, string(def), object{"enum": networks.WeightStarts()}, func(a *attributes, n *syntax.Node, _ scope) string {
+		start := networks.Start(n.Text)
+		if n.Kind != syntax.String || !slices.Contains(networks.WeightStarts(), start) {
+			return "he, he_uniform, uniform or normal"
+		}
+		if a.start = start; start == def {
+			a.start = ""
+		}
+		return ""
+	}}
 }
 
 // defaults are the attributes of an operation before any is set.

@@ -38,5 +38,5 @@ nodes:
 	// global_average_pool1 1x1x16
 	// linear1 1x1x10
 	// net.yaml:1:16: linear: out is missing; wanted output channels; classes is the number of classes of the data set
-	// net.yaml:1:25: unexpected key "outs" in linear (did you mean "out"?); allowed: out, bias
+	// net.yaml:1:25: unexpected key "outs" in linear (did you mean "out"?); allowed: out, bias, start
 }

@@ -19,8 +19,9 @@ type attributes struct {
 	slope, rate      float64
 	ceil, countPad   bool
 	real             bool
-	classes          bool // out is the number of classes
-	kernelIsStrideOf bool // a pool without a stride
+	start            networks.Start // "" is the kind's
+	classes          bool           // out is the number of classes
+	kernelIsStrideOf bool           // a pool without a stride
 }
 
 // operation is a row of the table: an operation of [networks.Ops] in YAML.
@@ -32,11 +33,11 @@ type operation struct {
 
 // operations has a row for each of [networks.Ops].
 var operations = map[networks.Kind]operation{
-	networks.Conv{}.Kind(): {"A convolution over zero padding.", []attribute{out, kernel, strideOne, pad, groups, biasOf("false")}, func(a attributes) networks.Op {
-		return networks.Conv{Out: a.out, Window: a.window(), Groups: a.groups, Bias: a.bias}
+	networks.Conv{}.Kind(): {"A convolution over zero padding.", []attribute{out, kernel, strideOne, pad, groups, biasOf("false"), startOf(networks.He)}, func(a attributes) networks.Op {
+		return networks.Conv{Out: a.out, Window: a.window(), Groups: a.groups, Bias: a.bias, Start: a.start}
 	}},
-	networks.Linear{}.Kind(): {"A linear layer over all channels of one pixel: pool or flatten before it.", []attribute{out, biasOf("true")}, func(a attributes) networks.Op {
-		return networks.Linear{Out: a.out, NoBias: !a.bias}
+	networks.Linear{}.Kind(): {"A linear layer over all channels of one pixel: pool or flatten before it.", []attribute{out, biasOf("true"), startOf(networks.Uniform)}, func(a attributes) networks.Op {
+		return networks.Linear{Out: a.out, NoBias: !a.bias, Start: a.start}
 	}},
 	networks.BatchNorm{}.Kind(): {"Batch norm over each channel.", []attribute{eps, momentum}, func(a attributes) networks.Op {
 		return networks.BatchNorm{Eps: a.eps, Momentum: a.momentum}

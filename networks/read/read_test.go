@@ -1,6 +1,7 @@
 package read
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -55,7 +56,10 @@ func TestOperations(t *testing.T) {
 		{"conv: {out: classes, kernel: [3, 1], stride: [2, 1], pad: [1, 2, 3, 4], groups: 2, bias: true}", networks.Conv{Out: 10, Groups: 2, Bias: true,
 			Window: networks.Window{Kernel: networks.Size{H: 3, W: 1}, Stride: networks.Size{H: 2, W: 1}, Pad: networks.Pad{Top: 1, Left: 2, Bottom: 3, Right: 4}}}},
 		{"conv: {out: 4, kernel: 3, stride: 2, pad: same}", networks.Conv{Out: 4, Window: networks.Same(networks.Shape{H: 16, W: 16, C: 8}, networks.Size{H: 3, W: 3}, networks.Size{H: 2, W: 2}), Groups: 1}},
+		{"conv: {out: 4, kernel: 1, start: he_uniform}", networks.Conv{Out: 4, Window: networks.Square(1, 1, 0), Groups: 1, Start: networks.HeUniform}},
 		{"linear: {out: 5}", networks.Linear{Out: 5}},
+		{"linear: {out: 5, start: uniform}", networks.Linear{Out: 5}},
+		{"linear: {out: 5, start: normal}", networks.Linear{Out: 5, Start: networks.Normal}},
 		{"linear: {out: classes, bias: false}", networks.Linear{Out: 10, NoBias: true}},
 		{"batch_norm:", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}},
 		{"batch_norm: {eps: 0.001, momentum: 0.01}", networks.BatchNorm{Eps: 1e-3, Momentum: 0.01}},
@@ -151,9 +155,9 @@ func written(op networks.Op) string {
 	attributes := ""
 	switch o := op.(type) {
 	case networks.Conv:
-		attributes = fmt.Sprintf("out: %d, %s, groups: %d, bias: %t", o.Out, window(o.Window), max(o.Groups, 1), o.Bias)
+		attributes = fmt.Sprintf("out: %d, %s, groups: %d, bias: %t, start: %s", o.Out, window(o.Window), max(o.Groups, 1), o.Bias, cmp.Or(o.Start, networks.He))
 	case networks.Linear:
-		attributes = fmt.Sprintf("out: %d, bias: %t", o.Out, !o.NoBias)
+		attributes = fmt.Sprintf("out: %d, bias: %t, start: %s", o.Out, !o.NoBias, cmp.Or(o.Start, networks.Uniform))
 	case networks.BatchNorm:
 		attributes = fmt.Sprintf("eps: %g, momentum: %g", o.Eps, o.Momentum)
 	case networks.Add:
