@@ -50,8 +50,7 @@ func decodeImage(data []byte, height, width int) ([]uint8, error) {
 		return nil, err
 	}
 	from := crop(image.Rect(0, 0, im.Width, im.Height), height, width)
-	pixels := cut(im.Pixels, im.Width, 3, from)
-	return resize.Scale(resize.Bicubic, pixels, from.Dy(), from.Dx(), 3, height, width), nil
+	return resizedPart(resize.Bicubic, Image(im), from, 3, height, width), nil
 }
 
 // ReadFitted reads an image file as data sets of files do: into bytes (height, width, 3) by a fit.
@@ -77,15 +76,6 @@ func readImage(path string, turn bool) (Image, error) {
 		return Image{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return Image(im), nil
-}
-
-// cut copies a part of an image of so many columns.
-func cut(pixels []uint8, width, channels int, part image.Rectangle) []uint8 {
-	dst := make([]uint8, 0, part.Dx()*part.Dy()*channels)
-	for y := part.Min.Y; y < part.Max.Y; y++ {
-		dst = append(dst, pixels[(y*width+part.Min.X)*channels:(y*width+part.Max.X)*channels]...)
-	}
-	return dst
 }
 
 // crop is the largest rectangle in the middle of b with the proportions of height and

@@ -178,7 +178,7 @@ func (l *Loader) image(dst []float32, epoch, k int) (label int32, err error) {
 	pixels, g := im.Pixels, more(l.opt.Seed, epoch, own)
 	switch {
 	case a.ResizedCrop.on():
-		pixels = resizedCrop(l.fit.filter(), im, a.ResizedCrop.draw(g, im.Height, im.Width), l.depth, l.h, l.w)
+		pixels = resizedPart(l.fit.filter(), im, a.ResizedCrop.draw(g, im.Height, im.Width), l.depth, l.h, l.w)
 	case l.split.Images != nil:
 		pixels = l.fit.apply(im, l.depth, l.h, l.w)
 	}

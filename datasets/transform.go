@@ -65,9 +65,10 @@ func (r ResizedCrop) draw(g *rand.Rand, height, width int) image.Rectangle {
 	return at((width-w)/2, (height-h)/2, w, h)
 }
 
-// resizedCrop cuts a part out and resizes it.
-func resizedCrop(f resize.Filter, im Image, part image.Rectangle, channels, height, width int) []uint8 {
-	return resize.Scale(f, cut(im.Pixels, im.Width, channels, part), part.Dy(), part.Dx(), channels, height, width)
+// resizedPart cuts a part out and resizes it.
+func resizedPart(f resize.Filter, im Image, part image.Rectangle, channels, height, width int) []uint8 {
+	from := im.Pixels[(part.Min.Y*im.Width+part.Min.X)*channels:]
+	return resize.Window(f, from, im.Width*channels, part.Dy(), part.Dx(), channels, height, width, image.Rect(0, 0, width, height))
 }
 
 // filter is that of the fit.
@@ -94,28 +95,17 @@ func shorter(n, height, width int) (toHeight, toWidth int) {
 	return max(n*height/width, 1), n
 }
 
-// apply resizes an image and cuts its middle out.
+// apply resizes an image and cuts its middle out, which is padded with black first where the image is too small (torchvision's
+// center_crop): half of what is over, rounded to the even number, is left out above and to the left; where something is
+// missing, the smaller half is above and to the left.
 func (f Fit) apply(im Image, channels, height, width int) []uint8 {
 	n := f.ShorterSide
 	if n == 0 {
 		n = max(height, width)
 	}
-	h, w := shorter(n, im.Height, im.Width)
-	pixels := im.Pixels
-	if min(im.Height, im.Width) != n {
-		pixels = resize.Scale(f.filter(), pixels, im.Height, im.Width, channels, h, w)
-	} else {
-		h, w = im.Height, im.Width
-	}
-	return center(pixels, h, w, channels, height, width)
-}
-
-// center cuts the middle out of an image of (h, w), which is padded with black first where it is too small (torchvision's
-// center_crop): half of what is over, rounded to the even number, is left out above and to the left; where something is
-// missing, the smaller half is above and to the left.
-func center(pixels []uint8, h, w, channels, height, width int) []uint8 {
-	if h == height && w == width {
-		return pixels
+	h, w := im.Height, im.Width
+	if min(h, w) != n {
+		h, w = shorter(n, h, w)
 	}
 	offset := func(have, want int) int {
 		if have < want {
@@ -124,10 +114,14 @@ func center(pixels []uint8, h, w, channels, height, width int) []uint8 {
 		return int(math.RoundToEven(float64(have-want) / 2))
 	}
 	top, left := offset(h, height), offset(w, width)
-	dst := make([]uint8, height*width*channels)
-	from, to := max(left, 0), min(left+width, w)
-	for y := max(top, 0); y < min(top+height, h); y++ {
-		copy(dst[((y-top)*width+from-left)*channels:], pixels[(y*w+from)*channels:(y*w+to)*channels])
+	middle := image.Rect(left, top, left+width, top+height).Intersect(image.Rect(0, 0, w, h))
+	pixels := resize.Window(f.filter(), im.Pixels, im.Width*channels, im.Height, im.Width, channels, h, w, middle)
+	if middle.Dx() == width && middle.Dy() == height {
+		return pixels
+	}
+	dst, row := make([]uint8, height*width*channels), middle.Dx()*channels
+	for y := range middle.Dy() {
+		copy(dst[((middle.Min.Y+y-top)*width+middle.Min.X-left)*channels:], pixels[y*row:(y+1)*row])
 	}
 	return dst
 }

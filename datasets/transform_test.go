@@ -36,10 +36,10 @@ func TestCenter(t *testing.T) {
 		{2, 5, []uint8{0, 1, 2, 0, 0}}, // the smaller half before
 		{3, 3, []uint8{1, 2, 3}},
 	} {
-		if got := center(row(c.have), 1, c.have, 1, 1, c.want); !slices.Equal(got, c.pixels) {
+		if got := (Fit{ShorterSide: 1}).apply(Image{1, c.have, row(c.have)}, 1, 1, c.want); !slices.Equal(got, c.pixels) {
 			t.Errorf("%d of %d columns: %v, want %v", c.want, c.have, got, c.pixels)
 		}
-		if got := center(row(c.have), c.have, 1, 1, c.want, 1); !slices.Equal(got, c.pixels) {
+		if got := (Fit{ShorterSide: 1}).apply(Image{c.have, 1, row(c.have)}, 1, c.want, 1); !slices.Equal(got, c.pixels) {
 			t.Errorf("%d of %d rows: %v, want %v", c.want, c.have, got, c.pixels)
 		}
 	}
@@ -80,5 +80,20 @@ func TestResizedCrop(t *testing.T) {
 		if bad.check() == nil {
 			t.Errorf("%v is taken", bad)
 		}
+	}
+}
+
+// Of an image that is thin, only the middle is resized: all of it would take terabytes.
+func TestFitThin(t *testing.T) {
+	im := Image{1, 1 << 24, make([]uint8, 3<<24)}
+	for i := range im.Pixels {
+		im.Pixels[i] = 7
+	}
+	for range 2 {
+		got := (Fit{}).apply(im, 3, 224, 224)
+		if len(got) != 3*224*224 || slices.Max(got) != 7 || slices.Min(got) != 7 {
+			t.Errorf("%dx%d: %d values, %d to %d", im.Height, im.Width, len(got), slices.Min(got), slices.Max(got))
+		}
+		im.Height, im.Width = im.Width, im.Height
 	}
 }

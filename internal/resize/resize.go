@@ -3,7 +3,9 @@ package resize
 
 import (
 	"fmt"
+	"image"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -53,18 +55,18 @@ type taps struct {
 	size    int
 }
 
-// tapsOf works out the weights of a side of in pixels that becomes one of out. The middle of new pixel i lies at
+// tapsOf works out the weights of new pixels from to to of a side of in pixels that becomes one of out. The middle of new pixel i lies at
 // (i + 1/2) * in/out; weights are normalized to a sum of 1 in float64, then rounded to 22 bits, halves away from 0
 // (Pillow's Resample.c, precompute_coeffs and normalize_coeffs_8bpc).
-func tapsOf(f Filter, in, out int) taps {
+func tapsOf(f Filter, in, out, from, to int) taps {
 	scale := float64(in) / float64(out)
 	stretch := max(scale, 1)
 	support := f.support() * stretch
-	t := taps{first: make([]int, out), size: int(math.Ceil(support))*2 + 1}
-	t.weights = make([]int32, out*t.size)
+	t := taps{first: make([]int, to-from), size: int(math.Ceil(support))*2 + 1}
+	t.weights = make([]int32, len(t.first)*t.size)
 	w := make([]float64, t.size)
-	for i := range out {
-		center := (float64(i) + 0.5) * scale
+	for i := range t.first {
+		center := (float64(from+i) + 0.5) * scale
 		first := max(int(center-support+0.5), 0)
 		n := min(int(center+support+0.5), in) - first
 		sum := 0.0
@@ -96,20 +98,56 @@ func tapsOf(f Filter, in, out int) taps {
 // level, a half up, and clipped: Pillow's Image.resize of modes L, RGB and CMYK, bit for bit. A side that stays as it is
 // is not filtered.
 func Scale(f Filter, src []uint8, height, width, channels, toHeight, toWidth int) []uint8 {
-	if toWidth != width {
-		src, width = rows(tapsOf(f, width, toWidth), src, height, width, channels, toWidth), toWidth
-	}
-	if toHeight != height {
-		src = columns(tapsOf(f, height, toHeight), src, height, width*channels, toHeight)
-	}
-	return src
+	return Window(f, src, width*channels, height, width, channels, toHeight, toWidth, image.Rect(0, 0, toWidth, toHeight))
 }
 
-func rows(t taps, src []uint8, height, width, channels, to int) []uint8 {
+// Window returns a part of what Scale returns, for which no more is computed than is needed. The rows of src begin stride bytes
+// apart, so that it may be a part of an image, too.
+func Window(f Filter, src []uint8, stride, height, width, channels, toHeight, toWidth int, window image.Rectangle) []uint8 {
+	top, bottom := window.Min.Y, window.Max.Y // rows of src that are needed
+	var vertical taps
+	if toHeight != height {
+		vertical = tapsOf(f, height, toHeight, window.Min.Y, window.Max.Y)
+		top, bottom = vertical.span(height)
+	}
+	src, height = src[top*stride:], bottom-top
+	switch {
+	case toWidth != width:
+		src = rows(tapsOf(f, width, toWidth, window.Min.X, window.Max.X), src, stride, height, width, channels)
+		stride = window.Dx() * channels
+	case toHeight != height || window.Dx() != width || stride != width*channels:
+		src = src[window.Min.X*channels:]
+	}
+	if vertical.first != nil {
+		return columns(vertical, src, stride, window.Dx()*channels)
+	}
+	if values := window.Dx() * channels; stride != values {
+		dst := make([]uint8, 0, height*values)
+		for y := range height {
+			dst = append(dst, src[y*stride:][:values]...)
+		}
+		return dst
+	}
+	return src[:height*stride]
+}
+
+// span makes the taps those of the rows that they need alone, which are returned.
+func (t taps) span(height int) (top, bottom int) {
+	top = slices.Min(t.first)
+	bottom = min(slices.Max(t.first)+t.size, height)
+	for i := range t.first {
+		t.first[i] -= top
+	}
+	return top, bottom
+}
+
+// rows resizes the rows of an image.
+func rows(t taps, src []uint8, stride, height, width, channels int) []uint8 {
+	to := len(t.first)
 	dst := make([]uint8, height*to*channels)
 	n := min(t.size, width)
 	for y := range height {
-		in, out := src[y*width*channels:(y+1)*width*channels], dst[y*to*channels:(y+1)*to*channels]
+		in, out := src[y*stride:][:width*channels], dst[y*to*channels:(y+1)*to*channels]
 		for x := range to {
 			w := t.weights[x*t.size:][:n]
 			at := in[t.first[x]*channels:]
@@ -138,19 +176,19 @@ func rows(t taps, src []uint8, height, width, channels, to int) []uint8 {
 	return dst
 }
 
-func columns(t taps, src []uint8, height, values, to int) []uint8 {
-	dst := make([]uint8, to*values)
+// columns resizes the columns of an image with so many values in a row.
+func columns(t taps, src []uint8, stride, values int) []uint8 {
+	dst := make([]uint8, len(t.first)*values)
 	sums := make([]int32, values)
-	n := min(t.size, height)
-	for y := range to {
+	for y, first := range t.first {
 		for i := range sums {
 			sums[i] = 1 << (precision - 1)
 		}
-		for k, v := range t.weights[y*t.size:][:n] {
+		for k, v := range t.weights[y*t.size:][:t.size] {
 			if v == 0 {
 				continue
 			}
-			row := src[(t.first[y]+k)*values:][:len(sums)]
+			row := src[(first+k)*stride:][:len(sums)]
 			for i, p := range row {
 				sums[i] += int32(p) * v
 			}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"image"
+	"math/rand/v2"
 	"os"
 	"testing"
 )
@@ -73,4 +75,42 @@ func ExampleScale() {
 	checks := []uint8{0, 0, 255, 255, 0, 0, 255, 255} // (1, 8, 1)
 	fmt.Println(Scale(Bilinear, checks, 1, 8, 1, 1, 4))
 	// Output: [36 191 64 219]
+}
+
+// A window is that part of the whole, also of a part of an image.
+func TestWindow(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		stride, rows, channels := 1+rng.IntN(20), 1+rng.IntN(20), 1+rng.IntN(4)
+		whole := make([]uint8, stride*rows*channels)
+		for i := range whole {
+			whole[i] = uint8(rng.Uint32())
+		}
+		between := func(n int) (from, to int) { a, b := rng.IntN(n), rng.IntN(n); return min(a, b), max(a, b) + 1 }
+		x0, x1 := between(stride)
+		y0, y1 := between(rows)
+		var part []uint8
+		for y := y0; y < y1; y++ {
+			part = append(part, whole[(y*stride+x0)*channels:(y*stride+x1)*channels]...)
+		}
+		h, w, toH, toW := y1-y0, x1-x0, 1+rng.IntN(20), 1+rng.IntN(20)
+		if rng.IntN(4) == 0 {
+			toH = h
+		}
+		if rng.IntN(4) == 0 {
+			toW = w
+		}
+		filter := Filters[rng.IntN(len(Filters))]
+		all := Scale(filter, part, h, w, channels, toH, toW)
+		wx0, wx1 := between(toW)
+		wy0, wy1 := between(toH)
+		var want []uint8
+		for y := wy0; y < wy1; y++ {
+			want = append(want, all[(y*toW+wx0)*channels:(y*toW+wx1)*channels]...)
+		}
+		got := Window(filter, whole[(y0*stride+x0)*channels:], stride*channels, h, w, channels, toH, toW, image.Rect(wx0, wy0, wx1, wy1))
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%s: %dx%d to %dx%d, columns %d to %d, rows %d to %d: %v, want %v", filter, h, w, toH, toW, wx0, wx1, wy0, wy1, got, want)
+		}
+	}
 }
