@@ -4,49 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"image"
-	"image/color"
-	"image/jpeg"
-	"image/png"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/qat-go/qat/internal/imagefile/imagefiletest"
 	"github.com/qat-go/qat/internal/mutation"
 )
-
-func encoded(t testing.TB, m image.Image, jpg bool) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	err := png.Encode(&b, m)
-	if jpg {
-		b.Reset()
-		err = jpeg.Encode(&b, m, &jpeg.Options{Quality: 100})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// striped is an image whose columns are red up to from, green up to to, then blue.
-func striped(w, h, from, to int) *image.RGBA {
-	m := image.NewRGBA(image.Rect(0, 0, w, h))
-	for y := range h {
-		for x := range w {
-			c := color.RGBA{255, 0, 0, 255}
-			if x >= from {
-				c = color.RGBA{0, 255, 0, 255}
-			}
-			if x >= to {
-				c = color.RGBA{0, 0, 255, 255}
-			}
-			m.SetRGBA(x, y, c)
-		}
-	}
-	return m
-}
 
 func TestReadImage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -60,14 +26,14 @@ func TestReadImage(t *testing.T) {
 			want = append(want, exact.Pix[i])
 		}
 	}
-	got, err := ReadImageFrom(bytes.NewReader(encoded(t, exact, false)), 3, 5)
+	got, err := ReadImageFrom(bytes.NewReader(imagefiletest.Encoded(t, exact, false)), 3, 5)
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("an image of the size wanted: %v, %v, want %v", got, err, want)
 	}
 	// The middle third of a wide image is green, whatever it is scaled to.
 	for _, jpg := range []bool{false, true} {
 		for _, size := range []int{1, 8, 30, 64} {
-			got, err := ReadImageFrom(bytes.NewReader(encoded(t, striped(96, 32, 32, 64), jpg)), size, size)
+			got, err := ReadImageFrom(bytes.NewReader(imagefiletest.Encoded(t, imagefiletest.Striped(96, 32, 32, 64), jpg)), size, size)
 			if err != nil || len(got) != size*size*3 {
 				t.Fatalf("%d values, error %v", len(got), err)
 			}
@@ -85,10 +51,10 @@ func TestReadImage(t *testing.T) {
 	for i := range gray.Pix {
 		gray.Pix[i] = 0x80
 	}
-	if got, err := ReadImageFrom(bytes.NewReader(encoded(t, gray, false)), 2, 2); err != nil || !slices.Equal(got, bytes.Repeat([]byte{0x80}, 12)) {
+	if got, err := ReadImageFrom(bytes.NewReader(imagefiletest.Encoded(t, gray, false)), 2, 2); err != nil || !slices.Equal(got, bytes.Repeat([]byte{0x80}, 12)) {
 		t.Errorf("gray of 16 bits: %v, %v", got, err)
 	}
-	if got, err := ReadImageFrom(bytes.NewReader(encoded(t, image.NewNRGBA(image.Rect(0, 0, 2, 2)), false)), 2, 2); err != nil || slices.Max(got) != 0 {
+	if got, err := ReadImageFrom(bytes.NewReader(imagefiletest.Encoded(t, image.NewNRGBA(image.Rect(0, 0, 2, 2)), false)), 2, 2); err != nil || slices.Max(got) != 0 {
 		t.Errorf("transparent: %v, %v", got, err)
 	}
 }
@@ -148,7 +114,7 @@ func TestDamagedImages(t *testing.T) {
 
 func TestReadFitted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.png")
-	if err := os.WriteFile(path, encoded(t, striped(96, 32, 32, 64), false), 0o666); err != nil {
+	if err := os.WriteFile(path, imagefiletest.Encoded(t, imagefiletest.Striped(96, 32, 32, 64), false), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	got, err := ReadFitted(path, 16, 16, Fit{ShorterSide: 16})

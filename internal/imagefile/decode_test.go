@@ -2,58 +2,15 @@ package imagefile
 
 import (
 	"bytes"
-	"hash/crc32"
 	"image"
 	"image/color"
 	"image/jpeg"
-	"image/png"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/qat-go/qat/internal/imagefile/imagefiletest"
 )
-
-func encoded(t testing.TB, m image.Image, jpg bool) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	err := png.Encode(&b, m)
-	if jpg {
-		b.Reset()
-		err = jpeg.Encode(&b, m, &jpeg.Options{Quality: 100})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-// striped is an image whose columns are red up to from, green up to to, then blue.
-func striped(w, h, from, to int) *image.RGBA {
-	m := image.NewRGBA(image.Rect(0, 0, w, h))
-	for y := range h {
-		for x := range w {
-			c := color.RGBA{255, 0, 0, 255}
-			if x >= from {
-				c = color.RGBA{0, 255, 0, 255}
-			}
-			if x >= to {
-				c = color.RGBA{0, 0, 255, 255}
-			}
-			m.SetRGBA(x, y, c)
-		}
-	}
-	return m
-}
-
-// sized returns a PNG file that says it has another size.
-func sized(t testing.TB, width, height uint32) []byte {
-	data := encoded(t, image.NewGray(image.Rect(0, 0, 1, 1)), false)
-	for i := range 4 {
-		data[16+i], data[20+i] = byte(width>>(24-8*i)), byte(height>>(24-8*i))
-	}
-	c := crc32.ChecksumIEEE(data[12:29])
-	copy(data[29:], []byte{byte(c >> 24), byte(c >> 16), byte(c >> 8), byte(c)})
-	return data
-}
 
 // scanned is a progressive JPEG image of side x side pixels with empty scans.
 func scanned(side, scans int) []byte {
@@ -82,7 +39,7 @@ func TestJPEGScansLimit(t *testing.T) {
 }
 
 func TestJPEGScans(t *testing.T) {
-	whole := encoded(t, striped(32, 32, 8, 16), true)
+	whole := imagefiletest.Encoded(t, imagefiletest.Striped(32, 32, 8, 16), true)
 	// A thumbnail in its metadata is passed over, and what follows the end.
 	thumbnail := slices.Concat(whole[:2], []byte{0xff, 0xe1, 0, 8}, []byte{0xff, 0xda, 0xff, 0xd8, 0xff, 0xda}, whole[2:], whole)
 	for name, tt := range map[string]struct {
@@ -107,7 +64,7 @@ func TestJPEGScans(t *testing.T) {
 }
 
 func TestDecodeRejects(t *testing.T) {
-	whole := encoded(t, striped(32, 32, 8, 16), true)
+	whole := imagefiletest.Encoded(t, imagefiletest.Striped(32, 32, 8, 16), true)
 	for name, tt := range map[string]struct {
 		data []byte
 		want string
@@ -116,10 +73,10 @@ func TestDecodeRejects(t *testing.T) {
 		"text":     {[]byte("hello"), "not a JPEG, PNG, GIF, BMP or WebP image"},
 		"GIF":      {[]byte("GIF89a\x01\x00\x01\x00\x00\x00\x00"), "damaged gif image"},
 		"cut":      {whole[:len(whole)-20], "damaged jpeg image"},
-		"bomb":     {sized(t, 1<<16, 1<<16), "65536x65536 pixels, want 1 to 33554432"},
-		"wide":     {sized(t, 1<<30, 1), "1073741824x1 pixels"},
-		"too long": {sized(t, 5793, 5793), "5793x5793 pixels"},
-		"no data":  {sized(t, 5792, 5792), "damaged png image"},
+		"bomb":     {imagefiletest.Sized(t, 1<<16, 1<<16), "65536x65536 pixels, want 1 to 33554432"},
+		"wide":     {imagefiletest.Sized(t, 1<<30, 1), "1073741824x1 pixels"},
+		"too long": {imagefiletest.Sized(t, 5793, 5793), "5793x5793 pixels"},
+		"no data":  {imagefiletest.Sized(t, 5792, 5792), "damaged png image"},
 	} {
 		if got, err := Decode(tt.data, true); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %d values, error %v, want one with %q", name, len(got.Pixels), err, tt.want)
@@ -136,10 +93,10 @@ func TestDecodeRejects(t *testing.T) {
 
 // FuzzDecode checks that any file is refused or gives an image.
 func FuzzDecode(f *testing.F) {
-	f.Add(encoded(f, striped(9, 7, 2, 5), false))
-	f.Add(encoded(f, striped(9, 7, 2, 5), true))
-	f.Add(encoded(f, image.NewPaletted(image.Rect(0, 0, 3, 3), color.Palette{color.White, color.Black}), false))
-	f.Add(sized(f, 1<<16, 1<<16))
+	f.Add(imagefiletest.Encoded(f, imagefiletest.Striped(9, 7, 2, 5), false))
+	f.Add(imagefiletest.Encoded(f, imagefiletest.Striped(9, 7, 2, 5), true))
+	f.Add(imagefiletest.Encoded(f, image.NewPaletted(image.Rect(0, 0, 3, 3), color.Palette{color.White, color.Black}), false))
+	f.Add(imagefiletest.Sized(f, 1<<16, 1<<16))
 	f.Add(scanned(64, 12))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if cfg, _, err := image.DecodeConfig(bytes.NewReader(data)); err == nil && cfg.Width*cfg.Height > 1<<20 {

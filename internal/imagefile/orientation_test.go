@@ -10,6 +10,8 @@ import (
 	"image/png"
 	"slices"
 	"testing"
+
+	"github.com/qat-go/qat/internal/imagefile/imagefiletest"
 )
 
 // exif is a TIFF structure with an orientation after another tag.
@@ -74,7 +76,7 @@ func TestOrientation(t *testing.T) {
 				t.Errorf("orientation %d, %v: [%s], want %s", o, order, text, want)
 			}
 		}
-		jpg := withEXIF(encoded(t, striped(8, 8, 2, 6), true), exif(binary.BigEndian, uint16(o)))
+		jpg := withEXIF(imagefiletest.Encoded(t, imagefiletest.Striped(8, 8, 2, 6), true), exif(binary.BigEndian, uint16(o)))
 		if got := orientation(jpg); got != o {
 			t.Errorf("JPEG: orientation %d, want %d", got, o)
 		}
@@ -86,7 +88,7 @@ func TestOrientation(t *testing.T) {
 
 // What is no orientation is none, and a damaged tag does not keep an image from being read.
 func TestDamagedOrientation(t *testing.T) {
-	whole := encoded(t, striped(8, 8, 2, 6), true)
+	whole := imagefiletest.Encoded(t, imagefiletest.Striped(8, 8, 2, 6), true)
 	good := exif(binary.LittleEndian, 6)
 	for n := range good {
 		data := withEXIF(whole, good[:n])
@@ -129,7 +131,7 @@ func TestDamagedOrientation(t *testing.T) {
 
 // Unless it is asked for, an image stays as it lies.
 func TestOrientationIsIgnored(t *testing.T) {
-	whole := encoded(t, striped(8, 8, 2, 6), false)
+	whole := imagefiletest.Encoded(t, imagefiletest.Striped(8, 8, 2, 6), false)
 	plain, err := Decode(whole, true)
 	if err != nil {
 		t.Fatal(err)
