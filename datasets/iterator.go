@@ -1,6 +1,8 @@
 package datasets
 
 import (
+	"context"
+	"runtime/pprof"
 	"slices"
 	"sync"
 )
@@ -49,39 +51,59 @@ func (l *Loader) Epoch(epoch, start int) *Iterator {
 	if l.opt.Shuffle {
 		order = shuffled(l.opt.Seed, epoch, l.split.Len())
 	}
-	work := make(chan *Batch)
+	work := make(chan piece)
 	it.wg.Go(func() { it.dispatch(max(start, 0), work) })
-	for range min(l.opt.Workers, n) {
+	for range l.opt.Workers {
 		it.wg.Go(func() {
-			for b := range work {
-				l.fill(b, epoch, order)
-				b.ready <- struct{}{}
+			pprof.SetGoroutineLabels(loading)
+			for p := range work {
+				l.fill(p, epoch, order)
+				if p.batch.left.Add(-1) == 0 {
+					p.batch.ready <- struct{}{}
+				}
 			}
 		})
 	}
 	return it
 }
 
+// loading labels the workers' samples in CPU profiles, as operations label theirs.
+var loading = pprof.WithLabels(context.Background(), pprof.Labels("operation", "loading"))
+
+// piece is images from to to of a batch, which one worker fills.
+type piece struct {
+	batch    *Batch
+	from, to int
+}
+
+// pieces is how many pieces of a batch each worker gets: few images at a time, so that all end together and the batch that is
+// wanted next is whole first.
+const pieces = 8
+
 // dispatch gives steps to free batches in order. A step gets its batch before
 // any later one, so the caller can never wait for a step that has none.
-func (it *Iterator) dispatch(step int, work chan<- *Batch) {
+func (it *Iterator) dispatch(step int, work chan<- piece) {
 	defer close(it.queue)
 	defer close(work)
-	for ; step < it.l.Steps(); step++ {
+	for size := max(it.l.opt.Batch/(pieces*it.l.opt.Workers), 1); step < it.l.Steps(); step++ {
+		var b *Batch
 		select {
 		case <-it.stop:
 			return
-		case b := <-it.free:
-			b.step = step
+		case b = <-it.free:
+		}
+		it.l.begin(b, step)
+		b.left.Store(int32((b.N-1)/size + 1))
+		select {
+		case <-it.stop:
+			return
+		case it.queue <- b:
+		}
+		for from := 0; from < b.N; from += size {
 			select {
 			case <-it.stop:
 				return
-			case it.queue <- b:
-			}
-			select {
-			case <-it.stop:
-				return
-			case work <- b:
+			case work <- piece{b, from, min(from+size, b.N)}:
 			}
 		}
 	}

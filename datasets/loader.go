@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // LoaderOptions says which batches a loader makes. The zero value of everything
@@ -17,7 +18,7 @@ type LoaderOptions struct {
 	Augment  Augment // a new draw for every image and epoch
 	DropLast bool    // leave out the last batch if it is not full
 
-	Workers int // goroutines that prepare batches; 0 means 1, which fills 128 32x32 images in under a millisecond
+	Workers int // goroutines that prepare a batch together; 0 means 1, which fills 128 32x32 images in under a millisecond
 	Ahead   int // batches prepared ahead of the one in use; 0 means 2
 }
 
@@ -27,9 +28,18 @@ type Batch struct {
 	Y []int32   // (Batch) labels; -1, which no prediction equals, for N and up and for an image that could not be read
 	N int       // images in the batch, Batch except in an epoch's last one
 
-	step  int
-	err   error
+	step int
+	*filling
+}
+
+// filling is how far workers are with a batch.
+type filling struct {
+	left  atomic.Int32  // pieces that are not filled
 	ready chan struct{} // receives when X, Y and N are filled
+
+	mu    sync.Mutex
+	err   error // of the first image that has one
+	errAt int   // that image
 }
 
 // Loader makes batches of a split. It is safe for concurrent use, and so are
@@ -135,25 +145,37 @@ func (l *Loader) Steps() int {
 	return (l.split.Len()-1)/l.opt.Batch + 1
 }
 
-// fill makes b the batch of b.step. order is nil for the split's own.
-func (l *Loader) fill(b *Batch, epoch int, order []int) {
+// begin makes b the batch of a step, its images yet to be filled.
+func (l *Loader) begin(b *Batch, step int) {
+	b.step, b.N, b.err = step, min(l.opt.Batch, l.split.Len()-step*l.opt.Batch), nil
+	clear(b.X[b.N*len(b.X)/l.opt.Batch:])
+	for i := b.N; i < l.opt.Batch; i++ {
+		b.Y[i] = -1
+	}
+}
+
+// fill fills a piece of a batch. order is nil for the split's own.
+func (l *Loader) fill(p piece, epoch int, order []int) {
+	b := p.batch
 	size := len(b.X) / l.opt.Batch
-	first := b.step * l.opt.Batch
-	b.N, b.err = min(l.opt.Batch, l.split.Len()-first), nil
-	for i := range b.N {
-		k := first + i
+	for i := p.from; i < p.to; i++ {
+		k := b.step*l.opt.Batch + i
 		if order != nil {
 			k = order[k]
 		}
 		label, err := l.image(b.X[i*size:(i+1)*size], epoch, k)
-		if err != nil && b.err == nil {
-			b.err = err
+		if b.Y[i] = label; err != nil {
+			b.fail(i, err)
 		}
-		b.Y[i] = label
 	}
-	clear(b.X[b.N*size:])
-	for i := b.N; i < l.opt.Batch; i++ {
-		b.Y[i] = -1
+}
+
+// fail notes that image i could not be read.
+func (b *Batch) fail(i int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil || i < b.errAt {
+		b.err, b.errAt = err, i
 	}
 }
 
@@ -211,9 +233,9 @@ func (l *Loader) takeSpare() *Batch {
 		return b
 	}
 	return &Batch{
-		X:     make([]float32, l.opt.Batch*l.h*l.w*l.depth),
-		Y:     make([]int32, l.opt.Batch),
-		ready: make(chan struct{}, 1),
+		X:       make([]float32, l.opt.Batch*l.h*l.w*l.depth),
+		Y:       make([]int32, l.opt.Batch),
+		filling: &filling{ready: make(chan struct{}, 1)},
 	}
 }
 

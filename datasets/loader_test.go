@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"fmt"
+	"hash"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -291,8 +292,8 @@ func BenchmarkFill(b *testing.B) {
 			l := newLoader(b, d, LoaderOptions{Batch: 128, Augment: a})
 			batch := l.takeSpare()
 			for b.Loop() {
-				batch.step = (batch.step + 1) % l.Steps()
-				l.fill(batch, 0, nil)
+				l.begin(batch, (batch.step+1)%l.Steps())
+				l.fill(piece{batch, 0, batch.N}, 0, nil)
 			}
 		})
 	}
@@ -315,4 +316,59 @@ func TestManyClasses(t *testing.T) {
 	if b, ok := it.Next(); !ok || !slices.Equal(b.Y, s.Labels) {
 		t.Errorf("labels %v, want %v", b.Y, s.Labels)
 	}
+}
+
+// gated images are read once the gate opens.
+type gated struct {
+	gate          chan struct{}
+	mu            sync.Mutex
+	reading, read map[int]bool
+}
+
+func (g *gated) Len() int              { return 200 }
+func (g *gated) Name(i int) string     { return fmt.Sprint("image ", i) }
+func (g *gated) Fingerprint(hash.Hash) {}
+func (g *gated) Image(i int) (Image, error) {
+	g.mu.Lock()
+	g.reading[i] = true
+	g.mu.Unlock()
+	<-g.gate
+	g.mu.Lock()
+	g.read[i] = true
+	g.mu.Unlock()
+	return Image{1, 1, []uint8{uint8(i), 0, 0}}, nil
+}
+
+// All workers read images of the batch that is wanted next, and no more batches are ahead than were asked for.
+func TestLoadingRunsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gated{gate: make(chan struct{}), reading: map[int]bool{}, read: map[int]bool{}}
+		d := noise(0)
+		d.Height, d.Width = 1, 1
+		l, err := NewLoader(d, Split{Images: g, Labels: make([]int32, g.Len())}, LoaderOptions{Batch: 16, Workers: 4, Ahead: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		it := l.Epoch(0, 0)
+		defer it.Close()
+		synctest.Wait()
+		if len(g.reading) != 4 || !g.reading[0] || !g.reading[1] || !g.reading[2] || !g.reading[3] {
+			t.Errorf("four workers read %v", g.reading)
+		}
+		close(g.gate)
+		synctest.Wait()
+		if len(g.read) != 48 {
+			t.Errorf("%d images are read ahead, want three batches", len(g.read))
+		}
+		b, ok := it.Next()
+		synctest.Wait()
+		if !ok || len(g.read) != 48 {
+			t.Errorf("%d images are read while a batch is in use, want three batches with it", len(g.read))
+		}
+		it.Release(b)
+		synctest.Wait()
+		if len(g.read) != 64 {
+			t.Errorf("%d images are read, want four batches", len(g.read))
+		}
+	})
 }

@@ -94,6 +94,7 @@ type run struct {
 	origin    origin
 	lock      *Lock
 	timings   []machine.Timing // if profiled
+	waiting   machine.Timing   // for batches
 }
 
 func (r *run) path(file string) string { return filepath.Join(r.dir, file) }

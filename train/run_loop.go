@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/internal/memory"
@@ -57,7 +58,7 @@ func (r *run) loop(ctx context.Context) error {
 	if s.teacher != nil {
 		r.opt.Progress.Message("teacher: %s", s.teacher.init)
 	}
-	defer func() { r.timings = s.vm.Timings() }()
+	defer func() { r.timings = append(s.vm.Timings(), r.waiting) }()
 	memory.Settle()
 	s.step, s.total, s.freeze = r.st.Step, total, t.BatchNormFreeze.Steps(perEpoch, t.Total(perEpoch))
 	for r.st.Step < total {
@@ -76,7 +77,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 	defer it.Close()
 	var rate rate
 	start := time.Now() // of the step, waiting for its batch included
-	for b, ok := it.Next(); ok && r.st.Step < total; b, ok = it.Next() {
+	for b, ok := r.next(it); ok && r.st.Step < total; b, ok = r.next(it) {
 		r.optimizer.LR = LearningRate(t, r.st.Step, perEpoch)
 		loss, correct, err := s.forwardBackward(ctx, b)
 		if err != nil && ctx.Err() != nil {
@@ -133,6 +134,18 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		start = time.Now()
 	}
 	return it.Err()
+}
+
+// next is the next batch, and how long training waits for it is counted.
+func (r *run) next(it *datasets.Iterator) (*datasets.Batch, bool) {
+	start := time.Now()
+	b, ok := it.Next()
+	r.waiting.Kind = "waiting for data"
+	r.waiting.Total += time.Since(start)
+	if ok {
+		r.waiting.Runs++
+	}
+	return b, ok
 }
 
 // epochEnds tells that the last step ends an epoch.
