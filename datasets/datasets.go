@@ -16,8 +16,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
-	"io/fs"
 	"slices"
 )
 
@@ -156,19 +154,12 @@ func Describe(name string, o Options) (*Dataset, error) {
 	return s.describe(), nil
 }
 
-// TrainLen returns how many training images the data set of the given name has, before any are held out. Of images in files it
-// lists the directory; 0 says that it is not there. Of other data sets it reads nothing.
+// TrainLen returns how many training images the data set of the given name has, before any are held out. It reads nothing; 0
+// says that only [Open] tells, as of images in files.
 func TrainLen(name string, o Options) (int, error) {
 	s, err := sourceOf(name, o)
-	if err != nil || s.layout == nil {
-		return s.Train, err
-	}
-	l, err := s.layout(o.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
+	if err != nil || s.layout != nil {
 		return 0, err
 	}
-	return l.train.Len(), nil
+	return s.Train, nil
 }

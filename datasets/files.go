@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/qat-go/qat/internal/imagefile"
 )
@@ -28,7 +31,9 @@ type files struct {
 	folder  []int32  // of each image, in folders
 	text    []byte   // names, one after another
 	ends    []uint32 // of names in text
-	sizes   []uint32 // bytes
+
+	measured sync.Once
+	bytes    []uint32 // sizes, once they were asked for: each takes a look at the file
 }
 
 func (f *files) Len() int { return len(f.ends) }
@@ -41,8 +46,13 @@ func (f *files) name(i int) string {
 	return string(f.text[from:f.ends[i]])
 }
 
-func (f *files) Name(i int) string {
-	return filepath.Join(f.root, f.folders[f.folder[i]], f.name(i))
+// relative is the path below root.
+func (f *files) relative(i int) string { return filepath.Join(f.folders[f.folder[i]], f.name(i)) }
+
+func (f *files) Name(i int) string { return filepath.Join(f.root, f.relative(i)) }
+
+func (f *files) part(i int) (name, content string, alone bool) {
+	return filepath.ToSlash(f.relative(i)), fmt.Sprintf("%d bytes", f.sizes()[i]), true
 }
 
 func (f *files) Image(i int) (Image, error) {
@@ -52,24 +62,42 @@ func (f *files) Image(i int) (Image, error) {
 // Fingerprint is of names and sizes.
 func (f *files) Fingerprint(h hash.Hash) {
 	var line []byte
-	for i := range f.Len() {
-		line = fmt.Appendf(line[:0], "%s/%s %d\n", filepath.ToSlash(f.folders[f.folder[i]]), filepath.ToSlash(f.name(i)), f.sizes[i])
+	for i, size := range f.sizes() {
+		line = fmt.Appendf(line[:0], "%s/%s %d\n", filepath.ToSlash(f.folders[f.folder[i]]), filepath.ToSlash(f.name(i)), size)
 		h.Write(line)
 	}
 }
 
+// lookers look at files at once: one that lies on another machine takes a while to answer.
+const lookers = 16
+
+// sizes are the bytes of each file; 0 of one that is not there, and of one that Image finds too large a byte more than the most.
+func (f *files) sizes() []uint32 {
+	f.measured.Do(func() {
+		f.bytes = make([]uint32, f.Len())
+		var wg sync.WaitGroup
+		for w := range lookers {
+			wg.Go(func() {
+				for i := w; i < len(f.bytes); i += lookers {
+					if info, err := os.Stat(f.Name(i)); err == nil {
+						f.bytes[i] = uint32(min(info.Size(), imagefile.MaxBytes+1))
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+	return f.bytes
+}
+
 // add appends an image.
-func (f *files) add(folder int32, name string, size int64) error {
-	if size > imagefile.MaxBytes {
-		size = imagefile.MaxBytes + 1 // which Image refuses
-	}
+func (f *files) add(folder int32, name string) error {
 	if len(f.text)+len(name) > math.MaxUint32 {
 		return fmt.Errorf("%s: the names of the images are longer than 4 GB", f.root)
 	}
 	f.text = append(f.text, name...)
 	f.ends = append(f.ends, uint32(len(f.text)))
 	f.folder = append(f.folder, folder)
-	f.sizes = append(f.sizes, uint32(size))
 	return nil
 }
 
@@ -110,16 +138,8 @@ func (l *listing) walk(folder string, label int32) error {
 	}
 	own := int32(-1)
 	for _, e := range entries {
-		info, err := e.Info()
-		if err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			info, err = os.Stat(filepath.Join(l.files.root, folder, e.Name()))
-		}
 		switch {
-		case err != nil && isImage(e.Name()): // a link that leads nowhere, or a file that is gone: told when it is read
-		case err != nil:
-			l.others++
-			continue
-		case info.IsDir():
+		case isFolder(l.files.root, folder, e):
 			if err := l.walk(filepath.Join(folder, e.Name()), label); err != nil {
 				return err
 			}
@@ -132,11 +152,7 @@ func (l *listing) walk(folder string, label int32) error {
 			own = int32(len(l.files.folders))
 			l.files.folders = append(l.files.folders, folder)
 		}
-		size := int64(0)
-		if err == nil {
-			size = info.Size()
-		}
-		if err := l.files.add(own, e.Name(), size); err != nil {
+		if err := l.files.add(own, e.Name()); err != nil {
 			return err
 		}
 		l.labels = append(l.labels, label)
@@ -144,7 +160,17 @@ func (l *listing) walk(folder string, label int32) error {
 	return nil
 }
 
-// classesIn are the names of the folders in a folder, in their order.
+// isFolder tells that an entry of root/folder is a folder, or a link to one. Entries tell what they are, so that no other file is
+// looked at: what is no image is told when it is read.
+func isFolder(root, folder string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink == 0 {
+		return e.IsDir()
+	}
+	info, err := os.Stat(filepath.Join(root, folder, e.Name()))
+	return err == nil && info.IsDir()
+}
+
+// classesIn are the names of the folders in a folder, in their order. They go into configs and exports, which are UTF-8.
 func classesIn(folder string) (names []string, err error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -154,7 +180,10 @@ func classesIn(folder string) (names []string, err error) {
 		if strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		if info, err := os.Stat(filepath.Join(folder, e.Name())); err == nil && info.IsDir() {
+		if isFolder(folder, "", e) {
+			if !utf8.ValidString(e.Name()) || strings.ContainsFunc(e.Name(), unicode.IsControl) {
+				return nil, fmt.Errorf("%s: the folder %q cannot name a class: it is not UTF-8, or has control characters; rename it", folder, e.Name())
+			}
 			names = append(names, e.Name())
 		}
 	}

@@ -39,6 +39,9 @@ const (
 	officialFirst = "n02119789" // ILSVRC2012_ID 1, the kit fox
 )
 
+// readMeta writes the kit's classes to a file: in meta.mat, those that have no classes below them, by their numbers.
+const readMeta = `python3 -c "import scipy.io; print(*[s[1] for s in sorted(scipy.io.loadmat('meta.mat', squeeze_me=True)['synsets'], key=lambda s: s[0]) if s[4] == 0], sep='\n')" > %q`
+
 // flat lists a folder of images without folders of classes.
 func flat(root, split string, classes []string, turn bool) (*listing, error) {
 	l := &listing{files: &files{root: root, turn: turn}}
@@ -147,7 +150,7 @@ func officialLines(path string, numbers []string) ([]string, error) {
 	list := filepath.Join(filepath.Dir(path), listSynsets)
 	data, err := regular.Read(list, maxList)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s has the numbers of the development kit, which do not follow the names of the classes; wanted the class of each in %s, a line a class from %s on (meta.mat of the kit has them), or labels in %s", path, list, officialFirst, listWanted)
+		return nil, fmt.Errorf("%s has the numbers of the development kit, which do not follow the names of the classes; wanted %s with the class of each number, a line a class (the first is %s), or %s. The kit's meta.mat has the classes: %s", path, list, officialFirst, listWanted, fmt.Sprintf(readMeta, list))
 	}
 	if err != nil {
 		return nil, err

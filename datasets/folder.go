@@ -106,6 +106,17 @@ func Classes(name, dir string) ([]string, error) {
 	return classes, err
 }
 
+// CheckClasses says why it is not known yet how many classes the data set of the given name has: they are folders, which are
+// not there. Then [Describe] has one class.
+func CheckClasses(name string, o Options) error {
+	s, err := sourceNamed(name)
+	if err != nil || s.layout == nil || len(s.Classes) > 1 || len(o.Folder.Classes) > 0 {
+		return err
+	}
+	_, err = Classes(name, o.Dir)
+	return err
+}
+
 // layout is what a directory holds.
 type layout struct {
 	classes     []string
@@ -147,7 +158,7 @@ func openFolder(name, dir string, f Folder) (*layout, error) {
 	p := &layout{}
 	switch {
 	case exists(filepath.Join(dir, PackedFile)):
-		p, err = openPacked(dir, f)
+		p, err = openPacked(dir)
 	case exists(filepath.Join(dir, "train")):
 		err = p.split(dir, f)
 	default:
@@ -219,8 +230,12 @@ func (p *layout) split(dir string, f Folder) (err error) {
 	} else if extra := slices.IndexFunc(classes, func(c string) bool { return !slices.Contains(p.classes, c) }); extra >= 0 {
 		return fmt.Errorf("%s: class %q is not in %s", test, classes[extra], train)
 	} else if l, err = list(dir, testFolders[at], classes, f.Fit.Turn); err == nil {
-		for i, label := range l.labels { // a class may have no test images
-			l.labels[i] = int32(slices.Index(p.classes, classes[label]))
+		to := make([]int32, len(classes)) // a class may have no test images
+		for i, c := range classes {
+			to[i] = int32(slices.Index(p.classes, c))
+		}
+		for i, label := range l.labels {
+			l.labels[i] = to[label]
 		}
 	}
 	if err != nil {

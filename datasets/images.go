@@ -43,6 +43,13 @@ func (s subset) Fingerprint(h hash.Hash) {
 	fmt.Fprintln(h, s.index)
 }
 
+func (s subset) part(i int) (name, content string, alone bool) {
+	if p, ok := s.of.(parted); ok {
+		return p.part(int(s.index[i]))
+	}
+	return s.Name(i), "an image", true
+}
+
 // pick is some of a split's images, by their numbers.
 func (s Split) pick(index []int32) Split {
 	p := Split{Name: s.Name, Labels: make([]int32, len(index))}

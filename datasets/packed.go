@@ -112,6 +112,11 @@ func (p *packed) Fingerprint(h hash.Hash) {
 	}
 }
 
+func (p *packed) part(i int) (name, content string, alone bool) {
+	s := p.shards[p.at(i)]
+	return s.Name, fmt.Sprintf("%d images of SHA-256 %s and %s", s.Images, s.SHA256, s.Index), false
+}
+
 // readPacking reads and checks PackedFile.
 func readPacking(dir string) (*packing, error) {
 	path := filepath.Join(dir, PackedFile)
@@ -133,13 +138,10 @@ func readPacking(dir string) (*packing, error) {
 }
 
 // openPacked is the data set of a packed folder.
-func openPacked(dir string, f Folder) (*layout, error) {
+func openPacked(dir string) (*layout, error) {
 	p, err := readPacking(dir)
 	if err != nil {
 		return nil, err
-	}
-	if f.Fit.Turn != p.Turned {
-		return nil, fmt.Errorf("%s was packed with data.exif: %s; say so in the config, or pack again", dir, map[bool]string{true: "apply", false: "ignore"}[p.Turned])
 	}
 	l := &layout{classes: p.Classes, packed: p}
 	if l.train, err = openShards(dir, p.Train, len(p.Classes)); err == nil {
@@ -149,6 +151,14 @@ func openPacked(dir string, f Folder) (*layout, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// checkTurned reports that images are wanted by another orientation than they were packed in.
+func (p *packing) checkTurned(dir string, f Fit) error {
+	if p == nil || f.Turn == p.Turned {
+		return nil
+	}
+	return fmt.Errorf("%s was packed with data.exif: %s; say so in the config, or pack again", dir, map[bool]string{true: "apply", false: "ignore"}[p.Turned])
 }
 
 // openShards reads the indices.

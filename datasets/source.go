@@ -113,6 +113,9 @@ func (s Source) open(o Options) (*Dataset, error) {
 	var train, test Split
 	if s.layout != nil {
 		l, err := s.layout(o.Dir)
+		if err == nil {
+			err = l.packed.checkTurned(o.Dir, s.fit)
+		}
 		if err != nil {
 			return nil, err
 		}

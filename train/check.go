@@ -27,24 +27,12 @@ func checkEmbedded(cfg *configs.Config, name string) error {
 	return err
 }
 
-// Check finds what [configs.Load] cannot know of a config: whether its data set has enough images, whether the files that
-// it starts from are there, and what of its schedule lies beyond the run. The error is a [configs.ErrorList]. A run that
-// is resumed needs none of it. dir is where data sets are, as in [Open].
-func Check(cfg *configs.Config, dir string) error {
-	if cfg == nil {
-		return errNoConfig
-	}
-	images, err := datasets.TrainLen(string(cfg.Data.Dataset), cfg.DataOptions(dir))
-	if err != nil {
-		return err
-	}
-	var found configs.ErrorList
+// checkLength finds what does not go with so many training images, those that are held out included.
+func checkLength(cfg *configs.Config, images int) (found configs.ErrorList) {
 	report := func(path, format string, args ...any) { found = append(found, cfg.Mistake(path, format, args...)) }
 	t, s := &cfg.Train, &cfg.Train.Schedule
-	known := images > 0
 	images -= cfg.Data.Validation
 	switch {
-	case !known: // once the data is there
 	case images <= 0:
 		report("data.validation", "%d of the %d training images of %s are held out; wanted fewer", cfg.Data.Validation, images+cfg.Data.Validation, cfg.Data.Dataset)
 	case t.Batch > images:
@@ -63,6 +51,26 @@ func Check(cfg *configs.Config, dir string) error {
 		}
 		beyond("train.batch_norm_freeze", t.BatchNormFreeze, total-1)
 	}
+	return found
+}
+
+// Check finds what [configs.Load] cannot know of a config: whether its data set has enough images, whether the files that
+// it starts from are there, and what of its schedule lies beyond the run. The error is a [configs.ErrorList]. A run that
+// is resumed needs none of it. Images in files are not counted: [Run] does that when it has listed them. dir is where data
+// sets are, as in [Open].
+func Check(cfg *configs.Config, dir string) error {
+	if cfg == nil {
+		return errNoConfig
+	}
+	images, err := datasets.TrainLen(string(cfg.Data.Dataset), cfg.DataOptions(dir))
+	if err != nil {
+		return err
+	}
+	var found configs.ErrorList
+	if images > 0 {
+		found = checkLength(cfg, images)
+	}
+	report := func(path, format string, args ...any) { found = append(found, cfg.Mistake(path, format, args...)) }
 	file := func(path, name string) {
 		if name == "" || name == configs.RandomInit || name == configs.NoTeacher || strings.HasPrefix(name, configs.EmbeddedInit) {
 			return

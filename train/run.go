@@ -71,6 +71,11 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 	if r.Model.Data.Test.Len() == 0 {
 		return nil, fmt.Errorf("%s has no test images; want some, on which a run is evaluated", r.Model.Data.Name)
 	}
+	if datasets.OfFiles(string(cfg.Data.Dataset)) && !opt.Resume { // of which Check knew no number
+		if found := checkLength(cfg, r.Model.Data.Train.Len()+r.Model.Data.Validation.Len()); found != nil {
+			return nil, found
+		}
+	}
 	r.Model.reading = r.reading()
 	defer memory.Settle()()
 	if err := r.train(ctx); err != nil {
