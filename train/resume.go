@@ -158,8 +158,12 @@ func (r *run) resume() (bool, error) {
 		return false, err
 	}
 	if diff := then.differences(r.origin); len(diff) > 0 {
+		what := strings.Join(diff, ", ")
+		if changes := r.dataChanges(); !maps.Equal(then.Data, r.origin.Data) && len(changes) > 0 {
+			what += ": " + strings.Join(changes, ", ")
+		}
 		return false, fmt.Errorf("%w: %s was made from something else: %s; go on with what it was made from, or choose another folder with --out",
-			ErrExists, path, strings.Join(diff, ", "))
+			ErrExists, path, what)
 	}
 	if err := st.fits(r.Config); err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)

@@ -23,6 +23,7 @@ const (
 	BestFile       = "best.qat"
 	MetricsFile    = "metrics.jsonl"
 	ManifestFile   = "manifest.json"
+	DataFile       = "data.tsv.gz" // see [datasets.Dataset.Inventory]
 )
 
 // Options say where and how a run happens; none of them changes its results.
@@ -151,6 +152,9 @@ func (r *run) train(ctx context.Context) error {
 		return err
 	}
 	if err := atomicfile.WriteBytes(r.path(ConfigFile), r.Config.YAML()); err != nil {
+		return err
+	}
+	if err := r.writeInventory(resumed); err != nil {
 		return err
 	}
 	if r.metrics, err = r.openMetrics(); err != nil {
