@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/layers"
 	"github.com/qat-go/qat/quantize"
 	"github.com/qat-go/qat/train"
@@ -191,7 +192,10 @@ type configReport struct {
 	SizeBytes    int64        `json:"size_bytes"`
 	NotTrainable string       `json:"not_trainable,omitempty"` // the error
 	NotInteger   string       `json:"not_integer,omitempty"`
-	Tensors      []tensorRow  `json:"tensors"`
+
+	ClassesUnknown string `json:"classes_unknown,omitempty"` // why; they are counted as one
+
+	Tensors []tensorRow `json:"tensors"`
 
 	References []configs.Reference `json:"references,omitempty"`
 
@@ -246,6 +250,9 @@ func runConfigCheck(config string, overrides []string, o checkOptions, stdout io
 	}
 	r := &configReport{Experiment: train.ExperimentOf(cfg), Residual: int(cfg.Quant.Residual), Layers: net.Table(), Params: net.ParamCount(), References: cfg.References(), residual: net.Residual()}
 	r.SizeBytes, r.BitOps = net.Cost()
+	if err := datasets.CheckClasses(string(cfg.Data.Dataset), cfg.DataOptions("")); err != nil {
+		r.ClassesUnknown = err.Error()
+	}
 	if r.Tensors, err = tensorRows(cfg); err != nil {
 		return err
 	}
@@ -304,6 +311,11 @@ func (r *configReport) printTensors(w io.Writer) error {
 
 // printVerdicts tells what holds for the network as a whole.
 func (r *configReport) printVerdicts(w io.Writer) error {
+	if r.ClassesUnknown != "" {
+		if err := sayWithin(w, "classes: known once the data is there, counted as one here: %s", r.ClassesUnknown); err != nil {
+			return err
+		}
+	}
 	if r.residual {
 		say(w, "residual stream, and what pooling, sums or several layers read: %s", bitsOf(r.Residual))
 	}

@@ -51,7 +51,7 @@ EXIT STATUS
   2    the command line is wrong
   130  interrupted; run it again to continue`,
 		Example: `  qat data get cifar10 --data data`,
-		Args:    wantDataset,
+		Args:    wantDataset(datasetNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			return runDataGet(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -86,12 +86,14 @@ func (d *directory) Set(dir string) error {
 	return nil
 }
 
-func wantDataset(c *cobra.Command, args []string) error {
-	what := "DATASET: " + strings.Join(datasetNames, " or ")
-	if err := wantArgs(1, 1, what)(c, args); err != nil {
-		return err
+// wantDataset takes one of these data sets.
+func wantDataset(names []string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := wantArgs(1, 1, "DATASET: "+strings.Join(names, " or "))(c, args); err != nil {
+			return err
+		}
+		return checkDataset(c, args[0], names)
 	}
-	return checkDataset(c, args[0], datasetNames)
 }
 
 func checkDataset(c *cobra.Command, name string, names []string) error {

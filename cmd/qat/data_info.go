@@ -39,7 +39,7 @@ EXIT STATUS
   2  the command line is wrong`,
 		Example: `  qat data info cifar10-mini
   qat data info folder --data pets --sheet pets.png`,
-		Args: wantReadable,
+		Args: wantDataset(readableNames()),
 		RunE: func(c *cobra.Command, args []string) error {
 			return runDataInfo(c.Context(), o, args[0], c.OutOrStdout())
 		},
@@ -47,19 +47,6 @@ EXIT STATUS
 	o.addFlags(c)
 	c.Flags().StringVar(&o.sheet, "sheet", "", "draw ten images, of as many classes as there are, to `FILE`.png")
 	return c
-}
-
-func wantReadable(c *cobra.Command, args []string) error {
-	names := readableNames()
-	if err := wantArgs(1, 1, "DATASET: "+strings.Join(names, ", "))(c, args); err != nil {
-		return err
-	}
-	for _, n := range names {
-		if n == args[0] {
-			return nil
-		}
-	}
-	return usagef(c, "unknown data set %q; want one of %s", args[0], strings.Join(names, ", "))
 }
 
 func runDataInfo(ctx context.Context, o infoOptions, name string, stdout io.Writer) error {

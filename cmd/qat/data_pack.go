@@ -110,7 +110,7 @@ EXIT STATUS
   2    the command line is wrong
   130  interrupted`,
 		Example: `  qat data verify folder --data pets`,
-		Args:    wantReadable,
+		Args:    wantDataset(readableNames()),
 		RunE: func(c *cobra.Command, args []string) error {
 			return runDataVerify(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
 		},
