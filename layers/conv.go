@@ -82,14 +82,8 @@ func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 		Wrt: []bool{true, true},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			dout = c.outputGradient(layer, dout)
-			dx := c.b.Apply(graph.Op{
-				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
-				In: []graph.Arg{f32(4), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.pool,
-				Aux: buffers((&kernels.InputGrad{G: g}).PackedLen()),
-				Loop: func(k *graph.Call) graph.Loop {
-					l := &kernels.InputGrad{G: g, Packed: k.Aux[0].Float32s()}
-					return graph.Loop{Body: l, Before: func() error { l.DX, l.DY, l.W = k.OutPictures(), k.Pictures(1), k.F32(0); return nil }}
-				},
+			dx := inputGrad(c, layer, g, graph.Op{In: []graph.Arg{f32(4), pictures(4)}}, func(k *graph.Call, l *kernels.InputGrad) {
+				l.DX, l.DY, l.W = k.OutPictures(), k.Pictures(1), k.F32(0)
 			}, in[1], dout)
 			dw := weightGrad(c, layer, g, graph.Op{In: []graph.Arg{pictures(4), pictures(4)}}, func(k *graph.Call, l *kernels.WeightGrad) {
 				l.DW, l.X, l.DY, l.Scale = k.OutF32(), k.Pictures(0), k.Pictures(1), 1
@@ -110,6 +104,24 @@ func buffers(lengths ...int) func([]tensor.Shape) []graph.Buffer {
 	}
 }
 
+// inputGrad completes the operation op, whose inputs set binds to the loop. It runs alone where pictures share the way over
+// large weights.
+func inputGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(*graph.Call, *kernels.InputGrad), in ...*G.Node) *G.Node {
+	op.Name, op.Layer, op.Attrs, op.Pool = "conv2d input gradient", layer, fmt.Sprint(g), c.pool
+	op.Out, op.Shape = pictures(4), fixedShape(g.N, g.H, g.W, g.Cin)
+	l := &kernels.InputGrad{G: g}
+	op.Aux = buffers(l.PackedLen())
+	bind := func(k *graph.Call) { set(k, l); l.Packed = k.Aux[0].Float32s() }
+	if l.Together() == 1 {
+		op.Loop = func(k *graph.Call) graph.Loop {
+			return graph.Loop{Body: l, Before: func() error { bind(k); return nil }}
+		}
+	} else {
+		op.Forward = func(k *graph.Call) error { bind(k); l.Run(c.pool); return nil }
+	}
+	return c.b.Apply(op, in...)
+}
+
 // weightGrad completes the operation op, whose inputs set binds to the loop. The
 // widest layers have too few partial sums for a shared loop and run alone.
 func weightGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(*graph.Call, *kernels.WeightGrad), in ...*G.Node) *G.Node {
@@ -117,17 +129,13 @@ func weightGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(
 	op.Out, op.Shape = f32(4), fixedShape(weightShape(g)...)
 	l := &kernels.WeightGrad{G: g}
 	op.Aux = buffers(l.PartialLen())
-	bind := set
-	set = func(k *graph.Call, l *kernels.WeightGrad) {
-		bind(k, l)
-		l.Partial = k.Aux[0].Float32s()
-	}
+	bind := func(k *graph.Call) { set(k, l); l.Partial = k.Aux[0].Float32s() }
 	if l.Sums() == kernels.Pieces(g.N) {
 		op.Loop = func(k *graph.Call) graph.Loop {
-			return graph.Loop{Body: l, Before: func() error { set(k, l); return nil }}
+			return graph.Loop{Body: l, Before: func() error { bind(k); return nil }}
 		}
 	} else {
-		op.Forward = func(k *graph.Call) error { set(k, l); l.Run(c.pool); return nil }
+		op.Forward = func(k *graph.Call) error { bind(k); l.Run(c.pool); return nil }
 	}
 	return c.b.Apply(op, in...)
 }
@@ -182,7 +190,7 @@ func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x,
 					kernels.ConvOffset(offset, g, k.I8(1), scale)
 				}
 				productScale(scale, x.scale, k.F32(3))
-				packed = kernels.PackIntWeights(packed, g, k.I8(1), x.largest)
+				packed = kernels.PackIntWeightsOn(c.pool, packed, g, k.I8(1), x.largest)
 				l.Weights, l.Codes, l.ZeroPoint, l.Y = packed, k.Codes(0), x.zeroPoint, k.OutPictures()
 				return nil
 			}}
@@ -190,18 +198,8 @@ func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x,
 		Wrt: []bool{true, true, false, false},
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			dout = c.outputGradient(layer, dout)
-			dx := c.b.Apply(graph.Op{
-				Name: "conv2d input gradient", Layer: layer, Attrs: fmt.Sprint(g),
-				In: []graph.Arg{i8(4), f32(1), pictures(4)}, Out: pictures(4), Shape: fixedShape(g.N, g.H, g.W, g.Cin), Pool: c.pool,
-				Aux: buffers((&kernels.InputGrad{G: g}).PackedLen(), g.WeightLen()),
-				Loop: func(k *graph.Call) graph.Loop {
-					l := &kernels.InputGrad{G: g, Packed: k.Aux[0].Float32s(), W: k.Aux[1].Float32s()}
-					return graph.Loop{Body: l, Before: func() error {
-						dequantizeWeights(l.W, k.I8(0), k.F32(1))
-						l.DX, l.DY = k.OutPictures(), k.Pictures(2)
-						return nil
-					}}
-				},
+			dx := inputGrad(c, layer, g, graph.Op{In: []graph.Arg{i8(4), f32(1), pictures(4)}}, func(k *graph.Call, l *kernels.InputGrad) {
+				l.DX, l.DY, l.Codes, l.Scale = k.OutPictures(), k.Pictures(2), k.I8(0), k.F32(1)
 			}, in[1], sw, dout)
 			dw := weightGrad(c, layer, g, graph.Op{In: []graph.Arg{codes(4), f32(1), pictures(4)}}, func(k *graph.Call, l *kernels.WeightGrad) {
 				x := qx.grid()
@@ -216,20 +214,5 @@ func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x,
 func productScale(dst []float32, sx float32, sw []float32) {
 	for c := range dst {
 		dst[c] = sx * sw[c%len(sw)]
-	}
-}
-
-// dequantizeWeights writes w = s_w[c]*code for weights (..., C).
-func dequantizeWeights(dst []float32, codes []int8, sw []float32) {
-	if len(sw) == 1 {
-		for i, q := range codes {
-			dst[i] = float32(q) * sw[0]
-		}
-		return
-	}
-	for i := 0; i < len(codes); i += len(sw) {
-		for c, s := range sw {
-			dst[i+c] = float32(codes[i+c]) * s
-		}
 	}
 }

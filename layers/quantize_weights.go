@@ -163,7 +163,7 @@ func dequantizeKernel(c *Context, q *Quantizer, codes *G.Node) *G.Node {
 	return c.b.Apply(graph.Op{
 		Name: "dequantize weights", Layer: q.Name, In: []graph.Arg{i8(rank), f32(1)}, Out: f32(rank), Shape: sameShape(0),
 		Forward: func(k *graph.Call) error {
-			dequantizeWeights(k.OutF32(), k.I8(0), k.F32(1))
+			kernels.DequantizeWeights(k.OutF32(), k.I8(0), k.F32(1))
 			return nil
 		},
 		Wrt:      []bool{true, false},

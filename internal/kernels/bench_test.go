@@ -99,7 +99,7 @@ func benchPasses(b *testing.B, g Conv, name string) {
 		run  func()
 	}{
 		{"forward", func() { p.Run(g.N, forward) }},
-		{"dx", func() { p.Run(g.N, inputGrad) }},
+		{"dx", func() { inputGrad.Run(p) }},
 		{"dw", func() { weightGrad.Run(p) }},
 		{"dwCodes", func() { weightGradCodes.Run(p) }},
 		{"int4", func() { ConvForwardCodes(p, w4, g.N, y, codes, 0, scale) }},

@@ -85,7 +85,7 @@ func (l *Forward) Begin(p *Pool) {
 	case g.Groups > 1:
 		l.beginGroups(p)
 	case g.winograd():
-		l.kernel.pack(p, g, l.W, false)
+		l.kernel.pack(p, g, kernel{floats: l.W}, false)
 	default:
 		l.packed = packWeights(l.packed, g, l.W)
 	}

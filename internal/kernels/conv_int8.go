@@ -26,6 +26,11 @@ type IntWeights struct {
 // PackIntWeights packs w (KH, KW, Cin/Groups, Cout) for codes from 0 to largest into dst,
 // whose memory it reuses, and returns it; dst may be nil.
 func PackIntWeights(dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeights {
+	return PackIntWeightsOn(nil, dst, g, w, largest)
+}
+
+// PackIntWeightsOn is PackIntWeights on the threads of a pool; a nil one has the caller's alone.
+func PackIntWeightsOn(p *Pool, dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeights {
 	if dst == nil {
 		dst = &IntWeights{}
 	}
@@ -41,13 +46,13 @@ func PackIntWeights(dst *IntWeights, g Conv, w []int8, largest uint8) *IntWeight
 		dst.packSigns(g, w, largest)
 	case (squaresPay(&g, 2) || squaresPay(&g, 0) && pairSteps(&g, w, largest) < 2) && dst.packSquares(g, w, largest):
 	default:
-		dst.packDirect(g, w, largest)
+		dst.packDirect(p, g, w, largest)
 	}
 	return dst
 }
 
 // packDirect packs weights for direct sums of bytes or words.
-func (dst *IntWeights) packDirect(g Conv, w []int8, largest uint8) {
+func (dst *IntWeights) packDirect(p *Pool, g Conv, w []int8, largest uint8) {
 	dst.g, dst.group, dst.steps, dst.squares, dst.tiles.pairs = g, 4, 0, false, dst.tiles.pairs[:0]
 	if addsPairs() {
 		// Where not even one pair fits, words it is.
@@ -61,13 +66,13 @@ func (dst *IntWeights) packDirect(g Conv, w []int8, largest uint8) {
 	clear(dst.sum)
 	if dst.group == 4 {
 		dst.bytes = grow(dst.bytes, n)
-		packInts(dst, dst.bytes, w)
+		packInts(p, dst, dst.bytes, w)
 		if tiles() && !dst.tiles.plan(&dst.g, dst.run()) {
 			dst.tiles.pairs = dst.tiles.pairs[:0]
 		}
 	} else {
 		dst.words = grow(dst.words, n)
-		packInts(dst, dst.words, w)
+		packInts(p, dst, dst.words, w)
 	}
 }
 
@@ -96,23 +101,62 @@ func pairSteps(g *Conv, w []int8, largest uint8) int {
 	return math.MaxInt16 / (magnitude * int(max(largest, 1)))
 }
 
+// packBlocks is how many blocks of outputs are packed together: a cache line of their weights.
+const packBlocks = 4
+
 // packInts fills to, in the order of IntWeights, and the sums.
-func packInts[T int8 | int16](dst *IntWeights, to []T, w []int8) {
-	g, group := &dst.g, dst.group
-	clear(to)
-	run := lanes * group // of the inputs that a lane takes at a time
+func packInts[T int8 | int16](p *Pool, dst *IntWeights, to []T, w []int8) {
+	a, pieces := intPack[T]{dst, to, w}, (blocksOf(dst.g.Cout)+packBlocks-1)/packBlocks
+	if p == nil {
+		for piece := range pieces {
+			a.run(piece)
+		}
+		return
+	}
+	loop(p, pieces, a, func(_ *Scratch, piece int, a *intPack[T]) { a.run(piece) })
+}
+
+type intPack[T int8 | int16] struct {
+	*IntWeights
+	to []T
+	w  []int8
+}
+
+// run packs some blocks of outputs.
+func (a *intPack[T]) run(piece int) {
+	g, group, groups := &a.g, a.group, a.IntWeights.run()
+	size := lanes * group // of the inputs that a lane takes at a time
+	from, end := piece*packBlocks, min((piece+1)*packBlocks, blocksOf(g.Cout))
 	for r := range g.Kernel.H {
-		for i := range g.Kernel.W * g.Cin {
-			from := w[(r*g.Kernel.W*g.Cin+i)*g.Cout:][:g.Cout]
-			sums := dst.sum[:len(from)]
-			for b := 0; b*lanes < g.Cout; b++ {
-				d := to[((b*g.Kernel.H+r)*dst.run()+i/group)*run:][:run]
-				for l, v := range from[b*lanes : min((b+1)*lanes, g.Cout)] {
-					sums[b*lanes+l] += int32(v)
-					d[l*group+i%group] = T(v)
+		for k := range groups {
+			first := r*g.Kernel.W*g.Cin + k*group
+			inputs := min(group, g.Kernel.W*g.Cin-k*group)
+			for b := from; b < end; b++ {
+				d := a.to[((b*g.Kernel.H+r)*groups+k)*size:][:size]
+				src := a.w[first*g.Cout+b*lanes:]
+				if bytes, ok := any(d).([]int8); ok && inputs == 4 && b*lanes+lanes <= g.Cout {
+					packFours((*[4 * lanes]int8)(bytes), src, g.Cout, (*[lanes]int32)(a.sum[b*lanes:]))
+					continue
+				}
+				clear(d)
+				for i := range inputs {
+					for l, v := range src[i*g.Cout:][:min(lanes, g.Cout-b*lanes)] {
+						a.sum[b*lanes+l] += int32(v)
+						d[l*group+i] = T(v)
+					}
 				}
 			}
 		}
+	}
+}
+
+// packFours interleaves four rows of 16 weights, stride apart, and adds them to the sums.
+func packFours(to *[4 * lanes]int8, w []int8, stride int, sums *[lanes]int32) {
+	w0, w1, w2, w3 := (*[lanes]int8)(w), (*[lanes]int8)(w[stride:]), (*[lanes]int8)(w[2*stride:]), (*[lanes]int8)(w[3*stride:])
+	for l := range lanes {
+		a, b, c, d := w0[l], w1[l], w2[l], w3[l]
+		to[4*l], to[4*l+1], to[4*l+2], to[4*l+3] = a, b, c, d
+		sums[l] += int32(a) + int32(b) + int32(c) + int32(d)
 	}
 }
 

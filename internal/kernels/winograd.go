@@ -137,58 +137,54 @@ func winogradRow(xp []float32, th, i, r, rowLen int) []float32 {
 }
 
 // winogradKernel holds the transformed weights of a convolution, [4][4][block of outputs][inputs][16].
-type winogradKernel struct {
-	weights []float32
-	taps    []float32 // [3][3][block of outputs][inputs][16]
-}
+type winogradKernel struct{ weights []float32 }
 
 // winogradPacked is how many values a kernel has for each pair of an input and an output.
-const winogradPacked = 16 + 9
+const winogradPacked = 16
 
 // use puts the kernel into memory of packedLen values.
 func (k *winogradKernel) use(memory []float32, g *Conv) {
-	if size := g.Cin * g.Cout; g.winograd() {
-		k.weights, k.taps = memory[:16*size:16*size], memory[16*size:]
+	if size := winogradPacked * g.Cin * g.Cout; g.winograd() {
+		k.weights = memory[:size:size]
 	}
 }
 
 // pack transforms w (3, 3, Cin, Cout); for the input gradient flipped, with inputs and outputs exchanged.
-func (k *winogradKernel) pack(p *Pool, g *Conv, w []float32, flip bool) {
-	size := g.Cin * g.Cout
-	k.weights, k.taps = grow(k.weights, 16*size), grow(k.taps, 9*size)
-	a := winogradPack{k.weights, k.taps, w[:9*size], g.Cin, g.Cout, flip}
+func (k *winogradKernel) pack(p *Pool, g *Conv, w kernel, flip bool) {
+	k.weights = grow(k.weights, winogradPacked*g.Cin*g.Cout)
 	to := g.Cout
 	if flip {
 		to = g.Cin
 	}
-	loop(p, to/lanes, a, func(_ *Scratch, block int, a *winogradPack) { a.run(block) })
+	loop(p, to/lanes, winogradPack{k.weights, w, g.Cin, g.Cout, flip}, func(s *Scratch, block int, a *winogradPack) { a.run(s, block) })
 }
 
 type winogradPack struct {
-	weights, taps, w []float32
-	cin, cout        int
-	flip             bool
+	weights   []float32
+	w         kernel
+	cin, cout int
+	flip      bool
 }
 
 // run packs and transforms one block of outputs.
-func (a *winogradPack) run(block int) {
+func (a *winogradPack) run(s *Scratch, block int) {
 	size, n := a.cin*a.cout, a.cin*lanes
 	if a.flip {
 		n = a.cout * lanes
 	}
-	at := block * n
+	taps := s.float32s(0, 9*n) // [3][3][inputs][16]
 	for tap := range 9 {
-		d := a.taps[tap*size+at:][:n]
+		d := taps[tap*n:][:n]
 		if a.flip {
-			transpose(d, a.w[(8-tap)*size+block*lanes*a.cout:], lanes, a.cout)
+			a.w.transpose(d, (8-tap)*size+block*lanes*a.cout, lanes, a.cout)
 			continue
 		}
 		for ci := range a.cin {
-			copy(d[ci*lanes:][:lanes], a.w[tap*size+ci*a.cout+block*lanes:])
+			copy(d[ci*lanes:][:lanes], a.w.floats[tap*size+ci*a.cout+block*lanes:])
 		}
 	}
-	squares{dst: a.weights[at:], src: a.taps[at:], tiles: 1, blocks: n / lanes,
-		dstRow: 4 * size, dstCol: size, srcRow: 3 * size, srcCol: size}.run(weightSquare)
+	squares{dst: a.weights[block*n:], src: taps, tiles: 1, blocks: n / lanes,
+		dstRow: 4 * size, dstCol: size, srcRow: 3 * n, srcCol: n}.run(weightSquare)
 }
 
 // winogradPicture convolves the picture x (h, w, from) with transformed weights and writes y (h, w, to).
@@ -215,6 +211,33 @@ func winogradPicture(s *Scratch, y, x, weights []float32, h, w, from, to int) {
 		winogradProducts(s, m, v, weights, tiles, me, ve, from, to)
 		for r := range rows {
 			winogradOutput(s, y[2*(i+r)*w*to:], m[r*tw*to:], me, min(2, h-2*(i+r)), w, to)
+		}
+	}
+}
+
+// winogradPictures does the same to pictures from first to end, all tiles of which are in work together: one pass over the
+// weights.
+func winogradPictures(s *Scratch, y, x Pictures[float32], first, end int, weights []float32, h, w, from, to int) {
+	th, tw := (h+1)/2, (w+1)/2
+	rowLen := (2*tw + 2) * from
+	tiles := (end - first) * th * tw
+	ve, me := tiles*from+winogradGap, tiles*to+winogradGap
+	v := s.float32s(1, 16*(ve+me))
+	v, m := v[:16*ve], v[16*ve:]
+	xp := s.float32s(0, (2*th+2)*rowLen)
+	for n := first; n < end; n++ {
+		padImage(xp, x.At(s, n), h, w, from, winogradBorder(h, w))
+		for r := range th {
+			squares{dst: v[((n-first)*th+r)*tw*from:], src: xp[2*r*rowLen:], tiles: tw, blocks: from / lanes,
+				dstRow: 4 * ve, dstCol: ve, dstTile: from,
+				srcRow: rowLen, srcCol: from, srcTile: 2 * from}.run(inputSquare)
+		}
+	}
+	winogradProducts(s, m, v, weights, tiles, me, ve, from, to)
+	for n := first; n < end; n++ {
+		y := y.At(s, n)
+		for r := range th {
+			winogradOutput(s, y[2*r*w*to:], m[((n-first)*th+r)*tw*to:], me, min(2, h-2*r), w, to)
 		}
 	}
 }

@@ -63,7 +63,7 @@ func TestConvSquares(t *testing.T) {
 			packed.packSigns(g, w, largest)
 			signs = sums()
 		}
-		packed.packDirect(g, w, largest)
+		packed.packDirect(nil, g, w, largest)
 		want := sums()
 		if signs != nil && !slices.Equal(signs, want) {
 			t.Fatalf("%+v: bits differ behind squares", g)
@@ -194,7 +194,7 @@ func BenchmarkConvSquares(b *testing.B) {
 		}{{"4bits", 15, 4, false}, {"8x4bits", 255, 4, false}, {"8bits", 255, 8, false}, {"squares", 255, 7, true}} {
 			codes, w := squareOperands(rng, g, kind.largest, kind.weights, false)
 			packed := &IntWeights{}
-			packed.packDirect(g, w, kind.largest)
+			packed.packDirect(nil, g, w, kind.largest)
 			if kind.squares {
 				packed.packSquares(g, w, kind.largest)
 			}
