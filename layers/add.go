@@ -16,8 +16,14 @@ func planAdd(p *plan, l *layer, in []*step) *step { return p.add(l.Name, addOp{}
 type addOp struct{}
 
 func (addOp) emit(c *Context, s *step) Value {
-	stream := s.in[1].out.Float(c)
-	return Value{float: add(c, s.name, s.in[0].out.Float(c), stream)}
+	a, b := &s.in[0].out, &s.in[1].out
+	stream := b.Float(c)
+	branch := a.Float(c)
+	v := Value{float: add(c, s.name, branch, stream)}
+	if s.again {
+		v.again = &recomputed{with: func(dout *G.Node) *G.Node { return add(c, s.name, a.again.or(branch, dout), b.again.or(stream, dout)) }}
+	}
+	return v
 }
 
 // add is y = a + b for equal shapes; both inputs get dy.

@@ -51,7 +51,17 @@ func (o statisticsOp) emit(c *Context, s *step) Value {
 // batchNormOp is batch norm in training; it reads its input and the statistics.
 type batchNormOp struct{ norm *BatchNorm }
 
-func (o batchNormOp) emit(c *Context, s *step) Value { return Value{float: o.normed(c, s.in).apply(c)} }
+func (o batchNormOp) emit(c *Context, s *step) Value {
+	n := o.normed(c, s.in)
+	v := Value{float: n.apply(c)}
+	if s.again {
+		v.again = &recomputed{with: func(dout *G.Node) *G.Node {
+			op, in := after(n.affine(c), []*G.Node{n.z, c.node(n.Gamma), c.node(n.Beta), n.stats}, dout)
+			return c.b.Apply(op, in...)
+		}}
+	}
+	return v
+}
 
 // normed is the batch norm of what a step reads, input and statistics first.
 func (o batchNormOp) normed(c *Context, in []*step) *normed {
@@ -75,9 +85,38 @@ func (o runningNormOp) emit(c *Context, s *step) Value {
 func (n *normed) apply(c *Context) *G.Node {
 	x, stats := n.z, n.stats
 	ch := x.Shape()[3]
-	gamma, beta := c.node(n.Gamma), c.node(n.Beta)
+	op := n.affine(c)
+	op.Wrt = []bool{true, true, true, false}
+	op.Gradient = func(in []*G.Node, out, dout *G.Node) []*G.Node {
+		sums := n.gradientSums(c, in[0], stats, dout)
+		p, q, r := make([]float32, ch), make([]float32, ch), make([]float32, ch)
+		dx := c.b.Apply(graph.Op{
+			Name: "batch norm input gradient", Layer: n.Name,
+			In: []graph.Arg{pictures(4), f32(1), f32(2), f32(2), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 5, Pool: c.pool,
+			Loop: func(k *graph.Call) graph.Loop {
+				var dx, x, dy kernels.Pictures[float32]
+				return graph.Loop{
+					Before: func() error {
+						dx, x, dy = k.OutPictures(), k.Pictures(0), k.Pictures(4)
+						normSlopes(p, q, r, k.F32(1), k.F32(2), k.F32(3), n.count())
+						return nil
+					},
+					Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
+						kernels.Affine2Row(dx.At(s, n), dy.At(s, n), x.At(s, n), p, q, r)
+					}},
+				}
+			},
+		}, in[0], in[1], stats, sums, dout)
+		return []*G.Node{dx, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil}
+	}
+	return c.b.Apply(op, x, c.node(n.Gamma), c.node(n.Beta), stats)
+}
+
+// affine is the batch norm of z with factors from gamma, beta and the statistics.
+func (n *normed) affine(c *Context) graph.Op {
+	ch := n.z.Shape()[3]
 	a, b := make([]float32, ch), make([]float32, ch)
-	return c.b.Apply(graph.Op{
+	return graph.Op{
 		Name: "batch norm", Layer: n.Name, Attrs: fmt.Sprint(n.Eps),
 		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2)}, Out: pictures(4), Shape: sameShape(0), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
@@ -85,30 +124,7 @@ func (n *normed) apply(c *Context) *G.Node {
 				normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
 			})
 		},
-		Wrt: []bool{true, true, true, false},
-		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
-			sums := n.gradientSums(c, in[0], stats, dout)
-			p, q, r := make([]float32, ch), make([]float32, ch), make([]float32, ch)
-			dx := c.b.Apply(graph.Op{
-				Name: "batch norm input gradient", Layer: n.Name,
-				In: []graph.Arg{pictures(4), f32(1), f32(2), f32(2), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 5, Pool: c.pool,
-				Loop: func(k *graph.Call) graph.Loop {
-					var dx, x, dy kernels.Pictures[float32]
-					return graph.Loop{
-						Before: func() error {
-							dx, x, dy = k.OutPictures(), k.Pictures(0), k.Pictures(4)
-							normSlopes(p, q, r, k.F32(1), k.F32(2), k.F32(3), n.count())
-							return nil
-						},
-						Body: &kernels.Each{Do: func(s *kernels.Scratch, n int) {
-							kernels.Affine2Row(dx.At(s, n), dy.At(s, n), x.At(s, n), p, q, r)
-						}},
-					}
-				},
-			}, in[0], in[1], stats, sums, dout)
-			return []*G.Node{dx, rowOf(c, n.Name, sums, 1), rowOf(c, n.Name, sums, 0), nil}
-		},
-	}, x, gamma, beta, stats)
+	}
 }
 
 // count is the number of values that the statistics of a channel are of: those of

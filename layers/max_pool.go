@@ -32,10 +32,11 @@ func (o maxPoolOp) emit(c *Context, s *step) Value {
 	if v.codes != nil {
 		return Value{codes: o.codes(c, s.name, v.codes), quant: v.quant}
 	}
-	return Value{float: o.floats(c, s.name, v.Float(c))}
+	return Value{float: o.floats(c, s.name, v.Float(c), v.again)}
 }
 
-func (o maxPoolOp) floats(c *Context, layer string, x *G.Node) *G.Node {
+// floats pools floats; again is for the gradient, which reads x.
+func (o maxPoolOp) floats(c *Context, layer string, x *G.Node, again *recomputed) *G.Node {
 	return c.b.Apply(graph.Op{
 		Name: "max pool", Layer: layer, Attrs: fmt.Sprint(o), Pool: c.pool,
 		In: []graph.Arg{pictures(4)}, Out: pictures(4), Shape: fixedShape(x.Shape()[0], o.OutH, o.OutW, o.C),
@@ -44,7 +45,7 @@ func (o maxPoolOp) floats(c *Context, layer string, x *G.Node) *G.Node {
 		},
 		Wrt: []bool{true},
 		Gradient: func(in []*G.Node, _, dout *G.Node) []*G.Node {
-			return []*G.Node{o.gradient(c, layer, in[0], dout, pictures(4), func(k *graph.Call) graph.Loop {
+			return []*G.Node{o.gradient(c, layer, again.or(in[0], dout), dout, pictures(4), func(k *graph.Call) graph.Loop {
 				return each(k, func(dx, x, dy []float32) { kernels.MaxPoolGrad(dx, dy, x, &o.Window) })
 			})}
 		},

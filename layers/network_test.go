@@ -191,9 +191,12 @@ func TestFusionKeepsTheBits(t *testing.T) {
 		if i > 0 {
 			continue
 		}
-		for j := range fusions { // with three of them, each alone is all but a pair
+		for j := range fusions { // with four of them, a pair is all but the other two
 			same([]rewrite{fusions[j]}, false)
 			same(slices.Delete(slices.Clone(fusions), j, j+1), false)
+			for k := range j {
+				same([]rewrite{fusions[j], fusions[k]}, false)
+			}
 		}
 	}
 }
@@ -211,7 +214,7 @@ func TestRewrites(t *testing.T) {
 			c := testContext(t, train)
 			without(c, off...)
 			for _, s := range newPlan(c, n.layers, nil).steps {
-				ops += fmt.Sprintf("%s %T %+v\n", s.name, s.op, s.op)
+				ops += fmt.Sprintf("%s %T %+v %v\n", s.name, s.op, s.op, s.again)
 			}
 			return ops
 		}

@@ -22,7 +22,9 @@ type step struct {
 	in   []*step
 	// kept says that somebody outside of the plan reads what it gives.
 	kept bool
-	out  Value
+	// again says that gradients have the value computed anew.
+	again bool
+	out   Value
 }
 
 // operation is what a step computes.

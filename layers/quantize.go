@@ -26,11 +26,12 @@ func (o quantizeOp) givesCodes(c *Context, _ *step) bool { return o.q.givesCodes
 func (o quantizeOp) quantizer() *Quantizer { return o.q }
 
 func (o quantizeOp) emit(c *Context, s *step) Value {
-	x := s.in[0].out.Float(c)
+	v := &s.in[0].out
+	x := v.Float(c)
 	if !o.q.plain() {
 		return o.q.methodActivations(c, x, o.binned)
 	}
-	return o.quantize(c, x)
+	return o.quantize(c, x, v.again)
 }
 
 // givesCodes tells that activations become codes, in training or in evaluation.
@@ -113,7 +114,9 @@ func (o quantizeOp) lower(l *lowering, s *step) error {
 //
 //	dx = g inside [Qn*s, Qp*s], 0 outside and, behind a ReLU, at 0
 //	ds = 1/sqrt(N*Qp) * sum g*(round(v) - v inside; Qn below; Qp above), v = x/s
-func (o quantizeOp) quantize(c *Context, x *G.Node) Value {
+//
+// again is for the gradient, which reads x.
+func (o quantizeOp) quantize(c *Context, x *G.Node, again *recomputed) Value {
 	q := o.q
 	rank, shape := x.Dims(), x.Shape()
 	s := c.node(q.Scale)
@@ -155,7 +158,7 @@ func (o quantizeOp) quantize(c *Context, x *G.Node) Value {
 						After: func() error { k.Aux[0].Float32s()[0] = q.scaleGradient(l.Sum, n); return nil },
 					}
 				},
-			}, in[0], in[1], dout)
+			}, again.or(in[0], dout), in[1], dout)
 			return []*G.Node{dx, c.b.Aux(dx, 0)}
 		},
 	}, x, s)

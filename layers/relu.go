@@ -12,22 +12,36 @@ func planReLU(p *plan, l *layer, in []*step) *step { return p.add(l.Name, reluOp
 // reluOp is max(x, 0).
 type reluOp struct{}
 
-func (reluOp) emit(c *Context, s *step) Value { return Value{float: relu(c, s.in[0].out.Float(c))} }
+func (reluOp) emit(c *Context, s *step) Value {
+	v := &s.in[0].out
+	x := v.Float(c)
+	var again *recomputed
+	if s.again {
+		again = &recomputed{with: func(dout *G.Node) *G.Node { return c.b.Apply(reluOf(c, x.Dims()), v.again.or(x, dout)) }}
+	}
+	return Value{float: relu(c, x, again), again: again}
+}
 
-// relu is y = max(x, 0), dx = dy where y > 0.
-func relu(c *Context, x *G.Node) *G.Node {
-	rank := x.Dims()
-	return c.b.Apply(graph.Op{
+// reluOf is y = max(x, 0).
+func reluOf(c *Context, rank int) graph.Op {
+	return graph.Op{
 		Name: "relu", In: []graph.Arg{pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 1, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return each(k, func(y, x, _ []float32) { kernels.ReLURow(y, x) })
 		},
-		Wrt: []bool{true},
-		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
-			return []*G.Node{c.b.Apply(graph.Op{
-				Name: "relu gradient", In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.pool,
-				Loop: func(k *graph.Call) graph.Loop { return each(k, kernels.ReLUGradRow) },
-			}, out, dout)}
-		},
-	}, x)
+	}
+}
+
+// relu is y = max(x, 0), dx = dy where y > 0.
+func relu(c *Context, x *G.Node, again *recomputed) *G.Node {
+	rank := x.Dims()
+	op := reluOf(c, rank)
+	op.Wrt = []bool{true}
+	op.Gradient = func(in []*G.Node, out, dout *G.Node) []*G.Node {
+		return []*G.Node{c.b.Apply(graph.Op{
+			Name: "relu gradient", In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.pool,
+			Loop: func(k *graph.Call) graph.Loop { return each(k, kernels.ReLUGradRow) },
+		}, again.or(out, dout), dout)}
+	}
+	return c.b.Apply(op, x)
 }

@@ -21,7 +21,7 @@ var methods = []rewrite{batchNormStaircase, staircase, requantizeByTable, binned
 
 // fusions compute the same bits in fewer walks over memory: what lies between is computed again in the backward pass
 // instead of kept.
-var fusions = []rewrite{residualSum, batchNormQuantize, requantize}
+var fusions = []rewrite{residualSum, batchNormQuantize, requantize, recompute}
 
 // rewrites lists all, in the order in which they apply.
 func rewrites() []rewrite { return slices.Concat(arithmetic, fusions, methods) }

@@ -8,8 +8,9 @@ import (
 // Value is an activation in the graph: floating point, or codes and, once somebody wants it, what they stand for.
 type Value struct {
 	float *G.Node
-	codes *G.Node    // uint8
-	quant *Quantizer // what the codes mean
+	codes *G.Node     // uint8
+	quant *Quantizer  // what the codes mean
+	again *recomputed // of float, for gradients
 }
 
 // shape returns (N, H, W, C), or (N, C) after pooling.
