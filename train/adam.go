@@ -13,5 +13,6 @@ func (*adam) keeps() []string { return []string{layers.MeanPrefix, layers.Square
 
 func (a *adam) update(w, g []float32, kept []layers.Kept, u update) int {
 	a.LR, a.Decay, a.Clip, a.Update = u.lr, u.decay, u.clip, u.number
-	return a.Row(w, kept[0].Data, kept[1].Data, g)
+	m, v := kept[0].Data, kept[1].Data
+	return kernels.InPieces(u.pool, len(w), func(i, end int) int { return a.Row(w[i:end], m[i:end], v[i:end], g[i:end]) })
 }

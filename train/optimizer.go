@@ -31,6 +31,7 @@ type Optimizer struct {
 	method   method
 	clipNorm float64 // 0: none
 	slots    map[string]*slot
+	pool     *kernels.Pool // nil: one thread
 	// FloorHits counts the updates that a parameter's floor stopped, by name.
 	FloorHits map[string]int
 }
@@ -39,7 +40,7 @@ type Optimizer struct {
 type method interface {
 	// keeps names what the method keeps of a parameter beside it, as prefixes of its name in checkpoints.
 	keeps() []string
-	// update moves w along the gradient g, with what it keeps. It returns the index of an element that would not be
+	// update moves w along the gradient g, with what it keeps. It returns the index of the first element that would not be
 	// finite, which it leaves as it was, or -1.
 	update(w, g []float32, kept []layers.Kept, u update) int
 }
@@ -49,6 +50,7 @@ type update struct {
 	lr, decay float64
 	clip      float32 // the gradient's factor
 	number    int     // from 1
+	pool      *kernels.Pool
 }
 
 // slot is what the optimizer does with one parameter.
@@ -152,7 +154,7 @@ func (o *Optimizer) clip(model []G.ValueGrad) (float32, error) {
 // gradients of all layers before it overflow.
 func (o *Optimizer) update(s *slot, w, g []float32, clip float32) (bad int) {
 	copy(s.old, w)
-	bad = o.method.update(w, g, s.param.Kept, update{o.LR * s.lr, s.decay, clip, o.Updates + 1})
+	bad = o.method.update(w, g, s.param.Kept, update{o.LR * s.lr, s.decay, clip, o.Updates + 1, o.pool})
 	for i, v := range s.old {
 		if least := max(s.param.Floor, v/2); w[i] < least {
 			w[i] = least

@@ -122,6 +122,7 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 // update moves the parameters along the gradients, and the weights to where
 // their quantizers and regularizers want them.
 func (s *stepper) update(o *Optimizer) error {
+	o.pool = s.pool
 	if err := o.Step(s.values); err != nil {
 		return s.deepest(err)
 	}
