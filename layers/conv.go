@@ -74,7 +74,7 @@ func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 	return c.b.Apply(graph.Op{
 		Name: "conv2d", Layer: layer, Attrs: fmt.Sprint(g),
 		In: []graph.Arg{pictures(4), f32(4)}, Out: pictures(4), Shape: convShape(g), Pool: c.pool,
-		Aux: buffers((&kernels.Forward{G: g}).PackedLen()),
+		Aux: buffers((&kernels.Forward{G: g}).PackedLen()), Work: floatWork(g),
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.Forward{G: g, Packed: k.Aux[0].Float32s()}
 			return graph.Loop{Body: l, Before: func() error { l.Y, l.X, l.W = k.OutPictures(), k.Pictures(0), k.F32(1); return nil }}
@@ -93,6 +93,15 @@ func conv2d(c *Context, layer string, g kernels.Conv, x, w *G.Node) *G.Node {
 	}, x, w)
 }
 
+// floatWork is the work of a pass over floats, codeWork that of one over codes. Weights of one bit are not multiplied.
+func floatWork(g kernels.Conv) graph.Work { return graph.Work{Floats: g.Products()} }
+func codeWork(g kernels.Conv, qw *Quantizer) (w graph.Work) {
+	if r := qw.levelRange(); r.Qp()-r.Qn() > 2 {
+		w.Codes = g.CodeProducts()
+	}
+	return w
+}
+
 // buffers are buffers of so many values each, which only the operation itself uses: operations that do not run together
 // share their memory.
 func buffers(lengths ...int) func([]tensor.Shape) []graph.Buffer {
@@ -108,7 +117,7 @@ func buffers(lengths ...int) func([]tensor.Shape) []graph.Buffer {
 // large weights.
 func inputGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(*graph.Call, *kernels.InputGrad), in ...*G.Node) *G.Node {
 	op.Name, op.Layer, op.Attrs, op.Pool = "conv2d input gradient", layer, fmt.Sprint(g), c.pool
-	op.Out, op.Shape = pictures(4), fixedShape(g.N, g.H, g.W, g.Cin)
+	op.Out, op.Shape, op.Work = pictures(4), fixedShape(g.N, g.H, g.W, g.Cin), floatWork(g)
 	l := &kernels.InputGrad{G: g}
 	op.Aux = buffers(l.PackedLen())
 	bind := func(k *graph.Call) { set(k, l); l.Packed = k.Aux[0].Float32s() }
@@ -126,7 +135,7 @@ func inputGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(*
 // widest layers have too few partial sums for a shared loop and run alone.
 func weightGrad(c *Context, layer string, g kernels.Conv, op graph.Op, set func(*graph.Call, *kernels.WeightGrad), in ...*G.Node) *G.Node {
 	op.Name, op.Layer, op.Attrs, op.Pool = "conv2d weight gradient", layer, fmt.Sprint(g), c.pool
-	op.Out, op.Shape = f32(4), fixedShape(weightShape(g)...)
+	op.Out, op.Shape, op.Work = f32(4), fixedShape(weightShape(g)...), floatWork(g)
 	l := &kernels.WeightGrad{G: g}
 	op.Aux = buffers(l.PartialLen())
 	bind := func(k *graph.Call) { set(k, l); l.Partial = k.Aux[0].Float32s() }
@@ -180,7 +189,7 @@ func conv2dCodes(c *Context, layer string, g kernels.Conv, qx, qw *Quantizer, x,
 	}
 	return c.b.Apply(graph.Op{
 		Name: "conv2d int8", Layer: layer, Attrs: fmt.Sprint(g),
-		In: []graph.Arg{codes(4), i8(4), f32(1), f32(1)}, Out: pictures(4), Shape: convShape(g), Pool: c.pool,
+		In: []graph.Arg{codes(4), i8(4), f32(1), f32(1)}, Out: pictures(4), Shape: convShape(g), Pool: c.pool, Work: codeWork(g, qw),
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.IntForward{Scale: scale, Offset: offset}
 			return graph.Loop{Body: l, Before: func() error {

@@ -52,11 +52,12 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 		return kernels.Matrix{Data: data, Row: columns, Col: 1}
 	}
 	forward, inputs, weights := &kernels.Product{M: n, K: in, N: out}, &kernels.Product{M: in, K: out, N: n}, &kernels.Product{M: in, K: n, N: out}
+	work := graph.Work{Floats: float64(n * in * out)}
 	turned := func(data []float32, columns int) kernels.Matrix {
 		return kernels.Matrix{Data: data, Row: 1, Col: columns}
 	}
 	return c.b.Apply(graph.Op{
-		Name: "linear", Layer: layer, In: []graph.Arg{f32(rank), f32(2), f32(1)}, Out: f32(2), Shape: fixedShape(n, out), Pool: pool,
+		Name: "linear", Layer: layer, In: []graph.Arg{f32(rank), f32(2), f32(1)}, Out: f32(2), Shape: fixedShape(n, out), Pool: pool, Work: work,
 		Forward: func(k *graph.Call) error {
 			forward.Y, forward.A, forward.B, forward.Init = rows(k.OutF32(), out), rows(k.F32(0), in), rows(k.F32(1), out), k.F32(2)
 			forward.Run(pool)
@@ -65,7 +66,7 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 		Wrt: []bool{true, true, true},
 		Gradient: func(nodes []*G.Node, _, dout *G.Node) []*G.Node {
 			dx := c.b.Apply(graph.Op{
-				Name: "linear input gradient", Layer: layer, In: []graph.Arg{f32(2), f32(2)}, Out: f32(rank), Shape: fixedShape(x.Shape()...), Pool: pool,
+				Name: "linear input gradient", Layer: layer, In: []graph.Arg{f32(2), f32(2)}, Out: f32(rank), Shape: fixedShape(x.Shape()...), Pool: pool, Work: work,
 				Forward: func(k *graph.Call) error { // of the columns of dx, one an image
 					inputs.Y, inputs.A, inputs.B = turned(k.OutF32(), in), rows(k.F32(0), out), turned(k.F32(1), out)
 					inputs.Run(pool)
@@ -73,7 +74,7 @@ func matmul(c *Context, layer string, x, w, b *G.Node) *G.Node {
 				},
 			}, nodes[1], dout)
 			dw := c.b.Apply(graph.Op{
-				Name: "linear weight gradient", Layer: layer, In: []graph.Arg{f32(rank), f32(2)}, Out: f32(2), Shape: fixedShape(in, out), Pool: pool,
+				Name: "linear weight gradient", Layer: layer, In: []graph.Arg{f32(rank), f32(2)}, Out: f32(2), Shape: fixedShape(in, out), Pool: pool, Work: work,
 				Forward: func(k *graph.Call) error {
 					weights.Y, weights.A, weights.B = rows(k.OutF32(), out), turned(k.F32(0), in), rows(k.F32(1), out)
 					weights.Run(pool)

@@ -39,6 +39,7 @@ type BenchResult struct {
 	CPU           string         `json:"cpu"`
 	KernelPath    string         `json:"kernel_path"`
 	PeakGFLOPS    float64        `json:"fma_peak_gflops"` // of one thread
+	Roofline      *Roofline      `json:"roofline"`
 	Kernels       []KernelRate   `json:"kernels"`
 	Operations    []OperationRow `json:"operations,omitempty"`
 }
@@ -82,9 +83,12 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 		return nil, err
 	}
 	r := &BenchResult{Experiment: ExperimentOf(cfg), Batch: cfg.Train.Batch, Threads: m.pool.Threads(), CPU: cpuName(), KernelPath: kernels.Path()}
-	if err := m.benchTraining(ctx, r, opt); err != nil {
+	loads, arena, err := m.benchTraining(ctx, r, opt)
+	if err != nil {
 		return nil, err
 	}
+	memory.Settle()
+	r.Roofline = m.roofline(loads, arena, r.Train)
 	memory.Settle()
 	if opt.Profile { // on a machine of its own, which takes memory, since measuring takes time
 		s, err := m.newStepper(machine.Options{Profile: true})
@@ -142,21 +146,22 @@ func synthetic(cfg *configs.Config, threads int) (*Model, error) {
 // benchImages is how many images evaluations are measured on: 1000 of ResNet-20, fewer of networks that take longer.
 func (m *Model) benchImages() int { return 10 * m.EvalBatch() }
 
-func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOptions) error {
+// benchTraining returns what the steps have to do at least, and the size of their memory.
+func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOptions) (loads []machine.Load, arena int, err error) {
 	s, err := m.newStepper(machine.Options{})
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	var before, after runtime.MemStats
 	times, err := m.benchSteps(ctx, s, opt.Steps, &before)
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	runtime.ReadMemStats(&after)
 	r.AllocsPerStep = float64(after.Mallocs-before.Mallocs) / float64(opt.Steps)
 	r.BytesPerStep = float64(after.TotalAlloc-before.TotalAlloc) / float64(opt.Steps)
 	r.Train = float64(m.Config.Train.Batch) / median(times)
-	return nil
+	return s.vm.Loads(), s.vm.ArenaBytes(), nil
 }
 
 // warmUp steps come before the measured ones.

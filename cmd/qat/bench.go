@@ -29,9 +29,11 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench [KEY=VALUE...]",
 		Short: "Measure the speed of training and evaluation",
 		Long: `Measure how many images/s this machine trains and evaluates, peak
-memory, and the speed of the kernels of its three heaviest convolutions next to
-the measured peak of fused multiply-adds of one thread. The images are random;
-no data is read. Rates are medians. KEY=VALUE overrides a key of the config.
+memory, the least time that a step could take by the measured peaks of
+arithmetic and memory (its roofline), and the speed of the kernels of its three
+heaviest convolutions next to the peak of fused multiply-adds of one thread. The
+images are random; no data is read. Rates are medians. KEY=VALUE overrides a key
+of the config.
 
 EXIT STATUS
   0    done
@@ -99,6 +101,10 @@ func printBench(w io.Writer, r *train.BenchResult) error {
 		t.row("evaluation, integer network", pace(r.Eval))
 	}
 	t.row("evaluation, simulated", pace(r.Simulate))
+	if l := r.Roofline; l != nil {
+		t.row("roofline of training", fmt.Sprintf("%s, %.0f %% reached", pace(l.Train), 100*l.Share))
+		t.row("peaks of all threads", fmt.Sprintf("%.0f GFLOP/s, %.0f GOP/s on bytes, memory %.1f GB/s", l.GFLOPS, l.GOPS, l.GBs))
+	}
 	t.row("peak memory", mebibytes(r.PeakRSSMiB))
 	t.row("allocated in a training step", fmt.Sprintf("%.0f B, %.0f times", r.BytesPerStep, r.AllocsPerStep))
 	t.row("peak of fused multiply-adds", fmt.Sprintf("%.1f GFLOP/s on one thread", r.PeakGFLOPS))

@@ -163,7 +163,8 @@ func TestDescriptionsFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bench := &train.BenchResult{Experiment: train.Experiment{Config: "resnet20_affine_w8a8_ptq"}, Batch: 1000, CPU: strings.Repeat("Xeon ", 12), KernelPath: "generic", Threads: 128}
+	bench := &train.BenchResult{Experiment: train.Experiment{Config: "resnet20_affine_w8a8_ptq"}, Batch: 1000, CPU: strings.Repeat("Xeon ", 12), KernelPath: "generic", Threads: 128,
+		Roofline: &train.Roofline{Train: 123456, GFLOPS: 123456, GOPS: 1234567, GBs: 1234.5}}
 	var out bytes.Buffer
 	if err := errors.Join(printDataset(&out, d), printBench(&out, bench)); err != nil {
 		t.Fatal(err)

@@ -62,3 +62,6 @@ func (n Node) Loop(c *Call) Loop { return n.op.Loop(c) }
 
 // Pictures returns the size of the batch that the operation's loop runs over.
 func (n Node) Pictures(c *Call) int { return n.op.pictures(c) }
+
+// Work is what a roofline counts of the operation.
+func (n Node) Work() Work { return n.op.Work }

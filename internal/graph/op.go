@@ -28,6 +28,9 @@ type Buffer struct {
 	Shape tensor.Shape
 }
 
+// Work is how many products with their sums an operation needs at least, of floats and of codes.
+type Work struct{ Floats, Codes float64 }
+
 // Op describes an operation. It must sit in one node only: build a new value
 // for each use.
 type Op struct {
@@ -49,6 +52,8 @@ type Op struct {
 	Loop func(c *Call) Loop
 	// Pool runs the loop.
 	Pool *kernels.Pool
+	// Work is what a roofline counts of it; zero for element-wise passes.
+	Work Work
 	// InPlace is 1 + the index of an input whose buffer the output may take,
 	// if nothing else needs that input; 0 for none.
 	InPlace int

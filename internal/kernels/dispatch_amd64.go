@@ -297,6 +297,26 @@ func fmaPeak(n int) (flops int) {
 	return fmaPeakGeneric(n)
 }
 
+// bytePeak multiplies bytes and adds the products n times as fast as the path can, and returns how many operations that are.
+func bytePeak(n int) (ops int) {
+	switch {
+	case tiles():
+		shapes := [64]byte{0: 1}
+		for tile := range 8 {
+			shapes[16+2*tile], shapes[48+tile] = 4*lanes, tilePixels
+		}
+		tilePeakAVX512(&shapes[0], n)
+		return n * 4 * tilePixels * lanes * 4 * tileGroups * 2
+	case level == generic:
+		return bytePeakGeneric(n)
+	case addsPairs():
+		bytePeakAVX2(n)
+		return n * 12 * 32 * 2
+	}
+	bytePeakAVX512(n)
+	return n * 12 * 64 * 2
+}
+
 // hasVBMI is whether the CPU looks bytes up in a table of 128.
 var hasVBMI = cpu.X86.HasAVX512VBMI
 

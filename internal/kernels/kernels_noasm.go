@@ -49,6 +49,7 @@ func convRowFinished(a *finishedRow) {}
 func mapBytes(y, x []uint8, table *[256]uint8) int { return 0 }
 
 func fmaPeak(n int) (flops int) { return fmaPeakGeneric(n) }
+func bytePeak(n int) (ops int)  { return bytePeakGeneric(n) }
 
 func packBits(dst []uint32, codes []uint8, plane int) { packBitsGeneric(dst, codes, plane) }
 

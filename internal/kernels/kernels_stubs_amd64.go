@@ -887,6 +887,20 @@ func addToWinnersRowAVX512(dx *float32, dy *float32, winners *int32, n int, numb
 //go:noescape
 func fmaPeakAVX512(n int)
 
+// bytePeakAVX512 computes
+//
+//	n times 12 independent products of a vector of bytes with their sums, for timing.
+//
+//go:noescape
+func bytePeakAVX512(n int)
+
+// tilePeakAVX512 computes
+//
+//	n times the products of two tiles with two others, for timing.
+//
+//go:noescape
+func tilePeakAVX512(shapes *uint8, n int)
+
 // convRowAVX2 computes
 //
 //	for p < pixels, l < 16:
@@ -1685,6 +1699,13 @@ func maxCodesRowAVX2(y *uint8, x *uint8, n int)
 //
 //go:noescape
 func fmaPeakAVX2(n int)
+
+// bytePeakAVX2 computes
+//
+//	n times 12 independent products of a vector of bytes with their sums, for timing.
+//
+//go:noescape
+func bytePeakAVX2(n int)
 
 // packBitsAVX2 computes
 //

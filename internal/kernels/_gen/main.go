@@ -44,6 +44,8 @@ func main() {
 		s.mapBytes()
 		s.maxPool()
 		s.peak()
+		s.bytePeak()
+		s.tilePeak()
 	}
 	packBits()
 	Generate()
