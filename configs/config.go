@@ -2,6 +2,7 @@ package configs
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"github.com/qat-go/qat/datasets"
@@ -243,6 +244,9 @@ func (m Model) options() networks.Options {
 
 // Network returns the network for the images and classes of the data set.
 func (c *Config) Network() (*networks.Network, error) {
+	if c == nil {
+		return nil, errors.New("there is no config; want one of Load")
+	}
 	d, err := datasets.Describe(string(c.Data.Dataset), c.DataOptions(""))
 	if err != nil {
 		return nil, err

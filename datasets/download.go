@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type DownloadOptions struct {
 // interrupted transfer continues where it stopped when Download runs again. The
 // data set appears in dir whole or not at all.
 func Download(ctx context.Context, name, dir string, o DownloadOptions) error {
+	ctx = cmp.Or(ctx, context.Background())
 	s, err := sourceNamed(name)
 	if err != nil || s.download == nil {
 		return err

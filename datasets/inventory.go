@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -21,6 +22,9 @@ type parted interface {
 // and what tells its content from another's, separated by tabs. Directories do not count. Of a split in memory it is a line
 // for the labels; of its pixels there is [Split.Checksum].
 func (d *Dataset) Inventory(w io.Writer) error {
+	if d == nil || w == nil {
+		return errors.New("there is nothing to list, or to write to; want a data set and a writer")
+	}
 	b := bufio.NewWriter(w)
 	line := func(name, split, class, content string) {
 		fmt.Fprintf(b, "%q\t%s\t%q\t%s\n", name, split, class, content)

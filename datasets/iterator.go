@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"context"
+	"errors"
 	"runtime/pprof"
 	"slices"
 	"sync"
@@ -85,7 +86,7 @@ const pieces = 8
 func (it *Iterator) dispatch(step int, work chan<- piece) {
 	defer close(it.queue)
 	defer close(work)
-	for size := max(it.l.opt.Batch/(pieces*it.l.opt.Workers), 1); step < it.l.Steps(); step++ {
+	for size := max(it.l.opt.Batch/max(pieces*it.l.opt.Workers, 1), 1); step < it.l.Steps(); step++ {
 		var b *Batch
 		select {
 		case <-it.stop:
@@ -113,7 +114,7 @@ func (it *Iterator) dispatch(step int, work chan<- piece) {
 // The batch is the caller's until Release. A caller that keeps several is given
 // new ones rather than made to wait for itself.
 func (it *Iterator) Next() (*Batch, bool) {
-	if it.err != nil {
+	if it.l == nil || it.err != nil { // the zero value has no batch
 		return nil, false
 	}
 	if len(it.held) == it.batches {
@@ -142,7 +143,12 @@ func (it *Iterator) Next() (*Batch, bool) {
 }
 
 // Err says why Next ended before the last batch; nil if nothing kept it from one. It is for the goroutine that calls Next.
-func (it *Iterator) Err() error { return it.err }
+func (it *Iterator) Err() error {
+	if it == nil {
+		return errors.New("there is no iterator; want one of Loader.Epoch")
+	}
+	return it.err
+}
 
 // Release gives b back to be filled again. It does nothing if b is not a batch
 // that Next returned and that is still the caller's.
@@ -162,6 +168,9 @@ func (it *Iterator) Release(b *Batch) {
 // Close stops the workers and waits for them. A batch that is the caller's
 // stays valid.
 func (it *Iterator) Close() {
+	if it.l == nil {
+		return
+	}
 	it.close.Do(func() {
 		close(it.stop)
 		it.wg.Wait()

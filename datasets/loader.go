@@ -139,6 +139,9 @@ func (d *Dataset) checkSplit(s Split) error {
 
 // Steps returns the number of batches in an epoch.
 func (l *Loader) Steps() int {
+	if l.opt.Batch < 1 { // of a loader that NewLoader has not made
+		return 0
+	}
 	if l.opt.DropLast {
 		return l.split.Len() / l.opt.Batch
 	}

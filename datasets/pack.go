@@ -39,6 +39,7 @@ var errNotPackable = errors.New("only folders of images (imagenet, folder) are p
 // larger than ShorterSide are resized, by the filter of o.Folder.Fit. A packing that was interrupted goes on where it stopped.
 // Images that cannot be read are left out, up to o.MaxBroken.
 func Pack(ctx context.Context, name string, o Options, out string, p PackOptions) error {
+	ctx = cmp.Or(ctx, context.Background())
 	s, err := sourceOf(name, o)
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
 package datasets
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -21,6 +23,10 @@ const (
 // ContactSheet draws ten training images, of as many classes as there are, five in a row, as a PNG file: each fits into 128x128
 // pixels.
 func ContactSheet(ctx context.Context, w io.Writer, name string, o Options) error {
+	ctx = cmp.Or(ctx, context.Background())
+	if w == nil {
+		return errors.New("there is nothing to write the sheet to; want a writer")
+	}
 	d, err := Open(name, o)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -11,6 +12,9 @@ import (
 type VerifyError struct{ Found []error }
 
 func (e *VerifyError) Error() string {
+	if len(e.Found) == 0 {
+		return "no damaged files"
+	}
 	return fmt.Sprintf("%d damaged files, the first: %v", len(e.Found), e.Found[0])
 }
 
@@ -20,6 +24,7 @@ func (e *VerifyError) Unwrap() []error { return e.Found }
 // checksums, files of other data sets read whole. What is damaged is a [*VerifyError] with all of it. progress, unless nil, is
 // told of the images, or the files of packed ones, that were looked at, of all.
 func Verify(ctx context.Context, name string, o Options, progress func(done, total int)) error {
+	ctx = cmp.Or(ctx, context.Background())
 	s, err := sourceOf(name, o)
 	if err != nil {
 		return err

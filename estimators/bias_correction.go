@@ -25,6 +25,9 @@ func NewBiasCorrection(channels int) (*BiasCorrection, error) {
 
 // Observe takes in a batch of outputs y and of quantized outputs. It is an error if either is not finite.
 func (b *BiasCorrection) Observe(y, quantized []float32) error {
+	if b == nil {
+		return errNoObserver
+	}
 	err := checkObserved(y, len(b.sums))
 	if err == nil {
 		err = checkObserved(quantized, len(b.sums))
@@ -44,6 +47,9 @@ func (b *BiasCorrection) Observe(y, quantized []float32) error {
 
 // Correct adds the correction to the bias, of one element for each channel.
 func (b *BiasCorrection) Correct(bias []float32) error {
+	if b == nil {
+		return errNoObserver
+	}
 	if len(bias) != len(b.sums) {
 		return prefixed("bias correction", fmt.Errorf("a bias of %d elements; expected %d", len(bias), len(b.sums)))
 	}

@@ -50,8 +50,19 @@ func (o *Entropy) levels() int {
 	return 1 << o.r.Bits
 }
 
+// Observe implements [Observer].
+func (o *Entropy) Observe(x []float32) error {
+	if o == nil {
+		return errNoObserver
+	}
+	return o.histograms.Observe(x)
+}
+
 // Range implements [Observer].
 func (o *Entropy) Range(lo, hi []float32) error {
+	if o == nil {
+		return errNoObserver
+	}
 	if err := o.checkEnds(lo, hi); err != nil {
 		return err
 	}

@@ -93,5 +93,5 @@ func (h *histograms) Observe(x []float32) error {
 
 // checkEnds reports ends of ranges that are not one for each channel, and a range of nothing.
 func (h *histograms) checkEnds(lo, hi []float32) error {
-	return prefixed(h.method, checkRangeEnds(lo, hi, len(h.channels), h.channels[0].n > 0))
+	return prefixed(h.method, checkRangeEnds(lo, hi, len(h.channels), len(h.channels) > 0 && h.channels[0].n > 0))
 }

@@ -54,6 +54,9 @@ var _ = registerCalibration(Calibration{
 
 // Observe implements [Observer].
 func (o *MinMaxObserver) Observe(x []float32) error {
+	if o == nil {
+		return errNoObserver
+	}
 	lo, hi := make([]float32, len(o.lo)), make([]float32, len(o.hi))
 	if err := MinMax(lo, hi, x); err != nil {
 		return err
@@ -69,6 +72,9 @@ func (o *MinMaxObserver) Observe(x []float32) error {
 
 // Range implements [Observer].
 func (o *MinMaxObserver) Range(lo, hi []float32) error {
+	if o == nil {
+		return errNoObserver
+	}
 	if err := checkRangeEnds(lo, hi, len(o.lo), o.observed); err != nil {
 		return prefixed("min_max", err)
 	}

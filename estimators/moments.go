@@ -82,6 +82,9 @@ var _ = registerCalibration(Calibration{
 
 // Observe implements [Observer].
 func (o *ThreeSigma) Observe(x []float32) error {
+	if o == nil {
+		return errNoObserver
+	}
 	if err := checkObserved(x, len(o.sums.mean)); err != nil {
 		return prefixed("lsq_plus", err)
 	}
@@ -91,6 +94,9 @@ func (o *ThreeSigma) Observe(x []float32) error {
 
 // Range implements [Observer].
 func (o *ThreeSigma) Range(lo, hi []float32) error {
+	if o == nil {
+		return errNoObserver
+	}
 	if err := checkRangeEnds(lo, hi, len(o.sums.mean), o.sums.n > 0); err != nil {
 		return prefixed("lsq_plus", err)
 	}

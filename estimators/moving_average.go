@@ -35,6 +35,9 @@ var _ = registerCalibration(Calibration{
 
 // Observe implements [Observer].
 func (o *MovingAverage) Observe(x []float32) error {
+	if o == nil {
+		return errNoObserver
+	}
 	lo, hi := make([]float32, len(o.lo)), make([]float32, len(o.hi))
 	if err := MinMax(lo, hi, x); err != nil {
 		return err
@@ -53,6 +56,9 @@ func (o *MovingAverage) Observe(x []float32) error {
 
 // Range implements [Observer].
 func (o *MovingAverage) Range(lo, hi []float32) error {
+	if o == nil {
+		return errNoObserver
+	}
 	if err := checkRangeEnds(lo, hi, len(o.lo), o.observed); err != nil {
 		return prefixed("moving_average", err)
 	}

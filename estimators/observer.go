@@ -92,11 +92,14 @@ func checkSymmetric(r Range) error {
 
 // checkObserved reports a batch that an observer refuses.
 func checkObserved(x []float32, channels int) error {
-	if len(x)%channels != 0 {
+	if channels < 1 || len(x)%channels != 0 {
 		return fmt.Errorf("%d elements of x; expected a multiple of the %d channels", len(x), channels)
 	}
 	return checkStatistics(x)
 }
+
+// errNoObserver is that of an observer that is nil.
+var errNoObserver = errors.New("there is nothing to observe with; want what New returns")
 
 // checkRangeEnds reports ends of ranges that are not one for each channel, and a range of nothing.
 func checkRangeEnds(lo, hi []float32, channels int, observed bool) error {

@@ -35,8 +35,19 @@ var _ = registerCalibration(Calibration{
 	},
 })
 
+// Observe implements [Observer].
+func (o *Percentile) Observe(x []float32) error {
+	if o == nil {
+		return errNoObserver
+	}
+	return o.histograms.Observe(x)
+}
+
 // Range implements [Observer].
 func (o *Percentile) Range(lo, hi []float32) error {
+	if o == nil {
+		return errNoObserver
+	}
 	if err := o.checkEnds(lo, hi); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package estimators
 
 import (
+	"errors"
 	"math"
 
 	"github.com/qat-go/qat/internal/staircase"
@@ -157,6 +158,9 @@ func (q QIL) Staircase(p Params) (Staircase, bool, error) {
 
 // Gradients implements [Stepped].
 func (q QIL) Gradients(dp Params, p Params, s StaircaseSums, _ int) error {
+	if err := errors.Join(checkParams("gradients of parameters", dp, 1, 1), checkParams("parameters", p, 1, 1)); err != nil {
+		return prefixed("qil", err)
+	}
 	slope, n := 1/(2*float64(p[1][0])), float64(q.Qp())
 	dp[0][0], dp[1][0] = float32(-slope*s.H), float32(-slope*(2*s.HV/n-s.H))
 	return nil
@@ -216,6 +220,9 @@ func (t *levelTable) mirrored() levelTable {
 
 // Gradients implements [Stepped].
 func (q APoT) Gradients(dp Params, _ Params, s StaircaseSums, _ int) error {
+	if err := checkParams("gradients of parameters", dp, 1); err != nil {
+		return prefixed("apot", err)
+	}
 	dp[0][0] = float32((s.DyQ - s.HV) / float64(q.Qp()))
 	return nil
 }

@@ -36,14 +36,17 @@ func checkLabels(name string, labels []int32, rows, classes int) error {
 // Share is q of a class in a row.
 func (t Targets) Share(row, class, classes int) float64 {
 	q := t.Smoothing / float64(classes)
-	if class == int(t.Labels[row]) {
+	if row < len(t.Labels) && class == int(t.Labels[row]) {
 		q += 1 - t.Smoothing
 	}
 	return q
 }
 
-// Expect is the mean of the values that the classes have, by q of the row.
+// Expect is the mean of the values that the classes have, by q of the row; 0 where there is no such row or class.
 func Expect[F float32 | float64](t Targets, row int, values []F) float64 {
+	if row >= len(t.Labels) || int(t.Labels[row]) >= len(values) {
+		return 0
+	}
 	mean := float64(values[t.Labels[row]])
 	if t.Smoothing == 0 {
 		return mean

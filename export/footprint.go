@@ -20,8 +20,11 @@ const (
 	layerSize  = 52 // of struct qat_layer
 )
 
-// NewFootprint returns that of a network that passes Check.
+// NewFootprint returns that of a network.
 func NewFootprint(net *integer.Network) (Footprint, error) {
+	if err := net.Check(); err != nil {
+		return Footprint{}, err
+	}
 	m, err := newCModel(net)
 	if err != nil {
 		return Footprint{}, err

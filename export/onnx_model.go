@@ -1,6 +1,7 @@
 package export
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -46,6 +47,9 @@ func NewONNXModel(net *integer.Network, format configs.Format, o Options) (*ONNX
 
 // Bytes are those of the file, with a digest among its metadata.
 func (m *ONNXModel) Bytes() ([]byte, error) {
+	if m == nil || m.net == nil {
+		return nil, errors.New("there is no model; want one of NewONNXModel")
+	}
 	model := m.model
 	model.Metadata = append(slices.Clip(model.Metadata), onnx.Property{Key: digest.Key, Value: digest.Placeholder})
 	data := model.Marshal()
@@ -64,6 +68,9 @@ func (m *ONNXModel) writeFile(path string) error {
 // Watched returns the file of the same model with all of Values as outputs
 // beside the logits.
 func (m *ONNXModel) Watched() []byte {
+	if m.net == nil {
+		return nil
+	}
 	watched, typed := m.model, onnx.Float
 	if m.Codes {
 		typed = onnx.Uint8

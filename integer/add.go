@@ -43,16 +43,19 @@ func (a *Add) check(n *Network) error {
 		if err := sameShape(n, t, a.Out); err != nil {
 			return err
 		}
-		if ratio := n.Tensors[t].Scale / n.Tensors[a.Out].Scale; ratio > maxRatio {
+		if ratio := n.tensor(t).Scale / n.tensor(a.Out).Scale; ratio > maxRatio {
 			return fmt.Errorf("tensor %d has %g times the output's scale, want at most %g", t, ratio, maxRatio)
 		}
 	}
-	return checkClamp(a.Lo, a.Hi, n.Tensors[a.Out])
+	return checkClamp(a.Lo, a.Hi, n.tensor(a.Out))
 }
 
 // Dyadic implements Layer: the multipliers of A and B, with the shift of the larger one.
 func (a *Add) Dyadic(n *Network) ([]dyadic.Multiplier, error) {
-	ra, rb := n.Tensors[a.A].Scale/n.Tensors[a.Out].Scale, n.Tensors[a.B].Scale/n.Tensors[a.Out].Scale
+	if a == nil {
+		return nil, errNoLayer
+	}
+	ra, rb := n.tensor(a.A).Scale/n.tensor(a.Out).Scale, n.tensor(a.B).Scale/n.tensor(a.Out).Scale
 	m, err := multiplier(max(ra, rb))
 	if err != nil {
 		return nil, err
@@ -75,7 +78,7 @@ func (a *Add) prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop {
 }
 
 func (a *Add) codeSum(n *Network) kernels.CodeSum {
-	ta, tb, to := n.Tensors[a.A], n.Tensors[a.B], n.Tensors[a.Out]
+	ta, tb, to := n.tensor(a.A), n.tensor(a.B), n.tensor(a.Out)
 	return kernels.CodeSum{
 		RatioA: ta.Scale / to.Scale, ZeroA: ta.ZeroPoint,
 		RatioB: tb.Scale / to.Scale, ZeroB: tb.ZeroPoint,

@@ -21,7 +21,7 @@ type AveragePool struct {
 
 // Multiplier returns the multiplier that the scales and the number of pixels give.
 func (a *AveragePool) Multiplier(n *Network) float32 {
-	in, out := n.Tensors[a.In], n.Tensors[a.Out]
+	in, out := n.tensor(a.In), n.tensor(a.Out)
 	return AverageMultiplier(in.Scale, out.Scale, in.H*in.W)
 }
 
@@ -44,7 +44,7 @@ func (a *AveragePool) Inputs() []int { return []int{a.In} }
 const maxPixels = math.MaxInt32 / 255
 
 func (a *AveragePool) check(n *Network) error {
-	in, out := n.Tensors[a.In], n.Tensors[a.Out]
+	in, out := n.tensor(a.In), n.tensor(a.Out)
 	if out.H != 1 || out.W != 1 || out.C != in.C {
 		return fmt.Errorf("the output is (%d,%d,%d), want (1,1,%d)", out.H, out.W, out.C, in.C)
 	}
@@ -59,6 +59,9 @@ func (a *AveragePool) check(n *Network) error {
 
 // Dyadic implements Layer.
 func (a *AveragePool) Dyadic(n *Network) ([]dyadic.Multiplier, error) {
+	if a == nil {
+		return nil, errNoLayer
+	}
 	return single(a.Multiplier(n))
 }
 

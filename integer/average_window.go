@@ -28,14 +28,14 @@ type AverageWindow struct {
 func (a *AverageWindow) Multipliers(n *Network) []float32 {
 	m := make([]float32, a.Kernel.H*a.Kernel.W)
 	for i := range m {
-		m[i] = AverageMultiplier(n.Tensors[a.In].Scale, n.Tensors[a.Out].Scale, i+1)
+		m[i] = AverageMultiplier(n.tensor(a.In).Scale, n.tensor(a.Out).Scale, i+1)
 	}
 	return m
 }
 
 // Counts lists how many rows the window counts at each position from top to bottom, and how many columns from left to right.
 func (a *AverageWindow) Counts(n *Network) (rows, columns []int) {
-	r, c := networks.AveragePool{Window: a.Window, CountPad: a.CountPad}.Spans(n.Tensors[a.In].shape(), n.Tensors[a.Out].shape())
+	r, c := networks.AveragePool{Window: a.Window, CountPad: a.CountPad}.Spans(n.tensor(a.In).shape(), n.tensor(a.Out).shape())
 	counts := func(spans []networks.Span) []int {
 		all := make([]int, len(spans))
 		for i, s := range spans {
@@ -64,7 +64,7 @@ func (a *AverageWindow) Output() int { return a.Out }
 func (a *AverageWindow) Inputs() []int { return []int{a.In} }
 
 func (a *AverageWindow) check(n *Network) error {
-	in, out := n.Tensors[a.In], n.Tensors[a.Out]
+	in, out := n.tensor(a.In), n.tensor(a.Out)
 	if err := checkPool(in, out, a.Window); err != nil {
 		return err
 	}
@@ -79,6 +79,9 @@ func (a *AverageWindow) check(n *Network) error {
 
 // Dyadic implements Layer: the multipliers of 1, 2, 3 and so on pixels.
 func (a *AverageWindow) Dyadic(n *Network) ([]dyadic.Multiplier, error) {
+	if a == nil {
+		return nil, errNoLayer
+	}
 	return multipliers(a.Multipliers(n))
 }
 

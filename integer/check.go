@@ -18,6 +18,9 @@ const maxElements = 1 << 26
 // maxKernel is the largest kernel of a convolution.
 const maxKernel = 64
 
+// errNoLayer is that of a layer that is nil.
+var errNoLayer = errors.New("there is no layer; want one of an integer network")
+
 // Check verifies that the network can run on any machine: indexes, shapes and
 // weights fit each other, every tensor is written once and before it is read,
 // scales are finite and not denormal, codes stay in their range, sums fit

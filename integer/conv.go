@@ -43,13 +43,13 @@ func (c *Conv) Output() int { return c.Out }
 func (c *Conv) Inputs() []int { return []int{c.In} }
 
 func (c *Conv) weights(n *Network) *Weights {
-	return &Weights{Codes: c.Weights, Height: c.Kernel.H, Width: c.Kernel.W, In: n.Tensors[c.In].C / max(c.Groups, 1), Out: n.Tensors[c.Out].C, Bits: c.WeightBits, Bias: c.Bias, Scale: c.Scale}
+	return &Weights{Codes: c.Weights, Height: c.Kernel.H, Width: c.Kernel.W, In: n.tensor(c.In).C / max(c.Groups, 1), Out: n.tensor(c.Out).C, Bits: c.WeightBits, Bias: c.Bias, Scale: c.Scale}
 }
 
 // NewConv returns the convolution with the bounds of its output tensor. It keeps w,
 // unless a channel is dead.
 func NewConv(n *Network, name string, in, out int, window networks.Window, groups int, w []int8, bits int, f Folded, relu bool) *Conv {
-	to := n.Tensors[out]
+	to := n.tensor(out)
 	w = f.Weights(w)
 	if groups == 1 {
 		groups = 0
@@ -76,19 +76,19 @@ func StoredBits(w []int8, bits int) int {
 func (c *Conv) Multipliers(n *Network) []float32 {
 	m := make([]float32, len(c.Scale))
 	for i, s := range c.Scale {
-		m[i] = s / n.Tensors[c.Out].Scale
+		m[i] = s / n.tensor(c.Out).Scale
 	}
 	return m
 }
 
 func (c *Conv) geometry(n *Network) kernels.Conv {
-	in, out := n.Tensors[c.In], n.Tensors[c.Out]
+	in, out := n.tensor(c.In), n.tensor(c.Out)
 	return kernels.Conv{N: 1, H: in.H, W: in.W, Cin: in.C, Cout: out.C,
 		Kernel: kernels.Size(c.Kernel), Stride: kernels.Size(c.Stride), Pad: kernels.Border(c.Pad), Groups: c.Groups}
 }
 
 func (c *Conv) check(n *Network) error {
-	in, out := n.Tensors[c.In], n.Tensors[c.Out]
+	in, out := n.tensor(c.In), n.tensor(c.Out)
 	k, s, p := c.Kernel, c.Stride, c.Pad
 	if min(k.H, k.W, s.H, s.W) < 1 || max(k.H, k.W) > maxKernel || max(s.H, s.W) > maxElements ||
 		min(p.Top, p.Left, p.Bottom, p.Right) < 0 || max(p.Top, p.Bottom) >= k.H || max(p.Left, p.Right) >= k.W {
@@ -130,7 +130,12 @@ func (c *Conv) check(n *Network) error {
 }
 
 // Dyadic implements Layer.
-func (c *Conv) Dyadic(n *Network) ([]dyadic.Multiplier, error) { return multipliers(c.Multipliers(n)) }
+func (c *Conv) Dyadic(n *Network) ([]dyadic.Multiplier, error) {
+	if c == nil {
+		return nil, errNoLayer
+	}
+	return multipliers(c.Multipliers(n))
+}
 
 func (c *Conv) describe(n *Network, r *Row) {
 	r.Kernel, r.Stride, r.MACs = c.Kernel.H, c.Stride.H, int64(len(c.Weights))*int64(r.Output[0])*int64(r.Output[1])

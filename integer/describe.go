@@ -48,8 +48,11 @@ func (n *Network) Weights(l Layer) *Weights {
 	return nil
 }
 
-// Describe returns a row for each layer of a network that passes Check.
+// Describe returns a row for each layer of a network that passes Check, none for another.
 func (n *Network) Describe() []Row {
+	if n.Check() != nil {
+		return nil
+	}
 	rows := make([]Row, len(n.Layers))
 	for i, l := range n.Layers {
 		in := n.Tensors[l.Inputs()[0]]

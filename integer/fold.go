@@ -1,6 +1,7 @@
 package integer
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -63,6 +64,9 @@ func (f *Folded) set(c int, sx, sw float32, offset float64) {
 
 // Check reports the first channel with a value that is not finite.
 func (f *Folded) Check() error {
+	if f == nil {
+		return errors.New("there is nothing folded; want the result of FoldBatchNorm or FoldBias")
+	}
 	for c, s := range f.Scale {
 		if v := float64(s); math.IsNaN(v) || math.IsInf(v, 0) {
 			return fmt.Errorf("channel %d: the folded scale is %g", c, v)

@@ -35,6 +35,9 @@ func (n *Network) normalized(pixel uint8, c int) float32 {
 //
 // in float32. With it, the input quantizer of images needs no floating point either.
 func (n *Network) InputTable(c int) (codes [256]uint8) {
+	if n.Check() != nil || c < 0 || c >= n.imageChannels() {
+		return codes // all 0
+	}
 	var x [256]float32
 	for p := range x {
 		x[p] = n.normalized(uint8(p), c)

@@ -40,12 +40,12 @@ func (l *Linear) Output() int { return -1 }
 func (l *Linear) Inputs() []int { return []int{l.In} }
 
 func (l *Linear) weights(n *Network) *Weights {
-	in := n.Tensors[l.In]
+	in := n.tensor(l.In)
 	return &Weights{Codes: l.Weights, Height: in.H, Width: in.W, In: in.C, Out: l.Out, Bits: l.WeightBits, Bias: l.Bias, Scale: l.Scale}
 }
 
 func (l *Linear) check(n *Network) error {
-	in := n.Tensors[l.In]
+	in := n.tensor(l.In)
 	size, ok := product(maxElements, in.H, in.W, in.C, l.Out)
 	if !ok {
 		return fmt.Errorf("%d outputs, want 1 or more and at most %d weights", l.Out, maxElements)
@@ -66,8 +66,11 @@ func (l *Linear) check(n *Network) error {
 
 // Dyadic implements Layer: what takes the sums to the scale that all logits have, [Network.LogitScale].
 func (l *Linear) Dyadic(n *Network) ([]dyadic.Multiplier, error) {
+	if l == nil {
+		return nil, errNoLayer
+	}
 	unit, k := l.unit(n)
-	ratios := make([]float32, l.Out)
+	ratios := make([]float32, len(l.Scale))
 	for o, s := range l.Scale {
 		if unit > 0 {
 			s /= unit
@@ -105,7 +108,11 @@ func (l *Linear) prepare(r *Runner, m []dyadic.Multiplier) kernels.Loop {
 // LogitScale returns the scale of the dyadic target's logits: a logit is LogitScale
 // times its integer.
 func (n *Network) LogitScale() float32 {
-	unit, k := n.Logits().unit(n)
+	l := n.Logits()
+	if l == nil {
+		return 0
+	}
+	unit, k := l.unit(n)
 	return float32(math.Ldexp(float64(unit), -k))
 }
 
@@ -127,7 +134,7 @@ func (l *Linear) unit(n *Network) (unit float32, k int) {
 		return unit, 0
 	}
 	most := int64(0)
-	for _, s := range sumBounds(n.Tensors[l.In], l.Weights, l.Bias) {
+	for _, s := range sumBounds(n.tensor(l.In), l.Weights, l.Bias) {
 		most = max(most, s)
 	}
 	for k < maxFraction && most<<(k+1) <= math.MaxInt32 {

@@ -32,7 +32,7 @@ func (l *Lookup) Inputs() []int { return []int{l.In} }
 
 // Codes is the number of codes of the input, Tables that of tables.
 func (l *Lookup) Codes(n *Network) int {
-	lo, hi := n.Tensors[l.In].Range()
+	lo, hi := n.tensor(l.In).Range()
 	return int(hi) - int(lo) + 1
 }
 
@@ -43,11 +43,11 @@ func (l *Lookup) check(n *Network) error {
 	if err := sameShape(n, l.In, l.Out); err != nil {
 		return err
 	}
-	in, codes := n.Tensors[l.In], l.Codes(n)
+	in, codes := n.tensor(l.In), l.Codes(n)
 	if len(l.Table) != codes && len(l.Table) != codes*in.C {
 		return fmt.Errorf("tables of %d entries, want %d for all channels, or %d", len(l.Table), codes, codes*in.C)
 	}
-	lo, hi := n.Tensors[l.Out].Range()
+	lo, hi := n.tensor(l.Out).Range()
 	for i, v := range l.Table {
 		if v < lo || v > hi {
 			return fmt.Errorf("entry %d is %d, want a code from %d to %d", i, v, lo, hi)

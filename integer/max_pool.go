@@ -34,7 +34,7 @@ func (m *MaxPool) Covering(n *Network) networks.Window { return n.covering(m.In,
 
 // covering is a window between two tensors with padding at its end for what the last positions reach beyond the input.
 func (n *Network) covering(from, to int, w networks.Window) networks.Window {
-	in, out := n.Tensors[from], n.Tensors[to]
+	in, out := n.tensor(from), n.tensor(to)
 	beyond := func(positions, pixels, kernel, stride, before int) int {
 		return max(0, (positions-1)*stride+kernel-before-pixels)
 	}
@@ -44,7 +44,7 @@ func (n *Network) covering(from, to int, w networks.Window) networks.Window {
 }
 
 func (m *MaxPool) check(n *Network) error {
-	in, out := n.Tensors[m.In], n.Tensors[m.Out]
+	in, out := n.tensor(m.In), n.tensor(m.Out)
 	if err := checkPool(in, out, m.Window); err != nil {
 		return err
 	}

@@ -72,8 +72,19 @@ type Fit struct {
 	Turn        bool   `json:"exif"` // images by their orientation tags
 }
 
-// Logits is the layer that gives the network's output: the last, and no other.
+// tensor returns a tensor, the zero one where there is none: an exported method may be called on what no Check has seen.
+func (n *Network) tensor(i int) Tensor {
+	if n == nil || i < 0 || i >= len(n.Tensors) {
+		return Tensor{}
+	}
+	return n.Tensors[i]
+}
+
+// Logits is the layer that gives the network's output: the last, and no other. It is nil if the last is another.
 func (n *Network) Logits() *Linear {
+	if n == nil || len(n.Layers) == 0 {
+		return nil
+	}
 	l, _ := logitsOf(n.Layers[len(n.Layers)-1])
 	return l
 }

@@ -32,12 +32,15 @@ func (q *Requantize) check(n *Network) error {
 	if err := sameShape(n, q.In, q.Out); err != nil {
 		return err
 	}
-	return checkClamp(q.Lo, q.Hi, n.Tensors[q.Out])
+	return checkClamp(q.Lo, q.Hi, n.tensor(q.Out))
 }
 
 // Dyadic implements Layer.
 func (q *Requantize) Dyadic(n *Network) ([]dyadic.Multiplier, error) {
-	return single(n.Tensors[q.In].Scale / n.Tensors[q.Out].Scale)
+	if q == nil {
+		return nil, errNoLayer
+	}
+	return single(n.tensor(q.In).Scale / n.tensor(q.Out).Scale)
 }
 
 // prepare computes the result of each code once.

@@ -167,7 +167,7 @@ func (r *Runner) Integers(n int) []int32 { return r.integers.Data[:n*r.integers.
 // Codes returns the codes of n images that the last run of a tracer left in
 // tensor t; a runner of NewRunner keeps none, and gives nil.
 func (r *Runner) Codes(t, n int) []uint8 {
-	if r.codes[t].Local {
+	if t < 0 || t >= len(r.codes) || r.codes[t].Local {
 		return nil
 	}
 	return r.codes[t].Data[:n*r.codes[t].Each]

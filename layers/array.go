@@ -2,6 +2,7 @@ package layers
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -66,7 +67,23 @@ func newLearned(name string, g networks.Group, shape ...int) *Array {
 func newUpdated(name string, n int) *Array { return newArray(name, Updated, n) }
 
 // Data returns the elements.
-func (a *Array) Data() []float32 { return a.Value.Float32s() }
+func (a *Array) Data() []float32 {
+	if a.Value == nil {
+		return nil
+	}
+	return a.Value.Float32s()
+}
+
+// shape is that of the value, of no axes without one.
+func (a *Array) shape() tensor.Shape {
+	if a.Value == nil {
+		return nil
+	}
+	return a.Value.Shape()
+}
+
+// len is the number of elements.
+func (a *Array) len() int { return len(a.Data()) }
 
 // Averaged tells that an average of the network has an average of the array.
 func (a *Array) Averaged() bool { return a.Running || a.learns() }
@@ -87,7 +104,7 @@ func (a *Array) check() error {
 // FileShape returns the shape in files: OIHW for convolutions, (out, in) for
 // linear layers.
 func (a *Array) FileShape() []int {
-	s := a.Value.Shape()
+	s := a.shape()
 	switch {
 	case a.Group == networks.WeightsGroup && (len(s) == 2 || a.matrix):
 		return []int{s[len(s)-1], s[len(s)-2]}
@@ -97,15 +114,21 @@ func (a *Array) FileShape() []int {
 	return append([]int(nil), s...)
 }
 
-// ToFile returns v, an array of this shape, in file order.
+// ToFile returns v, an array of this shape, in file order; nil for one of another size.
 func (a *Array) ToFile(v []float32) []float32 {
+	if len(v) != a.len() {
+		return nil
+	}
 	out := make([]float32, len(v))
 	a.permute(func(mem, file int) { out[file] = v[mem] })
 	return out
 }
 
-// AppendFile appends v, an array of this shape, in file order, in the bytes of a file.
+// AppendFile appends v, an array of this shape, in file order, in the bytes of a file; nothing of one of another size.
 func (a *Array) AppendFile(dst []byte, v []float32) []byte {
+	if len(v) != a.len() {
+		return dst
+	}
 	at := len(dst)
 	dst = slices.Grow(dst, 4*len(v))[:at+4*len(v)]
 	a.permute(func(mem, file int) { binary.LittleEndian.PutUint32(dst[at+4*file:], math.Float32bits(v[mem])) })
@@ -114,8 +137,11 @@ func (a *Array) AppendFile(dst []byte, v []float32) []byte {
 
 // FromFile copies v, in file order, into dst, an array of this shape.
 func (a *Array) FromFile(dst, v []float32) error {
-	if len(v) != len(dst) || len(dst) != a.Value.Shape().TotalSize() {
-		return fmt.Errorf("%s: %d values, want %d", a.Name, len(v), a.Value.Shape().TotalSize())
+	if a == nil || a.Value == nil {
+		return errors.New("there is no array; want one of a Store")
+	}
+	if len(v) != len(dst) || len(dst) != a.len() {
+		return fmt.Errorf("%s: %d values, want %d", a.Name, len(v), a.len())
 	}
 	a.permute(func(mem, file int) { dst[mem] = v[file] })
 	return nil
@@ -124,6 +150,9 @@ func (a *Array) FromFile(dst, v []float32) error {
 // permute calls each with the two positions of every element. What reads flattened images has their channels together in
 // memory, as images do, and their pixels in files, as in PyTorch.
 func (a *Array) permute(each func(mem, file int)) {
+	if a.Value == nil {
+		return
+	}
 	s := a.Value.Shape()
 	taps, in, out := 1, s.TotalSize(), 1
 	if a.Group == networks.WeightsGroup {

@@ -9,7 +9,7 @@ import (
 // Follow completes the averages in the network's store, which are of the store of m, a network of the same config: what is
 // not averaged is copied, scales that derive from weights are taken anew.
 func (n *Network) Follow(m *Network) error {
-	if m == nil {
+	if n.made() != nil || m.made() != nil {
 		return errors.New("there is no network to follow; want one of the same config")
 	}
 	n.Store.copyFrom(m.Store, slices.DeleteFunc(n.Store.All(), (*Array).Averaged))

@@ -18,6 +18,9 @@ import (
 
 // Float returns a copy of the network without quantizers.
 func (n *Network) Float() (*Network, error) {
+	if err := n.made(); err != nil {
+		return nil, err
+	}
 	f, err := New(n.graph, &configs.Quant{}, n.Input, 0)
 	if err != nil {
 		return nil, err
@@ -116,6 +119,12 @@ func (n *Network) CorrectBias(pool *threads.Pool, float *Network, hear func(done
 
 // CorrectionBytes is what the buffers of CorrectBias take on batches of so many images.
 func (n *Network) CorrectionBytes(pool *threads.Pool, images int) (int, error) {
+	if err := n.made(); err != nil {
+		return 0, err
+	}
+	if images < 1 {
+		return 0, errNoImages
+	}
 	in := n.graph.Input
 	nodes, err := n.means(pool, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(images, in.H, in.W, in.C)))
 	if err != nil {

@@ -20,6 +20,9 @@ import (
 //
 // hear, unless it is nil, is told how many passes of a batch to a quantizer are done.
 func (n *Network) Calibrate(pool *threads.Pool, hear func(done, total int), x ...*tensor.Dense) error {
+	if err := n.made(); err != nil {
+		return err
+	}
 	if err := n.calibrateWeights(); err != nil {
 		return err
 	}

@@ -54,6 +54,9 @@ func (q *Quantizer) calibrateActivation(x []float32) error {
 
 // CalibrateWeights sets the first levels of the tensor, or of each output channel, from the weights w (..., C).
 func (q *Quantizer) CalibrateWeights(w []float32) error {
+	if q == nil || q.Scale == nil {
+		return errNoQuantizer
+	}
 	if err := q.observe(w); err != nil {
 		return err
 	}

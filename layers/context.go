@@ -121,10 +121,18 @@ func NewContext(pool *threads.Pool, train bool) *Context {
 }
 
 // Input adds what is given to each step to the graph, such as labels.
-func (c *Context) Input(name string, v *tensor.Dense) *G.Node { return c.b.Input(name, v) }
+func (c *Context) Input(name string, v *tensor.Dense) *G.Node {
+	if c.b == nil {
+		return nil
+	}
+	return c.b.Input(name, v)
+}
 
 // Grad adds the gradients of a loss with respect to nodes to the graph.
 func (c *Context) Grad(loss *G.Node, wrt ...*G.Node) ([]*G.Node, error) {
+	if err := c.usable(); err != nil {
+		return nil, err
+	}
 	return c.b.Grad(loss, wrt...)
 }
 

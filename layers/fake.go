@@ -49,10 +49,13 @@ type Fake struct {
 
 var fakes atomic.Uint64
 
+// errNoFake is that of a quantizer that no function made.
+var errNoFake = errors.New("there is no quantizer; want one of NewFakeQuant")
+
 // NewFakeQuant adds y, the quantized x, to the graph of x, which is float32 with its values bound, or a computed node. Init
 // gives what is learned its first values.
 func NewFakeQuant(x *G.Node, f Fake) (*FakeQuant, error) {
-	if x == nil || x.Dtype() != tensor.Float32 || x.Dims() == 0 {
+	if !typed(x) || x.Dtype() != tensor.Float32 || x.Dims() == 0 {
 		return nil, fmt.Errorf("%s: x is %v; expected a node of float32 with one axis or more", f.Name, x)
 	}
 	est, is, err := f.estimator(x.Shape())
@@ -116,6 +119,9 @@ func (q *FakeQuant) now() estimators.Estimator {
 
 // Init gives what is learned, and what is kept beside, its first values, from those of x: the weights, or a first batch.
 func (q *FakeQuant) Init(x []float32) error {
+	if q == nil || q.est == nil {
+		return errNoFake
+	}
 	if i := graph.FirstNotFinite(x); i >= 0 || len(x) == 0 {
 		return fmt.Errorf("%s: wanted values to start from, all finite; found %d, of which the first that is not is %d", q.name, len(x), i)
 	}
@@ -136,6 +142,9 @@ func (q *FakeQuant) Evaluate() { q.clock = nil }
 
 // Update moves what a method keeps beside what it learns, such as a codebook, for the values x of a step.
 func (q *FakeQuant) Update(x []float32) error {
+	if q == nil || q.est == nil {
+		return errNoFake
+	}
 	s, ok := q.est.(estimators.Stateful)
 	if !ok {
 		return nil
@@ -150,6 +159,9 @@ func (q *FakeQuant) Update(x []float32) error {
 // Project is for after an update by a solver, which knows no bounds: scales and what else must be positive are brought to
 // [estimators.MinScale] if they are below, and weights w clipped where the method wants it ([estimators.WeightClipper]).
 func (q *FakeQuant) Project(w []float32) {
+	if q.est == nil {
+		return
+	}
 	for i, l := range q.est.Params() {
 		for j, v := range q.params[i] {
 			if l.Positive && v < estimators.MinScale {
@@ -173,7 +185,7 @@ func (q *FakeQuant) Learnables() G.Nodes { return q.nodes }
 // have none. What draws at random is as in evaluation.
 func (q *FakeQuant) Codes(x []float32) (codes []int32, scale []float32, err error) {
 	if q == nil || q.est == nil {
-		return nil, nil, errors.New("there is no quantizer; want one of NewFakeQuant")
+		return nil, nil, errNoFake
 	}
 	est := q.est
 	if s, ok := est.(estimators.Stateful); ok {

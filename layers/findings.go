@@ -34,6 +34,9 @@ const (
 
 // FloorFindings judges how often a floor stopped an update in so many steps, by name of the parameter. A scale has the name of its tensor.
 func (n *Network) FloorFindings(f *Findings, hits map[string]int, steps int) {
+	if n.made() != nil || f == nil {
+		return
+	}
 	for _, p := range n.Store.Of(Learned) {
 		if share := float64(hits[p.Name]) / float64(max(steps, 1)*len(p.Data())); share >= mostFloored {
 			f.OnFloor = append(f.OnFloor, Finding{strings.TrimSuffix(p.Name, "_quantizer.scale"), share})
@@ -43,6 +46,9 @@ func (n *Network) FloorFindings(f *Findings, hits map[string]int, steps int) {
 
 // WeightFindings judges the codes of weights.
 func (n *Network) WeightFindings(f *Findings) error {
+	if err := n.made(); err != nil {
+		return err
+	}
 	for _, l := range n.regularized {
 		if !l.integral(false) {
 			continue
@@ -149,6 +155,9 @@ func (n *Network) watchedGraph(pool *threads.Pool, x *tensor.Dense) (c *Context,
 
 // FindingsBytes is the memory that ActivationFindings plans for so many images.
 func (n *Network) FindingsBytes(pool *threads.Pool, images int) (int, error) {
+	if err := n.made(); err != nil {
+		return 0, err
+	}
 	in := n.graph.Input
 	_, outputs, err := n.watchedGraph(pool, tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(watchedImages(images), in.H, in.W, in.C)))
 	if err != nil {

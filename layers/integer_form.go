@@ -69,6 +69,9 @@ func noted(causes []Cause, layer string, reasons ...string) []Cause {
 // IntegerForm tells whether the network runs in integers once it is trained or calibrated; the error is a
 // *NotIntegerError if not. It depends on what the config says and on no scale: [Network.Lower] asks the same.
 func (n *Network) IntegerForm() error {
+	if err := n.made(); err != nil {
+		return err
+	}
 	e := &NotIntegerError{}
 	var lacks *UntrainableError
 	if errors.As(n.Trainable(), &lacks) {

@@ -97,9 +97,12 @@ func wrtFirst(n int) []bool {
 	return wrt
 }
 
+// typed tells that Gorgonia has made the node.
+func typed(n *G.Node) bool { return n != nil && n.Type() != nil }
+
 // rowsOf is the number of rows and of columns of a node that is a matrix; Apply refuses others.
 func rowsOf(n *G.Node) (rows, columns int) {
-	if n == nil || n.Dims() != 2 {
+	if !typed(n) || n.Dims() != 2 {
 		return 0, 0
 	}
 	return n.Shape()[0], n.Shape()[1]

@@ -25,6 +25,9 @@ type lowerer interface {
 // Lower returns the integer network: what evaluation computes, with its fusions off. The error is a *NotIntegerError if
 // there is none: see [Network.IntegerForm].
 func (n *Network) Lower(name string) (*integer.Network, error) {
+	if err := n.made(); err != nil {
+		return nil, err
+	}
 	if err := n.IntegerForm(); err != nil {
 		return nil, err
 	}

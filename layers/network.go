@@ -73,7 +73,7 @@ func describe(store *Store, graph *networks.Network, quant *configs.Quant, in In
 		return nil, err
 	}
 	if store == nil || store.at == nil {
-		return nil, errors.New("there is no store; want one of NewStore")
+		return nil, errNoStore
 	}
 	n := &Network{Input: in, Store: store, graph: graph, clock: &clock{seed: seed}}
 	if n.layers, err = newLayers(graph); err != nil {
@@ -202,11 +202,19 @@ func (n *Network) LayerNames() (names []string) {
 // SetProgress tells where training stands: step counts from 0 of total. What
 // draws at random depends on it, and so do options with a schedule.
 func (n *Network) SetProgress(step, total int) {
+	if n.made() != nil {
+		return
+	}
 	n.clock.step, n.clock.progress = step, float64(step)/float64(max(total, 1))
 }
 
 // Shape is the shape of one picture.
-func (n *Network) Shape() networks.Shape { return n.graph.Input }
+func (n *Network) Shape() networks.Shape {
+	if n.made() != nil {
+		return networks.Shape{}
+	}
+	return n.graph.Input
+}
 
 // Residual tells that there is what quant.residual says the bits of: sums, or quantizers of what operations without weights,
 // or several layers, read.
@@ -216,6 +224,17 @@ func (n *Network) Residual() bool {
 
 // Quantized tells that at least one tensor is quantized.
 func (n *Network) Quantized() bool { return len(n.Quantizers) > 0 }
+
+// errNoNetwork is that of a network that no function made.
+var errNoNetwork = errors.New("there is no network; want one of New")
+
+// made reports a network that no function made.
+func (n *Network) made() error {
+	if n == nil || n.graph == nil {
+		return errNoNetwork
+	}
+	return nil
+}
 
 // errNoImages is that of a nil tensor, or of another shape.
 var errNoImages = errors.New("there are no images; want a tensor (images, height, width, channels)")
@@ -236,10 +255,10 @@ func (n *Network) Build(c *Context, x *tensor.Dense) (*G.Node, error) {
 
 // takes reports a tensor of images that the network does not take.
 func (n *Network) takes(x *tensor.Dense) error {
-	switch {
-	case n == nil || n.graph == nil:
-		return errors.New("there is no network; want one of New")
-	case x == nil:
+	if err := n.made(); err != nil {
+		return err
+	}
+	if x == nil || x.Dims() == 0 {
 		return errNoImages
 	}
 	s := n.Shape()
@@ -261,4 +280,9 @@ func alike(first, x *tensor.Dense) error {
 }
 
 // Node returns the parameter's node in the context's graph.
-func (c *Context) Node(p *Array) *G.Node { return c.node(p) }
+func (c *Context) Node(p *Array) *G.Node {
+	if c.b == nil || p == nil || p.Value == nil {
+		return nil
+	}
+	return c.node(p)
+}

@@ -14,6 +14,12 @@ import (
 // QuantizeWeights puts the quantizer on weights (..., C): codes in int8, or float32 if the method has none. A static one
 // takes the scale from the weights at every training step.
 func (q *Quantizer) QuantizeWeights(c *Context, w *Array) *G.Node {
+	if c == nil || c.b == nil {
+		return nil
+	}
+	if err := q.made(w); err != nil {
+		return c.b.Fail(err)
+	}
 	rank := w.Value.Dims()
 	out := f32(rank)
 	integral := q.integral(c.Train)

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -118,6 +119,20 @@ func newWeightQuantizer(w *Array, spec configs.TensorSpec) (*Quantizer, error) {
 	return newQuantizer(w.Name, spec, place, size)
 }
 
+// errNoQuantizer is that of a quantizer that no function made.
+var errNoQuantizer = errors.New("there is no quantizer; want one of a Network")
+
+// made reports a quantizer that no function made, and one without weights to quantize.
+func (q *Quantizer) made(w *Array) error {
+	switch {
+	case q == nil || q.Scale == nil:
+		return errNoQuantizer
+	case w == nil || w.Value == nil:
+		return fmt.Errorf("%s: there are no weights to quantize", q.Name)
+	}
+	return nil
+}
+
 // Estimator is the method, Bits, Signed and Narrow the range of its codes.
 func (q *Quantizer) Estimator() configs.Estimator { return q.spec.Estimator }
 
@@ -165,7 +180,7 @@ func (q *Quantizer) thresholds() int {
 }
 
 // Calibrated tells that the quantizer has a scale.
-func (q *Quantizer) Calibrated() bool { return q.Scale.Data()[0] != 0 }
+func (q *Quantizer) Calibrated() bool { return q.Scale != nil && q.Scale.Data()[0] != 0 }
 
 // Learned tells that gradients train the scale itself.
 func (q *Quantizer) Learned() bool { return q.plain() && len(q.learned) > 0 }

@@ -88,11 +88,17 @@ func (n *Network) Penalized() bool { return len(n.penalties) > 0 }
 // Penalize adds the gradients of the penalties to those of the weights, grad(weight), and returns the penalties' sum
 // over all layers. The scales are those of the last run of the graph.
 func (n *Network) Penalize(c *Context, grad func(*Array) []float32) (loss float64, err error) {
+	if err := n.made(); err != nil {
+		return 0, err
+	}
 	if !n.Penalized() {
 		return 0, nil
 	}
 	if err := c.usable(); err != nil {
 		return 0, err
+	}
+	if grad == nil {
+		return 0, errors.New("there are no gradients to add to; want a function of the weights")
 	}
 	var penalties []estimators.Regularizer
 	for _, spec := range n.penalties {
@@ -131,6 +137,9 @@ func (n *Network) Penalize(c *Context, grad func(*Array) []float32) (loss float6
 // Project changes the weights as their method and the projectors want it after an update of the optimizer: BinaryConnect
 // and BNN clip them (estimators.WeightClipper).
 func (n *Network) Project(pool *threads.Pool) error {
+	if err := n.made(); err != nil {
+		return err
+	}
 	if !n.projects {
 		return nil
 	}

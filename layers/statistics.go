@@ -31,6 +31,9 @@ func (n *Network) FreezeBatchNorm(frozen bool) {
 // https://arxiv.org/abs/2203.11086, on batch-norm re-estimation). They depend on the weights and the batches only.
 // Quantizers stay as they are; batch norm is no longer frozen. Without a batch nothing else changes.
 func (n *Network) ReestimateBatchNorm(pool *threads.Pool, batches iter.Seq[*tensor.Dense]) error {
+	if err := n.made(); err != nil {
+		return err
+	}
 	if batches == nil {
 		return errNoImages
 	}

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -17,6 +18,9 @@ type Store struct {
 	arrays []*Array
 	at     map[string]int
 }
+
+// errNoStore is that of a store that no function made.
+var errNoStore = errors.New("there is no store; want one of NewStore")
 
 // NewStore returns an empty store.
 func NewStore() *Store { return &Store{at: map[string]int{}} }
@@ -67,7 +71,7 @@ func (s *Store) copyFrom(other *Store, arrays []*Array) {
 
 // UpdateAverage takes the store into its average, if it has one; step is how many updates went before.
 func (s *Store) UpdateAverage(ema estimators.WeightEMA, step int) error {
-	if s.Average == nil {
+	if s == nil || s.Average == nil {
 		return nil
 	}
 	for _, a := range s.Average.arrays {
@@ -130,6 +134,9 @@ func (s *Store) Tensors(training bool) (all []Tensor) {
 // Check reports an element that no network has: each is finite, variances and scales are not negative, zero points within
 // uint8.
 func (s *Store) Check() error {
+	if s == nil {
+		return errNoStore
+	}
 	for _, a := range s.All() {
 		if err := a.check(); err != nil {
 			return err

@@ -33,6 +33,9 @@ type Row struct {
 
 // Table lists the layers that hold weights, in order of execution.
 func (n *Network) Table() []Row {
+	if n.made() != nil {
+		return nil
+	}
 	costs, err := n.graph.Table()
 	if err != nil {
 		panic(err) // New has checked the network

@@ -21,6 +21,9 @@ func (e *UntrainableError) Error() string {
 
 // Trainable tells whether the network can be trained; the error is an *UntrainableError if not.
 func (n *Network) Trainable() error {
+	if err := n.made(); err != nil {
+		return err
+	}
 	e := &UntrainableError{}
 	for _, l := range n.layers {
 		k, ok := kinds[l.Op.Kind()]

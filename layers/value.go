@@ -23,7 +23,7 @@ func (v *Value) shape() tensor.Shape {
 
 // Float returns the activation as a float32 node.
 func (v *Value) Float(c *Context) *G.Node {
-	if v.float == nil {
+	if v.float == nil && v.codes != nil {
 		v.float = dequantize(c, v.quant, v.codes)
 	}
 	return v.float

@@ -17,6 +17,9 @@ func (Add) Inputs() int { return 2 }
 
 // Shape implements [Op].
 func (Add) Shape(in []Shape) (Shape, error) {
+	if len(in) != 2 {
+		return Shape{}, fmt.Errorf("adds %d nodes; expected 2", len(in))
+	}
 	if in[0] != in[1] {
 		return Shape{}, fmt.Errorf("adds %v and %v; expected equal shapes", in[0], in[1])
 	}
@@ -24,4 +27,4 @@ func (Add) Shape(in []Shape) (Shape, error) {
 }
 
 // NonNegative implements [Op].
-func (Add) NonNegative(in []bool) bool { return in[0] && in[1] }
+func (Add) NonNegative(in []bool) bool { return all(in) }

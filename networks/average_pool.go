@@ -7,10 +7,10 @@ type GlobalAveragePool struct{ unary }
 func (GlobalAveragePool) Kind() Kind { return "global_average_pool" }
 
 // Shape implements [Op].
-func (GlobalAveragePool) Shape(in []Shape) (Shape, error) { return Shape{1, 1, in[0].C}, nil }
+func (GlobalAveragePool) Shape(in []Shape) (Shape, error) { return Shape{1, 1, first(in).C}, nil }
 
 // NonNegative implements [Op].
-func (GlobalAveragePool) NonNegative(in []bool) bool { return in[0] }
+func (GlobalAveragePool) NonNegative(in []bool) bool { return all(in) }
 
 // AveragePool is the mean of each channel in a window. It is PyTorch's AvgPool2d: the sum is divided by the number of pixels
 // of the image in the window, or, with CountPad, of those and the padding.
@@ -25,10 +25,10 @@ type AveragePool struct {
 func (AveragePool) Kind() Kind { return "average_pool" }
 
 // Shape implements [Op].
-func (a AveragePool) Shape(in []Shape) (Shape, error) { return a.pool(in[0], a.Ceil) }
+func (a AveragePool) Shape(in []Shape) (Shape, error) { return a.pool(first(in), a.Ceil) }
 
 // NonNegative implements [Op].
-func (AveragePool) NonNegative(in []bool) bool { return in[0] }
+func (AveragePool) NonNegative(in []bool) bool { return all(in) }
 
 // Span is what a window covers along an axis: the image's pixels From to To, To excluded, and how many pixels the mean counts.
 type Span struct{ From, To, Count int }

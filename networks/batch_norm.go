@@ -20,12 +20,12 @@ func (b BatchNorm) Shape(in []Shape) (Shape, error) {
 	if !(b.Eps > 0) || !(b.Momentum >= 0 && b.Momentum <= 1) {
 		return Shape{}, fmt.Errorf("eps %g and momentum %g; expected a positive eps and a momentum from 0 to 1", b.Eps, b.Momentum)
 	}
-	return in[0], nil
+	return first(in), nil
 }
 
 // Arrays implements [Op].
 func (BatchNorm) Arrays(in []Shape) []Array {
-	channels := []int{in[0].C}
+	channels := []int{first(in).C}
 	return []Array{
 		{Name: "weight", Shape: channels, Group: BatchNormGroup, Folds: true, Start: Ones},
 		{Name: "bias", Shape: channels, Group: BatchNormGroup, Folds: true, Start: Zeros},

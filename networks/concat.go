@@ -13,6 +13,9 @@ func (Concat) Inputs() int { return Several }
 
 // Shape implements [Op].
 func (Concat) Shape(in []Shape) (Shape, error) {
+	if len(in) == 0 {
+		return Shape{}, fmt.Errorf("joins no nodes; expected 2 or more")
+	}
 	s := in[0]
 	for _, next := range in[1:] {
 		if next.H != s.H || next.W != s.W {

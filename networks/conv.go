@@ -34,16 +34,16 @@ func (c Conv) Shape(in []Shape) (Shape, error) {
 	if c.Groups < 0 {
 		return Shape{}, fmt.Errorf("groups is %d; expected 0, which is 1, or more", c.Groups)
 	}
-	if g := c.groups(); in[0].C%g != 0 || c.Out%g != 0 {
-		return Shape{}, fmt.Errorf("groups is %d, of an input of %v and %d output channels; expected a divisor of both numbers of channels", g, in[0], c.Out)
+	if g := c.groups(); first(in).C%g != 0 || c.Out%g != 0 {
+		return Shape{}, fmt.Errorf("groups is %d, of an input of %v and %d output channels; expected a divisor of both numbers of channels", g, first(in), c.Out)
 	}
-	s, err := c.positions(in[0], false)
+	s, err := c.positions(first(in), false)
 	return Shape{s.H, s.W, c.Out}, err
 }
 
 // Arrays implements [Op].
 func (c Conv) Arrays(in []Shape) []Array {
-	return withBias(c.Bias, c.Out, Array{Name: "weight", Shape: []int{c.Kernel.H, c.Kernel.W, in[0].C / c.groups(), c.Out}, Group: WeightsGroup, Start: cmp.Or(c.Start, He)})
+	return withBias(c.Bias, c.Out, Array{Name: "weight", Shape: []int{c.Kernel.H, c.Kernel.W, first(in).C / c.groups(), c.Out}, Group: WeightsGroup, Start: cmp.Or(c.Start, He)})
 }
 
 // MACs implements [Op].

@@ -17,8 +17,8 @@ func (d Dropout) Shape(in []Shape) (Shape, error) {
 	if !(d.Rate >= 0 && d.Rate < 1) {
 		return Shape{}, fmt.Errorf("rate is %g; expected 0 or more and less than 1", d.Rate)
 	}
-	return in[0], nil
+	return first(in), nil
 }
 
 // NonNegative implements [Op].
-func (Dropout) NonNegative(in []bool) bool { return in[0] }
+func (Dropout) NonNegative(in []bool) bool { return all(in) }

@@ -8,10 +8,10 @@ type Flatten struct{ unary }
 func (Flatten) Kind() Kind { return "flatten" }
 
 // Shape implements [Op].
-func (Flatten) Shape(in []Shape) (Shape, error) { return Shape{1, 1, in[0].Len()}, nil }
+func (Flatten) Shape(in []Shape) (Shape, error) { return Shape{1, 1, first(in).Len()}, nil }
 
 // NonNegative implements [Op].
-func (Flatten) NonNegative(in []bool) bool { return in[0] }
+func (Flatten) NonNegative(in []bool) bool { return all(in) }
 
 // Moves implements [Op].
 func (Flatten) Moves() bool { return true }

@@ -19,8 +19,8 @@ func (l LeakyReLU) Shape(in []Shape) (Shape, error) {
 	if !(l.Slope >= 0) || math.IsInf(l.Slope, 1) {
 		return Shape{}, fmt.Errorf("slope is %g; expected a finite number of 0 or more", l.Slope)
 	}
-	return in[0], nil
+	return first(in), nil
 }
 
 // NonNegative implements [Op].
-func (LeakyReLU) NonNegative(in []bool) bool { return in[0] }
+func (LeakyReLU) NonNegative(in []bool) bool { return all(in) }

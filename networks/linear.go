@@ -18,16 +18,16 @@ func (Linear) Kind() Kind { return "linear" }
 
 // Shape implements [Op].
 func (l Linear) Shape(in []Shape) (Shape, error) {
-	if in[0].H != 1 || in[0].W != 1 {
-		return Shape{}, fmt.Errorf("the input is %v; expected 1x1 pixels: pool or flatten it", in[0])
+	if first(in).H != 1 || first(in).W != 1 {
+		return Shape{}, fmt.Errorf("the input is %v; expected 1x1 pixels: pool or flatten it", first(in))
 	}
 	return Shape{1, 1, l.Out}, cmp.Or(positive("out", l.Out), l.Start.check())
 }
 
 // Arrays implements [Op].
 func (l Linear) Arrays(in []Shape) []Array {
-	return withBias(!l.NoBias, l.Out, Array{Name: "weight", Shape: []int{in[0].Len(), l.Out}, Group: WeightsGroup, Start: cmp.Or(l.Start, Uniform)})
+	return withBias(!l.NoBias, l.Out, Array{Name: "weight", Shape: []int{first(in).Len(), l.Out}, Group: WeightsGroup, Start: cmp.Or(l.Start, Uniform)})
 }
 
 // MACs implements [Op].
-func (l Linear) MACs(in []Shape) int64 { return int64(in[0].Len()) * int64(l.Out) }
+func (l Linear) MACs(in []Shape) int64 { return int64(first(in).Len()) * int64(l.Out) }

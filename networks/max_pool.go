@@ -12,10 +12,10 @@ type MaxPool struct {
 func (MaxPool) Kind() Kind { return "max_pool" }
 
 // Shape implements [Op].
-func (m MaxPool) Shape(in []Shape) (Shape, error) { return m.pool(in[0], m.Ceil) }
+func (m MaxPool) Shape(in []Shape) (Shape, error) { return m.pool(first(in), m.Ceil) }
 
 // NonNegative implements [Op].
-func (MaxPool) NonNegative(in []bool) bool { return in[0] }
+func (MaxPool) NonNegative(in []bool) bool { return all(in) }
 
 // Moves implements [Op].
 func (MaxPool) Moves() bool { return true }

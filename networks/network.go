@@ -65,7 +65,7 @@ func (n *Network) Readers() map[string][]string {
 
 // Weighted lists the nodes that hold weights, by which configs name layers, in order.
 func (n *Network) Weighted() []Node {
-	return slices.DeleteFunc(slices.Clone(n.Nodes), func(node Node) bool { return !node.Op.Weighted() })
+	return slices.DeleteFunc(slices.Clone(n.Nodes), func(node Node) bool { return node.Op == nil || !node.Op.Weighted() })
 }
 
 // maxElements is how many elements a tensor of one example, or an array, has at most.

@@ -118,7 +118,18 @@ func (unary) Inputs() int { return 1 }
 // same is what operations on each element have in common.
 type same struct{ unary }
 
-func (same) Shape(in []Shape) (Shape, error) { return in[0], nil }
+func (same) Shape(in []Shape) (Shape, error) { return first(in), nil }
+
+// all tells that it holds for every node that is read.
+func all(in []bool) bool { return !slices.Contains(in, false) }
+
+// first is the shape of what an operation on one node reads, and zero, which no tensor has, where it reads none.
+func first(in []Shape) Shape {
+	if len(in) == 0 {
+		return Shape{}
+	}
+	return in[0]
+}
 
 // positive reports the first attribute that is not 1 or more.
 func positive(attributes ...any) error {

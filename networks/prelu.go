@@ -9,8 +9,8 @@ func (PReLU) Kind() Kind { return "prelu" }
 
 // Arrays implements [Op].
 func (PReLU) Arrays(in []Shape) []Array {
-	return []Array{{Name: "weight", Shape: []int{in[0].C}, Group: BatchNormGroup, Start: Quarter}}
+	return []Array{{Name: "weight", Shape: []int{first(in).C}, Group: BatchNormGroup, Start: Quarter}}
 }
 
 // NonNegative implements [Op].
-func (PReLU) NonNegative(in []bool) bool { return in[0] }
+func (PReLU) NonNegative(in []bool) bool { return all(in) }

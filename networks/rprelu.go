@@ -10,7 +10,7 @@ func (RPReLU) Kind() Kind { return "rprelu" }
 // Arrays implements [Op].
 func (RPReLU) Arrays(in []Shape) []Array {
 	array := func(name string, start Start) Array {
-		return Array{Name: name, Shape: []int{in[0].C}, Group: BatchNormGroup, Start: start, Optional: true} // networks with ReLU have none
+		return Array{Name: name, Shape: []int{first(in).C}, Group: BatchNormGroup, Start: start, Optional: true} // networks with ReLU have none
 	}
 	return []Array{array("gamma", Zeros), array("zeta", Zeros), array("beta", Quarter)}
 }

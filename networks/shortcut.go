@@ -15,17 +15,17 @@ func (Shortcut) Kind() Kind { return "shortcut" }
 
 // Shape implements [Op].
 func (s Shortcut) Shape(in []Shape) (Shape, error) {
-	if s.Out < in[0].C {
-		return Shape{}, fmt.Errorf("out is %d; expected %d or more, the input's channels", s.Out, in[0].C)
+	if s.Out < first(in).C {
+		return Shape{}, fmt.Errorf("out is %d; expected %d or more, the input's channels", s.Out, first(in).C)
 	}
 	if err := positive("stride", s.Stride); err != nil {
 		return Shape{}, err
 	}
-	return Shape{(in[0].H-1)/s.Stride + 1, (in[0].W-1)/s.Stride + 1, s.Out}, nil
+	return Shape{(first(in).H-1)/s.Stride + 1, (first(in).W-1)/s.Stride + 1, s.Out}, nil
 }
 
 // NonNegative implements [Op].
-func (Shortcut) NonNegative(in []bool) bool { return in[0] }
+func (Shortcut) NonNegative(in []bool) bool { return all(in) }
 
 // Moves implements [Op].
 func (Shortcut) Moves() bool { return true }

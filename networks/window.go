@@ -31,9 +31,10 @@ func Square(kernel, stride, pad int) Window {
 }
 
 // Same is a window with the padding of TensorFlow's SAME: there are as many positions as strides fit into the image, and of
-// an odd number of pixels around it one more stands at the end than at the beginning. The stride is 1 or more.
+// an odd number of pixels around it one more stands at the end than at the beginning.
 func Same(in Shape, kernel, stride Size) Window {
 	around := func(pixels, kernel, stride int) (begin, end int) {
+		stride = max(stride, 1)
 		all := max(((pixels-1)/stride)*stride+kernel-pixels, 0)
 		return all / 2, all - all/2
 	}

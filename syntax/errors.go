@@ -51,9 +51,11 @@ func (l ErrorList) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Report appends a finding.
+// Report appends a finding; nil hears of none.
 func (l *ErrorList) Report(at Pos, format string, args ...any) {
-	*l = append(*l, Error{Pos: at, Message: fmt.Sprintf(format, args...)})
+	if l != nil {
+		*l = append(*l, Error{Pos: at, Message: fmt.Sprintf(format, args...)})
+	}
 }
 
 // Sorted returns the findings by place, each once, and those above [MaxFindings] as a count.

@@ -75,6 +75,12 @@ type reader struct {
 // Parse reads the single document in text; at is the place of what stands at a line and a column. What cannot be accepted ends
 // up in errs. A document without content is an empty value, one that is not YAML is [Bad].
 func Parse(text []byte, at func(line, column int) Pos, errs *ErrorList) *Node {
+	if at == nil {
+		at = func(line, column int) Pos { return Pos{Line: line, Column: column} }
+	}
+	if errs == nil {
+		errs = &ErrorList{}
+	}
 	return reader{at, errs}.parse(text)
 }
 

@@ -33,7 +33,7 @@ func (p *Pool) Close() {
 // Until lets the end of ctx stop what the pool computes within milliseconds; it then returns the error of ctx. restore puts an
 // end to it.
 func (p *Pool) Until(ctx context.Context) (restore func()) {
-	if p == nil {
+	if p == nil || ctx == nil {
 		return func() {}
 	}
 	return (*kernels.Pool)(p).Until(ctx)

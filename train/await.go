@@ -1,7 +1,9 @@
 package train
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 )
 
@@ -12,6 +14,10 @@ const patience = 400 * time.Millisecond
 // pipe, may never come. f is then left to itself, and the process expected to end. f does not begin after ctx has ended.
 func Await[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	var none T
+	if f == nil {
+		return none, errors.New("nothing to wait for; want a function")
+	}
+	ctx = cmp.Or(ctx, context.Background())
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}

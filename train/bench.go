@@ -63,6 +63,7 @@ type OperationRow struct {
 // Bench measures training and evaluation of a config's network on random
 // images; it reads no data.
 func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchResult, error) {
+	ctx = cmp.Or(ctx, context.Background())
 	if cfg == nil {
 		return nil, errNoConfig
 	}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ func evalBatch(largest int) int { return min(max(evalValues/max(largest, 1), 1),
 
 // EvalBatch is the batch of the model's evaluations: train.eval_batch, if that is set.
 func (m *Model) EvalBatch() int {
+	if m.check() != nil {
+		return 0
+	}
 	if b := m.Config.Train.EvalBatch; b > 0 {
 		return b
 	}
@@ -46,6 +50,9 @@ func (m *Model) usualEvalBatch() int {
 // BatchOf is the batch of evaluations of an integer network.
 func BatchOf(net *integer.Network) int {
 	largest := 0
+	if net == nil {
+		return evalBatch(largest)
+	}
 	for _, t := range net.Tensors {
 		largest = max(largest, t.Len())
 	}
@@ -71,6 +78,7 @@ type Evaluator[L logit] func(x []float32, n int) ([]L, error)
 // Simulate evaluates the floating-point simulation of the quantized network:
 // the evaluation graph, with running statistics and rounded biases.
 func (m *Model) Simulate(ctx context.Context, split datasets.Split) (*Accuracy, error) {
+	ctx = cmp.Or(ctx, context.Background())
 	simulation, err := m.Simulation() // which checks the model
 	if err != nil {
 		return nil, err
@@ -111,6 +119,7 @@ func (m *Model) Simulation() (Evaluator[float32], error) {
 
 // EvaluateInteger evaluates an integer network, usually that of Model.Lower.
 func (m *Model) EvaluateInteger(ctx context.Context, net *integer.Network, split datasets.Split) (*Accuracy, error) {
+	ctx = cmp.Or(ctx, context.Background())
 	if err := m.check(); err != nil {
 		return nil, err
 	}
@@ -120,6 +129,7 @@ func (m *Model) EvaluateInteger(ctx context.Context, net *integer.Network, split
 // Evaluate evaluates an integer network on a split of a data set. threads is the
 // number of threads, 0 for all cores.
 func Evaluate(ctx context.Context, net *integer.Network, data *datasets.Dataset, split datasets.Split, threads int) (*Accuracy, error) {
+	ctx = cmp.Or(ctx, context.Background())
 	if err := kernels.Check(); err != nil {
 		return nil, err
 	}
@@ -191,6 +201,7 @@ func (m *Model) Lower() (*integer.Network, error) {
 // (n, H, W, C), normalized, and their labels, n at most EvalBatch. The end of ctx
 // ends what the model computes in do, too.
 func (m *Model) Batches(ctx context.Context, split datasets.Split, do func(x []float32, labels []int32, n int) error) error {
+	ctx = cmp.Or(ctx, context.Background())
 	if err := m.check(); err != nil {
 		return err
 	}
@@ -277,8 +288,11 @@ func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datase
 // Disagreements counts the images that two evaluations classify differently.
 func Disagreements(a, b *Accuracy) int {
 	n := 0
+	if a == nil || b == nil {
+		return n
+	}
 	for i, p := range a.Predictions {
-		if p != b.Predictions[i] {
+		if i >= len(b.Predictions) || p != b.Predictions[i] {
 			n++
 		}
 	}

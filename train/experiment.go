@@ -19,6 +19,9 @@ type Pair[T any] struct {
 
 // ExperimentOf names a config.
 func ExperimentOf(cfg *configs.Config) Experiment {
+	if cfg == nil {
+		return Experiment{}
+	}
 	e := Experiment{Config: cfg.Name, Estimator: &Pair[string]{}, Seed: &cfg.Train.Seed}
 	e.Bits.Weights, e.Estimator.Weights = quantized(cfg.Quant.Weights)
 	e.Bits.Activations, e.Estimator.Activations = quantized(cfg.Quant.Activations)

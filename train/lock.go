@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ const signPatience = 2 * time.Second
 // LockDir makes the directory if need be and locks it; if another process has it, the error is [ErrInUse] and names it. Where
 // the file system has no locks, warn is told.
 func LockDir(ctx context.Context, dir string, warn func(format string, args ...any)) (*Lock, error) {
+	ctx = cmp.Or(ctx, context.Background())
 	l := &Lock{dir: dir, made: missing(dir)}
 	path := filepath.Join(dir, LockFile)
 	for start := time.Now(); ; {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -63,6 +64,9 @@ type slot struct {
 
 // NewOptimizer returns the optimizer of a config for the parameters; what it keeps beside them is 0 now.
 func NewOptimizer(t *configs.Train, params []*layers.Array) *Optimizer {
+	if t == nil {
+		t = &configs.Train{} // nothing moves
+	}
 	o := &Optimizer{LR: t.LR, method: newMethod(&t.Optimizer), clipNorm: t.ClipGradNorm, slots: map[string]*slot{}, FloorHits: map[string]int{}}
 	groups := map[networks.Group]configs.Group{
 		networks.WeightsGroup: t.Groups.Weights, networks.BiasGroup: t.Groups.Bias, networks.BatchNormGroup: t.Groups.BatchNorm, networks.ScalesGroup: t.Groups.Scales,
@@ -92,6 +96,9 @@ func newMethod(o *configs.Optimizer) method {
 
 // Step implements gorgonia.Solver.
 func (o *Optimizer) Step(model []G.ValueGrad) error {
+	if o == nil || o.method == nil {
+		return errors.New("there is no optimizer; want one of NewOptimizer")
+	}
 	clip, err := o.clip(model)
 	if err != nil {
 		return err

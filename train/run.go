@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ var ErrExists = errors.New("the run exists")
 // Run trains as cfg says and returns the result. On cancellation of ctx it saves
 // a checkpoint and returns ErrInterrupted.
 func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error) {
+	ctx = cmp.Or(ctx, context.Background())
 	if cfg == nil {
 		return nil, errNoConfig
 	}

@@ -14,6 +14,9 @@ import (
 //	cosine    lr*(final + (1 - final)*(1 + cos(pi*t))/2)   (Loshchilov and Hutter 2017, arXiv 1608.03983, eq. 5)
 //	step      lr*factor^(number of milestones reached)
 func LearningRate(t *configs.Train, step, stepsPerEpoch int) float64 {
+	if t == nil {
+		return 0
+	}
 	total := t.Total(stepsPerEpoch)
 	warmup := t.Schedule.Warmup.Steps(stepsPerEpoch, total)
 	if step < warmup {

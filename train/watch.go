@@ -1,6 +1,9 @@
 package train
 
-import "context"
+import (
+	"cmp"
+	"context"
+)
 
 // Work is how far something long is: "evaluating", 300 of 10000 "images".
 type Work struct {
@@ -13,7 +16,7 @@ type watchKey struct{}
 // Watch returns a context whose evaluations and calibrations tell after each batch how far they are. hear is called on
 // the goroutine that computes, and not once ctx has ended: whoever waited for it may be gone.
 func Watch(ctx context.Context, hear func(Work)) context.Context {
-	return context.WithValue(ctx, watchKey{}, hear)
+	return context.WithValue(cmp.Or(ctx, context.Background()), watchKey{}, hear)
 }
 
 // tell calls what Watch was given.
@@ -40,7 +43,7 @@ type recordKey struct{}
 
 // Record returns a context whose evaluations give each image's prediction, in order, to hear; its error ends them.
 func Record(ctx context.Context, hear func(Predicted) error) context.Context {
-	return context.WithValue(ctx, recordKey{}, hear)
+	return context.WithValue(cmp.Or(ctx, context.Background()), recordKey{}, hear)
 }
 
 // record calls what Record was given.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type Options struct {
 // Certify compares the integer network of a model with its simulation and its
 // exports on the images of a split.
 func Certify(ctx context.Context, m *train.Model, net *integer.Network, o Options) (_ *Certificate, err error) {
+	ctx = cmp.Or(ctx, context.Background())
 	if m == nil || m.Data == nil {
 		return nil, errors.New("there is no model to certify; want one of train.Open or a checkpoint")
 	}

@@ -34,7 +34,9 @@ func NewRounding(m []Multiplier, zeroPoint, lo, hi uint8) *Rounding {
 
 // Row writes the codes of sums (pixels, channels).
 func (r *Rounding) Row(codes []uint8, acc []int32) {
-	kernels.RequantizeShift(codes, acc, r.m, r.shift, r.zeroPoint, r.lo, r.hi)
+	if len(r.m) > 0 { // else it is the zero value
+		kernels.RequantizeShift(codes, acc, r.m, r.shift, r.zeroPoint, r.lo, r.hi)
+	}
 }
 
 // Table has the code of each code less zeroPoint, with one multiplier.

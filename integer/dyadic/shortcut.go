@@ -19,6 +19,9 @@ func NewShortcut(width, channels, toWidth, toChannels, stride int, zeroPoint uin
 // Picture writes the codes of an image.
 func (l *Shortcut) Picture(to, from []uint8) {
 	row := len(l.blank)
+	if row == 0 {
+		return // of the zero value
+	}
 	for y := range len(to) / row {
 		copy(to[y*row:], l.blank)
 		for x := range row / l.to {

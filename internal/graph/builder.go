@@ -46,7 +46,8 @@ func (b *Builder) Err() error { return b.err }
 // Params returns the learnable inputs in order of creation.
 func (b *Builder) Params() []*G.Node { return b.params }
 
-func (b *Builder) fail(err error) *G.Node {
+// Fail makes err the first error, unless there is one, and returns the node of what failed.
+func (b *Builder) Fail(err error) *G.Node {
 	if b.err == nil {
 		b.err = err
 	}
@@ -69,17 +70,17 @@ func (b *Builder) Input(name string, v *tensor.Dense) (n *G.Node) {
 		return nil
 	}
 	if b.names[name] || name == "" {
-		return b.fail(fmt.Errorf("graph: input %q: names must be unique and not empty", name))
+		return b.Fail(fmt.Errorf("graph: input %q: names must be unique and not empty", name))
 	}
 	b.names[name] = true
 	defer func() {
 		if r := recover(); r != nil {
-			n = b.fail(fmt.Errorf("graph: input %q: %v", name, r))
+			n = b.Fail(fmt.Errorf("graph: input %q: %v", name, r))
 		}
 	}()
 	n = G.NewTensor(b.g, v.Dtype(), v.Dims(), G.WithShape(v.Shape()...), G.WithName(name), G.WithValue(v))
 	if n.Value() != G.Value(v) {
-		return b.fail(fmt.Errorf("graph: input %q: Gorgonia bound another value", name))
+		return b.Fail(fmt.Errorf("graph: input %q: Gorgonia bound another value", name))
 	}
 	return n
 }
@@ -93,18 +94,18 @@ func (b *Builder) Apply(op Op, children ...*G.Node) (n *G.Node) {
 	node := &opNode{Op: op, id: b.nextID, b: b}
 	defer func() {
 		if r := recover(); r != nil {
-			n = b.fail(fmt.Errorf("%s: %v", node, r))
+			n = b.Fail(fmt.Errorf("%s: %v", node, r))
 		}
 	}()
 	if err := node.check(children); err != nil {
-		return b.fail(err)
+		return b.Fail(err)
 	}
 	n, err := G.ApplyOp(node, children...)
 	if err != nil {
-		return b.fail(fmt.Errorf("%s: %w", node, err))
+		return b.Fail(fmt.Errorf("%s: %w", node, err))
 	}
 	if n.Op() != G.Op(node) {
-		return b.fail(fmt.Errorf("%s: Gorgonia merged the node with another", node))
+		return b.Fail(fmt.Errorf("%s: Gorgonia merged the node with another", node))
 	}
 	return n
 }
@@ -116,7 +117,7 @@ func (b *Builder) Aux(of *G.Node, k int) *G.Node {
 	}
 	src, ok := of.Op().(*opNode)
 	if !ok || k >= len(src.auxSpec) {
-		return b.fail(fmt.Errorf("graph: node %v has no auxiliary output %d", of, k))
+		return b.Fail(fmt.Errorf("graph: node %v has no auxiliary output %d", of, k))
 	}
 	spec := src.auxSpec[k]
 	n := b.Apply(Op{

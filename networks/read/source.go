@@ -3,6 +3,7 @@
 package read
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -41,6 +42,12 @@ const topKeys = "nodes, input"
 
 // Decode reads a network from YAML; what is wrong ends up in errs.
 func Decode(root *syntax.Node, errs *syntax.ErrorList) *Source {
+	if root == nil {
+		root = &syntax.Node{Kind: syntax.Null}
+	}
+	if errs == nil {
+		errs = &syntax.ErrorList{}
+	}
 	s := &Source{root: root}
 	d := &decoder{Source: s, errs: errs, names: map[string]syntax.Pos{}, counts: map[networks.Kind]int{}, previous: networks.Input}
 	if root.Kind != syntax.Map {
@@ -127,6 +134,9 @@ const (
 // Build returns the network for images of a shape and a number of classes. Whatever does not fit, the error is a
 // [syntax.ErrorList].
 func (s *Source) Build(in networks.Shape, classes int) (*networks.Network, error) {
+	if s == nil {
+		return nil, errors.New("there is no network; want one of Parse")
+	}
 	var errs syntax.ErrorList
 	if s.input != nil && *s.input != in {
 		errs.Report(s.inputAt, "input is %v, and the images are %v; wanted those of the data set, or no input", *s.input, in)
