@@ -25,6 +25,7 @@ var small = []struct {
 }{
 	{"pooled", networkstest.Pooled, map[string]int{"max_pool": 3, "conv": 5}},
 	{"plain", networkstest.Plain, map[string]int{"max_pool": 1, "conv": 4}},
+	{"perceptron", networkstest.Perceptron, map[string]int{"conv": 2, "linear": 1}},
 	{"joined", networkstest.Joined, map[string]int{"max_pool": 1, "conv": 10, "concat": 3, "average_pool": 1}},
 	{"averaged", networkstest.Averaged, map[string]int{"conv": 6, "average_pool": 1, "linear": 1}},
 	{"uneven", networkstest.Uneven, map[string]int{"conv": 3, "average_window": 3, "linear": 1}},

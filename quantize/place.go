@@ -82,7 +82,15 @@ type placement struct {
 // ends tells whether a layer is one of the first, which read the images, or the last, which have bits of their own.
 func (p *placement) ends(layer string) (first, last bool) {
 	layers := p.Weighted()
-	return layer == layers[0].Name || p.Node(layer).Inputs[0] == networks.Input, layer == layers[len(layers)-1].Name
+	return layer == layers[0].Name || p.picture(p.Node(layer).Inputs[0]), layer == layers[len(layers)-1].Name
+}
+
+// picture tells that the values of a node are the images', moved at most.
+func (p *placement) picture(name string) bool {
+	for node := p.Node(name); node != nil && node.Op.Moves(); node = p.Node(name) {
+		name = node.Inputs[0]
+	}
+	return name == networks.Input
 }
 
 // layer places the quantizers of a node with weights and of what it reads.
@@ -90,7 +98,7 @@ func (p *placement) layer(node networks.Node) {
 	first, last := p.ends(node.Name)
 	w, a := p.quant.Resolve(node.Name, first, last)
 	from := node.Inputs[0]
-	picture := from == networks.Input
+	picture := p.picture(from)
 	if picture {
 		a.Estimator, a.Calibration, a.Signed, a.STE, a.Options = configs.Affine, configs.CalibrateMinMax, configs.SignedFalse, configs.STEAuto, nil
 	}

@@ -185,6 +185,33 @@ func built(text string) func(networks.Shape, int) *networks.Network {
 	}
 }
 
+// What only moves the images' values keeps their range: the first layer behind it has the images' codes, and the bits of the
+// first. Dropout changes values.
+func TestImagesAreMoved(t *testing.T) {
+	cfg, err := configs.Load("resnet20_w4a4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		op   networks.Op
+		want string
+	}{
+		{networks.Flatten{}, "first.input 8 192 picture"}, {networks.MaxPool{Window: networks.Square(8, 1, 0)}, "first.input 8 3 picture"},
+		{networks.Dropout{Rate: 0.5}, "first.input 8s 3"},
+	} {
+		n := &networks.Network{Input: networks.Shape{H: 8, W: 8, C: 3}}
+		x := n.Add("first", networks.Conv{Out: 4, Window: networks.Square(1, 1, 0)}, n.Add("moved", c.op, networks.Input))
+		n.Add("last", networks.Conv{Out: 4, Window: networks.Square(1, 1, 0)}, x)
+		sites, err := quantize.Place(n, &cfg.Quant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := row(sites[0]); got != c.want {
+			t.Errorf("behind %s: %s, want %s", c.op.Kind(), got, c.want)
+		}
+	}
+}
+
 // What is computed from codes has a quantizer before it, one for all that read a tensor, and concatenations one behind them;
 // sums of real values have none.
 func TestCodesAreRead(t *testing.T) {

@@ -90,6 +90,7 @@ func TestCPrograms(t *testing.T) {
 	}{
 		{"pooled", "16x16x3", networkstest.Pooled, "quant.weights.bits=2 quant.activations.bits=2"},
 		{"plain", "16x16x3", networkstest.Plain, "quant.weights.bits=8 quant.activations.bits=8"},
+		{"perceptron", "14x14x1", networkstest.Perceptron, ""},
 		{"joined", "20x20x1", networkstest.Joined, "quant.weights.bits=3 quant.activations.bits=5"},
 		{"oblong", "20x18x3", networkstest.Oblong, "quant.activations.bits=8"},
 		{"leaky", "12x12x2", networkstest.Leaky, ""},

@@ -89,6 +89,7 @@ func TestNetworks(t *testing.T) {
 		concat       configs.Concat
 	}{
 		{"pooled", networkstest.Pooled, 5, 30, 0.33, configs.ConcatShared}, {"plain", networkstest.Plain, 4, 60, 0.8, configs.ConcatShared}, // half of its values are dropped
+		{"perceptron", networkstest.Perceptron, 2, 40, 0.8, configs.ConcatShared},
 		{"joined", networkstest.Joined, 10, 80, 0.9, configs.ConcatShared}, {"requantized", networkstest.Joined, 10, 80, 0.9, configs.ConcatRequantize},
 		{"oblong", networkstest.Oblong, 4, 60, 0.9, configs.ConcatShared},
 		{"leaky", networkstest.Leaky, 5, 80, 0.9, configs.ConcatShared}, {"averaged", networkstest.Averaged, 6, 80, 0.9, configs.ConcatShared},

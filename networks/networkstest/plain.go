@@ -19,3 +19,13 @@ func Plain(in networks.Shape, classes int) *networks.Network {
 	n.Add("linear5", networks.Linear{Out: classes, NoBias: true}, x)
 	return n
 }
+
+// Perceptron has linear layers alone: the first reads the pixels of the images, flattened.
+func Perceptron(in networks.Shape, classes int) *networks.Network {
+	n := &networks.Network{Input: in}
+	x := n.Add("linear1", networks.Linear{Out: 48, NoBias: true}, n.Add("flatten", networks.Flatten{}, networks.Input))
+	x = n.Add("relu1", networks.ReLU{}, n.Add("bn1", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, x))
+	x = n.Add("relu2", networks.ReLU{}, n.Add("linear2", networks.Linear{Out: 24}, x))
+	n.Add("linear3", networks.Linear{Out: classes}, x)
+	return n
+}
