@@ -23,7 +23,7 @@ func checkEmbedded(cfg *configs.Config, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fit(dicts, (&Model{Config: cfg, Net: net}).wants(), "")
+	_, err = fitFrom(name, dicts, (&Model{Config: cfg, Net: net}).wants(), "")
 	return err
 }
 

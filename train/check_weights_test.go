@@ -16,6 +16,7 @@ func TestCheckWeightsOfAnotherNetwork(t *testing.T) {
 		{[]string{"model.arch=resnet32"}, `model.init: embedded:resnet20_cifar10 does not fit resnet32: `},
 		{[]string{"model.arch=resnet32"}, `; name weights of this network, or set model.init=random`},
 		{[]string{"model.network=networks/mobilenet.yaml"}, `model.init: embedded:resnet20_cifar10 does not fit custom: `},
+		{[]string{"model.network=networks/residual.yaml"}, `they are another network's, which has "layer1.2.bn1.bias", "layer1.2.bn1.running_mean", `},
 		{[]string{"model.arch=resnet32", "model.init=random", "quant.distillation.teacher=embedded:resnet20_cifar10"}, `quant.distillation.teacher: embedded:resnet20_cifar10 does not fit resnet32: `},
 		{[]string{"model.arch=resnet32", "model.init=random", "quant.distillation.teacher=embedded:resnet20_cifar10"}, `or set quant.distillation.teacher=none`},
 		{nil, ""}, {[]string{"model.block=reactnet", "quant.residual=fp"}, ""}, {[]string{"model.arch=resnet32", "model.init=random"}, ""},

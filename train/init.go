@@ -42,7 +42,7 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 		return "", fmt.Errorf("%s: %w", option, err)
 	}
 	wants := m.wants()
-	found, err := fit(dicts, wants, key)
+	found, err := fitFrom(from, dicts, wants, key)
 	switch ambiguous := (*ambiguousError)(nil); {
 	case errors.As(err, &ambiguous):
 		return "", fmt.Errorf("%s: %s %w; choose one with %s_key=%s", option, from, err, option, ambiguous.keys[0])
@@ -74,17 +74,34 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 	if missing > 0 {
 		line += fmt.Sprintf("; it has no RPReLU, whose %d tensors start anew", missing)
 	}
-	var left []string
-	for _, t := range found.unused() {
-		if !strings.HasSuffix(t.name, tracked) && (layers.Prefix(t.name) == "" || layers.Prefix(t.name) == layers.AveragePrefix) && !ofQuantizer(t.name) {
-			left = append(left, t.name)
-		}
-	}
-	if len(left) > 0 {
-		slices.Sort(left)
+	if left := found.left(); len(left) > 0 {
 		line += "; not used: " + some(left)
 	}
 	return line, nil
+}
+
+// fitFrom is fit for what the config names. The network of embedded weights is known: one that leaves some of them is
+// another, though the rest has its names.
+func fitFrom(from string, dicts []dict, wants []want, key string) (*candidate, error) {
+	found, err := fit(dicts, wants, key)
+	if err != nil || !strings.HasPrefix(from, configs.EmbeddedInit) {
+		return found, err
+	}
+	if left := found.left(); len(left) > 0 {
+		return nil, fmt.Errorf("they are another network's, which has %s", some(left))
+	}
+	return found, nil
+}
+
+// left names what a network does not take of a dict that it fits, but for what belongs to training and quantizers.
+func (c *candidate) left() (names []string) {
+	for _, t := range c.unused() {
+		if !strings.HasSuffix(t.name, tracked) && (layers.Prefix(t.name) == "" || layers.Prefix(t.name) == layers.AveragePrefix) && !ofQuantizer(t.name) {
+			names = append(names, t.name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // starting lists what the network takes from a file of weights.
