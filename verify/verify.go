@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/qat-go/qat/configs"
@@ -81,16 +83,22 @@ func Certify(ctx context.Context, m *train.Model, net *integer.Network, o Option
 	if v.runtime != nil {
 		err = v.runtime.Close()
 	}
-	for format, file := range o.Files {
+	for _, format := range slices.Sorted(maps.Keys(o.Files)) {
 		if format == configs.Safetensors {
-			if err := sameNetwork(file, net); err != nil {
+			if err := sameNetwork(o.Files[format], net); err != nil {
 				return nil, err
 			}
 		} else if format != configs.ONNX && format != configs.QONNX {
-			c.NotChecked = append(c.NotChecked, fmt.Sprintf("%s: no program that runs it is known here", format))
+			c.NotChecked = append(c.NotChecked, fmt.Sprintf("%s: %s", format, notRun[format]))
 		}
 	}
 	return c, err
+}
+
+// notRun says of formats what a certificate does not tell.
+var notRun = map[configs.Format]string{
+	configs.C:   "the program was not compiled here; qat's tests compile programs and compare every logit, and docs/export.md compiles this one",
+	configs.NPZ: "nothing was computed from it here; qat's tests do that with export/testdata/run.py",
 }
 
 type verifier struct {

@@ -180,6 +180,14 @@ func TestCertify(t *testing.T) {
 	} else {
 		checkRuns(t, c)
 	}
+	// Of files that nothing runs here, it says who does.
+	files[configs.C], files[configs.NPZ] = "model.h", "model.npz"
+	delete(files, configs.ONNX)
+	delete(files, configs.QONNX)
+	if c, err = Certify(context.Background(), m, net, Options{Split: m.Data.Test.Head(1), Files: files}); err != nil || len(c.NotChecked) != 2 ||
+		!strings.HasPrefix(c.NotChecked[0], "c: the program was not compiled here; ") || !strings.HasPrefix(c.NotChecked[1], "npz: nothing was computed from it here; ") {
+		t.Errorf("not checked: %q (%v)", c.NotChecked, err)
+	}
 	// A file that holds something else is no export of the network.
 	net.Layers[0].(*integer.Conv).Bias[0]++
 	if _, err := Certify(context.Background(), m, net, Options{Split: o.Split, Files: map[configs.Format]string{configs.Safetensors: files[configs.Safetensors]}}); err == nil ||
