@@ -95,9 +95,16 @@ func draw(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	for c, class := range args[2:] {
-		dir := filepath.Join(ts.MkAbs(args[0]), class)
-		ts.Check(os.MkdirAll(dir, 0o777))
+	ts.Check(drawClasses(ts.MkAbs(args[0]), n, args[2:]...))
+}
+
+// drawClasses writes n images of each class below dir.
+func drawClasses(dir string, n int, classes ...string) error {
+	for c, class := range classes {
+		folder := filepath.Join(dir, class)
+		if err := os.MkdirAll(folder, 0o777); err != nil {
+			return err
+		}
 		for i := range n {
 			rng := rand.New(rand.NewPCG(uint64(c), uint64(i)))
 			m := image.NewRGBA(image.Rect(0, 0, 36+i, 40))
@@ -111,10 +118,16 @@ func draw(ts *testscript.TestScript, neg bool, args []string) {
 				}
 			}
 			var b bytes.Buffer
-			ts.Check(jpeg.Encode(&b, m, nil))
-			ts.Check(os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.jpg", i)), b.Bytes(), 0o666))
+			err := jpeg.Encode(&b, m, nil)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d.jpg", i)), b.Bytes(), 0o666)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 // isJSON runs "isjson FIELD...": stdout is one JSON object with these fields, in one

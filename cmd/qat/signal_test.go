@@ -17,21 +17,27 @@ import (
 	"github.com/qat-go/qat/train"
 )
 
+// program is the path of qat: by that name the test is the program.
+func program(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	qat := filepath.Join(t.TempDir(), "qat")
+	if err == nil {
+		err = os.Symlink(self, qat)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return qat
+}
+
 // begun starts a training process in a shell that runs first before it, and returns once the first step is done.
 func begun(t *testing.T, first, run string, steps string) (c *exec.Cmd, stderr *bufio.Reader, closeAll func()) {
 	t.Helper()
 	if portable() {
 		t.Skip("training takes minutes on the portable kernels")
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	qat := filepath.Join(t.TempDir(), "qat") // by this name the test is the program
-	if err := os.Symlink(self, qat); err != nil {
-		t.Fatal(err)
-	}
-	c = exec.Command("sh", "-c", first+` exec "$0" "$@"`, qat, "train", "quickstart", "train.max_steps="+steps, "train.batch=8", "train.log_every=1", "export.formats=[]", "--out", run)
+	c = exec.Command("sh", "-c", first+` exec "$0" "$@"`, program(t), "train", "quickstart", "train.max_steps="+steps, "train.batch=8", "train.log_every=1", "export.formats=[]", "--out", run)
 	out, err := c.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
