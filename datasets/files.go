@@ -170,7 +170,15 @@ func isFolder(root, folder string, e fs.DirEntry) bool {
 	return err == nil && info.IsDir()
 }
 
-// classesIn are the names of the folders in a folder, in their order. They go into configs and exports, which are UTF-8.
+// checkClass reports a name that configs and exports, which are UTF-8, cannot have.
+func checkClass(name string) error {
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return fmt.Errorf("%q cannot name a class: it is not UTF-8, or has control characters; rename it", name)
+	}
+	return nil
+}
+
+// classesIn are the names of the folders in a folder, in their order.
 func classesIn(folder string) (names []string, err error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -181,8 +189,8 @@ func classesIn(folder string) (names []string, err error) {
 			continue
 		}
 		if isFolder(folder, "", e) {
-			if !utf8.ValidString(e.Name()) || strings.ContainsFunc(e.Name(), unicode.IsControl) {
-				return nil, fmt.Errorf("%s: the folder %q cannot name a class: it is not UTF-8, or has control characters; rename it", folder, e.Name())
+			if err := checkClass(e.Name()); err != nil {
+				return nil, fmt.Errorf("%s: %w", folder, err)
 			}
 			names = append(names, e.Name())
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/qat-go/qat/internal/imagefile/imagefiletest"
@@ -77,7 +78,7 @@ func TestCrop(t *testing.T) {
 	}
 }
 
-// A storm of damaged images of each format, as Pillow writes them: each is refused, or read.
+// A storm of damaged images of each format, as Pillow writes them: each is refused by its name, or read.
 func TestDamagedImages(t *testing.T) {
 	data, err := os.ReadFile("../internal/imagefile/testdata/pillow.json")
 	if err != nil {
@@ -92,7 +93,7 @@ func TestDamagedImages(t *testing.T) {
 	if err := json.Unmarshal(data, &golden); err != nil {
 		t.Fatal(err)
 	}
-	seen := 0
+	path, seen := filepath.Join(t.TempDir(), "x.jpg"), 0
 	for _, c := range golden.Cases {
 		if !slices.Contains([]string{"jpeg 4:2:0 16x16", "jpeg progressive", "jpeg cmyk", "png rgba", "png palette", "gif of two frames", "bmp", "bmp palette", "webp", "webp lossless with alpha"}, c.Name) {
 			continue
@@ -102,8 +103,9 @@ func TestDamagedImages(t *testing.T) {
 			if cfg, _, err := image.DecodeConfig(bytes.NewReader(damaged)); err == nil && cfg.Width*cfg.Height > 1<<20 {
 				return // would take long
 			}
-			if p, err := ReadImageFrom(bytes.NewReader(damaged), 4, 6); err == nil && len(p) != 4*6*3 {
-				t.Errorf("%s: an image of %d values", c.Name, len(p))
+			must(t, os.WriteFile(path, damaged, 0o666))
+			if p, err := ReadFitted(path, 4, 6, Fit{Turn: true}); err == nil && len(p) != 4*6*3 || err != nil && !strings.HasPrefix(err.Error(), path+": ") {
+				t.Errorf("%s: an image of %d values, error %v", c.Name, len(p), err)
 			}
 		})
 	}

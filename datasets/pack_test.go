@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"image/color"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/qat-go/qat/internal/mutation"
 )
 
 // epoch is what a loader makes of a split.
@@ -164,8 +167,40 @@ func TestPackedDamage(t *testing.T) {
 	damage("test-00000.images", "test-00000.images is damaged: its SHA-256 is", flip(17))
 	damage(PackedFile, "packed.json: ", func([]byte) []byte { return []byte("{") })
 	damage(PackedFile, "packed.json is damaged: format 0", func([]byte) []byte { return []byte("{}") })
+	damage(PackedFile, `is damaged: "../train-00000" is not the name of a shard`, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"train-00000"`), []byte(`"../train-00000"`)) })
+	damage(PackedFile, `packed.json: "c\nt" cannot name a class`, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"cat"`), []byte(`"c\nt"`)) })
 	damage(PackedFile, "this version reads up to 1", func([]byte) []byte { return []byte(`{"format": 2}`) })
 	if err := Verify(t.Context(), "folder", o, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// A storm of damaged files of a packed data set: it is refused, and the folder named, or all of it can be read.
+func TestPackedStorm(t *testing.T) {
+	o := small()
+	o.Dir = t.TempDir()
+	zoo(t, o.Dir, "train", animals, 2)
+	zoo(t, o.Dir, "val", animals, 1)
+	out := filepath.Join(t.TempDir(), "p")
+	must(t, Pack(t.Context(), "folder", o, out, PackOptions{Shard: 4}))
+	o.Dir = out
+	for _, file := range []string{PackedFile, "train-00000.index", "train-00001.images"} {
+		path := filepath.Join(out, file)
+		whole, err := os.ReadFile(path)
+		must(t, err)
+		mutation.Storm(t, whole, func(damaged []byte) {
+			must(t, os.WriteFile(path, damaged, 0o666))
+			d, err := Open("folder", o)
+			if err == nil {
+				err = Verify(t.Context(), "folder", o, nil)
+			}
+			if err == nil {
+				reds(t, d.Train)
+				reds(t, d.Test)
+			} else if !strings.Contains(err.Error(), out) {
+				t.Errorf("%s: %v", file, err)
+			}
+		})
+		must(t, os.WriteFile(path, whole, 0o666))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"sync"
 
@@ -134,6 +135,16 @@ func readPacking(dir string) (*packing, error) {
 	case p.Format < 1 || len(p.Classes) == 0 || len(p.Train) == 0:
 		return nil, fmt.Errorf("%s is damaged: format %d, %d classes, %d shards of training images; pack again", path, p.Format, len(p.Classes), len(p.Train))
 	}
+	for _, s := range slices.Concat(p.Train, p.Test) {
+		if s.Name != filepath.Base(s.Name) {
+			return nil, fmt.Errorf("%s is damaged: %q is not the name of a shard; pack again", path, s.Name)
+		}
+	}
+	for _, c := range p.Classes {
+		if err := checkClass(c); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	return &p, nil
 }
 
@@ -165,7 +176,7 @@ func (p *packing) checkTurned(dir string, f Fit) error {
 func openShards(dir string, shards []shard, classes int) (s Split, err error) {
 	p := &packed{dir: dir, shards: shards}
 	for _, sh := range shards {
-		path := filepath.Join(dir, filepath.Base(sh.Name)+shardIndex)
+		path := filepath.Join(dir, sh.Name+shardIndex)
 		index, err := regular.Read(path, indexRecord*math.MaxInt32)
 		if err != nil {
 			return s, err
@@ -186,7 +197,7 @@ func openShards(dir string, shards []shard, classes int) (s Split, err error) {
 			p.starts = append(p.starts, start)
 			start += 3 * int64(h) * int64(w)
 		}
-		images := filepath.Join(dir, filepath.Base(sh.Name)+shardImages)
+		images := filepath.Join(dir, sh.Name+shardImages)
 		info, err := os.Stat(images)
 		if err != nil {
 			return s, err
