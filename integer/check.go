@@ -10,13 +10,17 @@ import (
 )
 
 // maxElements bounds the bytes of one image's codes, over all tensors, and
-// the padded input of a convolution: several times what ResNet-50 needs at
-// 224 x 224. It keeps a damaged or hostile file from asking for memory that its
-// size gives no right to.
-const maxElements = 1 << 26
+// the padded input of a convolution: what ResNet-50 needs at 768 x 768, eleven
+// times that of 224 x 224. It keeps a damaged or hostile file from asking for
+// memory that its size gives no right to.
+const maxElements = 1 << 28
 
-// maxKernel is the largest kernel of a convolution.
-const maxKernel = 64
+// maxWeights bounds the weights of a layer, which a file holds.
+const maxWeights = math.MaxInt32
+
+// maxKernel is the largest window, that of the largest images over all of
+// their pixels: a linear layer over flattened ones is such a convolution.
+const maxKernel = 4096
 
 // errNoLayer is that of a layer that is nil.
 var errNoLayer = errors.New("there is no layer; want one of an integer network")

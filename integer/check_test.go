@@ -52,7 +52,7 @@ func TestCheckRejects(t *testing.T) {
 		"zero height":             {func(n *integer.Network) { n.Tensors[0].H = 0 }, "shape (0,4,1)"},
 		"negative width":          {func(n *integer.Network) { n.Tensors[0].W = -4 }, "shape (4,-4,1)"},
 		"shape overflows":         {func(n *integer.Network) { n.Tensors[0] = integer.Tensor{H: 1 << 16, W: 1 << 16, C: 1} }, "is not possible"},
-		"tensors too large":       {func(n *integer.Network) { n.Tensors[0].H, n.Tensors[1].H = 1<<24, 1<<23 }, "in all tensors"},
+		"tensors too large":       {func(n *integer.Network) { n.Tensors[0].H, n.Tensors[1].H = 1<<26, 1<<25 }, "in all tensors"},
 		"no bits":                 {func(n *integer.Network) { n.Tensors[1].Bits = 0 }, "0 bits"},
 		"negative bits":           {func(n *integer.Network) { n.Tensors[1].Bits = -1 }, "-1 bits"},
 		"nine bits":               {func(n *integer.Network) { n.Tensors[1].Bits = 9 }, "9 bits"},
@@ -79,7 +79,7 @@ func TestCheckRejects(t *testing.T) {
 		"same name":               {func(n *integer.Network) { conv(n).Name = "linear" }, `two layers are called "linear"`},
 		"classes":                 {func(n *integer.Network) { n.Classes = make([]string, 3) }, "2 outputs for 3 classes"},
 		"kernel 0":                {func(n *integer.Network) { conv(n).Kernel.H = 0 }, "kernel 0x3"},
-		"kernel huge":             {func(n *integer.Network) { conv(n).Kernel.W = math.MaxInt }, "want a kernel of 1 to 64"},
+		"kernel huge":             {func(n *integer.Network) { conv(n).Kernel.W = math.MaxInt }, "want a kernel of 1 to 4096"},
 		"stride 0":                {func(n *integer.Network) { conv(n).Stride.W = 0 }, "stride 1x0"},
 		"stride huge":             {func(n *integer.Network) { conv(n).Stride.H = math.MaxInt }, "positive stride"},
 		"padding negative":        {func(n *integer.Network) { conv(n).Pad.Right = -1 }, "padding 1,1,1,-1"},
@@ -92,8 +92,8 @@ func TestCheckRejects(t *testing.T) {
 		"kernel beyond input": {func(n *integer.Network) { conv(n).Window = networks.Square(5, 1, 0) }, "kernel must fit"},
 		"output size":         {func(n *integer.Network) { conv(n).Stride = networks.Size{H: 2, W: 1} }, "output is (2,4)"},
 		"many weights": {func(n *integer.Network) {
-			n.Tensors[0] = integer.Tensor{H: 1, W: 1, C: 1 << 13, Bits: 1, Scale: 1}
-			n.Tensors[1] = integer.Tensor{H: 1, W: 1, C: 1 << 14, Bits: 1, Scale: 1}
+			n.Tensors[0] = integer.Tensor{H: 1, W: 1, C: 1 << 15, Bits: 1, Scale: 1}
+			n.Tensors[1] = integer.Tensor{H: 1, W: 1, C: 1 << 16, Bits: 1, Scale: 1}
 			conv(n).Window = networks.Square(1, 1, 0)
 		}, "the kernel has more than"},
 		"groups":              {func(n *integer.Network) { conv(n).Groups = 2 }, "2 groups of 1 input and 2 output channels"},
@@ -127,7 +127,7 @@ func TestCheckRejects(t *testing.T) {
 		}, "multiplier"},
 		"window kernel":      {func(n *integer.Network) { window(n).Kernel.H = 0 }, "kernel is 0x3 and stride 2x2"},
 		"window stride":      {func(n *integer.Network) { window(n).Stride.W = 0 }, "kernel is 3x3 and stride 2x0"},
-		"window too large":   {func(n *integer.Network) { window(n).Kernel.W = 65 }, "kernel 3x65 and stride 2x2; want a kernel of at most 64"},
+		"window too large":   {func(n *integer.Network) { window(n).Kernel.W = 4097 }, "kernel 3x4097 and stride 2x2; want a kernel of at most 4096"},
 		"window too far":     {func(n *integer.Network) { window(n).Stride.W = 1 << 62 }, "a stride of at most"},
 		"window overflows":   {func(n *integer.Network) { window(n).Pad.Right = math.MaxInt }, "padded by 1,1,1,"},
 		"window before":      {func(n *integer.Network) { window(n).Pad.Right = -1 }, "expected 0 or more on each side"},

@@ -108,9 +108,9 @@ func (c *Conv) check(n *Network) error {
 	if g.OutH() != out.H || g.OutW() != out.W {
 		return fmt.Errorf("output is (%d,%d), tensor %d is (%d,%d)", g.OutH(), g.OutW(), c.Out, out.H, out.W)
 	}
-	size, ok := product(maxElements, k.H, k.W, in.C/groups, out.C)
+	size, ok := product(maxWeights, k.H, k.W, in.C/groups, out.C)
 	if !ok {
-		return fmt.Errorf("the kernel has more than %d weights", maxElements)
+		return fmt.Errorf("the kernel has more than %d weights", maxWeights)
 	}
 	if err := checkWeights(c.Weights, size, c.WeightBits); err != nil {
 		return err

@@ -46,9 +46,9 @@ func (l *Linear) weights(n *Network) *Weights {
 
 func (l *Linear) check(n *Network) error {
 	in := n.tensor(l.In)
-	size, ok := product(maxElements, in.H, in.W, in.C, l.Out)
+	size, ok := product(maxWeights, in.H, in.W, in.C, l.Out)
 	if !ok {
-		return fmt.Errorf("%d outputs, want 1 or more and at most %d weights", l.Out, maxElements)
+		return fmt.Errorf("%d outputs, want 1 or more and at most %d weights", l.Out, maxWeights)
 	}
 	if len(l.Scale) != l.Out || len(l.Bias) != l.Out {
 		return fmt.Errorf("%d scales and %d biases for %d outputs", len(l.Scale), len(l.Bias), l.Out)
