@@ -8,9 +8,21 @@ import (
 
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/kernels"
+	"github.com/qat-go/qat/networks"
 )
 
 func planAdd(p *plan, l *layer, in []*step) *step { return p.add(l.Name, addOp{}, in...) }
+
+func addLacks(g *networks.Network, l *layer) []string {
+	shapes, err := g.Shapes()
+	if err != nil {
+		return nil // told elsewhere
+	}
+	if flat := flattened(g, shapes); max(flat[l.Inputs[0]], 1) != max(flat[l.Inputs[1]], 1) { // whose channels files have in another order
+		return []string{"sums of a flattened image and of what is none"}
+	}
+	return nil
+}
 
 // addOp is the sum of a branch and the residual stream.
 type addOp struct{}

@@ -22,6 +22,9 @@ func convLacks(_ *networks.Network, l *layer) []string {
 	if k, p := op.Kernel, op.Pad; max(p.Top, p.Bottom) >= k.H || max(p.Left, p.Right) >= k.W {
 		lacks = append(lacks, "convolutions padded by their kernel's size or more")
 	}
+	if op.Groups > 1 && l.weight().pixels > 1 { // whose channels files have in another order
+		lacks = append(lacks, "convolutions with groups of a flattened image")
+	}
 	return lacks
 }
 

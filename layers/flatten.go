@@ -5,6 +5,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/qat-go/qat/internal/graph"
+	"github.com/qat-go/qat/networks"
 )
 
 func planFlatten(p *plan, l *layer, in []*step) *step { return p.add(l.Name, flattenOp{}, in...) }
@@ -30,6 +31,44 @@ func (flattenOp) movesCodes() {}
 func (flattenOp) lower(l *lowering, s *step) error {
 	l.of[s] = l.of[s.in[0]]
 	return nil
+}
+
+// flatRead is why what reads a flattened image is none of an integer network.
+const flatRead = "it reads a flattened image, which has channels for linear layers alone in integers; put it before flatten, or behind a linear layer"
+
+// flatReads notes the nodes whose integer form does not make of an image, which flattening leaves as it is there, what they
+// make of its elements as channels.
+func (n *Network) flatReads(e *NotIntegerError) {
+	flat := map[string]networks.Shape{} // the image, by the nodes that give it flattened
+	for _, l := range n.layers {
+		of := flat[l.Inputs[0]]
+		passes := of != networks.Shape{}
+		switch op := l.Op.(type) {
+		case networks.Flatten:
+			if !passes && l.in[0].H*l.in[0].W > 1 {
+				of = l.in[0]
+			}
+			flat[l.Name] = of
+			continue
+		case networks.ReLU, networks.ReLU6, networks.LeakyReLU, networks.Dropout:
+			flat[l.Name] = of
+			continue
+		case networks.Add:
+			if flat[l.Name] = of; of == flat[l.Inputs[1]] {
+				continue
+			}
+			passes = true
+		case networks.Linear:
+			continue
+		case networks.Conv:
+			if op.Kernel == (networks.Size{H: 1, W: 1}) && op.Pad == (networks.Pad{}) && op.Groups <= 1 {
+				continue
+			}
+		}
+		if passes {
+			e.add(l.Name, flatRead)
+		}
+	}
 }
 
 // reshape gives the elements of x another shape of as many images.

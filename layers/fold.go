@@ -196,9 +196,8 @@ func (o foldedQuantizeOp) lower(l *lowering, s *step) error {
 		return err
 	}
 	op, _ := o.conv()
-	if _, linear := o.Op.(networks.Linear); linear { // over all pixels of what is flattened
-		shape := l.shape(s.in[0])
-		op.Kernel = networks.Size{H: shape.H, W: shape.W}
+	if shape := l.shape(s.in[0]); shape != o.in[0] { // over all pixels of what is flattened
+		op.Kernel, op.Stride = networks.Size{H: shape.H, W: shape.W}, networks.Size{H: 1, W: 1}
 	}
 	out := l.tensor(s, o.q, o.out)
 	conv := integer.NewConv(l.net, o.Name, l.of[s.in[0]], out, op.Window, op.Groups, w, o.weights.codeBits(), f, o.relu)

@@ -89,6 +89,7 @@ func (n *Network) IntegerForm() error {
 		e.add(l.Name, operandReasons(l.weights, l.input)...)
 	}
 	e.Causes = append(e.Causes, stream...)
+	n.flatReads(e)
 	if len(e.Causes) == 0 {
 		n.floatSteps(e)
 	}

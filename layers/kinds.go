@@ -22,7 +22,7 @@ var kinds = map[networks.Kind]kind{
 	networks.LeakyReLU{}.Kind():         {plan: planLeakyReLU},
 	networks.PReLU{}.Kind():             {plan: planPReLU},
 	networks.RPReLU{}.Kind():            {plan: planRPReLU, hold: holdRPReLU},
-	networks.Add{}.Kind():               {plan: planAdd},
+	networks.Add{}.Kind():               {plan: planAdd, lacks: addLacks},
 	networks.Concat{}.Kind():            {plan: planConcat, lacks: concatLacks},
 	networks.Shortcut{}.Kind():          {plan: planShortcut},
 	networks.Flatten{}.Kind():           {plan: planFlatten},

@@ -54,7 +54,7 @@ var operations = map[networks.Kind]operation{
 	networks.Shortcut{}.Kind(): {"ResNet's option A: every `stride`-th pixel, and zeros for new channels.", []attribute{out, strideWhole}, func(a attributes) networks.Op {
 		return networks.Shortcut{Out: a.out, Stride: a.stride.H}
 	}},
-	networks.Flatten{}.Kind(): {"The image as the channels of one pixel.", nil, func(attributes) networks.Op { return networks.Flatten{} }},
+	networks.Flatten{}.Kind(): {"The image as the channels of one pixel. In integers, linear layers, 1x1 convolutions, and functions that are one for all channels can read it.", nil, func(attributes) networks.Op { return networks.Flatten{} }},
 	networks.Dropout{}.Kind(): {"In training, 0 with probability `rate`, else x/(1 - `rate`).", []attribute{rate}, func(a attributes) networks.Op { return networks.Dropout{Rate: a.rate} }},
 	networks.MaxPool{}.Kind(): {"The largest value in a window.", []attribute{kernel, strideOfPool, pad, ceilMode}, func(a attributes) networks.Op {
 		return networks.MaxPool{Window: a.window(), Ceil: a.ceil}
