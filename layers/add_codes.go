@@ -12,9 +12,9 @@ import (
 
 // addCodesOp is the sum of two tensors of codes, through ReLU if relu, in codes of q: the end of a residual block in evaluation.
 type addCodesOp struct {
-	block string
-	q     *Quantizer
-	relu  bool
+	sum  string // the node
+	q    *Quantizer
+	relu bool
 }
 
 // addCodes: in evaluation a residual sum is done on the output's scale.
@@ -27,7 +27,7 @@ var addCodes = rewrite{"add_codes", "quantize(relu(codes + codes)) becomes round
 	if _, ok := alone[addOp](p, sum); !ok || !sum.in[0].givesCodes(p.c) || !sum.in[1].givesCodes(p.c) {
 		return false
 	}
-	return p.replace(s, addCodesOp{blockOf(sum.name), o.q, o.relu}, sum.in, sum)
+	return p.replace(s, addCodesOp{sum.name, o.q, o.relu}, sum.in, sum)
 }}
 
 // blockOf is the name of the block that a sum ends.
@@ -40,7 +40,7 @@ func (addCodesOp) givesCodes(*Context, *step) bool { return true }
 func (o addCodesOp) emit(c *Context, s *step) Value {
 	branch, stream := s.in[0].out, s.in[1].out
 	y := c.b.Apply(graph.Op{
-		Name: "add, quantize", Layer: o.block, Attrs: fmt.Sprint(o.q.levelRange()),
+		Name: "add, quantize", Layer: blockOf(o.sum), Attrs: fmt.Sprint(o.q.levelRange()),
 		In: []graph.Arg{codes(4), codes(4), f32(1), f32(1), f32(1)}, Out: codes(4), Shape: sameShape(0), Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, from, to kernels.Pictures[uint8]
@@ -67,7 +67,7 @@ func (o addCodesOp) emit(c *Context, s *step) Value {
 }
 
 func (o addCodesOp) lower(l *lowering, s *step) error {
-	if err := l.ready(o.block, o.q); err != nil {
+	if err := l.ready(blockOf(o.sum), o.q); err != nil {
 		return err
 	}
 	out := l.tensor(s, o.q, l.shape(s.in[0]))
@@ -75,6 +75,6 @@ func (o addCodesOp) lower(l *lowering, s *step) error {
 	if o.relu {
 		lo = max(lo, l.net.Tensors[out].ZeroPoint)
 	}
-	l.net.Layers = append(l.net.Layers, &integer.Add{Name: o.block + ".add", A: l.of[s.in[0]], B: l.of[s.in[1]], Out: out, Lo: lo, Hi: hi})
+	l.net.Layers = append(l.net.Layers, &integer.Add{Name: o.sum, A: l.of[s.in[0]], B: l.of[s.in[1]], Out: out, Lo: lo, Hi: hi})
 	return nil
 }

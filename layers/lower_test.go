@@ -200,3 +200,32 @@ func TestFileOrder(t *testing.T) {
 		t.Error("a short array is accepted")
 	}
 }
+
+// Nodes have the names that they like but for those that files have for something else, and two sums whose names differ by
+// ".add" alone are two layers.
+func TestNamesOfNodes(t *testing.T) {
+	build := func(conv, sum string) (*Network, error) {
+		n := &networks.Network{Input: zoo("").Input}
+		x := n.Add("first", networks.Conv{Out: 4, Window: networks.Square(3, 2, 1)}, networks.Input)
+		y := n.Add(conv, networks.Conv{Out: 4, Window: networks.Square(3, 1, 1)}, x)
+		x = n.Add("s", networks.Add{}, n.Add(sum, networks.Add{}, y, x), y)
+		n.Add("linear", networks.Linear{Out: 10}, n.Add("mean", networks.GlobalAveragePool{}, x))
+		cfg, err := configs.Load("resnet20_w4a4", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return New(n, &cfg.Quant, testInput, 1)
+	}
+	for _, name := range []string{"velocity.conv", "average.conv", "tensors", "linear.input", "first.output"} {
+		var e *NameError
+		if _, err := build(name, "sum"); !errors.As(err, &e) || e.Node != name {
+			t.Errorf("%s: %v; want an error of the name", name, err)
+		}
+	}
+	net, err := build("first.weight", "s.add")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calibrateNetwork(t, net)
+	agree(t, net, 2, 2, []string{"s and s.add"})
+}

@@ -83,8 +83,8 @@ func describe(store *Store, graph *networks.Network, quant *configs.Quant, in In
 		return nil, fmt.Errorf("the network gives %d values, and the input has the names of %d classes; want as many", logits, len(in.Classes))
 	}
 	for _, l := range n.layers {
-		if p := Prefix(l.Name); p != "" {
-			return nil, fmt.Errorf("%s: in checkpoints, %s stands ahead of the names of nodes; want a name that begins otherwise", l.Name, p)
+		if err := checkName(l.Name, sites); err != nil {
+			return nil, err
 		}
 		l.clock = n.clock
 		store.hold(l.arrays...)
@@ -104,6 +104,25 @@ func describe(store *Store, graph *networks.Network, quant *configs.Quant, in In
 		n.gradients = &gradientQuantizer{estimators.DoReFaGradients{Bits: int(b)}, n.LayerNames()[0], n.clock}
 	}
 	return n, nil
+}
+
+// NameError tells of a node whose name something else has, in files of the network.
+type NameError struct{ Node, Reason string }
+
+// Error implements error.
+func (e *NameError) Error() string { return e.Node + ": " + e.Reason }
+
+func checkName(node string, sites []quantize.Site) error {
+	isSite := func(s quantize.Site) bool { return s.Role != quantize.Weights && s.Name == node }
+	switch {
+	case Prefix(node) != "":
+		return &NameError{node, fmt.Sprintf("in checkpoints, %s stands ahead of the names of nodes; want a name that begins otherwise", Prefix(node))}
+	case node == "tensors":
+		return &NameError{node, "NumPy's files have the scales of all tensors as tensors.scale; want another name"}
+	case slices.ContainsFunc(sites, isSite):
+		return &NameError{node, "the tensor of a quantizer has that name; want another"}
+	}
+	return nil
 }
 
 // place adds the quantizer of a site.

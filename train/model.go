@@ -110,6 +110,10 @@ func newNetwork(cfg *configs.Config, shape networks.Shape, in layers.Input) (*la
 // untrainable places what keeps the network from training at the key that names it.
 func untrainable(cfg *configs.Config, err error) error {
 	var lacks *layers.UntrainableError
+	var name *layers.NameError
+	if errors.As(err, &name) && cfg.Model.Network != nil {
+		return configs.ErrorList{cfg.Mistake("model.network", "%v", name)}
+	}
 	if errors.As(err, &lacks) && cfg.Model.Network != nil {
 		return configs.ErrorList{cfg.Mistake("model.network", "the network %v", lacks)}
 	}
@@ -134,7 +138,7 @@ func Outline(cfg *configs.Config) (net *layers.Network, trainable, err error) {
 		return nil, nil, err
 	}
 	if net, err = layers.Describe(graph, &cfg.Quant, inputOf(data)); err != nil {
-		return nil, nil, err
+		return nil, nil, untrainable(cfg, err)
 	}
 	return net, untrainable(cfg, net.Trainable()), nil
 }
