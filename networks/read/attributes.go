@@ -142,6 +142,9 @@ func setPad(a *attributes, n *syntax.Node, s scope) string {
 
 // several reads a list of as many numbers.
 func several(n *syntax.Node, s scope, want string, least int, values ...*int) string {
+	if n.Kind != syntax.List {
+		return want
+	}
 	if len(n.Items) != len(values) {
 		return fmt.Sprintf("%s (the list has %d numbers)", want, len(n.Items))
 	}

@@ -44,11 +44,6 @@ func (d *decoder) list(n *syntax.Node, s scope) {
 		return
 	}
 	for _, item := range n.Items {
-		if d.visited++; d.visited > maxNodes {
-			d.full = true
-			d.report(item, "the network has more than %d nodes, with those that are repeated; wanted fewer", maxNodes)
-			return
-		}
 		d.node(item, s)
 		if d.full {
 			return
@@ -94,7 +89,11 @@ func (d *decoder) node(n *syntax.Node, s scope) {
 			}
 		}
 		d.repeat(key.Value, s)
+	case d.visited == maxNodes:
+		d.full = true
+		d.report(n, "the network has more than %d nodes, with those that are repeated; wanted fewer", maxNodes)
 	default:
+		d.visited++
 		d.operation(*key, name, from, s)
 	}
 }

@@ -225,7 +225,8 @@ func TestMistakes(t *testing.T) {
 		{"node: []", []string{`1:1: unexpected key "node" (did you mean "nodes"?); allowed: nodes, input`}},
 		{"nodes: []", []string{"1:8: nodes: wanted a list of nodes", "found an empty list"}},
 		{"nodes: 3", []string{"1:8: nodes: wanted a list of nodes", "found 3"}},
-		{"input: [32, 32]\nnodes: [relu]", []string{"1:8: input: wanted [height, width, channels], whole numbers from 1 to 65536 (the list has 2 numbers), found a list"}},
+		{"input: [32, 32]\nnodes: [relu]", []string{"1:8: input: wanted [height, width, channels], whole numbers from 1 to 65536 (the list has 2 numbers); found a list"}},
+		{"input: 32\nnodes: [relu]", []string{"1:8: input: wanted [height, width, channels], whole numbers from 1 to 65536; found 32"}},
 		{"nodes:\n- convv: {out: 3}\n- {name: 3 4, relux: }\n- {relu: , max_pool: {kernel: 2}}\n- [relu]" + end, []string{
 			`2:3: unknown operation "convv" (did you mean "conv"?); there are: conv, linear, `, `3:10: name: wanted a name of at most 100 letters, digits, _, - and dots; found the string "3 4"`,
 			`3:15: unknown operation "relux" (did you mean "relu"?)`, `4:12: "max_pool" is a second operation beside "relu"`, `5:3: a node: wanted an operation, such as {conv: {out: 16, kernel: 3}} or relu; found a list`}},
@@ -314,6 +315,16 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%s: %.2000v; want %s", name, err, tt.want)
 		}
 		t.Logf("%s: %v", name, time.Since(begin))
+	}
+}
+
+// The limit counts nodes, and no repeats of them.
+func TestMostNodes(t *testing.T) {
+	for _, times := range []int{98, 99} {
+		text := fmt.Sprintf("nodes: [{repeat: {times: 9, nodes: [{repeat: {times: 100, nodes: [relu]}}]}}, {repeat: {times: %d, nodes: [relu]}}, global_average_pool, {linear: {out: classes}}]", times)
+		if s, err := Parse("net.yaml", []byte(text)); (err == nil) != (times == 98) || err == nil && len(s.nodes) != maxNodes {
+			t.Errorf("%d nodes: %v", 902+times, err)
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ func Decode(root *syntax.Node, errs *syntax.ErrorList) *Source {
 			s.inputAt = e.Value.Pos
 			in := &networks.Shape{}
 			if why := several(e.Value, scope{}, "[height, width, channels], whole numbers from 1 to 65536", 1, &in.H, &in.W, &in.C); why != "" {
-				d.report(e.Value, "input: wanted %s, found %s", why, e.Value.Describe())
+				d.report(e.Value, "input: wanted %s; found %s", why, e.Value.Describe())
 			}
 			s.input = in
 		default:
