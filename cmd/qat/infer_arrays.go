@@ -56,7 +56,8 @@ func runArrays(ctx context.Context, c *cobra.Command, o inferOptions, path strin
 		return err
 	}
 	defer r.close()
-	if s := r.shape; len(in.Shape) != 4 || !slices.Equal(in.Shape[1:], []int{s.C, s.H, s.W}) {
+	features := r.shape.H == 1 && r.shape.W == 1 && len(in.Shape) == 2 && in.Shape[1] == r.shape.C
+	if s := r.shape; !features && (len(in.Shape) != 4 || !slices.Equal(in.Shape[1:], []int{s.C, s.H, s.W})) {
 		return fmt.Errorf("%s: an array of shape %v; wanted (N, %d, %d, %d): images, channels, height and width, normalized as for training", o.input, in.Shape, s.C, s.H, s.W)
 	}
 	n := in.Shape[0]
@@ -152,7 +153,7 @@ func (r *runs) write(ctx context.Context, w io.Writer, in *npy.Reader, n int, te
 		}
 		batch := min(r.batch, n-done)
 		for i := range batch {
-			if err := in.Read(one); err != nil {
+			if _, err := in.Read(one); err != nil {
 				return err
 			}
 			for at, v := range one {

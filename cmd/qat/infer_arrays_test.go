@@ -75,7 +75,7 @@ func TestInferArrays(t *testing.T) {
 		t.Fatalf("%v, %v", r.Shape, err)
 	}
 	got := make([]float32, n*10)
-	if err := r.Read(got); err != nil {
+	if _, err := r.Read(got); err != nil {
 		t.Fatal(err)
 	}
 	pool := threads.New(1)

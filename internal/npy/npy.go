@@ -31,12 +31,38 @@ func Header(dtype string, shape ...int) []byte {
 
 const magic = "\x93NUMPY"
 
-// Reader reads an array of floating-point numbers.
+// Reader reads an array of numbers.
 type Reader struct {
 	Shape []int
+	Type  Type
 	r     io.Reader
-	bytes int // of an element
 	raw   []byte
+}
+
+// Type is that of elements.
+type Type struct {
+	Kind  Kind
+	Bytes int
+}
+
+// Kind is NumPy's letter for a kind of numbers.
+type Kind byte
+
+const (
+	Float    Kind = 'f'
+	Signed   Kind = 'i'
+	Unsigned Kind = 'u'
+	Bool     Kind = 'b'
+)
+
+// String is NumPy's name, such as "float32".
+func (t Type) String() string {
+	switch name := map[Kind]string{Float: "float", Signed: "int", Unsigned: "uint"}[t.Kind]; t.Kind {
+	case Bool:
+		return "bool"
+	default:
+		return fmt.Sprint(name, 8*t.Bytes)
+	}
 }
 
 // maxHeader is more than any header of numbers takes.
@@ -44,12 +70,24 @@ const maxHeader = 1 << 16
 
 var (
 	descr   = regexp.MustCompile(`'descr'\s*:\s*('[^']*'|\[)`)
+	element = regexp.MustCompile(`^'(?:<([fiu])([248])|[<|]([iub])(1))'$`)
 	fortran = regexp.MustCompile(`'fortran_order'\s*:\s*(True|False)`)
 	shape   = regexp.MustCompile(`'shape'\s*:\s*\(([^)]*)\)`)
 )
 
-// NewReader reads the header of a file of a size in bytes, which its elements must fill.
+// NewReader reads the header of a file of a size in bytes, which its elements, floating-point numbers, must fill.
 func NewReader(r io.Reader, size int64) (*Reader, error) {
+	a, err := NewNumbers(r, size)
+	if err == nil && a.Type.Kind != Float {
+		return nil, fmt.Errorf("elements are %v; %s", a.Type, wantedFloats)
+	}
+	return a, err
+}
+
+const wantedFloats = "wanted '<f4' or '<f8', little-endian float32 or float64: save x.astype('<f4')"
+
+// NewNumbers is NewReader for elements that may also be integers of any width, or truth values.
+func NewNumbers(r io.Reader, size int64) (*Reader, error) {
 	head := make([]byte, 12)
 	if _, err := io.ReadFull(r, head[:8]); err != nil || string(head[:6]) != magic {
 		return nil, fmt.Errorf("not a NumPy array: it does not start with %q", magic)
@@ -80,7 +118,7 @@ func NewReader(r io.Reader, size int64) (*Reader, error) {
 	if err := a.parse(string(header)); err != nil {
 		return nil, err
 	}
-	want := int64(a.bytes)
+	want := int64(a.Type.Bytes)
 	for _, n := range a.Shape {
 		if n > 0 && want > math.MaxInt64/int64(n) {
 			return nil, fmt.Errorf("the shape %v is too large", a.Shape)
@@ -98,14 +136,11 @@ func (a *Reader) parse(header string) error {
 	if d == nil || f == nil || s == nil {
 		return fmt.Errorf("the header has no descr, fortran_order or shape")
 	}
-	switch d[1] {
-	case "'<f4'":
-		a.bytes = 4
-	case "'<f8'":
-		a.bytes = 8
-	default:
-		return fmt.Errorf("elements are %s; wanted '<f4' or '<f8', little-endian float32 or float64: save x.astype('<f4')", d[1])
+	e := element.FindStringSubmatch(d[1])
+	if e == nil || e[1] == "f" && e[2] == "2" {
+		return fmt.Errorf("elements are %s; %s", d[1], wantedFloats)
 	}
+	a.Type = Type{Kind((e[1] + e[3])[0]), int((e[2] + e[4])[0] - '0')}
 	if f[1] == "True" {
 		return fmt.Errorf("the array is in Fortran order; save numpy.ascontiguousarray(x)")
 	}
@@ -119,23 +154,95 @@ func (a *Reader) parse(header string) error {
 	return nil
 }
 
-// Read reads the next elements, as many as dst has. Those of float64 are rounded to float32.
-func (a *Reader) Read(dst []float32) error {
-	if n := len(dst) * a.bytes; len(a.raw) < n {
+// next reads the bytes of n elements.
+func (a *Reader) next(n int) ([]byte, error) {
+	if n *= a.Type.Bytes; len(a.raw) < n {
 		a.raw = make([]byte, n)
 	}
-	raw := a.raw[:len(dst)*a.bytes]
-	if _, err := io.ReadFull(a.r, raw); err != nil {
-		return fmt.Errorf("the elements are cut off: %w", err)
+	if _, err := io.ReadFull(a.r, a.raw[:n]); err != nil {
+		return nil, fmt.Errorf("the elements are cut off: %w", err)
+	}
+	return a.raw[:n], nil
+}
+
+// Read reads the next elements, as many as dst has. What float32 does not have is rounded; inexact is the first element that
+// was, -1 if none.
+func (a *Reader) Read(dst []float32) (inexact int, err error) {
+	raw, err := a.next(len(dst))
+	if err != nil {
+		return -1, err
+	}
+	inexact = -1
+	for i := range dst {
+		exact := true
+		switch b := raw[i*a.Type.Bytes:]; {
+		case a.Type == Type{Float, 4}:
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b))
+		case a.Type.Kind == Float:
+			v := math.Float64frombits(binary.LittleEndian.Uint64(b))
+			dst[i] = float32(v)
+			exact = float64(dst[i]) == v || v != v
+		case a.Type.Kind == Signed:
+			v := a.signed(b)
+			dst[i] = float32(v)
+			exact = -1<<24 <= v && v <= 1<<24
+		default:
+			v := a.unsigned(b)
+			dst[i] = float32(v)
+			exact = v <= 1<<24
+		}
+		if !exact && inexact < 0 {
+			inexact = i
+		}
+	}
+	return inexact, nil
+}
+
+// ReadBytes reads the next elements of one byte, as many as dst has.
+func (a *Reader) ReadBytes(dst []uint8) error {
+	if a.Type.Bytes != 1 {
+		return fmt.Errorf("elements are %v; wanted bytes", a.Type)
+	}
+	raw, err := a.next(len(dst))
+	copy(dst, raw)
+	return err
+}
+
+// ReadInts reads the next elements, integers or truth values, as many as dst has. What int64 does not have is [math.MaxInt64].
+func (a *Reader) ReadInts(dst []int64) error {
+	if a.Type.Kind == Float {
+		return fmt.Errorf("elements are %v; wanted integers", a.Type)
+	}
+	raw, err := a.next(len(dst))
+	if err != nil {
+		return err
 	}
 	for i := range dst {
-		if a.bytes == 4 {
-			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		b := raw[i*a.Type.Bytes:]
+		if a.Type.Kind == Signed {
+			dst[i] = a.signed(b)
 		} else {
-			dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(raw[8*i:])))
+			dst[i] = int64(min(a.unsigned(b), math.MaxInt64))
 		}
 	}
 	return nil
+}
+
+func (a *Reader) unsigned(b []byte) uint64 {
+	switch a.Type.Bytes {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(b))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(b))
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+func (a *Reader) signed(b []byte) int64 {
+	shift := 64 - 8*a.Type.Bytes
+	return int64(a.unsigned(b)<<shift) >> shift
 }
 
 // AppendFloat32s appends the bytes of elements.

@@ -17,7 +17,8 @@ func Example() {
 	}
 	row := make([]float32, r.Shape[1])
 	for range r.Shape[0] {
-		fmt.Println(r.Read(row), row)
+		_, err := r.Read(row)
+		fmt.Println(err, row)
 	}
 	// Output:
 	// <nil> [0 1 2]
@@ -44,10 +45,10 @@ func TestReader(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := make([]float32, 2)
-		if err := r.Read(got); err != nil || !slices.Equal(got, []float32{1, -2}) || !slices.Equal(r.Shape, []int{2}) {
+		if _, err := r.Read(got); err != nil || !slices.Equal(got, []float32{1, -2}) || !slices.Equal(r.Shape, []int{2}) {
 			t.Errorf("version %q: %v %v %v", version, r.Shape, got, err)
 		}
-		if r.Read(got) == nil {
+		if _, err := r.Read(got); err == nil {
 			t.Error("there is more than all")
 		}
 	}
@@ -87,8 +88,8 @@ func FuzzReader(f *testing.F) {
 		for _, s := range r.Shape {
 			n *= s
 		}
-		if n > len(b) || r.Read(make([]float32, n)) != nil {
-			t.Errorf("shape %v of %d bytes", r.Shape, len(b))
+		if _, err := r.Read(make([]float32, n)); n > len(b) || err != nil {
+			t.Errorf("shape %v of %d bytes: %v", r.Shape, len(b), err)
 		}
 	})
 }
