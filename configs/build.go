@@ -51,6 +51,7 @@ func (l *loader) build(doc *document, root Pos, fileName string) *Config {
 		c.Model.Arch = CustomArch
 	}
 	followFloat(c)
+	followArrays(c)
 	l.check(doc, c, root)
 	return c
 }

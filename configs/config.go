@@ -48,6 +48,11 @@ type Data struct {
 	EXIF       EXIF
 	MaxBroken  int
 	Workers    int // 0: as many as threads
+
+	Labels Labels
+	Arrays Arrays
+	// What values are normalized by, and what numbers that are no pixels lie between then.
+	Mean, Std, Range Statistic
 }
 
 // Augment is what happens to a training image.
@@ -217,7 +222,14 @@ func (c *Config) Origin(keyPath string) string {
 
 // DataOptions says how the data set is read, from dir or else where the config says.
 func (c *Config) DataOptions(dir string) datasets.Options {
-	return datasets.Options{Dir: cmp.Or(dir, c.Data.Root), Validation: c.Data.Validation, Seed: c.Train.Seed, Random: c.Data.Random, Folder: c.Data.folder(), MaxBroken: c.Data.MaxBroken}
+	d := &c.Data
+	o := datasets.Options{Dir: cmp.Or(dir, d.Root), Validation: d.Validation, Seed: c.Train.Seed, Random: d.Random, Folder: d.folder(), MaxBroken: d.MaxBroken,
+		Labels: string(d.Labels), Mean: d.Mean.Values, Std: d.Std.Values, Range: d.Range.Values}
+	o.Arrays = datasets.Arrays{Shape: d.Arrays.Shape, Real: d.Arrays.Values == ValuesNumbers, Classes: d.Folder.Classes, TestShare: d.Folder.TestShare, SplitSeed: d.Folder.SplitSeed}
+	if d.Arrays.Layout != LayoutAuto {
+		o.Arrays.Layout = string(d.Arrays.Layout)
+	}
+	return o
 }
 
 // Build returns the network for an input and so many classes.

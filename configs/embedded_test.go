@@ -8,6 +8,7 @@ import (
 func TestEmbedded(t *testing.T) {
 	wantBits := map[string][4]Bits{ // weights, activations, first_last, residual
 		"folder_quickstart":          {8, 8, 8, 8},
+		"cifar100_resnet20_w4a4":     {4, 4, 8, 8},
 		"imagenet_mobilenet_v2_w4a4": {4, 4, 8, FP},
 		"imagenet_mobilenet_v2_w8a8": {8, 8, 8, FP},
 		"imagenet_resnet18_w2a2":     {2, 2, 8, FP},

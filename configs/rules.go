@@ -190,22 +190,44 @@ func (l *loader) check(doc *document, c *Config, root Pos) {
 		l.checkTensor(doc, p+".weights", r.Weights.Apply(c.Quant.Weights), true, Pos{})
 		l.checkTensor(doc, p+".activations", r.Activations.Apply(c.Quant.Activations), false, Pos{})
 	}
-	if c.Model.Network != nil && doc.readable(networkPaths) {
+	if doc.readable(networkPaths) {
+		c.checkLayers(&l.errs)
+	}
+}
+
+// checkLayers finds mistakes of a network of one's own, and of rules for layers, unless it is not known what layers there are.
+func (c *Config) checkLayers(errs *ErrorList) {
+	if c.Model.Network != nil {
 		var mistakes ErrorList
 		if _, err := c.Network(); errors.As(err, &mistakes) {
-			l.errs = append(l.errs, mistakes...)
+			*errs = append(*errs, mistakes...)
 		}
 	}
 	names := c.LayerNames()
-	if len(names) == 0 || !doc.readable(networkPaths) {
-		return // what layers there are is not known
+	if len(names) == 0 {
+		return
 	}
-	l.errs = append(l.errs, c.Quant.unmatched(names)...)
-	if len(l.errs) == 0 {
+	*errs = append(*errs, c.Quant.unmatched(names)...)
+	if len(*errs) == 0 {
 		for _, name := range names {
-			c.Quant.checkLayer(name, &l.errs)
+			c.Quant.checkLayer(name, errs)
 		}
 	}
+}
+
+// Fits finds what [Load] could not know before the data set said what its examples are. The error is an [ErrorList].
+func (c *Config) Fits() error {
+	var errs ErrorList
+	for _, r := range slices.Concat(statisticRules(), []crossRule{{[]string{"quant.concat"}, concatHasParts}, {[]string{"model.arch", "data.dataset"}, networkMistake}}) {
+		if msg := r.check(c); msg != "" {
+			errs = append(errs, Error{Pos: c.Mistake(r.paths[0], "").Pos, Message: msg})
+		}
+	}
+	c.checkLayers(&errs)
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
 }
 
 // checkTensor checks the quantizer at path. A per-layer rule that gives none of

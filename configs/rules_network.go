@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/qat-go/qat/datasets"
@@ -11,7 +12,7 @@ import (
 
 // networkPaths are the keys that say which network it is.
 var networkPaths = []string{networkPath, "model.arch", "model.block", "model.shortcut", "model.width", "model.form", "data.dataset",
-	"data.random.height", "data.random.width", "data.random.channels", "data.random.classes"}
+	"data.random.height", "data.random.width", "data.random.channels", "data.random.classes", "data.labels", "data.arrays.shape"}
 
 // archKeys are those that have no effect on a network of one's own.
 var archKeys = []string{"model.arch", "model.block", "model.shortcut", "model.width", "model.form"}
@@ -97,7 +98,7 @@ func networkMistake(c *Config) string {
 	}
 	var option *networks.OptionError
 	_, err := c.Network()
-	if err == nil || errors.As(err, &option) {
+	if err == nil || errors.As(err, &option) || errors.Is(err, fs.ErrNotExist) { // of arrays that are not there yet
 		return ""
 	}
 	d, describing := datasets.Describe(string(c.Data.Dataset), c.DataOptions(""))

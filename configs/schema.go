@@ -66,7 +66,7 @@ func jsonDefault(f field) any {
 		}
 	case Regularizer:
 		return 0
-	case Duration, []Duration, []Setting:
+	case Duration, []Duration, []Setting, Statistic, [3]int:
 	default:
 		return v
 	}

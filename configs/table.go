@@ -62,7 +62,7 @@ func weightsWanted(none string) string {
 // what packages of other modules have registered by then.
 var table = sync.OnceValue(func() []field {
 	return slices.Concat(firstFields, []field{
-		{key: "data", doc: "The images.", fields: dataFields()},
+		{key: "data", doc: "The data set.", fields: dataFields()},
 		{key: "train", doc: "Training.", fields: trainFields},
 		{key: "quant", doc: "Quantization.", fields: quantFields()},
 	}, lastFields)
@@ -95,7 +95,7 @@ func archs() (names []Arch) {
 var randomFields = []field{
 	{key: "height", doc: "Pixels of an image from top to bottom.", kind: integer{1, 4096}, def: 32, at: func(c *Config) any { return &c.Data.Random.Height }},
 	{key: "width", doc: "Pixels of an image from left to right.", kind: integer{1, 4096}, def: 32, at: func(c *Config) any { return &c.Data.Random.Width }},
-	{key: "channels", doc: "Values of a pixel.", kind: integer{1, 3}, def: 3, at: func(c *Config) any { return &c.Data.Random.Channels }},
+	{key: "channels", doc: "Values of a pixel.", kind: integer{1, 4096}, def: 3, at: func(c *Config) any { return &c.Data.Random.Channels }},
 	{key: "classes", doc: "Classes; labels go round them.", kind: integer{1, 65536}, def: 10, at: func(c *Config) any { return &c.Data.Random.Classes }},
 	{key: "images", doc: "Training images.", kind: integer{1, 1 << 24}, def: 1024, at: func(c *Config) any { return &c.Data.Random.Train }},
 	{key: "test_images", doc: "Test images.", kind: integer{1, 1 << 24}, def: 256, at: func(c *Config) any { return &c.Data.Random.Test }},
@@ -108,13 +108,15 @@ func dataFields() []field {
 		registered = append(registered, Dataset(name))
 	}
 	return slices.Concat([]field{
-		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download, `random` is made of random pixels, `folder` is images of your own.", kind: enum[Dataset]{values: registered, unbuilt: []Dataset{"cifar100"}}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},
+		{key: "dataset", doc: "Data set; `cifar10-mini` is embedded and needs no download, `random` is made of random pixels, `folder` is images of your own, `arrays` NumPy's.", kind: enum[Dataset]{values: registered}, def: CIFAR10, at: func(c *Config) any { return &c.Data.Dataset }},
 		{key: "root", doc: "Directory of the data sets; `--data` and `$QAT_DATA` win over it.", kind: text{"a directory, without control characters (in double quotes, a backslash begins an escape; write '...')", nonEmpty}, def: DefaultRoot, at: func(c *Config) any { return &c.Data.Root }},
 		{key: "validation", doc: "Images held out from the training set; 0 uses all of it for training.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Data.Validation }},
 		{key: "augment", doc: "What happens to training images.", fields: augmentFields},
 		{key: "random", doc: "What the data set `random` is: it feeds networks whose data is not there.", fields: randomFields},
 		{key: "workers", doc: "Goroutines that load images; 0 is as many as threads.", kind: integer{0, 64}, def: 0, at: func(c *Config) any { return &c.Data.Workers }},
-	}, folderFields)
+		labelsField(),
+		{key: "arrays", doc: "How the data set `arrays` is read ([data.md](data.md#arrays)).", fields: arraysFields},
+	}, statisticFields, folderFields)
 }
 
 var lastFields = []field{

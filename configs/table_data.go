@@ -12,11 +12,11 @@ import (
 // folderFields are keys of data sets of images in files.
 var folderFields = []field{
 	{key: "size", doc: "Height and width of what the network sees.", kind: integer{1, 4096}, def: 224, at: func(c *Config) any { return &c.Data.Folder.Size }},
-	{key: "classes", doc: "Names of the classes, in the order of the labels; `[]` is the folders of the directory, in the order of their names.", kind: classNames{}, def: []string{}, at: func(c *Config) any { return &c.Data.Folder.Classes }},
+	{key: "classes", doc: "Names of the classes, in the order of the labels; `[]` is the folders of the directory, in the order of their names, or those that `arrays` have labels of.", kind: classNames{}, def: []string{}, at: func(c *Config) any { return &c.Data.Folder.Classes }},
 	{key: "shorter_side", doc: "Pixels that the shorter side of an image is resized to before its middle is cut out, in evaluation and where `augment.resized_crop` is off; 0 is 8/7 of `size`, rounded.", kind: integer{0, 65535}, def: 0, at: func(c *Config) any { return &c.Data.Folder.Fit.ShorterSide }},
 	{key: "resize", doc: "Filter that images are resized by, as in Pillow.", kind: enum[Resize]{values: []Resize{Bilinear, Bicubic}}, def: Bilinear, at: func(c *Config) any { return (*Resize)(&c.Data.Folder.Fit.Filter) }},
 	{key: "exif", doc: "Orientation tags of images: `ignore` them, as Pillow's loader does, or `apply` them.", kind: enum[EXIF]{values: []EXIF{IgnoreEXIF, ApplyEXIF}}, def: IgnoreEXIF, at: func(c *Config) any { return &c.Data.EXIF }},
-	{key: "test_share", doc: "Share of each class's images that is the test set where the directory holds `CLASS/*` instead of `train/CLASS/*` and `val/CLASS/*`.", kind: real{zero: inclusive, upper: exclusive, max: 1}, def: DefaultTestShare, at: func(c *Config) any { return &c.Data.Folder.TestShare }},
+	{key: "test_share", doc: "Share of each class's images that is the test set where the directory holds `CLASS/*` instead of `train/CLASS/*` and `val/CLASS/*`, or `x` and `y` of `arrays`.", kind: real{zero: inclusive, upper: exclusive, max: 1}, def: DefaultTestShare, at: func(c *Config) any { return &c.Data.Folder.TestShare }},
 	{key: "split_seed", doc: "Seed that chooses the images of `test_share`.", kind: seed{}, def: uint64(0), at: func(c *Config) any { return &c.Data.Folder.SplitSeed }},
 	{key: "max_broken", doc: "Images that may be unreadable; more end the run. Each is named; training takes the next image in its place, evaluation leaves it out.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Data.MaxBroken }},
 }
@@ -140,8 +140,16 @@ func dataRules() (rules []crossRule) {
 		}})
 	}
 	for _, f := range folderFields {
-		only(f, "data.", "on data sets whose images are no files", func(c *Config) bool { return c.Data.Dataset.ofFiles() })
+		arrays := f.key == "classes" || f.key == "test_share" || f.key == "split_seed"
+		only(f, "data.", "on data sets whose images are no files", func(c *Config) bool {
+			return c.Data.Dataset.ofFiles() || arrays && c.Data.Dataset.OfArrays()
+		})
 	}
+	for _, f := range arraysFields {
+		only(f, "data.arrays.", "on data sets that are no arrays", func(c *Config) bool { return c.Data.Dataset.OfArrays() })
+	}
+	only(labelsField(), "data.", "on data sets with one set of labels", func(c *Config) bool { return datasets.Labels(string(c.Data.Dataset)) != nil })
+	rules = append(rules, statisticRules()...)
 	for _, f := range augmentFields {
 		if f.key == "scale" || f.key == "ratio" {
 			only(f, "data.augment.", "without data.augment.resized_crop", func(c *Config) bool { return c.Data.Augment.ResizedCrop })

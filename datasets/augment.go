@@ -59,21 +59,24 @@ func shuffled(seed uint64, epoch, n int) []int {
 }
 
 // table holds the normalized value of every pixel value of every channel.
-type table [3][256]float32
+type table [][256]float32
 
-func (d *Dataset) table() *table {
-	var t table
-	for c := range d.Channels {
+func (d *Dataset) table() table {
+	t := make(table, d.Channels)
+	for c := range t {
 		for p := range t[c] {
 			t[c][p] = (float32(p)/255 - d.Mean[c]) / d.Std[c]
 		}
 	}
-	return &t
+	return t
 }
 
 // InputRange returns the smallest and the largest value that a pixel of any
-// channel has after normalization.
+// channel has after normalization; of real numbers, Lo and Hi.
 func (d *Dataset) InputRange() (lo, hi float32) {
+	if d.Real {
+		return d.Lo, d.Hi
+	}
 	t := d.table()
 	lo, hi = t[0][0], t[0][255]
 	for c := range d.Channels {
@@ -83,7 +86,21 @@ func (d *Dataset) InputRange() (lo, hi float32) {
 }
 
 // image writes the changed, normalized image src to dst; both are (h, w, depth).
-func (t *table) image(dst []float32, src []uint8, h, w, depth int, c change) {
+func (t table) image(dst []float32, src []uint8, h, w, depth int, c change) {
+	changed(dst, src, h, w, depth, c, func(row []float32, in []uint8) {
+		switch {
+		case depth != 3:
+			t.pixels(row, in, depth, c.flip)
+		case c.flip:
+			t.mirrored(row, in)
+		default:
+			t.row(row, in)
+		}
+	})
+}
+
+// changed writes the changed image src to dst; both are (h, w, depth). normalize writes a part of a row, mirrored if the image is.
+func changed[T any](dst []float32, src []T, h, w, depth int, c change, normalize func(row []float32, in []T)) {
 	left, right := max(0, -c.dx), min(w, w-c.dx) // columns of dst, before the flip, that src covers
 	for y := range h {
 		row := dst[depth*w*y : depth*w*(y+1)]
@@ -99,20 +116,28 @@ func (t *table) image(dst []float32, src []uint8, h, w, depth int, c change) {
 		}
 		clear(row[:depth*from])
 		clear(row[depth*to:])
-		row = row[depth*from : depth*to]
-		switch {
-		case depth != 3:
-			t.pixels(row, in, depth, c.flip)
-		case c.flip:
-			t.mirrored(row, in)
-		default:
-			t.row(row, in)
-		}
+		normalize(row[depth*from:depth*to], in)
 	}
 }
 
+// values is image of real numbers.
+func (d *Dataset) values(dst, src []float32, c change) {
+	changed(dst, src, d.Height, d.Width, d.Channels, c, func(row, in []float32) {
+		n := len(row) / d.Channels
+		for x := range n {
+			to := x
+			if c.flip {
+				to = n - 1 - x
+			}
+			for i := range d.Channels {
+				row[to*d.Channels+i] = (in[x*d.Channels+i] - d.Mean[i]) / d.Std[i]
+			}
+		}
+	})
+}
+
 // pixels is row, or mirrored, of any number of channels.
-func (t *table) pixels(dst []float32, src []uint8, depth int, flip bool) {
+func (t table) pixels(dst []float32, src []uint8, depth int, flip bool) {
 	n := len(dst) / depth
 	for x := range n {
 		to := x
@@ -125,7 +150,7 @@ func (t *table) pixels(dst []float32, src []uint8, depth int, flip bool) {
 	}
 }
 
-func (t *table) row(dst []float32, src []uint8) {
+func (t table) row(dst []float32, src []uint8) {
 	r, g, b := &t[0], &t[1], &t[2]
 	for len(src) >= 3 && len(dst) >= 3 {
 		dst[0], dst[1], dst[2] = r[src[0]], g[src[1]], b[src[2]]
@@ -133,7 +158,7 @@ func (t *table) row(dst []float32, src []uint8) {
 	}
 }
 
-func (t *table) mirrored(dst []float32, src []uint8) {
+func (t table) mirrored(dst []float32, src []uint8) {
 	r, g, b := &t[0], &t[1], &t[2]
 	for n := len(dst); len(src) >= 3 && n >= 3; n -= 3 {
 		p := dst[n-3 : n]

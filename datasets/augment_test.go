@@ -35,7 +35,7 @@ func slowImage(d *Dataset, src []uint8, c change, crop int) []float32 {
 func TestImage(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, size := range [][3]int{{32, 32, 3}, {1, 1, 3}, {3, 7, 3}, {5, 2, 3}, {5, 9, 1}, {4, 6, 2}} {
-		d := cifarSource(Source{}).describe()
+		d := cifarSource(Source{}, cifar10Classes).describe()
 		d.Height, d.Width, d.Channels = size[0], size[1], size[2]
 		src := make([]uint8, d.Height*d.Width*d.Channels)
 		for i := range src {
@@ -62,7 +62,7 @@ func TestImage(t *testing.T) {
 // The golden values are (p/255 - mean) / std in Python, each operation rounded
 // to float32 with struct.pack.
 func TestNormalization(t *testing.T) {
-	d := cifarSource(Source{}).describe()
+	d := cifarSource(Source{}, cifar10Classes).describe()
 	for _, g := range []struct {
 		channel, pixel int
 		want           uint32

@@ -34,7 +34,7 @@ func writeCIFAR10(t testing.TB, counts ...int) (dir string) {
 		t.Fatal(err)
 	}
 	label := uint8(0)
-	for i, name := range cifar10Files {
+	for i, name := range cifar10Set.files {
 		var b []byte
 		if i == 5 {
 			label = 0
@@ -43,7 +43,7 @@ func writeCIFAR10(t testing.TB, counts ...int) (dir string) {
 			b = append(b, record(label%10, uint8(10*i))...)
 			label++
 		}
-		if err := os.WriteFile(filepath.Join(dir, cifar10Folder, name), b, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, cifar10Set.archive.folder, name), b, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -93,30 +93,32 @@ func TestOpenErrors(t *testing.T) {
 		want   []string
 		is     error
 	}{
-		{"missing", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, cifar10Folder, cifar10Files[3]))) },
+		{"missing", func(t *testing.T, dir string) {
+			must(t, os.Remove(filepath.Join(dir, cifar10Set.archive.folder, cifar10Set.files[3])))
+		},
 			[]string{"data_batch_4.bin", "qat data get cifar10"}, fs.ErrNotExist},
 		{"cut", func(t *testing.T, dir string) {
-			must(t, os.Truncate(filepath.Join(dir, cifar10Folder, cifar10Files[1]), 3073+5))
+			must(t, os.Truncate(filepath.Join(dir, cifar10Set.archive.folder, cifar10Set.files[1]), 3073+5))
 		},
 			[]string{"data_batch_2.bin", "3078 bytes", "1 records and 5 bytes over", "download again"}, nil},
 		{"empty", func(t *testing.T, dir string) {
-			must(t, os.Truncate(filepath.Join(dir, cifar10Folder, cifar10Files[5]), 0))
+			must(t, os.Truncate(filepath.Join(dir, cifar10Set.archive.folder, cifar10Set.files[5]), 0))
 		},
 			[]string{"test_batch.bin", "found 0 bytes"}, nil},
 		{"label", func(t *testing.T, dir string) {
-			f, err := os.OpenFile(filepath.Join(dir, cifar10Folder, cifar10Files[2]), os.O_WRONLY, 0)
+			f, err := os.OpenFile(filepath.Join(dir, cifar10Set.archive.folder, cifar10Set.files[2]), os.O_WRONLY, 0)
 			must(t, err)
 			_, err = f.WriteAt([]byte{10}, 66*3073)
 			must(t, err)
 			must(t, f.Close())
 		}, []string{"data_batch_3.bin", "record 66 of 70", "0 to 9, found 10", "delete it"}, nil},
 		{"directory", func(t *testing.T, dir string) {
-			must(t, os.Remove(filepath.Join(dir, cifar10Folder, cifar10Files[0])))
-			must(t, os.Mkdir(filepath.Join(dir, cifar10Folder, cifar10Files[0]), 0o755))
+			must(t, os.Remove(filepath.Join(dir, cifar10Set.archive.folder, cifar10Set.files[0])))
+			must(t, os.Mkdir(filepath.Join(dir, cifar10Set.archive.folder, cifar10Set.files[0]), 0o755))
 		}, []string{"data_batch_1.bin", "is a directory; want a file"}, nil},
 		// A sparse file, which takes no room on the disk; room in memory it would take.
 		{"300 GB", func(t *testing.T, dir string) {
-			must(t, os.Truncate(filepath.Join(dir, cifar10Folder, cifar10Files[4]), 3073*100_000_000))
+			must(t, os.Truncate(filepath.Join(dir, cifar10Set.archive.folder, cifar10Set.files[4]), 3073*100_000_000))
 		},
 			[]string{"data_batch_5.bin", "want 1 to 60000 whole records", "found 307300000000 bytes"}, nil},
 	} {
@@ -142,7 +144,7 @@ func TestOpenErrors(t *testing.T) {
 
 func TestReadRecordsShortFile(t *testing.T) {
 	b := slices.Concat(record(1, 0), record(2, 0))
-	err := readRecords(bytes.NewReader(b[:4000]), "x.bin", make([]uint8, 2*3072), make([]int32, 2))
+	err := cifar10Set.readRecords(bytes.NewReader(b[:4000]), "x.bin", make([]uint8, 2*3072), make([]int32, 2))
 	wantError(t, err, "x.bin", "record 1 of 2")
 }
 
@@ -157,7 +159,7 @@ func FuzzReadRecords(f *testing.F) {
 
 func checkRecords(t *testing.T, b []byte) {
 	t.Helper()
-	n, err := recordsIn("x.bin", int64(len(b)))
+	n, err := cifar10Set.recordsIn("x.bin", int64(len(b)))
 	if err != nil {
 		if len(b) != 0 && len(b)%3073 == 0 {
 			t.Fatalf("%d bytes: %v", len(b), err)
@@ -169,7 +171,7 @@ func checkRecords(t *testing.T, b []byte) {
 	for i := range n {
 		valid = valid && b[i*3073] <= 9
 	}
-	if err := readRecords(bytes.NewReader(b), "x.bin", pixels, labels); (err == nil) != valid {
+	if err := cifar10Set.readRecords(bytes.NewReader(b), "x.bin", pixels, labels); (err == nil) != valid {
 		t.Fatalf("labels valid: %v, error: %v", valid, err)
 	}
 	if !valid {

@@ -16,6 +16,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"io"
+	"math"
 	"slices"
 )
 
@@ -26,8 +28,13 @@ type Dataset struct {
 
 	Height, Width, Channels int // of every image
 
-	// A pixel p of channel c enters the network as (p/255 - Mean[c]) / Std[c].
-	Mean, Std [3]float32
+	// A pixel p of channel c enters the network as (p/255 - Mean[c]) / Std[c], a real number v as (v - Mean[c]) / Std[c].
+	Mean, Std []float32
+
+	// Real says that the splits have Values, no pixels. The network's first quantizer covers those that Lo and Hi are the least
+	// and the greatest of, normalized; it clips what is beyond.
+	Real   bool
+	Lo, Hi float32
 
 	// Fit makes images of other sizes those of the data set.
 	Fit Fit
@@ -42,10 +49,11 @@ type Dataset struct {
 
 // Split is one part of a data set.
 type Split struct {
-	Name   string  // "train", "validation" or "test"
-	Pixels []uint8 // (N, H, W, C); nil if there are Images
-	Labels []int32 // (N)
-	Images Images  // those that are not in memory
+	Name   string    // "train", "validation" or "test"
+	Pixels []uint8   // (N, H, W, C); nil if there are Images or Values
+	Values []float32 // (N, H, W, C), finite: those of a [Dataset] that is Real
+	Labels []int32   // (N)
+	Images Images    // those that are not in memory
 }
 
 // Len returns N, the number of images.
@@ -63,11 +71,11 @@ func (s Split) Head(n int) Split {
 		}
 		return s.pick(index)
 	}
-	end := len(s.Pixels) / s.Len() * n
-	return Split{Name: s.Name, Pixels: s.Pixels[:end:end], Labels: s.Labels[:n:n]}
+	end, last := len(s.Pixels)/s.Len()*n, len(s.Values)/s.Len()*n
+	return Split{Name: s.Name, Pixels: s.Pixels[:end:end], Values: s.Values[:last:last], Labels: s.Labels[:n:n]}
 }
 
-// Checksum returns the SHA-256 of the labels followed by the pixels, in hex.
+// Checksum returns the SHA-256 of the labels followed by the pixels or the values, in hex.
 // It names the content, wherever it was read from. A label takes one byte if all
 // are below 256, else four, the lowest first. Of images that are not in memory it is
 // the SHA-256 of the labels and of [Images.Fingerprint]: reading them all takes long.
@@ -78,7 +86,22 @@ func (s Split) Checksum() string {
 	h := sha256.New()
 	h.Write(labelBytes(s.Labels))
 	h.Write(s.Pixels)
+	writeValues(h, s.Values)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// writeValues writes the bytes of numbers, the lowest first.
+func writeValues(w io.Writer, values []float32) {
+	var b []byte
+	for len(values) > 0 {
+		n := min(len(values), 4096)
+		b = b[:0]
+		for _, v := range values[:n] {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		}
+		w.Write(b) // a hash, which fails never
+		values = values[n:]
+	}
 }
 
 func labelBytes(labels []int32) (b []byte) {
@@ -114,6 +137,16 @@ type Options struct {
 	// Folder is what images in folders become.
 	Folder Folder
 
+	// Arrays says how NumPy arrays are read.
+	Arrays Arrays
+
+	// Labels chooses the labels of a data set that has several: cifar100's are "fine" (the default) or "coarse".
+	Labels string
+
+	// Mean and Std, unless nil, take the place of the data set's own: one for each channel, or one for all. Range is the least and
+	// the greatest number, normalized, of a data set that is Real.
+	Mean, Std, Range []float32
+
 	// MaxBroken is how many images of a data set of files may be unreadable.
 	MaxBroken int
 }
@@ -123,7 +156,9 @@ type Options struct {
 //	cifar10       CIFAR-10, binary version (Krizhevsky 2009), from Options.Dir
 //	cifar10-mini  5,000 training and 1,000 test images of CIFAR-10 after
 //	              lossy JPEG, balanced over the classes; embedded, needs no file
+//	cifar100      CIFAR-100, binary version (Krizhevsky 2009), from Options.Dir
 //	random        images of random pixels: see Options.Random
+//	arrays        NumPy arrays: see Arrays
 //	folder        images in folders, a folder a class: see Folder
 //	imagenet      ILSVRC 2012 in the same folders
 //
@@ -158,6 +193,9 @@ func Describe(name string, o Options) (*Dataset, error) {
 // says that only [Open] tells, as of images in files.
 func TrainLen(name string, o Options) (int, error) {
 	s, err := sourceOf(name, o)
+	if s.counts != nil {
+		return 0, nil
+	}
 	if err != nil || s.layout != nil {
 		return 0, err
 	}

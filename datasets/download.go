@@ -40,26 +40,13 @@ func Download(ctx context.Context, name, dir string, o DownloadOptions) error {
 
 // archive is a tar.gz file on the network that holds one folder.
 type archive struct {
-	url    string
-	sha256 string // in hex
-	size   int64  // in bytes
-	folder string
-	marker string                    // a file of the folder
-	check  func(folder string) error // of its files
-}
-
-// Size and checksum are those that TensorFlow Datasets records for this address
-// (tensorflow_datasets/url_checksums/cifar10.txt).
-var cifar10Archive = archive{
-	url:    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-	sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-	size:   170052171,
-	folder: cifar10Folder,
-	marker: cifar10Files[0],
-	check: func(folder string) error {
-		_, err := cifar10Records(folder)
-		return err
-	},
+	dataset string // its name
+	url     string
+	sha256  string // in hex
+	size    int64  // in bytes
+	folder  string
+	marker  string                    // a file of the folder
+	check   func(folder string) error // of its files
 }
 
 // name is the archive's own name, the last part of its address.

@@ -28,7 +28,7 @@ func serve(t *testing.T, content []byte, handler http.HandlerFunc) archive {
 	srv := httptest.NewServer(handler)
 	t.Cleanup(srv.Close)
 	sum := sha256.Sum256(content)
-	a := cifar10Archive
+	a := cifar10Set.archive
 	a.url, a.size, a.sha256 = srv.URL+"/cifar-10-binary.tar.gz", int64(len(content)), hex.EncodeToString(sum[:])
 	return a
 }
@@ -234,9 +234,9 @@ func TestDownloadCancelled(t *testing.T) {
 func TestDownloadKeepsWhatIsThere(t *testing.T) {
 	a := serve(t, nil, func(w http.ResponseWriter, r *http.Request) { t.Error("a request") })
 	dir := writeCIFAR10(t, 1, 1, 1, 1, 1, 1)
-	must(t, os.Remove(filepath.Join(dir, cifar10Folder, cifar10Files[2])))
+	must(t, os.Remove(filepath.Join(dir, cifar10Set.archive.folder, cifar10Set.files[2])))
 	wantError(t, a.install(t.Context(), dir, DownloadOptions{}), "data_batch_3.bin", "move it away")
-	if _, err := os.Stat(filepath.Join(dir, cifar10Folder, cifar10Files[0])); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, cifar10Set.archive.folder, cifar10Set.files[0])); err != nil {
 		t.Error(err)
 	}
 }
@@ -244,7 +244,7 @@ func TestDownloadKeepsWhatIsThere(t *testing.T) {
 func TestDownloadNames(t *testing.T) {
 	must(t, Download(t.Context(), "cifar10-mini", "", DownloadOptions{}))
 	wantError(t, Download(t.Context(), "cifar11", "", DownloadOptions{}), "cifar11", `"cifar10"`)
-	if !strings.HasPrefix(cifar10Archive.url, "https://") || len(cifar10Archive.sha256) != 64 {
-		t.Errorf("%+v", cifar10Archive)
+	if !strings.HasPrefix(cifar10Set.archive.url, "https://") || len(cifar10Set.archive.sha256) != 64 {
+		t.Errorf("%+v", cifar10Set.archive)
 	}
 }

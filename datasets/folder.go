@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 )
@@ -29,7 +27,7 @@ type Folder struct {
 const folderSize = 224
 
 // imagenetMean and imagenetStd are those that torchvision's networks were trained with.
-var imagenetMean, imagenetStd = [3]float32{.485, .456, .406}, [3]float32{.229, .224, .225}
+var imagenetMean, imagenetStd = []float32{.485, .456, .406}, []float32{.229, .224, .225}
 
 var (
 	_ = Register(withFolder("folder", Source{Train: 1, Classes: placeholders(1)})(Options{}))
@@ -66,6 +64,10 @@ func withFolder(name string, base Source) func(Options) Source {
 				return Split{}, Split{}, err
 			}
 			return p.train, p.test, nil
+		}
+		s.find = func(o Options) (*Found, error) {
+			classes, err := Classes(name, o.Dir)
+			return &Found{Classes: classes}, err
 		}
 		s.locate = func(dir string) (string, error) { return locateFolder(name, dir) }
 		s.layout = func(dir string) (*layout, error) { return openFolder(name, dir, f) }
@@ -259,22 +261,17 @@ func (p *layout) share(dir string, f Folder) (err error) {
 	}
 	p.others = l.others
 	all := Split{Labels: l.labels, Images: l.files}
-	members := make([][]int32, len(p.classes))
-	for i, label := range l.labels {
-		members[label] = append(members[label], int32(i))
+	images := make([]int, len(p.classes))
+	for _, label := range l.labels {
+		images[label]++
 	}
-	var train, test []int32
-	for c, m := range members {
-		n := int(math.Round(f.TestShare * float64(len(m))))
-		if n >= len(m) {
-			return fmt.Errorf("%s: class %q has %d images, too few to take a share of %v for testing; add images, or lower data.test_share", dir, p.classes[c], len(m), f.TestShare)
-		}
-		r := rand.New(rand.NewPCG(f.SplitSeed, uint64(c)))
-		r.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] })
-		test, train = append(test, m[:n]...), append(train, m[n:]...)
+	if c := slices.Index(images, 0); c >= 0 {
+		return fmt.Errorf("%s: class %q has 0 images; add some, or remove its folder", dir, p.classes[c])
 	}
-	slices.Sort(train)
-	slices.Sort(test)
+	train, test, err := shareOf(dir, l.labels, p.classes, f.TestShare, f.SplitSeed)
+	if err != nil {
+		return err
+	}
 	p.train, p.test = all.pick(train), all.pick(test)
 	return nil
 }

@@ -2,7 +2,9 @@ package datasets
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // holdOut moves n images from Train to Validation. Both keep the order they
@@ -31,25 +33,47 @@ func (d *Dataset) holdOut(n int, seed uint64) error {
 		d.Validation.Name = "validation"
 		return nil
 	}
-	size := d.Height * d.Width * d.Channels
-	all := d.Train
-	pixels, labels := make([]uint8, 0, n*size), make([]int32, 0, n)
-	kept := 0
-	for i, label := range all.Labels {
-		image := all.Pixels[i*size : (i+1)*size]
-		if held[i] {
-			pixels, labels = append(pixels, image...), append(labels, label)
+	d.Train.Labels, d.Validation.Labels = divided(d.Train.Labels, held)
+	d.Train.Pixels, d.Validation.Pixels = divided(d.Train.Pixels, held)
+	d.Train.Values, d.Validation.Values = divided(d.Train.Values, held)
+	return nil
+}
+
+// divided brings what is held behind what is kept, each in the order it had, in the memory of all. An image, or its label, takes
+// as many elements as any other.
+func divided[T any](all []T, held []bool) (kept, out []T) {
+	size, n := len(all)/len(held), 0
+	for i, h := range held {
+		part := all[i*size : (i+1)*size]
+		if h {
+			out = append(out, part...)
 			continue
 		}
-		copy(all.Pixels[kept*size:], image)
-		all.Labels[kept] = label
-		kept++
+		n += copy(all[n:], part)
 	}
-	copy(all.Pixels[kept*size:], pixels)
-	copy(all.Labels[kept:], labels)
-	d.Train = Split{Name: "train", Pixels: all.Pixels[: kept*size : kept*size], Labels: all.Labels[:kept:kept]}
-	d.Validation = Split{Name: "validation", Pixels: all.Pixels[kept*size:], Labels: all.Labels[kept:]}
-	return nil
+	copy(all[n:], out)
+	return all[:n:n], all[n:]
+}
+
+// shareOf divides the images of dir, by their labels: a share of each class, chosen by a seed, is the test set. Both keep the
+// order of all.
+func shareOf(dir string, labels []int32, classes []string, share float64, seed uint64) (train, test []int32, err error) {
+	members := make([][]int32, len(classes))
+	for i, label := range labels {
+		members[label] = append(members[label], int32(i))
+	}
+	for c, m := range members {
+		n := int(math.Round(share * float64(len(m))))
+		if n > 0 && n >= len(m) {
+			return nil, nil, fmt.Errorf("%s: class %q has %d images, too few to take a share of %v for testing; add images, or lower data.test_share", dir, classes[c], len(m), share)
+		}
+		r := rand.New(rand.NewPCG(seed, uint64(c)))
+		r.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] })
+		test, train = append(test, m[:n]...), append(train, m[n:]...)
+	}
+	slices.Sort(train)
+	slices.Sort(test)
+	return train, test, nil
 }
 
 // pick marks n training images, the same number of every class.

@@ -9,7 +9,7 @@ import (
 // tagged is a data set of 1x1 images; image i has the pixels (i>>8, i, 0)
 // and the label i mod 10.
 func tagged(n int) *Dataset {
-	d := cifarSource(Source{Name: "tagged"}).describe()
+	d := cifarSource(Source{Name: "tagged"}, cifar10Classes).describe()
 	d.Height, d.Width = 1, 1
 	for i := range n {
 		d.Train.Pixels = append(d.Train.Pixels, uint8(i>>8), uint8(i), 0)

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 
 	"github.com/qat-go/qat/internal/regular"
@@ -128,33 +127,12 @@ func Count(name string, o Options) int {
 			return n
 		}
 	}
-	return s.Train + s.Test
-}
-
-func cifar10Images(dir string) (n int, err error) {
-	_, counts, err := findCIFAR10(dir)
-	for _, c := range counts {
-		n += c
-	}
-	return n, err
-}
-
-func cifar10Info(dir string) ([]File, error) {
-	folder, counts, err := findCIFAR10(dir)
-	if err != nil {
-		return nil, err
-	}
-	files := make([]File, len(cifar10Files))
-	for i, name := range cifar10Files {
-		path := filepath.Join(folder, name)
-		sum, err := fileSHA256(path)
-		if err != nil {
-			return nil, err
+	if s.counts != nil {
+		if train, test, err := s.counts(o.Dir); err == nil { // else Open tells
+			return train + test
 		}
-		files[i] = File{path, "train", counts[i], int64(counts[i]) * cifarRecord, sum}
 	}
-	files[len(files)-1].Split = "test"
-	return files, nil
+	return s.Train + s.Test
 }
 
 func miniInfo(string) ([]File, error) {

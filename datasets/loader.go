@@ -49,7 +49,8 @@ type Loader struct {
 	opt   LoaderOptions
 	h, w  int
 	depth int // channels
-	table *table
+	table table
+	of    *Dataset
 	fit   Fit
 	bad   *Broken
 
@@ -72,7 +73,7 @@ func NewLoader(d *Dataset, split Split, o LoaderOptions) (*Loader, error) {
 	if o.Ahead == 0 {
 		o.Ahead = 2
 	}
-	return &Loader{split: split, opt: o, h: d.Height, w: d.Width, depth: d.Channels, table: d.table(), fit: d.Fit, bad: cmp.Or(d.Broken, &Broken{})}, nil
+	return &Loader{split: split, opt: o, h: d.Height, w: d.Width, depth: d.Channels, table: d.table(), of: d, fit: d.Fit, bad: cmp.Or(d.Broken, &Broken{})}, nil
 }
 
 func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
@@ -90,6 +91,8 @@ func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
 		return fmt.Errorf("want a crop of 0 to %d pixels, found %d", min(d.Height, d.Width)-1, o.Augment.Crop)
 	case s.Images != nil && d.Channels != 3:
 		return fmt.Errorf("want 3 channels of images in files, found %d", d.Channels)
+	case d.Real && (o.Augment.Jitter.on() || o.Augment.ResizedCrop.on()):
+		return fmt.Errorf("want images to crop, resize and jitter, found real numbers; leave them as they are, or crop and flip them alone")
 	case o.Augment.Jitter.on() && d.Channels != 3:
 		return fmt.Errorf("want 3 channels to jitter, found %d", d.Channels)
 	case o.Workers < 0 || o.Ahead < 0:
@@ -105,11 +108,17 @@ func checkLoader(d *Dataset, s Split, o LoaderOptions) error {
 
 // checkShape reports what no data set is, whatever its images.
 func (d *Dataset) checkShape() error {
-	if d.Height < 1 || d.Width < 1 || d.Channels < 1 || d.Channels > 3 {
-		return fmt.Errorf("want images of 1x1 pixel or more and 1 to 3 channels, found %dx%d and %d", d.Height, d.Width, d.Channels)
+	if _, ok := elements(d.Height, d.Width, d.Channels); !ok {
+		return fmt.Errorf("want images of 1x1 pixel or more, 1 channel or more and at most %d values, found %dx%d and %d", maxElements, d.Height, d.Width, d.Channels)
 	}
 	if len(d.Classes) == 0 {
 		return fmt.Errorf("want the names of the classes, found none")
+	}
+	if min(len(d.Mean), len(d.Std)) < d.Channels {
+		return fmt.Errorf("want a mean and a standard deviation for each of %d channels, or one for all, found %d and %d", d.Channels, len(d.Mean), len(d.Std))
+	}
+	if lo, hi := float64(d.Lo), float64(d.Hi); d.Real && !(lo <= hi && !math.IsInf(lo, 0) && !math.IsInf(hi, 0)) {
+		return fmt.Errorf("want the least and the greatest value, finite, found %v and %v", lo, hi)
 	}
 	for c := range d.Channels {
 		if mean, std := float64(d.Mean[c]), float64(d.Std[c]); !(std > 0) || math.IsInf(std, 0) || math.IsNaN(mean) || math.IsInf(mean, 0) {
@@ -123,8 +132,15 @@ func (d *Dataset) checkShape() error {
 func (d *Dataset) checkSplit(s Split) error {
 	size := d.Height * d.Width * d.Channels
 	if s.Images != nil {
-		if s.Images.Len() != s.Len() || len(s.Pixels) > 0 {
+		if s.Images.Len() != s.Len() || len(s.Pixels)+len(s.Values) > 0 {
 			return fmt.Errorf("want an image for each of %d labels and no pixels beside them, found %d and %d bytes", s.Len(), s.Images.Len(), len(s.Pixels))
+		}
+	} else if d.Real {
+		if int64(s.Len()) > math.MaxInt32 || len(s.Values) != s.Len()*size || len(s.Pixels) > 0 {
+			return fmt.Errorf("want %d values for each of %d labels and no pixels beside them, found %d in all and %d bytes", size, s.Len(), len(s.Values), len(s.Pixels))
+		}
+		if i := slices.IndexFunc(s.Values, func(v float32) bool { return v-v != 0 }); i >= 0 {
+			return fmt.Errorf("image %d: value %d is %v; want finite numbers", i/size, i%size, s.Values[i])
 		}
 	} else if int64(s.Len()) > math.MaxInt32 || len(s.Pixels) != s.Len()*size {
 		return fmt.Errorf("want %d pixel bytes for each of %d labels, found %d in all", size, s.Len(), len(s.Pixels))
@@ -185,6 +201,10 @@ func (b *Batch) fail(i int, err error) {
 // image writes image k of the split, changed and normalized, and returns its label.
 func (l *Loader) image(dst []float32, epoch, k int) (label int32, err error) {
 	a := l.opt.Augment
+	if l.split.Values != nil {
+		l.of.values(dst, l.split.Values[k*len(dst):(k+1)*len(dst)], a.draw(l.opt.Seed, epoch, k))
+		return l.split.Labels[k], nil
+	}
 	if l.split.Images == nil && !a.ResizedCrop.on() && !a.Jitter.on() {
 		l.table.image(dst, l.split.Pixels[k*len(dst):(k+1)*len(dst)], l.h, l.w, l.depth, a.draw(l.opt.Seed, epoch, k))
 		return l.split.Labels[k], nil

@@ -11,7 +11,7 @@ import (
 )
 
 func noise(n int) *Dataset {
-	d := cifarSource(Source{Name: "noise"}).describe()
+	d := cifarSource(Source{Name: "noise"}, cifar10Classes).describe()
 	d.Train.Pixels, d.Train.Labels = make([]uint8, n*cifarPixels), make([]int32, n)
 	r := rand.New(rand.NewPCG(5, 6))
 	for i := range d.Train.Pixels {
@@ -271,7 +271,7 @@ func TestNewLoaderErrors(t *testing.T) {
 		{"crop of 0 to 31 pixels, found -1", func(d *Dataset, o *LoaderOptions) { o.Augment.Crop = -1 }},
 		{"found -1 and 0", func(d *Dataset, o *LoaderOptions) { o.Workers = -1 }},
 		{"found 0 and -1", func(d *Dataset, o *LoaderOptions) { o.Ahead = -1 }},
-		{"1 to 3 channels, found 32x32 and 4", func(d *Dataset, o *LoaderOptions) { d.Channels = 4 }},
+		{"each of 4 channels, or one for all, found 3 and 3", func(d *Dataset, o *LoaderOptions) { d.Channels = 4 }},
 		{"1024 pixel bytes for each of 20", func(d *Dataset, o *LoaderOptions) { d.Channels = 1 }},
 		{"split is empty", func(d *Dataset, o *LoaderOptions) { d.Train = d.Validation }},
 		{"3072 pixel bytes for each of 20", func(d *Dataset, o *LoaderOptions) { d.Train.Pixels = d.Train.Pixels[1:] }},
@@ -306,7 +306,7 @@ func TestManyClasses(t *testing.T) {
 	if s.Checksum() == same.Checksum() {
 		t.Error("labels that differ by 256 have one checksum")
 	}
-	d := &Dataset{Name: "x", Height: 1, Width: 1, Channels: 3, Classes: make([]string, 1000), Std: [3]float32{1, 1, 1}, Test: s}
+	d := &Dataset{Name: "x", Height: 1, Width: 1, Channels: 3, Classes: make([]string, 1000), Mean: make([]float32, 3), Std: []float32{1, 1, 1}, Test: s}
 	l, err := NewLoader(d, d.Test, LoaderOptions{Batch: 3, Workers: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ func (a archive) locate(dir string) (string, error) {
 		return dir, nil
 	}
 	missing := func(format string, args ...any) error {
-		return &MissingError{dir, fmt.Sprintf(format, args...) + fmt.Sprintf("; name the directory that holds %s, or run \"qat data get cifar10 --data %s\"", a.folder, dir)}
+		return &MissingError{dir, fmt.Sprintf(format, args...) + fmt.Sprintf("; name the directory that holds %s, or run \"qat data get %s --data %s\"", a.folder, a.dataset, dir)}
 	}
 	entries, err := os.ReadDir(dir)
 	switch {

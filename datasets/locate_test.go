@@ -13,9 +13,9 @@ func TestLocate(t *testing.T) {
 	home := t.TempDir()
 	must(t, os.Rename(data, filepath.Join(home, "data")))
 	data = filepath.Join(home, "data")
-	folder := filepath.Join(data, cifar10Folder)
+	folder := filepath.Join(data, cifar10Set.archive.folder)
 	// What an interrupted unpacking leaves is not whole.
-	must(t, os.MkdirAll(filepath.Join(home, unpacking+"1", cifar10Folder), 0o755))
+	must(t, os.MkdirAll(filepath.Join(home, unpacking+"1", cifar10Set.archive.folder), 0o755))
 	for _, dir := range []string{data, folder, home} {
 		if got, err := Locate("cifar10", dir); err != nil || got != folder {
 			t.Errorf("%s: got %s, %v", dir, got, err)
@@ -42,8 +42,8 @@ func TestLocateMissing(t *testing.T) {
 	file := filepath.Join(dir, "file")
 	must(t, os.WriteFile(file, nil, 0o644))
 	two := filepath.Join(dir, "two")
-	must(t, os.MkdirAll(filepath.Join(two, "a", cifar10Folder), 0o755))
-	must(t, os.MkdirAll(filepath.Join(two, "b", cifar10Folder), 0o755))
+	must(t, os.MkdirAll(filepath.Join(two, "a", cifar10Set.archive.folder), 0o755))
+	must(t, os.MkdirAll(filepath.Join(two, "b", cifar10Set.archive.folder), 0o755))
 	for at, want := range map[string]string{
 		filepath.Join(dir, "none"): "does not exist; name the directory that holds cifar-10-batches-bin, or run",
 		dir:                        "holds no cifar-10-batches-bin",

@@ -35,9 +35,10 @@ var _ = Register(cifarSource(Source{
 	Test:  miniTest,
 	Open:  openMini,
 
-	locate: locateMini,
-	files:  miniInfo,
-}))
+	locate:  locateMini,
+	files:   miniInfo,
+	builtIn: true,
+}, cifar10Classes))
 
 // locateMini finds nothing, for nothing is looked for; but a directory that was named is there.
 func locateMini(dir string) (string, error) {

@@ -2,16 +2,17 @@ package datasets
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
+	"slices"
 )
 
 // Random says what the data set "random" is: images of random pixels, drawn from Seed, whose labels go round the classes. It
 // feeds a network of any input; there is nothing to learn in it but the images themselves.
 type Random struct {
-	Height, Width, Channels int // 1 to 3 channels
+	Height, Width, Channels int
 	Classes                 int
-	Train, Test             int // images
+	Names                   []string // of the classes; nil: class_0, class_1, ...
+	Train, Test             int      // images
 	Seed                    uint64
 }
 
@@ -23,16 +24,16 @@ var _ = Register(withRandom(Options{}))
 // withRandom is the data set that the options describe.
 func withRandom(o Options) Source {
 	r := o.Random
-	if r == (Random{}) {
+	if r.Height == 0 && r.Classes == 0 {
 		r = randomDefault
 	}
 	s := Source{
-		Name: "random", Height: r.Height, Width: r.Width, Channels: r.Channels, Mean: [3]float32{.5, .5, .5}, Std: [3]float32{.25, .25, .25},
+		Name: "random", Height: r.Height, Width: r.Width, Channels: r.Channels, Mean: slices.Repeat([]float32{.5}, max(r.Channels, 3)), Std: slices.Repeat([]float32{.25}, max(r.Channels, 3)),
 		Train: r.Train, Test: r.Test, with: withRandom,
 		Open: func(string) (train, test Split, err error) { return r.split(r.Train, 0), r.split(r.Test, 1), nil },
 	}
-	for i := range r.Classes {
-		s.Classes = append(s.Classes, fmt.Sprintf("class_%d", i))
+	if s.Classes = r.Names; len(s.Classes) != r.Classes {
+		s.Classes = placeholders(r.Classes)
 	}
 	return s
 }

@@ -35,9 +35,9 @@ func TestRandom(t *testing.T) {
 	if other, err := Open("random", o); err != nil || slices.Equal(other.Train.Pixels, d.Train.Pixels) {
 		t.Errorf("the same images of another seed, error %v", err)
 	}
-	o.Random.Channels = 4
+	o.Random.Channels = -1
 	if _, err := Open("random", o); err == nil {
-		t.Error("4 channels: no error")
+		t.Error("-1 channels: no error")
 	}
 	if usual, err := Describe("random", Options{}); err != nil || usual.Height != 32 || usual.Channels != 3 || len(usual.Classes) != 10 {
 		t.Errorf("by default %+v, error %v", usual, err)

@@ -31,6 +31,9 @@ func ContactSheet(ctx context.Context, w io.Writer, name string, o Options) erro
 	if err != nil {
 		return err
 	}
+	if d.Real {
+		return fmt.Errorf("contact sheet: %s is of numbers, which are no images", name)
+	}
 	step := sheetSide + sheetGap
 	rows := sheetImages / sheetColumns
 	sheet := image.NewRGBA(image.Rect(0, 0, sheetColumns*step+sheetGap, rows*step+sheetGap))

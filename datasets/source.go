@@ -16,10 +16,16 @@ type Source struct {
 	Classes []string
 
 	Height, Width int // of every image
-	Channels      int // 1 to 3; 0 is 3, red, green and blue
+	Channels      int // 0 is 3, red, green and blue
 
-	// A pixel p of channel c enters the network as (p/255 - Mean[c]) / Std[c].
-	Mean, Std [3]float32
+	// A pixel p of channel c enters the network as (p/255 - Mean[c]) / Std[c], a real number v as (v - Mean[c]) / Std[c]. There is
+	// one of each for every channel, or one for all; none is 0 and 1.
+	Mean, Std []float32
+
+	// Real says that Open gives Values, no pixels: numbers that, normalized, lie between Lo and Hi. The network's first quantizer
+	// clips what does not.
+	Real   bool
+	Lo, Hi float32
 
 	// Train and Test are how many images there are, for what is to be known before they are read: steps, memory. Open may
 	// return another number.
@@ -35,7 +41,12 @@ type Source struct {
 	download func(ctx context.Context, dir string, o DownloadOptions) error
 	files    func(dir string) ([]File, error)
 	images   func(dir string) (int, error)
-	layout   func(dir string) (*layout, error) // of images in files
+	layout   func(dir string) (*layout, error)             // of images in files
+	counts   func(dir string) (train, test int, err error) // of what a directory says; nil: Train and Test
+	labels   []string                                      // names of the sets of labels to choose from; nil: there is one
+	find     func(Options) (*Found, error)                 // of what is known with the files only
+	unknown  error                                         // why shape and classes are not known
+	builtIn  bool
 	fit      Fit
 }
 
@@ -71,6 +82,54 @@ func OfFiles(name string) bool {
 	return s.layout != nil
 }
 
+// Described names the data sets whose files are known: they are described and verified.
+func Described() (names []string) {
+	for _, s := range sources.All() {
+		if s.files != nil || s.layout != nil {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// Obtained names the data sets that are downloaded, or built in.
+func Obtained() (names []string) {
+	for _, s := range sources.All() {
+		if s.download != nil || s.builtIn {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// OfArrays tells that a data set is NumPy arrays: see [Arrays].
+func OfArrays(name string) bool {
+	s, _ := sources.Named(name)
+	return s.counts != nil
+}
+
+// OfNumbers tells that a data set is of numbers, no pixels, whatever its options.
+func OfNumbers(name string) bool {
+	s, _ := sources.Named(name)
+	return s.Real
+}
+
+// Found is what only the files of a data set tell: what is not known without them is not zero.
+type Found struct {
+	Classes []string
+	Shape   [3]int // height, width, channels
+	Real    bool
+}
+
+// Find looks at the files of a data set of the given name, if there is something to find: nil says no.
+func Find(name string, o Options) (*Found, error) {
+	s, err := sourceNamed(name)
+	if err != nil || s.find == nil {
+		return nil, err
+	}
+	return s.find(o)
+}
+
 func sourceNamed(name string) (Source, error) {
 	s, found := sources.Named(name)
 	if !found {
@@ -82,23 +141,41 @@ func sourceNamed(name string) (Source, error) {
 // sourceOf is the data set of that name that follows from options.
 func sourceOf(name string, o Options) (Source, error) {
 	s, err := sourceNamed(name)
-	if err != nil || s.with == nil {
+	if err != nil {
 		return s, err
 	}
-	s = s.with(o)
+	if s.with != nil {
+		s = s.with(o)
+	}
+	if s.unknown != nil {
+		return s, s.unknown
+	}
+	if o.Mean != nil {
+		s.Mean = o.Mean
+	}
+	if o.Std != nil {
+		s.Std = o.Std
+	}
+	if len(o.Range) == 2 {
+		s.Lo, s.Hi = o.Range[0], o.Range[1]
+	}
 	return s, s.describe().checkShape()
 }
 
 // describe is the data set without its images.
 func (s Source) describe() *Dataset {
+	channels := cmp.Or(s.Channels, 3)
 	return &Dataset{
 		Name:       s.Name,
 		Classes:    slices.Clone(s.Classes),
 		Height:     s.Height,
 		Width:      s.Width,
-		Channels:   cmp.Or(s.Channels, 3),
-		Mean:       s.Mean,
-		Std:        s.Std,
+		Channels:   channels,
+		Mean:       forChannels(s.Mean, channels, 0),
+		Std:        forChannels(s.Std, channels, 1),
+		Real:       s.Real,
+		Lo:         s.Lo,
+		Hi:         s.Hi,
 		Fit:        s.fit,
 		Train:      Split{Name: "train"},
 		Validation: Split{Name: "validation"},
@@ -130,8 +207,8 @@ func (s Source) open(o Options) (*Dataset, error) {
 			return nil, err
 		}
 	}
-	d.Train.Pixels, d.Train.Labels, d.Train.Images = train.Pixels, train.Labels, train.Images
-	d.Test.Pixels, d.Test.Labels, d.Test.Images = test.Pixels, test.Labels, test.Images
+	train.Name, test.Name = d.Train.Name, d.Test.Name
+	d.Train, d.Test = train, test
 	for _, split := range []Split{d.Train, d.Test} {
 		if err := d.checkSplit(split); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", s.Name, split.Name, err)

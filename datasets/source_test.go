@@ -12,7 +12,7 @@ import (
 // two returns a data set of 2x1 images of two classes.
 func two(change func(*Source)) Source {
 	s := Source{
-		Name: "two", Classes: []string{"dark", "light"}, Height: 2, Width: 1, Std: [3]float32{1, 1, 1}, Train: 2, Test: 1,
+		Name: "two", Classes: []string{"dark", "light"}, Height: 2, Width: 1, Mean: make([]float32, 3), Std: []float32{1, 1, 1}, Train: 2, Test: 1,
 		Open: func(string) (train, test Split, err error) {
 			return Split{Pixels: make([]uint8, 12), Labels: []int32{0, 1}}, Split{Pixels: make([]uint8, 6), Labels: []int32{1}}, nil
 		},
@@ -62,7 +62,7 @@ func TestRegister(t *testing.T) {
 			Register(two(tt.change))
 		}()
 	}
-	if want := []string{"cifar10", "cifar10-mini", "folder", "given", "imagenet", "random"}; !slices.Equal(Names(), want) {
+	if want := []string{"arrays", "cifar10", "cifar10-mini", "cifar100", "folder", "given", "imagenet", "random"}; !slices.Equal(Names(), want) {
 		t.Errorf("names %v, want %v", Names(), want)
 	}
 }
@@ -98,5 +98,5 @@ func TestOpenRegistered(t *testing.T) {
 		t.Errorf("error %v, want that of Open", err)
 	}
 	_, err = Open("gievn", Options{})
-	wantError(t, err, `unknown data set "gievn"; expected one of "cifar10", "cifar10-mini", "folder", "given", "imagenet", "random"`)
+	wantError(t, err, `unknown data set "gievn"; expected one of "arrays", "cifar10", "cifar10-mini", "cifar100", "folder", "given", "imagenet", "random"`)
 }

@@ -37,8 +37,8 @@ func makeTar(t *testing.T, entries []entry) []byte {
 
 func goodEntries() []entry {
 	e := []entry{{"cifar-10-batches-bin/", tar.TypeDir, nil}, {"cifar-10-batches-bin/readme.html", tar.TypeReg, []byte("x")}}
-	for i, name := range cifar10Files {
-		e = append(e, entry{cifar10Folder + "/" + name, tar.TypeReg, record(uint8(i), 0)})
+	for i, name := range cifar10Set.files {
+		e = append(e, entry{cifar10Set.archive.folder + "/" + name, tar.TypeReg, record(uint8(i), 0)})
 	}
 	return e
 }

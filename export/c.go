@@ -63,9 +63,6 @@ func checkC(path string, net *integer.Network, o Options) error {
 	if o.Prefix != "" && !cName.MatchString(o.Prefix) {
 		return fmt.Errorf("prefix %q of names in C: %w", o.Prefix, ErrPrefix)
 	}
-	if c := net.Tensors[0].C; c > len(net.Mean) {
-		return fmt.Errorf("the images have %d channels, want 1 to %d", c, len(net.Mean))
-	}
 	weights := 0
 	for _, r := range net.Describe() {
 		weights += r.Weights
@@ -130,6 +127,7 @@ type cModel struct {
 	Title   string
 	Input   integer.Tensor
 	Codes   [][]int // of each channel, of each value of a pixel
+	Real    *cReal  // nil: pixels
 	Tensors []cTensor
 	Layers  []cLayer
 	Classes []string // as literals
@@ -138,6 +136,43 @@ type cModel struct {
 	weights int // bytes of all layers
 	outputs int // multipliers of all layers
 }
+
+// cReal is how the caller makes codes of real numbers.
+type cReal struct {
+	Mean, Std, Scale string // literals
+	Lo, Hi           uint8
+}
+
+func newCReal(net *integer.Network) *cReal {
+	in := net.Tensors[0]
+	r := &cReal{Mean: cFloats(net.Mean[:in.C]), Std: cFloats(net.Std[:in.C]), Scale: cFloats([]float32{in.Scale})}
+	r.Lo, r.Hi = in.Range()
+	return r
+}
+
+// Code is the code that the caller gives, within the range.
+func (r *cReal) Code() string {
+	code := "pixels[i]"
+	if r.Hi < 255 {
+		code = "(uint8_t)(pixels[i] > QAT_INPUT_HI ? QAT_INPUT_HI : pixels[i])"
+	}
+	if r.Lo > 0 {
+		code = strings.Replace("(uint8_t)(pixels[i] < QAT_INPUT_LO ? QAT_INPUT_LO : X)", "X", code, 1)
+	}
+	return code
+}
+
+// cFloats writes literals of float32.
+func cFloats(values []float32) string {
+	var all []string
+	for _, v := range values {
+		all = append(all, fmt.Sprintf("%.9ef", v))
+	}
+	return strings.Join(all, ", ")
+}
+
+// Image tells that a PPM or PGM file can be what the network takes.
+func (m *cModel) Image() bool { return m.Real == nil && m.Input.C <= 3 }
 
 type cTensor struct {
 	integer.Tensor
@@ -161,7 +196,13 @@ type cLayer struct {
 func newCModel(net *integer.Network) (*cModel, error) {
 	in := net.Tensors[0]
 	m := &cModel{Title: cTitle(net.Name), Input: in}
+	if net.Real {
+		m.Real = newCReal(net)
+	}
 	for c := range in.C {
+		if net.Real {
+			break // the caller has codes
+		}
 		table := net.InputTable(c)
 		m.Codes = append(m.Codes, ints(table[:]))
 	}

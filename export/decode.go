@@ -82,8 +82,13 @@ func header(m *manifest) (*integer.Network, error) {
 	if len(m.Classes) > 0 {
 		net.Classes = m.Classes
 	}
-	if copy(net.Mean[:], m.Mean) != 3 || copy(net.Std[:], m.Std) != 3 || len(m.Mean)+len(m.Std) != 6 {
-		return nil, fmt.Errorf("%d means and %d standard deviations, want 3 of each", len(m.Mean), len(m.Std))
+	net.Mean, net.Std = m.Mean, m.Std
+	switch m.Input {
+	case "":
+	case realInput:
+		net.Real = true
+	default:
+		return nil, fmt.Errorf("input %q, want %s, or none for pixels", m.Input, realInput)
 	}
 	if m.Fit != nil {
 		if m.Fit.ShorterSide < 1 || m.Fit.ShorterSide > math.MaxUint16 || m.Fit.Filter != "bilinear" && m.Fit.Filter != "bicubic" {
@@ -98,10 +103,14 @@ func header(m *manifest) (*integer.Network, error) {
 }
 
 func checkNormalization(net *integer.Network) error {
-	for c := range 3 {
-		if len(net.Tensors) > 0 && c >= net.Tensors[0].C { // no pixel has it
-			continue
-		}
+	if len(net.Tensors) == 0 {
+		return nil // which Check reports
+	}
+	channels := net.Tensors[0].C
+	if len(net.Mean) != len(net.Std) || len(net.Mean) < channels { // there may be more: three of gray images
+		return fmt.Errorf("%d means and %d standard deviations, want one of each for %d channels", len(net.Mean), len(net.Std), channels)
+	}
+	for c := range channels {
 		mean, std := float64(net.Mean[c]), float64(net.Std[c])
 		if !(math.Abs(mean) <= math.MaxFloat32) || !(std > 0 && std <= math.MaxFloat32) {
 			return fmt.Errorf("channel %d: mean %g and standard deviation %g, want finite numbers and the latter positive", c, mean, std)

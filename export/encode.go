@@ -20,7 +20,10 @@ type encoder struct {
 func encode(net *integer.Network) (*safetensors.File, error) {
 	e := &encoder{net: net, manifest: manifest{Name: net.Name, Classes: net.Classes, Target: net.Target.String(), Arithmetic: arithmetic,
 		Columns: map[string][]string{tensorsColumns: columns[tensorsColumns]},
-		Mean:    net.Mean[:], Std: net.Std[:]}}
+		Mean:    net.Mean, Std: net.Std}}
+	if net.Real {
+		e.manifest.Input = realInput
+	}
 	if net.Fit != (integer.Fit{}) {
 		e.manifest.Fit = &net.Fit
 	}

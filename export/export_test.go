@@ -85,7 +85,7 @@ func TestFloatsRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Mean != net.Mean || got.Std != net.Std {
+		if !slices.Equal(got.Mean, net.Mean) || !slices.Equal(got.Std, net.Std) {
 			t.Errorf("%v and %v came back as %v and %v", net.Mean, net.Std, got.Mean, got.Std)
 		}
 	}
@@ -152,7 +152,7 @@ func TestWriteRejects(t *testing.T) {
 
 // small is a network with one layer of each kind.
 func small() *integer.Network {
-	n := &integer.Network{Name: "small", Classes: []string{"cat", "dog"}, Std: [3]float32{1, 1, 1}, Tensors: []integer.Tensor{
+	n := &integer.Network{Name: "small", Classes: []string{"cat", "dog"}, Mean: make([]float32, 3), Std: []float32{1, 1, 1}, Tensors: []integer.Tensor{
 		{Name: "input", H: 4, W: 4, C: 3, Bits: 8, Scale: 0.1, ZeroPoint: 100},
 		{Name: "a", H: 4, W: 4, C: 2, Bits: 4, Scale: 0.2},
 		{Name: "b", H: 4, W: 4, C: 2, Bits: 4, Signed: true, Scale: 0.3, ZeroPoint: 8},

@@ -44,13 +44,17 @@ type manifest struct {
 	Classes    []string            `json:"classes,omitempty"`
 	Mean       []float32           `json:"mean"`
 	Std        []float32           `json:"std"`
-	Fit        *integer.Fit        `json:"fit,omitempty"` // of image files
+	Input      string              `json:"input,omitempty"` // realInput; none: pixels
+	Fit        *integer.Fit        `json:"fit,omitempty"`   // of image files
 	Target     string              `json:"target"`
 	Arithmetic string              `json:"arithmetic"`
 	Columns    map[string][]string `json:"columns"`
 	Tensors    []tensorRow         `json:"tensors"`
 	Layers     []layerRow          `json:"layers"`
 }
+
+// realInput says that what comes in are real numbers.
+const realInput = "real"
 
 // tensorRow is a tensor. Range is "unsigned", "signed" or "narrow".
 type tensorRow struct{ integer.Tensor }

@@ -74,8 +74,8 @@ func npz(net *integer.Network) ([]byte, error) {
 	a := &archive{net: net, names: map[string]bool{}}
 	a.zip = zip.NewWriter(&a.data)
 	array(a, manifestName, manifest.Shape, manifest.Data)
-	array(a, "mean", []int{3}, net.Mean[:])
-	array(a, "std", []int{3}, net.Std[:])
+	array(a, "mean", []int{len(net.Mean)}, net.Mean)
+	array(a, "std", []int{len(net.Std)}, net.Std)
 	scales, zeroPoints := make([]float32, len(net.Tensors)), make([]uint8, len(net.Tensors))
 	for i, t := range net.Tensors {
 		scales[i], zeroPoints[i] = t.Scale, t.ZeroPoint

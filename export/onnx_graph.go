@@ -152,8 +152,15 @@ func (g *onnxGraph) lookup(l *integer.Lookup, codes, table, output string) strin
 
 // metadata tells what the graph itself does not.
 func onnxMetadata(net *integer.Network) ([]onnx.Property, error) {
+	input := `float32 (batch, channel, height, width), red, green, blue: (pixel/255 - mean[channel])/std[channel]`
+	switch {
+	case net.Real:
+		input = `float32 (batch, channel, height, width): (value - mean[channel])/std[channel]`
+	case net.Tensors[0].C > 3:
+		input = `float32 (batch, channel, height, width): (pixel/255 - mean[channel])/std[channel]`
+	}
 	all := []onnx.Property{
-		{Key: "input", Value: `float32 (batch, channel, height, width), red, green, blue: (pixel/255 - mean[channel])/std[channel]`},
+		{Key: "input", Value: input},
 		{Key: "output", Value: "logits, float32 (batch, class)"},
 	}
 	for _, p := range []struct {

@@ -93,7 +93,7 @@ func TestStoredWeightsOneBeyond(t *testing.T) {
 // pairs is a network whose first two products add to 255*(weight+64), and all four to
 // 255*(weight-64), for inputs of the code 255.
 func pairs(weight int8) *integer.Network {
-	net := &integer.Network{Name: "pairs", Std: [3]float32{1, 1, 1}, Tensors: []integer.Tensor{
+	net := &integer.Network{Name: "pairs", Mean: make([]float32, 3), Std: []float32{1, 1, 1}, Tensors: []integer.Tensor{
 		{H: 2, W: 2, C: 3, Bits: 8, Scale: 1. / 64},
 		{H: 1, W: 1, C: 4, Bits: 8, Scale: 1. / 64},
 	}}

@@ -32,7 +32,7 @@ var pairSums = map[string]pairSum{
 
 // network has all pairs of codes in an image, whose red and green are the summands.
 func (p pairSum) network() *integer.Network {
-	net := &integer.Network{Name: "pairs", Std: [3]float32{1, 1, 1}, Tensors: []integer.Tensor{
+	net := &integer.Network{Name: "pairs", Mean: make([]float32, 3), Std: []float32{1, 1, 1}, Tensors: []integer.Tensor{
 		{H: 256, W: 256, C: 3, Bits: 8, Scale: 1}, {H: 256, W: 256, C: 1, Bits: 8}, {H: 256, W: 256, C: 1, Bits: 8}, {H: 256, W: 256, C: 1, Bits: 8},
 		{H: 1, W: 1, C: 1, Bits: 8, Scale: 0.01},
 	}}

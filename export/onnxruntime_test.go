@@ -257,7 +257,7 @@ func wantIntegerKernels(t *testing.T, net *integer.Network, model []byte, sums c
 // A tensor that only a requantization to 8 bits reads keeps its own rounding:
 // onnxruntime would make one of both.
 func TestRuntimeRequantizesTwice(t *testing.T) {
-	net := &integer.Network{Name: "requantized", Std: [3]float32{1, 1, 1}, Tensors: []integer.Tensor{
+	net := &integer.Network{Name: "requantized", Mean: make([]float32, 3), Std: []float32{1, 1, 1}, Tensors: []integer.Tensor{
 		{H: 6, W: 6, C: 3, Bits: 8, Scale: 0.02, ZeroPoint: 128},
 		{H: 6, W: 6, C: 4, Bits: 8, Scale: 0.011},
 		{H: 6, W: 6, C: 4, Bits: 8, Scale: 0.017, ZeroPoint: 9},

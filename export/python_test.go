@@ -1,6 +1,7 @@
 package export
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/integer/integertest"
+	"github.com/qat-go/qat/internal/npy"
 	"github.com/qat-go/qat/threads"
 )
 
@@ -29,20 +31,23 @@ func TestPythonRunsTheFile(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	nets := []*integer.Network{small(), integertest.Pooled(rng)}
 	for len(nets) < 6 {
-		if net := integertest.Random(rng); net.Tensors[0].C == 3 {
-			nets = append(nets, net)
-		}
+		nets = append(nets, integertest.Random(rng))
 	}
 	for n := len(nets); len(nets) < n+3; {
-		if net := integertest.RandomWindows(rng); net.Tensors[0].C == 3 {
-			nets = append(nets, net)
-		}
+		nets = append(nets, integertest.RandomWindows(rng))
 	}
 	different, kinds := map[string]bool{}, map[string]bool{}
 	for i, net := range nets {
 		pixels := make([]byte, net.Tensors[0].Len())
 		for j := range pixels {
 			pixels[j] = uint8(rng.UintN(256))
+		}
+		if net.Real = i%3 == 1; net.Real {
+			values := make([]float32, len(pixels))
+			for j := range values {
+				values[j] = float32(rng.NormFloat64())
+			}
+			pixels = npy.AppendFloat32s(nil, values)
 		}
 		picture := filepath.Join(t.TempDir(), "pixels")
 		if err := os.WriteFile(picture, pixels, 0o666); err != nil {
@@ -103,7 +108,15 @@ func logitLines(t *testing.T, net *integer.Network, pixels []byte) (lines []stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	logits, err := r.Run(net.Normalize(pixels), 1)
+	x := net.Normalize(pixels)
+	if net.Real {
+		values := make([]float32, net.Tensors[0].Len())
+		if _, err := binary.Decode(pixels, binary.LittleEndian, values); err != nil {
+			t.Fatal(err)
+		}
+		x = net.NormalizeReal(values)
+	}
+	logits, err := r.Run(x, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,9 +58,10 @@ func (t Tensor) shape() networks.Shape { return networks.Shape{H: t.H, W: t.W, C
 type Network struct {
 	Name      string
 	Target    Target
-	Classes   []string   // of the logits; may be empty
-	Mean, Std [3]float32 // input = (pixel/255 - Mean)/Std, before quantization
-	Fit       Fit        // how files of images become inputs
+	Classes   []string  // of the logits; may be empty
+	Mean, Std []float32 // of each channel; input = (pixel/255 - Mean)/Std, before quantization
+	Real      bool      // what comes in are real numbers: input = (value - Mean)/Std
+	Fit       Fit       // how files of images become inputs
 	Tensors   []Tensor
 	Layers    []Layer
 }

@@ -58,7 +58,7 @@ func TestZero(t *testing.T) {
 // Each channel of an image has its own mean and deviation, however many there are; a runner that traces nothing gives no codes.
 func TestNormalize(t *testing.T) {
 	for channels, want := range map[int][]float32{1: {2, 2, 2, 2}, 2: {2, 3, 2, 3}, 3: {2, 3, 6, 2}, 4: nil} {
-		n := &integer.Network{Mean: [3]float32{0, -0.5, -0.5}, Std: [3]float32{0.5, 0.5, 0.25}, Tensors: []integer.Tensor{{H: 2, W: 2, C: channels}}}
+		n := &integer.Network{Mean: []float32{0, -0.5, -0.5}, Std: []float32{0.5, 0.5, 0.25}, Tensors: []integer.Tensor{{H: 2, W: 2, C: channels}}}
 		if got := n.Normalize([]uint8{255, 255, 255, 255}); !slices.Equal(got, want) {
 			t.Errorf("%d channels: %v, want %v", channels, got, want)
 		}

@@ -20,8 +20,9 @@ import (
 
 // Input describes the pictures that a network takes, and what it tells of them.
 type Input struct {
-	Mean, Std [3]float32 // of pixel/255
-	Lo, Hi    float32    // range of a normalized pixel
+	Mean, Std []float32 // of pixel/255, of each channel
+	Real      bool      // they are real numbers, no pixels; Mean and Std are of those
+	Lo, Hi    float32   // range of a normalized pixel or number, which the first quantizer has
 	Classes   []string
 	Fit       integer.Fit // how files become images; zero where they are no files
 }

@@ -76,7 +76,7 @@ func compareStep(t *testing.T, step string, f *safetensors.File, n *Network) (at
 	}
 	for _, q := range n.Quantizers {
 		if q.fixed { // the range of CIFAR's pictures, as in PyTorch's network
-			mean, std := [3]float32{0.485, 0.456, 0.406}, [3]float32{0.229, 0.224, 0.225}
+			mean, std := []float32{0.485, 0.456, 0.406}, []float32{0.229, 0.224, 0.225}
 			lo, hi := float32(0), float32(0)
 			for i := range mean {
 				lo, hi = min(lo, -mean[i]/std[i]), max(hi, (1-mean[i])/std[i])

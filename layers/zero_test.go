@@ -23,7 +23,7 @@ func TestZero(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := layers.Input{Std: [3]float32{1, 1, 1}, Lo: -1, Hi: 1, Classes: []string{"a", "b"}}
+	in := layers.Input{Std: []float32{1, 1, 1}, Lo: -1, Hi: 1, Classes: []string{"a", "b"}}
 	n, err := layers.New(graph, &cfg.Quant, in, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -124,7 +124,7 @@ func synthetic(cfg *configs.Config, threads int) (*Model, error) {
 		return nil, err
 	}
 	in := shapeOf(like)
-	d := &datasets.Dataset{Name: "random", Height: in.H, Width: in.W, Channels: in.C, Std: [3]float32{1, 1, 1}, Classes: make([]string, len(like.Classes))}
+	d := &datasets.Dataset{Name: "random", Height: in.H, Width: in.W, Channels: in.C, Mean: make([]float32, in.C), Std: slices.Repeat([]float32{1}, in.C), Classes: make([]string, len(like.Classes))}
 	split := func(name string, n int) datasets.Split {
 		s := datasets.Split{Name: name, Pixels: make([]uint8, n*in.Len()), Labels: make([]int32, n)}
 		rng := rand.New(rand.NewPCG(1, 1))

@@ -97,8 +97,12 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 	if bench { // which looks at no tensors and writes no files
 		garbage = min(garbage, run/2)
 	}
-	if datasets.OfFiles(string(cfg.Data.Dataset)) && !bench {
+	switch {
+	case bench:
+	case datasets.OfFiles(string(cfg.Data.Dataset)):
 		image = perFile
+	case data.Real:
+		image *= 4
 	}
 	return cmp.Or(memory.Resident(), program) + int64(images)*int64(image) + run + garbage, nil
 }

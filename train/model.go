@@ -5,6 +5,7 @@
 package train
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -55,25 +56,10 @@ func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg, err = measured(context.Background(), cfg, data); err != nil {
+		return nil, err
+	}
 	return newModel(cfg, data, threads)
-}
-
-// Resolve returns the config with what only its data set can tell: the names of the classes of images in files, which lie in dir
-// (the config's data.root if dir is empty). Other configs it returns as they are.
-func Resolve(cfg *configs.Config, dir string) (*configs.Config, error) {
-	if cfg == nil {
-		return nil, errNoConfig
-	}
-	if len(cfg.Data.Folder.Classes) > 0 {
-		return cfg, nil
-	}
-	classes, err := datasets.Classes(string(cfg.Data.Dataset), cfg.DataOptions(dir).Dir)
-	if err != nil || classes == nil {
-		return cfg, err
-	}
-	resolved := *cfg
-	resolved.Data.Folder.Classes = classes
-	return &resolved, nil
 }
 
 // Describe builds a config's network without reading its data set: the model
@@ -167,7 +153,7 @@ func (m *Model) Close() {
 // inputOf describes a data set's images to a network.
 func inputOf(d *datasets.Dataset) layers.Input {
 	lo, hi := d.InputRange()
-	return layers.Input{Mean: d.Mean, Std: d.Std, Lo: lo, Hi: hi, Classes: d.Classes, Fit: integer.Fit(d.Fit)}
+	return layers.Input{Mean: d.Mean, Std: d.Std, Real: d.Real, Lo: lo, Hi: hi, Classes: d.Classes, Fit: integer.Fit(d.Fit)}
 }
 
 // loader returns the loader of training batches.

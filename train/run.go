@@ -64,6 +64,11 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 		opt.Out = filepath.Join("runs", cfg.Name)
 	}
 	r := &run{opt: opt, dir: opt.Out, started: time.Now()}
+	if opt.Resume {
+		if saved, err := r.read(ConfigFile); err == nil {
+			cfg = adopt(cfg, saved)
+		}
+	}
 	if err := r.claim(ctx, cfg); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 
 func init() {
 	gray := datasets.Source{
-		Name: "gray", Classes: []string{"a", "b", "c"}, Height: 12, Width: 20, Channels: 1, Mean: [3]float32{0.5}, Std: [3]float32{0.5}, Train: 32, Test: 6,
+		Name: "gray", Classes: []string{"a", "b", "c"}, Height: 12, Width: 20, Channels: 1, Mean: []float32{0.5}, Std: []float32{0.5}, Train: 32, Test: 6,
 		Open: func(string) (train, test datasets.Split, err error) { return grayImages(32), grayImages(6), nil },
 	}
 	datasets.Register(gray)

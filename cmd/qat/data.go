@@ -17,9 +17,6 @@ import (
 	"github.com/qat-go/qat/train"
 )
 
-// datasetNames are what DATASET may be.
-var datasetNames = []string{string(configs.CIFAR10), string(configs.CIFAR10Mini)}
-
 func newDataCommand() *cobra.Command {
 	c := newGroup(&cobra.Command{
 		Use:   "data",
@@ -39,7 +36,8 @@ func newDataGetCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "get DATASET",
 		Short: "Download and verify a data set",
-		Long: `Download a data set, verify its SHA-256 and unpack it. DATASET is ` + strings.Join(datasetNames, " or\n") + `, which is built in.
+		Long: `Download a data set, verify its SHA-256 and unpack it. DATASET is
+` + strings.Join(datasets.Obtained(), ", ") + `; cifar10-mini is built in.
 
 An interrupted download continues where it stopped. What is there already stays
 as it is, and an archive that was put into the directory by hand is verified and
@@ -51,7 +49,7 @@ EXIT STATUS
   2    the command line is wrong
   130  interrupted; run it again to continue`,
 		Example: `  qat data get cifar10 --data data`,
-		Args:    wantDataset(datasetNames),
+		Args:    wantDataset(datasets.Obtained()),
 		RunE: func(c *cobra.Command, args []string) error {
 			return runDataGet(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
 		},

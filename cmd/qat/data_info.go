@@ -14,11 +14,6 @@ import (
 	"github.com/qat-go/qat/internal/atomicfile"
 )
 
-// readableNames are data sets that are described, verified and packed.
-func readableNames() []string {
-	return append(datasetNames[:len(datasetNames):len(datasetNames)], "folder", "imagenet")
-}
-
 type infoOptions struct {
 	dataOptions
 	sheet string
@@ -31,7 +26,7 @@ func newDataInfoCommand() *cobra.Command {
 		Short: "Describe what there is of a data set",
 		Long: `List the files of a data set with images, sizes and SHA-256; of images in
 folders, classes, counts and sizes. DATASET is
-` + strings.Join(readableNames(), ", ") + `.
+` + strings.Join(datasets.Described(), ", ") + `.
 
 EXIT STATUS
   0  done
@@ -39,7 +34,7 @@ EXIT STATUS
   2  the command line is wrong`,
 		Example: `  qat data info cifar10-mini
   qat data info folder --data pets --sheet pets.png`,
-		Args: wantDataset(readableNames()),
+		Args: wantDataset(datasets.Described()),
 		RunE: func(c *cobra.Command, args []string) error {
 			return runDataInfo(c.Context(), o, args[0], c.OutOrStdout())
 		},
@@ -53,7 +48,7 @@ func runDataInfo(ctx context.Context, o infoOptions, name string, stdout io.Writ
 	if err := checkNamed(name, o.data); err != nil {
 		return err
 	}
-	options := datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot), Folder: datasets.Folder{TestShare: configs.DefaultTestShare}}
+	options := datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot), Folder: datasets.Folder{TestShare: configs.DefaultTestShare}, Arrays: datasets.Arrays{TestShare: configs.DefaultTestShare}}
 	d, err := datasets.Info(name, options)
 	if err != nil {
 		return err

@@ -102,7 +102,7 @@ func newDataVerifyCommand() *cobra.Command {
 		Use:   "verify DATASET",
 		Short: "Read every file of a data set",
 		Long: `Decode every image of a data set, or compare packed ones with their checksums,
-and name what is damaged. DATASET is ` + strings.Join(readableNames(), ", ") + `.
+and name what is damaged. DATASET is ` + strings.Join(datasets.Described(), ", ") + `.
 
 EXIT STATUS
   0    all is well
@@ -110,7 +110,7 @@ EXIT STATUS
   2    the command line is wrong
   130  interrupted`,
 		Example: `  qat data verify folder --data pets`,
-		Args:    wantDataset(readableNames()),
+		Args:    wantDataset(datasets.Described()),
 		RunE: func(c *cobra.Command, args []string) error {
 			return runDataVerify(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -133,7 +133,7 @@ func runDataVerify(ctx context.Context, o dataOptions, name string, stdout, stde
 	p := newProgress(stderr, false)
 	defer p.close()
 	v := verified{Dataset: name, Damaged: []string{}}
-	err := datasets.Verify(ctx, name, datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot), Folder: datasets.Folder{TestShare: configs.DefaultTestShare}}, func(done, total int) {
+	err := datasets.Verify(ctx, name, datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot), Folder: datasets.Folder{TestShare: configs.DefaultTestShare}, Arrays: datasets.Arrays{TestShare: configs.DefaultTestShare}}, func(done, total int) {
 		v.Checked = total
 		p.work(train.Work{Doing: "verifying", What: "images or files", Done: done, Total: total})
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -193,11 +194,24 @@ func evalTrained(ctx context.Context, o evalOptions, path string, p *progress, h
 	return m.EvaluateInteger(ctx, net, split)
 }
 
+// optionsFor reads a data set as a network was trained on it.
+func optionsFor(net *integer.Network, o evalOptions) datasets.Options {
+	in := net.Tensors[0]
+	all := datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot), Random: randomFor(net), Folder: folderFor(net),
+		Arrays: datasets.Arrays{Shape: in.Shape(), Real: net.Real, Classes: net.Classes, TestShare: configs.DefaultTestShare}}
+	for _, all.Labels = range datasets.Labels(o.dataset) {
+		if d, err := datasets.Describe(o.dataset, all); err == nil && slices.Equal(d.Classes, net.Classes) {
+			break
+		}
+	}
+	return all
+}
+
 // randomFor is the random data set for a network: with its images and classes.
 func randomFor(net *integer.Network) datasets.Random {
 	const images = 256
 	in := net.Tensors[0]
-	return datasets.Random{Height: in.H, Width: in.W, Channels: in.C, Classes: net.Logits().Out, Train: 1, Test: images}
+	return datasets.Random{Height: in.H, Width: in.W, Channels: in.C, Classes: net.Logits().Out, Names: net.Classes, Train: 1, Test: images}
 }
 
 // folderFor reads images in files as a network was trained on them.
@@ -217,16 +231,14 @@ func evalExport(ctx context.Context, o evalOptions, path string, p *progress, ho
 	if err := checkNamed(o.dataset, o.data); err != nil {
 		return nil, err
 	}
-	d, err := datasets.Open(o.dataset, datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot), Random: randomFor(net), Folder: folderFor(net)})
+	d, err := datasets.Open(o.dataset, optionsFor(net, o))
 	if err != nil {
 		return nil, err
-	}
-	if d.Name == string(configs.RandomData) { // whose pixels mean nothing
-		d.Classes, d.Mean, d.Std = net.Classes, net.Mean, net.Std
 	}
 	if err := sameInput(path, net, d); err != nil {
 		return nil, err
 	}
+	d.Mean, d.Std = net.Mean, net.Std
 	r.Experiment, r.Target = exportedExperiment(net), net.Target.String()
 	return train.Evaluate(ctx, net, d, limited(d.Test, o.limit), o.threads)
 }

@@ -131,6 +131,9 @@ func runInfer(o inferOptions, model string, images []string, stdout, stderr io.W
 		return err
 	}
 	in := net.Tensors[0]
+	if net.Real {
+		return fmt.Errorf("%s: the network takes numbers that are no pixels; give them by --input", model)
+	}
 	if in.C != 3 {
 		return fmt.Errorf("%s: the network takes %d channels, images have 3", model, in.C)
 	}

@@ -27,15 +27,26 @@ func isExport(path string) (bool, error) {
 	return kind == filetype.Export || kind == filetype.Unknown && strings.EqualFold(filepath.Ext(path), "."+export.Extension(configs.Safetensors)), nil
 }
 
-// sameInput tells that a data set has the images and classes that a network knows.
+// sameInput tells that a data set has the images and classes that a network knows. It is normalized as the network's was.
 func sameInput(path string, net *integer.Network, d *datasets.Dataset) error {
 	in := net.Tensors[0]
-	if in.H == d.Height && in.W == d.Width && in.C == d.Channels && slices.Equal(net.Classes, d.Classes) && net.Mean == d.Mean && net.Std == d.Std {
+	if in.H == d.Height && in.W == d.Width && in.C == d.Channels && slices.Equal(net.Classes, d.Classes) && net.Real == d.Real {
 		return nil
 	}
-	return fmt.Errorf("%s: the network takes images of %s in %d classes, normalized by %v and %v; %s has %s in %d classes, %v and %v",
-		path, shape([3]int{in.H, in.W, in.C}), len(net.Classes), net.Mean, net.Std,
-		d.Name, shape([3]int{d.Height, d.Width, d.Channels}), len(d.Classes), d.Mean, d.Std)
+	what := map[bool]string{false: "images", true: "numbers"}
+	if net.Real == d.Real && len(net.Classes) == len(d.Classes) && in.Shape() == [3]int{d.Height, d.Width, d.Channels} {
+		return fmt.Errorf("%s: the network's classes are %s; those of %s are %s", path, first(net.Classes), d.Name, first(d.Classes))
+	}
+	return fmt.Errorf("%s: the network takes %s of %s in %d classes; %s has %s of %s in %d classes",
+		path, what[net.Real], shape(in.Shape()), len(net.Classes), d.Name, what[d.Real], shape([3]int{d.Height, d.Width, d.Channels}), len(d.Classes))
+}
+
+// first names the first classes.
+func first(classes []string) string {
+	if len(classes) > 5 {
+		return strings.Join(classes[:5], ", ") + ", ..."
+	}
+	return strings.Join(classes, ", ")
 }
 
 // exportedExperiment tells what is known of an exported network: bits are those of most

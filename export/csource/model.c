@@ -245,7 +245,7 @@ int qat_run(const uint8_t *pixels, int32_t logits[QAT_CLASSES])
     int best = 0;
 
     for (i = 0; i < QAT_PIXELS; i++)
-        arena[t[0].offset + i] = qat_input[i % QAT_CHANNELS][pixels[i]];
+        arena[t[0].offset + i] = {{if .Real}}{{.Real.Code}}{{else}}qat_input[i % QAT_CHANNELS][pixels[i]]{{end}};
     for (i = 0; i < (int32_t)(sizeof qat_layers / sizeof qat_layers[0]); i++) {
         const struct qat_layer *l = &qat_layers[i];
 
@@ -312,7 +312,7 @@ static int classify(const char *path, int raw)
     if (f == NULL)
         return fail(path, "cannot be opened");
     if (!raw) {
-        if (getc(f) != 'P' || getc(f) != (QAT_CHANNELS == 1 ? '5' : '6') || QAT_CHANNELS == 2)
+        if (getc(f) != 'P' || getc(f) != (QAT_CHANNELS == 1 ? '5' : '6') || {{if .Image}}QAT_CHANNELS == 2{{else}}1{{end}})
             return fail(path, QAT_CHANNELS == 1 ? "is no binary PGM, which begins with P5" : "is no binary PPM, which begins with P6");
         if (number(f) != QAT_WIDTH || number(f) != QAT_HEIGHT)
             return fail(path, "has another size than the network takes");

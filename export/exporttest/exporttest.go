@@ -105,7 +105,7 @@ func Batch(t testing.TB, rng *rand.Rand, net *integer.Network, n int) (path, wan
 	return path, want
 }
 
-// Logits are the integers (n, classes) of images of pixels with target dyadic.
+// Logits are the integers (n, classes) of images of pixels with target dyadic, or of codes if the network is of numbers.
 func Logits(t testing.TB, net *integer.Network, pixels []uint8) []int32 {
 	t.Helper()
 	of := *net
@@ -117,7 +117,13 @@ func Logits(t testing.TB, net *integer.Network, pixels []uint8) []int32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Run(of.Normalize(pixels), n); err != nil {
+	x := of.Normalize(pixels)
+	if of.Real { // pixels are codes
+		for _, code := range pixels {
+			x = append(x, float32(int(code)-int(of.Tensors[0].ZeroPoint))*of.Tensors[0].Scale)
+		}
+	}
+	if _, err := r.Run(x, n); err != nil {
 		t.Fatal(err)
 	}
 	return slices.Clone(r.Integers(n))

@@ -3,7 +3,8 @@
     python3 run.py MODEL.safetensors PIXELS
     python3 run.py MODEL.npz PIXELS
 
-PIXELS is a file of H*W*C bytes, row by row, red, green and blue of each pixel.
+PIXELS is a file of H*W*C bytes, row by row, red, green and blue of each pixel; of a
+network of real numbers H*W*C little-endian float32.
 Prints a line for each class: the bits of the float32 logit in hexadecimal, the
 logit, and the class; with target dyadic, which it reads from NumPy's archives
 alone, the logit's integer and the class. It is slow on purpose: every line is one
@@ -64,6 +65,7 @@ class Model:
             t["scale"] = f32(t["scale"])
         self.layers = [dict(zip(columns[row[0]], row)) for row in m["layers"]]
         self.mean, self.std = [f32(v) for v in m["mean"]], [f32(v) for v in m["std"]]
+        self.real = m.get("input") == "real"
         for layer in self.layers:
             if "kernel" in layer:
                 k, s, p = layer["kernel"], layer["stride"], layer["padding"]
@@ -297,9 +299,13 @@ def run(f, pixels):
     tensors, codes = f.tensors, {}
     t = tensors[0]
     codes[0] = []
-    for i, p in enumerate(pixels):
+    if f.real:
+        values = [v for v, in struct.iter_unpack("<f", pixels)]
+    else:
+        values = [f32(p / 255) for p in pixels]
+    for i, v in enumerate(values):
         c = i % t["channels"]
-        x = f32(f32(f32(p / 255) - f.mean[c]) / f.std[c])
+        x = f32(f32(v - f.mean[c]) / f.std[c])
         codes[0].append(to_code(f32(x / t["scale"]), t, *code_range(t)))
     for layer in f.layers:
         kind, output = layer["kind"], layer.get("output")

@@ -16,9 +16,9 @@ import (
 // have powers of two as scales, which makes results fall between two codes.
 func Random(rng *rand.Rand) *integer.Network {
 	b := &builder{rng: rng, dyadic: rng.IntN(2) == 0, net: &integer.Network{
-		Name: fmt.Sprintf("random %d", rng.IntN(1000)), Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225},
+		Name: fmt.Sprintf("random %d", rng.IntN(1000)),
 	}}
-	x := b.tensor(2+rng.IntN(8), 2+rng.IntN(8), 1+rng.IntN(4))
+	x := b.input(2+rng.IntN(8), 2+rng.IntN(8), 1+rng.IntN(4))
 	x = b.conv("stem", x, 1+rng.IntN(20), 1+2*rng.IntN(2), 1, rng.IntN(2) == 0)
 	if rng.IntN(2) == 0 {
 		x = b.maxPool("stem.pool", x)
@@ -49,8 +49,8 @@ func Random(rng *rand.Rand) *integer.Network {
 // RandomWindows returns a random network of convolutions and averages whose windows differ by axis and side, grouped and
 // depthwise ones among them.
 func RandomWindows(rng *rand.Rand) *integer.Network {
-	b := &builder{rng: rng, dyadic: rng.IntN(2) == 0, net: &integer.Network{Name: "windows", Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}}}
-	x := b.tensor(3+rng.IntN(8), 3+rng.IntN(8), 1+rng.IntN(4))
+	b := &builder{rng: rng, dyadic: rng.IntN(2) == 0, net: &integer.Network{Name: "windows"}}
+	x := b.input(3+rng.IntN(8), 3+rng.IntN(8), 1+rng.IntN(4))
 	for i := range 2 + rng.IntN(3) {
 		from := b.net.Tensors[x]
 		size := networks.Size{H: 1 + rng.IntN(min(5, from.H)), W: 1 + rng.IntN(min(5, from.W))}
@@ -77,8 +77,8 @@ func RandomWindows(rng *rand.Rand) *integer.Network {
 // 1512.03385, section 4.2) with random weights; weights and convolution inputs
 // have the given bits, input, residual stream, first and last layer 8.
 func ResNet20(rng *rand.Rand, bits int) *integer.Network {
-	b := &builder{rng: rng, bits: 8, net: &integer.Network{Name: "resnet20", Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}}}
-	x := b.conv("conv1", b.tensor(32, 32, 3), 16, 3, 1, true)
+	b := &builder{rng: rng, bits: 8, net: &integer.Network{Name: "resnet20"}}
+	x := b.conv("conv1", b.input(32, 32, 3), 16, 3, 1, true)
 	for stage, channels := range []int{16, 32, 64} {
 		for i := range 3 {
 			stride := 1
@@ -96,8 +96,8 @@ func ResNet20(rng *rand.Rand, bits int) *integer.Network {
 
 // Pooled returns a network of random weights whose windows of max pooling overlap, and reach beyond all sides of their input.
 func Pooled(rng *rand.Rand) *integer.Network {
-	b := &builder{rng: rng, bits: 6, net: &integer.Network{Name: "pooled", Mean: [3]float32{0.485, 0.456, 0.406}, Std: [3]float32{0.229, 0.224, 0.225}}}
-	x := b.window(&integer.MaxPool{Name: "pool1", In: b.conv("conv1", b.tensor(9, 8, 3), 8, 3, 1, false), Window: networks.Square(3, 2, 1)}, true)
+	b := &builder{rng: rng, bits: 6, net: &integer.Network{Name: "pooled"}}
+	x := b.window(&integer.MaxPool{Name: "pool1", In: b.conv("conv1", b.input(9, 8, 3), 8, 3, 1, false), Window: networks.Square(3, 2, 1)}, true)
 	x = b.window(&integer.MaxPool{Name: "pool2", In: b.conv("conv2", x, 8, 3, 1, true), Window: networks.Square(3, 2, 0)}, true)
 	b.linear("linear", x, 10)
 	return b.net
@@ -123,6 +123,15 @@ func (b *builder) scale(exponent int) float32 {
 		s *= 1 + b.rng.Float64()
 	}
 	return float32(s)
+}
+
+// input adds the network's input, with a mean and a deviation for each channel: ImageNet's, for up to three.
+func (b *builder) input(h, w, c int) int {
+	for i := range max(c, 3) {
+		b.net.Mean = append(b.net.Mean, []float32{0.485, 0.456, 0.406}[i%3])
+		b.net.Std = append(b.net.Std, []float32{0.229, 0.224, 0.225}[i%3])
+	}
+	return b.tensor(h, w, c)
 }
 
 func (b *builder) tensor(h, w, c int) int {
