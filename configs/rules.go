@@ -217,6 +217,9 @@ func (c *Config) checkLayers(errs *ErrorList) {
 
 // Fits finds what [Load] could not know before the data set said what its examples are. The error is an [ErrorList].
 func (c *Config) Fits() error {
+	if c == nil {
+		return errors.New("there is no config; want one of Load")
+	}
 	var errs ErrorList
 	for _, r := range slices.Concat(statisticRules(), []crossRule{{[]string{"quant.concat"}, concatHasParts}, {[]string{"model.arch", "data.dataset"}, networkMistake}}) {
 		if msg := r.check(c); msg != "" {

@@ -74,7 +74,10 @@ func (d *Dataset) table() table {
 // InputRange returns the smallest and the largest value that a pixel of any
 // channel has after normalization; of real numbers, Lo and Hi.
 func (d *Dataset) InputRange() (lo, hi float32) {
-	if d.Real {
+	switch {
+	case d == nil || d.checkShape() != nil:
+		return 0, 0
+	case d.Real:
 		return d.Lo, d.Hi
 	}
 	t := d.table()

@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -47,6 +48,7 @@ type Statistics struct {
 // processors changes no bit. Images in files are decoded, and brought to size as evaluation does; those that cannot be read are
 // left out up to d.Broken. tell, unless nil, hears how many were looked at.
 func Measure(ctx context.Context, d *Dataset, split Split, tell func(done, total int)) (*Statistics, error) {
+	ctx = cmp.Or(ctx, context.Background())
 	if err := checkMeasured(d, split); err != nil {
 		return nil, err
 	}
@@ -175,7 +177,11 @@ func (s *sums) add(pixels []uint8, channels int) {
 	}
 }
 
+// join adds the sums of another processor, which may have none.
 func (s *sums) join(o sums) {
+	if o.sum == nil {
+		return
+	}
 	if s.sum == nil {
 		s.sum, s.square = make([]uint64, len(o.sum)), make([]uint64, len(o.sum))
 	}
@@ -202,8 +208,11 @@ func product(a, b uint64) *big.Int {
 	return new(big.Int).Mul(new(big.Int).SetUint64(a), new(big.Int).SetUint64(b))
 }
 
-// Range is the least and the greatest number of any channel once it is normalized.
+// Range is the least and the greatest number of any channel once it is normalized; 0 and 0 of pixels.
 func (s *Statistics) Range(mean, std []float32) (lo, hi float32) {
+	if s == nil || min(len(s.Most), len(mean), len(std)) < len(s.Least) {
+		return 0, 0
+	}
 	for c := range s.Least {
 		least, most := (s.Least[c]-mean[c])/std[c], (s.Most[c]-mean[c])/std[c]
 		if c == 0 {

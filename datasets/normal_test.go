@@ -28,8 +28,15 @@ func TestMeasure(t *testing.T) {
 	}
 	files := *d // the same pixels, of files
 	files.Train = Split{Name: "train", Labels: d.Train.Labels, Images: inMemory{d}}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3))
+	for range 20 { // with processors that get no image
+		one := Split{Name: "train", Labels: d.Train.Labels[:1], Images: inMemory{&Dataset{Height: 32, Width: 32, Channels: 3, Train: d.Train.Head(1)}}}
+		if first, err := Measure(t.Context(), &files, one, nil); err != nil || first.Std[0] <= 0 {
+			t.Fatalf("of one image %+v, %v", first, err)
+		}
+	}
 	for _, workers := range []int{1, 3} {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(workers))
+		runtime.GOMAXPROCS(workers)
 		if again, err := Measure(t.Context(), &files, files.Train, nil); err != nil || !slices.Equal(again.Mean, s.Mean) || !slices.Equal(again.Std, s.Std) {
 			t.Errorf("%d workers: %+v, want %+v; %v", workers, again, s, err)
 		}

@@ -50,7 +50,7 @@ func (n *Network) normalized(pixel uint8, c int) float32 {
 //
 // in float32. With it, the input quantizer of images needs no floating point either.
 func (n *Network) InputTable(c int) (codes [256]uint8) {
-	if n.Check() != nil || c < 0 || c >= n.imageChannels() {
+	if n.Check() != nil || c < 0 || c >= n.channels() {
 		return codes // all 0
 	}
 	var x [256]float32
