@@ -24,6 +24,9 @@ type Op interface {
 	NonNegative(in []bool) bool
 	// Moves tells that the output holds values of its one input, or zeros: quantized values stay what they are.
 	Moves() bool
+	// Elementwise tells that each value of the output is a function of the one at its place in the one input, which may differ
+	// from channel to channel: on quantized values it is a table.
+	Elementwise() bool
 	// MACs counts the multiplications of one example with weights, for inputs that fit.
 	MACs(in []Shape) int64
 }
@@ -104,6 +107,7 @@ func (none) Arrays([]Shape) []Array  { return nil }
 func (none) MACs([]Shape) int64      { return 0 }
 func (none) NonNegative([]bool) bool { return false }
 func (none) Moves() bool             { return false }
+func (none) Elementwise() bool       { return false }
 
 // weights is what operations with weights have in common.
 type weights struct{ unary }
@@ -117,6 +121,8 @@ func (unary) Inputs() int { return 1 }
 
 // same is what operations on each element have in common.
 type same struct{ unary }
+
+func (same) Elementwise() bool { return true }
 
 func (same) Shape(in []Shape) (Shape, error) { return first(in), nil }
 

@@ -204,12 +204,8 @@ func (p *placement) readsCodes(node networks.Node, state map[string]fold) bool {
 		before = state[from.Name]
 		_, added = from.Op.(networks.Add)
 	}
+	_, dropped := node.Op.(networks.Dropout)
 	switch node.Op.(type) {
-	case networks.Conv, networks.Linear:
-		state[node.Name] = sum
-		return false
-	case networks.AveragePool, networks.GlobalAveragePool:
-		return true
 	case networks.BatchNorm:
 		if from != nil && before == sum && from.Op.Weighted() {
 			state[node.Name] = sum
@@ -219,9 +215,16 @@ func (p *placement) readsCodes(node networks.Node, state map[string]fold) bool {
 		if relu := (networks.ReLU{}).Kind(); before == sum || added && node.Op.Kind() == relu {
 			return false
 		}
-	case networks.LeakyReLU, networks.PReLU, networks.RPReLU:
-	default:
-		return false
+	default: // by what the operation says of itself
+		switch {
+		case node.Op.Weighted():
+			state[node.Name] = sum
+			return false
+		case dropped || node.Op.Moves():
+			return false
+		case !node.Op.Elementwise():
+			return true
+		}
 	}
 	state[node.Name] = table
 	return before != table
