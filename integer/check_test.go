@@ -330,9 +330,13 @@ func TestNoThreads(t *testing.T) {
 // Joined tensors have the codes and pixels of the whole; tables hold a code for each of the input.
 func TestCheckTables(t *testing.T) {
 	for want, change := range map[string]func(c *integer.Concat, l *integer.Lookup, n *integer.Network){
-		"":                                       func(*integer.Concat, *integer.Lookup, *integer.Network) {},
-		"do not join to (2,2,4)":                 func(_ *integer.Concat, _ *integer.Lookup, n *integer.Network) { n.Tensors[2].C = 4 },
-		"(2,3,3) do not join":                    func(_ *integer.Concat, _ *integer.Lookup, n *integer.Network) { n.Tensors[0].W, n.Tensors[1].W = 3, 3 },
+		"":                       func(*integer.Concat, *integer.Lookup, *integer.Network) {},
+		"do not join to (2,2,4)": func(_ *integer.Concat, _ *integer.Lookup, n *integer.Network) { n.Tensors[2].C = 4 },
+		"(2,3,3) do not join":    func(_ *integer.Concat, _ *integer.Lookup, n *integer.Network) { n.Tensors[0].W, n.Tensors[1].W = 3, 3 },
+		"(2,2,3) and (2,4,3) do not join": func(c *integer.Concat, _ *integer.Lookup, n *integer.Network) {
+			n.Tensors[0].W, c.A, c.B = 4, 1, 0
+			n.Layers[0] = &integer.MaxPool{Name: "half", In: 0, Out: 1, Window: networks.Window{Kernel: networks.Size{H: 1, W: 1}, Stride: networks.Size{H: 1, W: 2}}}
+		},
 		"must have the same bits":                func(_ *integer.Concat, _ *integer.Lookup, n *integer.Network) { n.Tensors[1].Scale = 0.3 },
 		"tables of 15 entries, want 16":          func(_ *integer.Concat, l *integer.Lookup, _ *integer.Network) { l.Table = l.Table[1:] },
 		"entry 3 is 9, want a code from 1 to 7":  func(_ *integer.Concat, l *integer.Lookup, _ *integer.Network) { l.Table[3] = 9 },

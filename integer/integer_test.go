@@ -207,14 +207,14 @@ func ExampleNetwork_Describe() {
 	)
 	fmt.Println(net.Check())
 	for _, r := range net.Describe() {
-		fmt.Println(r.Name, r.Kind, r.Input, r.Output, r.InputBits, r.WeightBits, r.Scales, r.MACs, r.BitOps, r.SizeBits/8)
+		fmt.Println(r.Name, r.Kind, r.Input, r.Output, r.Stride, r.StrideWidth, r.InputBits, r.WeightBits, r.Scales, r.MACs, r.BitOps, r.SizeBits/8)
 	}
 	fmt.Println(net.SizeBytes())
 	// Output:
 	// <nil>
-	// conv1 conv [32 32 3] [16 16 16] 8 4 16 110592 3538944 344
-	// pool average_pool [16 16 16] [1 1 16] 4 0 0 0 0 0
-	// linear linear [1 1 16] [1 1 2] 4 2 2 32 256 24
+	// conv1 conv [32 32 3] [16 16 16] 2 0 8 4 16 110592 3538944 344
+	// pool average_pool [16 16 16] [1 1 16] 0 0 4 0 0 0 0 0
+	// linear linear [1 1 16] [1 1 2] 1 0 4 2 2 32 256 24
 	// 368
 }
 
