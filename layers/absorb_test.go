@@ -111,3 +111,14 @@ func TestWeightsAgreeWithEstimators(t *testing.T) {
 		}
 	}
 }
+
+// In evaluation a ReLU6 that the sum of a convolution swallows is the code that 6 rounds to, if the quantizer has it.
+func TestTopOfReLU6(t *testing.T) {
+	for code, want := range map[float64]uint8{100.3: 100, 100.7: 101, 9.5: 10, 300: 255} {
+		q := must(newActivationQuantizer("x", spec(8, configs.LSQ), false, 1))
+		q.Scale.Data()[0] = float32(6 / code)
+		if lo, hi := (foldedQuantizeOp{q: q, top: 6}).bounds(); lo != 0 || hi != want {
+			t.Errorf("6 is %g scales: codes %d to %d; want 0 to %d", code, lo, hi, want)
+		}
+	}
+}
