@@ -381,3 +381,44 @@ func TestRuntimeQONNX(t *testing.T) {
 		t.Errorf("%d of %d logits have the integers of the integer network", near, all)
 	}
 }
+
+// QONNX's means in windows that do not all count as many pixels are the integer network's, but where one falls between two
+// codes.
+func TestRuntimeQONNXAverages(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	for _, pool := range []networks.AveragePool{
+		{Window: networks.Square(3, 2, 1)}, {Window: networks.Square(3, 2, 1), Ceil: true, CountPad: true}, {Window: networks.Square(3, 4, 0), Ceil: true},
+		{Window: networks.Window{Kernel: networks.Size{H: 2, W: 4}, Stride: networks.Size{H: 3, W: 3}, Pad: networks.Pad{Top: 1, Left: 2, Right: 1}}, Ceil: true, CountPad: true},
+	} {
+		net := &integer.Network{Name: "averages", Std: [3]float32{1, 1, 1}, Tensors: []integer.Tensor{{H: 10, W: 9, C: 3, Bits: 8, Scale: 0.02, ZeroPoint: 128}}}
+		shape, err := pool.Shape([]networks.Shape{{H: 10, W: 9, C: 3}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := shape.Len()
+		net.Tensors = append(net.Tensors, integer.Tensor{H: shape.H, W: shape.W, C: 3, Bits: 8, Scale: 0.017, ZeroPoint: 128})
+		codes := &integer.Linear{Name: "codes", In: 1, Out: n, Weights: make([]int8, n*n), WeightBits: 2, Scale: slices.Repeat([]float32{0.017}, n), Bias: make([]int32, n)}
+		for i := range n {
+			codes.Weights[i*n+i] = 1
+		}
+		net.Layers = []integer.Layer{&integer.AverageWindow{Name: "pool", In: 0, Out: 1, Window: pool.Window, CountPad: pool.CountPad}, codes}
+		m, err := NewONNXModel(net, configs.QONNX, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const images = 20
+		x := integertest.Pictures(rng, net, images)
+		got, want := runModel(t, net, m.model.Marshal(), x, images, true)[onnxLogits].Floats, logits(t, net, x, images)
+		other := 0
+		for i, v := range want {
+			if d := math.Abs(float64(got[i]-v)) / 0.017; d > 1.1 {
+				t.Fatalf("%+v: mean %d is %v, want %v", pool, i, got[i], v)
+			} else if d > 0.1 {
+				other++
+			}
+		}
+		if other > len(want)/50 {
+			t.Errorf("%+v: %d of %d means have another code", pool, other, len(want))
+		}
+	}
+}

@@ -3,11 +3,14 @@ package verify
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/export/exporttest"
 	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/layers"
@@ -80,6 +83,30 @@ func checkC(t *testing.T, net *integer.Network, n int, program ...string) {
 	}
 }
 
+// checkNumPy wants the script that reads NumPy's archives to print the network's logits of an image.
+func checkNumPy(t *testing.T, net *integer.Network) {
+	t.Helper()
+	file, image := filepath.Join(t.TempDir(), "model.npz"), filepath.Join(t.TempDir(), "image")
+	if err := export.Write(file, configs.NPZ, net, export.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	pixels := make([]uint8, net.Tensors[0].Len())
+	for i := range pixels {
+		pixels[i] = uint8(rng.UintN(256))
+	}
+	if err := os.WriteFile(image, pixels, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	want := ""
+	for o, v := range exporttest.Logits(t, net, pixels) {
+		want += fmt.Sprintln(v, net.Classes[o])
+	}
+	if got := exporttest.Run(t, "python3", "../export/testdata/run.py", file, image); got != want {
+		t.Errorf("the script prints\n%swant\n%s", got, want)
+	}
+}
+
 // Networks with operations wherever they can stand, and inputs that are no images, are C programs without a warning and
 // without undefined behaviour, and have the dyadic network's logits.
 func TestCPrograms(t *testing.T) {
@@ -103,6 +130,9 @@ func TestCPrograms(t *testing.T) {
 		t.Run(n.name, func(t *testing.T) {
 			net := trained(t, n.shape, 7, n.build, strings.Fields(n.overrides)...)
 			compiler := [][]string{exporttest.C99, exporttest.CPP}[i%2]
+			if strings.Contains(n.overrides, "requantize") {
+				checkNumPy(t, net)
+			}
 			checkC(t, net, 3, exporttest.Compile(t, net, slices.Concat(compiler, exporttest.Sanitized)...), "--cifar", "BATCH")
 		})
 	}
