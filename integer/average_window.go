@@ -82,7 +82,15 @@ func (a *AverageWindow) Dyadic(n *Network) ([]dyadic.Multiplier, error) {
 	if a == nil {
 		return nil, errNoLayer
 	}
-	return multipliers(a.Multipliers(n))
+	var all []dyadic.Multiplier
+	for i, v := range a.Multipliers(n) {
+		m, err := multiplier(v)
+		if err != nil {
+			return nil, fmt.Errorf("windows of %d pixels: %w", i+1, err)
+		}
+		all = append(all, m)
+	}
+	return all, nil
 }
 
 // prepare sums by a convolution of each channel by itself, whose weights are 1.

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,10 +171,38 @@ func TestCheckRejects(t *testing.T) {
 	}
 }
 
+// Average windows are checked as those of max pooling, and their multipliers.
+func TestAverageWindowRejects(t *testing.T) {
+	for want, change := range map[string]func(n *integer.Network, a *integer.AverageWindow){
+		"": func(*integer.Network, *integer.AverageWindow) {},
+		"kernel 65x3 and stride 2x2; want a kernel of at most 64": func(_ *integer.Network, a *integer.AverageWindow) { a.Kernel.H = 65 },
+		"at most half of the kernel":                              func(_ *integer.Network, a *integer.AverageWindow) { a.Pad.Left = 2 },
+		"do not take (4,4,1) to (2,2,2)":                          func(n *integer.Network, _ *integer.AverageWindow) { n.Tensors[6].C = 2 },
+		"give a multiplier of +Inf": func(n *integer.Network, _ *integer.AverageWindow) {
+			n.Tensors[0].Scale, n.Tensors[6].Scale = 1e20, 1e-30
+		},
+		"the padded input has more": func(n *integer.Network, a *integer.AverageWindow) {
+			n.Tensors[0] = integer.Tensor{H: 1, W: 1, C: 1 << 20, Bits: 1, Scale: 1}
+			n.Tensors[6], a.Window = n.Tensors[0], networks.Square(64, 64, 0)
+		},
+		"window: target dyadic: windows of 1 pixels: a multiplier of 1e+11, want less than 2^30": func(n *integer.Network, _ *integer.AverageWindow) {
+			n.Target, n.Tensors[6].Scale = integer.Dyadic, 1e-12
+		},
+	} {
+		n := every()
+		a := &integer.AverageWindow{Name: "window", In: 0, Out: 6, Window: networks.Square(3, 2, 1)}
+		n.Layers = slices.Concat([]integer.Layer{a}, n.Layers[:5], n.Layers[6:])
+		change(n, a)
+		if err := n.Check(); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("error %v, want one with %q", err, want)
+		}
+	}
+}
+
 // TestWindows has the shapes that PyTorch 1.13's MaxPool2d gives, without and with ceil_mode.
 func TestWindows(t *testing.T) {
 	for _, c := range []struct{ size, k, stride, pad, floor, ceil int }{
-		{4, 3, 2, 1, 2, 3}, {4, 2, 2, 0, 2, 2}, {4, 3, 2, 0, 1, 2}, {4, 2, 3, 1, 2, 2}, {4, 1, 3, 0, 2, 2}, {4, 4, 3, 2, 2, 2}, {4, 3, 4, 1, 1, 2},
+		{4, 3, 2, 1, 2, 3}, {4, 2, 2, 0, 2, 2}, {4, 3, 2, 0, 1, 2}, {4, 2, 3, 1, 2, 2}, {4, 1, 3, 0, 2, 2}, {4, 4, 3, 2, 2, 2}, {4, 3, 4, 1, 1, 2}, {4, 5, 2, 0, -1, 1},
 	} {
 		for out := range 6 {
 			n := every()
