@@ -83,6 +83,7 @@ func Bench(ctx context.Context, cfg *configs.Config, opt BenchOptions) (*BenchRe
 	if err := m.calibrate(ctx); err != nil {
 		return nil, err
 	}
+	memory.Settle()
 	r := &BenchResult{Experiment: ExperimentOf(cfg), Batch: cfg.Train.Batch, Threads: m.pool.Threads(), CPU: cpuName(), KernelPath: kernels.Path()}
 	loads, arena, err := m.benchTraining(ctx, r, opt)
 	if err != nil {
