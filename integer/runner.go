@@ -13,14 +13,15 @@ import (
 )
 
 // Runner executes a network on batches. All layers run on a few images before the
-// next, so that their codes stay in cache, and a layer's weights from one to the other. It is not safe for concurrent use, but
+// next, so that their codes stay in cache, and a layer's weights from one to the other; layers of large tensors take fewer
+// images at a time than those of small ones behind them. It is not safe for concurrent use, but
 // several runners may share a network, each with its own pool. The network
 // must not be changed while it has runners.
 type Runner struct {
 	net   *Network
 	pool  *kernels.Pool
 	batch int
-	group int // images that a worker takes through a layer before the next
+	group []int // images that a worker takes through each loop before the next
 	x     kernels.Pictures[float32]
 	codes []kernels.Pictures[uint8] // of each tensor
 	// integers are the logits' integers: sums, or the integers of the target dyadic.
@@ -48,7 +49,7 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 	if err := pool.Usable(); err != nil {
 		return nil, err
 	}
-	r := &Runner{net: n, pool: pool, batch: batch, group: group(n)}
+	r := &Runner{net: n, pool: pool, batch: batch, group: groups(n)}
 	// Every tensor, the logits' bytes included, stays below 2 GiB.
 	classes := n.Logits().Out
 	_, fits := product(math.MaxInt32, batch, 4, classes)
@@ -90,36 +91,51 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 	return r, nil
 }
 
-// groupBytes bounds the codes of a tensor that a worker has at a time: those that are in use together, and the weights of a
-// layer, fit a second-level cache of 512 KiB.
-const groupBytes = 1 << 16
+// groupBytes bounds the codes of a tensor that a worker has at a time, and groupMost their number: those that are in use
+// together, and the weights of a layer, fit a second-level cache.
+const (
+	groupBytes = 1 << 17
+	groupMost  = 4
+)
 
-// group is how many images a worker takes through a layer before the next.
-func group(n *Network) int {
+// groups returns how many images a worker takes through the input's quantizer and each layer before the next: no fewer
+// than before, since all of them go on together.
+func groups(n *Network) []int {
+	g := make([]int, 1+len(n.Layers))
 	largest := 0
-	for _, t := range n.Tensors {
-		largest = max(largest, t.Len())
+	for i := len(n.Layers); i > 0; i-- {
+		l := n.Layers[i-1]
+		for _, t := range append(slices.Clone(l.Inputs()), l.Output()) {
+			if t >= 0 {
+				largest = max(largest, n.Tensors[t].Len())
+			}
+		}
+		g[i] = min(max(1, groupBytes/largest), groupMost)
 	}
-	return min(max(1, groupBytes/largest), 4)
+	g[0] = g[1]
+	return g
 }
 
-// localCodes returns memory of each worker for a group's codes of all tensors. Tensors share it that are not in use together.
-func localCodes(n *Network, workers, group int) []kernels.Pictures[uint8] {
+// localCodes returns memory of each worker for the codes of all tensors, of as many images as the last loop takes that reads
+// them. Tensors share it that are not in use together.
+func localCodes(n *Network, workers int, groups []int) []kernels.Pictures[uint8] {
 	last := make([]int, len(n.Tensors)) // the last layer that reads a tensor
 	for i, l := range n.Layers {
 		for _, t := range l.Inputs() {
 			last[t] = i
 		}
 	}
+	type size struct{ each, group int } // of memory that is shared: one image more goes through the first layers while others wait behind them
 	codes := make([]kernels.Pictures[uint8], len(n.Tensors))
-	free := map[int][]kernels.Pictures[uint8]{} // by length
+	free := map[size][]kernels.Pictures[uint8]{}
+	sizeOf := func(t int) size { return size{n.Tensors[t].Len(), groups[1+last[t]]} }
 	take := func(t int) {
-		size := n.Tensors[t].Len()
+		size := sizeOf(t)
 		if f := free[size]; len(f) > 0 {
 			codes[t], free[size] = f[len(f)-1], f[:len(f)-1]
 			return
 		}
-		codes[t] = kernels.Pictures[uint8]{Data: make([]uint8, workers*group*size), Each: size, Local: true, Group: group}
+		codes[t] = kernels.Pictures[uint8]{Data: make([]uint8, workers*size.group*size.each), Each: size.each, Local: true, Group: size.group}
 	}
 	take(0)
 	for i, l := range n.Layers {
@@ -128,7 +144,7 @@ func localCodes(n *Network, workers, group int) []kernels.Pictures[uint8] {
 		}
 		for t := range n.Tensors {
 			if codes[t].Data != nil && last[t] == i {
-				free[codes[t].Each] = append(free[codes[t].Each], codes[t])
+				free[sizeOf(t)] = append(free[sizeOf(t)], codes[t])
 			}
 		}
 	}

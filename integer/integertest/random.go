@@ -103,6 +103,18 @@ func Pooled(rng *rand.Rand) *integer.Network {
 	return b.net
 }
 
+// Shrinking returns a network of random weights whose tensors shrink, so that later layers take more images together than
+// earlier ones: 1, 3 and 4.
+func Shrinking(rng *rand.Rand) *integer.Network {
+	b := &builder{rng: rng, net: &integer.Network{Name: "shrinking"}}
+	x := b.conv("stem", b.tensor(192, 208, 4), 8, 3, 2, true)
+	for i, s := range []block{{8, 8, 3, 1, 0}, {16, 16, 3, 2, 0}, {32, 32, 3, 2, 0}, {64, 64, 3, 2, 0}, {64, 64, 3, 1, 0}} {
+		x = b.block(fmt.Sprint("block", i), x, s)
+	}
+	b.linear("linear", x, 10)
+	return b.net
+}
+
 type builder struct {
 	rng    *rand.Rand
 	dyadic bool

@@ -20,7 +20,8 @@ type IntWeights struct {
 	depth   []float32     // instead of all but g, of a depthwise one: see packDepth
 	quads   quadWeights   // beside depth, for codes
 	tiles   tiledWeights  // of bytes, if there are pairs
-	squares bool          // words are transformed, [36][block of 16 outputs][Cin/2][16][2] with gaps: see winograd_codes.go
+	squares bool          // words are transformed, [block of 16 outputs][36][Cin/2][16][2] with gaps, or bytes are to be, [block][KH][KW][Cin][16]: see winograd_codes.go
+	runs    []int         // with squares: where runs of input channels end whose sums are added
 }
 
 // PackIntWeights packs w (KH, KW, Cin/Groups, Cout) for codes from 0 to largest into dst,
@@ -34,6 +35,7 @@ func PackIntWeightsOn(p *Pool, dst *IntWeights, g Conv, w []int8, largest uint8)
 	if dst == nil {
 		dst = &IntWeights{}
 	}
+	dst.squares = false
 	switch {
 	case g.exactDepth():
 		dst.g, dst.depth = g, packDepth(dst.depth, &g, w)
@@ -44,7 +46,8 @@ func PackIntWeightsOn(p *Pool, dst *IntWeights, g Conv, w []int8, largest uint8)
 		dst.packGroups(g, w, largest)
 	case bitsPay(&g, largest) && isBits(w):
 		dst.packSigns(g, w, largest)
-	case (squaresPay(&g, 2) || squaresPay(&g, 0) && pairSteps(&g, w, largest) < 2) && dst.packSquares(g, w, largest):
+	case squaresPay(&g, 2) || squaresPay(&g, 0) && pairSteps(&g, w, largest) < 2:
+		dst.packSquares(g, w, largest)
 	default:
 		dst.packDirect(p, g, w, largest)
 	}
@@ -242,11 +245,21 @@ func (l *IntForward) pad(workers int) {
 func (l *IntForward) End(*Pool) {}
 
 // Picture implements Loop.
-func (l *IntForward) Picture(s *Scratch, _, n int) {
-	l.sums(s, n)
-	if l.Offset != nil {
-		y := l.Y.At(s, n)
-		addRow(y, y, l.Offset)
+func (l *IntForward) Picture(s *Scratch, piece, n int) { l.pictures(s, piece, n, n+1) }
+
+// pictures implements together.
+func (l *IntForward) pictures(s *Scratch, _, first, end int) {
+	if l.Weights.squares {
+		l.sumSquares(s, first, end)
+	}
+	for n := first; n < end; n++ {
+		if !l.Weights.squares {
+			l.sums(s, n)
+		}
+		if l.Offset != nil {
+			y := l.Y.At(s, n)
+			addRow(y, y, l.Offset)
+		}
 	}
 }
 
@@ -267,10 +280,6 @@ func (l *IntForward) sums(s *Scratch, n int) {
 	switch {
 	case g.Groups > 1:
 		acc = l.sumGroups(s, n, codes)
-	case w.squares:
-		if l.sumSquares(s, n, acc, codes) {
-			return
-		}
 	case w.group == 32:
 		w.bits.run(s, g, acc, &l.starts, codes)
 	case w.group == 4:
@@ -299,6 +308,11 @@ func (l *IntForward) sums(s *Scratch, n int) {
 			return
 		}
 	}
+	l.finishSums(s, n, acc)
+}
+
+// finishSums does with picture n's sums what is wanted.
+func (l *IntForward) finishSums(s *Scratch, n int, acc []int32) {
 	switch q := &l.Requant; {
 	case l.Sums != nil:
 		l.Sums(s, n, acc)
@@ -380,12 +394,17 @@ func padCodes(dst []int16, src []uint8, g *Conv, zeroPoint uint8) {
 	fill(dst[(g.Pad.Top+g.H)*rowLen:][:g.Pad.Bottom*rowLen], int16(zeroPoint))
 }
 
+// copyRows copies the first n elements of each row.
+func copyRows[T any](dst, src []T, rows, dstRow, srcRow, n int) {
+	for i := range rows {
+		copy(dst[i*dstRow:], src[i*srcRow:][:n])
+	}
+}
+
 // insertCodes copies one picture of codes into dst, which has their border.
 func insertCodes(dst, src []uint8, g *Conv) {
-	rowLen := g.W * g.Cin
-	for i := range g.H {
-		copy(dst[((i+g.Pad.Top)*g.padW()+g.Pad.Left)*g.Cin:], src[i*rowLen:][:rowLen])
-	}
+	row := g.padW() * g.Cin
+	copyRows(dst[g.Pad.Top*row+g.Pad.Left*g.Cin:], src, g.H, row, g.W*g.Cin, g.W*g.Cin)
 }
 
 // fill sets s to v by copies, which move more than a byte at a time.

@@ -34574,227 +34574,245 @@ pair:
 	VZEROUPPER
 	RET
 
-// func winogradSumsAVX2(dst *int32, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, element int)
+// func winogradSumsAVX2(dst *int32, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, dstPix int, element int, initRow int, initPix int)
 // Requires: AVX, AVX2
-TEXT ·winogradSumsAVX2(SB), NOSPLIT, $16-64
+TEXT ·winogradSumsAVX2(SB), NOSPLIT, $48-88
 	MOVQ         tiles+32(FP), AX
 	MOVQ         AX, (SP)
-	MOVQ         dst+0(FP), CX
-	MOVQ         src+8(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVQ         init+16(FP), SI
-	MOVQ         dstRow+48(FP), DI
-	SHLQ         $0x02, DI
-	MOVQ         blocks+40(FP), R8
-	SHLQ         $0x06, R8
-	MOVQ         blocks+40(FP), R9
-	SHLQ         $0x06, R9
-	MOVQ         element+56(FP), R10
+	MOVQ         blocks+40(FP), CX
+	SHLQ         $0x06, CX
+	MOVQ         initPix+80(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         initRow+72(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         AX, 16(SP)
+	IMUL3Q       $-4, DX, BX
+	ADDQ         $0x20, BX
+	MOVQ         BX, 32(SP)
+	SHLQ         $0x02, AX
+	SUBQ         AX, DX
+	MOVQ         DX, 24(SP)
+	SUBQ         CX, AX
+	MOVQ         AX, 40(SP)
+	MOVQ         dst+0(FP), BX
+	MOVQ         src+8(FP), SI
+	MOVQ         z+24(FP), DI
+	MOVQ         init+16(FP), R8
+	MOVQ         dstRow+48(FP), R9
+	SHLQ         $0x02, R9
+	MOVQ         dstPix+56(FP), R10
 	SHLQ         $0x02, R10
-	IMUL3Q       $0x06, R10, R11
-	LEAQ         (R11)(R11*2), R12
-	LEAQ         (R11)(R11*4), R13
+	MOVQ         element+64(FP), R11
+	SHLQ         $0x02, R11
+	IMUL3Q       $0x06, R11, R12
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R14
 	MOVQ         $0x38e38e39, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y15
 
 tile:
-	MOVQ R8, 8(SP)
+	MOVQ CX, 8(SP)
 
 half:
+	MOVQ    SI, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R12*1), Y1
+	VMOVDQU (AX)(R12*2), Y2
+	VMOVDQU (AX)(R13*1), Y3
+	VMOVDQU (AX)(R12*4), Y4
+	VMOVDQU (AX)(R14*1), Y5
+	VPADDD  Y2, Y1, Y6
+	VPSUBD  Y2, Y1, Y7
+	VPADDD  Y4, Y3, Y8
+	VPSUBD  Y4, Y3, Y9
+	VPSUBD  Y6, Y8, Y10
+	VPSLLD  $0x02, Y6, Y6
+	VPADDD  Y8, Y0, Y0
+	VPSUBD  Y6, Y0, Y0
+	VPSUBD  Y7, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPSUBD  Y7, Y9, Y9
+	VPSUBD  Y7, Y9, Y9
+	VMOVDQU Y0, (DI)
+	VMOVDQU Y9, 192(DI)
+	VMOVDQU Y10, 384(DI)
+	VMOVDQU Y5, 576(DI)
+	ADDQ    R11, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R12*1), Y1
+	VMOVDQU (AX)(R12*2), Y2
+	VMOVDQU (AX)(R13*1), Y3
+	VMOVDQU (AX)(R12*4), Y4
+	VMOVDQU (AX)(R14*1), Y5
+	VPADDD  Y2, Y1, Y6
+	VPSUBD  Y2, Y1, Y7
+	VPADDD  Y4, Y3, Y8
+	VPSUBD  Y4, Y3, Y9
+	VPSUBD  Y6, Y8, Y10
+	VPSLLD  $0x02, Y6, Y6
+	VPADDD  Y8, Y0, Y0
+	VPSUBD  Y6, Y0, Y0
+	VPSUBD  Y7, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPSUBD  Y7, Y9, Y9
+	VPSUBD  Y7, Y9, Y9
+	VMOVDQU Y0, 32(DI)
+	VMOVDQU Y9, 224(DI)
+	VMOVDQU Y10, 416(DI)
+	VMOVDQU Y5, 608(DI)
+	ADDQ    R11, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R12*1), Y1
+	VMOVDQU (AX)(R12*2), Y2
+	VMOVDQU (AX)(R13*1), Y3
+	VMOVDQU (AX)(R12*4), Y4
+	VMOVDQU (AX)(R14*1), Y5
+	VPADDD  Y2, Y1, Y6
+	VPSUBD  Y2, Y1, Y7
+	VPADDD  Y4, Y3, Y8
+	VPSUBD  Y4, Y3, Y9
+	VPSUBD  Y6, Y8, Y10
+	VPSLLD  $0x02, Y6, Y6
+	VPADDD  Y8, Y0, Y0
+	VPSUBD  Y6, Y0, Y0
+	VPSUBD  Y7, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPSUBD  Y7, Y9, Y9
+	VPSUBD  Y7, Y9, Y9
+	VMOVDQU Y0, 64(DI)
+	VMOVDQU Y9, 256(DI)
+	VMOVDQU Y10, 448(DI)
+	VMOVDQU Y5, 640(DI)
+	ADDQ    R11, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R12*1), Y1
+	VMOVDQU (AX)(R12*2), Y2
+	VMOVDQU (AX)(R13*1), Y3
+	VMOVDQU (AX)(R12*4), Y4
+	VMOVDQU (AX)(R14*1), Y5
+	VPADDD  Y2, Y1, Y6
+	VPSUBD  Y2, Y1, Y7
+	VPADDD  Y4, Y3, Y8
+	VPSUBD  Y4, Y3, Y9
+	VPSUBD  Y6, Y8, Y10
+	VPSLLD  $0x02, Y6, Y6
+	VPADDD  Y8, Y0, Y0
+	VPSUBD  Y6, Y0, Y0
+	VPSUBD  Y7, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPSUBD  Y7, Y9, Y9
+	VPSUBD  Y7, Y9, Y9
+	VMOVDQU Y0, 96(DI)
+	VMOVDQU Y9, 288(DI)
+	VMOVDQU Y10, 480(DI)
+	VMOVDQU Y5, 672(DI)
+	ADDQ    R11, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R12*1), Y1
+	VMOVDQU (AX)(R12*2), Y2
+	VMOVDQU (AX)(R13*1), Y3
+	VMOVDQU (AX)(R12*4), Y4
+	VMOVDQU (AX)(R14*1), Y5
+	VPADDD  Y2, Y1, Y6
+	VPSUBD  Y2, Y1, Y7
+	VPADDD  Y4, Y3, Y8
+	VPSUBD  Y4, Y3, Y9
+	VPSUBD  Y6, Y8, Y10
+	VPSLLD  $0x02, Y6, Y6
+	VPADDD  Y8, Y0, Y0
+	VPSUBD  Y6, Y0, Y0
+	VPSUBD  Y7, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPSUBD  Y7, Y9, Y9
+	VPSUBD  Y7, Y9, Y9
+	VMOVDQU Y0, 128(DI)
+	VMOVDQU Y9, 320(DI)
+	VMOVDQU Y10, 512(DI)
+	VMOVDQU Y5, 704(DI)
+	ADDQ    R11, AX
+	VMOVDQU (AX), Y0
+	VMOVDQU (AX)(R12*1), Y1
+	VMOVDQU (AX)(R12*2), Y2
+	VMOVDQU (AX)(R13*1), Y3
+	VMOVDQU (AX)(R12*4), Y4
+	VMOVDQU (AX)(R14*1), Y5
+	VPADDD  Y2, Y1, Y6
+	VPSUBD  Y2, Y1, Y7
+	VPADDD  Y4, Y3, Y8
+	VPSUBD  Y4, Y3, Y9
+	VPSUBD  Y6, Y8, Y10
+	VPSLLD  $0x02, Y6, Y6
+	VPADDD  Y8, Y0, Y0
+	VPSUBD  Y6, Y0, Y0
+	VPSUBD  Y7, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPSUBD  Y7, Y9, Y9
+	VPSUBD  Y7, Y9, Y9
+	VMOVDQU Y0, 160(DI)
+	VMOVDQU Y9, 352(DI)
+	VMOVDQU Y10, 544(DI)
+	VMOVDQU Y5, 736(DI)
+	ADDQ    R11, AX
+	MOVQ    BX, DX
+	VMOVDQU (DI), Y0
+	VMOVDQU 32(DI), Y1
+	VMOVDQU 64(DI), Y2
+	VMOVDQU 96(DI), Y3
+	VMOVDQU 128(DI), Y4
+	VMOVDQU 160(DI), Y5
+	VPADDD  Y2, Y1, Y6
+	VPSUBD  Y2, Y1, Y7
+	VPADDD  Y4, Y3, Y8
+	VPSUBD  Y4, Y3, Y9
+	VPSUBD  Y6, Y8, Y10
+	VPSLLD  $0x02, Y6, Y6
+	VPADDD  Y8, Y0, Y0
+	VPSUBD  Y6, Y0, Y0
+	VPSUBD  Y7, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPADDD  Y9, Y5, Y5
+	VPSUBD  Y7, Y9, Y9
+	VPSUBD  Y7, Y9, Y9
 	MOVQ    DX, AX
-	VMOVDQU (AX), Y0
-	VMOVDQU (AX)(R11*1), Y1
-	VMOVDQU (AX)(R11*2), Y2
-	VMOVDQU (AX)(R12*1), Y3
-	VMOVDQU (AX)(R11*4), Y4
-	VMOVDQU (AX)(R13*1), Y5
-	VPADDD  Y2, Y1, Y6
-	VPSUBD  Y2, Y1, Y7
-	VPADDD  Y4, Y3, Y8
-	VPSUBD  Y4, Y3, Y9
-	VPSUBD  Y6, Y8, Y10
-	VPSLLD  $0x02, Y6, Y6
-	VPADDD  Y8, Y0, Y0
-	VPSUBD  Y6, Y0, Y0
-	VPSUBD  Y7, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPSUBD  Y7, Y9, Y9
-	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, (BX)
-	VMOVDQU Y9, 192(BX)
-	VMOVDQU Y10, 384(BX)
-	VMOVDQU Y5, 576(BX)
-	ADDQ    R10, AX
-	VMOVDQU (AX), Y0
-	VMOVDQU (AX)(R11*1), Y1
-	VMOVDQU (AX)(R11*2), Y2
-	VMOVDQU (AX)(R12*1), Y3
-	VMOVDQU (AX)(R11*4), Y4
-	VMOVDQU (AX)(R13*1), Y5
-	VPADDD  Y2, Y1, Y6
-	VPSUBD  Y2, Y1, Y7
-	VPADDD  Y4, Y3, Y8
-	VPSUBD  Y4, Y3, Y9
-	VPSUBD  Y6, Y8, Y10
-	VPSLLD  $0x02, Y6, Y6
-	VPADDD  Y8, Y0, Y0
-	VPSUBD  Y6, Y0, Y0
-	VPSUBD  Y7, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPSUBD  Y7, Y9, Y9
-	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, 32(BX)
-	VMOVDQU Y9, 224(BX)
-	VMOVDQU Y10, 416(BX)
-	VMOVDQU Y5, 608(BX)
-	ADDQ    R10, AX
-	VMOVDQU (AX), Y0
-	VMOVDQU (AX)(R11*1), Y1
-	VMOVDQU (AX)(R11*2), Y2
-	VMOVDQU (AX)(R12*1), Y3
-	VMOVDQU (AX)(R11*4), Y4
-	VMOVDQU (AX)(R13*1), Y5
-	VPADDD  Y2, Y1, Y6
-	VPSUBD  Y2, Y1, Y7
-	VPADDD  Y4, Y3, Y8
-	VPSUBD  Y4, Y3, Y9
-	VPSUBD  Y6, Y8, Y10
-	VPSLLD  $0x02, Y6, Y6
-	VPADDD  Y8, Y0, Y0
-	VPSUBD  Y6, Y0, Y0
-	VPSUBD  Y7, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPSUBD  Y7, Y9, Y9
-	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, 64(BX)
-	VMOVDQU Y9, 256(BX)
-	VMOVDQU Y10, 448(BX)
-	VMOVDQU Y5, 640(BX)
-	ADDQ    R10, AX
-	VMOVDQU (AX), Y0
-	VMOVDQU (AX)(R11*1), Y1
-	VMOVDQU (AX)(R11*2), Y2
-	VMOVDQU (AX)(R12*1), Y3
-	VMOVDQU (AX)(R11*4), Y4
-	VMOVDQU (AX)(R13*1), Y5
-	VPADDD  Y2, Y1, Y6
-	VPSUBD  Y2, Y1, Y7
-	VPADDD  Y4, Y3, Y8
-	VPSUBD  Y4, Y3, Y9
-	VPSUBD  Y6, Y8, Y10
-	VPSLLD  $0x02, Y6, Y6
-	VPADDD  Y8, Y0, Y0
-	VPSUBD  Y6, Y0, Y0
-	VPSUBD  Y7, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPSUBD  Y7, Y9, Y9
-	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, 96(BX)
-	VMOVDQU Y9, 288(BX)
-	VMOVDQU Y10, 480(BX)
-	VMOVDQU Y5, 672(BX)
-	ADDQ    R10, AX
-	VMOVDQU (AX), Y0
-	VMOVDQU (AX)(R11*1), Y1
-	VMOVDQU (AX)(R11*2), Y2
-	VMOVDQU (AX)(R12*1), Y3
-	VMOVDQU (AX)(R11*4), Y4
-	VMOVDQU (AX)(R13*1), Y5
-	VPADDD  Y2, Y1, Y6
-	VPSUBD  Y2, Y1, Y7
-	VPADDD  Y4, Y3, Y8
-	VPSUBD  Y4, Y3, Y9
-	VPSUBD  Y6, Y8, Y10
-	VPSLLD  $0x02, Y6, Y6
-	VPADDD  Y8, Y0, Y0
-	VPSUBD  Y6, Y0, Y0
-	VPSUBD  Y7, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPSUBD  Y7, Y9, Y9
-	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, 128(BX)
-	VMOVDQU Y9, 320(BX)
-	VMOVDQU Y10, 512(BX)
-	VMOVDQU Y5, 704(BX)
-	ADDQ    R10, AX
-	VMOVDQU (AX), Y0
-	VMOVDQU (AX)(R11*1), Y1
-	VMOVDQU (AX)(R11*2), Y2
-	VMOVDQU (AX)(R12*1), Y3
-	VMOVDQU (AX)(R11*4), Y4
-	VMOVDQU (AX)(R13*1), Y5
-	VPADDD  Y2, Y1, Y6
-	VPSUBD  Y2, Y1, Y7
-	VPADDD  Y4, Y3, Y8
-	VPSUBD  Y4, Y3, Y9
-	VPSUBD  Y6, Y8, Y10
-	VPSLLD  $0x02, Y6, Y6
-	VPADDD  Y8, Y0, Y0
-	VPSUBD  Y6, Y0, Y0
-	VPSUBD  Y7, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPSUBD  Y7, Y9, Y9
-	VPSUBD  Y7, Y9, Y9
-	VMOVDQU Y0, 160(BX)
-	VMOVDQU Y9, 352(BX)
-	VMOVDQU Y10, 544(BX)
-	VMOVDQU Y5, 736(BX)
-	ADDQ    R10, AX
-	MOVQ    CX, R14
-	VMOVDQU (BX), Y0
-	VMOVDQU 32(BX), Y1
-	VMOVDQU 64(BX), Y2
-	VMOVDQU 96(BX), Y3
-	VMOVDQU 128(BX), Y4
-	VMOVDQU 160(BX), Y5
-	VPADDD  Y2, Y1, Y6
-	VPSUBD  Y2, Y1, Y7
-	VPADDD  Y4, Y3, Y8
-	VPSUBD  Y4, Y3, Y9
-	VPSUBD  Y6, Y8, Y10
-	VPSLLD  $0x02, Y6, Y6
-	VPADDD  Y8, Y0, Y0
-	VPSUBD  Y6, Y0, Y0
-	VPSUBD  Y7, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPADDD  Y9, Y5, Y5
-	VPSUBD  Y7, Y9, Y9
-	VPSUBD  Y7, Y9, Y9
-	MOVQ    R14, AX
-	ADDQ    DI, R14
+	ADDQ    R9, DX
 	VPMULLD Y15, Y0, Y0
 	VPSRAD  $0x06, Y0, Y0
-	VPADDD  (SI), Y0, Y0
+	VPADDD  (R8), Y0, Y0
+	ADDQ    16(SP), R8
 	VMOVDQU Y0, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y9, Y9
 	VPSRAD  $0x05, Y9, Y9
-	VPADDD  (SI), Y9, Y9
+	VPADDD  (R8), Y9, Y9
+	ADDQ    16(SP), R8
 	VMOVDQU Y9, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y10, Y10
 	VPSRAD  $0x04, Y10, Y10
-	VPADDD  (SI), Y10, Y10
+	VPADDD  (R8), Y10, Y10
+	ADDQ    16(SP), R8
 	VMOVDQU Y10, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y5, Y5
 	VPSRAD  $0x04, Y5, Y5
-	VPADDD  (SI), Y5, Y5
+	VPADDD  (R8), Y5, Y5
+	ADDQ    16(SP), R8
+	ADDQ    24(SP), R8
 	VMOVDQU Y5, (AX)
-	ADDQ    R9, AX
-	VMOVDQU 192(BX), Y0
-	VMOVDQU 224(BX), Y1
-	VMOVDQU 256(BX), Y2
-	VMOVDQU 288(BX), Y3
-	VMOVDQU 320(BX), Y4
-	VMOVDQU 352(BX), Y5
+	ADDQ    R10, AX
+	VMOVDQU 192(DI), Y0
+	VMOVDQU 224(DI), Y1
+	VMOVDQU 256(DI), Y2
+	VMOVDQU 288(DI), Y3
+	VMOVDQU 320(DI), Y4
+	VMOVDQU 352(DI), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -34808,34 +34826,39 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	MOVQ    R14, AX
-	ADDQ    DI, R14
+	MOVQ    DX, AX
+	ADDQ    R9, DX
 	VPMULLD Y15, Y0, Y0
 	VPSRAD  $0x05, Y0, Y0
-	VPADDD  (SI), Y0, Y0
+	VPADDD  (R8), Y0, Y0
+	ADDQ    16(SP), R8
 	VMOVDQU Y0, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y9, Y9
 	VPSRAD  $0x04, Y9, Y9
-	VPADDD  (SI), Y9, Y9
+	VPADDD  (R8), Y9, Y9
+	ADDQ    16(SP), R8
 	VMOVDQU Y9, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y10, Y10
 	VPSRAD  $0x03, Y10, Y10
-	VPADDD  (SI), Y10, Y10
+	VPADDD  (R8), Y10, Y10
+	ADDQ    16(SP), R8
 	VMOVDQU Y10, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y5, Y5
 	VPSRAD  $0x03, Y5, Y5
-	VPADDD  (SI), Y5, Y5
+	VPADDD  (R8), Y5, Y5
+	ADDQ    16(SP), R8
+	ADDQ    24(SP), R8
 	VMOVDQU Y5, (AX)
-	ADDQ    R9, AX
-	VMOVDQU 384(BX), Y0
-	VMOVDQU 416(BX), Y1
-	VMOVDQU 448(BX), Y2
-	VMOVDQU 480(BX), Y3
-	VMOVDQU 512(BX), Y4
-	VMOVDQU 544(BX), Y5
+	ADDQ    R10, AX
+	VMOVDQU 384(DI), Y0
+	VMOVDQU 416(DI), Y1
+	VMOVDQU 448(DI), Y2
+	VMOVDQU 480(DI), Y3
+	VMOVDQU 512(DI), Y4
+	VMOVDQU 544(DI), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -34849,34 +34872,39 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	MOVQ    R14, AX
-	ADDQ    DI, R14
+	MOVQ    DX, AX
+	ADDQ    R9, DX
 	VPMULLD Y15, Y0, Y0
 	VPSRAD  $0x04, Y0, Y0
-	VPADDD  (SI), Y0, Y0
+	VPADDD  (R8), Y0, Y0
+	ADDQ    16(SP), R8
 	VMOVDQU Y0, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y9, Y9
 	VPSRAD  $0x03, Y9, Y9
-	VPADDD  (SI), Y9, Y9
+	VPADDD  (R8), Y9, Y9
+	ADDQ    16(SP), R8
 	VMOVDQU Y9, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y10, Y10
 	VPSRAD  $0x02, Y10, Y10
-	VPADDD  (SI), Y10, Y10
+	VPADDD  (R8), Y10, Y10
+	ADDQ    16(SP), R8
 	VMOVDQU Y10, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y5, Y5
 	VPSRAD  $0x02, Y5, Y5
-	VPADDD  (SI), Y5, Y5
+	VPADDD  (R8), Y5, Y5
+	ADDQ    16(SP), R8
+	ADDQ    24(SP), R8
 	VMOVDQU Y5, (AX)
-	ADDQ    R9, AX
-	VMOVDQU 576(BX), Y0
-	VMOVDQU 608(BX), Y1
-	VMOVDQU 640(BX), Y2
-	VMOVDQU 672(BX), Y3
-	VMOVDQU 704(BX), Y4
-	VMOVDQU 736(BX), Y5
+	ADDQ    R10, AX
+	VMOVDQU 576(DI), Y0
+	VMOVDQU 608(DI), Y1
+	VMOVDQU 640(DI), Y2
+	VMOVDQU 672(DI), Y3
+	VMOVDQU 704(DI), Y4
+	VMOVDQU 736(DI), Y5
 	VPADDD  Y2, Y1, Y6
 	VPSUBD  Y2, Y1, Y7
 	VPADDD  Y4, Y3, Y8
@@ -34890,269 +34918,292 @@ half:
 	VPADDD  Y9, Y5, Y5
 	VPSUBD  Y7, Y9, Y9
 	VPSUBD  Y7, Y9, Y9
-	MOVQ    R14, AX
-	ADDQ    DI, R14
+	MOVQ    DX, AX
+	ADDQ    R9, DX
 	VPMULLD Y15, Y0, Y0
 	VPSRAD  $0x04, Y0, Y0
-	VPADDD  (SI), Y0, Y0
+	VPADDD  (R8), Y0, Y0
+	ADDQ    16(SP), R8
 	VMOVDQU Y0, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y9, Y9
 	VPSRAD  $0x03, Y9, Y9
-	VPADDD  (SI), Y9, Y9
+	VPADDD  (R8), Y9, Y9
+	ADDQ    16(SP), R8
 	VMOVDQU Y9, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y10, Y10
 	VPSRAD  $0x02, Y10, Y10
-	VPADDD  (SI), Y10, Y10
+	VPADDD  (R8), Y10, Y10
+	ADDQ    16(SP), R8
 	VMOVDQU Y10, (AX)
-	ADDQ    R9, AX
+	ADDQ    R10, AX
 	VPMULLD Y15, Y5, Y5
 	VPSRAD  $0x02, Y5, Y5
-	VPADDD  (SI), Y5, Y5
+	VPADDD  (R8), Y5, Y5
+	ADDQ    16(SP), R8
+	ADDQ    24(SP), R8
 	VMOVDQU Y5, (AX)
-	ADDQ    R9, AX
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, DX
+	ADDQ    R10, AX
+	ADDQ    $0x20, BX
 	ADDQ    $0x20, SI
+	ADDQ    32(SP), R8
 	SUBQ    $0x20, 8(SP)
 	JNZ     half
-	SUBQ    R8, SI
-	LEAQ    (R9)(R9*2), AX
-	ADDQ    AX, CX
+	ADDQ    40(SP), R8
+	LEAQ    (BX)(R10*4), BX
+	MOVQ    CX, AX
+	SHRQ    $0x00, AX
+	SUBQ    AX, BX
 	DECQ    (SP)
 	JNZ     tile
 	VZEROUPPER
 	RET
 
-// func winogradSumsCodesAVX2(dst *uint8, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, element int, mult *float32, most float32, zeroPoint int32, least int32)
+// func winogradSumsCodesAVX2(dst *uint8, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, dstPix int, element int, initRow int, initPix int, mult *float32, most float32, zeroPoint int32, least int32)
 // Requires: AVX, AVX2
-TEXT ·winogradSumsCodesAVX2(SB), NOSPLIT, $16-84
+TEXT ·winogradSumsCodesAVX2(SB), NOSPLIT, $48-108
 	MOVQ         tiles+32(FP), AX
 	MOVQ         AX, (SP)
-	MOVQ         dst+0(FP), CX
-	MOVQ         src+8(FP), DX
-	MOVQ         z+24(FP), BX
-	MOVQ         init+16(FP), SI
-	MOVQ         dstRow+48(FP), DI
-	MOVQ         blocks+40(FP), R8
-	SHLQ         $0x06, R8
-	MOVQ         blocks+40(FP), R9
-	SHLQ         $0x04, R9
-	MOVQ         element+56(FP), R10
-	SHLQ         $0x02, R10
-	IMUL3Q       $0x06, R10, R11
-	LEAQ         (R11)(R11*2), R12
-	LEAQ         (R11)(R11*4), R13
-	VBROADCASTSS most+72(FP), Y14
-	MOVL         zeroPoint+76(FP), AX
+	MOVQ         blocks+40(FP), CX
+	SHLQ         $0x06, CX
+	MOVQ         initPix+80(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         initRow+72(FP), DX
+	SHLQ         $0x02, DX
+	MOVQ         AX, 16(SP)
+	IMUL3Q       $-4, DX, BX
+	ADDQ         $0x20, BX
+	MOVQ         BX, 32(SP)
+	SHLQ         $0x02, AX
+	SUBQ         AX, DX
+	MOVQ         DX, 24(SP)
+	SUBQ         CX, AX
+	MOVQ         AX, 40(SP)
+	MOVQ         dst+0(FP), BX
+	MOVQ         src+8(FP), SI
+	MOVQ         z+24(FP), DI
+	MOVQ         init+16(FP), R8
+	MOVQ         dstRow+48(FP), R9
+	MOVQ         dstPix+56(FP), R10
+	MOVQ         element+64(FP), R11
+	SHLQ         $0x02, R11
+	IMUL3Q       $0x06, R11, R12
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R14
+	VBROADCASTSS most+96(FP), Y14
+	MOVL         zeroPoint+100(FP), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y13
-	MOVL         least+80(FP), AX
+	MOVL         least+104(FP), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y12
-	MOVQ         mult+64(FP), R14
-	SUBQ         SI, R14
+	MOVQ         mult+88(FP), R15
 	MOVQ         $0x38e38e39, AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y15
 
 tile:
-	MOVQ R8, 8(SP)
+	MOVQ CX, 8(SP)
 
 half:
+	MOVQ         SI, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R12*1), Y1
+	VMOVDQU      (AX)(R12*2), Y2
+	VMOVDQU      (AX)(R13*1), Y3
+	VMOVDQU      (AX)(R12*4), Y4
+	VMOVDQU      (AX)(R14*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, (DI)
+	VMOVDQU      Y9, 192(DI)
+	VMOVDQU      Y10, 384(DI)
+	VMOVDQU      Y5, 576(DI)
+	ADDQ         R11, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R12*1), Y1
+	VMOVDQU      (AX)(R12*2), Y2
+	VMOVDQU      (AX)(R13*1), Y3
+	VMOVDQU      (AX)(R12*4), Y4
+	VMOVDQU      (AX)(R14*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, 32(DI)
+	VMOVDQU      Y9, 224(DI)
+	VMOVDQU      Y10, 416(DI)
+	VMOVDQU      Y5, 608(DI)
+	ADDQ         R11, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R12*1), Y1
+	VMOVDQU      (AX)(R12*2), Y2
+	VMOVDQU      (AX)(R13*1), Y3
+	VMOVDQU      (AX)(R12*4), Y4
+	VMOVDQU      (AX)(R14*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, 64(DI)
+	VMOVDQU      Y9, 256(DI)
+	VMOVDQU      Y10, 448(DI)
+	VMOVDQU      Y5, 640(DI)
+	ADDQ         R11, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R12*1), Y1
+	VMOVDQU      (AX)(R12*2), Y2
+	VMOVDQU      (AX)(R13*1), Y3
+	VMOVDQU      (AX)(R12*4), Y4
+	VMOVDQU      (AX)(R14*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, 96(DI)
+	VMOVDQU      Y9, 288(DI)
+	VMOVDQU      Y10, 480(DI)
+	VMOVDQU      Y5, 672(DI)
+	ADDQ         R11, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R12*1), Y1
+	VMOVDQU      (AX)(R12*2), Y2
+	VMOVDQU      (AX)(R13*1), Y3
+	VMOVDQU      (AX)(R12*4), Y4
+	VMOVDQU      (AX)(R14*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, 128(DI)
+	VMOVDQU      Y9, 320(DI)
+	VMOVDQU      Y10, 512(DI)
+	VMOVDQU      Y5, 704(DI)
+	ADDQ         R11, AX
+	VMOVDQU      (AX), Y0
+	VMOVDQU      (AX)(R12*1), Y1
+	VMOVDQU      (AX)(R12*2), Y2
+	VMOVDQU      (AX)(R13*1), Y3
+	VMOVDQU      (AX)(R12*4), Y4
+	VMOVDQU      (AX)(R14*1), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
+	VMOVDQU      Y0, 160(DI)
+	VMOVDQU      Y9, 352(DI)
+	VMOVDQU      Y10, 544(DI)
+	VMOVDQU      Y5, 736(DI)
+	ADDQ         R11, AX
+	MOVQ         BX, DX
+	VMOVUPS      (R15), Y11
+	VMOVDQU      (DI), Y0
+	VMOVDQU      32(DI), Y1
+	VMOVDQU      64(DI), Y2
+	VMOVDQU      96(DI), Y3
+	VMOVDQU      128(DI), Y4
+	VMOVDQU      160(DI), Y5
+	VPADDD       Y2, Y1, Y6
+	VPSUBD       Y2, Y1, Y7
+	VPADDD       Y4, Y3, Y8
+	VPSUBD       Y4, Y3, Y9
+	VPSUBD       Y6, Y8, Y10
+	VPSLLD       $0x02, Y6, Y6
+	VPADDD       Y8, Y0, Y0
+	VPSUBD       Y6, Y0, Y0
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSUBD       Y7, Y9, Y9
+	VPSUBD       Y7, Y9, Y9
 	MOVQ         DX, AX
-	VMOVDQU      (AX), Y0
-	VMOVDQU      (AX)(R11*1), Y1
-	VMOVDQU      (AX)(R11*2), Y2
-	VMOVDQU      (AX)(R12*1), Y3
-	VMOVDQU      (AX)(R11*4), Y4
-	VMOVDQU      (AX)(R13*1), Y5
-	VPADDD       Y2, Y1, Y6
-	VPSUBD       Y2, Y1, Y7
-	VPADDD       Y4, Y3, Y8
-	VPSUBD       Y4, Y3, Y9
-	VPSUBD       Y6, Y8, Y10
-	VPSLLD       $0x02, Y6, Y6
-	VPADDD       Y8, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSUBD       Y7, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPSUBD       Y7, Y9, Y9
-	VPSUBD       Y7, Y9, Y9
-	VMOVDQU      Y0, (BX)
-	VMOVDQU      Y9, 192(BX)
-	VMOVDQU      Y10, 384(BX)
-	VMOVDQU      Y5, 576(BX)
-	ADDQ         R10, AX
-	VMOVDQU      (AX), Y0
-	VMOVDQU      (AX)(R11*1), Y1
-	VMOVDQU      (AX)(R11*2), Y2
-	VMOVDQU      (AX)(R12*1), Y3
-	VMOVDQU      (AX)(R11*4), Y4
-	VMOVDQU      (AX)(R13*1), Y5
-	VPADDD       Y2, Y1, Y6
-	VPSUBD       Y2, Y1, Y7
-	VPADDD       Y4, Y3, Y8
-	VPSUBD       Y4, Y3, Y9
-	VPSUBD       Y6, Y8, Y10
-	VPSLLD       $0x02, Y6, Y6
-	VPADDD       Y8, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSUBD       Y7, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPSUBD       Y7, Y9, Y9
-	VPSUBD       Y7, Y9, Y9
-	VMOVDQU      Y0, 32(BX)
-	VMOVDQU      Y9, 224(BX)
-	VMOVDQU      Y10, 416(BX)
-	VMOVDQU      Y5, 608(BX)
-	ADDQ         R10, AX
-	VMOVDQU      (AX), Y0
-	VMOVDQU      (AX)(R11*1), Y1
-	VMOVDQU      (AX)(R11*2), Y2
-	VMOVDQU      (AX)(R12*1), Y3
-	VMOVDQU      (AX)(R11*4), Y4
-	VMOVDQU      (AX)(R13*1), Y5
-	VPADDD       Y2, Y1, Y6
-	VPSUBD       Y2, Y1, Y7
-	VPADDD       Y4, Y3, Y8
-	VPSUBD       Y4, Y3, Y9
-	VPSUBD       Y6, Y8, Y10
-	VPSLLD       $0x02, Y6, Y6
-	VPADDD       Y8, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSUBD       Y7, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPSUBD       Y7, Y9, Y9
-	VPSUBD       Y7, Y9, Y9
-	VMOVDQU      Y0, 64(BX)
-	VMOVDQU      Y9, 256(BX)
-	VMOVDQU      Y10, 448(BX)
-	VMOVDQU      Y5, 640(BX)
-	ADDQ         R10, AX
-	VMOVDQU      (AX), Y0
-	VMOVDQU      (AX)(R11*1), Y1
-	VMOVDQU      (AX)(R11*2), Y2
-	VMOVDQU      (AX)(R12*1), Y3
-	VMOVDQU      (AX)(R11*4), Y4
-	VMOVDQU      (AX)(R13*1), Y5
-	VPADDD       Y2, Y1, Y6
-	VPSUBD       Y2, Y1, Y7
-	VPADDD       Y4, Y3, Y8
-	VPSUBD       Y4, Y3, Y9
-	VPSUBD       Y6, Y8, Y10
-	VPSLLD       $0x02, Y6, Y6
-	VPADDD       Y8, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSUBD       Y7, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPSUBD       Y7, Y9, Y9
-	VPSUBD       Y7, Y9, Y9
-	VMOVDQU      Y0, 96(BX)
-	VMOVDQU      Y9, 288(BX)
-	VMOVDQU      Y10, 480(BX)
-	VMOVDQU      Y5, 672(BX)
-	ADDQ         R10, AX
-	VMOVDQU      (AX), Y0
-	VMOVDQU      (AX)(R11*1), Y1
-	VMOVDQU      (AX)(R11*2), Y2
-	VMOVDQU      (AX)(R12*1), Y3
-	VMOVDQU      (AX)(R11*4), Y4
-	VMOVDQU      (AX)(R13*1), Y5
-	VPADDD       Y2, Y1, Y6
-	VPSUBD       Y2, Y1, Y7
-	VPADDD       Y4, Y3, Y8
-	VPSUBD       Y4, Y3, Y9
-	VPSUBD       Y6, Y8, Y10
-	VPSLLD       $0x02, Y6, Y6
-	VPADDD       Y8, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSUBD       Y7, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPSUBD       Y7, Y9, Y9
-	VPSUBD       Y7, Y9, Y9
-	VMOVDQU      Y0, 128(BX)
-	VMOVDQU      Y9, 320(BX)
-	VMOVDQU      Y10, 512(BX)
-	VMOVDQU      Y5, 704(BX)
-	ADDQ         R10, AX
-	VMOVDQU      (AX), Y0
-	VMOVDQU      (AX)(R11*1), Y1
-	VMOVDQU      (AX)(R11*2), Y2
-	VMOVDQU      (AX)(R12*1), Y3
-	VMOVDQU      (AX)(R11*4), Y4
-	VMOVDQU      (AX)(R13*1), Y5
-	VPADDD       Y2, Y1, Y6
-	VPSUBD       Y2, Y1, Y7
-	VPADDD       Y4, Y3, Y8
-	VPSUBD       Y4, Y3, Y9
-	VPSUBD       Y6, Y8, Y10
-	VPSLLD       $0x02, Y6, Y6
-	VPADDD       Y8, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSUBD       Y7, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPSUBD       Y7, Y9, Y9
-	VPSUBD       Y7, Y9, Y9
-	VMOVDQU      Y0, 160(BX)
-	VMOVDQU      Y9, 352(BX)
-	VMOVDQU      Y10, 544(BX)
-	VMOVDQU      Y5, 736(BX)
-	ADDQ         R10, AX
-	MOVQ         CX, R15
-	VMOVUPS      (SI)(R14*1), Y11
-	VMOVDQU      (BX), Y0
-	VMOVDQU      32(BX), Y1
-	VMOVDQU      64(BX), Y2
-	VMOVDQU      96(BX), Y3
-	VMOVDQU      128(BX), Y4
-	VMOVDQU      160(BX), Y5
-	VPADDD       Y2, Y1, Y6
-	VPSUBD       Y2, Y1, Y7
-	VPADDD       Y4, Y3, Y8
-	VPSUBD       Y4, Y3, Y9
-	VPSUBD       Y6, Y8, Y10
-	VPSLLD       $0x02, Y6, Y6
-	VPADDD       Y8, Y0, Y0
-	VPSUBD       Y6, Y0, Y0
-	VPSUBD       Y7, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPADDD       Y9, Y5, Y5
-	VPSUBD       Y7, Y9, Y9
-	VPSUBD       Y7, Y9, Y9
-	MOVQ         R15, AX
-	ADDQ         DI, R15
+	ADDQ         R9, DX
 	VPMULLD      Y15, Y0, Y0
 	VPSRAD       $0x06, Y0, Y0
-	VPADDD       (SI), Y0, Y0
+	VPADDD       (R8), Y0, Y0
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMINPS       Y0, Y14, Y0
 	VCVTPS2DQ    Y0, Y0
 	VPMULLD      Y15, Y9, Y9
 	VPSRAD       $0x05, Y9, Y9
-	VPADDD       (SI), Y9, Y9
+	VPADDD       (R8), Y9, Y9
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y11, Y9, Y9
 	VMINPS       Y9, Y14, Y9
 	VCVTPS2DQ    Y9, Y9
 	VPMULLD      Y15, Y10, Y10
 	VPSRAD       $0x04, Y10, Y10
-	VPADDD       (SI), Y10, Y10
+	VPADDD       (R8), Y10, Y10
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y11, Y10, Y10
 	VMINPS       Y10, Y14, Y10
 	VCVTPS2DQ    Y10, Y10
 	VPMULLD      Y15, Y5, Y5
 	VPSRAD       $0x04, Y5, Y5
-	VPADDD       (SI), Y5, Y5
+	VPADDD       (R8), Y5, Y5
+	ADDQ         16(SP), R8
+	ADDQ         24(SP), R8
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VMINPS       Y5, Y14, Y5
@@ -35167,16 +35218,16 @@ half:
 	VPUNPCKLDQ   X9, X0, X10
 	VPUNPCKHDQ   X9, X0, X0
 	VMOVQ        X10, (AX)
-	VMOVHPS      X10, (AX)(R9*1)
-	LEAQ         (AX)(R9*2), AX
+	VMOVHPS      X10, (AX)(R10*1)
+	LEAQ         (AX)(R10*2), AX
 	VMOVQ        X0, (AX)
-	VMOVHPS      X0, (AX)(R9*1)
-	VMOVDQU      192(BX), Y0
-	VMOVDQU      224(BX), Y1
-	VMOVDQU      256(BX), Y2
-	VMOVDQU      288(BX), Y3
-	VMOVDQU      320(BX), Y4
-	VMOVDQU      352(BX), Y5
+	VMOVHPS      X0, (AX)(R10*1)
+	VMOVDQU      192(DI), Y0
+	VMOVDQU      224(DI), Y1
+	VMOVDQU      256(DI), Y2
+	VMOVDQU      288(DI), Y3
+	VMOVDQU      320(DI), Y4
+	VMOVDQU      352(DI), Y5
 	VPADDD       Y2, Y1, Y6
 	VPSUBD       Y2, Y1, Y7
 	VPADDD       Y4, Y3, Y8
@@ -35190,32 +35241,37 @@ half:
 	VPADDD       Y9, Y5, Y5
 	VPSUBD       Y7, Y9, Y9
 	VPSUBD       Y7, Y9, Y9
-	MOVQ         R15, AX
-	ADDQ         DI, R15
+	MOVQ         DX, AX
+	ADDQ         R9, DX
 	VPMULLD      Y15, Y0, Y0
 	VPSRAD       $0x05, Y0, Y0
-	VPADDD       (SI), Y0, Y0
+	VPADDD       (R8), Y0, Y0
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMINPS       Y0, Y14, Y0
 	VCVTPS2DQ    Y0, Y0
 	VPMULLD      Y15, Y9, Y9
 	VPSRAD       $0x04, Y9, Y9
-	VPADDD       (SI), Y9, Y9
+	VPADDD       (R8), Y9, Y9
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y11, Y9, Y9
 	VMINPS       Y9, Y14, Y9
 	VCVTPS2DQ    Y9, Y9
 	VPMULLD      Y15, Y10, Y10
 	VPSRAD       $0x03, Y10, Y10
-	VPADDD       (SI), Y10, Y10
+	VPADDD       (R8), Y10, Y10
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y11, Y10, Y10
 	VMINPS       Y10, Y14, Y10
 	VCVTPS2DQ    Y10, Y10
 	VPMULLD      Y15, Y5, Y5
 	VPSRAD       $0x03, Y5, Y5
-	VPADDD       (SI), Y5, Y5
+	VPADDD       (R8), Y5, Y5
+	ADDQ         16(SP), R8
+	ADDQ         24(SP), R8
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VMINPS       Y5, Y14, Y5
@@ -35230,16 +35286,16 @@ half:
 	VPUNPCKLDQ   X9, X0, X10
 	VPUNPCKHDQ   X9, X0, X0
 	VMOVQ        X10, (AX)
-	VMOVHPS      X10, (AX)(R9*1)
-	LEAQ         (AX)(R9*2), AX
+	VMOVHPS      X10, (AX)(R10*1)
+	LEAQ         (AX)(R10*2), AX
 	VMOVQ        X0, (AX)
-	VMOVHPS      X0, (AX)(R9*1)
-	VMOVDQU      384(BX), Y0
-	VMOVDQU      416(BX), Y1
-	VMOVDQU      448(BX), Y2
-	VMOVDQU      480(BX), Y3
-	VMOVDQU      512(BX), Y4
-	VMOVDQU      544(BX), Y5
+	VMOVHPS      X0, (AX)(R10*1)
+	VMOVDQU      384(DI), Y0
+	VMOVDQU      416(DI), Y1
+	VMOVDQU      448(DI), Y2
+	VMOVDQU      480(DI), Y3
+	VMOVDQU      512(DI), Y4
+	VMOVDQU      544(DI), Y5
 	VPADDD       Y2, Y1, Y6
 	VPSUBD       Y2, Y1, Y7
 	VPADDD       Y4, Y3, Y8
@@ -35253,32 +35309,37 @@ half:
 	VPADDD       Y9, Y5, Y5
 	VPSUBD       Y7, Y9, Y9
 	VPSUBD       Y7, Y9, Y9
-	MOVQ         R15, AX
-	ADDQ         DI, R15
+	MOVQ         DX, AX
+	ADDQ         R9, DX
 	VPMULLD      Y15, Y0, Y0
 	VPSRAD       $0x04, Y0, Y0
-	VPADDD       (SI), Y0, Y0
+	VPADDD       (R8), Y0, Y0
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMINPS       Y0, Y14, Y0
 	VCVTPS2DQ    Y0, Y0
 	VPMULLD      Y15, Y9, Y9
 	VPSRAD       $0x03, Y9, Y9
-	VPADDD       (SI), Y9, Y9
+	VPADDD       (R8), Y9, Y9
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y11, Y9, Y9
 	VMINPS       Y9, Y14, Y9
 	VCVTPS2DQ    Y9, Y9
 	VPMULLD      Y15, Y10, Y10
 	VPSRAD       $0x02, Y10, Y10
-	VPADDD       (SI), Y10, Y10
+	VPADDD       (R8), Y10, Y10
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y11, Y10, Y10
 	VMINPS       Y10, Y14, Y10
 	VCVTPS2DQ    Y10, Y10
 	VPMULLD      Y15, Y5, Y5
 	VPSRAD       $0x02, Y5, Y5
-	VPADDD       (SI), Y5, Y5
+	VPADDD       (R8), Y5, Y5
+	ADDQ         16(SP), R8
+	ADDQ         24(SP), R8
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VMINPS       Y5, Y14, Y5
@@ -35293,16 +35354,16 @@ half:
 	VPUNPCKLDQ   X9, X0, X10
 	VPUNPCKHDQ   X9, X0, X0
 	VMOVQ        X10, (AX)
-	VMOVHPS      X10, (AX)(R9*1)
-	LEAQ         (AX)(R9*2), AX
+	VMOVHPS      X10, (AX)(R10*1)
+	LEAQ         (AX)(R10*2), AX
 	VMOVQ        X0, (AX)
-	VMOVHPS      X0, (AX)(R9*1)
-	VMOVDQU      576(BX), Y0
-	VMOVDQU      608(BX), Y1
-	VMOVDQU      640(BX), Y2
-	VMOVDQU      672(BX), Y3
-	VMOVDQU      704(BX), Y4
-	VMOVDQU      736(BX), Y5
+	VMOVHPS      X0, (AX)(R10*1)
+	VMOVDQU      576(DI), Y0
+	VMOVDQU      608(DI), Y1
+	VMOVDQU      640(DI), Y2
+	VMOVDQU      672(DI), Y3
+	VMOVDQU      704(DI), Y4
+	VMOVDQU      736(DI), Y5
 	VPADDD       Y2, Y1, Y6
 	VPSUBD       Y2, Y1, Y7
 	VPADDD       Y4, Y3, Y8
@@ -35316,32 +35377,37 @@ half:
 	VPADDD       Y9, Y5, Y5
 	VPSUBD       Y7, Y9, Y9
 	VPSUBD       Y7, Y9, Y9
-	MOVQ         R15, AX
-	ADDQ         DI, R15
+	MOVQ         DX, AX
+	ADDQ         R9, DX
 	VPMULLD      Y15, Y0, Y0
 	VPSRAD       $0x04, Y0, Y0
-	VPADDD       (SI), Y0, Y0
+	VPADDD       (R8), Y0, Y0
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y11, Y0, Y0
 	VMINPS       Y0, Y14, Y0
 	VCVTPS2DQ    Y0, Y0
 	VPMULLD      Y15, Y9, Y9
 	VPSRAD       $0x03, Y9, Y9
-	VPADDD       (SI), Y9, Y9
+	VPADDD       (R8), Y9, Y9
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y9, Y9
 	VMULPS       Y11, Y9, Y9
 	VMINPS       Y9, Y14, Y9
 	VCVTPS2DQ    Y9, Y9
 	VPMULLD      Y15, Y10, Y10
 	VPSRAD       $0x02, Y10, Y10
-	VPADDD       (SI), Y10, Y10
+	VPADDD       (R8), Y10, Y10
+	ADDQ         16(SP), R8
 	VCVTDQ2PS    Y10, Y10
 	VMULPS       Y11, Y10, Y10
 	VMINPS       Y10, Y14, Y10
 	VCVTPS2DQ    Y10, Y10
 	VPMULLD      Y15, Y5, Y5
 	VPSRAD       $0x02, Y5, Y5
-	VPADDD       (SI), Y5, Y5
+	VPADDD       (R8), Y5, Y5
+	ADDQ         16(SP), R8
+	ADDQ         24(SP), R8
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y11, Y5, Y5
 	VMINPS       Y5, Y14, Y5
@@ -35356,18 +35422,22 @@ half:
 	VPUNPCKLDQ   X9, X0, X10
 	VPUNPCKHDQ   X9, X0, X0
 	VMOVQ        X10, (AX)
-	VMOVHPS      X10, (AX)(R9*1)
-	LEAQ         (AX)(R9*2), AX
+	VMOVHPS      X10, (AX)(R10*1)
+	LEAQ         (AX)(R10*2), AX
 	VMOVQ        X0, (AX)
-	VMOVHPS      X0, (AX)(R9*1)
-	ADDQ         $0x08, CX
-	ADDQ         $0x20, DX
+	VMOVHPS      X0, (AX)(R10*1)
+	ADDQ         $0x08, BX
 	ADDQ         $0x20, SI
+	ADDQ         $0x20, R15
+	ADDQ         32(SP), R8
 	SUBQ         $0x20, 8(SP)
 	JNZ          half
-	SUBQ         R8, SI
-	LEAQ         (R9)(R9*2), AX
-	ADDQ         AX, CX
+	ADDQ         40(SP), R8
+	SUBQ         CX, R15
+	LEAQ         (BX)(R10*4), BX
+	MOVQ         CX, AX
+	SHRQ         $0x02, AX
+	SUBQ         AX, BX
 	DECQ         (SP)
 	JNZ          tile
 	VZEROUPPER

@@ -61,12 +61,12 @@ func winogradTaps(dst []int16, src []int8, _ *squareRoom, pairs, outputs, tap, e
 	winogradTapsGeneric(dst, src, pairs, outputs, tap, element)
 }
 
-func winogradSums(dst, src, init []int32, _ *squareRoom, tiles, blocks, dstRow, element int) {
-	winogradSumsGeneric(dst, src, init, tiles, blocks*lanes, dstRow, element)
+func winogradSums(dst []int32, dstRow, dstPix int, a *squareSums) {
+	winogradSumsGeneric(dst, dstRow, dstPix, a)
 }
 
-func winogradSumsCodes(dst []uint8, src, init []int32, _ *squareRoom, tiles, blocks, dstRow, element int, q *Requantization) {
-	winogradSumsCodesGeneric(dst, src, init, tiles, blocks*lanes, dstRow, element, q)
+func winogradSumsCodes(dst []uint8, dstRow, dstPix int, a *squareSums, q *Requantization, c int) {
+	winogradSumsCodesGeneric(dst, dstRow, dstPix, a, q, c)
 }
 
 func widenCodes(words []int16, codes []uint8) { widenCodesGeneric(words, codes) }

@@ -1404,22 +1404,22 @@ func winogradTapsAVX2(dst *int16, src *int8, z *int32, pairs int, outputs int, t
 // winogradSumsAVX2 computes
 //
 //	for t < tiles, l < C = 16*blocks, with x[k][j] = src[(6*k+j)*element + t*C + l]: z[i][j] = f(x[0][j], ...)[i] and
-//	  dst[i*dstRow + (4*t+o)*C + l] = f(z[i][0], ...)[o] / (n[i]*n[o]) + init[l]
+//	  dst[i*dstRow + (4*t+o)*dstPix + l] = f(z[i][0], ...)[o] / (n[i]*n[o]) + init[i*initRow + (4*t+o)*initPix + l]
 //
 // f(m) = m0-4(m1+m2)+m3+m4, -2(m1-m2)+m3-m4, -(m1+m2)+m3+m4, -(m1-m2)+2(m3-m4)+m5.
 // n = 24, 12, 6, 6. The quotient must be whole, and 64 times it must fit int32.
 //
 //go:noescape
-func winogradSumsAVX2(dst *int32, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, element int)
+func winogradSumsAVX2(dst *int32, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, dstPix int, element int, initRow int, initPix int)
 
 // winogradSumsCodesAVX2 computes
 //
-//	acc = what winogradSums stores: dst[i*dstRow + (4*t+o)*C + l] = max(round(min(float32(acc)*mult[l], most)) + zeroPoint, least)
+//	acc = what winogradSums stores: dst[i*dstRow + (4*t+o)*dstPix + l] = max(round(min(float32(acc)*mult[l], most)) + zeroPoint, least)
 //
 // The words of zeroPoint are the same, and so are the bytes of least.
 //
 //go:noescape
-func winogradSumsCodesAVX2(dst *uint8, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, element int, mult *float32, most float32, zeroPoint int32, least int32)
+func winogradSumsCodesAVX2(dst *uint8, src *int32, init *int32, z *int32, tiles int, blocks int, dstRow int, dstPix int, element int, initRow int, initPix int, mult *float32, most float32, zeroPoint int32, least int32)
 
 // sgdRowAVX2 computes
 //

@@ -69,18 +69,17 @@ func (p *Pool) RunFetching(n int, memory []Memory, loops ...Loop) {
 	}
 }
 
-// RunGroups is Run for loops that may be cut at every picture, whose memory for the picture in work is for up to group
-// pictures: every Picture of one loop for each of them, then of the next, so that what a loop reads for all pictures, its
-// weights, is in cache for all but the first.
-func (p *Pool) RunGroups(n, group int, loops ...Loop) {
+// RunGroups is Run for loops that may be cut at every picture, whose memory for the pictures in work is for some of them:
+// loop i computes up to group[i] pictures, no fewer than the loops before it, and then the next one does, so that what a
+// loop reads for all pictures, its weights, is in cache for all but the first.
+func (p *Pool) RunGroups(n int, group []int, loops ...Loop) {
 	for _, l := range loops {
 		l.Begin(p)
 	}
-	p.groups.loops, p.groups.n, p.groups.each = loops, n, group
-	// The last pictures come one at a time, so that threads end together.
-	p.groups.whole = max(0, n/group-p.Threads())
-	p.run(p.groups.whole+n-p.groups.whole*group, &p.groups)
-	p.groups.loops = nil
+	g := &p.groups
+	g.loops, g.group, g.firsts = loops, group, cutGroups(g.firsts[:0], n, group[len(group)-1], p.Threads())
+	p.run(len(g.firsts)-1, g)
+	g.loops, g.group = nil, nil
 	if p.stopped() {
 		return
 	}
@@ -89,24 +88,57 @@ func (p *Pool) RunGroups(n, group int, loops ...Loop) {
 	}
 }
 
-// groups is the body of RunGroups: pieces of each pictures, so many of them whole, then of one.
+// cutGroups appends to firsts where pieces of up to group of n pictures start, and n. Where threads have several each, the
+// last ones are smaller, so that threads end together.
+func cutGroups(firsts []int, n, group, threads int) []int {
+	size := min(group, (n+threads-1)/threads)
+	for first := 0; first < n; first += size {
+		firsts = append(firsts, first)
+		if n > group*threads {
+			size = min(group, (n-first+threads-1)/threads)
+		}
+	}
+	return append(firsts, n)
+}
+
+// groups is the body of RunGroups.
 type groups struct {
-	pool           *Pool
-	loops          []Loop
-	n, each, whole int
+	pool   *Pool
+	loops  []Loop
+	group  []int
+	firsts []int // of each piece, and the end of the last
 }
 
 func (g *groups) run(worker, piece int) {
 	s := &g.pool.scratch[worker]
 	s.ahead.aim(nil, 0)
-	first, end := piece*g.each, (piece+1)*g.each
-	if piece >= g.whole {
-		first = piece + g.whole*(g.each-1)
-		end = first + 1
+	g.through(s, piece, len(g.loops), g.firsts[piece], g.firsts[piece+1])
+}
+
+// together is a Loop that computes several pictures of a piece in one go.
+type together interface {
+	pictures(s *Scratch, piece, first, end int)
+}
+
+// through takes the pictures in [first, end), no more than a group of the last, through the first so many loops.
+func (g *groups) through(s *Scratch, piece, loops, first, end int) {
+	from := loops - 1 // of those with as large groups
+	for from > 0 && g.group[from-1] == g.group[loops-1] {
+		from--
 	}
-	for _, l := range g.loops {
+	if from > 0 {
+		size := g.group[from-1]
+		for n := first; n < end; n += size {
+			g.through(s, piece, from, n, min(n+size, end))
+		}
+	}
+	for _, l := range g.loops[from:loops] {
 		if g.pool.stopped() {
 			return
+		}
+		if l, ok := l.(together); ok {
+			l.pictures(s, piece, first, end)
+			continue
 		}
 		for n := first; n < end; n++ {
 			l.Picture(s, piece, n)

@@ -1,6 +1,9 @@
 package kernels
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // Loops that share a walk see what earlier ones wrote for the picture, also
 // through memory that only the picture in work has.
@@ -30,41 +33,67 @@ func TestFusedLoops(t *testing.T) {
 	}
 }
 
-// Loops that run in groups see all pictures once, and what earlier ones wrote for each picture of a group.
+// Loops that run in groups see all pictures once, and what earlier ones wrote for each picture of a group; so do those whose
+// groups are larger than before, of all the smaller ones.
 func TestGroups(t *testing.T) {
 	const each = 3
 	for _, threads := range []int{1, 3} {
 		p := NewPool(threads)
 		for n := range 40 {
-			for _, group := range []int{1, 2, 4, 7} {
+			for _, group := range [][]int{{1, 1, 1}, {2, 2, 2}, {4, 4, 4}, {7, 7, 7}, {1, 1, 4}, {1, 2, 4}, {2, 3, 7}, {1, 5, 5}} {
 				x, y := make([]float32, n*each), make([]float32, n*each)
 				for i := range x {
 					x[i] = float32(i)
 				}
-				local := Pictures[float32]{Data: make([]float32, threads*group*each), Each: each, Local: true, Group: group}
-				X, Y := Batch(x, n), Batch(y, n)
-				most, together := make([]int, threads), make([]int, threads)
+				local := func(group int) *Pictures[float32] {
+					return &Pictures[float32]{Data: make([]float32, threads*group*each), Each: each, Local: true, Group: group}
+				}
+				X, Y, first, second := Batch(x, n), Batch(y, n), local(group[1]), local(group[2])
+				most, waiting := make([][2]int, threads), make([][2]int, threads)
+				count := func(s *Scratch, i, by int) {
+					w, m := &waiting[s.Worker()], &most[s.Worker()]
+					w[i] += by
+					m[i] = max(m[i], w[i])
+				}
 				p.RunGroups(n, group,
 					&Each{Do: func(s *Scratch, n int) {
-						AddRow(local.At(s, n), X.At(s, n), X.At(s, n))
-						together[s.Worker()]++
-						most[s.Worker()] = max(most[s.Worker()], together[s.Worker()])
+						AddRow(first.At(s, n), X.At(s, n), X.At(s, n))
+						count(s, 0, 1)
 					}},
 					&Each{Do: func(s *Scratch, n int) {
-						AddRow(Y.At(s, n), Y.At(s, n), local.At(s, n))
-						together[s.Worker()] = 0
+						AddRow(second.At(s, n), first.At(s, n), X.At(s, n))
+						count(s, 0, -1)
+						count(s, 1, 1)
+					}},
+					&Each{Do: func(s *Scratch, n int) {
+						AddRow(Y.At(s, n), Y.At(s, n), second.At(s, n))
+						count(s, 1, -1)
 					}})
 				for i, v := range y {
-					if v != 2*float32(i) {
+					if v != 3*float32(i) {
 						t.Fatalf("%d threads, groups of %d: y[%d] of %d is %g", threads, group, i, len(y), v)
 					}
 				}
-				if threads == 1 && n >= 2*group && most[0] != group {
-					t.Errorf("%d pictures: at most %d of %d ran together", n, most[0], group)
+				if want := [2]int{group[1], group[2]}; threads == 1 && n >= group[2] && most[0] != want {
+					t.Errorf("%d pictures in groups of %d: at most %d ran together", n, group, most[0])
 				}
 			}
 		}
 		p.Close()
+	}
+}
+
+func TestCutGroups(t *testing.T) {
+	for _, c := range []struct {
+		n, group, threads int
+		want              []int
+	}{
+		{0, 4, 2, []int{0}}, {1, 4, 2, []int{0, 1}}, {8, 4, 2, []int{0, 4, 8}}, {5, 4, 3, []int{0, 2, 4, 5}}, {9, 4, 1, []int{0, 4, 8, 9}},
+		{9, 4, 2, []int{0, 4, 7, 8, 9}}, {16, 4, 2, []int{0, 4, 8, 12, 14, 15, 16}}, {3, 1, 2, []int{0, 1, 2, 3}},
+	} {
+		if got := cutGroups(nil, c.n, c.group, c.threads); !slices.Equal(got, c.want) {
+			t.Errorf("%d pictures in groups of %d for %d threads start at %v, want %v", c.n, c.group, c.threads, got, c.want)
+		}
 	}
 }
 

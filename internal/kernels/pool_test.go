@@ -82,7 +82,7 @@ func TestUntilBetweenGroups(t *testing.T) {
 		p.Until(ctx)
 		var first, second atomic.Int32
 		l := &counted{Each: Each{Do: func(*Scratch, int) { second.Add(1) }}}
-		p.RunGroups(n, group, &Each{Do: func(*Scratch, int) {
+		p.RunGroups(n, []int{group, group}, &Each{Do: func(*Scratch, int) {
 			cancel() // before the second loop has seen any image
 			first.Add(1)
 		}}, l)

@@ -2,7 +2,6 @@ package kernels
 
 import (
 	"math"
-	"slices"
 	"unsafe"
 )
 
@@ -22,7 +21,8 @@ import (
 //	    0  0  6
 //
 // |B' d B| <= 50*255 and |G g G'| <= 49*128 fit int16. From there on all is modulo 2^32: times the inverse of 9, which is
-// odd, a result is 2^k times the sum, k <= 6, and is shifted by k. So 64 times the sum must fit int32.
+// odd, a result is 2^k times the sum, k <= 6, and is shifted by k. So 64 times the sum must fit int32. Where it may not,
+// input channels are cut into runs whose sums do, and these are added afterwards.
 
 // sumSquare is the side of the squares of sums.
 const sumSquare = 4
@@ -31,8 +31,7 @@ const sumSquare = 4
 func squaresOf(n int) int { return (n + sumSquare - 1) / sumSquare }
 
 // squaresPay tells that Winograd's filtering is faster than direct sums with so many steps (see IntWeights), which it is
-// without VNNI only. A square that lies half outside the picture takes as long as any, and a square reads four times the
-// weights of a direct sum. docs/speed.md has the measurements.
+// without VNNI only. A square that lies half outside the picture takes as long as any. docs/speed.md has the measurements.
 func squaresPay(g *Conv, steps int) bool {
 	if !addsPairs() || !g.square(3, 1, 1) || g.Cin%lanes != 0 || g.Cout%lanes != 0 {
 		return false
@@ -41,55 +40,100 @@ func squaresPay(g *Conv, steps int) bool {
 	if steps < 2 {
 		return tiles >= 4 && 5*pixels >= 32*tiles
 	}
-	return tiles >= 4 && 3*pixels >= 32*tiles && g.Cin*g.Cout <= tiles<<15
+	return tiles >= 4 && 3*pixels >= 32*tiles
 }
 
-// packSquares transforms w unless the sums of codes up to largest may be too large.
-func (dst *IntWeights) packSquares(g Conv, w []int8, largest uint8) bool {
+// keptSquares bounds transformed weights, in bytes, that are kept. They take four times the memory of the weights, and where
+// no second-level cache holds them it is faster to transform a block of outputs just before it is used, for all squares in
+// work.
+const keptSquares = 512 << 10
+
+// packSquares packs w for codes up to largest.
+func (dst *IntWeights) packSquares(g Conv, w []int8, largest uint8) {
 	dst.g, dst.group, dst.squares = g, 2, true
+	dst.cutRuns(w, largest)
 	dst.sum = grow(dst.sum, g.Cout)
-	if !dst.squaresFit(w, largest) {
-		return false
-	}
-	size, element := g.Cin*g.Cout, dst.squareElement()
-	dst.words = grow(dst.words, 36*element)
-	var z squareRoom
 	clear(dst.sum)
+	for rest := w; len(rest) > 0; rest = rest[g.Cout:] {
+		for o, v := range rest[:g.Cout] {
+			dst.sum[o] += int32(v)
+		}
+	}
+	block := 36 * dst.squareElement()
+	if kept := block * g.Cout / lanes; 2*kept <= keptSquares {
+		dst.bytes, dst.words = dst.bytes[:0], grow(dst.words, kept)
+		var z squareRoom
+		for b := 0; b < g.Cout; b += lanes {
+			winogradTaps(dst.words[b/lanes*block:], w[b:], &z, g.Cin/2, g.Cout, g.Cin*g.Cout, dst.squareElement())
+		}
+		return
+	}
+	dst.words, dst.bytes = dst.words[:0], grow(dst.bytes, len(w))
+	to := dst.bytes
 	for b := 0; b < g.Cout; b += lanes {
-		winogradTaps(dst.words[b*g.Cin:], w[b:], &z, g.Cin/2, g.Cout, size, element)
-		sums := dst.sum[b:][:lanes]
-		middle := dst.words[7*element+b*g.Cin:][:lanes*g.Cin] // element (1, 1) is the sum of all taps
-		for ; len(middle) > 0; middle = middle[2*lanes:] {
-			for l := range sums {
-				sums[l] += int32(middle[2*l]) + int32(middle[2*l+1])
+		for from := b; from < len(w); from += g.Cout {
+			to = to[copy(to, w[from:][:lanes]):]
+		}
+	}
+}
+
+// squareBlocks is how many blocks of 16 outputs are in work together.
+func (w *IntWeights) squareBlocks() int {
+	if 2*lanes*72*w.g.Cin <= keptSquares {
+		return min(2, w.g.Cout/lanes)
+	}
+	return 1
+}
+
+// squareWeights returns the transformed weights of blocks of outputs from b on, which may be in room.
+func (w *IntWeights) squareWeights(b, blocks int, room []int16, z *squareRoom) []int16 {
+	block, tap := 36*w.squareElement(), w.g.Cin*lanes
+	if len(w.words) > 0 {
+		return w.words[b/lanes*block:][:blocks*block]
+	}
+	for i := range blocks {
+		winogradTaps(room[i*block:], w.bytes[9*tap*(b/lanes+i):], z, w.g.Cin/2, lanes, tap, w.squareElement())
+	}
+	return room
+}
+
+// cutRuns cuts the input channels into as few runs as keep 64 times any sum of a run within int32. It overwrites dst.sum.
+func (dst *IntWeights) cutRuns(w []int8, largest uint8) {
+	g := &dst.g
+	most := math.MaxInt32 / 64 / int32(max(largest, 1)) // of the weights of one sign; 16 channels have 9*16*128 at most
+	dst.runs = dst.runs[:0]
+	if 9*g.Cin*128 > int(most) {
+		n := 2 * g.Cout // of each output, those above 0 and those below
+		dst.sum = grow(dst.sum, 2*n)
+		run, next := dst.sum[:n], dst.sum[n:]
+		clear(run)
+		for c := 0; c < g.Cin; c += lanes {
+			clear(next)
+			above, below := next[:g.Cout], next[g.Cout:]
+			for tap := range 9 {
+				for k := range lanes {
+					for o, v := range w[(tap*g.Cin+c+k)*g.Cout:][:g.Cout] {
+						above[o] += int32(max(v, 0))
+						below[o] -= int32(min(v, 0))
+					}
+				}
+			}
+			fits := true
+			for i, v := range next {
+				run[i] += v
+				fits = fits && run[i] <= most
+			}
+			if !fits {
+				dst.runs = append(dst.runs, c)
+				copy(run, next)
 			}
 		}
 	}
-	return true
+	dst.runs = append(dst.runs, g.Cin)
 }
 
-// squaresFit tells that 64 times any sum fits int32. It overwrites dst.sum.
-func (dst *IntWeights) squaresFit(w []int8, largest uint8) bool {
-	most := math.MaxInt32 / 64 / int32(max(largest, 1)) // of the weights of one sign
-	if 9*dst.g.Cin*128 <= int(most) {
-		return true
-	}
-	for _, sign := range []int32{1, -1} {
-		clear(dst.sum)
-		for rest := w; len(rest) > 0; rest = rest[len(dst.sum):] {
-			for c, v := range rest[:len(dst.sum)] {
-				dst.sum[c] += max(0, sign*int32(v))
-			}
-		}
-		if slices.Max(dst.sum) > most {
-			return false
-		}
-	}
-	return true
-}
-
-// squareElement is the distance of the 36 elements in the weights: see winogradGap.
-func (w *IntWeights) squareElement() int { return w.g.Cin*w.g.Cout + 2*winogradGap }
+// squareElement is the distance of the 36 elements in the weights of 16 outputs: see winogradGap.
+func (w *IntWeights) squareElement() int { return w.g.Cin*lanes + 2*winogradGap }
 
 // padSize returns the size of a picture with its border.
 func (w *IntWeights) padSize() int {
@@ -103,77 +147,127 @@ func (w *IntWeights) padSize() int {
 // noSums are what the products of an element start from.
 var noSums [2 * lanes]int32
 
-// sumSquares computes one picture's sums (H, W, Cout) or, if there is a Requant, the codes of picture n from its codes.
-func (l *IntForward) sumSquares(s *Scratch, n int, acc []int32, codes []uint8) (requantized bool) {
+// squareMost bounds the transformed codes that share a pass over weights, in bytes, with the products of 16 outputs.
+const squareMost = 768 << 10
+
+// squareRows is how many rows of squares are in work together: where weights are many, as many as a second-level cache holds.
+func (w *IntWeights) squareRows() int {
+	g := &w.g
+	weights, row := 72*g.Cin*g.Cout, 36*squaresOf(g.W)*(2*g.Cin+4*lanes*w.squareBlocks())
+	return max(1, max(4*winogradFloats, min(weights, squareMost))/row)
+}
+
+// squareWork is the memory of a worker for rows of squares.
+type squareWork struct {
+	z    *squareRoom
+	v, u []int16 // transformed codes; weights
+	m, y []int32 // products, and sums of earlier runs
+}
+
+// squareMemory returns memory for so many rows of squares.
+func (w *IntWeights) squareMemory(s *Scratch, rows int) squareWork {
+	var a squareWork
+	tiles, blocks := rows*squaresOf(w.g.W), w.squareBlocks()
+	nz, nv, nu := len(a.z)*len(a.z[0]), 36*(tiles*w.g.Cin+2*winogradGap), 36*blocks*w.squareElement()
+	nm, ny := 36*(tiles*blocks*lanes+winogradGap), tiles*sumSquare*sumSquare*blocks*lanes
+	room := s.int32s(0, nz+nv/2+nu/2+nm+ny)
+	a.z = (*squareRoom)(unsafe.Pointer(&room[0]))
+	words := unsafe.Slice((*int16)(unsafe.Pointer(&room[nz])), nv+nu)
+	a.v, a.u = words[:nv], words[nv:]
+	room = room[nz+nv/2+nu/2:]
+	a.m, a.y = room[:nm], room[nm:]
+	return a
+}
+
+// sumSquares computes the sums or the codes of pictures. Several small ones share a pass over the weights.
+func (l *IntForward) sumSquares(s *Scratch, first, end int) {
+	th, step := squaresOf(l.Weights.g.H), l.Weights.squareRows()
+	pictures := max(1, step/th)
+	for n := first; n < end; n += pictures {
+		l.sumTogether(s, n, min(n+pictures, end), min(step, pictures*th))
+	}
+}
+
+// sumTogether computes the sums or the codes of pictures, step rows of squares at a time: all, or some of one picture.
+func (l *IntForward) sumTogether(s *Scratch, first, end, step int) {
 	w, x := l.Weights, l.padded[s.worker]
 	g := &w.g
-	q := &l.Requant
-	var y []uint8
-	if l.Sums == nil && q.Y.Data != nil {
-		y = q.Y.At(s, n)
-	}
 	th, tw := squaresOf(g.H), squaresOf(g.W)
-	xRow, yRow := (sumSquare*tw+2)*g.Cin, g.W*g.Cout
-	for i := range g.H {
-		copy(x[(i+1)*xRow+g.Cin:], codes[i*g.W*g.Cin:][:g.W*g.Cin])
+	total, xRow, yRow, wide := (end-first)*th, (sumSquare*tw+2)*g.Cin, g.W*g.Cout, sumSquare*tw*g.Cout
+	whole := g.H%sumSquare == 0 && g.W%sumSquare == 0
+	var acc []int32
+	var codes []uint8
+	switch {
+	case !l.toCodes():
+		acc = s.int32s(1, total*sumSquare*wide)
+	case !whole:
+		codes = s.bytes(1, total*sumSquare*wide)
 	}
-	step := min(th, max(1, winogradFloats/(36*tw*(g.Cin/2+g.Cout))))
-	nv, nm := 36*(step*tw*g.Cin+2*winogradGap), 36*(step*tw*g.Cout+winogradGap)
-	var z *squareRoom
-	nz := len(z) * len(z[0])
-	room := s.int32s(0, nz+nv/2+nm)
-	z = (*squareRoom)(unsafe.Pointer(&room[0]))
-	v, m := unsafe.Slice((*int16)(unsafe.Pointer(&room[nz])), nv), room[nz+nv/2:]
-	for i := 0; i < th; i += step {
-		rows := min(step, th-i)
+	work := w.squareMemory(s, min(step, total))
+	for i := 0; i < total; i += step {
+		rows := min(step, total-i)
 		tiles := rows * tw
-		ve, me := tiles*g.Cin+2*winogradGap, tiles*g.Cout+winogradGap // from one of the 36 elements to the next
+		ve := tiles*g.Cin + 2*winogradGap // from one of the 36 elements to the next
 		for r := range rows {
-			winogradCodes(v[r*tw*g.Cin:], x[sumSquare*(i+r)*xRow:], z, tw, g.Cin/lanes, xRow, ve)
-		}
-		w.squareProducts(s, m, v, tiles, me, ve)
-		for r := range rows {
-			at, from := sumSquare*(i+r)*yRow, m[r*tw*g.Cout:]
-			whole, wide := g.H%sumSquare == 0 && g.W%sumSquare == 0, sumSquare*tw*g.Cout
-			height := min(sumSquare, g.H-sumSquare*(i+r))
-			switch {
-			case y != nil && whole:
-				winogradSumsCodes(y[at:], from, l.init, z, tw, g.Cout/lanes, yRow, me, q)
-			case y != nil:
-				out := s.bytes(2, sumSquare*wide)
-				winogradSumsCodes(out, from, l.init, z, tw, g.Cout/lanes, wide, me, q)
-				cutSquares(y[at:], out, height, yRow, wide)
-			case whole:
-				winogradSums(acc[at:], from, l.init, z, tw, g.Cout/lanes, yRow, me)
-			default:
-				out := s.int32s(2, sumSquare*wide)
-				winogradSums(out, from, l.init, z, tw, g.Cout/lanes, wide, me)
-				cutSquares(acc[at:], out, height, yRow, wide)
+			n, row := first+(i+r)/th, (i+r)%th
+			if row == 0 {
+				copyRows(x[xRow+g.Cin:], l.Codes.At(s, n), g.H, xRow, g.W*g.Cin, g.W*g.Cin)
 			}
+			winogradCodes(work.v[r*tw*g.Cin:], x[sumSquare*row*xRow:], work.z, tw, g.Cin/lanes, xRow, ve)
+		}
+		for b := 0; b < g.Cout; {
+			blocks := min(w.squareBlocks(), (g.Cout-b)/lanes)
+			u, width := w.squareWeights(b, blocks, work.u, work.z), blocks*lanes
+			a := squareSums{tiles: tw, blocks: blocks, element: tiles*width + winogradGap, init: l.init[b:], z: work.z}
+			part := sumSquare * tw * width // of a row
+			from := 0
+			for _, to := range w.runs {
+				w.squareProducts(s, work.m, work.v, u, tiles, blocks, a.element, ve, from, to)
+				for r := range rows {
+					before := work.y[r*sumSquare*part:]
+					if a.src = work.m[r*tw*width:]; from > 0 {
+						a.init, a.initRow, a.initPix = before, part, width
+					}
+					at := (i+r)*sumSquare*wide + b
+					switch {
+					case to < g.Cin:
+						winogradSums(before, part, width, &a)
+					case acc != nil:
+						winogradSums(acc[at:], wide, g.Cout, &a)
+					case whole:
+						y := l.Requant.Y.At(s, first+(i+r)/th)
+						winogradSumsCodes(y[(i+r)%th*sumSquare*wide+b:], wide, g.Cout, &a, &l.Requant, b)
+					default:
+						winogradSumsCodes(codes[at:], wide, g.Cout, &a, &l.Requant, b)
+					}
+				}
+				from = to
+			}
+			b += width
 		}
 	}
-	return y != nil
-}
-
-// cutSquares copies the rows of squares without what lies beyond the picture.
-func cutSquares[T any](dst, src []T, rows, dstRow, srcRow int) {
-	for i := range rows {
-		copy(dst[i*dstRow:][:dstRow], src[i*srcRow:])
+	for n := first; n < end; n++ {
+		at := (n - first) * th * sumSquare * wide
+		switch {
+		case acc != nil:
+			sums := acc[at:]
+			copyRows(sums, sums, g.H, yRow, wide, yRow) // in place
+			l.finishSums(s, n, sums[:g.outImage()])
+		case !whole:
+			copyRows(l.Requant.Y.At(s, n), codes[at:], g.H, yRow, wide, yRow)
+		}
 	}
 }
 
-// squareProducts computes m = v*weights for each of the 36 elements: (tiles, Cin) times (Cin, Cout).
-func (w *IntWeights) squareProducts(s *Scratch, m []int32, v []int16, tiles, me, ve int) {
-	cin, cout := w.g.Cin, w.g.Cout
-	a := row[int16, int16, int32]{init: &noSums[0], pixels: tiles, kRows: 1, kRun: cin / 2, xPix: cin, yPix: cout, wBlock: cin * lanes}
+// squareProducts computes m = v*weights for each of the 36 elements, some blocks of outputs and the input channels in
+// [from, to): (tiles, channels) times (channels, outputs).
+func (w *IntWeights) squareProducts(s *Scratch, m []int32, v, weights []int16, tiles, blocks, me, ve, from, to int) {
+	cin, ue := w.g.Cin, w.squareElement()
+	a := row[int16, int16, int32]{init: &noSums[0], pixels: tiles, blocks: blocks, kRows: 1, kRun: (to - from) / 2, xPix: cin, yPix: blocks * lanes, wBlock: 36 * ue}
 	for e := range 36 {
-		weights := w.words[e*w.squareElement():][:cin*cout]
-		a.x = &v[e*ve:][:tiles*cin][0]
-		for b := 0; b < cout/lanes; b += 2 {
-			a.blocks = min(2, cout/lanes-b)
-			a.w, a.y = &weights[b*a.wBlock:][:a.blocks*a.wBlock][0], &m[e*me:][:tiles*cout][b*lanes]
-			a.fetch = s.ahead.take(a.kernelSteps())
-			convRowWords(&a)
-		}
+		a.x, a.y = &v[e*ve:][:tiles*cin][from], &m[e*me:][:tiles*blocks*lanes][0]
+		a.w = &weights[e*ue:][:(blocks-1)*36*ue+cin*lanes][from*lanes]
+		a.fetch = s.ahead.take(a.kernelSteps())
+		convRowWords(&a)
 	}
 }

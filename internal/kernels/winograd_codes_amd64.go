@@ -26,26 +26,25 @@ func winogradTaps(dst []int16, src []int8, z *squareRoom, pairs, outputs, tap, e
 	winogradTapsAVX2(&dst[0], &src[0], &z[0][0], pairs, outputs, tap, element)
 }
 
-// winogradSums computes the 4x4 sums of a row of tiles from init and the products of the 36 elements.
-func winogradSums(dst, src, init []int32, z *squareRoom, tiles, blocks, dstRow, element int) {
-	channels := blocks * lanes
-	dst, src, init = dst[:3*dstRow+sumSquare*tiles*channels], src[:35*element+tiles*channels], init[:channels]
+// winogradSums computes the 4x4 sums of a row of tiles.
+func winogradSums(dst []int32, dstRow, dstPix int, a *squareSums) {
+	channels := a.blocks * lanes
+	dst, src, init := dst[:3*dstRow+(sumSquare*a.tiles-1)*dstPix+channels], a.products(), a.inits()
 	if level == generic {
-		winogradSumsGeneric(dst, src, init, tiles, channels, dstRow, element)
+		winogradSumsGeneric(dst, dstRow, dstPix, a)
 		return
 	}
-	winogradSumsAVX2(&dst[0], &src[0], &init[0], &z[0][0], tiles, blocks, dstRow, element)
+	winogradSumsAVX2(&dst[0], &src[0], &init[0], &a.z[0][0], a.tiles, a.blocks, dstRow, dstPix, a.element, a.initRow, a.initPix)
 }
 
-// winogradSumsCodes is winogradSums with the sums' codes.
-func winogradSumsCodes(dst []uint8, src, init []int32, z *squareRoom, tiles, blocks, dstRow, element int, q *Requantization) {
-	channels := blocks * lanes
-	dst, src, init = dst[:3*dstRow+sumSquare*tiles*channels], src[:35*element+tiles*channels], init[:channels]
-	mult := q.Multiplier[:channels]
+// winogradSumsCodes is winogradSums with the sums' codes, of output channels from c on.
+func winogradSumsCodes(dst []uint8, dstRow, dstPix int, a *squareSums, q *Requantization, c int) {
+	channels := a.blocks * lanes
+	dst, src, init, mult := dst[:3*dstRow+(sumSquare*a.tiles-1)*dstPix+channels], a.products(), a.inits(), q.Multiplier[c:][:channels]
 	if level == generic {
-		winogradSumsCodesGeneric(dst, src, init, tiles, channels, dstRow, element, q)
+		winogradSumsCodesGeneric(dst, dstRow, dstPix, a, q, c)
 		return
 	}
 	b := boundsOf(q.ZeroPoint, q.Lo, q.Hi)
-	winogradSumsCodesAVX2(&dst[0], &src[0], &init[0], &z[0][0], tiles, blocks, dstRow, element, &mult[0], b.most, b.zeroPoint, b.least)
+	winogradSumsCodesAVX2(&dst[0], &src[0], &init[0], &a.z[0][0], a.tiles, a.blocks, dstRow, dstPix, a.element, a.initRow, a.initPix, &mult[0], b.most, b.zeroPoint, b.least)
 }

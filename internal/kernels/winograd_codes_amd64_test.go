@@ -41,24 +41,33 @@ func TestSquareKernels(t *testing.T) {
 			portable(func() { winogradTaps(want, w, z, pairs, outputs, tap, element) })
 			same(t, "weights: "+what, v, want)
 
-			row, element = sumSquare*tiles*channels+rng.IntN(9), tiles*channels+rng.IntN(9)
-			m, init := ar.ints(35*element+tiles*channels), ar.ints(channels)
-			y, sums := alloc[int32](ar, 3*row+sumSquare*tiles*channels, 3), alloc[int32](ar, 3*row+sumSquare*tiles*channels, 3)
-			winogradSums(y, m, init, z, tiles, blocks, row, element)
-			portable(func() { winogradSums(sums, m, init, z, tiles, blocks, row, element) })
+			pix := channels + rng.IntN(9)
+			row, element = sumSquare*tiles*pix+rng.IntN(9), tiles*channels+rng.IntN(9)
+			a := &squareSums{src: ar.ints(35*element + tiles*channels), tiles: tiles, blocks: blocks, element: element, z: z}
+			if rng.IntN(2) == 0 { // from sums
+				a.initPix = channels + rng.IntN(9)
+				a.initRow = sumSquare*tiles*a.initPix + rng.IntN(9)
+			}
+			a.init = ar.ints(3*a.initRow + (sumSquare*tiles-1)*a.initPix + channels)
+			size := 3*row + (sumSquare*tiles-1)*pix + channels
+			y, sums := alloc[int32](ar, size, 3), alloc[int32](ar, size, 3)
+			winogradSums(y, row, pix, a)
+			portable(func() { winogradSums(sums, row, pix, a) })
 			same(t, "sums: "+what, y, sums)
 
-			q := &Requantization{Multiplier: ar.multipliers(channels), ZeroPoint: float32(rng.IntN(256))}
+			c := lanes * rng.IntN(2)
+			q := &Requantization{Multiplier: ar.multipliers(c + channels), ZeroPoint: float32(rng.IntN(256))}
 			q.Lo = float32(rng.IntN(256))
 			q.Hi = q.Lo + float32(rng.IntN(256-int(q.Lo)))
-			u, codes := alloc[uint8](ar, len(y), 9), alloc[uint8](ar, len(y), 9)
-			winogradSumsCodes(u, m, init, z, tiles, blocks, row, element, q)
-			portable(func() { winogradSumsCodes(codes, m, init, z, tiles, blocks, row, element, q) })
+			u, codes := alloc[uint8](ar, size, 9), alloc[uint8](ar, size, 9)
+			winogradSumsCodes(u, row, pix, a, q, c)
+			portable(func() { winogradSumsCodes(codes, row, pix, a, q, c) })
 			same(t, "sums' codes: "+what, u, codes)
 			ar.intact(t, "squares")
 		}
 		TestConvSquares(t)
 		TestSquaresLimit(t)
+		TestSquareRuns(t)
 		TestSquaresAreChosen(t)
 	})
 }

@@ -3,6 +3,25 @@ package kernels
 // squareRoom is where kernels keep a square that is mapped in one direction.
 type squareRoom [36][8]int32
 
+// squareSums describes to a kernel the 4x4 sums of a row of tiles with 16*blocks channels: of the products src, of whose 36
+// elements element i starts at i*element, and of init, one for each channel or, with initRow and initPix, for each sum.
+type squareSums struct {
+	src, init        []int32
+	tiles, blocks    int
+	element          int
+	initRow, initPix int
+	z                *squareRoom
+}
+
+// products and inits are what a kernel reads.
+func (a *squareSums) products() []int32 {
+	return a.src[:35*a.element+a.tiles*a.blocks*lanes]
+}
+
+func (a *squareSums) inits() []int32 {
+	return a.init[:3*a.initRow+(sumSquare*a.tiles-1)*a.initPix+a.blocks*lanes]
+}
+
 // The maps of a row or a column of a square: see winograd_codes.go. What they have not is 0.
 
 func mapCodes(d [6]int32) [6]int32 {
@@ -60,29 +79,31 @@ func winogradTapsGeneric(dst []int16, src []int8, pairs, outputs, tap, element i
 	}
 }
 
-// squareSumsGeneric calls store with each of the sums and its place in a row of tiles, and its channel.
-func squareSumsGeneric(src, init []int32, tiles, channels, dstRow, element int, store func(at, c int, sum int32)) {
+// squareSumsGeneric calls store with each of the sums, and its row, column and channel.
+func squareSumsGeneric(a *squareSums, store func(i, j, c int, sum int32)) {
 	const ninth = 0x38e38e39 // modulo 2^32
 	twos := [sumSquare]int{3, 2, 1, 1}
+	channels := a.blocks * lanes
 	var x [6][6]int32
-	for at := range tiles * channels {
-		c := at % channels
+	for at := range a.tiles * channels {
+		t, c := at/channels, at%channels
 		for i := range 36 {
-			x[i/6][i%6] = src[i*element+at]
+			x[i/6][i%6] = a.src[i*a.element+at]
 		}
 		mapSquare(mapSums, &x)
 		for i, row := range x[:sumSquare] {
 			for o, v := range row[:sumSquare] {
-				store(i*dstRow+(at/channels*sumSquare+o)*channels+c, c, v*ninth>>(twos[i]+twos[o])+init[c])
+				j := t*sumSquare + o
+				store(i, j, c, v*ninth>>(twos[i]+twos[o])+a.init[i*a.initRow+j*a.initPix+c])
 			}
 		}
 	}
 }
 
-func winogradSumsGeneric(dst, src, init []int32, tiles, channels, dstRow, element int) {
-	squareSumsGeneric(src, init, tiles, channels, dstRow, element, func(at, _ int, sum int32) { dst[at] = sum })
+func winogradSumsGeneric(dst []int32, dstRow, dstPix int, a *squareSums) {
+	squareSumsGeneric(a, func(i, j, c int, sum int32) { dst[i*dstRow+j*dstPix+c] = sum })
 }
 
-func winogradSumsCodesGeneric(dst []uint8, src, init []int32, tiles, channels, dstRow, element int, q *Requantization) {
-	squareSumsGeneric(src, init, tiles, channels, dstRow, element, func(at, c int, sum int32) { dst[at] = q.code(sum, c) })
+func winogradSumsCodesGeneric(dst []uint8, dstRow, dstPix int, a *squareSums, q *Requantization, first int) {
+	squareSumsGeneric(a, func(i, j, c int, sum int32) { dst[i*dstRow+j*dstPix+c] = q.code(sum, first+c) })
 }

@@ -68,8 +68,13 @@ func TestConvSquares(t *testing.T) {
 		if signs != nil && !slices.Equal(signs, want) {
 			t.Fatalf("%+v: bits differ behind squares", g)
 		}
-		if !packed.packSquares(g, w, largest) {
-			t.Fatalf("%+v: refused", g)
+		packed.packSquares(g, w, largest)
+		if i%3 == 0 { // runs add up, whatever they are
+			for c := lanes; c < g.Cin; c += lanes {
+				if rng.IntN(2) == 0 {
+					packed.runs = slices.Insert(packed.runs, len(packed.runs)-1, c)
+				}
+			}
 		}
 		if got := sums(); !slices.Equal(got, want) {
 			t.Fatalf("%+v, codes up to %d: got %v, want %v", g, largest, got, want)
@@ -79,7 +84,7 @@ func TestConvSquares(t *testing.T) {
 			q.Multiplier[c] /= 100
 		}
 		l.Sums, l.Requant = nil, q
-		p.Run(g.N, l)
+		p.RunGroups(g.N, []int{1 + rng.IntN(3)}, l)
 		wantCodes := make([]uint8, g.OutLen())
 		Requantize(wantCodes, want, q.Multiplier, q.ZeroPoint, q.Lo, q.Hi)
 		if !slices.Equal(q.Y.Data, wantCodes) {
@@ -88,7 +93,7 @@ func TestConvSquares(t *testing.T) {
 	}
 }
 
-// The largest and the smallest sum that are exact, and those beyond.
+// The largest and the smallest sum that are exact in one run, and those beyond, which take two.
 func TestSquaresLimit(t *testing.T) {
 	p := NewPool(1)
 	defer p.Close()
@@ -104,18 +109,20 @@ func TestSquaresLimit(t *testing.T) {
 			left -= min(left, 127)
 		}
 		packed := &IntWeights{}
-		if !packed.packSquares(g, w, 255) {
-			t.Fatalf("sign %d: the largest sum is refused", sign)
-		}
-		ConvInt(p, packed, 1, codes, 0, nil, func(_, _ int, acc []int32) {
-			if got := acc[5*g.Cout+3]; got != int32(sign*most*255) {
-				t.Errorf("sign %d: got %d, want %d", sign, got, sign*most*255)
+		check := func(want int, runs ...int) {
+			packed.packSquares(g, w, 255)
+			if !slices.Equal(packed.runs, runs) {
+				t.Errorf("sum %d: runs to %d, want %d", want, packed.runs, runs)
 			}
-		})
-		w[len(w)-g.Cout+3] = int8(sign)
-		if packed.packSquares(g, w, 255) {
-			t.Errorf("sign %d: a sum that does not fit is taken", sign)
+			ConvInt(p, packed, 1, codes, 0, nil, func(_, _ int, acc []int32) {
+				if got := acc[5*g.Cout+3]; got != int32(want) {
+					t.Errorf("got %d, want %d", got, want)
+				}
+			})
 		}
+		check(sign*most*255, g.Cin)
+		w[len(w)-g.Cout+3] = int8(sign)
+		check(sign*(most+1)*255, g.Cin-lanes, g.Cin)
 	}
 }
 
@@ -136,7 +143,7 @@ func TestSquaresAreChosen(t *testing.T) {
 		"half empty squares, 4 bits": {func(g *Conv) { g.H, g.W = 9, 9 }, 4, false},
 		"half empty squares, 8 bits": {func(g *Conv) { g.H, g.W = 9, 9 }, 8, true},
 		"one square":                 {func(g *Conv) { g.H, g.W = 4, 4 }, 8, false},
-		"many weights, 4 bits":       {func(g *Conv) { g.Cin, g.Cout = 512, 512 }, 4, false},
+		"many weights, 4 bits":       {func(g *Conv) { g.Cin, g.Cout = 512, 512 }, 4, true},
 	} {
 		g := small
 		tt.change(&g)
@@ -175,12 +182,27 @@ func TestSquaresDoNotAllocate(t *testing.T) {
 	}
 }
 
+// Runs of input channels are as long as their sums allow: with the largest codes and weights, and 16 channels at least.
+func TestSquareRuns(t *testing.T) {
+	g := Conv{N: 1, H: 8, W: 8, Cin: 512, Cout: 16}.Square(3, 1, 1)
+	w := make([]int8, g.WeightLen())
+	for sign, runs := range map[int8][]int{-128: {112, 224, 336, 448, 512}, 127: {112, 224, 336, 448, 512}, 25: {512}} {
+		fill(w, sign)
+		packed := &IntWeights{}
+		packed.packSquares(g, w, 255)
+		if !slices.Equal(packed.runs, runs) {
+			t.Errorf("weights of %d: runs to %d, want %d", sign, packed.runs, runs)
+		}
+	}
+}
+
 // BenchmarkConvSquares compares Winograd's filtering of codes with direct sums on one thread: of codes and weights of 4 bits,
 // of 8 and 4, and of 8.
 func BenchmarkConvSquares(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	p := NewPool(1)
 	defer p.Close()
+	const group = 4
 	for _, c := range [][3]int{
 		{32, 16, 16}, {16, 32, 32}, {8, 64, 64}, {56, 64, 64}, {28, 128, 128}, {14, 256, 256}, {7, 512, 512},
 		{11, 64, 64}, {10, 64, 64}, {9, 64, 64}, {7, 128, 128}, {6, 64, 64}, {5, 64, 64}, {4, 64, 64}, {4, 16, 16}, {8, 512, 512}, {12, 512, 512},
@@ -199,8 +221,10 @@ func BenchmarkConvSquares(b *testing.B) {
 				packed.packSquares(g, w, kind.largest)
 			}
 			b.Run(fmt.Sprintf("%dx%dx%d-%d/%s", g.H, g.W, g.Cin, g.Cout, kind.name), func(b *testing.B) {
-				for b.Loop() {
-					ConvInt(p, packed, g.N, codes, 0, nil, func(int, int, []int32) {})
+				y, mult := make([]uint8, g.OutLen()), make([]float32, g.Cout)
+				for b.Loop() { // to codes, as in an integer network
+					p.RunGroups(g.N, []int{group}, &IntForward{Weights: packed, Codes: Batch(codes, g.N), Requant: Requantization{
+						Y: Batch(y, g.N), Multiplier: mult, Hi: 255}})
 				}
 				b.ReportMetric(2*float64(g.MACs())*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GOP/s")
 				b.ReportMetric(0, "ns/op")

@@ -146,35 +146,50 @@ func (s isa) winogradCodes() {
 	RET()
 
 	s.winogradSums("", "dst, src, init, z *int32", "",
-		"for t < tiles, l < C = 16*blocks, "+fmt.Sprintf(squareDoc, "(6*k+j)*element + t*C + l", "i*dstRow + (4*t+o)*C + l",
-			" / (n[i]*n[o]) + init[l]", sumMap.doc+".\nn = 24, 12, 6, 6. The quotient must be whole, and 64 times it must fit int32"))
+		"for t < tiles, l < C = 16*blocks, "+fmt.Sprintf(squareDoc, "(6*k+j)*element + t*C + l", "i*dstRow + (4*t+o)*dstPix + l",
+			" / (n[i]*n[o]) + init[i*initRow + (4*t+o)*initPix + l]", sumMap.doc+".\nn = 24, 12, 6, 6. The quotient must be whole, and 64 times it must fit int32"))
 	s.winogradSums("Codes", "dst *uint8, src, init, z *int32", ", mult *float32, most float32, zeroPoint, least int32",
-		"acc = what winogradSums stores: dst[i*dstRow + (4*t+o)*C + l] = max(round(min(float32(acc)*mult[l], most)) + zeroPoint, least)"+codeBoundsNote)
+		"acc = what winogradSums stores: dst[i*dstRow + (4*t+o)*dstPix + l] = max(round(min(float32(acc)*mult[l], most)) + zeroPoint, least)"+codeBoundsNote)
 }
 
 func (s isa) winogradSums(kind, pointers, bounds, doc string) {
 	codes := kind != ""
-	s.text("winogradSums"+kind, "func("+pointers+", tiles, blocks, dstRow, element int"+bounds+")", doc)
-	tiles, blocks := AllocLocal(8), AllocLocal(8)
+	s.text("winogradSums"+kind, "func("+pointers+", tiles, blocks, dstRow, dstPix, element, initRow, initPix int"+bounds+")", doc)
+	tiles, blocks, initPix, initRow := AllocLocal(8), AllocLocal(8), AllocLocal(8), AllocLocal(8)
+	initHalf, initTile := AllocLocal(8), AllocLocal(8)
 	at := load("tiles")
 	MOVQ(at, tiles)
+	width := loadScaled("blocks", 6)
+	// From one sum's init to the next: of a row, of the next row, of the next 8 channels, of the next tile.
+	pix, row := loadScaled("initPix", 2), loadScaled("initRow", 2)
+	MOVQ(pix, initPix)
+	half := GP64()
+	IMUL3Q(operand.I8(-4), row, half)
+	ADDQ(operand.Imm(32), half)
+	MOVQ(half, initHalf)
+	SHLQ(operand.U8(2), pix)
+	SUBQ(pix, row)
+	MOVQ(row, initRow)
+	SUBQ(width, pix)
+	MOVQ(pix, initTile)
 	dst, src, z, init := load("dst"), load("src"), load("z"), load("init")
 	shift := uint64(2) // log2 of the size of a result
 	if codes {
 		shift = 0
 	}
-	dstRow, width, pixel := loadScaled("dstRow", shift), loadScaled("blocks", 6), loadScaled("blocks", 4+shift)
+	dstRow, pixel := loadScaled("dstRow", shift), loadScaled("dstPix", shift)
 	column := loadScaled("element", 2)
 	elements := GP64()
 	IMUL3Q(operand.Imm(6), column, elements)
 	line := steps(elements, 6)
 	ninth, factor := s.v(15), s.v(11)
 	var bound codeBounds
-	var mult reg.Register // from init
+	along := []reg.Register{src}
+	var mult reg.Register
 	if codes {
 		bound = s.codeBounds(s.v(14), s.v(13), s.v(12))
 		mult = load("mult")
-		SUBQ(init, mult)
+		along = append(along, mult)
 	}
 	MOVQ(operand.U32(0x38e38e39), at) // 1/9 modulo 2^32
 	VMOVD(at.(reg.GP).As32(), reg.X0)
@@ -184,10 +199,9 @@ func (s isa) winogradSums(kind, pointers, bounds, doc string) {
 	Label("half")
 	MOVQ(src, at)
 	s.mapColumns(sumMap, z, at, column, func(k int, v reg.VecPhysical) { VMOVDQU(line(at, k), v) })
-	row := GP64()
 	MOVQ(dst, row)
 	if codes {
-		VMOVUPS(indexed(init, mult, 1), factor)
+		VMOVUPS(mem(mult, 0), factor)
 	}
 	twos := []int{3, 2, 1, 1}
 	var results []reg.VecPhysical
@@ -200,6 +214,10 @@ func (s isa) winogradSums(kind, pointers, bounds, doc string) {
 		VPMULLD(ninth, v, v)
 		VPSRAD(operand.U8(twos[i]+twos[o]), v, v)
 		VPADDD(mem(init, 0), v, v)
+		ADDQ(initPix, init)
+		if o == 3 {
+			ADDQ(initRow, init)
+		}
 		if !codes {
 			VMOVDQU(v, mem(at, 0))
 			ADDQ(pixel, at)
@@ -213,14 +231,20 @@ func (s isa) winogradSums(kind, pointers, bounds, doc string) {
 		}
 	})
 	ADDQ(operand.Imm(8<<shift), dst)
-	for _, r := range []reg.Register{src, init} {
+	for _, r := range along {
 		ADDQ(operand.Imm(32), r)
 	}
+	ADDQ(initHalf, init)
 	SUBQ(operand.Imm(32), blocks)
 	JNZ(operand.LabelRef("half"))
-	SUBQ(width, init)
-	LEAQ(indexed(pixel, pixel, 2), at)
-	ADDQ(at, dst)
+	ADDQ(initTile, init)
+	if codes {
+		SUBQ(width, mult)
+	}
+	LEAQ(indexed(dst, pixel, 4), dst)
+	MOVQ(width, at)
+	SHRQ(operand.U8(2-shift), at)
+	SUBQ(at, dst)
 	DECQ(tiles)
 	JNZ(operand.LabelRef("tile"))
 	VZEROUPPER()
