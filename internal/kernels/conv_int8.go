@@ -1,6 +1,9 @@
 package kernels
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // IntWeights are a convolution's integer weights in the order that the integer
 // row kernels read: [block of 16 outputs][KH][KW*Cin in groups][16][group].
@@ -46,7 +49,7 @@ func PackIntWeightsOn(p *Pool, dst *IntWeights, g Conv, w []int8, largest uint8)
 		dst.packGroups(g, w, largest)
 	case bitsPay(&g, largest) && isBits(w):
 		dst.packSigns(g, w, largest)
-	case squaresPay(&g, 2) || squaresPay(&g, 0) && pairSteps(&g, w, largest) < 2:
+	case squaresPay(&g, 2) || squaresPay(&g, 0) && dst.pairSteps(&g, w, largest) < 2:
 		dst.packSquares(g, w, largest)
 	default:
 		dst.packDirect(p, g, w, largest)
@@ -59,7 +62,7 @@ func (dst *IntWeights) packDirect(p *Pool, g Conv, w []int8, largest uint8) {
 	dst.g, dst.group, dst.steps, dst.squares, dst.tiles.pairs = g, 4, 0, false, dst.tiles.pairs[:0]
 	if addsPairs() {
 		// Where not even one pair fits, words it is.
-		if dst.steps = pairSteps(&g, w, largest); dst.steps < 1 {
+		if dst.steps = dst.pairSteps(&g, w, largest); dst.steps < 1 {
 			dst.group = 2
 		}
 	}
@@ -79,29 +82,45 @@ func (dst *IntWeights) packDirect(p *Pool, g Conv, w []int8, largest uint8) {
 	}
 }
 
-// pairSteps returns how many sums of two products, of a code up to largest and a
-// weight each, fit int16 together whatever the codes are; 0 if not even one
-// does. A pair has the inputs 2i and 2i+1 of a row of taps: its sum is largest with both
-// codes at their largest if the weights' signs agree, else with one of them at 0.
-func pairSteps(g *Conv, w []int8, largest uint8) int {
-	magnitude := 1
+// pairSteps returns how many sums of two products, of a code up to largest and a weight each, fit int16 together whatever
+// the codes are, in each run of so many that the kernel adds: 0 if not even one does. It overwrites dst.sum.
+func (dst *IntWeights) pairSteps(g *Conv, w []int8, largest uint8) int {
+	most := int32(math.MaxInt16 / int(max(largest, 1)))
+	steps := g.Kernel.H * ((g.Kernel.W*g.Cin + 3) / 4) // all
+	for steps > 0 && !dst.pairsFit(g, w, most, steps) {
+		steps = steps * 3 / 4
+	}
+	return steps
+}
+
+// pairsFit tells that in runs of steps groups of 4 inputs the weights above 0 of each output's even and odd pairs sum up to
+// most at most, and so do those below: whatever the codes are, all that is added on the way lies between.
+func (dst *IntWeights) pairsFit(g *Conv, w []int8, most int32, steps int) bool {
+	n := 4 * g.Cout // above and below 0, of even and odd pairs
+	dst.sum = grow(dst.sum, n)
+	row, left := g.Kernel.W*g.Cin, 0
 	for r := range g.Kernel.H {
-		for i := range g.Kernel.W * g.Cin {
-			row := w[(r*g.Kernel.W*g.Cin+i)*g.Cout:][:g.Cout]
-			other := row[:0]
-			if i%2 == 1 {
-				other = w[(r*g.Kernel.W*g.Cin+i-1)*g.Cout:][:g.Cout]
+		for i := range row {
+			if i%4 == 0 {
+				if left == 0 {
+					clear(dst.sum)
+					left = steps
+				}
+				left--
 			}
-			for _, v := range row {
-				magnitude = max(magnitude, int(v), -int(v))
+			sums := dst.sum[i%4/2*2*g.Cout:]
+			above, below := sums[:g.Cout], sums[g.Cout:][:g.Cout]
+			for o, v := range w[(r*row+i)*g.Cout:][:g.Cout] {
+				above[o] += int32(max(v, 0))
+				below[o] -= int32(min(v, 0))
 			}
-			for c, v := range other {
-				sum := int(v) + int(row[c])
-				magnitude = max(magnitude, sum, -sum)
+			end := i == row-1
+			if (end || i%4 == 3) && (left == 0 || end && r == g.Kernel.H-1) && slices.Max(dst.sum) > most {
+				return false
 			}
 		}
 	}
-	return math.MaxInt16 / (magnitude * int(max(largest, 1)))
+	return true
 }
 
 // packBlocks is how many blocks of outputs are packed together: a cache line of their weights.

@@ -122,3 +122,74 @@ func offsets(t *testing.T, p *Pool, g Conv, packed *IntWeights, codes []uint8, z
 		t.Errorf("weight gradient with an offset, %+v: not that of floats", g)
 	}
 }
+
+// Pairs are added in int16 for as many steps as the largest code allows with these weights, and not one more.
+func TestPairSteps(t *testing.T) {
+	g := Conv{N: 1, H: 6, W: 5, Cin: 16, Cout: 3}.Square(3, 2, 1)
+	for _, c := range []struct {
+		weight  int8
+		largest uint8
+		want    int
+	}{{1, 255, 36}, {3, 255, 20}, {64, 255, 1}, {65, 255, 0}, {-64, 255, 1}, {-65, 255, 0}, {8, 15, 36}, {31, 15, 27}, {-128, 127, 1}, {0, 0, 36}} {
+		w := make([]int8, g.WeightLen())
+		for i := range w {
+			w[i] = c.weight
+		}
+		if got := new(IntWeights).pairSteps(&g, w, c.largest); got != c.want {
+			t.Errorf("weights of %d, codes up to %d: %d steps, want %d", c.weight, c.largest, got, c.want)
+		}
+	}
+	// Weights of either sign count for themselves, and in the run that they are in: of the pairs 16 and 17 of output 1, 8 groups on.
+	w := make([]int8, g.WeightLen())
+	set := func(input int, v int8) { w[input*g.Cout+1] = v }
+	for _, c := range []struct {
+		inputs []int
+		values []int8
+		want   int
+	}{
+		{[]int{0, 4}, []int8{100, 29}, 1},   // groups 0 and 1
+		{[]int{0, 4}, []int8{100, -29}, 36}, // of two signs
+		{[]int{0, 6}, []int8{100, 29}, 36},  // of an even and an odd pair
+		{[]int{4, 8}, []int8{-100, -29}, 2}, // groups 1 and 2
+		{[]int{44, 48}, []int8{100, 29}, 6}, // groups 11 and 12, of two rows of taps; runs of 36, 27, 20, 15, 11 and 8 have both
+	} {
+		clear(w)
+		for i, input := range c.inputs {
+			set(input, c.values[i])
+		}
+		if got := new(IntWeights).pairSteps(&g, w, 255); got != c.want {
+			t.Errorf("inputs %d with %d: %d steps, want %d", c.inputs, c.values, got, c.want)
+		}
+	}
+}
+
+// Codes that are largest where an output's weights are above 0, or below, give the largest sums in int16.
+func TestPairsFit(t *testing.T) {
+	rng := rand.New(rand.NewPCG(41, 42))
+	p := NewPool(1)
+	defer p.Close()
+	for bits := 2; bits <= 8; bits++ {
+		g := Conv{N: 1, H: 2, W: 3, Cin: 4 * (1 + rng.IntN(40)), Cout: 16}.Square(1, 1, 0)
+		codes, w := squareOperands(rng, g, 255, bits, false)
+		for range 10 {
+			o, sign := rng.IntN(g.Cout), int8(1-2*rng.IntN(2))
+			for i := range codes {
+				codes[i] = 0
+				if w[i%g.Cin*g.Cout+o]*sign > 0 {
+					codes[i] = 255
+				}
+			}
+			want := int32(0)
+			for i := range g.Cin {
+				want += int32(codes[i]) * int32(w[i*g.Cout+o])
+			}
+			ConvInt(p, PackIntWeights(nil, g, w, 255), 1, codes, 0, nil, func(_, _ int, acc []int32) {
+				for at := o; at < len(acc); at += g.Cout {
+					if acc[at] != want {
+						t.Fatalf("weights of %d bits, %d inputs: got %d, want %d", bits, g.Cin, acc[at], want)
+					}
+				}
+			})
+		}
+	}
+}
