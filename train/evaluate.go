@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"gorgonia.org/tensor"
@@ -213,7 +214,11 @@ func (m *Model) Batches(ctx context.Context, split datasets.Split, do func(x []f
 }
 
 func batches(ctx context.Context, data *datasets.Dataset, split datasets.Split, batch int, do func(x []float32, labels []int32, n int) error) error {
-	l, err := datasets.NewLoader(data, split, datasets.LoaderOptions{Batch: batch, Workers: 1})
+	workers := 1
+	if split.Images != nil { // to decode, which takes about as long as to compute
+		workers = runtime.GOMAXPROCS(0)
+	}
+	l, err := datasets.NewLoader(data, split, datasets.LoaderOptions{Batch: batch, Workers: workers})
 	if err != nil {
 		return err
 	}
