@@ -137,7 +137,8 @@ func (c *candidate) problem(wants int) error {
 		parts = append(parts, fmt.Sprintf("%d of %d tensors have another shape, for instance %.100q: %v in the file, %v in the network", n, wants, t.name, t.shape, w.shape))
 	}
 	if n := len(c.missing); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d tensors are missing, for instance %s", n, wants, examples(c.unused(), c.missing)))
+		others := slices.DeleteFunc(c.unused(), func(t named) bool { return strings.HasSuffix(t.name, tracked) }) // which no network wants
+		parts = append(parts, fmt.Sprintf("%d of %d tensors are missing, for instance %s", n, wants, examples(others, c.missing)))
 	}
 	return errors.New(strings.Join(parts, "; "))
 }

@@ -54,6 +54,7 @@ func TestFit(t *testing.T) {
 		{"two prefixes, by key of the dict", [][2]string{{"s", prefixed("a.") + prefixed("b.")}}, "s", `as "s.a", "s.b"`},
 		{"not all names have the prefix", [][2]string{{"", "module.conv.weight:4x2 bn.bias:4"}}, "", "1 of 3 tensors are missing"},
 		{"inside a word", [][2]string{{"", "xconv.weight:4x2 xbn.bias:4"}}, "", "none of its names"},
+		{"what no network wants is no example", [][2]string{{"", "conv.weight:4x2 bn.num_batches_tracked:1"}}, "", `1 of 3 tensors are missing, for instance "bn.bias" [4]`},
 		{"the best is told of", [][2]string{{"", "conv.weight:9"}, {"model", "conv.weight:4x2 bn.scale:4"}}, "", `for instance "bn.scale" [4] in the file, "bn.bias" [4] in the network`},
 		{"a kind that is not read", [][2]string{{"", "conv.weight:? bn.bias:4"}}, "", "."},
 		{"an endless name", [][2]string{{"", strings.Repeat(".", 1<<20) + "conv.weight:4x2"}}, "", "none of its names"},
