@@ -9,6 +9,9 @@ import (
 // geometries returns random small convolutions: odd sizes, strides that do not divide them, kernels and padding that differ
 // by axis and side, groups and depthwise ones.
 func geometries(rng *rand.Rand, n int) []Conv {
+	if testing.Short() { // as under the race detector: workers share no more in one shape than in another
+		n /= 8
+	}
 	gs := append(denseGeometries(rng, n), Conv{N: 2, H: 37, W: 41, Cin: 40, Cout: 40, Groups: 40}.Square(5, 2, 2)) // in several strips
 	for range n {
 		if g := anyGeometry(rng); g.Check() == nil && g.MACs() < 1<<17 {
