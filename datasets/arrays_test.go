@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -218,7 +219,7 @@ func TestArraysErrors(t *testing.T) {
 	wantError(t, err, "several archives", "name one")
 	_, err = Open("arrays", Options{Dir: filepath.Join(empty, "a.npz")})
 	wantError(t, err, "a.npz is no archive of NumPy")
-	if err := ContactSheet(t.Context(), nil, "arrays", Options{Dir: Save(t, "", smallArrays()), Arrays: Arrays{Layout: "nhwc"}}); err == nil || !strings.Contains(err.Error(), "numbers") {
+	if err := ContactSheet(t.Context(), io.Discard, "arrays", Options{Dir: Save(t, "", smallArrays()), Arrays: Arrays{Layout: "nhwc"}}); err == nil || !strings.Contains(err.Error(), "numbers") {
 		t.Errorf("a sheet of numbers: %v", err)
 	}
 }
