@@ -100,5 +100,5 @@ func (l *loader) config(src source, overrides []string) *Config {
 	doc := l.load(src)
 	doc.merge(l.overrides(overrides))
 	base := strings.TrimSuffix(path.Base(src.name()), path.Ext(src.name()))
-	return l.build(doc, Pos{File: src.name(), Line: 1, Column: 1}, strings.TrimPrefix(base, "embedded:"))
+	return l.build(doc, Pos{File: src.name(), Line: 1, Column: 1}, strings.TrimPrefix(base, EmbeddedFile))
 }

@@ -24,7 +24,7 @@ type source struct {
 // name is how errors and origins call the source.
 func (s source) name() string {
 	if s.embedded {
-		return "embedded:" + s.path
+		return EmbeddedFile + s.path
 	}
 	return filepath.ToSlash(s.path)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/memory"
+	"github.com/qat-go/qat/internal/regular"
 	"github.com/qat-go/qat/layers"
 )
 
@@ -168,8 +171,8 @@ func (r *run) baselines(ctx context.Context, res *Result) error {
 	return nil
 }
 
-// manifest is the provenance of a run.
-type manifest struct {
+// Manifest is the provenance of a run, manifest.json.
+type Manifest struct {
 	Version    string            `json:"version"`
 	Seed       uint64            `json:"seed"`
 	Go         string            `json:"go"`
@@ -190,7 +193,7 @@ type manifest struct {
 
 // writeManifest writes manifest.json; res is nil while the run goes on.
 func (r *run) writeManifest(res *Result) error {
-	m := manifest{
+	m := Manifest{
 		Version: r.opt.Version, Seed: r.Config.Train.Seed, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuName(),
 		KernelPath: kernels.Path(), Threads: r.pool.Threads(), Dataset: r.Data.Name, Init: r.init, Started: r.started, Result: res,
 		SHA256: r.origin.Data, InitSHA256: r.origin.Init, TeacherSHA256: r.origin.Teacher,
@@ -204,4 +207,21 @@ func (r *run) writeManifest(res *Result) error {
 		return err
 	}
 	return atomicfile.WriteBytes(r.path(ManifestFile), append(js, '\n'))
+}
+
+// maxManifest is the most that manifest.json may have, in bytes.
+const maxManifest = 16 << 20
+
+// ReadManifest reads the manifest of a run's directory.
+func ReadManifest(dir string) (*Manifest, error) {
+	path := filepath.Join(dir, ManifestFile)
+	text, err := regular.Read(path, maxManifest)
+	if err != nil {
+		return nil, err
+	}
+	var m Manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &m, nil
 }

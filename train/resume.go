@@ -208,7 +208,7 @@ func (r *run) originOf(f *safetensors.File) (o origin, err error) {
 		return o, nil
 	}
 	// An earlier version recorded the data, in the manifest.
-	var m manifest
+	var m Manifest
 	data, err := r.read(ManifestFile)
 	if err == nil {
 		err = json.Unmarshal(data, &m)
