@@ -1,0 +1,165 @@
+package experiments
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/qat-go/qat/internal/atomicfile"
+	"github.com/qat-go/qat/internal/regular"
+	"github.com/qat-go/qat/train"
+)
+
+// Result is what a run measured, as a file of a few kilobytes. Accuracies are shares of 1.
+type Result struct {
+	Format string            `json:"format"` // resultFormat
+	Table  string            `json:"table"`
+	Cell   map[string]string `json:"cell,omitempty"` // axis: value; absent of a float twin
+	Name   string            `json:"name"`
+	Seed   uint64            `json:"seed"`
+
+	ConfigSHA256 string `json:"config_sha256"` // see Run.Hash
+	Config       string `json:"config"`        // resolved, YAML
+
+	Version    string            `json:"version"` // and commit
+	Go         string            `json:"go"`
+	Platform   string            `json:"platform"`
+	CPU        string            `json:"cpu"`
+	KernelPath string            `json:"kernel_path"`
+	Threads    int               `json:"threads"`
+	Dataset    string            `json:"dataset"`
+	SHA256     map[string]string `json:"sha256"` // of each split
+	Finished   time.Time         `json:"finished"`
+
+	Length     string `json:"length"`      // of training: 20ep, or 5000it
+	FullLength string `json:"full_length"` // that the table wants, of which a budget left Length
+	Steps      int    `json:"steps"`       // trained
+
+	// Test is the accuracy of the integer network, or of the simulation if there is none (Mode: integer, simulate): of the
+	// epoch that the validation images chose, or of the last one.
+	Test       float64 `json:"test_top1"`
+	Mode       string  `json:"mode"`
+	NotInteger string  `json:"not_integer,omitempty"`
+	Chosen     string  `json:"chosen"` // best, last
+	LastTest   float64 `json:"last_test_top1"`
+	Simulated  float64 `json:"last_simulated_top1"`
+	Validation float64 `json:"best_validation_top1,omitempty"`
+	BestEpoch  int     `json:"best_epoch,omitempty"`
+	// Initial is the float network that the run began with, Calibrated its quantized form before training.
+	Initial    *float64 `json:"float_top1,omitempty"`
+	Calibrated *float64 `json:"calibrated_top1,omitempty"`
+
+	TrainLoss       float64 `json:"train_loss"`
+	Seconds         float64 `json:"seconds"` // of the process that finished it
+	ImagesPerSecond float64 `json:"images_per_second"`
+	TestImages      int     `json:"test_images"`
+	SizeBytes       int64   `json:"size_bytes"`
+	BitOps          int64   `json:"bitops"`
+
+	Curve []train.EpochPoint `json:"curve,omitempty"`
+}
+
+const resultFormat = "qat.result.1"
+
+// The folders of a table.
+const (
+	resultsFolder = "results"
+	runsFolder    = "runs"
+)
+
+const maxResult = 4 << 20 // bytes; the config has a network inside
+
+// write puts the result into the table's folder.
+func (res *Result) write(dir string, r *Run) error {
+	js, err := json.MarshalIndent(res, "", "  ")
+	if err != nil {
+		return err
+	}
+	results := filepath.Join(dir, resultsFolder)
+	if err := os.MkdirAll(results, 0o777); err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(filepath.Join(results, r.File()+".json"), append(js, '\n'))
+}
+
+// readResults reads the results of a table's folder, by their config's hash.
+func readResults(dir string) (map[string]*Result, error) {
+	all := map[string]*Result{}
+	results := filepath.Join(dir, resultsFolder)
+	entries, err := os.ReadDir(results)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.IsDir() || filepath.Ext(e.Name()) != ".json" || atomicfile.Temporary(e.Name()) {
+			continue
+		}
+		res, err := readResult(filepath.Join(results, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		if other, twice := all[res.ConfigSHA256]; twice && other.Finished.After(res.Finished) {
+			continue
+		}
+		all[res.ConfigSHA256] = res
+	}
+	return all, nil
+}
+
+func readResult(path string) (*Result, error) {
+	text, err := regular.Read(path, maxResult)
+	if err != nil {
+		return nil, err
+	}
+	var res Result
+	if err := json.Unmarshal(text, &res); err != nil {
+		return nil, fmt.Errorf("%s: it is no result of a run (%w); remove it, and the run is made again", path, err)
+	}
+	if res.Format != resultFormat {
+		return nil, fmt.Errorf("%s: it is no result of a run: wanted the format %s, found %q; remove it, and the run is made again", path, resultFormat, res.Format)
+	}
+	return &res, nil
+}
+
+// Known returns the result of each run, nil of one that has none.
+func Known(dir string, runs []*Run) ([]*Result, error) {
+	if err := checkRuns(runs); err != nil {
+		return nil, err
+	}
+	results, err := readResults(dir)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*Result, len(runs))
+	for i, r := range runs {
+		all[i] = results[r.Hash]
+	}
+	return all, nil
+}
+
+// differs says why a result is not one that this program, or the data of the other results, would give; "" if it is. Which images
+// are held out depends on the seed.
+func (res *Result) differs(version string, other *Result) string {
+	switch {
+	case res.Version != version:
+		return fmt.Sprintf("of version %s, this is %s", res.Version, version)
+	case other != nil:
+		var splits []string
+		for _, split := range slices.Sorted(maps.Keys(other.SHA256)) {
+			if now, ok := res.SHA256[split]; ok && now != other.SHA256[split] && (split == "test" || res.Seed == other.Seed) {
+				splits = append(splits, split)
+			}
+		}
+		if len(splits) > 0 {
+			return fmt.Sprintf("of other data than the other results (%s images)", strings.Join(splits, " and "))
+		}
+	}
+	return ""
+}

@@ -1,0 +1,126 @@
+package experiments
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/qat-go/qat/configs"
+)
+
+// Run is one training: a cell with one of its seeds, or the float twin of cells.
+type Run struct {
+	Cell   *Cell // nil: a float twin
+	Seed   uint64
+	Config *configs.Config
+	// Full is how long the table wants to train, of which a budget leaves less in Config.
+	Full configs.Duration
+	// Hash is the SHA-256, in hex, of the config without what no result depends on: names, folders, threads, exports, logging.
+	Hash string
+	// Twin is the hash of the same experiment without quantizers; "" if it has none itself.
+	Twin string
+}
+
+// Name is the cell's, or that of the twin.
+func (r *Run) Name() string {
+	if r == nil || r.Cell == nil && r.Config == nil {
+		return ""
+	}
+	if r.Cell == nil {
+		return "float " + r.Config.Name
+	}
+	return r.Cell.Name()
+}
+
+// File is the name of the run's folder, and of its result before ".json".
+func (r *Run) File() string {
+	if r == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s-seed%d-%.8s", slug(r.Name()), r.Seed, r.Hash)
+}
+
+// idle are the keys of a config, or what they begin with, that no result depends on.
+var idle = []string{"name", "description", "data.root", "data.workers", "train.log_every", "train.checkpoint_every", "export."}
+
+// hash is the identity of an experiment.
+func hash(cfg *configs.Config) string {
+	h := sha256.New()
+	for _, s := range cfg.Settings() {
+		if !slices.ContainsFunc(idle, func(key string) bool {
+			return s.Key == key || strings.HasSuffix(key, ".") && strings.HasPrefix(s.Key, key)
+		}) {
+			fmt.Fprintf(h, "%s: %s\n", s.Key, s.Value)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// newRun is the run of a config with a seed.
+func newRun(cell *Cell, cfg *configs.Config, seed uint64, full configs.Duration) *Run {
+	own := *cfg
+	own.Train.Seed = seed
+	return &Run{Cell: cell, Seed: seed, Config: &own, Full: full, Hash: hash(&own)}
+}
+
+// run is the run of a cell with a seed.
+func (c *Cell) run(seed uint64) *Run { return newRun(c, c.Config, seed, c.Full) }
+
+// twin is the same experiment without quantizers.
+func (r *Run) twin() (*Run, error) {
+	cfg, err := r.Config.Float()
+	if err != nil {
+		return nil, err
+	}
+	return newRun(nil, cfg, r.Seed, r.Full), nil
+}
+
+// checkRuns reports runs that Runs did not make.
+func checkRuns(runs []*Run) error {
+	for _, r := range runs {
+		if r == nil || r.Config == nil {
+			return errors.New("a run has no config; want runs of experiments.Runs")
+		}
+	}
+	return nil
+}
+
+// Runs lists the runs of cells in the order in which they are made: all cells with the first seed, then with the next. The float
+// twin of a cell comes before the first cell that it is the twin of, and once for all of them.
+func Runs(cells []*Cell, seeds []uint64) ([]*Run, error) {
+	if err := checkCells(cells); err != nil {
+		return nil, err
+	}
+	var all []*Run
+	made := map[string]bool{}
+	add := func(r *Run) {
+		if !made[r.Hash] {
+			made[r.Hash] = true
+			all = append(all, r)
+		}
+	}
+	for _, seed := range seeds {
+		floats := map[string]bool{} // twins that are cells themselves
+		for _, c := range cells {
+			floats[hash(c.run(seed).Config)] = true
+		}
+		for _, c := range cells {
+			r := c.run(seed)
+			twin, err := r.twin()
+			if err != nil {
+				return nil, err
+			}
+			if twin.Hash != r.Hash {
+				r.Twin = twin.Hash
+				if !floats[twin.Hash] {
+					add(twin)
+				}
+			}
+			add(r)
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,188 @@
+package experiments
+
+import (
+	"cmp"
+	"errors"
+	"math"
+	"slices"
+
+	"github.com/qat-go/qat/configs"
+)
+
+// Summary is a cell with what its runs measured. Accuracies and drops are in percent, as papers have them.
+type Summary struct {
+	Cell    *Cell
+	Results []*Result // by seed
+	Mean    float64   // of Results; 0 without any
+	// Spread is the standard deviation over the seeds, of a sample; 0 of fewer than two.
+	Spread float64
+	// Float and Drop are means over the seeds whose float twin was measured, too; nil if none was.
+	Float, Drop *float64
+	Stale       []string // why results are not of this version, or of the others' data
+}
+
+// Summarize reads the results in a table's folder. A cell without results has none; version is that of the program.
+func Summarize(t *Table, cells []*Cell, seeds []uint64, dir, version string) ([]*Summary, error) {
+	if err := errors.Join(t.check(), checkCells(cells)); err != nil {
+		return nil, err
+	}
+	results, err := readResults(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Summary
+	first := map[uint64]*Result{}
+	for _, c := range cells {
+		s := &Summary{Cell: c}
+		var floats, drops []float64
+		for _, seed := range seeds {
+			r := c.run(seed)
+			res, ok := results[r.Hash]
+			if !ok {
+				continue
+			}
+			if first[seed] == nil {
+				first[seed] = res
+			}
+			if why := res.differs(version, first[seed]); why != "" && !slices.Contains(s.Stale, why) {
+				s.Stale = append(s.Stale, why)
+			}
+			s.Results = append(s.Results, res)
+			twin, err := r.twin()
+			if err != nil {
+				return nil, err
+			}
+			if twin.Hash != r.Hash && results[twin.Hash] != nil {
+				float := 100 * results[twin.Hash].Test
+				floats, drops = append(floats, float), append(drops, float-100*res.Test)
+			}
+		}
+		slices.SortFunc(s.Results, func(a, b *Result) int { return cmp.Compare(a.Seed, b.Seed) })
+		var tests []float64
+		for _, res := range s.Results {
+			tests = append(tests, 100*res.Test)
+		}
+		s.Mean, s.Spread = meanSpread(tests)
+		if len(drops) > 0 {
+			float, _ := meanSpread(floats)
+			drop, _ := meanSpread(drops)
+			s.Float, s.Drop = &float, &drop
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// checkSummaries reports cells that Summarize did not make.
+func checkSummaries(t *Table, cells []*Summary) error {
+	err := t.check()
+	for _, s := range cells {
+		if err == nil && (s == nil || s.Cell == nil || s.Cell.Config == nil || len(s.Cell.Values) != len(t.Axes)) {
+			return errors.New("a cell is none of the table; want cells of experiments.Summarize")
+		}
+	}
+	return err
+}
+
+// meanSpread is the mean and the standard deviation of a sample.
+func meanSpread(v []float64) (mean, spread float64) {
+	if len(v) == 0 {
+		return 0, 0
+	}
+	for _, x := range v {
+		mean += x
+	}
+	mean /= float64(len(v))
+	if len(v) < 2 {
+		return mean, 0
+	}
+	for _, x := range v {
+		spread += (x - mean) * (x - mean)
+	}
+	return mean, math.Sqrt(spread / float64(len(v)-1))
+}
+
+// PublishedDrop is the drop that the source reports; nil if it has no float network beside it.
+func (p *Published) PublishedDrop() *float64 {
+	if p == nil || p.Float == nil {
+		return nil
+	}
+	d := *p.Float - p.Top1
+	return &d
+}
+
+// Verdict compares a measured accuracy with the published one.
+type Verdict string
+
+// The verdicts.
+const (
+	Unknown Verdict = ""       // one of the two is missing
+	Below   Verdict = "below"  // by more than Tolerance
+	Within  Verdict = "within" // Tolerance
+	Above   Verdict = "above"  // by more than Tolerance
+)
+
+// Tolerance is how many points of accuracy count as equal: re-trainings of the same method in the literature scatter by more.
+const Tolerance = 0.5
+
+// Verdict compares the mean with the published accuracy.
+func (s *Summary) Verdict() Verdict {
+	if s == nil || s.Cell == nil || s.Cell.Published == nil || len(s.Results) == 0 {
+		return Unknown
+	}
+	switch d := s.Mean - s.Cell.Published.Top1; {
+	case d < -Tolerance:
+		return Below
+	case d > Tolerance:
+		return Above
+	}
+	return Within
+}
+
+// Deviations are what a reader has to know of the cell: how its ends are treated against the source, epochs that a budget took,
+// and the table's own note.
+func (s *Summary) Deviations() []string {
+	var all []string
+	add := func(text string) {
+		if text != "" && !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	if s == nil || s.Cell == nil || s.Cell.Config == nil {
+		return nil
+	}
+	if p := s.Cell.Published; p != nil {
+		ours := ends(s.Cell.Config)
+		if p.FirstLast != "" && p.FirstLast != ours && p.FirstLast != "unknown" {
+			add("ends: " + ours + ", published with " + p.FirstLast)
+		}
+		if p.Confidence == "recalled" {
+			add("the published number was not checked at its source")
+		}
+	}
+	for _, res := range s.Results {
+		if res.Length != res.FullLength {
+			add(scaled(res.Length, res.FullLength))
+		}
+		if res.NotInteger != "" {
+			add("simulation: " + res.NotInteger)
+		}
+	}
+	for _, why := range s.Stale {
+		add(why)
+	}
+	add(s.Cell.Note)
+	return all
+}
+
+// ends says how the first and the last layer are treated, in the words of files with published numbers.
+func ends(cfg *configs.Config) string {
+	q := cfg.Quant
+	switch {
+	case q.FirstLast == configs.FP:
+		return "fp"
+	case q.FirstLast == 8:
+		return "8bit"
+	}
+	return "quantized"
+}
