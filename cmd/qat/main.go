@@ -15,6 +15,7 @@ import (
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
+	"github.com/qat-go/qat/experiments"
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/train"
@@ -58,6 +59,7 @@ func exitCode(err error) int {
 	var config configs.ErrorList
 	var kind *filetype.Error
 	var missing *datasets.MissingError
+	var table *experiments.Mistake
 	switch {
 	case err == nil:
 		return exitDone
@@ -65,7 +67,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.Is(err, errMissed):
 		return exitMissed
-	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &kind), errors.As(err, &missing), errors.Is(err, train.ErrExists), errors.Is(err, export.ErrHeaderName), errors.Is(err, export.ErrPrefix):
+	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &kind), errors.As(err, &missing), errors.Is(err, train.ErrExists), errors.Is(err, experiments.ErrStale), errors.As(err, &table), errors.Is(err, export.ErrHeaderName), errors.Is(err, export.ErrPrefix):
 		return exitUsage
 	}
 	return exitFailed
@@ -98,7 +100,7 @@ EXIT STATUS
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags.FlagUsagesWrapped 80 "))
 	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(newTrainCommand(), newEvalCommand(), newExportCommand(), newInferCommand(), newInspectCommand(),
-		newConfigCommand(), newDataCommand(), newBenchCommand(), newVersionCommand())
+		newReproduceCommand(), newSweepCommand(), newCompareCommand(), newExperimentCommand(), newConfigCommand(), newDataCommand(), newBenchCommand(), newVersionCommand())
 	endAtOnce(root)
 	return root
 }

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/experiments"
+	"github.com/qat-go/qat/train"
+)
+
+type reproduceOptions struct {
+	out     string
+	only    string
+	seeds   int
+	budget  time.Duration
+	shard   string
+	shards  int
+	list    bool
+	render  bool
+	stale   string
+	threads int
+	data    string
+	json    bool
+	plain   bool
+
+	part experiments.Shard
+}
+
+func newReproduceCommand() *cobra.Command {
+	var o reproduceOptions
+	c := &cobra.Command{
+		Use:   "reproduce TABLE [KEY=VALUE...]",
+		Short: "Run a table of experiments, and print published beside measured",
+		Long: `Run the experiments of TABLE, a YAML file or an embedded table, that have no
+result yet, and print the table: published accuracies beside those measured.
+KEY=VALUE overrides a key of all of its configs.
+
+tables/TABLE receives results/, a small file a run, the runs themselves, and
+table.md, table.csv and table.html. The same command goes on where it was
+stopped. A run that fails is told, and the others go on. Several processes may
+work on a table at once, on one machine or on a file system that machines share.
+
+--budget scales the epochs of all runs by one share, so that they fit into a
+time on this machine; the folder remembers the share, and the table says so.
+--shard i/n makes every n-th run only; an array of Slurm jobs sets it by itself,
+--shards n takes i from an indexed job of Kubernetes.
+
+EXIT STATUS
+  0    done
+  1    runs failed; the same command tries them again
+  2    the command line or the table is wrong, or the folder has results of
+       another version (see --stale) or budget
+  130  interrupted (SIGINT, SIGTERM, SIGHUP); the same command goes on`,
+		Example: `  qat reproduce mini
+  qat reproduce cifar10_resnet20 --only "LSQ *" --seeds 3 --budget 8h
+  qat reproduce my_table.yaml --render`,
+		Args: wantArgs(1, -1, "TABLE, a file or the name of an embedded table"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := errors.Join(checkThreads(c, o.threads), o.check(c)); err != nil {
+				return err
+			}
+			t, err := experiments.Load(args[0], args[1:])
+			if err != nil {
+				return err
+			}
+			return runTable(c.Context(), o, t, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	addTableFlags(c, &o)
+	return c
+}
+
+// addTableFlags adds the flags of a command that runs a table.
+func addTableFlags(c *cobra.Command, o *reproduceOptions) {
+	f := c.Flags()
+	f.StringVarP(&o.out, "out", "o", "", "the table's folder, `DIR` (default tables/ and its name)")
+	f.StringVar(&o.only, "only", "", "run and print the cells that `GLOB` matches")
+	f.IntVar(&o.seeds, "seeds", 0, "run seeds 0 to `N`-1 (default: those of the table)")
+	f.DurationVar(&o.budget, "budget", 0, "scale epochs so that all runs take this `TIME`, such as 90m or 8h")
+	f.StringVar(&o.shard, "shard", "", "make the runs of shard `i/n`, counted from 0")
+	f.IntVar(&o.shards, "shards", 0, "`N` shards, of which JOB_COMPLETION_INDEX is one")
+	f.BoolVar(&o.list, "list", false, "list the runs and which have results, and run none")
+	f.BoolVar(&o.render, "render", false, "write and print the table as far as it is filled, and run none")
+	f.StringVar(&o.stale, "stale", "", "what happens to results of another version: `redo|keep`")
+	addThreads(c, &o.threads)
+	addData(c, &o.data)
+	addJSON(c, &o.json)
+	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
+	c.MarkFlagsMutuallyExclusive("list", "render")
+}
+
+func (o *reproduceOptions) check(c *cobra.Command) (err error) {
+	switch s := experiments.Stale(o.stale); {
+	case s != experiments.RefuseStale && s != experiments.RedoStale && s != experiments.KeepStale:
+		return usagef(c, "--stale wants redo or keep, found %q", o.stale)
+	case o.seeds < 0 || o.seeds == 0 && c.Flags().Changed("seeds"):
+		return usagef(c, "--seeds wants a number of 1 or more, found %d", o.seeds)
+	case o.budget < 0 || o.budget == 0 && c.Flags().Changed("budget"):
+		return usagef(c, "--budget wants a time above 0, found %v", o.budget)
+	case o.shards < 0 || o.shards == 0 && c.Flags().Changed("shards"):
+		return usagef(c, "--shards wants a number of 1 or more, found %d", o.shards)
+	case o.shard != "" && o.shards > 0:
+		return usagef(c, "--shard and --shards do not go together")
+	case o.shard != "":
+		o.part, err = experiments.ParseShard(o.shard)
+		if err != nil {
+			return usagef(c, "--shard: %v", err)
+		}
+	default:
+		if o.part, err = experiments.ShardOf(os.Getenv, o.shards); err != nil {
+			return usagef(c, "%v", err)
+		}
+	}
+	return nil
+}
+
+// openedTable is what a command does with a table.
+type openedTable struct {
+	*experiments.Table
+	cells []*experiments.Cell
+	seeds []uint64
+	dir   string
+	share float64 // of the epochs, that a budget left
+}
+
+// scaledTable is the part of a table that is asked for, in the budget.
+func scaledTable(ctx context.Context, o reproduceOptions, t *experiments.Table, p *progress) (*openedTable, error) {
+	cells, err := t.Select(o.only)
+	if err != nil {
+		return nil, err
+	}
+	if o.seeds > 0 {
+		t.Seeds = experiments.FirstSeeds(o.seeds)
+	}
+	tab := &openedTable{Table: t, cells: cells, seeds: t.Seeds, dir: cmp.Or(o.out, experiments.DefaultDir(t))}
+	opt := experiments.Options{Dir: tab.dir, Threads: o.threads, Data: o.data, Progress: &tableProgress{progress: p}}
+	tab.share, err = experiments.Scale(ctx, t, cmp.Or(o.budget, t.Budget), opt, measuring(p))
+	return tab, err
+}
+
+// measuring tells which kind of run is being measured.
+func measuring(p *progress) func(kind, of int) {
+	return func(kind, of int) { p.Message("measuring the speed of kind %d of %d of the runs", kind, of) }
+}
+
+// runTable makes what is missing of a table, and shows it.
+func runTable(ctx context.Context, o reproduceOptions, whole *experiments.Table, stdout, stderr io.Writer) error {
+	p := newProgress(stderr, o.plain)
+	defer p.close()
+	t, err := scaledTable(ctx, o, whole, p)
+	if err != nil {
+		return err
+	}
+	runs, err := experiments.Runs(t.cells, t.seeds)
+	if err != nil {
+		return err
+	}
+	runs = o.part.Part(runs)
+	if o.list {
+		return listRuns(stdout, t, runs, o.json)
+	}
+	var failed error
+	if !o.render {
+		if failed, err = makeRuns(ctx, o, t, runs, p); err != nil {
+			return err
+		}
+	}
+	return errors.Join(showTable(t, o.json, stdout), failed)
+}
+
+// makeRuns makes what is missing; failed counts what could not be made.
+func makeRuns(ctx context.Context, o reproduceOptions, t *openedTable, runs []*experiments.Run, p *progress) (failed, err error) {
+	tp := &tableProgress{progress: p, start: time.Now()}
+	opt := experiments.Options{Dir: t.dir, Threads: o.threads, Data: o.data, Version: version(), Stale: experiments.Stale(o.stale), Progress: tp}
+	out, err := experiments.Reproduce(train.Watch(ctx, p.work), t.Table, runs, opt)
+	if err != nil {
+		return nil, err
+	}
+	p.close()
+	p.Message("%d runs made now, %d before", out.Made, out.Known)
+	if out.Elsewhere > 0 {
+		p.Message("%d runs are in the hands of other processes; the table shows them when those are done", out.Elsewhere)
+	}
+	if n := len(out.Failed); n > 0 {
+		return fmt.Errorf("%d of %d runs failed; the same command tries them again", n, len(runs)), nil
+	}
+	return nil, nil
+}
+
+// showTable writes the table's files and prints it.
+func showTable(t *openedTable, js bool, stdout io.Writer) error {
+	all, err := experiments.Summarize(t.Table, t.cells, t.seeds, t.dir, version())
+	if err != nil {
+		return err
+	}
+	if err := experiments.Write(t.dir, t.Table, all); err != nil {
+		return err
+	}
+	if js {
+		report, err := experiments.Report(t.Table, all)
+		if err != nil {
+			return err
+		}
+		return printJSON(stdout, report)
+	}
+	var text bytes.Buffer
+	if err := experiments.WriteMarkdown(&text, t.Table, all); err != nil {
+		return err
+	}
+	_, err = stdout.Write(text.Bytes())
+	return err
+}
+
+// listRuns prints the runs of a table.
+func listRuns(stdout io.Writer, t *openedTable, runs []*experiments.Run, js bool) error {
+	known, err := experiments.Known(t.dir, runs)
+	if err != nil {
+		return err
+	}
+	type row struct {
+		Run    string   `json:"run"`
+		Seed   uint64   `json:"seed"`
+		Length string   `json:"length"`
+		Test   *float64 `json:"test_top1,omitempty"`
+	}
+	rows := []row{}
+	for i, r := range runs {
+		line := row{Run: r.Name(), Seed: r.Seed, Length: r.Config.Train.Length().String()}
+		if known[i] != nil {
+			line.Test = &known[i].Test
+		}
+		rows = append(rows, line)
+	}
+	return result(stdout, js, rows, func(w io.Writer) error {
+		tab := newTable(w, "RUN", "SEED", "LENGTH", "RESULT")
+		for _, r := range rows {
+			done := "missing"
+			if r.Test != nil {
+				done = percent(*r.Test)
+			}
+			tab.row(r.Run, r.Seed, r.Length, done)
+		}
+		return tab.flush()
+	})
+}
+
+// tableProgress tells of runs what a run's progress does not.
+type tableProgress struct {
+	*progress
+	start time.Time
+	made  int
+}
+
+var _ experiments.Progress = (*tableProgress)(nil)
+
+// Begin implements experiments.Progress.
+func (p *tableProgress) Begin(r *experiments.Run, place, of int) {
+	left := ""
+	if p.made > 0 {
+		each := time.Since(p.start) / time.Duration(p.made)
+		left = fmt.Sprintf("; about %s left", duration((each * time.Duration(of-place+1)).Seconds()))
+	}
+	p.heard = false
+	p.Message("run %d/%d: %s, seed %d%s", place, of, r.Name(), r.Seed, left)
+}
+
+// End implements experiments.Progress.
+func (p *tableProgress) End(r *experiments.Run, res *experiments.Result, err error) {
+	p.close()
+	p.made++
+	if err != nil {
+		p.Message("%s, seed %d: %v", r.Name(), r.Seed, err)
+		return
+	}
+	p.Message("%s, seed %d: %s", r.Name(), r.Seed, percent(res.Test))
+}
