@@ -2,6 +2,7 @@ package integer
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/qat-go/qat/integer/dyadic"
@@ -63,8 +64,14 @@ func (a *AverageWindow) Output() int { return a.Out }
 // Inputs implements Layer.
 func (a *AverageWindow) Inputs() []int { return []int{a.In} }
 
+// maxCount keeps counts within bytes, which the C program has of them, and sums within int32.
+const maxCount = math.MaxUint8
+
 func (a *AverageWindow) check(n *Network) error {
 	in, out := n.tensor(a.In), n.tensor(a.Out)
+	if max(a.Kernel.H, a.Kernel.W) > maxCount {
+		return fmt.Errorf("a window of %v, want at most %d pixels along an axis", a.Kernel, maxCount)
+	}
 	if err := checkPool(in, out, a.Window); err != nil {
 		return err
 	}

@@ -175,9 +175,9 @@ func TestCheckRejects(t *testing.T) {
 func TestAverageWindowRejects(t *testing.T) {
 	for want, change := range map[string]func(n *integer.Network, a *integer.AverageWindow){
 		"": func(*integer.Network, *integer.AverageWindow) {},
-		"kernel 65x3 and stride 2x2; want a kernel of at most 64": func(_ *integer.Network, a *integer.AverageWindow) { a.Kernel.H = 65 },
-		"at most half of the kernel":                              func(_ *integer.Network, a *integer.AverageWindow) { a.Pad.Left = 2 },
-		"do not take (4,4,1) to (2,2,2)":                          func(n *integer.Network, _ *integer.AverageWindow) { n.Tensors[6].C = 2 },
+		"a window of 256x3, want at most 255 pixels": func(_ *integer.Network, a *integer.AverageWindow) { a.Kernel.H = 256 },
+		"at most half of the kernel":                 func(_ *integer.Network, a *integer.AverageWindow) { a.Pad.Left = 2 },
+		"do not take (4,4,1) to (2,2,2)":             func(n *integer.Network, _ *integer.AverageWindow) { n.Tensors[6].C = 2 },
 		"give a multiplier of +Inf": func(n *integer.Network, _ *integer.AverageWindow) {
 			n.Tensors[0].Scale, n.Tensors[6].Scale = 1e20, 1e-30
 		},
