@@ -42,6 +42,9 @@ func (m *Model) check() error {
 // errNoConfig is that of a nil config, which is no choice of a user.
 var errNoConfig = errors.New("there is no config; want one of configs.Load")
 
+// openData opens a data set. Tests decode the embedded one once.
+var openData = datasets.Open
+
 // Open reads the config's data set from dir (the config's data.root if dir is
 // empty) and builds its network with random weights. threads is the number of
 // threads, 0 for all cores. Close the model after use.
@@ -52,7 +55,7 @@ func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
 	if err := kernels.Check(); err != nil {
 		return nil, err
 	}
-	data, err := datasets.Open(string(cfg.Data.Dataset), cfg.DataOptions(dir))
+	data, err := openData(string(cfg.Data.Dataset), cfg.DataOptions(dir))
 	if err != nil {
 		return nil, err
 	}

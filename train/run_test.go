@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/qat-go/qat/configs"
@@ -16,6 +18,25 @@ import (
 	"github.com/qat-go/qat/internal/safetensors"
 	"github.com/qat-go/qat/layers/pretrained"
 )
+
+// Most tests open cifar10-mini, some several times: decoding its JPEG files is most of their time under the race detector.
+func init() {
+	mini := sync.OnceValues(func() (*datasets.Dataset, error) { return datasets.Open("cifar10-mini", datasets.Options{}) })
+	openData = func(name string, o datasets.Options) (*datasets.Dataset, error) {
+		if name != "cifar10-mini" || o.Dir != "" || o.Validation != 0 {
+			return datasets.Open(name, o)
+		}
+		d, err := mini()
+		if err != nil {
+			return nil, err
+		}
+		own := *d // tests change images and labels
+		for _, s := range []*datasets.Split{&own.Train, &own.Test} {
+			s.Pixels, s.Labels = slices.Clone(s.Pixels), slices.Clone(s.Labels)
+		}
+		return &own, nil
+	}
+}
 
 // quiet is a Progress that can act after a step.
 type quiet struct {
