@@ -14,5 +14,8 @@ func (*adam) keeps() []string { return []string{layers.MeanPrefix, layers.Square
 func (a *adam) update(w, g []float32, kept []layers.Kept, u update) int {
 	a.LR, a.Decay, a.Clip, a.Update = u.lr, u.decay, u.clip, u.number
 	m, v := kept[0].Data, kept[1].Data
+	if len(w) <= kernels.Piece {
+		return a.Row(w, m, v, g)
+	}
 	return kernels.InPieces(u.pool, len(w), func(i, end int) int { return a.Row(w[i:end], m[i:end], v[i:end], g[i:end]) })
 }

@@ -16,5 +16,8 @@ func (*sgd) keeps() []string { return []string{layers.VelocityPrefix} }
 func (q *sgd) update(w, g []float32, kept []layers.Kept, u update) int {
 	q.LR, q.Decay, q.Clip = float32(u.lr), float32(u.decay), u.clip
 	v := kept[0].Data
+	if len(w) <= kernels.Piece { // without memory for a function
+		return q.Row(w, v, g)
+	}
 	return kernels.InPieces(u.pool, len(w), func(i, end int) int { return q.Row(w[i:end], v[i:end], g[i:end]) })
 }

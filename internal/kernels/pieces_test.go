@@ -10,7 +10,7 @@ import (
 func TestInPieces(t *testing.T) {
 	rng := rand.New(rand.NewPCG(39, 40))
 	q := SGD{LR: 0.1, Momentum: 0.9, Decay: 1e-4, Clip: 1}
-	for _, n := range []int{5, pieceFloats, 3*pieceFloats + 77} {
+	for _, n := range []int{5, Piece, 3*Piece + 77} {
 		for _, p := range []*Pool{nil, NewPool(3)} {
 			w, v, g := normal(rng, n), normal(rng, n), normal(rng, n)
 			ww, wv := slices.Clone(w), slices.Clone(v)
