@@ -372,3 +372,55 @@ func TestLoadingRunsAhead(t *testing.T) {
 		}
 	})
 }
+
+// late are images of which one is read when the gate opens, and some of which cannot be read.
+type late struct {
+	gated
+	last   int
+	broken []int
+}
+
+func (l *late) Image(i int) (Image, error) {
+	if i == l.last {
+		<-l.gate
+	}
+	if slices.Contains(l.broken, i) {
+		return Image{}, fmt.Errorf("image %d is broken", i)
+	}
+	return Image{1, 1, []uint8{uint8(i), 0, 0}}, nil
+}
+
+// A batch is whole when its last piece is, and its error is that of its first image that has one, whichever was met first.
+func TestBatchIsWhole(t *testing.T) {
+	for _, tt := range []struct {
+		last    int
+		broken  []int
+		workers int
+		err     string
+	}{{36, nil, 1, ""}, {0, []int{0, 20}, 2, "image 0 is broken"}} {
+		synctest.Test(t, func(t *testing.T) {
+			g := &late{gated: gated{gate: make(chan struct{})}, last: tt.last, broken: tt.broken}
+			d := noise(0)
+			d.Height, d.Width = 1, 1
+			l, err := NewLoader(d, Split{Images: g, Labels: make([]int32, g.Len())}, LoaderOptions{Batch: 37, Workers: tt.workers, Ahead: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			it := l.Epoch(0, 0)
+			defer it.Close()
+			next := make(chan bool, 1)
+			go func() { _, ok := it.Next(); next <- ok }()
+			synctest.Wait()
+			if len(next) > 0 {
+				t.Error("a batch is there before its last image")
+			}
+			close(g.gate)
+			if ok := <-next; ok != (tt.err == "") {
+				t.Errorf("a batch: %v, %v", ok, it.Err())
+			}
+			if tt.err != "" {
+				wantError(t, it.Err(), tt.err)
+			}
+		})
+	}
+}
