@@ -70,6 +70,7 @@ type Train struct {
 	Epochs          int // 0, without Steps: calibrate and evaluate only
 	Steps           int // in place of Epochs; 0: they count
 	Batch           int
+	Accumulate      int // batches of a step; 0 is 1
 	EvalBatch       int // 0: as many images as go well together
 	LR              float64
 	Seed            uint64
@@ -95,6 +96,10 @@ func (t *Train) Total(stepsPerEpoch int) int {
 	}
 	return t.Epochs * stepsPerEpoch
 }
+
+// Batches is the number of batches of an optimizer step, and StepImages that of its images.
+func (t *Train) Batches() int    { return max(t.Accumulate, 1) }
+func (t *Train) StepImages() int { return t.Batch * t.Batches() }
 
 // Optimizer holds the settings that all parameter groups share.
 type Optimizer struct {

@@ -133,7 +133,8 @@ var lastFields = []field{
 var trainFields = []field{
 	{key: "epochs", doc: "Passes over the training set, at whose end schedules end; 0 calibrates and evaluates only.", kind: integer{0, maxInt}, other: "train.steps", at: func(c *Config) any { return &c.Train.Epochs }},
 	{key: "steps", doc: "Optimizer steps, at whose end schedules end, in place of `train.epochs`. The network is still evaluated after each pass over the training set, and at the end.", kind: integer{1, maxInt}, other: "train.epochs", at: func(c *Config) any { return &c.Train.Steps }},
-	{key: "batch", doc: "Images per step.", kind: integer{1, 8192}, def: 128, at: func(c *Config) any { return &c.Train.Batch }},
+	{key: "batch", doc: "Images that training computes at once; those of a step, unless it accumulates.", kind: integer{1, 8192}, def: 128, at: func(c *Config) any { return &c.Train.Batch }},
+	{key: "accumulate", doc: "Batches of a step: their gradients make one update, as those of one batch of so many times `train.batch` images, in the memory of one. Batch norm has the statistics of each batch; running ones, and what quantizers of activations keep, move with each. Calibration sees single batches.", kind: integer{1, 65536}, def: 1, at: func(c *Config) any { return &c.Train.Accumulate }},
 	{key: "eval_batch", doc: "Images that an evaluation computes at once, which changes no result; 0 is 100, and fewer of networks with large tensors.", kind: integer{0, 8192}, def: 0, at: func(c *Config) any { return &c.Train.EvalBatch }},
 	{key: "lr", doc: "Learning rate after warm-up.", kind: real{zero: exclusive}, def: 0.01, at: func(c *Config) any { return &c.Train.LR }},
 	{key: "seed", doc: "Seed of everything random.", kind: seed{}, def: uint64(0), at: func(c *Config) any { return &c.Train.Seed }},

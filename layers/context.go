@@ -35,6 +35,8 @@ type Context struct {
 	spare     spare              // of the quantizers of weights
 	watches   bool               // fill watched
 	watched   []watched
+	inPieces  bool                 // CommitPiece has stored a part of a batch
+	before    map[*Array][]float32 // it
 }
 
 // watched is what a quantizer of activations gives: codes, or values.
@@ -104,7 +106,10 @@ func (c *Context) quantizer(q *Quantizer) *Quantizer {
 
 // Commit stores what the last run of the graph made of arrays that gradients do not move, such as running statistics.
 // Without it the run has changed nothing, and the next one gives the same.
-func (c *Context) Commit() { c.commit(func(*Array) bool { return true }) }
+func (c *Context) Commit() {
+	c.commit(func(*Array) bool { return true })
+	c.inPieces = false
+}
 
 // commit is Commit for some of the arrays.
 func (c *Context) commit(of func(*Array) bool) {

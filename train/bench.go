@@ -162,7 +162,7 @@ func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOpti
 	runtime.ReadMemStats(&after)
 	r.AllocsPerStep = float64(after.Mallocs-before.Mallocs) / float64(opt.Steps)
 	r.BytesPerStep = float64(after.TotalAlloc-before.TotalAlloc) / float64(opt.Steps)
-	r.Train = float64(m.Config.Train.Batch) / median(times)
+	r.Train = float64(m.Config.Train.StepImages()) / median(times)
 	return s.vm.Loads(), s.vm.ArenaBytes(), nil
 }
 
@@ -190,8 +190,10 @@ func (m *Model) benchSteps(ctx context.Context, s *stepper, n int, before *runti
 			}
 		}
 		start := time.Now()
-		if _, _, err := s.forwardBackward(ctx, b); err != nil {
-			return nil, err
+		for range m.Config.Train.Batches() {
+			if _, _, err := s.forwardBackward(ctx, b); err != nil {
+				return nil, err
+			}
 		}
 		if err := s.update(opt); err != nil {
 			return nil, err

@@ -37,8 +37,10 @@ func checkLength(cfg *configs.Config, images int) (found configs.ErrorList) {
 		report("data.validation", "%d of the %d training images of %s are held out; wanted fewer", cfg.Data.Validation, images+cfg.Data.Validation, cfg.Data.Dataset)
 	case t.Batch > images:
 		report("train.batch", "wanted at most the %d training images of %s, found %d", images, cfg.Data.Dataset, t.Batch)
+	case t.StepImages() > images:
+		report("train.accumulate", "a step takes %d batches of %d images, more than the %d training images of %s; wanted at most %d", t.Batches(), t.Batch, images, cfg.Data.Dataset, images/t.Batch)
 	case t.Trains():
-		steps := images / t.Batch
+		steps := images / t.StepImages()
 		total := t.Total(steps)
 		beyond := func(path string, d configs.Duration, last int) {
 			if at := d.Steps(steps, total); at > last {

@@ -96,8 +96,8 @@ func (st state) fits(cfg *configs.Config) error {
 		return fmt.Errorf("metadata \"state\": step %d of %d cannot be with train.epochs %d and train.max_steps %d", st.Step, st.Total, t.Epochs, t.MaxSteps)
 	case t.Steps == 0 && st.BestEpoch > t.Epochs:
 		return fmt.Errorf("metadata \"state\": epoch %d cannot be with train.epochs %d", st.BestEpoch, t.Epochs)
-	case st.Seen/t.Batch > st.Step:
-		return fmt.Errorf("metadata \"state\": %d images in %d steps cannot be with train.batch %d", st.Seen, st.Step, t.Batch)
+	case st.Seen/t.StepImages() > st.Step:
+		return fmt.Errorf("metadata \"state\": %d images in %d steps cannot be with train.batch %d and train.accumulate %d", st.Seen, st.Step, t.Batch, t.Batches())
 	}
 	return nil
 }

@@ -124,6 +124,9 @@ func (m *Model) fixedBytes() int {
 		}
 	}
 	fixed := learned * len(newMethod(&m.Config.Train.Optimizer).keeps())
+	if m.Config.Train.Batches() > 1 {
+		fixed += learned // the sums of gradients
+	}
 	if m.Config.Train.WeightEMA > 0 {
 		fixed += learned
 	}

@@ -119,7 +119,7 @@ func (r *run) reportMetrics(there map[metricsKey]bool, bad int, old []byte) {
 			missing = append(missing, fmt.Sprint(kind, " ", step))
 		}
 	}
-	total, perEpoch := r.total(), r.loader.Steps()
+	total, perEpoch := r.total(), r.perEpoch()
 	for step := 1; step <= r.st.Step; step++ {
 		if step == 1 || step%r.Config.Train.LogEvery == 0 || step == total {
 			expect("step", step)

@@ -68,7 +68,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		res.Operations = operations(r.timings)
 	}
 	if r.st.Seconds > 0 {
-		res.ImagesPerSecond = float64(r.st.Step*r.Config.Train.Batch) / r.st.Seconds
+		res.ImagesPerSecond = float64(r.st.Step*r.Config.Train.StepImages()) / r.st.Seconds
 	}
 	memory.Settle() // the training graph is no longer needed
 	r.opt.Progress.Message("evaluating on %d test images", r.Data.Test.Len())

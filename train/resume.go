@@ -191,7 +191,7 @@ func (r *run) checkpointMissing() error {
 		return err
 	}
 	lines, _ := readMetrics(data)
-	every := r.Config.Train.CheckpointEvery.Steps(r.loader.Steps(), r.Config.Train.Total(r.loader.Steps()))
+	every := r.Config.Train.CheckpointEvery.Steps(r.perEpoch(), r.Config.Train.Total(r.perEpoch()))
 	if n := len(lines); n > 0 && lines[n-1].Step > every {
 		return fmt.Errorf("%w: %s is missing, though %s goes on to step %d; put it back, or choose another folder with --out",
 			ErrExists, r.path(CheckpointFile), MetricsFile, lines[n-1].Step)

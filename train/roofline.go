@@ -35,12 +35,16 @@ func (m *Model) roofline(loads []machine.Load, arena int, images float64) *Roofl
 	}
 	const optimizer = 5 * 4 // bytes: weight, velocity and gradient are read, the first two written
 	seconds := 0.0
-	for _, l := range append(loads, machine.Load{Bytes: optimizer * learned}) {
-		compute, memory := k.Compute(l.Work.Floats, l.Work.Codes), k.Moving(float64(l.Bytes))
+	for i, l := range append(loads, machine.Load{Bytes: optimizer * learned}) {
+		runs := float64(m.Config.Train.Batches())
+		if i == len(loads) {
+			runs = 1
+		}
+		compute, memory := runs*k.Compute(l.Work.Floats, l.Work.Codes), runs*k.Moving(float64(l.Bytes))
 		seconds += max(compute, memory)
 		r.Compute, r.Memory = r.Compute+1e3*compute, r.Memory+1e3*memory
 	}
-	r.Train = float64(m.Config.Train.Batch) / seconds
+	r.Train = float64(m.Config.Train.StepImages()) / seconds
 	r.Share = images / r.Train
 	return r
 }

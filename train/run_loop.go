@@ -12,10 +12,13 @@ import (
 	"github.com/qat-go/qat/internal/memory"
 )
 
+// perEpoch is the number of steps of an epoch. Batches that are left over do not make one.
+func (r *run) perEpoch() int { return r.loader.Steps() / r.Config.Train.Batches() }
+
 // total is the number of the run's steps.
 func (r *run) total() int {
 	t := &r.Config.Train
-	total := t.Total(r.loader.Steps())
+	total := t.Total(r.perEpoch())
 	if t.MaxSteps > 0 {
 		total = min(total, t.MaxSteps)
 	}
@@ -26,7 +29,7 @@ func (r *run) total() int {
 func (r *run) epochs() int {
 	t := &r.Config.Train
 	if t.Steps > 0 {
-		return (t.Steps-1)/r.loader.Steps() + 1
+		return (t.Steps-1)/r.perEpoch() + 1
 	}
 	return t.Epochs
 }
@@ -34,7 +37,7 @@ func (r *run) epochs() int {
 // loop runs the steps that are left.
 func (r *run) loop(ctx context.Context) error {
 	t := &r.Config.Train
-	perEpoch, total := r.loader.Steps(), r.total()
+	perEpoch, total := r.perEpoch(), r.total()
 	r.st.Total = total
 	every := t.CheckpointEvery.Steps(perEpoch, t.Total(perEpoch))
 	r.opt.Progress.Start(r.st.Step, total, perEpoch)
@@ -71,21 +74,31 @@ func (r *run) loop(ctx context.Context) error {
 
 // epoch runs the rest of the epoch in progress.
 func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
-	t, perEpoch := &r.Config.Train, r.loader.Steps()
+	t, perEpoch := &r.Config.Train, r.perEpoch()
 	epoch := r.st.Step / perEpoch
-	it := r.loader.Epoch(epoch, r.st.Step%perEpoch)
+	it := r.loader.Epoch(epoch, r.st.Step%perEpoch*t.Batches())
 	defer it.Close()
 	var rate rate
-	start := time.Now() // of the step, waiting for its batch included
-	for b, ok := r.next(it); ok && r.st.Step < total; b, ok = r.next(it) {
+	start := time.Now() // of the step, waiting for its batches included
+	for r.st.Step < min(total, (epoch+1)*perEpoch) {
 		r.optimizer.LR = LearningRate(t, r.st.Step, perEpoch)
-		loss, correct, err := s.forwardBackward(ctx, b)
-		if err != nil && ctx.Err() != nil {
-			return r.interrupt() // the step has not been
+		loss, correct := 0.0, 0
+		for range t.Batches() {
+			b, ok := r.next(it)
+			if !ok {
+				return it.Err()
+			}
+			part, n, err := s.forwardBackward(ctx, b)
+			if err != nil && ctx.Err() != nil {
+				return r.interrupt() // the step has not been
+			}
+			if err != nil {
+				return r.diverged(r.st.Step+1, err)
+			}
+			it.Release(b)
+			loss, correct = loss+part, correct+n
 		}
-		if err == nil {
-			err = s.update(r.optimizer)
-		}
+		err := s.update(r.optimizer)
 		if err == nil {
 			err = r.updateAverage(r.st.Step)
 		}
@@ -96,9 +109,8 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		r.st.LossSum += loss
 		r.st.PenaltySum += s.penalty
 		r.st.Correct += correct
-		images := b.N
+		images := t.StepImages()
 		r.st.Seen += images
-		it.Release(b)
 		took := time.Since(start)
 		r.st.Seconds += took.Seconds()
 		info := StepInfo{
@@ -133,7 +145,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		}
 		start = time.Now()
 	}
-	return it.Err()
+	return nil
 }
 
 // next is the next batch, and how long training waits for it is counted.
@@ -149,11 +161,11 @@ func (r *run) next(it *datasets.Iterator) (*datasets.Batch, bool) {
 }
 
 // epochEnds tells that the last step ends an epoch.
-func (r *run) epochEnds() bool { return r.st.Step%r.loader.Steps() == 0 || r.st.Step == r.st.Total }
+func (r *run) epochEnds() bool { return r.st.Step%r.perEpoch() == 0 || r.st.Step == r.st.Total }
 
 // means are of the training images of the epoch so far.
 func (r *run) means() (loss, accuracy float64) {
-	return r.st.LossSum * float64(r.Config.Train.Batch) / float64(r.st.Seen), float64(r.st.Correct) / float64(r.st.Seen)
+	return r.st.LossSum * float64(r.Config.Train.StepImages()) / float64(r.st.Seen), float64(r.st.Correct) / float64(r.st.Seen)
 }
 
 // endEpoch evaluates the network on the validation split after the last step of an epoch. Until it is done the state is that
@@ -171,11 +183,11 @@ func (r *run) endEpoch(ctx context.Context) error {
 	if err != nil {
 		return r.diverged(r.st.Step, err)
 	}
-	epoch := (r.st.Step-1)/r.loader.Steps() + 1
+	epoch := (r.st.Step-1)/r.perEpoch() + 1
 	e := EpochInfo{Epoch: epoch, Split: split.Name, Top1: a.Top1, Seconds: r.st.Seconds}
 	e.TrainLoss, e.TrainTop1 = r.means()
 	if r.Net.Penalized() {
-		mean := r.st.PenaltySum * float64(r.Config.Train.Batch) / float64(r.st.Seen)
+		mean := r.st.PenaltySum * float64(r.Config.Train.StepImages()) / float64(r.st.Seen)
 		e.Penalty = &mean
 	}
 	r.st.TrainLoss, r.st.LossSum, r.st.PenaltySum, r.st.Correct, r.st.Seen = e.TrainLoss, 0, 0, 0, 0

@@ -33,6 +33,9 @@ type stepper struct {
 	penalty     float64  // on the weights of the last step, not in the loss
 	teacher     *teacher // nil: none
 	freeze      int      // step from which on batch norm is frozen; 0: never
+
+	batches, batch int         // of a step, and those that are done of this one
+	sums           [][]float32 // of their gradients, if there are several
 }
 
 // newStepper prepares the training graph to run.
@@ -45,6 +48,11 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 	if s.vm, err = machine.New(m.pool, opt, outputs...); err != nil {
 		return nil, err
 	}
+	if s.batches > 1 {
+		for _, p := range m.Net.Store.Learnable() {
+			s.sums = append(s.sums, make([]float32, len(p.Data())))
+		}
+	}
 	s.logits = logits.Value().(*tensor.Dense)
 	return s, nil
 }
@@ -53,8 +61,11 @@ func (m *Model) newStepper(opt machine.Options) (*stepper, error) {
 func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*G.Node, err error) {
 	c := layers.NewContext((*threads.Pool)(m.pool), true)
 	b, in := m.Config.Train.Batch, m.Net.Shape()
+	if m.Config.Train.Batches() > 1 {
+		c.Batch = m.Config.Train.StepImages()
+	}
 	s = &stepper{
-		net: m.Net, built: c, pool: m.pool, grads: map[*layers.Array]*G.Node{},
+		net: m.Net, built: c, batches: m.Config.Train.Batches(), pool: m.pool, grads: map[*layers.Array]*G.Node{},
 		x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(b, in.H, in.W, in.C)),
 		y: tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(b)),
 	}
@@ -84,21 +95,30 @@ func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*
 	return s, logits, append(outputs, grads...), nil
 }
 
-// forwardBackward runs one batch and returns the mean loss and the number of
-// images classified correctly. Gradients are those of the penalties too. The end of ctx ends it in the middle: then, as after
-// any error, the network is what it was before.
+// forwardBackward runs one batch and returns its part of the step's mean loss and the number of
+// images classified correctly. After the last batch of a step, gradients are those of all its batches, and of the penalties
+// too. The end of ctx ends it in the middle: then, as after any error, the network is what it was before the step.
 func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss float64, correct int, err error) {
+	last := s.batch == s.batches-1
 	defer func() {
-		if err == nil {
+		switch {
+		case err != nil:
+			s.built.Rollback()
+			s.batch = 0
+			s.net.SetProgress(max(s.step-1, 0), s.total)
+		case last:
 			s.built.Commit()
 			s.step++
-			return
+			s.batch = 0
+		default:
+			s.built.CommitPiece()
+			s.batch++
 		}
-		s.net.SetProgress(max(s.step-1, 0), s.total)
 	}()
 	defer s.pool.Until(ctx)()
 	s.net.SetProgress(s.step, s.total)
 	s.net.FreezeBatchNorm(s.freeze > 0 && s.step >= s.freeze)
+	s.built.First = s.batch * b.N
 	copy(s.x.Float32s(), b.X)
 	copy(s.y.Int32s(), b.Y)
 	if s.teacher != nil {
@@ -109,7 +129,12 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 	if err := s.vm.RunAll(); err != nil {
 		return 0, 0, err
 	}
-	s.penalty, err = s.net.Penalize(s.built, func(p *layers.Array) []float32 { return s.grads[p].Value().(*tensor.Dense).Float32s() })
+	if s.batches > 1 {
+		s.accumulate(last)
+	}
+	if last {
+		s.penalty, err = s.net.Penalize(s.built, s.gradient)
+	}
 	if err == nil {
 		err = s.pool.Err()
 	}
@@ -117,6 +142,30 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 		return 0, 0, err
 	}
 	return float64(*s.loss.Value().(*G.F32)), countCorrect(s.logits.Float32s(), b.Y[:b.N]), nil
+}
+
+// gradient is that of a parameter in the last run.
+func (s *stepper) gradient(p *layers.Array) []float32 {
+	return s.grads[p].Value().(*tensor.Dense).Float32s()
+}
+
+// accumulate adds the gradients to the sums of the step, and after its last batch the sums to the gradients.
+func (s *stepper) accumulate(last bool) {
+	for i, p := range s.net.Store.Learnable() {
+		g, sum := s.gradient(p), s.sums[i]
+		switch {
+		case s.batch == 0:
+			copy(sum, g)
+		case last:
+			for j, v := range sum {
+				g[j] += v
+			}
+		default:
+			for j, v := range g {
+				sum[j] += v
+			}
+		}
+	}
 }
 
 // update moves the parameters along the gradients, and the weights to where
@@ -134,7 +183,7 @@ func (s *stepper) update(o *Optimizer) error {
 func (s *stepper) deepest(err error) error {
 	var last *layers.Array
 	for _, p := range s.net.Store.Learnable() {
-		if p.Group != networks.ScalesGroup && graph.FirstNotFinite(s.grads[p].Value().(*tensor.Dense).Float32s()) >= 0 {
+		if p.Group != networks.ScalesGroup && graph.FirstNotFinite(s.gradient(p)) >= 0 {
 			last = p
 		}
 	}
