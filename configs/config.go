@@ -75,6 +75,7 @@ type Train struct {
 	LR              float64
 	Seed            uint64
 	LabelSmoothing  float64
+	Mixup           float64 // alpha; 0: off
 	Optimizer       Optimizer
 	Groups          Groups
 	Schedule        Schedule

@@ -49,7 +49,7 @@ func (d Distillation) Loss(
 				divergence += float64(p * (logP[c] - logQ[c]))
 			}
 			if targets.Labels != nil {
-				hard -= targets.Share(row, c, classes)
+				hard -= targets.Of(row, c, classes)
 			}
 			g := float64(d.Alpha*d.Temperature*(q-p)) + float64((1-d.Alpha)*hard)
 			ds[c] = float32(g / float64(rows))

@@ -14,17 +14,26 @@ import (
 // Targets are what logits (N, classes) are trained towards; see [estimators.Targets].
 type Targets struct {
 	Labels    *G.Node // (N) of int32
+	Others    *G.Node // (N) of int32; nil: none
+	Share     *G.Node // (1) of float32: that of Labels beside Others
 	Smoothing float64
 }
 
 // nodes are the inputs that a loss has for the targets, and args what they are.
 func (t Targets) nodes() ([]*G.Node, []graph.Arg) {
-	return []*G.Node{t.Labels}, []graph.Arg{{Dtype: tensor.Int32, Rank: 1}}
+	labels := graph.Arg{Dtype: tensor.Int32, Rank: 1}
+	if t.Others == nil {
+		return []*G.Node{t.Labels}, []graph.Arg{labels}
+	}
+	return []*G.Node{t.Labels, t.Others, t.Share}, []graph.Arg{labels, labels, f32(1)}
 }
 
-// of returns the targets of a run, whose labels are input k and checked.
+// of returns the targets of a run, checked, whose labels are input k.
 func (t Targets) of(call *graph.Call, k, classes int) (estimators.Targets, error) {
 	e := estimators.Targets{Labels: call.I32(k), Smoothing: t.Smoothing}
+	if t.Others != nil {
+		e.Others, e.Share = call.I32(k+1), float64(call.F32(k + 2)[0])
+	}
 	return e, e.Check(len(e.Labels), classes)
 }
 
@@ -80,7 +89,7 @@ func CrossEntropy(c *Context, logits *G.Node, t Targets) *G.Node {
 					}
 					g := k.Scalar(1) / float32(count)
 					for i := range dx {
-						dx[i] = (p[i] - float32(q.Share(i/classes, i%classes, classes))) * g
+						dx[i] = (p[i] - float32(q.Of(i/classes, i%classes, classes))) * g
 					}
 					return nil
 				},
@@ -108,7 +117,7 @@ func rowsOf(n *G.Node) (rows, columns int) {
 	return n.Shape()[0], n.Shape()[1]
 }
 
-// lossShape is the shape rule of a loss of so many nodes of logits, and the labels behind them.
+// lossShape is the shape rule of a loss of so many nodes of logits, and the targets behind them.
 func lossShape(of int) func([]tensor.Shape) (tensor.Shape, error) {
 	return func(in []tensor.Shape) (tensor.Shape, error) {
 		labels := in[of]
@@ -116,6 +125,9 @@ func lossShape(of int) func([]tensor.Shape) (tensor.Shape, error) {
 			if logits[0] != labels[0] || !logits.Eq(in[0]) {
 				return nil, fmt.Errorf("logits of %v and %d labels; want as many rows as labels, and classes as logits have", logits, labels[0])
 			}
+		}
+		if len(in) > of+1 && (!in[of+1].Eq(labels) || in[of+2][0] != 1) {
+			return nil, fmt.Errorf("%d labels, %d others and %d shares; want as many others as labels, and one share", labels[0], in[of+1][0], in[of+2][0])
 		}
 		return tensor.ScalarShape(), nil
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/qat-go/qat/internal/machine"
 )
 
-// Losses and their gradients are PyTorch's (testdata/loss.py), label smoothing included.
+// Losses and their gradients are PyTorch's (testdata/loss.py), label smoothing and the two labels of mixup included.
 func TestLossesAgreeWithPyTorch(t *testing.T) {
 	data, err := os.ReadFile("testdata/loss.json")
 	if err != nil {
@@ -41,13 +41,14 @@ func TestLossesAgreeWithPyTorch(t *testing.T) {
 	}
 	ran := 0
 	for _, want := range golden.Cases {
-		if want.Share != 1 {
-			continue
-		}
 		ran++
 		c := testContext(t, true)
 		x := c.b.Param("x", values(func(i int) float32 { return float32(7*i%11-5) / 2 }))
 		targets := Targets{Labels: c.b.Input("y", tensor.New(tensor.WithShape(rows), tensor.WithBacking(golden.Labels))), Smoothing: want.Smoothing}
+		if want.Share != 1 {
+			targets.Others = c.b.Input("others", tensor.New(tensor.WithShape(rows), tensor.WithBacking(golden.Others)))
+			targets.Share = c.b.Input("share", tensor.New(tensor.WithShape(1), tensor.WithBacking([]float32{float32(want.Share)})))
+		}
 		var node *G.Node
 		if want.Alpha > 0 {
 			teacher := c.b.Input("teacher", values(func(i int) float32 { return float32(5*i%7-3) / 2 }))
@@ -66,7 +67,7 @@ func TestLossesAgreeWithPyTorch(t *testing.T) {
 			}
 		}
 	}
-	if ran < 4 {
+	if ran < 7 {
 		t.Errorf("%d cases", ran)
 	}
 }

@@ -32,6 +32,7 @@ type stepper struct {
 	grads       map[*layers.Array]*G.Node
 	penalty     float64  // on the weights of the last step, not in the loss
 	teacher     *teacher // nil: none
+	mixup       *mixup   // nil: off
 	freeze      int      // step from which on batch norm is frozen; 0: never
 
 	batches, batch int         // of a step, and those that are done of this one
@@ -73,6 +74,10 @@ func (m *Model) buildStep(teacher bool) (s *stepper, logits *G.Node, outputs []*
 		return nil, nil, nil, err
 	}
 	targets := layers.Targets{Labels: c.Input("y", s.y), Smoothing: m.Config.Train.LabelSmoothing}
+	if alpha := m.Config.Train.Mixup; alpha > 0 {
+		s.mixup = newMixup(alpha, m.Config.Train.Seed, b)
+		targets.Others, targets.Share = c.Input("other labels", s.mixup.others), c.Input("share", s.mixup.share)
+	}
 	if d := m.Config.Quant.Distillation; d.On() && teacher {
 		if s.teacher, err = m.newTeacher(s.x); err != nil {
 			return nil, nil, nil, err
@@ -119,8 +124,13 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 	s.net.SetProgress(s.step, s.total)
 	s.net.FreezeBatchNorm(s.freeze > 0 && s.step >= s.freeze)
 	s.built.First = s.batch * b.N
-	copy(s.x.Float32s(), b.X)
 	copy(s.y.Int32s(), b.Y)
+	labels := b.Y[:b.N]
+	if s.mixup == nil {
+		copy(s.x.Float32s(), b.X)
+	} else {
+		labels = s.mixup.mix(s.x.Float32s(), b, s.step*s.batches+s.batch)
+	}
 	if s.teacher != nil {
 		if err := s.teacher.run(); err != nil {
 			return 0, 0, err
@@ -141,7 +151,7 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 	if err != nil {
 		return 0, 0, err
 	}
-	return float64(*s.loss.Value().(*G.F32)), countCorrect(s.logits.Float32s(), b.Y[:b.N]), nil
+	return float64(*s.loss.Value().(*G.F32)), countCorrect(s.logits.Float32s(), labels), nil
 }
 
 // gradient is that of a parameter in the last run.
