@@ -49,6 +49,11 @@ var openData = datasets.Open
 // empty) and builds its network with random weights. threads is the number of
 // threads, 0 for all cores. Close the model after use.
 func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
+	return open(context.Background(), cfg, dir, threads)
+}
+
+// open is Open that tells a context's listener what it measures, and stops with the context.
+func open(ctx context.Context, cfg *configs.Config, dir string, threads int) (*Model, error) {
 	if cfg == nil {
 		return nil, errNoConfig
 	}
@@ -59,7 +64,7 @@ func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg, err = measured(context.Background(), cfg, data); err != nil {
+	if cfg, err = measured(ctx, cfg, data); err != nil {
 		return nil, err
 	}
 	return newModel(cfg, data, threads)

@@ -60,7 +60,7 @@ func measured(ctx context.Context, cfg *configs.Config, data *datasets.Dataset) 
 	}
 	if d.Std.Auto {
 		if c := slices.Index(s.Std, 0); c >= 0 {
-			return nil, configs.ErrorList{cfg.Mistake("data.std", "auto: channel %d%s is the same in all %d training images of %s; leave it out of the data, or write numbers for data.std", c, others(s.Std), data.Train.Len(), data.Name)}
+			return nil, configs.ErrorList{cfg.Mistake("data.std", "auto: channel %d%s is the same in all %d training images of %s; leave it out of the data, or write data.std: 1, or a number for each", c, others(s.Std), data.Train.Len(), data.Name)}
 		}
 		d.Std = configs.Statistic{Values: s.Std}
 		data.Std = s.Std

@@ -73,7 +73,7 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 		return nil, err
 	}
 	defer r.Close()
-	if r.Model, err = Await(ctx, func() (*Model, error) { return Open(cfg, opt.Data, opt.Threads) }); err != nil {
+	if r.Model, err = Await(ctx, func() (*Model, error) { return open(ctx, cfg, opt.Data, opt.Threads) }); err != nil {
 		return nil, err
 	}
 	if r.Model.Data.Test.Len() == 0 {

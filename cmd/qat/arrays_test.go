@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,6 +59,15 @@ quant: {weights: {bits: 4}, activations: {bits: 4}}
 	}
 	if status, _, stderr := command("train", config, "--data", data, "model.network=none", "model.arch=vgg11_bn", "--out", filepath.Join(dir, "bad")); status != 2 || !strings.Contains(stderr, "the images of data.dataset arrays are 1x1x70") {
 		t.Errorf("VGG on features: status %d\n%s", status, stderr)
+	}
+	same := slices.Clone(x)
+	for i := range n {
+		same[i*features+5], same[i*features+9] = 7, 0
+	}
+	constant := npytest.Save(t, "a.npz", map[string][]byte{"x": npytest.Array(same, n, features), "y": npytest.Array(y, n)})
+	if status, _, stderr := command("train", config, "--data", constant, "data.std=auto", "--out", filepath.Join(dir, "bad")); status != 2 ||
+		!strings.Contains(stderr, `argument "data.std=auto": data.std: auto: channel 5 (and 1 more) is the same in all 32 training images of arrays; leave it out`) {
+		t.Errorf("a constant feature: status %d\n%s", status, stderr)
 	}
 	out := filepath.Join(dir, "run")
 	run("train", config, "--data", data, "--out", out, "--plain")
