@@ -265,7 +265,9 @@ func (c *Config) Network() (*networks.Network, error) {
 	if c == nil {
 		return nil, errors.New("there is no config; want one of Load")
 	}
-	d, err := datasets.Describe(string(c.Data.Dataset), c.DataOptions(""))
+	o := c.DataOptions("")
+	o.Mean, o.Std = nil, nil // which are told where they are
+	d, err := datasets.Describe(string(c.Data.Dataset), o)
 	if err != nil {
 		return nil, err
 	}
