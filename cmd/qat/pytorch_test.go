@@ -97,7 +97,7 @@ func readArray(t *testing.T, path string) []float32 {
 		n *= s
 	}
 	v := make([]float32, n)
-	if err := r.Read(v); err != nil {
+	if _, err := r.Read(v); err != nil {
 		t.Fatal(err)
 	}
 	return v
