@@ -102,7 +102,8 @@ func newDataVerifyCommand() *cobra.Command {
 		Use:   "verify DATASET",
 		Short: "Read every file of a data set",
 		Long: `Decode every image of a data set, or compare packed ones with their checksums,
-and name what is damaged. DATASET is ` + strings.Join(datasets.Described(), ", ") + `.
+and name what is damaged. DATASET is one of
+` + strings.Join(datasets.Described(), ", ") + `.
 
 EXIT STATUS
   0    all is well
