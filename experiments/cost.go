@@ -22,7 +22,8 @@ type Cost struct {
 // paceSteps are measured of each kind of run.
 const paceSteps = 4
 
-// Costs measures how fast runs are, each kind of network, method and batch once, and tells of each kind before it does.
+// Costs measures how fast runs are, each kind of network, method and batch once, and tells of each kind before it does. Images that
+// only their files tell are counted, so the files have to be there.
 func Costs(ctx context.Context, runs []*Run, opt Options, tell func(kind, of int)) ([]Cost, error) {
 	if err := checkRuns(runs); err != nil {
 		return nil, err
@@ -30,34 +31,33 @@ func Costs(ctx context.Context, runs []*Run, opt Options, tell func(kind, of int
 	if tell == nil {
 		tell = func(int, int) {}
 	}
-	kinds := map[string]train.Pace{}
+	kinds := map[string]measured{}
 	names := map[string]bool{}
 	for _, r := range runs {
 		names[kind(r.Config)] = true
 	}
 	var all []Cost
 	for _, r := range runs {
-		pace, known := kinds[kind(r.Config)]
+		m, known := kinds[kind(r.Config)]
 		if !known {
 			tell(len(kinds)+1, len(names))
 			var err error
-			if pace, err = train.MeasurePace(ctx, r.Config, opt.Threads, paceSteps); err != nil {
+			if m, err = measureKind(ctx, r.Config, opt); err != nil {
 				return nil, fmt.Errorf("%s: %w", r.Name(), err)
 			}
-			kinds[kind(r.Config)] = pace
+			kinds[kind(r.Config)] = m
 		}
-		trained, evaluated := images(r.Config, opt.Data)
+		t := &r.Config.Train
 		seconds := 0.0
-		if trained >= r.Config.Train.Batch {
-			each := trained / r.Config.Train.Batch // steps of an epoch
-			steps := r.Config.Train.Total(each)
-			if most := r.Config.Train.MaxSteps; most > 0 {
-				steps = min(steps, most)
+		if each := m.trained / t.StepImages(); each > 0 { // steps of an epoch
+			steps := t.Total(each)
+			if t.MaxSteps > 0 {
+				steps = min(steps, t.MaxSteps)
 			}
 			evaluations := (steps + each - 1) / each
-			seconds = float64(steps*r.Config.Train.Batch)/pace.Training + float64(evaluations*evaluated)/pace.Simulation
+			seconds = float64(steps*t.StepImages())/m.pace.Training + float64(evaluations*m.evaluated)/m.pace.Simulation
 		}
-		all = append(all, Cost{r, pace, time.Duration(seconds * float64(time.Second))})
+		all = append(all, Cost{r, m.pace, time.Duration(seconds * float64(time.Second))})
 	}
 	return all, nil
 }
@@ -70,12 +70,12 @@ func Total(costs []Cost) (sum time.Duration) {
 	return sum
 }
 
-// kind is what the speed of a run depends on.
+// kind is what the speed of a run and the number of its images depend on.
 func kind(cfg *configs.Config) string {
 	var b strings.Builder
 	for _, s := range cfg.Settings() {
 		for _, prefix := range []string{"model.", "quant.", "data.", "train.batch", "train.optimizer."} {
-			if strings.HasPrefix(s.Key, prefix) && s.Key != "model.init" && s.Key != "data.root" {
+			if strings.HasPrefix(s.Key, prefix) && s.Key != "model.init" {
 				fmt.Fprintf(&b, "%s: %s\n", s.Key, s.Value)
 			}
 		}
@@ -83,17 +83,41 @@ func kind(cfg *configs.Config) string {
 	return b.String()
 }
 
-// images are those of an epoch, trained and evaluated.
-func images(cfg *configs.Config, dir string) (trained, evaluated int) {
-	o := cfg.DataOptions(dir)
-	trained, err := datasets.TrainLen(string(cfg.Data.Dataset), o)
-	if err != nil {
-		return 0, 0
+// measured is what runs of a kind have in common.
+type measured struct {
+	pace               train.Pace
+	trained, evaluated int // images of an epoch
+}
+
+func measureKind(ctx context.Context, cfg *configs.Config, opt Options) (m measured, err error) {
+	if cfg, err = train.Resolve(cfg, opt.Data); err != nil {
+		return m, err
 	}
-	all := datasets.Count(string(cfg.Data.Dataset), o)
-	evaluated = max(all-trained, 0)
-	if held := cfg.Data.Validation; held > 0 {
+	if m.trained, m.evaluated, err = images(cfg, opt.Data); err != nil {
+		return m, err
+	}
+	m.pace, err = train.MeasurePace(ctx, cfg, opt.Threads, paceSteps)
+	return m, err
+}
+
+// images are those of an epoch, trained and evaluated. What only the files tell they are asked for.
+func images(cfg *configs.Config, dir string) (trained, evaluated int, err error) {
+	name, o := string(cfg.Data.Dataset), cfg.DataOptions(dir)
+	if trained, err = datasets.TrainLen(name, o); err != nil {
+		return 0, 0, err
+	}
+	held := cfg.Data.Validation
+	if trained == 0 {
+		d, err := datasets.Open(name, o)
+		if err != nil {
+			return 0, 0, err
+		}
+		trained, evaluated = d.Train.Len()+held, d.Test.Len()
+	} else {
+		evaluated = max(datasets.Count(name, o)-trained, 0)
+	}
+	if held > 0 {
 		trained, evaluated = trained-held, held
 	}
-	return trained, evaluated
+	return trained, evaluated, nil
 }

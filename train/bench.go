@@ -162,7 +162,7 @@ func (m *Model) benchTraining(ctx context.Context, r *BenchResult, opt BenchOpti
 	runtime.ReadMemStats(&after)
 	r.AllocsPerStep = float64(after.Mallocs-before.Mallocs) / float64(opt.Steps)
 	r.BytesPerStep = float64(after.TotalAlloc-before.TotalAlloc) / float64(opt.Steps)
-	r.Train = float64(m.Config.Train.StepImages()) / median(times)
+	r.Train = m.imagesPerSecond(times)
 	return s.vm.Loads(), s.vm.ArenaBytes(), nil
 }
 
@@ -206,6 +206,11 @@ func (m *Model) benchSteps(ctx context.Context, s *stepper, n int, before *runti
 		}
 	}
 	return times, nil
+}
+
+// imagesPerSecond is the speed of training by the seconds of its steps.
+func (m *Model) imagesPerSecond(times []float64) float64 {
+	return float64(m.Config.Train.StepImages()) / median(times)
 }
 
 // operations adds up timings by kind, the longest first.

@@ -43,5 +43,5 @@ func MeasurePace(ctx context.Context, cfg *configs.Config, threads, steps int) (
 	if err != nil {
 		return Pace{}, err
 	}
-	return Pace{Training: float64(cfg.Train.Batch) / median(times), Simulation: float64(a.Images) / a.Seconds}, nil
+	return Pace{Training: m.imagesPerSecond(times), Simulation: float64(a.Images) / a.Seconds}, nil
 }
