@@ -161,6 +161,33 @@ func TestArraysShare(t *testing.T) {
 	}
 }
 
+// Classes go up to the largest label of either split, and as many labels are read as there are. Files say which split is in them.
+func TestArraysLabels(t *testing.T) {
+	y := make([]int32, 9000)
+	for i := range y {
+		y[i] = int32(i % 4999)
+	}
+	files := map[string][]byte{"x_train": Array(make([]uint8, 9000), 9000, 1), "y_train": Array(y, 9000), "x_test": Array([]uint8{7}, 1, 1), "y_test": Array([]uint8{2}, 1)}
+	for archive, splits := range map[string][]string{"": {"train", "train", "test", "test"}, "a.npz": {"train, test"}} {
+		path := Save(t, archive, files)
+		d, err := Open("arrays", Options{Dir: path})
+		must(t, err)
+		if !slices.Equal(d.Train.Labels, y) || len(d.Classes) != 4999 {
+			t.Errorf("%d labels of %d classes", d.Train.Len(), len(d.Classes))
+		}
+		info, err := Info("arrays", Options{Dir: path})
+		must(t, err)
+		var got []string
+		images := 0
+		for _, f := range info.Files {
+			got, images = append(got, f.Split), images+f.Images
+		}
+		if !slices.Equal(got, splits) || images != 9001 {
+			t.Errorf("%q: %d images of splits %q", archive, images, got)
+		}
+	}
+}
+
 // What is wrong with arrays is said with the array, the index, and what to do.
 func TestArraysErrors(t *testing.T) {
 	nan, many := count[float32](24), make([]float64, 24)

@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"errors"
 	"hash"
 	"math"
 	"runtime"
@@ -52,9 +53,43 @@ func TestMeasure(t *testing.T) {
 	if lo, hi := s.Range([]float32{3, 0}, []float32{2, 0.1}); lo != -1 || hi != 1 {
 		t.Errorf("the range is %v to %v", lo, hi)
 	}
+	if lo, hi := s.Range([]float32{3, 0.2}, []float32{2, 0.1}); lo != -1 || hi != 1 { // the last channel's is -1 to -1
+		t.Errorf("the range is %v to %v", lo, hi)
+	}
 	if _, err := Measure(t.Context(), numbers, Split{}, nil); err == nil {
 		t.Error("an empty split is measured")
 	}
+}
+
+// What cannot be read is an error, or left out as far as the data set lets it be.
+func TestMeasureBroken(t *testing.T) {
+	d := noise(6)
+	files := *d
+	files.Train = Split{Name: "train", Labels: d.Train.Labels, Images: secondBroken{inMemory{d}}}
+	_, err := Measure(t.Context(), &files, files.Train, nil)
+	wantError(t, err, "broken")
+	files.Broken = &Broken{}
+	_, err = Measure(t.Context(), &files, files.Train, nil)
+	wantError(t, err, "broken")
+	files.Broken = &Broken{Max: 1}
+	got, err := Measure(t.Context(), &files, files.Train, nil)
+	must(t, err)
+	size := len(d.Train.Pixels) / 6
+	rest := Split{Name: "train", Labels: d.Train.Labels[1:], Pixels: slices.Delete(slices.Clone(d.Train.Pixels), size, 2*size)}
+	want, err := Measure(t.Context(), d, rest, nil)
+	must(t, err)
+	if !slices.Equal(got.Mean, want.Mean) || !slices.Equal(got.Std, want.Std) || len(files.Broken.List()) != 1 {
+		t.Errorf("%+v, want %+v; broken: %v", got, want, files.Broken.List())
+	}
+}
+
+type secondBroken struct{ inMemory }
+
+func (b secondBroken) Image(i int) (Image, error) {
+	if i == 1 {
+		return Image{}, errors.New("broken")
+	}
+	return b.inMemory.Image(i)
 }
 
 // inMemory gives a data set's images one by one.

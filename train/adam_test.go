@@ -67,10 +67,10 @@ func TestAdamAgreesWithPyTorch(t *testing.T) {
 				g := make([]float32, len(p.Data()))
 				for i := range g {
 					if k != 4 {
-						g[i] = float32((13*i+5*k)%17-8) / 4
+						g[i] = float32((13*i+5*k)%17-8) / 2 // twice PyTorch's, which clipping halves
 					}
 				}
-				if bad := o.update(o.slots[p.Name], p.Data(), g, 1); bad >= 0 {
+				if bad := o.update(o.slots[p.Name], p.Data(), g, 0.5); bad >= 0 {
 					t.Fatalf("%s: element %d", what, bad)
 				}
 			}
