@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -68,7 +69,10 @@ func arraysAt(path string) (*arrayFiles, error) {
 			return nil, err
 		}
 		for _, name := range f.npz.Names() {
-			f.names[strings.ToLower(name)] = name
+			if err := f.name(name, name); err != nil {
+				f.close()
+				return nil, err
+			}
 		}
 		return f, nil
 	}
@@ -80,8 +84,9 @@ func arraysAt(path string) (*arrayFiles, error) {
 	for _, e := range entries {
 		switch name := e.Name(); strings.ToLower(filepath.Ext(name)) {
 		case ".npy":
-			name = strings.TrimSuffix(name, filepath.Ext(name))
-			f.names[strings.ToLower(name)] = e.Name()
+			if err := f.name(strings.TrimSuffix(name, filepath.Ext(name)), name); err != nil {
+				return nil, err
+			}
 		case archiveEnding:
 			archives = append(archives, filepath.Join(path, name))
 		}
@@ -97,13 +102,30 @@ func arraysAt(path string) (*arrayFiles, error) {
 	return nil, fs.ErrNotExist
 }
 
+// name lists an array, and refuses a second of its name: which of them is meant nothing says.
+func (f *arrayFiles) name(array, name string) error {
+	small := strings.ToLower(array)
+	if other, listed := f.names[small]; listed {
+		return fmt.Errorf("%s holds %s and %s; wanted one of them: remove the other", f.path, other, name)
+	}
+	f.names[small] = name
+	return nil
+}
+
 // pair finds out which arrays belong together.
 func (f *arrayFiles) pair() error {
+	half := "" // of a test set
 	find := func(split string) (p pair, found bool) {
 		for _, names := range arrayNames[split] {
 			x, y := f.names[names.x], f.names[names.y]
 			if x != "" && y != "" {
 				return pair{x, y}, true
+			}
+			if has, lacks := cmp.Or(x, y), names.y; split == "test" && has != "" && half == "" {
+				if x == "" {
+					lacks = names.x
+				}
+				half = fmt.Sprintf("%s holds %s without %s; wanted both, or neither, and a share of the training images is the test set", f.path, has, lacks)
 			}
 		}
 		return p, false
@@ -114,6 +136,9 @@ func (f *arrayFiles) pair() error {
 	switch {
 	case trains && tests:
 		f.pairs = []pair{train, test}
+	case trains && half != "":
+		f.close()
+		return errors.New(half)
 	case trains:
 		f.pairs = []pair{train}
 	case any:
@@ -346,12 +371,15 @@ func (f *arrayFiles) count(name string) (int, error) {
 
 // labels reads a y, of n examples unless that is below 0, and of so many classes unless that is 0.
 func (f *arrayFiles) labels(p pair, n, classes int) (labels []int32, err error) {
+	called, base := f.called(p.y), strings.TrimSuffix(p.y, filepath.Ext(p.y))
 	r, close, err := f.open(p.y)
+	if e := new(npy.ElementError); errors.As(err, &e) {
+		return nil, fmt.Errorf("%s: elements are %s; wanted integers 0, 1, 2 and so on, little-endian: save %s.astype('int64')", called, e.Found, base)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, close()) }()
-	called, base := f.called(p.y), strings.TrimSuffix(p.y, filepath.Ext(p.y))
 	switch s := r.Shape; {
 	case len(s) == 2 && s[1] > 1:
 		return nil, fmt.Errorf("%s has shape %v; wanted (N) labels: of rows with a 1 at the class save %s.argmax(1)", called, s, base)

@@ -1,6 +1,8 @@
 package datasets
 
 import (
+	"archive/zip"
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -12,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/qat-go/qat/internal/mutation"
+	"github.com/qat-go/qat/internal/npy"
 	. "github.com/qat-go/qat/internal/npy/npytest"
 )
 
@@ -248,6 +251,56 @@ func TestArraysErrors(t *testing.T) {
 	wantError(t, err, "a.npz is no archive of NumPy")
 	if err := ContactSheet(t.Context(), io.Discard, "arrays", Options{Dir: Save(t, "", smallArrays()), Arrays: Arrays{Layout: "nhwc"}}); err == nil || !strings.Contains(err.Error(), "numbers") {
 		t.Errorf("a sheet of numbers: %v", err)
+	}
+}
+
+// An archive whose bytes are not those of its checksums is refused, stored or deflated, though all elements are numbers.
+func TestArraysChecksum(t *testing.T) {
+	for _, name := range []string{"a.npz", "deflated.npz"} {
+		path := Save(t, name, smallArrays())
+		b, err := os.ReadFile(path)
+		must(t, err)
+		o := Options{Dir: path, Arrays: Arrays{Layout: "nhwc"}}
+		if _, err := Open("arrays", o); err != nil {
+			t.Fatal(err)
+		}
+		z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+		must(t, err)
+		for _, f := range z.File {
+			// The checksum stands in the directory at the end, before the name.
+			at := bytes.LastIndex(b, []byte(f.Name)) - 46 + 16
+			damaged := slices.Clone(b)
+			damaged[at]++
+			must(t, os.WriteFile(path, damaged, 0o666))
+			_, err := Open("arrays", o)
+			wantError(t, err, strings.TrimSuffix(f.Name, ".npy")+": the archive is damaged: zip: checksum error")
+			wantError(t, Verify(t.Context(), "arrays", o, nil), "checksum error")
+		}
+	}
+}
+
+// Which of two arrays of one name is meant, or what is tested without labels, is not guessed.
+func TestArraysTwice(t *testing.T) {
+	files := smallArrays()
+	files["X_train"] = files["x_train"]
+	for _, name := range []string{"", "a.npz"} {
+		_, err := Open("arrays", Options{Dir: Save(t, name, files)})
+		wantError(t, err, "holds X_train", "and x_train", "wanted one of them")
+	}
+	for _, lost := range []string{"x_test", "y_test"} {
+		files := smallArrays()
+		delete(files, lost)
+		_, err := Open("arrays", Options{Dir: Save(t, "a.npz", files)})
+		wantError(t, err, "_test without "+lost)
+	}
+	both := smallArrays()
+	both["x_val"] = both["x_test"] // beside a test set that is whole
+	openArraysAt(t, Save(t, "a.npz", both), Arrays{Layout: "nhwc"})
+	for _, dtype := range []string{">i8", "|O", "<U1"} {
+		files := smallArrays()
+		files["y_train"] = append(npy.Header(dtype, 2), make([]byte, 16)...)
+		_, err := Open("arrays", Options{Dir: Save(t, "", files), Arrays: Arrays{Layout: "nhwc"}})
+		wantError(t, err, "y_train.npy: elements are '"+dtype+"'", "save y_train.astype('int64')")
 	}
 }
 

@@ -51,6 +51,24 @@ func (a *Archive) Names() (names []string) {
 // that its size gives no right to.
 const mostDeflated = 1032
 
+// whole reads an entry of the archive and compares the checksum with its last byte: [zip] does so at the end of the file, to which
+// whoever counts elements does not read.
+type whole struct {
+	io.ReadCloser
+	left uint64
+}
+
+func (w *whole) Read(b []byte) (int, error) {
+	n, err := w.ReadCloser.Read(b)
+	if w.left -= uint64(n); w.left == 0 && err == nil {
+		_, err = io.ReadFull(w.ReadCloser, make([]byte, 1))
+	}
+	if err != nil && err != io.EOF {
+		return 0, fmt.Errorf("the archive is damaged: %w", err)
+	}
+	return n, err
+}
+
 // Open returns a reader of an array, and what closes it. The checksum is compared at the end of the array.
 func (a *Archive) Open(name string) (*Reader, io.Closer, error) {
 	for _, f := range a.zip.File {
@@ -60,10 +78,11 @@ func (a *Archive) Open(name string) (*Reader, io.Closer, error) {
 		if f.CompressedSize64 > uint64(a.size) || f.UncompressedSize64 > mostDeflated*f.CompressedSize64+1<<10 {
 			return nil, nil, fmt.Errorf("the archive is damaged: %d bytes of %s in %d", f.UncompressedSize64, f.Name, f.CompressedSize64)
 		}
-		r, err := f.Open()
+		entry, err := f.Open()
 		if err != nil {
 			return nil, nil, err
 		}
+		r := &whole{entry, f.UncompressedSize64}
 		numbers, err := NewNumbers(r, int64(f.UncompressedSize64))
 		if err != nil {
 			return nil, nil, errors.Join(err, r.Close())

@@ -131,6 +131,13 @@ func NewNumbers(r io.Reader, size int64) (*Reader, error) {
 	return a, nil
 }
 
+// ElementError says that elements are no numbers that are read.
+type ElementError struct{ Found string } // as the header has it
+
+func (e *ElementError) Error() string {
+	return fmt.Sprintf("elements are %s; %s", e.Found, wantedFloats)
+}
+
 func (a *Reader) parse(header string) error {
 	d, f, s := descr.FindStringSubmatch(header), fortran.FindStringSubmatch(header), shape.FindStringSubmatch(header)
 	if d == nil || f == nil || s == nil {
@@ -138,7 +145,7 @@ func (a *Reader) parse(header string) error {
 	}
 	e := element.FindStringSubmatch(d[1])
 	if e == nil || e[1] == "f" && e[2] == "2" {
-		return fmt.Errorf("elements are %s; %s", d[1], wantedFloats)
+		return &ElementError{d[1]}
 	}
 	a.Type = Type{Kind((e[1] + e[3])[0]), int((e[2] + e[4])[0] - '0')}
 	if f[1] == "True" {
@@ -159,8 +166,11 @@ func (a *Reader) next(n int) ([]byte, error) {
 	if n *= a.Type.Bytes; len(a.raw) < n {
 		a.raw = make([]byte, n)
 	}
-	if _, err := io.ReadFull(a.r, a.raw[:n]); err != nil {
+	switch _, err := io.ReadFull(a.r, a.raw[:n]); {
+	case err == io.EOF, err == io.ErrUnexpectedEOF:
 		return nil, fmt.Errorf("the elements are cut off: %w", err)
+	case err != nil:
+		return nil, err
 	}
 	return a.raw[:n], nil
 }
