@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -56,9 +57,41 @@ func checkLength(cfg *configs.Config, images int) (found configs.ErrorList) {
 	return found
 }
 
+// checkAugment finds what the images of a data set cannot be changed by.
+func checkAugment(cfg *configs.Config, d *datasets.Dataset) (found configs.ErrorList) {
+	a := &cfg.Data.Augment
+	if most := min(d.Height, d.Width) - 1; a.Crop > most {
+		found = append(found, cfg.Mistake("data.augment.crop", "wanted at most %d for %dx%d (height, width), found %d; set it to 0", most, d.Height, d.Width, a.Crop))
+	}
+	if d.Real && a.ResizedCrop {
+		found = append(found, cfg.Mistake("data.augment.resized_crop", "%s are numbers, which have no size to change; remove it", d.Name))
+	}
+	for _, j := range []struct {
+		key   string
+		value float64
+	}{{"brightness", a.Jitter.Brightness}, {"contrast", a.Jitter.Contrast}, {"saturation", a.Jitter.Saturation}, {"hue", a.Jitter.Hue}} {
+		if j.value > 0 && (d.Real || d.Channels != 3) {
+			found = append(found, cfg.Mistake("data.augment.color_jitter."+j.key, "%s have no colors, which are pixels of 3 channels; remove it", d.Name))
+		}
+	}
+	return found
+}
+
+// normalizable reports what normalization makes infinite.
+func normalizable(cfg *configs.Config, d *datasets.Dataset) error {
+	lo, hi := d.InputRange()
+	if d.Real {
+		lo, hi = d.Lo, d.Hi
+	}
+	if lo-lo != 0 || hi-hi != 0 {
+		return configs.ErrorList{cfg.Mistake("data.std", "normalized by it and data.mean, the images of %s reach from %v to %v; wanted finite numbers: bring the data, data.mean or data.std into range", d.Name, lo, hi)}
+	}
+	return nil
+}
+
 // Check finds what [configs.Load] cannot know of a config: whether its data set has enough images, whether the files that
 // it starts from are there, and what of its schedule lies beyond the run. The error is a [configs.ErrorList]. A run that
-// is resumed needs none of it. Images in files are not counted: [Run] does that when it has listed them. dir is where data
+// is resumed needs none of it. Images in files and arrays are not counted: [Run] does that when it has read them. dir is where data
 // sets are, as in [Open].
 func Check(cfg *configs.Config, dir string) error {
 	if cfg == nil {
@@ -87,7 +120,12 @@ func Check(cfg *configs.Config, dir string) error {
 	file(teacherOption, cfg.Quant.Distillation.Teacher)
 	if found == nil {
 		for _, o := range []struct{ option, name string }{{initOption, cfg.Model.Init}, {teacherOption, cfg.Quant.Distillation.Teacher}} {
-			if err := checkEmbedded(cfg, o.name); err != nil {
+			err := checkEmbedded(cfg, o.name)
+			if placed := configs.ErrorList(nil); errors.As(err, &placed) { // of the network or the data, whatever the weights
+				found = append(found, placed...)
+				break
+			}
+			if err != nil {
 				report(o.option, "%s does not fit %s: %v; %s", o.name, cfg.Model.Arch, err, elsewhere[o.option])
 			}
 		}

@@ -7,7 +7,6 @@ package train
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
@@ -84,6 +83,9 @@ func Describe(cfg *configs.Config) (*Model, error) {
 }
 
 func newModel(cfg *configs.Config, data *datasets.Dataset, threads int) (*Model, error) {
+	if err := normalizable(cfg, data); err != nil {
+		return nil, err
+	}
 	net, err := newNetwork(cfg, shapeOf(data), inputOf(data))
 	if err != nil {
 		return nil, err
@@ -125,6 +127,9 @@ func Outline(cfg *configs.Config) (net *layers.Network, trainable, err error) {
 	}
 	data, err := datasets.Describe(string(cfg.Data.Dataset), cfg.DataOptions(""))
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := normalizable(cfg, data); err != nil {
 		return nil, nil, err
 	}
 	graph, err := cfg.Model.Build(shapeOf(data), len(data.Classes))
@@ -171,12 +176,11 @@ func (m *Model) loader() (*datasets.Loader, error) {
 	if workers == 0 {
 		workers = m.pool.Threads()
 	}
-	l, err := datasets.NewLoader(m.Data, m.Data.Train, datasets.LoaderOptions{
+	if found := checkAugment(m.Config, m.Data); found != nil {
+		return nil, found
+	}
+	return datasets.NewLoader(m.Data, m.Data.Train, datasets.LoaderOptions{
 		Batch: m.Config.Train.Batch, Seed: m.Config.Train.Seed, Shuffle: true, DropLast: true,
 		Augment: d.Augment.Options(), Workers: workers,
 	})
-	if err != nil {
-		return nil, fmt.Errorf("train.batch: %w", err)
-	}
-	return l, nil
 }
