@@ -12,8 +12,9 @@ type EpochPoint struct {
 	Epoch     int     `json:"epoch"`
 	TrainLoss float64 `json:"train_loss"`
 	TrainTop1 float64 `json:"train_top1"`
-	Split     string  `json:"split"` // that Top1 is measured on
+	Split     string  `json:"split"` // that Top1 and Top5 are measured on
 	Top1      float64 `json:"top1"`
+	Top5      float64 `json:"top5,omitempty"` // a run of an earlier version has none
 }
 
 // ReadCurve reads the epochs of a run's directory, in order.

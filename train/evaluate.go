@@ -63,6 +63,7 @@ func BatchOf(net *integer.Network) int {
 // Accuracy is the outcome of an evaluation; shares are of 1.
 type Accuracy struct {
 	Top1, Top5  float64
+	Classes     int
 	Images      int // that could be read
 	Seconds     float64
 	Predictions []int32 // the class of each image, in the split's order; -1 of one that could not be read
@@ -254,6 +255,7 @@ func evaluate[L logit](ctx context.Context, data *datasets.Dataset, split datase
 		first := len(a.Predictions)
 		a.Predictions = predictions(a.Predictions, logits, n)
 		classes := len(logits) / n
+		a.Classes = classes
 		for i, label := range labels {
 			if label < 0 {
 				a.Predictions[first+i] = -1

@@ -39,6 +39,7 @@ type epochLine struct {
 	Penalty   *float64 `json:"penalty,omitempty"`
 	Split     string   `json:"split"`
 	Top1      float64  `json:"top1"`
+	Top5      float64  `json:"top5"`
 }
 
 // metricsLine is a line of the file as it stands there.
@@ -143,7 +144,7 @@ func (m *metrics) step(s StepInfo) error {
 }
 
 func (m *metrics) epoch(step int, e EpochInfo) error {
-	return m.write(epochLine{"epoch", step, e.Epoch, e.TrainLoss, e.TrainTop1, e.Penalty, e.Split, e.Top1})
+	return m.write(epochLine{"epoch", step, e.Epoch, e.TrainLoss, e.TrainTop1, e.Penalty, e.Split, e.Top1, e.Top5})
 }
 
 func (m *metrics) write(v any) error {

@@ -28,6 +28,7 @@ type Result struct {
 	// has no integer form; Mode says which ("integer" or "simulate").
 	Test     float64 `json:"test_top1"`
 	TestTop5 float64 `json:"test_top5"`
+	Classes  int     `json:"classes"`
 	Mode     string  `json:"mode"`
 	// Target is the arithmetic of the integer network.
 	Target    string  `json:"target,omitempty"`
@@ -81,6 +82,7 @@ func (r *run) finish(ctx context.Context) (*Result, error) {
 		return nil, interrupted(ctx, err)
 	}
 	res.Simulated, res.Test, res.TestTop5, res.Images, res.Mode = simulated.Top1, simulated.Top1, simulated.Top5, simulated.Images, "simulate"
+	res.Classes = simulated.Classes
 	net, err := m.Lower()
 	if reason, ok := notInteger(err); ok {
 		res.NotInteger = reason

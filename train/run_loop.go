@@ -184,7 +184,7 @@ func (r *run) endEpoch(ctx context.Context) error {
 		return r.diverged(r.st.Step, err)
 	}
 	epoch := (r.st.Step-1)/r.perEpoch() + 1
-	e := EpochInfo{Epoch: epoch, Split: split.Name, Top1: a.Top1, Seconds: r.st.Seconds}
+	e := EpochInfo{Epoch: epoch, Split: split.Name, Top1: a.Top1, Top5: a.Top5, Seconds: r.st.Seconds}
 	e.TrainLoss, e.TrainTop1 = r.means()
 	if r.Net.Penalized() {
 		mean := r.st.PenaltySum * float64(r.Config.Train.StepImages()) / float64(r.st.Seen)

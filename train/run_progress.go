@@ -39,7 +39,8 @@ type EpochInfo struct {
 	TrainLoss float64
 	TrainTop1 float64
 	Penalty   *float64 // mean over the epoch; nil without regularizers
-	Split     string   // that Top1 is measured on
+	Split     string   // that Top1 and Top5 are measured on
 	Top1      float64
+	Top5      float64
 	Seconds   float64
 }

@@ -168,6 +168,7 @@ func printResult(w io.Writer, r *train.Result) error {
 		t.row("  "+trained+", simulated", percent(r.Simulated))
 		t.row("  "+trained+", integer network", fmt.Sprintf("%s  differs from the simulation on %d", percent(r.Test), *r.Disagreements))
 	}
+	top5Row(t, r.TestTop5, r.Classes)
 	t.row("size", size(r.SizeBytes))
 	t.row("BitOps", count(r.BitOps))
 	if r.ImagesPerSecond > 0 {
