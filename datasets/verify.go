@@ -22,20 +22,20 @@ func (e *VerifyError) Unwrap() []error { return e.Found }
 
 // Verify reads every file of the data set of the given name: images in files are decoded, packed ones compared with their
 // checksums, files of other data sets read whole. What is damaged is a [*VerifyError] with all of it. progress, unless nil, is
-// told of the images, or the files of packed ones, that were looked at, of all.
-func Verify(ctx context.Context, name string, o Options, progress func(done, total int)) error {
+// told of the images, or the packed files, that were looked at, of all; what is "images" or "packed files".
+func Verify(ctx context.Context, name string, o Options, progress func(done, total int, what string)) error {
 	ctx = cmp.Or(ctx, context.Background())
 	s, err := sourceOf(name, o)
 	if err != nil {
 		return err
 	}
 	if progress == nil {
-		progress = func(int, int) {}
+		progress = func(int, int, string) {}
 	}
 	if s.layout == nil {
 		d, err := s.open(o)
 		if err == nil {
-			progress(d.Train.Len()+d.Test.Len(), d.Train.Len()+d.Test.Len())
+			progress(d.Train.Len()+d.Test.Len(), d.Train.Len()+d.Test.Len(), "images")
 		}
 		return err
 	}
@@ -44,8 +44,10 @@ func Verify(ctx context.Context, name string, o Options, progress func(done, tot
 		return err
 	}
 	var checks []func() error
+	what := "images"
 	for _, images := range []Images{l.train.Images, l.test.Images} {
 		if p, ok := images.(*packed); ok {
+			what = "packed files"
 			for _, sh := range p.shards {
 				checks = append(checks, func() error { return sh.verify(p.dir) })
 			}
@@ -66,7 +68,7 @@ func Verify(ctx context.Context, name string, o Options, progress func(done, tot
 				found[i] = checks[i]()
 				mu.Lock()
 				done++
-				progress(done, len(checks))
+				progress(done, len(checks), what)
 				mu.Unlock()
 			}
 		})

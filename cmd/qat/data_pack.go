@@ -134,9 +134,10 @@ func runDataVerify(ctx context.Context, o dataOptions, name string, stdout, stde
 	p := newProgress(stderr, false)
 	defer p.close()
 	v := verified{Dataset: name, Damaged: []string{}}
-	err := datasets.Verify(ctx, name, datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot), Folder: datasets.Folder{TestShare: configs.DefaultTestShare}, Arrays: datasets.Arrays{TestShare: configs.DefaultTestShare}}, func(done, total int) {
-		v.Checked = total
-		p.work(train.Work{Doing: "verifying", What: "images or files", Done: done, Total: total})
+	checked := "" // what there are
+	err := datasets.Verify(ctx, name, datasets.Options{Dir: cmp.Or(o.data, configs.DefaultRoot), Folder: datasets.Folder{TestShare: configs.DefaultTestShare}, Arrays: datasets.Arrays{TestShare: configs.DefaultTestShare}}, func(done, total int, what string) {
+		v.Checked, checked = total, what
+		p.work(train.Work{Doing: "verifying", What: what, Done: done, Total: total})
 	})
 	var damaged *datasets.VerifyError
 	if err != nil && !errors.As(err, &damaged) {
@@ -152,7 +153,7 @@ func runDataVerify(ctx context.Context, o dataOptions, name string, stdout, stde
 		for _, text := range v.Damaged {
 			say(w, "%s", text)
 		}
-		say(w, "%s: %d of %d damaged", name, len(v.Damaged), v.Checked)
+		say(w, "%s: %d of %d %s damaged", name, len(v.Damaged), v.Checked, checked)
 		return nil
 	}); err != nil {
 		return err
