@@ -19,24 +19,25 @@ type Description struct {
 	Channels int      `json:"channels"`
 	Files    []File   `json:"files,omitempty"`
 
+	Splits []SplitInfo `json:"splits,omitempty"` // of images in files and of arrays
+
 	// of images in files
-	Splits []SplitInfo `json:"splits,omitempty"`
-	Sizes  string      `json:"sizes,omitempty"`
-	Packed string      `json:"packed,omitempty"` // what made it
-	Others int         `json:"others,omitempty"` // files that are no images by their names
+	Sizes  string `json:"sizes,omitempty"`
+	Packed string `json:"packed,omitempty"` // what made it
+	Others int    `json:"others,omitempty"` // files that are no images by their names
 }
 
 // SplitInfo is how many images a split has of each class.
 type SplitInfo struct {
 	Name   string `json:"name"`
 	Images int    `json:"images"`
-	Counts []int  `json:"counts"` // by label
+	Counts []int  `json:"counts,omitempty"` // by label; nil of arrays
 }
 
-// PerClass says how even the classes are.
+// PerClass says how even the classes are: "" where they were not counted.
 func (s SplitInfo) PerClass() string {
 	if len(s.Counts) == 0 || s.Images == 0 {
-		return "none"
+		return ""
 	}
 	if least, most := slices.Min(s.Counts), slices.Max(s.Counts); least < most {
 		return fmt.Sprintf("%d to %d a class", least, most)
@@ -72,7 +73,15 @@ func Info(name string, o Options) (*Description, error) {
 			return nil, err
 		}
 	}
-	return &Description{Name: name, Classes: d.Classes, Height: d.Height, Width: d.Width, Channels: d.Channels, Files: files}, nil
+	description := &Description{Name: name, Classes: d.Classes, Height: d.Height, Width: d.Width, Channels: d.Channels, Files: files}
+	if s.counts != nil {
+		train, test, err := s.counts(o.Dir)
+		if err != nil {
+			return nil, err
+		}
+		description.Splits = []SplitInfo{{Name: "train", Images: train}, {Name: "test", Images: test}}
+	}
+	return description, nil
 }
 
 // looked is how many images' sizes are looked at.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -46,7 +47,7 @@ quant: {weights: {bits: 4}, activations: {bits: 4}}
 		}
 		return stdout
 	}
-	if out := run("data", "info", "arrays", "--data", data); !strings.Contains(out, "1x1x70") || !strings.Contains(out, "x_train.npy") {
+	if out := run("data", "info", "arrays", "--data", data); !strings.Contains(out, "1x1x70") || !strings.Contains(out, "x_train.npy") || !strings.Contains(out, fmt.Sprintf("\ntrain     %d images\ntest      %[1]d images\n", n)) {
 		t.Errorf("the data set is\n%s", out)
 	}
 	if status, _, stderr := command("config", "check", config, "data.root="+filepath.Join(dir, "none")); status == 0 || !strings.Contains(stderr, "data.arrays.shape and data.classes say what they will be") {

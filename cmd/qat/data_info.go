@@ -76,7 +76,11 @@ func printDataset(w io.Writer, d *datasets.Description) error {
 	}
 	about.row("classes", fmt.Sprintf("%d: %s", len(d.Classes), classes))
 	for _, s := range d.Splits {
-		about.row(s.Name, fmt.Sprintf("%d images, %s", s.Images, s.PerClass()))
+		text := fmt.Sprintf("%d images", s.Images)
+		if each := s.PerClass(); each != "" {
+			text += ", " + each
+		}
+		about.row(s.Name, text)
 	}
 	if d.Packed != "" {
 		about.row("packed", d.Packed)
