@@ -398,11 +398,11 @@ func (f *arrayFiles) labels(p pair, n, classes int) (labels []int32, err error) 
 		}
 		for j, v := range part {
 			if v < 0 || v >= maxLabels || classes > 0 && v >= int64(classes) {
-				wanted := maxLabels - 1
-				if classes > 0 {
-					wanted = classes - 1
+				err := fmt.Errorf("%s[%d] is %d; wanted a label of 0 to %d", called, i+j, v, cmp.Or(classes, maxLabels)-1)
+				if v >= 0 && v < maxLabels {
+					err = fmt.Errorf("%w, as there are names of %d classes (data.classes)", err, classes)
 				}
-				return nil, fmt.Errorf("%s[%d] is %d; wanted a label of 0 to %d", called, i+j, v, wanted)
+				return nil, err
 			}
 			labels = append(labels, int32(v))
 		}

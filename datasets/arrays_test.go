@@ -222,7 +222,7 @@ func TestArraysErrors(t *testing.T) {
 		want string
 		a    Arrays
 	}{
-		{"y_test.npy[0] is 2; wanted a label of 0 to 1", Arrays{Layout: "nhwc", Classes: []string{"a", "b"}}},
+		{"y_test.npy[0] is 2; wanted a label of 0 to 1, as there are names of 2 classes (data.classes)", Arrays{Layout: "nhwc", Classes: []string{"a", "b"}}},
 		{"x_train.npy is float32; wanted pixels, uint8", Arrays{Layout: "nhwc", Classes: []string{"a", "b", "c"}, Shape: [3]int{2, 3, 2}}},
 		{"x_train.npy has examples of 2x3x2 (height, width, channels); wanted 3x3x2", Arrays{Layout: "nhwc", Shape: [3]int{3, 3, 2}}},
 	} {
