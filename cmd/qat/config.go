@@ -334,7 +334,9 @@ func (r *configReport) printVerdicts(w io.Writer) error {
 func printReferences(stdout io.Writer, refs []configs.Reference) error {
 	for _, ref := range refs {
 		say(stdout, "")
-		say(stdout, "%s: %s", ref.Preset, ref.Source)
+		if err := sayWithin(stdout, "%s: %s", ref.Preset, ref.Source); err != nil {
+			return err
+		}
 		if len(ref.Deviations) > 0 {
 			t := newTable(stdout, "DEVIATION", "THERE", "HERE")
 			for _, d := range ref.Deviations {
@@ -345,7 +347,9 @@ func printReferences(stdout io.Writer, refs []configs.Reference) error {
 			}
 		}
 		for _, n := range ref.Notes {
-			say(stdout, "there also: %s", n)
+			if err := sayWithin(stdout, "there also: %s", n); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -165,8 +165,10 @@ func TestDescriptionsFit(t *testing.T) {
 	}
 	bench := &train.BenchResult{Experiment: train.Experiment{Config: "resnet20_affine_w8a8_ptq"}, Batch: 1000, CPU: strings.Repeat("Xeon ", 12), KernelPath: "generic", Threads: 128,
 		Roofline: &train.Roofline{Train: 123456, GFLOPS: 123456, GOPS: 1234567, GBs: 1234.5}}
+	long := strings.Repeat("of every layer ", 8)
+	references := []configs.Reference{{Preset: "lsq@paper", Source: long, Notes: []string{long}}}
 	var out bytes.Buffer
-	if err := errors.Join(printDataset(&out, d), printBench(&out, bench)); err != nil {
+	if err := errors.Join(printDataset(&out, d), printBench(&out, bench), printReferences(&out, references)); err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(out.String()) {
