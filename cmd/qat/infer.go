@@ -35,13 +35,16 @@ func newInferCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "infer MODEL {IMAGE... | --input x.npy --output y.npy}",
 		Short: "Classify images with an integer network",
-		Long: `Classify JPEG and PNG images. MODEL is an exported network (.safetensors), or
-a run's directory or a checkpoint (.qat), whose integer network runs.
+		Long: `Classify images: JPEG, PNG, GIF, BMP or WebP. MODEL is an exported network
+(.safetensors), or a run's directory or a checkpoint (.qat), whose integer
+network runs.
 
-An image of another size than the network's is cropped to the network's
-proportions around its middle and resampled by a cubic filter; an orientation
-tag (EXIF) turns it upright first. A score is the
-softmax of the logits, a share of 1.
+A network that was trained on images in files (data.dataset folder or imagenet)
+sees an image as in its evaluation: its shorter side is resized, the middle cut
+out. For others an image of another size than the network's is turned upright by
+its orientation tag (EXIF), cropped to the network's proportions around its
+middle and resampled by a cubic filter. A score is the softmax of the logits, a
+share of 1.
 
 --input runs a NumPy array, normalized images (N, C, H, W) in float32, and
 --output takes the logits (N, classes): the way to compare with another program.

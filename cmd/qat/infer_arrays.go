@@ -58,7 +58,11 @@ func runArrays(ctx context.Context, c *cobra.Command, o inferOptions, path strin
 	defer r.close()
 	features := r.shape.H == 1 && r.shape.W == 1 && len(in.Shape) == 2 && in.Shape[1] == r.shape.C
 	if s := r.shape; !features && (len(in.Shape) != 4 || !slices.Equal(in.Shape[1:], []int{s.C, s.H, s.W})) {
-		return fmt.Errorf("%s: an array of shape %v; wanted (N, %d, %d, %d): images, channels, height and width, normalized as for training", o.input, in.Shape, s.C, s.H, s.W)
+		err := fmt.Errorf("%s: an array of shape %v; wanted (N, %d, %d, %d): images, channels, height and width, normalized as for training", o.input, in.Shape, s.C, s.H, s.W)
+		if len(in.Shape) == 4 && slices.Equal(in.Shape[1:], []int{s.H, s.W, s.C}) {
+			err = fmt.Errorf("%w; save x.transpose(0, 3, 1, 2)", err)
+		}
+		return err
 	}
 	n := in.Shape[0]
 	p := newProgress(c.ErrOrStderr(), o.plain)

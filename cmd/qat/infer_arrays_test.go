@@ -107,6 +107,10 @@ func TestInferArrays(t *testing.T) {
 			t.Errorf("%q: status %d, %s", c.args, status, stderr)
 		}
 	}
+	write(n, 32, 32, 3) // as data.dataset arrays takes them
+	if status, _, stderr := command("infer", model, "--input", in, "--output", out); status != exitFailed || !strings.Contains(stderr, "for training; save x.transpose(0, 3, 1, 2)") {
+		t.Errorf("channels last: status %d, %s", status, stderr)
+	}
 	file[5] = float32(math.NaN())
 	write(n, 3, 32, 32)
 	if status, _, stderr := command("infer", model, "--input", in, "--output", out); status != exitFailed || !strings.Contains(stderr, "element 5 of image 0 is NaN") {
