@@ -52,7 +52,8 @@ updates or more, tensors with 90 % of their codes or more at an end of the
 range, and tensors with one value everywhere (activations: on the first 100 test
 images).
 
-A missing CIFAR-10 is downloaded; the data set cifar10-mini is built in.
+A missing CIFAR-10 or CIFAR-100 is downloaded to data/, unless a directory is
+named; the data set cifar10-mini is built in.
 
 EXIT STATUS
   0    done
