@@ -61,8 +61,8 @@ EXIT STATUS
 	f.IntVar(&o.side, "shorter-side", 0, "resize images whose shorter side is longer to `N` pixels; 0 keeps them")
 	f.StringVar(&o.resize, "resize", o.resize, "the filter, `NAME`: bilinear or bicubic")
 	f.StringVar(&o.exif, "exif", o.exif, "orientation tags, `WHAT`: ignore or apply")
-	f.Float64Var(&o.share, "test-share", configs.DefaultTestShare, "share of each class that is the test set, where there is no folder for it")
-	f.Uint64Var(&o.seed, "split-seed", 0, "seed of --test-share")
+	f.Float64Var(&o.share, "test-share", configs.DefaultTestShare, "`SHARE` of each class that is the test set, where there is no folder for it")
+	f.Uint64Var(&o.seed, "split-seed", 0, "seed of --test-share, `N`")
 	f.IntVar(&o.maxBroken, "max-broken", 0, "images that may be unreadable, `N`")
 	f.IntVar(&o.shard, "shard", 0, "images in a file, `N`; 0 is 4096")
 	return c

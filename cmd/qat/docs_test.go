@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -61,6 +62,9 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
+// goTypes finds a flag whose usage has no word in backquotes.
+var goTypes = regexp.MustCompile(`--[a-z-]+ (u?int|float|string)\b`)
+
 // TestHelp wants every command to have examples that parse and to list its exit
 // statuses.
 func TestHelp(t *testing.T) {
@@ -85,6 +89,9 @@ func TestHelp(t *testing.T) {
 			if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > 80 {
 				t.Errorf("the help of %s does not fit 80 columns: %s", c.CommandPath(), line)
 			}
+		}
+		if m := goTypes.FindString(c.LocalFlags().FlagUsages()); m != "" {
+			t.Errorf("the help of %s: %q names Go's type in place of what the flag takes", c.CommandPath(), m)
 		}
 		if leaf := !c.HasSubCommands() && c.Name() != "help"; leaf && !strings.Contains(c.Long, "\n\nEXIT STATUS\n  0 ") {
 			t.Errorf("the help of %s has no EXIT STATUS", c.CommandPath())
