@@ -27,6 +27,8 @@ func addLacks(g *networks.Network, l *layer) []string {
 // addOp is the sum of a branch and the residual stream.
 type addOp struct{}
 
+func (addOp) recomputes() {}
+
 func (addOp) emit(c *Context, s *step) Value {
 	a, b := &s.in[0].out, &s.in[1].out
 	stream := b.Float(c)

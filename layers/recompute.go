@@ -42,12 +42,15 @@ func quantizesFloats(s *step) bool {
 // gradientsRecompute tells that nothing keeps the value of s where it can be recomputed.
 func (p *plan) gradientsRecompute(s *step) bool {
 	return !s.kept && !slices.ContainsFunc(p.steps, func(r *step) bool {
-		switch r.op.(type) {
-		case addOp, reluOp, maxPoolOp:
-			return false
-		}
-		return slices.Contains(r.in, s) && !quantizesFloats(r)
+		_, ok := r.op.(recomputer)
+		return !ok && slices.Contains(r.in, s) && !quantizesFloats(r)
 	})
+}
+
+// recomputer is an operation whose gradient reads no value of what comes before, or one that is computed again ([Value].again).
+type recomputer interface {
+	operation
+	recomputes()
 }
 
 // recomputed is a value of the forward pass that is computed again, once, in the backward pass. A nil one is kept.

@@ -12,6 +12,8 @@ func planReLU(p *plan, l *layer, in []*step) *step { return p.add(l.Name, reluOp
 // reluOp is max(x, 0).
 type reluOp struct{}
 
+func (reluOp) recomputes() {}
+
 func (reluOp) emit(c *Context, s *step) Value {
 	v := &s.in[0].out
 	x := v.Float(c)

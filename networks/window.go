@@ -25,6 +25,9 @@ type Window struct {
 	Pad            Pad
 }
 
+// Slides gives the window of an operation that has one.
+func (w Window) Slides() Window { return w }
+
 // Square is a window that is the same along both axes and on all sides.
 func Square(kernel, stride, pad int) Window {
 	return Window{Size{kernel, kernel}, Size{stride, stride}, Pad{pad, pad, pad, pad}}

@@ -63,26 +63,23 @@ func (s Site) String() string {
 	return fmt.Sprintf("%d-bit %s %s", s.Spec.Bits, sign, s.Spec.Estimator)
 }
 
-// operation is "conv 3x3/2", with groups if there are several: kernel and stride of what has a window.
+// operation is "conv 3x3/2": kernel and stride of what has a window, and groups if there are several.
 func operation(op networks.Op) string {
-	window := func(w networks.Window) string {
-		if w.Stride.H == w.Stride.W {
-			return fmt.Sprintf("%s %v/%d", op.Kind(), w.Kernel, w.Stride.H)
-		}
-		return fmt.Sprintf("%s %v/%v", op.Kind(), w.Kernel, w.Stride)
+	text := string(op.Kind())
+	o, ok := op.(interface{ Slides() networks.Window })
+	if !ok {
+		return text
 	}
-	switch o := op.(type) {
-	case networks.Conv:
-		if o.Groups > 1 {
-			return fmt.Sprintf("%s g%d", window(o.Window), o.Groups)
-		}
-		return window(o.Window)
-	case networks.MaxPool:
-		return window(o.Window)
-	case networks.AveragePool:
-		return window(o.Window)
+	w := o.Slides()
+	if text += fmt.Sprintf(" %v/", w.Kernel); w.Stride.H == w.Stride.W {
+		text += fmt.Sprint(w.Stride.H)
+	} else {
+		text += w.Stride.String()
 	}
-	return string(op.Kind())
+	if c, ok := op.(networks.Conv); ok && c.Groups > 1 {
+		text += fmt.Sprintf(" g%d", c.Groups)
+	}
+	return text
 }
 
 var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", "", "\x00", "")
