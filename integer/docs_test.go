@@ -92,3 +92,16 @@ func TestDocumentedExample(t *testing.T) {
 		t.Errorf("dead channels %v, docs/arithmetic.md says %v", f.Dead, want)
 	}
 }
+
+// The arithmetic of every kind of layer is told.
+func TestKindsAreTold(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "arithmetic.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range integer.Kinds() {
+		if !strings.Contains(string(text), "\n| "+kind+" | ") {
+			t.Errorf("docs/arithmetic.md has no row for the kind %s", kind)
+		}
+	}
+}
