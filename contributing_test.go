@@ -2,6 +2,7 @@ package qat_test
 
 import (
 	"encoding/json"
+	"go/format"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,6 +58,9 @@ func TestContributing(t *testing.T) {
 		code, _, closed := strings.Cut(blocks[i], "```")
 		if !closed || !strings.Contains(string(text), "`"+name+"`") {
 			t.Fatalf("block %d is not closed or not introduced as %s", i, name)
+		}
+		if formatted, err := format.Source([]byte(code)); err != nil || string(formatted) != code {
+			t.Errorf("%s is not what gofmt makes of it: %v", name, err)
 		}
 		path := filepath.Join(dir, filepath.Base(name))
 		if err := os.WriteFile(path, []byte(code), 0o666); err != nil {
