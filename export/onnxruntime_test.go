@@ -390,7 +390,7 @@ func TestRuntimeQONNXAverages(t *testing.T) {
 		{Window: networks.Square(3, 2, 1)}, {Window: networks.Square(3, 2, 1), Ceil: true, CountPad: true}, {Window: networks.Square(3, 4, 0), Ceil: true},
 		{Window: networks.Window{Kernel: networks.Size{H: 2, W: 4}, Stride: networks.Size{H: 3, W: 3}, Pad: networks.Pad{Top: 1, Left: 2, Right: 1}}, Ceil: true, CountPad: true},
 	} {
-		net := &integer.Network{Name: "averages", Std: []float32{1, 1, 1}, Tensors: []integer.Tensor{{H: 10, W: 9, C: 3, Bits: 8, Scale: 0.02, ZeroPoint: 128}}}
+		net := &integer.Network{Name: "averages", Mean: make([]float32, 3), Std: []float32{1, 1, 1}, Tensors: []integer.Tensor{{H: 10, W: 9, C: 3, Bits: 8, Scale: 0.02, ZeroPoint: 128}}}
 		shape, err := pool.Shape([]networks.Shape{{H: 10, W: 9, C: 3}})
 		if err != nil {
 			t.Fatal(err)
