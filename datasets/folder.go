@@ -145,6 +145,8 @@ func locateFolder(name, dir string) (string, error) {
 		return "", &MissingError{dir, fmt.Sprintf("data directory %s does not exist; name one that holds train/CLASS/*.jpg and val/CLASS/*.jpg, or CLASS/*.jpg, or what \"qat data pack\" made (--data, or data.root of the config)", dir)}
 	case err != nil:
 		return "", err
+	case exists(filepath.Join(dir, planFile)):
+		return "", &MissingError{dir, fmt.Sprintf("the packing of %s has not ended; run the same \"qat data pack\" again, which goes on with it", dir)}
 	case name == "imagenet" || len(classes) == 0:
 		return "", &MissingError{dir, fmt.Sprintf("data directory %s holds neither train/CLASS/*.jpg nor what \"qat data pack\" made; %s is not downloaded: get it from its owners, or use data.dataset: folder for images of your own", dir, name)}
 	}

@@ -127,7 +127,11 @@ func (w *packer) begin(l *layout) (done bool, err error) {
 		return false, fmt.Errorf("%s was packed from other images, or with other options or another version of the decoder (%s); choose another folder", w.out, planFile)
 	}
 	atomicfile.Clean(w.out)
-	return exists(filepath.Join(w.out, PackedFile)), nil
+	if !exists(filepath.Join(w.out, PackedFile)) {
+		return false, nil
+	}
+	_, err = openPacked(w.out)
+	return true, err
 }
 
 // packedShard is what a finished shard leaves until all are.

@@ -144,6 +144,7 @@ func TestPackedDamage(t *testing.T) {
 	if err := Pack(t.Context(), "folder", o, out, PackOptions{Shard: 2}); err != nil {
 		t.Fatal(err)
 	}
+	from := o
 	o.Dir = out
 	damage := func(file, want string, change func([]byte) []byte) {
 		t.Helper()
@@ -165,7 +166,8 @@ func TestPackedDamage(t *testing.T) {
 	damage("train-00001.index", "train-00001.index is damaged", cut)
 	damage("train-00001.images", "train-00001.images is damaged: 1079 bytes, wanted 1080", cut)
 	damage("test-00000.images", "test-00000.images is damaged: its SHA-256 is", flip(17))
-	damage(PackedFile, "packed.json: ", func([]byte) []byte { return []byte("{") })
+	damage(PackedFile, "packed.json is damaged: unexpected end of JSON input; remove the folder and pack again", func([]byte) []byte { return []byte("{") })
+	damage(PackedFile, `the class "cat" is listed twice`, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"dog"`), []byte(`"cat"`)) })
 	damage(PackedFile, "packed.json is damaged: format 0", func([]byte) []byte { return []byte("{}") })
 	damage(PackedFile, `is damaged: "../train-00000" is not the name of a shard`, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"train-00000"`), []byte(`"../train-00000"`)) })
 	damage(PackedFile, `packed.json: "c\nt" cannot name a class`, func(b []byte) []byte { return bytes.ReplaceAll(b, []byte(`"cat"`), []byte(`"c\nt"`)) })
@@ -173,6 +175,21 @@ func TestPackedDamage(t *testing.T) {
 	if err := Verify(t.Context(), "folder", o, nil); err != nil {
 		t.Error(err)
 	}
+	// Packing again where all ended mends nothing, and does not say that it did.
+	for _, file := range []string{"train-00001.images", "test-00000.index"} {
+		path := filepath.Join(out, file)
+		data, err := os.ReadFile(path)
+		must(t, err)
+		must(t, Pack(t.Context(), "folder", from, out, PackOptions{Shard: 2}))
+		must(t, os.Remove(path))
+		for _, err := range []error{Pack(t.Context(), "folder", from, out, PackOptions{Shard: 2}), Verify(t.Context(), "folder", o, nil)} {
+			wantError(t, err, "the packed data set is damaged", file, "remove the folder and pack again")
+		}
+		put(t, path, data)
+	}
+	must(t, os.Remove(filepath.Join(out, PackedFile)))
+	_, err := Open("folder", o)
+	wantError(t, err, "the packing of", "has not ended", "qat data pack")
 }
 
 // A storm of damaged files of a packed data set: it is refused, and the folder named, or all of it can be read.

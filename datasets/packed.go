@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -118,6 +119,17 @@ func (p *packed) part(i int) (name, content string, alone bool) {
 	return s.Name, fmt.Sprintf("%d images of SHA-256 %s and %s", s.Images, s.SHA256, s.Index), false
 }
 
+// packAnew is what to do about damage: a packing that has ended is not begun again where it lies.
+const packAnew = "remove the folder and pack again"
+
+// lost says of a file that is gone what to do.
+func lost(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the packed data set is damaged: %w; "+packAnew, err)
+	}
+	return err
+}
+
 // readPacking reads and checks PackedFile.
 func readPacking(dir string) (*packing, error) {
 	path := filepath.Join(dir, PackedFile)
@@ -127,23 +139,28 @@ func readPacking(dir string) (*packing, error) {
 	}
 	var p packing
 	if err := json.Unmarshal(data, &p); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s is damaged: %w; "+packAnew, path, err)
 	}
 	switch {
 	case p.Format > packedFormat:
 		return nil, fmt.Errorf("%s has format %d; this version reads up to %d: use a newer one, or pack again", path, p.Format, packedFormat)
 	case p.Format < 1 || len(p.Classes) == 0 || len(p.Train) == 0:
-		return nil, fmt.Errorf("%s is damaged: format %d, %d classes, %d shards of training images; pack again", path, p.Format, len(p.Classes), len(p.Train))
+		return nil, fmt.Errorf("%s is damaged: format %d, %d classes, %d shards of training images; "+packAnew, path, p.Format, len(p.Classes), len(p.Train))
 	}
 	for _, s := range slices.Concat(p.Train, p.Test) {
 		if s.Name != filepath.Base(s.Name) {
-			return nil, fmt.Errorf("%s is damaged: %q is not the name of a shard; pack again", path, s.Name)
+			return nil, fmt.Errorf("%s is damaged: %q is not the name of a shard; "+packAnew, path, s.Name)
 		}
 	}
+	seen := make(map[string]bool, len(p.Classes))
 	for _, c := range p.Classes {
 		if err := checkClass(c); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
+		if seen[c] {
+			return nil, fmt.Errorf("%s is damaged: the class %q is listed twice; "+packAnew, path, c)
+		}
+		seen[c] = true
 	}
 	return &p, nil
 }
@@ -179,10 +196,10 @@ func openShards(dir string, shards []shard, classes int) (s Split, err error) {
 		path := filepath.Join(dir, sh.Name+shardIndex)
 		index, err := regular.Read(path, indexRecord*math.MaxInt32)
 		if err != nil {
-			return s, err
+			return s, lost(err)
 		}
 		if sum := sha256.Sum256(index); hex.EncodeToString(sum[:]) != sh.Index || len(index) != indexRecord*sh.Images {
-			return s, fmt.Errorf("%s is damaged: %d bytes with SHA-256 %.12x..., wanted %d with %.12s...; pack again", path, len(index), sum, indexRecord*sh.Images, sh.Index)
+			return s, fmt.Errorf("%s is damaged: %d bytes with SHA-256 %.12x..., wanted %d with %.12s...; "+packAnew, path, len(index), sum, indexRecord*sh.Images, sh.Index)
 		}
 		p.first = append(p.first, p.Len())
 		p.files = append(p.files, &lazyFile{})
@@ -190,7 +207,7 @@ func openShards(dir string, shards []shard, classes int) (s Split, err error) {
 		for r := index; len(r) > 0; r = r[indexRecord:] {
 			label, h, w := binary.LittleEndian.Uint32(r), binary.LittleEndian.Uint16(r[4:]), binary.LittleEndian.Uint16(r[6:])
 			if int64(label) >= int64(classes) || h == 0 || w == 0 {
-				return s, fmt.Errorf("%s is damaged: image %d has label %d of %d and %dx%d pixels; pack again", path, (len(index)-len(r))/indexRecord, label, classes, h, w)
+				return s, fmt.Errorf("%s is damaged: image %d has label %d of %d and %dx%d pixels; "+packAnew, path, (len(index)-len(r))/indexRecord, label, classes, h, w)
 			}
 			s.Labels = append(s.Labels, int32(label))
 			p.shapes = append(p.shapes, uint32(h)<<16|uint32(w))
@@ -200,10 +217,10 @@ func openShards(dir string, shards []shard, classes int) (s Split, err error) {
 		images := filepath.Join(dir, sh.Name+shardImages)
 		info, err := os.Stat(images)
 		if err != nil {
-			return s, err
+			return s, lost(err)
 		}
 		if start != sh.Bytes || info.Size() != sh.Bytes {
-			return s, fmt.Errorf("%s is damaged: %d bytes, wanted %d; pack again", images, info.Size(), start)
+			return s, fmt.Errorf("%s is damaged: %d bytes, wanted %d; "+packAnew, images, info.Size(), start)
 		}
 	}
 	s.Images = p
@@ -218,7 +235,7 @@ func (s shard) verify(dir string) error {
 		return err
 	}
 	if sum != s.SHA256 {
-		return fmt.Errorf("%s is damaged: its SHA-256 is %.12s..., wanted %.12s...; pack again", path, sum, s.SHA256)
+		return fmt.Errorf("%s is damaged: its SHA-256 is %.12s..., wanted %.12s...; "+packAnew, path, sum, s.SHA256)
 	}
 	return nil
 }

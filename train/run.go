@@ -79,8 +79,9 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 	if r.Model.Data.Test.Len() == 0 {
 		return nil, fmt.Errorf("%s has no test images; want some, on which a run is evaluated: add them, or raise data.test_share where it applies", r.Model.Data.Name)
 	}
-	if images, _ := datasets.TrainLen(string(cfg.Data.Dataset), cfg.DataOptions(opt.Data)); images == 0 && !opt.Resume { // of which Check knew no number
-		if found := checkLength(cfg, r.Model.Data.Train.Len()+r.Model.Data.Validation.Len()); found != nil {
+	images := r.Model.Data.Train.Len() + r.Model.Data.Validation.Len()
+	if foreseen, _ := datasets.TrainLen(string(cfg.Data.Dataset), cfg.DataOptions(opt.Data)); images != foreseen && !opt.Resume { // which Check did not know
+		if found := checkLength(cfg, images); found != nil {
 			return nil, found
 		}
 	}
