@@ -200,8 +200,21 @@ func CheckMemory(cfg *configs.Config, dir string, threads int) (int64, error) {
 	return checkMemory(cfg, datasets.Count(string(cfg.Data.Dataset), cfg.DataOptions(dir)), threads, false, memory.Free())
 }
 
+// inputBytes is what a batch of images takes at least. The plan of a graph has one of them in memory, so that what has no room for
+// it is not planned.
+func inputBytes(cfg *configs.Config) (int64, error) {
+	data, err := datasets.Describe(string(cfg.Data.Dataset), cfg.DataOptions(""))
+	if err != nil {
+		return 0, err
+	}
+	return 4 * int64(shapeOf(data).Len()) * int64(max(cfg.Train.Batch, cfg.Train.EvalBatch)), nil
+}
+
 func checkMemory(cfg *configs.Config, images, threads int, bench bool, free memory.Available) (int64, error) {
-	need, err := Memory(cfg, images, threads, bench)
+	need, err := inputBytes(cfg)
+	if err == nil && (free.Bytes == 0 || need <= free.Bytes) {
+		need, err = Memory(cfg, images, threads, bench)
+	}
 	if err != nil || free.Bytes == 0 || need <= free.Bytes {
 		return need, err
 	}

@@ -30,6 +30,13 @@ func TestMemoryIsRefused(t *testing.T) {
 	if err == nil || err.Error() != want || strings.Contains(want, "\n") {
 		t.Errorf("error %v, want %s", err, want)
 	}
+	// A terabyte is not allocated to find out what it would take.
+	for _, batch := range []string{"train.batch=8192", "train.eval_batch=8192"} {
+		cfg := loadConfig(t, "data.dataset=random", "data.random.height=4096", "data.random.width=4096", batch)
+		if need, err := checkMemory(cfg, 6000, 2, false, memory.Available{Bytes: 1 << 30, Where: "the cgroup"}); need < 1<<40 || err == nil || !strings.Contains(err.Error(), "the cgroup has 1024 MiB") {
+			t.Errorf("%s: %d bytes, error %v", batch, need, err)
+		}
+	}
 }
 
 // A teacher is foreseen: what it computes with for a batch, and its arrays.
