@@ -61,3 +61,24 @@ func TestJitter(t *testing.T) {
 		}
 	}
 }
+
+// Images in memory stay as they are, and one that takes the place of a broken one is changed by the numbers of its place.
+func TestJitterInALoader(t *testing.T) {
+	d := noise(8)
+	d.Broken = &Broken{Max: 1}
+	o := LoaderOptions{Batch: 8, Seed: 5, Shuffle: true, Augment: Augment{Crop: 4, Flip: true, Jitter: Jitter{Brightness: 0.4, Hue: 0.2}}}
+	before := slices.Clone(d.Train.Pixels)
+	files := *d
+	files.Train = Split{Name: "train", Labels: d.Train.Labels, Images: secondBroken{inMemory{d}}}
+	got := collect(newLoader(t, &files, o), 1, 0)
+	size := len(before) / 8
+	replaced := *d
+	replaced.Train.Labels, replaced.Train.Pixels = slices.Clone(d.Train.Labels), slices.Clone(before)
+	replaced.Train.Labels[1] = d.Train.Labels[2]
+	copy(replaced.Train.Pixels[size:2*size], before[2*size:])
+	wantSame(t, "with a broken image", got, collect(newLoader(t, &replaced, o), 1, 0))
+	collect(newLoader(t, d, o), 1, 0)
+	if !slices.Equal(d.Train.Pixels, before) {
+		t.Error("jittering changes the split")
+	}
+}
