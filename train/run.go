@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -80,7 +81,7 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 		return nil, fmt.Errorf("%s has no test images; want some, on which a run is evaluated: add them, or raise data.test_share where it applies", r.Model.Data.Name)
 	}
 	images := r.Model.Data.Train.Len() + r.Model.Data.Validation.Len()
-	if foreseen, _ := datasets.TrainLen(string(cfg.Data.Dataset), cfg.DataOptions(opt.Data)); images != foreseen && !opt.Resume { // which Check did not know
+	if foreseen, _ := datasets.TrainLen(string(cfg.Data.Dataset), cfg.DataOptions(opt.Data)); images != foreseen && !r.goesOn() { // which Check did not know
 		if found := checkLength(cfg, images); found != nil {
 			return nil, found
 		}
@@ -91,6 +92,12 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 		return nil, err
 	}
 	return r.finish(ctx)
+}
+
+// goesOn tells that an earlier process has made a checkpoint of the run.
+func (r *run) goesOn() bool {
+	_, err := os.Stat(r.path(CheckpointFile))
+	return err == nil
 }
 
 // run is one execution.
