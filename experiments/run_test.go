@@ -44,6 +44,8 @@ func TestHash(t *testing.T) {
 	for set, same := range map[string]bool{
 		"name: other": true, "data.root: /elsewhere": true, "train.log_every: 7": true, "export.formats: [npz]": true, "data.workers: 3": true, "description: x": true,
 		"train.lr: 0.125": false, "quant.weights.bits: 3": false, "data.validation: 10": false, "train.seed: 9": false, "train.max_steps: 2": false, "model.init: random": false,
+		"train.accumulate: 2": false, "train.mixup: 0.2": false, "train.label_smoothing: 0.1": false, "train.optimizer.kind: adamw": false, "train.weight_ema: 0.9": false,
+		"data.augment.flip: false": false,
 	} {
 		other := loaded(t, "config: quickstart\naxes: {m: {A: {set: {"+set+"}}}}").Cells[0].Config
 		if (hash(base) == hash(other)) != same {
@@ -70,8 +72,8 @@ func TestShards(t *testing.T) {
 	}
 	for i := range 3 {
 		for _, r := range (Shard{i, 3}).Part(runs) {
-			if seen[int(r.Seed)] {
-				t.Errorf("run %d is in two shards", r.Seed)
+			if seen[int(r.Seed)] || int(r.Seed)%3 != i {
+				t.Errorf("run %d is in two shards, or not in its own", r.Seed)
 			}
 			seen[int(r.Seed)] = true
 		}
