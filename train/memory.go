@@ -104,6 +104,7 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 	case data.Real:
 		image *= 4
 	}
+	memory.Settle()() // what planning left, and models before this one, whose weights are those of the run
 	return cmp.Or(memory.Resident(), program) + int64(images)*int64(image) + run + garbage, nil
 }
 
