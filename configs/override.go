@@ -28,7 +28,7 @@ func (l *loader) override(arg string) *document {
 		l.report(pos, "character %d: %s", m.Column, m.Message)
 		return newDocument()
 	}
-	key, value, found := cutValue(arg)
+	key, value, found := CutValue(arg)
 	if !found {
 		l.report(pos, "wanted key.path=value, such as train.lr=0.1")
 		return newDocument()
@@ -51,8 +51,8 @@ func (l *loader) override(arg string) *document {
 	return doc
 }
 
-// cutValue splits at the first "=" outside brackets.
-func cutValue(arg string) (key, value string, found bool) {
+// CutValue splits key=value at the first "=" outside brackets, which globs of layers stand in.
+func CutValue(arg string) (key, value string, found bool) {
 	inside := false
 	for i, r := range arg {
 		switch {

@@ -1,9 +1,6 @@
 package configs
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // Length is how long training is: 20ep, or 5000it with train.steps.
 func (t *Train) Length() Duration {
@@ -20,15 +17,13 @@ func (t *Train) Length() Duration {
 // course, such as a warmup, keeps its share.
 func (c *Config) Shorten(share float64) (*Config, error) {
 	if c == nil {
-		return nil, errors.New("there is no config; want one of configs.Load")
+		return nil, errNone
 	}
 	old := c.Train.Length()
 	length := max(1, int(old.Value*share))
-	if old.Value == 0 || float64(length) >= old.Value {
+	if float64(length) >= old.Value { // and where there is none to shorten
 		return c, nil
 	}
-	l := newLoader()
-	doc := l.parse(source{path: c.Name}, c.YAML())
 	scale := func(d Duration) Duration {
 		if d.Unit == old.Unit {
 			d.Value *= float64(length) / old.Value
@@ -38,29 +33,26 @@ func (c *Config) Shorten(share float64) (*Config, error) {
 		}
 		return d
 	}
-	for path, s := range doc.values {
-		switch v := s.value.(type) {
-		case Duration:
-			if path != "train.checkpoint_every" {
-				s.value = scale(v)
+	return c.changed(fmt.Sprintf("over %d of %v", length, old), func(doc *document) {
+		for path, s := range doc.values {
+			switch v := s.value.(type) {
+			case Duration:
+				if path != "train.checkpoint_every" {
+					s.value = scale(v)
+				}
+			case []Duration:
+				all := make([]Duration, len(v))
+				for i, d := range v {
+					all[i] = scale(d)
+				}
+				s.value = all
 			}
-		case []Duration:
-			all := make([]Duration, len(v))
-			for i, d := range v {
-				all[i] = scale(d)
-			}
-			s.value = all
+			doc.values[path] = s
 		}
-		doc.values[path] = s
-	}
-	key := "train.epochs"
-	if old.Unit == Iterations {
-		key = "train.steps"
-	}
-	doc.values[key] = setting{value: length}
-	other := l.build(doc, Pos{File: c.Name}, c.Name)
-	if len(l.errs) > 0 {
-		return nil, fmt.Errorf("%s over %d of %v: %w", c.Name, length, old, l.errs.Sorted())
-	}
-	return other, nil
+		key := "train.epochs"
+		if old.Unit == Iterations {
+			key = "train.steps"
+		}
+		doc.values[key] = setting{value: length}
+	})
 }

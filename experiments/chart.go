@@ -138,15 +138,9 @@ func shorten(s string, most int) string {
 	return s
 }
 
-// charts are the pictures of a table: accuracy over size, over BitOps, and over the epochs of the first seed.
+// charts are the pictures of a table: accuracy over size and over BitOps, cells of one row in one color, and
+// over the epochs of the first seed.
 func charts(t *Table, cells []*Summary) []string {
-	group := func(s *Summary) string { // cells of one row share a color
-		var parts []string
-		for _, name := range t.Rows {
-			parts = append(parts, s.Cell.Values[t.axis(name)])
-		}
-		return strings.Join(parts, " ")
-	}
 	size := &chart{title: "Accuracy and size", x: "size of weights, biases and scales in KiB", y: "top-1 in %", logX: true}
 	ops := &chart{title: "Accuracy and BitOps", x: "BitOps of an image in millions", y: "top-1 in %", logX: true}
 	curves := &chart{title: "Accuracy over the epochs, first seed", x: "epoch", y: "top-1 in % of the images that choose the epoch"}
@@ -163,10 +157,10 @@ func charts(t *Table, cells []*Summary) []string {
 		}
 		res := s.Results[0]
 		if res.SizeBytes > 0 {
-			add(size, group(s), [2]float64{float64(res.SizeBytes) / 1024, s.Mean})
+			add(size, t.side(t.Rows, s.Cell), [2]float64{float64(res.SizeBytes) / 1024, s.Mean})
 		}
 		if res.BitOps > 0 {
-			add(ops, group(s), [2]float64{float64(res.BitOps) / 1e6, s.Mean})
+			add(ops, t.side(t.Rows, s.Cell), [2]float64{float64(res.BitOps) / 1e6, s.Mean})
 		}
 		line := series{name: s.Cell.Name(), line: true}
 		for _, p := range res.Curve {

@@ -79,15 +79,8 @@ type grid struct {
 func newGrid(t *Table, cells []*Summary) *grid {
 	g := &grid{cells: map[[2]string]*Summary{}}
 	seen := map[string]bool{}
-	side := func(names []string, s *Summary) string {
-		var parts []string
-		for _, name := range names {
-			parts = append(parts, s.Cell.Values[t.axis(name)])
-		}
-		return strings.Join(parts, " ")
-	}
 	for _, s := range cells {
-		row, column := side(t.Rows, s), side(t.Columns, s)
+		row, column := t.side(t.Rows, s.Cell), t.side(t.Columns, s.Cell)
 		if !seen["r"+row] {
 			seen["r"+row] = true
 			g.rows = append(g.rows, row)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/syntax"
 )
 
@@ -20,7 +21,7 @@ func Sweep(config string, args []string) (*Table, error) {
 	name := strings.TrimSuffix(path.Base(filepath.ToSlash(config)), ".yaml")
 	for _, arg := range args {
 		at := syntax.Pos{Argument: arg}
-		key, text, ok := cutSetting(arg)
+		key, text, ok := configs.CutValue(arg)
 		values := splitValues(text)
 		if !ok || key == "" || len(values) == 0 {
 			errs.Report(at, "wanted key=value, or key=a,b,c for a sweep, such as train.lr=0.1,0.01")
@@ -49,22 +50,6 @@ func Sweep(config string, args []string) (*Table, error) {
 	}
 	s.title = "Sweep of " + config
 	return s.build(d, name, "", nil)
-}
-
-// cutSetting splits at the first "=" outside brackets.
-func cutSetting(arg string) (key, value string, ok bool) {
-	depth := 0
-	for i, r := range arg {
-		switch {
-		case r == '[':
-			depth++
-		case r == ']':
-			depth--
-		case r == '=' && depth <= 0:
-			return arg[:i], arg[i+1:], true
-		}
-	}
-	return "", "", false
 }
 
 // maxRange is the most that 0..n gives.

@@ -94,6 +94,15 @@ func (t *Table) axis(name string) int {
 	return slices.IndexFunc(t.Axes, func(a Axis) bool { return a.Name == name })
 }
 
+// side is a cell's values of some axes, which name its row or column.
+func (t *Table) side(axes []string, c *Cell) string {
+	var parts []string
+	for _, name := range axes {
+		parts = append(parts, c.Values[t.axis(name)])
+	}
+	return strings.Join(parts, " ")
+}
+
 // Select returns the cells that glob matches, by name or slug; at least one.
 func (t *Table) Select(glob string) ([]*Cell, error) {
 	if err := t.check(); err != nil {

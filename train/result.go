@@ -211,13 +211,10 @@ func (r *run) writeManifest(res *Result) error {
 	return atomicfile.WriteBytes(r.path(ManifestFile), append(js, '\n'))
 }
 
-// maxManifest is the most that manifest.json may have, in bytes.
-const maxManifest = 16 << 20
-
 // ReadManifest reads the manifest of a run's directory.
 func ReadManifest(dir string) (*Manifest, error) {
 	path := filepath.Join(dir, ManifestFile)
-	text, err := regular.Read(path, maxManifest)
+	text, err := regular.Read(path, maxFile)
 	if err != nil {
 		return nil, err
 	}

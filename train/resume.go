@@ -208,11 +208,7 @@ func (r *run) originOf(f *safetensors.File) (o origin, err error) {
 		return o, nil
 	}
 	// An earlier version recorded the data, in the manifest.
-	var m Manifest
-	data, err := r.read(ManifestFile)
-	if err == nil {
-		err = json.Unmarshal(data, &m)
-	}
+	m, err := ReadManifest(r.dir)
 	if err != nil {
 		r.opt.Progress.Message("warning: it is not known which data %s was made from: %v", r.path(CheckpointFile), err)
 		return o, nil

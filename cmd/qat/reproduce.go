@@ -128,7 +128,6 @@ type openedTable struct {
 	cells []*experiments.Cell
 	seeds []uint64
 	dir   string
-	share float64 // of the epochs, that a budget left
 }
 
 // scaledTable is the part of a table that is asked for, in the budget.
@@ -142,7 +141,7 @@ func scaledTable(ctx context.Context, o reproduceOptions, t *experiments.Table, 
 	}
 	tab := &openedTable{Table: t, cells: cells, seeds: t.Seeds, dir: cmp.Or(o.out, experiments.DefaultDir(t))}
 	opt := experiments.Options{Dir: tab.dir, Threads: o.threads, Data: o.data, Progress: &tableProgress{progress: p}}
-	tab.share, err = experiments.Scale(ctx, t, cmp.Or(o.budget, t.Budget), opt, measuring(p))
+	_, err = experiments.Scale(ctx, t, cmp.Or(o.budget, t.Budget), opt, measuring(p))
 	return tab, err
 }
 
