@@ -2,6 +2,7 @@ package configs
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -18,11 +19,11 @@ func (l *loader) build(doc *document, root Pos, fileName string) *Config {
 			c.origins[path] = s.pos
 		case f.def != nil:
 			assign(f.at(c), f.def)
-		case given:
+		case given, l.means(path):
 		case f.other == "":
 			l.report(root, "%s is missing; it has no default, wanted %s", path, f.kind.describe())
 		case path < f.other: // one of the two reports both
-			if _, given := doc.values[f.other]; !given {
+			if _, given := doc.values[f.other]; !given && !l.means(f.other) {
 				l.report(root, "%s is missing; it has no default, wanted %s, or %s in its place", path, f.kind.describe(), f.other)
 			}
 		}
@@ -54,6 +55,11 @@ func (l *loader) build(doc *document, root Pos, fileName string) *Config {
 	followArrays(c)
 	l.check(doc, c, root)
 	return c
+}
+
+// means says that a key is there by another word, or its section is.
+func (l *loader) means(path string) bool {
+	return slices.ContainsFunc(l.meant, func(m string) bool { return path == m || strings.HasPrefix(path, m+".") })
 }
 
 // followFloat lets the defaults of first_last and residual follow fp, and residual the block.

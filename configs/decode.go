@@ -2,7 +2,6 @@ package configs
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -163,9 +162,15 @@ func (l *loader) unknownKey(e syntax.Entry, fields []field, path string) {
 	if path != "" {
 		where = " in " + path
 	}
-	hint := syntax.Suggest(e.Key, keysOf(fields))
-	if hint == "" {
-		hint = elsewhere(e.Key)
+	var hint string
+	near, other := syntax.Nearest(e.Key, keysOf(fields)), elsewhere(e.Key)
+	switch {
+	case len(near) > 0:
+		hint, l.meant = syntax.DidYouMean(near[:1]), append(l.meant, subPath(path, near[0]))
+	case path == "" && e.Key == "nodes":
+		hint, l.meant = ": a network is no config, "+networkPath+" of one names its file", append(l.meant, keysOf(fields)...)
+	case other != "":
+		hint, l.meant = syntax.DidYouMean([]string{other}), append(l.meant, other)
 	}
 	l.report(e.Pos, "unexpected key %q%s%s; allowed: %s", syntax.Shorten(e.Key), where, hint, builtKeys(fields))
 }
@@ -175,15 +180,14 @@ func builtKeys(fields []field) string {
 	return strings.Join(keysOf(built), ", ")
 }
 
-// elsewhere finds a key given at the wrong level.
-func elsewhere(key string) string {
-	hint := ""
+// elsewhere finds the path of a key given at the wrong level; "" if there is none.
+func elsewhere(key string) (at string) {
 	walk(table(), "", func(path string, f field) {
-		if f.key == key && hint == "" {
-			hint = fmt.Sprintf(" (did you mean %q?)", path)
+		if f.key == key && at == "" {
+			at = path
 		}
 	})
-	return hint
+	return at
 }
 
 func keysOf(fields []field) []string {

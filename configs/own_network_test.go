@@ -99,11 +99,14 @@ func TestOwnNetworkMistakes(t *testing.T) {
 		overrides []string
 		want      []string
 	}{
-		{"quickstart", []string{"model.network=bad.yaml", "train.lr=x"}, []string{`bad.yaml:2:19: conv: kernel is missing`, `bad.yaml:2:34: unexpected key "kernal" in conv (did you mean "kernel"?)`, `bad.yaml:3:5: unknown operation "rely" (did you mean "relu"?)`, `argument "train.lr=x": train.lr: wanted`}},
+		{"quickstart", []string{"model.network=bad.yaml", "train.lr=x"}, []string{`bad.yaml:2:34: unexpected key "kernal" in conv (did you mean "kernel"?)`, `bad.yaml:3:5: unknown operation "rely" (did you mean "relu"?)`, `argument "train.lr=x": train.lr: wanted`}},
 		{"quickstart", []string{"model.network=big.yaml"}, []string{`big.yaml:2:19: conv "first": a window of 33x33 over an input of 32x32x3`}},
 		{"quickstart", []string{"model.network=input.yaml"}, []string{`input.yaml:1:8: input is 224x224x3, and the images are 32x32x3`}},
 		{"quickstart", []string{"model.network=net.yaml", "quant.layers[furst].weights.bits=2"}, []string{`quant.layers: "furst" matches no layer (did you mean "first"?)`}},
-		{"quickstart", []string{"model.network=both.yaml"}, []string{`both.yaml:1:1: unexpected key "extends"; allowed: nodes, input`, `both.yaml:2:1: unexpected key "model"`}},
+		{"quickstart", []string{"model.network=both.yaml"}, []string{`both.yaml:1:1: unexpected key "extends": this is no network, which has the keys nodes, input`}},
+		{"net.yaml", nil, []string{`net.yaml:1:1: unexpected key "nodes": a network is no config, model.network of one names its file; allowed: extends, name,`}},
+		{"quickstart", []string{"model.network=residual"}, []string{`no file "residual" and no embedded network "residual" (did you mean "networks/residual.yaml"?)`}},
+		{"quickstart", []string{"model.network=networks/plain_cn.yaml"}, []string{`no embedded network "networks/plain_cn.yaml" (did you mean "networks/plain_cnn.yaml"?)`}},
 		{"quickstart", []string{"model.network="}, []string{`argument "model.network=": model.network: wanted a file, a network {nodes: [...]}, or none, found an empty value`}},
 		{"quickstart", []string{"model.network=."}, []string{`argument "model.network=.": model.network: no file "." and no embedded network "."`}},
 		{"quickstart", []string{"model.arch=custom"}, []string{`argument "model.arch=custom": model.arch: custom needs model.network`}},
@@ -122,6 +125,21 @@ func TestOwnNetworkMistakes(t *testing.T) {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%s %v: got\n%v\nwant %s", tt.config, tt.overrides, err, want)
 			}
+		}
+	}
+}
+
+// A key by another word is one mistake: the right one is not called missing besides.
+func TestMeantKeys(t *testing.T) {
+	for text, want := range map[string]int{
+		"train: {epoch: 3}\nquant: {weight: {bits: 4}, activations: {bit: 4}}":  3,
+		"train: {step: 3}\nquant: {weights: {bits: 4}, activations: {bits: 4}}": 1,
+		"epochs: 3\nquant: {weights: {bits: 4}, activations: {bits: 4}}":        1,
+		"train: {lrr: 3}\nquant: {weights: {bits: 4}, activations: {bits: 4}}":  2, // and train.epochs
+	} {
+		_, err := Parse("my.yaml", []byte(text))
+		if list := (ErrorList{}); !errors.As(err, &list) || len(list) != want {
+			t.Errorf("%s: %v; want %d mistakes", text, err, want)
 		}
 	}
 }

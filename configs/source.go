@@ -126,12 +126,28 @@ func (s source) base(name, what string) (source, error) {
 	if src, ok := embeddedSource(filepath.ToSlash(name)); ok {
 		return src, nil
 	}
-	return source{}, fmt.Errorf("no file %q and no embedded %s %q", filepath.ToSlash(p), what, name)
+	var near []string
+	if what == "network" {
+		near = nearNetworks(name)
+	}
+	return source{}, fmt.Errorf("no file %q and no embedded %s %q%s", filepath.ToSlash(p), what, name, syntax.DidYouMean(near))
+}
+
+// nearNetworks are the embedded networks that a name could mean, with or without folder and ".yaml".
+func nearNetworks(name string) (near []string) {
+	word := strings.TrimSuffix(path.Base(filepath.ToSlash(name)), ".yaml")
+	for _, file := range NetworkNames() {
+		if len(syntax.Nearest(word, []string{strings.TrimSuffix(path.Base(file), ".yaml")})) > 0 {
+			near = append(near, file)
+		}
+	}
+	return near
 }
 
 // loader reads a config with all it extends, each file once.
 type loader struct {
 	errs    ErrorList
+	meant   []string             // keys, or sections, that are there by another word, which is reported
 	loading []string             // ids from the root down to the current file
 	done    map[string]*document // by id
 }

@@ -29,12 +29,17 @@ type decoder struct {
 	full     bool
 }
 
-// suggest is [syntax.Suggest], but of very many mistakes.
-func (d *decoder) suggest(word string, candidates []string) string {
+// nearest is the first of [syntax.Nearest], if there is one, but of very many mistakes.
+func (d *decoder) nearest(word string, candidates []string) []string {
 	if len(*d.errs) >= syntax.MaxFindings {
-		return ""
+		return nil
 	}
-	return syntax.Suggest(word, candidates)
+	near := syntax.Nearest(word, candidates)
+	return near[:min(len(near), 1)]
+}
+
+func (d *decoder) suggest(word string, candidates []string) string {
+	return syntax.DidYouMean(d.nearest(word, candidates))
 }
 
 // list appends the nodes of a list.
@@ -160,7 +165,11 @@ func (d *decoder) attributes(key syntax.Entry, o operation, s scope) attributes 
 	for _, e := range key.Value.Entries {
 		i := slices.IndexFunc(o.attributes, func(a attribute) bool { return a.key == e.Key })
 		if i < 0 {
-			d.errs.Report(e.Pos, "unexpected key %q in %s%s; allowed: %s", syntax.Shorten(e.Key), key.Key, d.suggest(e.Key, keysOf(o.attributes)), allowed(keysOf(o.attributes)))
+			near := d.nearest(e.Key, keysOf(o.attributes))
+			d.errs.Report(e.Pos, "unexpected key %q in %s%s; allowed: %s", syntax.Shorten(e.Key), key.Key, syntax.DidYouMean(near), allowed(keysOf(o.attributes)))
+			for _, meant := range near {
+				given[meant] = true
+			}
 			continue
 		}
 		given[e.Key] = true

@@ -37,6 +37,5 @@ nodes:
 	// relu1 14x14x16
 	// global_average_pool1 1x1x16
 	// linear1 1x1x10
-	// net.yaml:1:16: linear: out is missing; wanted output channels; classes is the number of classes of the data set
 	// net.yaml:1:25: unexpected key "outs" in linear (did you mean "out"?); allowed: out, bias, start
 }

@@ -223,6 +223,7 @@ func TestMistakes(t *testing.T) {
 		{"- relu", []string{"1:1: a network: wanted a map with keys nodes, input; found a list"}},
 		{"input: [32, 32, 3]", []string{"1:1: nodes is missing"}},
 		{"node: []", []string{`1:1: unexpected key "node" (did you mean "nodes"?); allowed: nodes, input`}},
+		{"name: mine\nmodel: {arch: resnet20}\ninput: 3", []string{`1:1: unexpected key "name": this is no network, which has the keys nodes, input`}},
 		{"nodes: []", []string{"1:8: nodes: wanted a list of nodes", "found an empty list"}},
 		{"nodes: 3", []string{"1:8: nodes: wanted a list of nodes", "found 3"}},
 		{"input: [32, 32]\nnodes: [relu]", []string{"1:8: input: wanted [height, width, channels], whole numbers from 1 to 65536 (the list has 2 numbers); found a list"}},
@@ -231,7 +232,7 @@ func TestMistakes(t *testing.T) {
 			`2:3: unknown operation "convv" (did you mean "conv"?); there are: conv, linear, `, `3:10: name: wanted a name of at most 100 letters, digits, _, - and dots; found the string "3 4"`,
 			`3:15: unknown operation "relux" (did you mean "relu"?)`, `4:12: "max_pool" is a second operation beside "relu"`, `5:3: a node: wanted an operation, such as {conv: {out: 16, kernel: 3}} or relu; found a list`}},
 		{"nodes:\n- conv: {kernal: 3, out: 0}\n- conv: 3\n- conv: {out: wide, kernel: [3], pad: sam, bias: 1}\n- dropout: {rate: .nan}" + end, []string{
-			`2:3: conv: kernel is missing; wanted size of the window`, `2:10: unexpected key "kernal" in conv (did you mean "kernel"?); allowed: out, kernel, stride, pad, groups, bias`,
+			`2:10: unexpected key "kernal" in conv (did you mean "kernel"?); allowed: out, kernel, stride, pad, groups, bias`,
 			`2:26: conv.out: wanted a whole number from 1 to 65536, or the word of one, such as classes; found 0`, `3:9: conv: wanted a map with keys out, kernel,`, `4:15: conv.out: wanted`,
 			`4:29: conv.kernel: wanted a whole number from 1 to 65536, or the word of one, or [height, width] (the list has 1 numbers); found a list`,
 			`4:39: conv.pad: wanted a whole number from 0 to 65536, [top, left, bottom, right], or same; found the string "sam"`, `4:50: conv.bias: wanted true or false; found 1`, `5:19: dropout.rate: wanted a finite number`}},
@@ -271,6 +272,9 @@ func TestMistakes(t *testing.T) {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%s\ngot\n%v\nwant %s", tt.text, err, want)
 			}
+		}
+		if kernal := "conv: kernel is missing"; strings.Contains(tt.text, "kernal") && strings.Contains(err.Error(), kernal) {
+			t.Errorf("%s\ngot\n%v\nwant no line for a key that is there by another word", tt.text, err)
 		}
 	}
 }

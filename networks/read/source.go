@@ -5,6 +5,7 @@ package read
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/networks"
@@ -54,11 +55,10 @@ func Decode(root *syntax.Node, errs *syntax.ErrorList) *Source {
 		d.report(root, "a network: wanted a map with keys %s; found %s", topKeys, root.Describe())
 		return s
 	}
-	found, given := len(*errs), false
+	found, given := len(*errs), slices.ContainsFunc(root.Entries, func(e syntax.Entry) bool { return e.Key == "nodes" })
 	for _, e := range root.Entries {
 		switch e.Key {
 		case "nodes":
-			given = true
 			d.list(e.Value, scope{})
 		case "input":
 			s.inputAt = e.Value.Pos
@@ -68,7 +68,12 @@ func Decode(root *syntax.Node, errs *syntax.ErrorList) *Source {
 			}
 			s.input = in
 		default:
-			d.errs.Report(e.Pos, "unexpected key %q%s; allowed: %s", syntax.Shorten(e.Key), d.suggest(e.Key, strings.Split(topKeys, ", ")), topKeys)
+			hint := d.suggest(e.Key, strings.Split(topKeys, ", "))
+			if !given && hint == "" {
+				d.errs.Report(e.Pos, "unexpected key %q: this is no network, which has the keys %s", syntax.Shorten(e.Key), topKeys)
+				return s
+			}
+			d.errs.Report(e.Pos, "unexpected key %q%s; allowed: %s", syntax.Shorten(e.Key), hint, topKeys)
 		}
 	}
 	switch {
