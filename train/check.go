@@ -12,7 +12,7 @@ import (
 )
 
 // checkEmbedded reports embedded weights of another network than the config's. Those in files are looked at when they are read.
-func checkEmbedded(cfg *configs.Config, name string) error {
+func checkEmbedded(cfg *configs.Config, option, name string) error {
 	if !strings.HasPrefix(name, configs.EmbeddedInit) {
 		return nil
 	}
@@ -24,8 +24,11 @@ func checkEmbedded(cfg *configs.Config, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fitFrom(name, dicts, (&Model{Config: cfg, Net: net}).wants(), "")
-	return err
+	m := &Model{Config: cfg, Net: net}
+	if _, err := fitFrom(name, dicts, m.wants(), ""); err != nil {
+		return m.unfit(option, name, err)
+	}
+	return nil
 }
 
 // checkLength finds what does not go with so many training images, those that are held out included.
@@ -120,13 +123,13 @@ func Check(cfg *configs.Config, dir string) error {
 	file(teacherOption, cfg.Quant.Distillation.Teacher)
 	if found == nil {
 		for _, o := range []struct{ option, name string }{{initOption, cfg.Model.Init}, {teacherOption, cfg.Quant.Distillation.Teacher}} {
-			err := checkEmbedded(cfg, o.name)
+			err := checkEmbedded(cfg, o.option, o.name)
 			if placed := configs.ErrorList(nil); errors.As(err, &placed) { // of the network or the data, whatever the weights
 				found = append(found, placed...)
 				break
 			}
 			if err != nil {
-				report(o.option, "%s does not fit %s: %v; %s", o.name, cfg.Model.Arch, err, elsewhere[o.option])
+				report(o.option, "%v", err)
 			}
 		}
 	}

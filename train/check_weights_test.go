@@ -13,12 +13,13 @@ func TestCheckWeightsOfAnotherNetwork(t *testing.T) {
 		overrides []string
 		want      string
 	}{
-		{[]string{"model.arch=resnet32"}, `model.init: embedded:resnet20_cifar10 does not fit resnet32: `},
+		{[]string{"model.arch=resnet32"}, `model.init: embedded:resnet20_cifar10 does not fit resnet32 of 10 classes: `},
 		{[]string{"model.arch=resnet32"}, `; name weights of this network, or set model.init=random`},
-		{[]string{"model.network=networks/mobilenet.yaml"}, `model.init: embedded:resnet20_cifar10 does not fit custom: `},
+		{[]string{"model.network=networks/mobilenet.yaml"}, `model.init: embedded:resnet20_cifar10 does not fit custom of 10 classes: `},
 		{[]string{"model.network=networks/residual.yaml"}, `they are another network's, which has "layer1.2.bn1.bias", "layer1.2.bn1.running_mean", `},
-		{[]string{"model.arch=resnet32", "model.init=random", "quant.distillation.teacher=embedded:resnet20_cifar10"}, `quant.distillation.teacher: embedded:resnet20_cifar10 does not fit resnet32: `},
+		{[]string{"model.arch=resnet32", "model.init=random", "quant.distillation.teacher=embedded:resnet20_cifar10"}, `quant.distillation.teacher: embedded:resnet20_cifar10 does not fit resnet32 of 10 classes: `},
 		{[]string{"model.arch=resnet32", "model.init=random", "quant.distillation.teacher=embedded:resnet20_cifar10"}, `or set quant.distillation.teacher=none`},
+		{[]string{"data.dataset=random", "data.random.classes=7"}, `does not fit resnet20 of 7 classes: 2 of 97 tensors have another shape, for instance "linear.weight": [10 64] in the file, [7 64] in the network`},
 		{nil, ""}, {[]string{"model.block=reactnet", "quant.residual=fp"}, ""}, {[]string{"model.arch=resnet32", "model.init=random"}, ""},
 	} {
 		cfg, err := configs.Load("quickstart", tt.overrides)

@@ -29,6 +29,11 @@ var elsewhere = map[string]string{
 	teacherOption: "name weights of this network, or set quant.distillation.teacher=none",
 }
 
+// unfit says that the weights of an option are another network's, which it can be for its classes alone.
+func (m *Model) unfit(option, from string, err error) error {
+	return fmt.Errorf("%s does not fit %s of %d classes: %w; %s", from, m.Config.Model.Arch, len(m.Net.Input.Classes), err, elsewhere[option])
+}
+
 const (
 	initOption    = "model.init"
 	teacherOption = "quant.distillation.teacher"
@@ -47,7 +52,7 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 	case errors.As(err, &ambiguous):
 		return "", fmt.Errorf("%s: %s %w; choose one with %s_key=%s", option, from, err, option, ambiguous.keys[0])
 	case err != nil:
-		return "", fmt.Errorf("%s: %s does not fit %s: %w; %s", option, from, m.Config.Model.Arch, err, elsewhere[option])
+		return "", fmt.Errorf("%s: %w", option, m.unfit(option, from, err))
 	}
 	missing := 0
 	for _, a := range m.starting() {

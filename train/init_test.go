@@ -81,7 +81,7 @@ func TestInit(t *testing.T) {
 			f.Tensors = append(f.Tensors, safetensors.NewTensor("extra.bias", []int{1}, []float32{1}))
 		}), message: `not used: "extra.bias"`},
 		"missing": {path: write("missing.safetensors", func(f *safetensors.File) { rename(f, "bn1.weight", "bnX.weight") }),
-			err: `does not fit resnet20: 1 of 97 tensors are missing, for instance "bnX.weight" [16] in the file, "bn1.weight" [16] in the network`},
+			err: `does not fit resnet20 of 10 classes: 1 of 97 tensors are missing, for instance "bnX.weight" [16] in the file, "bn1.weight" [16] in the network`},
 		"wrong shape": {path: write("shape.safetensors", func(f *safetensors.File) {
 			rename(f, "bn1.weight", "x")
 			f.Tensors = append(f.Tensors, safetensors.NewTensor("bn1.weight", []int{2}, []float32{1, 1}))
