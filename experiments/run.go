@@ -20,8 +20,6 @@ type Run struct {
 	Full configs.Duration
 	// Hash is the SHA-256, in hex, of the config without what no result depends on: names, folders, threads, exports, logging.
 	Hash string
-	// Twin is the hash of the same experiment without quantizers; "" if it has none itself.
-	Twin string
 }
 
 // Name is the cell's, or that of the twin.
@@ -69,13 +67,16 @@ func newRun(cell *Cell, cfg *configs.Config, seed uint64, full configs.Duration)
 // run is the run of a cell with a seed.
 func (c *Cell) run(seed uint64) *Run { return newRun(c, c.Config, seed, c.Full) }
 
-// twin is the same experiment without quantizers.
+// twin is the same experiment without quantizers; nil if it has none itself.
 func (r *Run) twin() (*Run, error) {
 	cfg, err := r.Config.Float()
 	if err != nil {
 		return nil, err
 	}
-	return newRun(nil, cfg, r.Seed, r.Full), nil
+	if t := newRun(nil, cfg, r.Seed, r.Full); t.Hash != r.Hash {
+		return t, nil
+	}
+	return nil, nil
 }
 
 // checkRuns reports runs that Runs did not make.
@@ -113,11 +114,8 @@ func Runs(cells []*Cell, seeds []uint64) ([]*Run, error) {
 			if err != nil {
 				return nil, err
 			}
-			if twin.Hash != r.Hash {
-				r.Twin = twin.Hash
-				if !floats[twin.Hash] {
-					add(twin)
-				}
+			if twin != nil && !floats[twin.Hash] {
+				add(twin)
 			}
 			add(r)
 		}

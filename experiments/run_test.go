@@ -24,8 +24,11 @@ func TestRunsFillTheTableEarly(t *testing.T) {
 	if got := runNames(runs); got != each+"; "+each {
 		t.Errorf("runs %s", got)
 	}
-	if runs[1].Twin != runs[0].Hash || runs[2].Twin != runs[0].Hash || runs[3].Twin != runs[4].Hash || runs[4].Twin != "" {
-		t.Error("twins are not those of their cells")
+	for i, want := range map[int]*Run{1: runs[0], 2: runs[0], 3: runs[4], 4: nil} {
+		twin, err := runs[i].twin()
+		if err != nil || (twin == nil) != (want == nil) || twin != nil && twin.Hash != want.Hash {
+			t.Errorf("the twin of %s is %s (%v); want %s", runs[i].Name(), twin.Name(), err, want.Name())
+		}
 	}
 	if runs[0].Seed != 0 || runs[5].Seed != 1 || runs[5].Hash == runs[0].Hash || runs[5].Config.Train.Seed != 1 {
 		t.Error("the second half has not the second seed")

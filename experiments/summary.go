@@ -52,10 +52,11 @@ func Summarize(t *Table, cells []*Cell, seeds []uint64, dir, version string) ([]
 			if err != nil {
 				return nil, err
 			}
-			if twin.Hash != r.Hash && results[twin.Hash] != nil {
-				float := 100 * results[twin.Hash].Test
-				floats, drops = append(floats, float), append(drops, float-100*res.Test)
+			if twin == nil || results[twin.Hash] == nil {
+				continue
 			}
+			float := 100 * results[twin.Hash].Test
+			floats, drops = append(floats, float), append(drops, float-100*res.Test)
 		}
 		slices.SortFunc(s.Results, func(a, b *Result) int { return cmp.Compare(a.Seed, b.Seed) })
 		var tests []float64
