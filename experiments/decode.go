@@ -56,6 +56,9 @@ type publishedSource struct {
 
 const maxValues = 1000 // of an axis, far above any table
 
+// MaxSeeds is how many seeds a table may have.
+const MaxSeeds = maxValues
+
 func (d decoder) table(n *syntax.Node) *source {
 	s := &source{at: n.Pos}
 	d.fields(n, "a table",
@@ -224,8 +227,8 @@ func (d decoder) cells(n *syntax.Node, what string, s *source, more bool) []cell
 func (d decoder) seeds(n *syntax.Node) []uint64 {
 	if n.Kind == syntax.Int { // so many
 		count, err := strconv.Atoi(n.Text)
-		if err != nil || count < 1 || count > maxValues {
-			d.report(n, "seeds: wanted a number from 1 to %d, or a list of seeds; found %s", maxValues, n.Describe())
+		if err != nil || count < 1 || count > MaxSeeds {
+			d.report(n, "seeds: wanted a number from 1 to %d, or a list of seeds; found %s", MaxSeeds, n.Describe())
 			return nil
 		}
 		return FirstSeeds(count)

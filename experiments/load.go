@@ -1,7 +1,6 @@
 package experiments
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/configs"
@@ -129,6 +129,11 @@ func (s *source) build(d decoder, name, file string, overrides []string) (*Table
 		t.Axes = append(t.Axes, axis)
 	}
 	s.sides(d, t)
+	for _, a := range s.axes {
+		if slices.Contains(csvColumns, a.name) {
+			d.errs.Report(a.pos, "axes: table.csv has a column %s already; change the name", a.name)
+		}
+	}
 	slugs := map[string]string{}
 	for _, combo := range combos {
 		c := &Cell{Values: combo.names}
@@ -163,8 +168,8 @@ func (s *source) build(d decoder, name, file string, overrides []string) (*Table
 }
 
 // readPublished reads the table's files of published accuracies, and then the embedded one.
-func (s *source) readPublished(file string) ([][]publishedRow, error) {
-	var all [][]publishedRow
+func (s *source) readPublished(file string) ([][]csvRow, error) {
+	var all [][]csvRow
 	for _, n := range s.published.files {
 		name := filepath.FromSlash(n.Text)
 		if !filepath.IsAbs(name) {
@@ -177,13 +182,13 @@ func (s *source) readPublished(file string) ([][]publishedRow, error) {
 			}
 			return nil, fmt.Errorf("%v: published.files: %s: %w", n.Pos, filepath.ToSlash(name), err)
 		}
-		rows, err := readPublished(filepath.ToSlash(name), bytes.NewReader(text))
+		rows, err := readPublished(filepath.ToSlash(name), text)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, rows)
 	}
-	rows, err := readPublished(configs.EmbeddedFile+"published.csv", strings.NewReader(embeddedPublished))
+	rows, err := readPublished(configs.EmbeddedFile+"published.csv", embeddedPublished)
 	if err != nil {
 		return nil, err
 	}

@@ -2,17 +2,14 @@ package experiments
 
 import (
 	_ "embed"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
 )
 
 //go:embed published.csv
-var embeddedPublished string
+var embeddedPublished []byte
 
 // Published is an accuracy that a paper reports, in percent as papers have it.
 type Published struct {
@@ -35,51 +32,22 @@ const (
 // requiredColumns are those that a file has to have; all others are for filters.
 var requiredColumns = []string{top1Column, sourceColumn}
 
-// publishedRow is a row of such a file.
-type publishedRow struct {
-	at     string // file and line
-	fields map[string]string
-}
-
-// readPublished reads a file of published accuracies: CSV whose first line names its columns.
-func readPublished(name string, r io.Reader) ([]publishedRow, error) {
-	in := csv.NewReader(r)
-	head, err := in.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: it is empty; want CSV with a first line that names the columns, %s among them", name, strings.Join(requiredColumns, " and "))
-	}
+// readPublished reads a file of published accuracies.
+func readPublished(name string, text []byte) ([]csvRow, error) {
+	_, rows, err := readCSV(name, text, requiredColumns)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
-	head[0] = strings.TrimPrefix(head[0], "\uFEFF")
-	for _, column := range requiredColumns {
-		if !slices.Contains(head, column) {
-			return nil, fmt.Errorf("%s:1: there is no column %q; found %s", name, column, strings.Join(head, ", "))
-		}
-	}
-	var rows []publishedRow
-	for {
-		fields, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return rows, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		line, _ := in.FieldPos(0)
-		row := publishedRow{at: fmt.Sprintf("%s:%d", name, line), fields: map[string]string{}}
-		for i, column := range head {
-			row.fields[column] = strings.TrimSpace(fields[i])
-		}
-		if _, err := row.published(); err != nil {
+	for _, r := range rows {
+		if _, err := r.published(); err != nil {
 			return nil, err
 		}
-		rows = append(rows, row)
 	}
+	return rows, nil
 }
 
 // published reads the numbers of a row.
-func (r publishedRow) published() (*Published, error) {
+func (r csvRow) published() (*Published, error) {
 	p := &Published{FirstLast: r.fields[firstLastColumn], Source: r.fields[sourceColumn], Confidence: r.fields[confidenceColumn]}
 	top1, err := r.percent(top1Column)
 	if err != nil {
@@ -96,7 +64,7 @@ func (r publishedRow) published() (*Published, error) {
 	return p, nil
 }
 
-func (r publishedRow) percent(column string) (float64, error) {
+func (r csvRow) percent(column string) (float64, error) {
 	v, err := strconv.ParseFloat(r.fields[column], 64)
 	if err != nil || !(v > 0 && v <= 100) {
 		return 0, fmt.Errorf("%s: %s: wanted an accuracy in percent, above 0 and up to 100; found %q", r.at, column, r.fields[column])
@@ -105,7 +73,7 @@ func (r publishedRow) percent(column string) (float64, error) {
 }
 
 // matches says whether the row has the values of where in their columns.
-func (r publishedRow) matches(where map[string]string) bool {
+func (r csvRow) matches(where map[string]string) bool {
 	for column, want := range where {
 		if r.fields[column] != want {
 			return false
@@ -115,9 +83,9 @@ func (r publishedRow) matches(where map[string]string) bool {
 }
 
 // findPublished returns the one row with the values of where, of the first file that has one; nil if none has.
-func findPublished(files [][]publishedRow, where map[string]string) (*Published, error) {
+func findPublished(files [][]csvRow, where map[string]string) (*Published, error) {
 	for _, rows := range files {
-		var found []publishedRow
+		var found []csvRow
 		for _, r := range rows {
 			if r.matches(where) {
 				found = append(found, r)

@@ -8,6 +8,10 @@ import (
 	"strings"
 )
 
+// csvColumns are those of table.csv after the axes.
+var csvColumns = []string{"published_top1", "published_drop", "measured_top1", "measured_spread", "measured_drop", "seeds", "length", "full_length", "first_last", "residual",
+	"size_bytes", "bitops", "source", "remarks"}
+
 // WriteCSV writes a line for each cell.
 func WriteCSV(w io.Writer, t *Table, cells []*Summary) error {
 	if err := checkSummaries(t, cells); err != nil {
@@ -18,9 +22,7 @@ func WriteCSV(w io.Writer, t *Table, cells []*Summary) error {
 	for _, a := range t.Axes {
 		head = append(head, a.Name)
 	}
-	head = append(head, "published_top1", "published_drop", "measured_top1", "measured_spread", "measured_drop", "seeds", "length", "full_length", "first_last", "residual",
-		"size_bytes", "bitops", "source", "remarks")
-	if err := out.Write(head); err != nil {
+	if err := out.Write(append(head, csvColumns...)); err != nil {
 		return err
 	}
 	for _, s := range cells {

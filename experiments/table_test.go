@@ -157,6 +157,7 @@ func TestMistakes(t *testing.T) {
 		{"config: quickstart\naxes: {m: {A: }}\nseeds: [1, 1]", "seeds: 1 stands there twice"},
 		{"config: quickstart\naxes: {m: {A: }}\nseeds: [-1]", "seeds: wanted a number of seeds"},
 		{"config: quickstart\naxes: {m: {A: }}\nbudget: 2", "budget: wanted a time such as 90m or 2h"},
+		{"config: quickstart\naxes: {seeds: {A: }}", "mine.yaml:2:8: axes: table.csv has a column seeds already"},
 		{"axes: {m: {A: }}", "there is no config"},
 		{"config: quickstart\naxes: {m: {A: }}\npublished: {files: none.csv}", "mine.yaml:3:20: published.files: "},
 		{"config: quickstart\naxes: {m: &a {A: }}", "YAML anchors"},
@@ -182,14 +183,16 @@ func numbers(n int) string {
 
 func TestPublishedFiles(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                  "it is empty",
-		"a,b\n":                             `there is no column "top1"`,
-		"top1,reported_in\n101,x\n":         `f:2: top1: wanted an accuracy in percent, above 0 and up to 100; found "101"`,
-		"top1,reported_in\n0.9":             "wrong number of fields",
-		"top1,reported_in\nNaN,x\n":         `found "NaN"`,
-		"top1,reported_in,fp_top1\n9,x,-\n": `f:2: fp_top1: wanted`,
+		"":                                    "it is empty",
+		"a,b\n":                               `there is no column "top1"`,
+		"top1,reported_in\n101,x\n":           `f:2: top1: wanted an accuracy in percent, above 0 and up to 100; found "101"`,
+		"top1,reported_in\n0.9":               "f:2:1: wrong number of fields",
+		"top1,top1,reported_in\n":             `f:1: there are two columns "top1"`,
+		"\uFEFF\"top1\",reported_in\r\n1,\"a": "f:2:",
+		"top1,reported_in\nNaN,x\n":           `found "NaN"`,
+		"top1,reported_in,fp_top1\n9,x,-\n":   `f:2: fp_top1: wanted`,
 	} {
-		if _, err := readPublished("f", strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := readPublished("f", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", text, err, want)
 		}
 	}

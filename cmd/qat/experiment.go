@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -82,7 +83,7 @@ EXIT STATUS
   qat experiment check my_table.yaml --only "LSQ *" --seeds 1`,
 		Args: wantArgs(1, -1, "TABLE, a file or the name of an embedded table"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkThreads(c, o.threads); err != nil {
+			if err := errors.Join(checkThreads(c, o.threads), o.checkSeeds(c)); err != nil {
 				return err
 			}
 			return runExperimentCheck(c.Context(), o, args[0], args[1:], c.OutOrStdout(), c.ErrOrStderr())
@@ -113,19 +114,15 @@ type costReport struct {
 }
 
 func runExperimentCheck(ctx context.Context, o reproduceOptions, name string, overrides []string, stdout, stderr io.Writer) error {
-	t, err := experiments.Load(name, overrides)
+	whole, err := experiments.Load(name, overrides)
 	if err != nil {
 		return err
 	}
-	cells, err := t.Select(o.only)
+	t, err := openTable(o, whole)
 	if err != nil {
 		return err
 	}
-	seeds := t.Seeds
-	if o.seeds > 0 {
-		seeds = experiments.FirstSeeds(o.seeds)
-	}
-	runs, err := experiments.Runs(cells, seeds)
+	runs, err := experiments.Runs(t.cells, t.seeds)
 	if err != nil {
 		return err
 	}

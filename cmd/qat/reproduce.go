@@ -26,6 +26,7 @@ type reproduceOptions struct {
 	list    bool
 	render  bool
 	stale   string
+	expect  string
 	threads int
 	data    string
 	json    bool
@@ -52,12 +53,14 @@ work on a table at once, on one machine or on a file system that machines share.
 time on this machine; the folder remembers the share, and the table says so.
 --shard i/n makes every n-th run only; an array of Slurm jobs sets it by itself,
 --shards n takes i from an indexed job of Kubernetes.
+--expect takes a table.csv of before, and names each cell that differs.
 
 EXIT STATUS
   0    done
   1    runs failed; the same command tries them again
   2    the command line or the table is wrong, or the folder has results of
        another version (see --stale) or budget
+  3    cells differ from --expect
   130  interrupted (SIGINT, SIGTERM, SIGHUP); the same command goes on`,
 		Example: `  qat reproduce mini
   qat reproduce cifar10_resnet20 --only "LSQ *" --seeds 3 --budget 8h
@@ -90,19 +93,19 @@ func addTableFlags(c *cobra.Command, o *reproduceOptions) {
 	f.BoolVar(&o.list, "list", false, "list the runs and which have results, and run none")
 	f.BoolVar(&o.render, "render", false, "write and print the table as far as it is filled, and run none")
 	f.StringVar(&o.stale, "stale", "", "what happens to results of another version: `redo|keep`")
+	f.StringVar(&o.expect, "expect", "", "fail with status 3 if cells measure something else than in `FILE`, a table.csv")
 	addThreads(c, &o.threads)
 	addData(c, &o.data)
 	addJSON(c, &o.json)
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
 	c.MarkFlagsMutuallyExclusive("list", "render")
+	c.MarkFlagsMutuallyExclusive("list", "expect")
 }
 
 func (o *reproduceOptions) check(c *cobra.Command) (err error) {
 	switch s := experiments.Stale(o.stale); {
 	case s != experiments.RefuseStale && s != experiments.RedoStale && s != experiments.KeepStale:
 		return usagef(c, "--stale wants redo or keep, found %q", o.stale)
-	case o.seeds < 0 || o.seeds == 0 && c.Flags().Changed("seeds"):
-		return usagef(c, "--seeds wants a number of 1 or more, found %d", o.seeds)
 	case o.budget < 0 || o.budget == 0 && c.Flags().Changed("budget"):
 		return usagef(c, "--budget wants a time above 0, found %v", o.budget)
 	case o.shards < 0 || o.shards == 0 && c.Flags().Changed("shards"):
@@ -119,6 +122,16 @@ func (o *reproduceOptions) check(c *cobra.Command) (err error) {
 			return usagef(c, "%v", err)
 		}
 	}
+	if o.expect != "" && o.part.Of > 1 {
+		return usagef(c, "--expect wants a whole table, and this is shard %d of %d; compare with --render once all are done", o.part.Index, o.part.Of)
+	}
+	return o.checkSeeds(c)
+}
+
+func (o *reproduceOptions) checkSeeds(c *cobra.Command) error {
+	if c.Flags().Changed("seeds") && !(o.seeds >= 1 && o.seeds <= experiments.MaxSeeds) {
+		return usagef(c, "--seeds wants a number from 1 to %d, found %d", experiments.MaxSeeds, o.seeds)
+	}
 	return nil
 }
 
@@ -130,8 +143,8 @@ type openedTable struct {
 	dir   string
 }
 
-// scaledTable is the part of a table that is asked for, in the budget.
-func scaledTable(ctx context.Context, o reproduceOptions, t *experiments.Table, p *progress) (*openedTable, error) {
+// openTable is the part of a table that is asked for.
+func openTable(o reproduceOptions, t *experiments.Table) (*openedTable, error) {
 	cells, err := t.Select(o.only)
 	if err != nil {
 		return nil, err
@@ -139,10 +152,7 @@ func scaledTable(ctx context.Context, o reproduceOptions, t *experiments.Table, 
 	if o.seeds > 0 {
 		t.Seeds = experiments.FirstSeeds(o.seeds)
 	}
-	tab := &openedTable{Table: t, cells: cells, seeds: t.Seeds, dir: cmp.Or(o.out, experiments.DefaultDir(t))}
-	opt := experiments.Options{Dir: tab.dir, Threads: o.threads, Data: o.data, Progress: &tableProgress{progress: p}}
-	_, err = experiments.Scale(ctx, t, cmp.Or(o.budget, t.Budget), opt, measuring(p))
-	return tab, err
+	return &openedTable{Table: t, cells: cells, seeds: t.Seeds, dir: cmp.Or(o.out, experiments.DefaultDir(t))}, nil
 }
 
 // measuring tells which kind of run is being measured.
@@ -154,8 +164,18 @@ func measuring(p *progress) func(kind, of int) {
 func runTable(ctx context.Context, o reproduceOptions, whole *experiments.Table, stdout, stderr io.Writer) error {
 	p := newProgress(stderr, o.plain)
 	defer p.close()
-	t, err := scaledTable(ctx, o, whole, p)
+	t, err := openTable(o, whole)
 	if err != nil {
+		return err
+	}
+	var expected *experiments.Expected
+	if o.expect != "" {
+		if expected, err = experiments.ReadExpected(o.expect, whole); err != nil {
+			return err
+		}
+	}
+	scaling := experiments.Options{Dir: t.dir, Threads: o.threads, Data: o.data, Progress: &tableProgress{progress: p}}
+	if _, err := experiments.Scale(ctx, t.Table, cmp.Or(o.budget, t.Budget), scaling, measuring(p)); err != nil {
 		return err
 	}
 	runs, err := experiments.Runs(t.cells, t.seeds)
@@ -166,55 +186,70 @@ func runTable(ctx context.Context, o reproduceOptions, whole *experiments.Table,
 	if o.list {
 		return listRuns(stdout, t, runs, o.json)
 	}
-	var failed error
+	var out experiments.Outcome
 	if !o.render {
-		if failed, err = makeRuns(ctx, o, t, runs, p); err != nil {
+		if out, err = makeRuns(ctx, o, t, runs, p); err != nil {
 			return err
 		}
 	}
-	return errors.Join(showTable(t, o.json, stdout), failed)
+	cells, err := showTable(t, o.json, stdout)
+	switch n := len(out.Failed); {
+	case n > 0:
+		return errors.Join(err, fmt.Errorf("%d of %d runs failed; the same command tries them again", n, len(runs)))
+	case err != nil || expected == nil:
+		return err
+	case out.Elsewhere > 0:
+		return errors.New("the table is not compared with --expect before other processes have made their runs; the same command can do it then")
+	}
+	return differences(expected, t.Table, cells)
 }
 
-// makeRuns makes what is missing; failed counts what could not be made.
-func makeRuns(ctx context.Context, o reproduceOptions, t *openedTable, runs []*experiments.Run, p *progress) (failed, err error) {
+// makeRuns makes what is missing.
+func makeRuns(ctx context.Context, o reproduceOptions, t *openedTable, runs []*experiments.Run, p *progress) (experiments.Outcome, error) {
 	tp := &tableProgress{progress: p, start: time.Now()}
 	opt := experiments.Options{Dir: t.dir, Threads: o.threads, Data: o.data, Version: version(), Stale: experiments.Stale(o.stale), Progress: tp}
 	out, err := experiments.Reproduce(train.Watch(ctx, p.work), t.Table, runs, opt)
 	if err != nil {
-		return nil, err
+		return experiments.Outcome{}, err
 	}
 	p.close()
 	p.Message("%d runs made now, %d before", out.Made, out.Known)
 	if out.Elsewhere > 0 {
 		p.Message("%d runs are in the hands of other processes; the table shows them when those are done", out.Elsewhere)
 	}
-	if n := len(out.Failed); n > 0 {
-		return fmt.Errorf("%d of %d runs failed; the same command tries them again", n, len(runs)), nil
-	}
-	return nil, nil
+	return *out, nil
 }
 
 // showTable writes the table's files and prints it.
-func showTable(t *openedTable, js bool, stdout io.Writer) error {
+func showTable(t *openedTable, js bool, stdout io.Writer) ([]*experiments.Summary, error) {
 	all, err := experiments.Summarize(t.Table, t.cells, t.seeds, t.dir, version())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := experiments.Write(t.dir, t.Table, all); err != nil {
-		return err
+		return nil, err
 	}
 	if js {
 		report, err := experiments.Report(t.Table, all)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return printJSON(stdout, report)
+		return all, printJSON(stdout, report)
 	}
 	var text bytes.Buffer
 	if err := experiments.WriteMarkdown(&text, t.Table, all); err != nil {
-		return err
+		return nil, err
 	}
 	_, err = stdout.Write(text.Bytes())
+	return all, err
+}
+
+// differences is an error for each cell that is not as expected.
+func differences(expected *experiments.Expected, t *experiments.Table, cells []*experiments.Summary) error {
+	off, err := expected.Differences(t, cells)
+	for _, cell := range off {
+		err = errors.Join(err, fmt.Errorf("%w: %s", errMissed, cell))
+	}
 	return err
 }
 

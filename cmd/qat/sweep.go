@@ -27,6 +27,7 @@ EXIT STATUS
   1    runs failed; the same command tries them again
   2    the command line or the config is wrong, or the folder has results of
        another version (see --stale) or budget
+  3    cells differ from --expect
   130  interrupted (SIGINT, SIGTERM, SIGHUP); the same command goes on`,
 		Example: `  qat sweep quickstart train.lr=0.1,0.01,0.001
   qat sweep resnet20_w4a4 quant.weights.bits=2,3,4 seed=0..2 train.epochs=2`,
