@@ -86,21 +86,25 @@ func asMistake(err error) error {
 	return &Mistake{err}
 }
 
-// open reads a table's text; file is how places call it.
+// open reads a table's text; file is how places call it. A folder of an embedded table's name does not hide that.
 func open(nameOrPath string) (file string, text []byte, err error) {
+	info, err := os.Stat(nameOrPath)
+	if err != nil && errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
+		name := filepath.ToSlash(nameOrPath)
+		if dir, base := path.Split(name); path.Base(dir) == "experiments" {
+			name = base
+		}
+		name = strings.TrimSuffix(name, ".yaml")
+		if text, err := embedded.ReadFile(name + ".yaml"); err == nil {
+			return configs.EmbeddedFile + name + ".yaml", text, nil
+		}
+		if err != nil {
+			near := syntax.Nearest(path.Base(name), Names())
+			return "", nil, fmt.Errorf("%s: no such file or embedded table%s; there are %s", nameOrPath, syntax.DidYouMean(near[:min(len(near), 3)]), strings.Join(Names(), ", "))
+		}
+	}
 	text, err = regular.Read(nameOrPath, maxTable)
-	switch {
-	case err == nil:
-		return filepath.ToSlash(nameOrPath), text, nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return "", nil, fmt.Errorf("%s: wanted a table, a YAML file: %w", nameOrPath, err)
-	}
-	base := strings.TrimSuffix(path.Base(filepath.ToSlash(nameOrPath)), ".yaml")
-	if text, err := embedded.ReadFile(base + ".yaml"); err == nil {
-		return configs.EmbeddedFile + base + ".yaml", text, nil
-	}
-	near := syntax.Nearest(base, Names())
-	return "", nil, fmt.Errorf("%s: no such file or embedded table%s; there are %s", nameOrPath, syntax.DidYouMean(near[:min(len(near), 3)]), strings.Join(Names(), ", "))
+	return filepath.ToSlash(nameOrPath), text, err
 }
 
 // build makes the cells of a table.

@@ -220,6 +220,31 @@ func TestEmbedded(t *testing.T) {
 	}
 }
 
+// TestNames: an embedded table has its name, with or without its suffix and the folder of the sources; a folder does not hide it,
+// a file does.
+func TestNames(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("mini", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"mini", "mini.yaml", "experiments/mini", "experiments/mini.yaml"} {
+		if tab, err := Load(name, nil); err != nil || tab.Name != "mini" || len(tab.Cells) != 4 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, want := range map[string]string{"elsewhere/mini": "no such file or embedded table (did you mean \"mini\"", "../mini": "no such file", ".": "is a directory", "": "no such file"} {
+		if _, err := Load(name, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want %q", name, err, want)
+		}
+	}
+	if err := os.WriteFile("mini.yaml", []byte("config: quickstart\naxes: {m: {A: }}"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if tab, err := Load("mini.yaml", nil); err != nil || len(tab.Cells) != 1 {
+		t.Errorf("a file of an embedded table's name: %v", err)
+	}
+}
+
 func TestSelect(t *testing.T) {
 	tab := loaded(t, twoByTwo)
 	for glob, want := range map[string]int{"": 4, "LSQ *": 2, "*2/2": 2, "lsq_4_4": 1} {
