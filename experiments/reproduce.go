@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -23,7 +24,8 @@ type Options struct {
 	Progress Progress // nil: nobody hears of it
 }
 
-// Stale says what happens to results of another version or of other data.
+// Stale says what happens to results of another version. A run that another version began, and that has no result, is never gone
+// on with: RefuseStale tells of it, the others make it again.
 type Stale string
 
 // What can happen to them.
@@ -108,17 +110,17 @@ func (m *maker) missing(runs []*Run) ([]*Run, error) {
 	var stale []string
 	for _, r := range runs {
 		res, ok := results[r.Hash]
-		if !ok {
-			todo = append(todo, r)
-			continue
+		why := ""
+		if ok {
+			why = res.differs(m.opt.Version, nil)
+		} else if why, err = m.begun(m.folder(r)); err != nil {
+			return nil, err
 		}
-		why := res.differs(m.opt.Version, nil)
 		switch {
-		case why == "" || m.opt.Stale == KeepStale:
-		case m.opt.Stale == RedoStale:
-			todo = append(todo, r)
-		default:
+		case why != "" && m.opt.Stale == RefuseStale:
 			stale = append(stale, fmt.Sprintf("%s seed %d is %s", r.Name(), r.Seed, why))
+		case !ok, why != "" && m.opt.Stale == RedoStale:
+			todo = append(todo, r)
 		}
 	}
 	if len(stale) > 0 {
@@ -134,17 +136,59 @@ func (m *maker) missing(runs []*Run) ([]*Run, error) {
 // ErrStale says that a table has results that are not to be mixed with new ones.
 var ErrStale = errors.New("the table has results of another kind")
 
-// make makes one run, unless another process has, or does.
-func (m *maker) make(ctx context.Context, r *Run, place, of int) error {
-	path := filepath.Join(m.opt.Dir, resultsFolder, r.File()+".json")
-	if m.opt.Stale != RedoStale {
-		if _, err := os.Stat(path); err == nil { // another process was faster
-			m.out.Known++
-			return nil
+// folder is where a run is made.
+func (m *maker) folder(r *Run) string { return filepath.Join(m.opt.Dir, runsFolder, r.File()) }
+
+// begun says which other version began the run in a folder; "" if none did.
+func (m *maker) begun(dir string) (string, error) {
+	made, err := train.ReadManifest(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && made.Version == m.opt.Version {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("begun by version %s, this is %s", made.Version, m.opt.Version), nil
+}
+
+// discard empties the folder of a run that another version began, for which nobody but who works in it may be in the way.
+func (m *maker) discard(ctx context.Context, dir string) error {
+	if why, err := m.begun(dir); why == "" || err != nil {
+		return err
+	}
+	lock, err := train.LockDir(ctx, dir, m.opt.Progress.Message)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	why, err := m.begun(dir)
+	if why == "" || err != nil { // another process was faster
+		return err
+	}
+	m.opt.Progress.Message("%s is %s: it is made again", dir, why)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != train.LockFile && e.Name() != train.ManifestFile {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
 		}
 	}
+	return os.Remove(filepath.Join(dir, train.ManifestFile)) // which tells the version, last
+}
+
+// make makes one run, unless another process has, or does.
+func (m *maker) make(ctx context.Context, r *Run, place, of int) error {
+	res, err := readResult(filepath.Join(m.opt.Dir, resultsFolder, r.File()+".json"))
+	if err == nil && (m.opt.Stale != RedoStale || res.differs(m.opt.Version, nil) == "") { // another process was faster
+		m.out.Known++
+		return nil
+	}
 	m.opt.Progress.Begin(r, place, of)
-	res, err := m.train(ctx, r)
+	res, err = m.train(ctx, r)
 	switch {
 	case errors.Is(err, train.ErrInterrupted) || ctx.Err() != nil:
 		return errors.Join(train.ErrInterrupted, ctx.Err())
@@ -161,12 +205,15 @@ func (m *maker) make(ctx context.Context, r *Run, place, of int) error {
 
 // train makes one run and its result.
 func (m *maker) train(ctx context.Context, r *Run) (*Result, error) {
-	dir := filepath.Join(m.opt.Dir, runsFolder, r.File())
+	dir := m.folder(r)
 	cfg, err := train.Resolve(r.Config, m.opt.Data)
 	if err != nil {
 		return nil, err
 	}
 	if err := train.Check(cfg, m.opt.Data); err != nil {
+		return nil, err
+	}
+	if err := m.discard(ctx, dir); err != nil {
 		return nil, err
 	}
 	start := time.Now()

@@ -37,6 +37,8 @@ const tinyNet = "nodes:\n  - conv: {out: 8, kernel: 3}\n  - batch_norm\n  - relu
 type heard struct {
 	silence
 	begun, done []string
+	steps       int
+	stepped     func(n int)
 	failed      []error
 	until       int
 	stop        func()
@@ -45,6 +47,12 @@ type heard struct {
 func (h *heard) Begin(r *Run, place, of int) {
 	if h.begun = append(h.begun, r.Name()); h.stop != nil && len(h.begun) == h.until {
 		h.stop()
+	}
+}
+
+func (h *heard) Step(train.StepInfo) {
+	if h.steps++; h.stepped != nil {
+		h.stepped(h.steps)
 	}
 }
 
@@ -211,12 +219,43 @@ func TestStaleResults(t *testing.T) {
 	if err != nil || len(cells[0].Stale) != 1 || !strings.Contains(strings.Join(cells[0].Deviations(), ";"), "of version v1, this is v2") {
 		t.Errorf("%v, %v", cells[0].Stale, err)
 	}
-	if out, err := reproduce(t, context.Background(), tab, dir, Options{Version: "v2", Stale: RedoStale}); err != nil || out.Made != 3 {
-		t.Errorf("%+v, %v", out, err)
+	h = &heard{}
+	if out, err := reproduce(t, context.Background(), tab, dir, Options{Version: "v2", Stale: RedoStale, Progress: h}); err != nil || out.Made != 3 || h.steps != 3*12 {
+		t.Errorf("%+v after %d steps, %v; want those of three runs", out, h.steps, err)
 	}
 	for name, text := range results(t, dir) {
 		if want := strings.ReplaceAll(before[name], `"version":"v1"`, `"version":"v2"`); text != want {
 			t.Errorf("%s made again:\n%s\nwant\n%s", name, text, want)
+		}
+	}
+}
+
+// TestRunsOfTwoVersions: what another version began is not gone on with.
+func TestRunsOfTwoVersions(t *testing.T) {
+	tab := loaded(t, strings.Replace(tiny, "seeds: 2", "seeds: 1", 1), "tiny_net.yaml", tinyNet)
+	for _, stale := range []Stale{RedoStale, KeepStale} {
+		dir := t.TempDir()
+		ctx, cancel := context.WithCancel(context.Background())
+		h := &heard{stepped: func(n int) {
+			if n == 5 {
+				cancel()
+			}
+		}}
+		if _, err := reproduce(t, ctx, tab, dir, Options{Progress: h}); !errors.Is(err, train.ErrInterrupted) {
+			t.Fatal(err)
+		}
+		if _, err := reproduce(t, context.Background(), tab, dir, Options{Version: "v2"}); !errors.Is(err, ErrStale) || !strings.Contains(err.Error(), "float quickstart seed 0 is begun by version v1, this is v2;") {
+			t.Errorf("%v", err)
+		}
+		h = &heard{}
+		out, err := reproduce(t, context.Background(), tab, dir, Options{Version: "v2", Stale: stale, Progress: h})
+		if err != nil || out.Made != 3 || h.steps != 3*12 {
+			t.Errorf("%q: %+v after %d steps, %v; want three whole runs", stale, out, h.steps, err)
+		}
+		for name, text := range results(t, dir) {
+			if !strings.Contains(text, `"version":"v2"`) {
+				t.Errorf("%s: %s", name, text)
+			}
 		}
 	}
 }
