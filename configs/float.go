@@ -16,7 +16,7 @@ func (c *Config) Float() (*Config, error) {
 	}
 	return c.changed("without quantizers", func(doc *document) {
 		for path := range doc.values {
-			if strings.HasPrefix(path, "quant.") {
+			if strings.HasPrefix(path, "quant.") || strings.HasPrefix(path, "train.groups.scales.") { // which are the quantizers'
 				delete(doc.values, path)
 			}
 		}
