@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -23,6 +24,14 @@ func (c combination) note() string {
 		}
 	}
 	return strings.Join(notes, "; ")
+}
+
+// epochs are those of the published number's source, as the last value that knows them has them.
+func (c combination) epochs() (n int) {
+	for _, v := range c.values {
+		n = cmp.Or(v.epochs, n)
+	}
+	return n
 }
 
 // combinations are the product of the axes without what is left out, and what is added.

@@ -38,6 +38,7 @@ type valueSource struct {
 	config    *syntax.Node // in place of the table's; nil: that
 	set       []*syntax.Node
 	published map[string]string // columns and what they have to have; nil: no published number
+	epochs    int               // that the source of the published number trained; 0: not known
 	note      string
 	only      *syntax.Node // the values of other axes that it goes with, by axis; nil: all
 	goes      map[string][]string
@@ -188,6 +189,7 @@ func (d decoder) valueKeys(v *valueSource) []key {
 		{"config", func(n *syntax.Node) { v.config = d.name(n) }},
 		{"set", func(n *syntax.Node) { v.set = append(v.set, n) }},
 		{"published", func(n *syntax.Node) { v.published = d.where(n, "published") }},
+		{"epochs", func(n *syntax.Node) { v.epochs = d.epochs(n) }},
 		{"note", d.text(&v.note, "note")},
 	}
 }
@@ -255,6 +257,14 @@ func FirstSeeds(n int) []uint64 {
 		all[i] = uint64(i)
 	}
 	return all
+}
+
+func (d decoder) epochs(n *syntax.Node) int {
+	count, err := strconv.Atoi(n.Text)
+	if n.Kind != syntax.Int || err != nil || count < 1 {
+		d.report(n, "epochs: wanted how many the source of the published number trained, 1 or more; found %s", n.Describe())
+	}
+	return count
 }
 
 func (d decoder) budget(n *syntax.Node) time.Duration {

@@ -107,6 +107,12 @@ func open(nameOrPath string) (file string, text []byte, err error) {
 	return filepath.ToSlash(nameOrPath), text, err
 }
 
+// Text is the YAML of a table: a file, or an embedded one by its name.
+func Text(nameOrPath string) ([]byte, error) {
+	_, text, err := open(nameOrPath)
+	return text, asMistake(err)
+}
+
 // build makes the cells of a table.
 func (s *source) build(d decoder, name, file string, overrides []string) (*Table, error) {
 	t := &Table{Name: name, Title: s.title, Note: s.note, Seeds: s.seeds, Budget: s.budget, Rows: s.rows, Columns: s.columns}
@@ -158,6 +164,8 @@ func (s *source) build(d decoder, name, file string, overrides []string) (*Table
 		if where, ok := s.where(combo.values); ok {
 			if c.Published, err = findPublished(published, where); err != nil {
 				d.errs.Report(combo.at, "published: %v", err)
+			} else if c.Published != nil {
+				c.Published.Epochs = combo.epochs()
 			}
 		}
 		t.Cells = append(t.Cells, c)

@@ -22,7 +22,7 @@ type page struct {
 	Rows                []pageRow
 	Notes               []string
 	Charts              []template.HTML
-	Details             []pageDetail
+	Details             []detail
 	Made                string
 }
 
@@ -35,10 +35,6 @@ type pageCell struct {
 	Verdict                   Verdict
 	Measured, Drop, Published string
 	Notes                     []int
-}
-
-type pageDetail struct {
-	Name, Seeds, Length, Ends, Residual, Size, BitOps, Source string
 }
 
 // WriteHTML writes the table as one page that needs no other file.
@@ -79,35 +75,9 @@ func (s *Summary) page(notes *[]string) pageCell {
 	if len(s.Results) == 0 {
 		return c
 	}
-	c.Measured, c.Drop = number(&s.Mean), number(s.Drop)
-	if len(s.Results) > 1 {
-		c.Measured += " ± " + number(&s.Spread)
-	}
+	c.Measured, c.Drop = s.mean(), number(s.Drop)
 	for _, d := range s.Deviations() {
 		c.Notes = append(c.Notes, noteNumber(notes, d))
 	}
 	return c
-}
-
-func (s *Summary) detail() pageDetail {
-	q := s.Cell.Config.Quant
-	d := pageDetail{Name: s.Cell.Name(), Ends: q.FirstLast.String(), Residual: q.Residual.String(), Length: s.Cell.Full.String()}
-	if p := s.Cell.Published; p != nil {
-		d.Source = p.Source
-	}
-	if len(s.Results) == 0 {
-		d.Seeds = "none yet"
-		return d
-	}
-	var seeds []string
-	for _, res := range s.Results {
-		seeds = append(seeds, fmt.Sprint(res.Seed))
-	}
-	last := s.Results[len(s.Results)-1]
-	d.Seeds = strings.Join(seeds, ", ")
-	d.Size, d.BitOps = fmt.Sprintf("%.1f KiB", float64(last.SizeBytes)/1024), fmt.Sprintf("%.1f M", float64(last.BitOps)/1e6)
-	if last.Length != last.FullLength {
-		d.Length = last.Length + " of " + last.FullLength
-	}
-	return d
 }

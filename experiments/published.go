@@ -17,7 +17,8 @@ type Published struct {
 	Float      *float64 `json:"float_top1,omitempty"` // of the network without quantization, beside it
 	FirstLast  string   `json:"first_last,omitempty"`
 	Source     string   `json:"source"`
-	Confidence string   `json:"confidence"` // seen, or recalled: a placeholder
+	Confidence string   `json:"confidence"`       // seen, or recalled: a placeholder
+	Epochs     int      `json:"epochs,omitempty"` // that the source trained, as the table says; 0: not known
 }
 
 // Columns of a file with published accuracies. A row is one network with one method and width.

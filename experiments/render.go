@@ -9,8 +9,8 @@ import (
 )
 
 // csvColumns are those of table.csv after the axes.
-var csvColumns = []string{"published_top1", "published_drop", "measured_top1", "measured_spread", "measured_drop", "seeds", "length", "full_length", "first_last", "residual",
-	"size_bytes", "bitops", "source", "remarks"}
+var csvColumns = []string{"published_top1", "published_drop", "measured_top1", "measured_spread", "measured_drop", "seeds", "length", "full_length", "published_epochs",
+	"first_last", "residual", "size_bytes", "bitops", "source", "recipe", "remarks"}
 
 // WriteCSV writes a line for each cell.
 func WriteCSV(w io.Writer, t *Table, cells []*Summary) error {
@@ -27,10 +27,7 @@ func WriteCSV(w io.Writer, t *Table, cells []*Summary) error {
 	}
 	for _, s := range cells {
 		line := append([]string{}, s.Cell.Values...)
-		published, source := "", ""
-		if p := s.Cell.Published; p != nil {
-			published, source = number(&p.Top1), p.Source
-		}
+		d := s.detail()
 		measured, spread, length, full, bytes, ops := "", "", "", "", "", ""
 		if n := len(s.Results); n > 0 {
 			last := s.Results[n-1]
@@ -41,9 +38,8 @@ func WriteCSV(w io.Writer, t *Table, cells []*Summary) error {
 			length, full = last.Length, last.FullLength
 			bytes, ops = strconv.FormatInt(last.SizeBytes, 10), strconv.FormatInt(last.BitOps, 10)
 		}
-		q := s.Cell.Config.Quant
-		line = append(line, published, number(s.Cell.Published.PublishedDrop()), measured, spread, number(s.Drop), strconv.Itoa(len(s.Results)), length, full,
-			q.FirstLast.String(), q.Residual.String(), bytes, ops, source, strings.Join(s.Deviations(), "; "))
+		line = append(line, d.Published, d.PublishedDrop, measured, spread, d.Drop, strconv.Itoa(len(s.Results)), length, full, d.There,
+			d.Ends, d.Residual, bytes, ops, d.Source, strings.Join(d.Recipe, "; "), strings.Join(s.Deviations(), "; "))
 		if err := out.Write(line); err != nil {
 			return err
 		}
@@ -175,10 +171,7 @@ func (s *Summary) measured() string {
 	if len(s.Results) == 0 {
 		return ""
 	}
-	text := number(&s.Mean)
-	if len(s.Results) > 1 {
-		text += " ± " + number(&s.Spread)
-	}
+	text := s.mean()
 	if s.Drop != nil {
 		text += ", " + change(*s.Drop)
 	}

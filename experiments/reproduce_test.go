@@ -407,6 +407,42 @@ func TestChart(t *testing.T) {
 	}
 }
 
+// TestDetails: what is known of a cell stands in all files.
+func TestDetails(t *testing.T) {
+	tab := loaded(t, `
+config: resnet20_pact_w4a4
+set: {train.epochs: 20}
+axes: {method: {PACT: {published: {method: PACT, w_bits: 4, a_bits: 4}, epochs: 200}}}
+published: {where: {dataset: CIFAR-10, network: ResNet-20}}
+`)
+	drop, float := 1.25, 92.25
+	s := &Summary{Cell: tab.Cells[0], Mean: 91, Float: &float, Drop: &drop,
+		Results: []*Result{{Seed: 3, Test: 0.91, Length: "2ep", FullLength: "20ep", SizeBytes: 2048, BitOps: 3e6}}}
+	for _, c := range []struct {
+		write func(io.Writer, *Table, []*Summary) error
+		want  []string
+	}{
+		{writeDocument, []string{"| PACT | 3 | 2 of 20 | 200 | fp | fp | 2.0 KiB | 3.0 M | model.init embedded:resnet20_cifar10, there random; train.lr 0.01, there 0.1; "}},
+		{WriteHTML, []string{
+			"<td>PACT</td><td>91.30</td><td>0.30</td><td>91.00</td><td>1.25</td><td>92.25</td><td>3</td><td>2 of 20</td><td>200</td><td>fp</td><td>fp</td><td>2.0 KiB</td><td>3.0 M</td><td>model.init embedded:resnet20_cifar10, there random<br>train.lr 0.01, there 0.1<br>",
+		}},
+		{WriteCSV, []string{",2ep,20ep,200,fp,fp,2048,3000000,", "train.lr 0.01, there 0.1; "}},
+	} {
+		var b bytes.Buffer
+		if err := c.write(&b, tab, []*Summary{s}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(b.String(), want) || strings.Contains(b.String(), "train.epochs") {
+				t.Errorf("wanted %q, and no train.epochs, in\n%s", want, b.String())
+			}
+		}
+	}
+	if s.Results = nil; s.detail().Epochs != "20" || s.detail().Seeds != "none yet" || s.detail().Measured != "" {
+		t.Errorf("without a result %+v", s.detail())
+	}
+}
+
 func TestMarkdown(t *testing.T) {
 	tab := loaded(t, twoByTwo)
 	cell := func(i int, tests ...float64) *Summary {

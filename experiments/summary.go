@@ -3,6 +3,7 @@ package experiments
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -173,6 +174,22 @@ func (s *Summary) Deviations() []string {
 		add(why)
 	}
 	add(s.Cell.Note)
+	return all
+}
+
+// Recipe is where the cell's config departs from the sources that it names by presets, but for epochs, key by key.
+func (c *Cell) Recipe() []string {
+	if c == nil || c.Config == nil {
+		return nil
+	}
+	var all []string
+	for _, r := range c.Config.References() {
+		for _, d := range r.Deviations {
+			if text := fmt.Sprintf("%s %s, there %s", d.Key, d.Here, d.There); d.Key != "train.epochs" && !slices.Contains(all, text) {
+				all = append(all, text)
+			}
+		}
+	}
 	return all
 }
 

@@ -109,6 +109,25 @@ func TestAnAxisOfAKey(t *testing.T) {
 	}
 }
 
+// TestEpochsOfTheSource: the last value that knows them counts, and a cell without a published number has none.
+func TestEpochsOfTheSource(t *testing.T) {
+	tab := loaded(t, `
+config: quickstart
+axes:
+  method: {PACT: {published: {method: PACT}, epochs: 200}, DoReFa: {published: {method: DoReFa-Net}}}
+  bits: {5/5: {published: {w_bits: 5, a_bits: 5}, set: {train.lr: 0.1}}, 2/2: {published: {w_bits: 2, a_bits: 2}, epochs: 7}, 8/8: {published: {w_bits: 8, a_bits: 8}, set: {train.lr: 0.2}, epochs: 9}}
+published: {where: {dataset: CIFAR-10, network: ResNet-20}}
+`)
+	for i, want := range []int{200, 7, 0, 0, 7, 0} {
+		if p := tab.Cells[i].Published; p == nil && want > 0 || p != nil && p.Epochs != want {
+			t.Errorf("%s: %+v; want %d epochs", tab.Cells[i].Name(), p, want)
+		}
+	}
+	if tab.Cells[2].Published != nil {
+		t.Error("a cell that no row matches has a published number")
+	}
+}
+
 // TestConfigsBesideTheTable: a config is looked for beside the table, then among the embedded ones.
 func TestConfigsBesideTheTable(t *testing.T) {
 	tab := loaded(t, "axes: {method: {A: {config: own}, B: {config: quickstart}}}", "own.yaml", "extends: quickstart\ntrain: {epochs: 7}\n")
@@ -153,6 +172,8 @@ func TestMistakes(t *testing.T) {
 		{"config: quickstart\naxes: {m: {A/B: , A B: }}", `the cells "A/B" and "A B" would have the same files, a_b`},
 		{"config: quickstart\naxes: {m: {A: {only: {n: X}}}, n: {Y: }}", `only.n: there is no value "X"`},
 		{"config: quickstart\naxes: {m: {A: {published: {network: ResNet-20, dataset: CIFAR-10, method: PACT}}}}", "published: embedded:published.csv:"},
+		{"config: quickstart\naxes: {m: {A: {epochs: 0}}}", "mine.yaml:2:24: epochs: wanted how many the source of the published number trained"},
+		{"config: quickstart\naxes: {m: {A: {epochs: 20ep}}}", "epochs: wanted how many"},
 		{"config: quickstart\naxes: {m: {A: }}\nseeds: 0", "mine.yaml:3:8: seeds: wanted a number from 1"},
 		{"config: quickstart\naxes: {m: {A: }}\nseeds: [1, 1]", "seeds: 1 stands there twice"},
 		{"config: quickstart\naxes: {m: {A: }}\nseeds: [-1]", "seeds: wanted a number of seeds"},
@@ -247,7 +268,7 @@ func TestNames(t *testing.T) {
 
 func TestSelect(t *testing.T) {
 	tab := loaded(t, twoByTwo)
-	for glob, want := range map[string]int{"": 4, "LSQ *": 2, "*2/2": 2, "lsq_4_4": 1} {
+	for glob, want := range map[string]int{"": 4, "LSQ *": 2, "*2/2": 2, "lsq_4_4": 1, "LSQ 2/2|DoReFa *": 3} {
 		if cells, err := tab.Select(glob); err != nil || len(cells) != want {
 			t.Errorf("%q selects %d cells (%v); want %d", glob, len(cells), err, want)
 		}

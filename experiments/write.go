@@ -19,7 +19,7 @@ func Write(dir string, t *Table, cells []*Summary) error {
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer, *Table, []*Summary) error
-	}{{"table.md", WriteMarkdown}, {"table.csv", WriteCSV}, {"table.html", WriteHTML}} {
+	}{{"table.md", writeDocument}, {"table.csv", WriteCSV}, {"table.html", WriteHTML}} {
 		if err := atomicfile.Write(filepath.Join(dir, f.name), func(w io.Writer) error { return f.write(w, t, cells) }); err != nil {
 			return err
 		}
@@ -38,6 +38,7 @@ type Row struct {
 	MeasuredDrop  *float64          `json:"measured_drop,omitempty"`
 	Verdict       Verdict           `json:"verdict,omitempty"`
 	Seeds         int               `json:"seeds"`
+	Epochs        int               `json:"published_epochs,omitempty"` // that the source trained
 	Remarks       []string          `json:"remarks"`
 }
 
@@ -60,7 +61,7 @@ func Report(t *Table, cells []*Summary) (*TableReport, error) {
 			row.Cell[a.Name] = s.Cell.Values[i]
 		}
 		if p := s.Cell.Published; p != nil {
-			row.PublishedTop1, row.Source = &p.Top1, p.Source
+			row.PublishedTop1, row.Source, row.Epochs = &p.Top1, p.Source, p.Epochs
 		}
 		if len(s.Results) > 0 {
 			row.MeasuredTop1 = &s.Mean
