@@ -15,9 +15,9 @@ import (
 func newExperimentCommand() *cobra.Command {
 	c := newGroup(&cobra.Command{
 		Use:   "experiment",
-		Short: "List and check tables of experiments",
+		Short: "List, check and print tables of experiments",
 	})
-	c.AddCommand(newExperimentListCommand(), newExperimentCheckCommand())
+	c.AddCommand(newExperimentListCommand(), newExperimentCheckCommand(), newExperimentPrintCommand())
 	return c
 }
 
@@ -65,6 +65,29 @@ EXIT STATUS
 	return c
 }
 
+func newExperimentPrintCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "print TABLE",
+		Short: "Print the YAML of a table, to begin one of one's own with",
+		Long: `Print the YAML of TABLE, a file or an embedded table, as it is written. Configs
+that it names are looked for beside the file, then among the embedded ones.
+
+EXIT STATUS
+  0    done
+  2    the command line is wrong, or there is no such table`,
+		Example: `  qat experiment print cifar10_resnet20 > my_table.yaml`,
+		Args:    wantArgs(1, 1, "TABLE, a file or the name of an embedded table"),
+		RunE: func(c *cobra.Command, args []string) error {
+			text, err := experiments.Text(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = c.OutOrStdout().Write(text)
+			return err
+		},
+	}
+}
+
 func newExperimentCheckCommand() *cobra.Command {
 	var o reproduceOptions
 	c := &cobra.Command{
@@ -90,7 +113,7 @@ EXIT STATUS
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.only, "only", "", "check the cells that `GLOB` matches")
+	f.StringVar(&o.only, "only", "", "check the cells that `GLOB` matches, or several globs with | between them")
 	f.IntVar(&o.seeds, "seeds", 0, "seeds 0 to `N`-1 (default: those of the table)")
 	addThreads(c, &o.threads)
 	addData(c, &o.data)

@@ -63,7 +63,7 @@ EXIT STATUS
   3    cells differ from --expect
   130  interrupted (SIGINT, SIGTERM, SIGHUP); the same command goes on`,
 		Example: `  qat reproduce mini
-  qat reproduce cifar10_resnet20 --only "LSQ *" --seeds 3 --budget 8h
+  qat reproduce cifar10_resnet20 --only "LSQ *|PACT 4/4" --seeds 3 --budget 8h
   qat reproduce my_table.yaml --render`,
 		Args: wantArgs(1, -1, "TABLE, a file or the name of an embedded table"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -85,7 +85,7 @@ EXIT STATUS
 func addTableFlags(c *cobra.Command, o *reproduceOptions) {
 	f := c.Flags()
 	f.StringVarP(&o.out, "out", "o", "", "the table's folder, `DIR` (default tables/ and its name)")
-	f.StringVar(&o.only, "only", "", "run and print the cells that `GLOB` matches")
+	f.StringVar(&o.only, "only", "", "run and print the cells that `GLOB` matches, or several globs with | between them")
 	f.IntVar(&o.seeds, "seeds", 0, "run seeds 0 to `N`-1 (default: those of the table)")
 	f.DurationVar(&o.budget, "budget", 0, "scale epochs so that all runs take this `TIME`, such as 90m or 8h")
 	f.StringVar(&o.shard, "shard", "", "make the runs of shard `i/n`, counted from 0")
