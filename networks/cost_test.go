@@ -38,3 +38,30 @@ func TestPoolPadding(t *testing.T) {
 		}
 	}
 }
+
+// What a deployed network keeps of a layer beside its scale and bias, RPReLU's parameters and not batch norm's, takes memory.
+func TestExtra(t *testing.T) {
+	n := &networks.Network{Input: networks.Shape{H: 4, W: 4, C: 3}}
+	x := n.Add("conv1", networks.Conv{Out: 5, Window: networks.Square(1, 1, 0)}, networks.Input)
+	x = n.Add("norm", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, x)
+	n.Add("conv2", networks.Conv{Out: 2, Window: networks.Square(1, 1, 0)}, n.Add("act", networks.RPReLU{}, x))
+	rows, err := n.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows[0].Params != 15+2*5+3*5 || rows[0].Extra != 3*5 || rows[1].Extra != 0 {
+		t.Errorf("%+v; want 40 parameters, and 15 beside kernels, biases and batch norm in the first", rows)
+	}
+	if bits := rows[0].SizeBits(4, 1); bits != 15*4+32*5+32*5+32*15 {
+		t.Errorf("%d bits", bits)
+	}
+}
+
+// A shortcut takes the first pixel and every stride-th after it, the last of an odd number too.
+func TestShortcutShape(t *testing.T) {
+	for stride, want := range map[int]networks.Shape{1: {H: 7, W: 10, C: 6}, 2: {H: 4, W: 5, C: 6}, 3: {H: 3, W: 4, C: 6}, 11: {H: 1, W: 1, C: 6}} {
+		if s, err := (networks.Shortcut{Stride: stride, Out: 6}).Shape([]networks.Shape{{H: 7, W: 10, C: 4}}); err != nil || s != want {
+			t.Errorf("stride %d: %v, error %v; want %v", stride, s, err, want)
+		}
+	}
+}
