@@ -136,6 +136,13 @@ func TestAdamCheckpoint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		size := int64(0)
+		for _, x := range f.Tensors {
+			size += int64(len(x.Data))
+		}
+		if training && size != m.stateBytes() {
+			t.Errorf("a checkpoint has %d bytes of tensors, foreseen are %d", size, m.stateBytes())
+		}
 		for _, prefix := range []string{"exp_avg.", "exp_avg_sq."} {
 			if got := slices.ContainsFunc(f.Tensors, func(x safetensors.Tensor) bool { return x.Name == prefix+"conv.weight" }); got != training {
 				t.Errorf("training %v: there is %sconv.weight: %v", training, prefix, got)

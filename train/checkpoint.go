@@ -132,6 +132,22 @@ func (m *Model) save(path string, training bool, st state, from origin) error {
 	return safetensors.WriteFile(path, f)
 }
 
+// stateBytes is what the tensors of a checkpoint of the training take.
+func (m *Model) stateBytes() (size int64) {
+	for _, t := range m.Net.Store.Tensors(true) {
+		size += 4 * int64(len(t.Data))
+	}
+	return size
+}
+
+// checkSize reports a network of which a checkpoint could not be read again, before training it.
+func (m *Model) checkSize() error {
+	if err := safetensors.Fits(m.stateBytes()); err != nil {
+		return fmt.Errorf("a checkpoint would have %w; want a smaller network, or one without train.weight_ema", err)
+	}
+	return nil
+}
+
 // readCheckpoint opens a checkpoint and checks that it is one.
 func readCheckpoint(path string, r Reading) (*safetensors.File, state, error) {
 	var st state

@@ -166,6 +166,9 @@ func (r *run) train(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.checkSize(); err != nil {
+		return err
+	}
 	if err := atomicfile.WriteBytes(r.path(ConfigFile), r.Config.YAML()); err != nil {
 		return err
 	}

@@ -13,9 +13,17 @@ import (
 	"unicode/utf8"
 )
 
-// MaxFile is the size of the largest file that is read, in bytes: three times the largest network that fits the
-// memory of a small machine, ResNet-50, with velocities and averages.
-const MaxFile = 1 << 30
+// MaxFile is the size of the largest file that is read, or written, in bytes: twice what the largest network of the zoo, VGG-16
+// with its 138 million parameters, takes with Adam's moments and averages.
+const MaxFile = 1 << 32
+
+// Fits reports so many bytes of tensors that are more than a file can have to be read again.
+func Fits(size int64) error {
+	if size > MaxFile {
+		return fmt.Errorf("%d bytes of tensors, more than the %d that a file can have to be read again", size, int64(MaxFile))
+	}
+	return nil
+}
 
 // maxHeader is the reference implementation's limit on the length of the JSON header, in bytes.
 const maxHeader = 100_000_000

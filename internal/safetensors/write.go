@@ -127,6 +127,9 @@ func buildHeader(tensors []Tensor, metadata map[string]string) ([]byte, error) {
 		}
 		begin += size
 	}
+	if err := Fits(int64(begin)); err != nil {
+		return nil, err
+	}
 	header = append(header, '}')
 	for len(header)%8 != 0 {
 		header = append(header, ' ')

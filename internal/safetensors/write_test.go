@@ -85,6 +85,7 @@ func TestWriteRejects(t *testing.T) {
 		"wrong shape":       {File{Tensors: []Tensor{NewTensor("a", []int{2}, []int32{1})}}, "takes 8 bytes, found 4"},
 		"negative shape":    {File{Tensors: []Tensor{NewTensor("a", []int{-1, -1}, []int8{1})}}, "negative"},
 		"unknown dtype":     {File{Tensors: []Tensor{{Name: "a", Dtype: "I4"}}}, "unknown dtype"},
+		"too large":         {File{Tensors: []Tensor{{Name: "a", Dtype: F32, Shape: []int{1<<30 + 1}, Append: func(b []byte) []byte { return b }}}}, "4294967300 bytes of tensors, more than the 4294967296 that a file can have to be read again"},
 		"overflowing shape": {File{Tensors: []Tensor{NewTensor("a", []int{math.MaxInt, 2}, []int8{})}}, "overflows"},
 	}
 	for name, tt := range tests {
