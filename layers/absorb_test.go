@@ -120,5 +120,11 @@ func TestTopOfReLU6(t *testing.T) {
 		if lo, hi := (foldedQuantizeOp{q: q, top: 6}).bounds(); lo != 0 || hi != want {
 			t.Errorf("6 is %g scales: codes %d to %d; want 0 to %d", code, lo, hi, want)
 		}
+		signed := must(newActivationQuantizer("x", spec(8, configs.LSQ), true, 1)) // by quant.activations.signed
+		signed.Scale.Data()[0] = float32(6 / code)
+		want = uint8(min(int(want)+128, 255))
+		if lo, hi := (foldedQuantizeOp{q: signed, relu: true, top: 6}).bounds(); lo != 128 || hi != want {
+			t.Errorf("6 is %g scales, signed: codes %d to %d; want 128 to %d", code, lo, hi, want)
+		}
 	}
 }

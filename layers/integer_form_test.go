@@ -95,6 +95,13 @@ func TestImagesAreRead(t *testing.T) {
 		"bits": {func(n *networks.Network) string {
 			return n.Add("s", networks.Add{}, n.Add("c", conv, networks.Input), n.Add("conv1", conv, networks.Input))
 		}, "conv1.input cannot run in integers: c.input gives the images other bits; give both the same"},
+		"relu6 behind a sum": {func(n *networks.Network) string {
+			return n.Add("six", networks.ReLU6{}, n.Add("s", networks.Add{}, n.Add("c", conv, networks.Input), n.Add("d", conv, networks.Input)))
+		}, ""},
+		"pooled part": {func(n *networks.Network) string { // the quantizer of the part goes before its pooling
+			p := n.Add("p", networks.MaxPool{Window: networks.Square(3, 1, 1)}, n.Add("r", networks.ReLU{}, n.Add("c", conv, networks.Input)))
+			return n.Add("e", conv, n.Add("j", networks.Concat{}, n.Add("d", conv, networks.Input), p))
+		}, ""},
 		"relu": {func(n *networks.Network) string { return n.Add("relu", networks.ReLU{}, networks.Input) }, ""},
 		"first": {func(n *networks.Network) string {
 			return n.Add("c", conv, n.Add("p", networks.MaxPool{Window: networks.Square(2, 2, 0)}, networks.Input))

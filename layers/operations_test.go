@@ -309,6 +309,9 @@ func TestAverageWindows(t *testing.T) {
 		{networks.AveragePool{Window: networks.Window{Kernel: networks.Size{H: 2, W: 3}, Stride: networks.Size{H: 1, W: 2}, Pad: networks.Pad{Top: 1, Left: 1, Bottom: 1, Right: 1}}, Ceil: true, CountPad: true},
 			[]float32{-0.5, 0.83333331, 1.25, -0.83333331, 1, 1.25, -0.5, -0.33333334, -1.25, -0.16666667, 0.16666667, -1, 0.16666667, 0.66666669, -0.75, 0.16666667, 0, -1},
 			[]float32{0.83333337, 2, 1.1666666, 3.4166667, 1.8333333, 4, 2.1666667, 5.9166665, 2.8333333, 6, 3.1666667, 8.416667, 3.8333335, 8, 4.1666665, 10.916667, 4.8333335, 10, 5.1666665, 13.416666}},
+		{networks.AveragePool{Window: networks.Window{Kernel: networks.Size{H: 5, W: 4}, Stride: networks.Size{H: 1, W: 1}, Pad: networks.Pad{Top: 1, Left: 1, Bottom: 1, Right: 1}}, CountPad: true}, // as large as the image
+			[]float32{0, 0.050000001, 0.34999999, 0.050000001, -0.1, 0.34999999, 0.30000001, -0.1, 0.1},
+			[]float32{0.60000002, 1.05, 1.05, 0.80000001, 1.35, 2.25, 2.25, 1.6500001, 1.35, 2.25, 2.25, 1.6500001, 1.35, 2.25, 2.25, 1.6500001, 1.1999999, 1.95, 1.95, 1.4000001}},
 	} {
 		const channels, images = 3, 2 // all alike, but for the sign
 		x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(images, 5, 4, channels))

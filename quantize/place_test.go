@@ -174,7 +174,7 @@ func TestMaxPool(t *testing.T) {
 // built makes a network of NAME:OPERATION:INPUTS.
 func built(text string) func(networks.Shape, int) *networks.Network {
 	ops := map[string]networks.Op{"conv": networks.Conv{Out: 2, Window: networks.Square(1, 1, 0)}, "bn": networks.BatchNorm{Eps: 1e-5, Momentum: 0.1},
-		"relu": networks.ReLU{}, "leaky": networks.LeakyReLU{Slope: 0.1}, "add": networks.Add{}}
+		"relu": networks.ReLU{}, "relu6": networks.ReLU6{}, "leaky": networks.LeakyReLU{Slope: 0.1}, "add": networks.Add{}}
 	return func(in networks.Shape, _ int) *networks.Network {
 		n := &networks.Network{Input: in}
 		for _, node := range strings.Fields(text) {
@@ -247,6 +247,9 @@ func TestCodesAreRead(t *testing.T) {
 		// who else reads a convolution or a sum makes what follows it no part of it, and a second batch norm is none
 		{built("a:conv:input b:conv:a sum:add:b,a relu:relu:sum c:conv:relu d:conv:sum e:add:c,d"), "a: a.output 8s 2, b: sum.branch 8s 2, sum: sum.output 8s 2, c: e.branch 8s 2, d: d.output 8s 2, e: e.output 8s 2"},
 		{built("a:conv:input bn:bn:a leaky:leaky:bn b:conv:leaky c:conv:a sum:add:b,c"), "a: a.output 8s 2, b: sum.branch 8s 2, c: c.output 8s 2, sum: sum.output 8s 2"},
+		// ReLU is part of a sum; ReLU6 is a function of its codes
+		{built("a:conv:input b:conv:a sum:add:b,a relu:relu:sum c:conv:relu"), "a: a.output 8s 2, b: sum.branch 8s 2, relu: sum.output 8 2, c: c.output 8s 2"},
+		{built("a:conv:input b:conv:a sum:add:b,a six:relu6:sum c:conv:six"), "a: a.output 8s 2, b: sum.branch 8s 2, sum: b.output 8s 2, six: sum.output 8 2, c: c.output 8s 2"},
 		{built("a:conv:input bn:bn:a bn2:bn:bn"), "bn: a.output 8s 2, bn2: bn2.output 8s 2"},
 	} {
 		if got := outputs(c.build(in, 10)); got != c.want {

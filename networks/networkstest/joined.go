@@ -45,15 +45,15 @@ func Averaged(in networks.Shape, classes int) *networks.Network {
 }
 
 // Uneven has average pooling whose windows do not all count as many pixels: padding is left out, or the last windows reach
-// beyond the image, or beyond padding that counts.
+// beyond the image, or beyond padding that counts, of values of both signs there.
 func Uneven(in networks.Shape, classes int) *networks.Network {
 	n := &networks.Network{Input: in}
 	conv := func(name string, out int, from string) string {
 		x := n.Add(name, networks.Conv{Out: out, Window: networks.Square(3, 1, 1)}, from)
-		return n.Add(name+".relu", networks.ReLU{}, n.Add(name+".bn", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, x))
+		return n.Add(name+".bn", networks.BatchNorm{Eps: 1e-5, Momentum: 0.1}, x)
 	}
-	x := n.Add("pool1", networks.AveragePool{Window: networks.Square(2, 2, 1)}, conv("conv1", 12, networks.Input))
-	x = n.Add("pool2", networks.AveragePool{Window: networks.Square(2, 2, 0), Ceil: true}, conv("conv2", 16, x))
+	x := n.Add("pool1", networks.AveragePool{Window: networks.Square(2, 2, 1)}, n.Add("conv1.relu", networks.ReLU{}, conv("conv1", 12, networks.Input)))
+	x = n.Add("pool2", networks.AveragePool{Window: networks.Square(2, 2, 0), Ceil: true}, n.Add("conv2.relu", networks.ReLU{}, conv("conv2", 16, x)))
 	oblong := networks.Window{Kernel: networks.Size{H: 2, W: 3}, Stride: networks.Size{H: 2, W: 2}, Pad: networks.Pad{Left: 1}}
 	x = n.Add("pool3", networks.AveragePool{Window: oblong, Ceil: true, CountPad: true}, conv("conv3", 10, x))
 	n.Add("linear", networks.Linear{Out: classes}, n.Add("flatten", networks.Flatten{}, x))
