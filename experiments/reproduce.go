@@ -112,7 +112,7 @@ func (m *maker) missing(runs []*Run) ([]*Run, error) {
 		res, ok := results[r.Hash]
 		why := ""
 		if ok {
-			why = res.differs(m.opt.Version, nil)
+			why = res.differs(m.opt.Version)
 		} else if why, err = m.begun(m.folder(r)); err != nil {
 			return nil, err
 		}
@@ -183,7 +183,7 @@ func (m *maker) discard(ctx context.Context, dir string) error {
 // make makes one run, unless another process has, or does.
 func (m *maker) make(ctx context.Context, r *Run, place, of int) error {
 	res, err := readResult(filepath.Join(m.opt.Dir, resultsFolder, r.File()+".json"))
-	if err == nil && (m.opt.Stale != RedoStale || res.differs(m.opt.Version, nil) == "") { // another process was faster
+	if err == nil && (m.opt.Stale != RedoStale || res.differs(m.opt.Version) == "") { // another process was faster
 		m.out.Known++
 		return nil
 	}
@@ -226,8 +226,12 @@ func (m *maker) train(ctx context.Context, r *Run) (*Result, error) {
 		return nil, err
 	}
 	if out.BestSplit == "validation" {
-		if err := m.best(ctx, res, dir); err != nil {
-			return nil, err
+		res.Chosen = "best"
+		// The last epoch's network is known, unless its batch norms were measured anew after it.
+		if n := len(res.Curve); n == 0 || res.Curve[n-1].Epoch != res.BestEpoch || cfg.Quant.BatchNormReestimation > 0 {
+			if res.Test, err = m.best(ctx, res.Mode, dir); err != nil {
+				return nil, err
+			}
 		}
 	}
 	res.Seconds = time.Since(start).Seconds()
@@ -262,19 +266,19 @@ func (m *maker) result(r *Run, cfg *configs.Config, out *train.Result, dir strin
 	return res, nil
 }
 
-// best measures the epoch that the validation images chose.
-func (m *maker) best(ctx context.Context, res *Result, dir string) error {
+// best is the accuracy of the epoch that the validation images chose.
+func (m *maker) best(ctx context.Context, mode, dir string) (float64, error) {
 	c, err := train.OpenCheckpoint(filepath.Join(dir, train.BestFile), train.Reading{})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	model, err := c.Load(m.opt.Data, m.opt.Threads)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer model.Close()
 	evaluate := func() (*train.Accuracy, error) {
-		if res.Mode != "integer" {
+		if mode != "integer" {
 			return model.Simulate(ctx, model.Data.Test)
 		}
 		net, err := model.Lower()
@@ -285,10 +289,9 @@ func (m *maker) best(ctx context.Context, res *Result, dir string) error {
 	}
 	a, err := evaluate()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	res.Test, res.Chosen = a.Top1, "best"
-	return nil
+	return a.Top1, nil
 }
 
 // silence is nobody's Progress.

@@ -98,7 +98,7 @@ func readResults(dir string) (map[string]*Result, error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if e.IsDir() || filepath.Ext(e.Name()) != ".json" || atomicfile.Temporary(e.Name()) {
+		if e.IsDir() || filepath.Ext(e.Name()) != ".json" {
 			continue
 		}
 		res, err := readResult(filepath.Join(results, e.Name()))
@@ -144,22 +144,41 @@ func Known(dir string, runs []*Run) ([]*Result, error) {
 	return all, nil
 }
 
-// differs says why a result is not one that this program, or the data of the other results, would give; "" if it is. Which images
-// are held out depends on the seed.
-func (res *Result) differs(version string, other *Result) string {
-	switch {
-	case res.Version != version:
-		return fmt.Sprintf("of version %s, this is %s", res.Version, version)
-	case other != nil:
-		var splits []string
-		for _, split := range slices.Sorted(maps.Keys(other.SHA256)) {
-			if now, ok := res.SHA256[split]; ok && now != other.SHA256[split] && (split == "test" || res.Seed == other.Seed) {
-				splits = append(splits, split)
-			}
-		}
-		if len(splits) > 0 {
-			return fmt.Sprintf("of other data than the other results (%s images)", strings.Join(splits, " and "))
+// differs says why a result is not one that this version of the program would give; "" if it is.
+func (res *Result) differs(version string) string {
+	if res.Version == version {
+		return ""
+	}
+	return fmt.Sprintf("of version %s, this is %s", res.Version, version)
+}
+
+// checksums remembers the first checksum of each split of each data set that results were made with.
+type checksums map[string]string
+
+// differ says which images of a run are not those of runs before it with the same data; "" if all are. Which images are held out
+// depends on the seed.
+func (m checksums) differ(r *Run, res *Result) string {
+	var of strings.Builder
+	for _, s := range r.Config.Settings() {
+		if strings.HasPrefix(s.Key, "data.") && !isIdle(s.Key) {
+			fmt.Fprintf(&of, "%s: %s\n", s.Key, s.Value)
 		}
 	}
-	return ""
+	var splits []string
+	for _, split := range slices.Sorted(maps.Keys(res.SHA256)) {
+		key := split + " " + of.String()
+		if split != "test" {
+			key = fmt.Sprint(r.Seed, " ", key)
+		}
+		switch first, known := m[key]; {
+		case !known:
+			m[key] = res.SHA256[split]
+		case first != res.SHA256[split]:
+			splits = append(splits, split)
+		}
+	}
+	if len(splits) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("of other data than the other results (%s images)", strings.Join(splits, " and "))
 }

@@ -44,13 +44,17 @@ func (r *Run) File() string {
 // idle are the keys of a config, or what they begin with, that no result depends on.
 var idle = []string{"name", "description", "data.root", "data.workers", "train.log_every", "train.checkpoint_every", "export."}
 
+func isIdle(key string) bool {
+	return slices.ContainsFunc(idle, func(idle string) bool {
+		return key == idle || strings.HasSuffix(idle, ".") && strings.HasPrefix(key, idle)
+	})
+}
+
 // hash is the identity of an experiment.
 func hash(cfg *configs.Config) string {
 	h := sha256.New()
 	for _, s := range cfg.Settings() {
-		if !slices.ContainsFunc(idle, func(key string) bool {
-			return s.Key == key || strings.HasSuffix(key, ".") && strings.HasPrefix(s.Key, key)
-		}) {
+		if !isIdle(s.Key) {
 			fmt.Fprintf(h, "%s: %s\n", s.Key, s.Value)
 		}
 	}

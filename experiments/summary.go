@@ -32,22 +32,24 @@ func Summarize(t *Table, cells []*Cell, seeds []uint64, dir, version string) ([]
 		return nil, err
 	}
 	var all []*Summary
-	first := map[uint64]*Result{}
+	data := checksums{}
 	for _, c := range cells {
 		s := &Summary{Cell: c}
 		var floats, drops []float64
+		count := func(r *Run, res *Result, what string) {
+			for _, why := range []string{res.differs(version), data.differ(r, res)} {
+				if why != "" && !slices.Contains(s.Stale, what+why) {
+					s.Stale = append(s.Stale, what+why)
+				}
+			}
+		}
 		for _, seed := range seeds {
 			r := c.run(seed)
 			res, ok := results[r.Hash]
 			if !ok {
 				continue
 			}
-			if first[seed] == nil {
-				first[seed] = res
-			}
-			if why := res.differs(version, first[seed]); why != "" && !slices.Contains(s.Stale, why) {
-				s.Stale = append(s.Stale, why)
-			}
+			count(r, res, "")
 			s.Results = append(s.Results, res)
 			twin, err := r.twin()
 			if err != nil {
@@ -56,6 +58,7 @@ func Summarize(t *Table, cells []*Cell, seeds []uint64, dir, version string) ([]
 			if twin == nil || results[twin.Hash] == nil {
 				continue
 			}
+			count(twin, results[twin.Hash], "float network ")
 			float := 100 * results[twin.Hash].Test
 			floats, drops = append(floats, float), append(drops, float-100*res.Test)
 		}
