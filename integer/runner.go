@@ -68,14 +68,9 @@ func newRunner(n *Network, pool *kernels.Pool, batch int, local bool) (*Runner, 
 	in := n.Tensors[0]
 	to := in.uniform(in.Range())
 	r.loops = append(r.loops, each(func(s *kernels.Scratch, i int) {
-		x := r.x.At(s, i)
-		for _, v := range x {
-			if v != v { // no code stands for it
-				r.nan.Store(true)
-				break
-			}
+		if !kernels.QuantizeNumbers(r.codes[0].At(s, i), r.x.At(s, i), &to) {
+			r.nan.Store(true)
 		}
-		kernels.QuantizeRow(r.codes[0].At(s, i), x, &to)
 	}))
 	r.integers, r.logits = kernels.Batch(make([]int32, batch*classes), batch), kernels.Batch(make([]float32, batch*classes), batch)
 	for _, l := range n.Layers {

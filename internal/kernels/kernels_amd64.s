@@ -32071,6 +32071,29 @@ done:
 	VZEROUPPER
 	RET
 
+// func anyNaNAVX2(x *float32, n int) (lanes int32)
+// Requires: AVX, AVX2
+TEXT ·anyNaNAVX2(SB), NOSPLIT, $0-20
+	MOVQ  x+0(FP), AX
+	VPXOR Y1, Y1, Y1
+	MOVQ  n+8(FP), CX
+	SHRQ  $0x04, CX
+	JZ    done
+
+loop:
+	VMOVUPS (AX), Y0
+	VCMPPS  $0x03, 32(AX), Y0, Y0
+	VORPS   Y0, Y1, Y1
+	ADDQ    $0x40, AX
+	DECQ    CX
+	JNZ     loop
+
+done:
+	VMOVMSKPS Y1, AX
+	MOVL      AX, lanes+16(FP)
+	VZEROUPPER
+	RET
+
 // func widenCodesAVX2(words *int16, codes *uint8, n int)
 // Requires: AVX, AVX2
 TEXT ·widenCodesAVX2(SB), NOSPLIT, $0-24

@@ -32,6 +32,7 @@ func affineRow(y, x, a, b []float32)                      { affineRowGeneric(y, 
 func affine2Row(y, g, x, a, b, d []float32)               { affine2RowGeneric(y, g, x, a, b, d) }
 func momentsRow(sum, squares, x, shift []float32)         { momentsRowGeneric(sum, squares, x, shift) }
 func gradSumsRow(sum, dot, dy, x, shift []float32)        { gradSumsRowGeneric(sum, dot, dy, x, shift) }
+func anyNaN(x []float32) bool                             { return anyNaNGeneric(x) }
 func quantizeRow(codes []uint8, x []float32, q *Uniform)  { quantizeRowGeneric(codes, x, q) }
 func codesToFloat(y []float32, codes []uint8, zp uint8)   { codesToFloatGeneric(y, codes, zp) }
 func scaleInts(y []float32, acc []int32, scale []float32) { scaleIntsGeneric(y, acc, scale) }

@@ -1239,6 +1239,15 @@ func codesToFloatAVX2(y *float32, codes *uint8, n int, zeroPoint int32)
 //go:noescape
 func dequantizeRowAVX2(y *float32, codes *uint8, n int, zeroPoint int32, scale float32)
 
+// anyNaNAVX2 computes
+//
+//	for i < n: bit i%8 of lanes = 1 if x[i] or x[i^8] is NaN
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func anyNaNAVX2(x *float32, n int) (lanes int32)
+
 // widenCodesAVX2 computes
 //
 //	for i < n: words[i] = codes[i]

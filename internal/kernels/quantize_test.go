@@ -151,3 +151,29 @@ func TestProduct(t *testing.T) {
 		}
 	}
 }
+
+// NaN is found wherever it is, and infinities are numbers.
+func TestQuantizeNumbers(t *testing.T) {
+	q := Uniform{Scale: 0.5, Qp: 3}
+	for _, n := range []int{0, 1, 15, 16, 17, 47, readTogether + 19} {
+		x, codes, want := make([]float32, n), make([]uint8, n), make([]uint8, n)
+		for i := range x {
+			x[i] = float32(i%9) - 4
+			if i%5 == 0 {
+				x[i] = infp
+			}
+		}
+		for at := -1; at < n; at++ {
+			if at >= 0 {
+				x[at] = nan
+			}
+			got := QuantizeNumbers(codes, x, &q)
+			if QuantizeRow(want, x, &q); got != (at < 0) || !slices.Equal(codes, want) {
+				t.Fatalf("%d values, NaN at %d: numbers %v, codes %v, want %v", n, at, got, codes, want)
+			}
+			if at >= 0 {
+				x[at] = 0
+			}
+		}
+	}
+}

@@ -28,6 +28,21 @@ func Affine2Row(y, g, x, a, b, d []float32) { affine2Row(y, g, x, a, b, d) }
 // QuantizeRow writes the codes of x.
 func QuantizeRow(codes []uint8, x []float32, q *Uniform) { quantizeRow(codes, x, q) }
 
+// readTogether is how many elements are quantized while they are in cache.
+const readTogether = 1 << 11
+
+// QuantizeNumbers is QuantizeRow that tells whether none of x is NaN, whose code stands for nothing.
+func QuantizeNumbers(codes []uint8, x []float32, q *Uniform) bool {
+	numbers := true
+	for len(x) > 0 {
+		n := min(readTogether, len(x))
+		numbers = numbers && !anyNaN(x[:n])
+		quantizeRow(codes[:n], x[:n], q)
+		codes, x = codes[n:], x[n:]
+	}
+	return numbers
+}
+
 // DequantizeRow writes y = Scale * (code - ZeroPoint).
 func DequantizeRow(y []float32, codes []uint8, q *Uniform) {
 	dequantizeRow(y, codes, q.ZeroPoint, q.Scale)

@@ -79,6 +79,11 @@ func addRow(y, a, b []float32) {
 	addRowGeneric(y[n:], a[n:], b[n:])
 }
 
+func anyNaN(x []float32) bool {
+	n := whole(len(x))
+	return n > 0 && anyNaNAVX2(&x[0], n) != 0 || anyNaNGeneric(x[n:])
+}
+
 func quantizeRow(codes []uint8, x []float32, q *Uniform) {
 	n := whole(len(x))
 	if n > 0 {

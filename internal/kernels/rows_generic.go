@@ -177,6 +177,15 @@ func (q *Uniform) clipAt(x, most float32) (v, clipped float32) {
 
 func roundEven(v float32) float32 { return float32(math.RoundToEven(float64(v))) }
 
+func anyNaNGeneric(x []float32) bool {
+	for _, v := range x {
+		if v != v {
+			return true
+		}
+	}
+	return false
+}
+
 func quantizeRowGeneric(codes []uint8, x []float32, q *Uniform) {
 	for i, v := range x {
 		_, c := q.clip(v)

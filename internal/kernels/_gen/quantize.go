@@ -2,6 +2,7 @@ package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -64,6 +65,21 @@ func (s isa) quantization() {
 	}, nothing, nothing)
 
 	if !s.wide() {
+		s.text("anyNaN", "func(x *float32, n int) (lanes int32)", "for i < n: bit i%8 of lanes = 1 if x[i] or x[i^8] is NaN"+multiple)
+		x := stream{load("x"), 4}
+		s.zero(1)
+		s.flat([]stream{x}, func(h int) {
+			if h == 0 {
+				VMOVUPS(mem(x.base, 0), v(0))
+				VCMPPS(operand.U8(unordered), mem(x.base, s.size), v(0), v(0))
+				VORPS(v(0), v(1), v(1))
+			}
+		}, nothing, func() {
+			any := GP32()
+			VMOVMSKPS(v(1), any)
+			Store(any, ReturnIndex(0))
+		})
+
 		s.text("widenCodes", "func(words *int16, codes *uint8, n int)", "for i < n: words[i] = codes[i]"+multiple)
 		words, from := load("words"), stream{load("codes"), 1}
 		s.flat([]stream{{words, 2}, from}, func(h int) {
