@@ -26,21 +26,21 @@ func packWeights(dst []float32, g *Conv, w []float32) []float32 {
 // padImage copies one picture (h, w, c) into dst (Top+h+Bottom,
 // Left+w+Right, c) and surrounds it with zeros.
 func padImage(dst, src []float32, h, w, c int, b Border) {
-	padRows(dst, src, h, w, c, b, 0, b.Top+h+b.Bottom)
+	padRows(dst, src, h, w, c, b, 0, b.Top+h+b.Bottom, 0)
 }
 
-// padRows is padImage for some rows of the result.
-func padRows(dst, src []float32, h, w, c int, b Border, from, rows int) {
+// padRows is padImage for some rows of the result, and any value around.
+func padRows[T comparable](dst, src []T, h, w, c int, b Border, from, rows int, border T) {
 	rowLen := (b.Left + w + b.Right) * c
 	for i := range rows {
 		d, y := dst[i*rowLen:][:rowLen], from+i-b.Top
 		if y < 0 || y >= h {
-			clear(d)
+			fill(d, border)
 			continue
 		}
-		clear(d[:b.Left*c])
+		fill(d[:b.Left*c], border)
 		copy(d[b.Left*c:], src[y*w*c:][:w*c])
-		clear(d[(b.Left+w)*c:])
+		fill(d[(b.Left+w)*c:], border)
 	}
 }
 

@@ -87,3 +87,47 @@ func TestDepthRows(t *testing.T) {
 		}
 	})
 }
+
+// Depthwise 3x3 convolutions of codes to codes give the same on every path: of odd and even rows, blocks of channels that
+// overlap, strips of a picture, and borders of any zero point.
+func TestDepthCodes(t *testing.T) {
+	onPaths(t, func(t *testing.T, portable func(func())) {
+		rng := rand.New(rand.NewPCG(47, 48))
+		p := NewPool(1)
+		defer p.Close()
+		for i := range 60 {
+			c := 1 + rng.IntN(50)
+			g := Conv{N: 1, H: 1 + rng.IntN(9), W: 1 + rng.IntN(12), Cin: c, Cout: c, Groups: c}.Square(3, 1+rng.IntN(2), 0)
+			g.Pad = Border{rng.IntN(3), rng.IntN(3), rng.IntN(3), rng.IntN(3)}
+			if i == 0 {
+				g = Conv{N: 1, H: 41, W: 50, Cin: 96, Cout: 96, Groups: 96}.Square(3, 1, 1)
+			}
+			if g.Check() != nil {
+				continue
+			}
+			ar := &arena{rng: rng, off: rng.IntN(8)}
+			codes, w, bias, factors := ar.codes(g.InLen()), make([]int8, g.WeightLen()), ar.ints(g.Cout), ar.multipliers(g.Cout)
+			for i := range w {
+				w[i] = int8(rng.IntN(256) - 128)
+			}
+			for c, b := range bias {
+				bias[c] = b >> 2 // sums keep within int32
+				if f := factors[c]; f-f != 0 {
+					factors[c] = 0.5 // multipliers are finite
+				}
+			}
+			zp, lo := uint8(rng.IntN(256)), uint8(rng.IntN(200))
+			q := Requantization{Multiplier: factors, ZeroPoint: float32(lo + uint8(rng.IntN(30))), Lo: float32(lo), Hi: float32(lo + 30 + uint8(rng.IntN(26)))}
+			run := func() []uint8 {
+				q.Y = Batch(ar.codes(g.OutLen()), 1)
+				p.Run(1, &IntForward{Weights: PackIntWeights(nil, g, w, 255), Codes: Batch(codes, 1), ZeroPoint: zp, Bias: bias, Requant: q})
+				return q.Y.Data
+			}
+			got := run()
+			var want []uint8
+			portable(func() { want = run() })
+			same(t, fmt.Sprintf("%+v", g), got, want)
+			ar.intact(t, "codes")
+		}
+	})
+}

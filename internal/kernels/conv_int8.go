@@ -11,20 +11,21 @@ import (
 // a row of taps may be longer than the row; its weights are 0 there. Words are
 // for CPUs without VNNI, where products of large bytes overflow.
 type IntWeights struct {
-	g       Conv
-	group   int // inputs a lane takes at a time: 4 bytes, 2 words or 32 bits
-	steps   int // bytes without VNNI: how many sums of two products fit int16 together
-	bytes   []int8
-	words   []int16
-	sum     []int32       // sum of each output's weights, for the zero point
-	bits    bitWeights    // instead of all but g and group, where that is faster
-	groups  []*IntWeights // instead of all but g, of a grouped convolution
-	codes   []int8        // of a group while it is packed
-	depth   []float32     // instead of all but g, of a depthwise one: see packDepth
-	quads   quadWeights   // beside depth, for codes
-	tiles   tiledWeights  // of bytes, if there are pairs
-	squares bool          // words are transformed, [block of 16 outputs][36][Cin/2][16][2] with gaps, or bytes are to be, [block][KH][KW][Cin][16]: see winograd_codes.go
-	runs    []int         // with squares: where runs of input channels end whose sums are added
+	g        Conv
+	group    int // inputs a lane takes at a time: 4 bytes, 2 words or 32 bits
+	steps    int // bytes without VNNI: how many sums of two products fit int16 together
+	bytes    []int8
+	words    []int16
+	sum      []int32       // sum of each output's weights, for the zero point
+	bits     bitWeights    // instead of all but g and group, where that is faster
+	groups   []*IntWeights // instead of all but g, of a grouped convolution
+	codes    []int8        // of a group while it is packed
+	depth    []float32     // instead of all but g, of a depthwise one: see packDepth
+	quads    quadWeights   // beside depth, for codes
+	rowPairs wordWeights   // the same
+	tiles    tiledWeights  // of bytes, if there are pairs
+	squares  bool          // words are transformed, [block of 16 outputs][36][Cin/2][16][2] with gaps, or bytes are to be, [block][KH][KW][Cin][16]: see winograd_codes.go
+	runs     []int         // with squares: where runs of input channels end whose sums are added
 }
 
 // PackIntWeights packs w (KH, KW, Cin/Groups, Cout) for codes from 0 to largest into dst,
@@ -42,8 +43,11 @@ func PackIntWeightsOn(p *Pool, dst *IntWeights, g Conv, w []int8, largest uint8)
 	switch {
 	case g.exactDepth():
 		dst.g, dst.depth = g, packDepth(dst.depth, &g, w)
-		if quads() {
+		switch {
+		case quads():
 			dst.quads.pack(&dst.g, w)
+		case g.inWords():
+			dst.rowPairs.pack(&dst.g, w)
 		}
 	case g.Groups > 1:
 		dst.packGroups(g, w, largest)
@@ -217,9 +221,12 @@ type IntForward struct {
 func (l *IntForward) Begin(p *Pool) {
 	switch g := &l.Weights.g; {
 	case g.exactDepth():
-		if l.depthCodes() {
+		switch {
+		case l.depthCodes():
 			l.beginQuads()
-		} else {
+		case l.depthWords():
+			l.beginWords()
+		default:
 			l.beginDepth()
 		}
 		return
@@ -290,6 +297,9 @@ func (l *IntForward) sums(s *Scratch, n int) {
 	case !g.exactDepth():
 	case l.depthCodes():
 		l.pictureQuads(s, n, codes)
+		return
+	case l.depthWords():
+		l.pictureWords(s, n, codes)
 		return
 	default:
 		l.pictureDepth(s, n, codes)
@@ -427,8 +437,13 @@ func insertCodes(dst, src []uint8, g *Conv) {
 }
 
 // fill sets s to v by copies, which move more than a byte at a time.
-func fill[T any](s []T, v T) {
-	if len(s) == 0 {
+func fill[T comparable](s []T, v T) {
+	var zero T
+	switch {
+	case len(s) == 0:
+		return
+	case v == zero:
+		clear(s)
 		return
 	}
 	s[0] = v

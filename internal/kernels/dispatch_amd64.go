@@ -135,6 +135,18 @@ func interleave(quads []uint32, rows *[4][]uint8, from, n, pixels, pix int) {
 		n, pixels, pix, 1<<(n%lanes)-1)
 }
 
+// words tells that depthWords is there.
+func words() bool { return level == avx2 }
+
+func depthWords(a *wordRow) {
+	b := boundsOf(a.zeroPoint, a.lo, a.hi)
+	if a.rows == 2 {
+		depthWordsPairAVX2(a.y, a.x, a.w, a.init, a.factors, a.pixels, a.xRow, a.yRow, a.pix, b.most, b.zeroPoint, b.least)
+	} else {
+		depthWordsHalfAVX2(a.y, a.x, a.w, a.init, a.factors, a.pixels, a.xRow, a.yRow, a.pix, b.most, b.zeroPoint, b.least)
+	}
+}
+
 // finishes tells that convRowFinished is there.
 func finishes() bool { return level == avx512 && hasVNNI }
 

@@ -31083,6 +31083,1078 @@ pixel:
 	VZEROUPPER
 	RET
 
+// func depthWordsPairAVX2(y *uint8, x *uint8, w *int16, init *int32, mult *float32, pixels int, xRow int, yRow int, pix int, most float32, zeroPoint int32, least int32)
+// Requires: AVX, AVX2
+TEXT ·depthWordsPairAVX2(SB), NOSPLIT, $8-84
+	VBROADCASTSS most+72(FP), Y12
+	MOVL         zeroPoint+76(FP), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y13
+	MOVL         least+80(FP), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y14
+	MOVQ         mult+32(FP), AX
+	VMOVUPS      (AX), Y11
+	MOVQ         pixels+40(FP), AX
+	MOVQ         AX, (SP)
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         init+24(FP), BX
+	MOVQ         xRow+48(FP), SI
+	MOVQ         yRow+56(FP), DI
+	MOVQ         pix+64(FP), R8
+	LEAQ         (SI)(SI*2), R9
+
+next:
+	MOVQ  (SP), R10
+	TESTQ R10, R10
+	JZ    done
+	CMPQ  R10, $0x04
+	JBE   sized
+	CMPQ  R10, $0x08
+	JAE   full
+	INCQ  R10
+	SHRQ  $0x01, R10
+	JMP   sized
+
+full:
+	MOVQ $0x00000004, R10
+
+sized:
+	SUBQ         R10, (SP)
+	CMPQ         R10, $0x04
+	JEQ          tile4
+	CMPQ         R10, $0x03
+	JEQ          tile3
+	CMPQ         R10, $0x02
+	JEQ          tile2
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     192(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     224(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     256(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     288(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     320(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     352(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	SUBQ         R8, CX
+	SUBQ         R8, CX
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y12, Y0
+	VCVTPS2DQ    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMINPS       Y1, Y12, Y1
+	VCVTPS2DQ    Y1, Y1
+	MOVQ         AX, R10
+	VPACKSSDW    Y0, Y0, Y8
+	VPACKSSDW    Y0, Y0, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X0
+	VMOVQ        X0, (R10)
+	ADDQ         R8, R10
+	MOVQ         AX, R10
+	ADDQ         DI, R10
+	VPACKSSDW    Y1, Y1, Y8
+	VPACKSSDW    Y1, Y1, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X1
+	VMOVQ        X1, (R10)
+	ADDQ         R8, R10
+	MOVQ         R10, AX
+	SUBQ         DI, AX
+	JMP          next
+
+tile2:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y3
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     192(DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     224(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VPMADDWD     256(DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     288(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     192(DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     224(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VPMADDWD     320(DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     352(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     256(DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     288(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VPMADDWD     320(DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     352(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	SUBQ         R8, CX
+	SUBQ         R8, CX
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y12, Y0
+	VCVTPS2DQ    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMINPS       Y1, Y12, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y11, Y2, Y2
+	VMINPS       Y2, Y12, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	VMINPS       Y3, Y12, Y3
+	VCVTPS2DQ    Y3, Y3
+	MOVQ         AX, R10
+	VPACKSSDW    Y1, Y0, Y8
+	VPACKSSDW    Y1, Y1, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X0
+	VMOVQ        X0, (R10)
+	ADDQ         R8, R10
+	VMOVHPS      X0, (R10)
+	ADDQ         R8, R10
+	MOVQ         AX, R10
+	ADDQ         DI, R10
+	VPACKSSDW    Y3, Y2, Y8
+	VPACKSSDW    Y3, Y3, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X2
+	VMOVQ        X2, (R10)
+	ADDQ         R8, R10
+	VMOVHPS      X2, (R10)
+	ADDQ         R8, R10
+	MOVQ         R10, AX
+	SUBQ         DI, AX
+	JMP          next
+
+tile3:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y3
+	VMOVUPS      (BX), Y4
+	VMOVUPS      (BX), Y5
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     192(DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     224(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VPMADDWD     256(DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     288(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	VPMADDWD     192(DX), Y8, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     224(DX), Y9, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     320(DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     352(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	VPMADDWD     256(DX), Y8, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     288(DX), Y9, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDWD     192(DX), Y8, Y10
+	VPADDD       Y10, Y5, Y5
+	VPMADDWD     224(DX), Y9, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     320(DX), Y8, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     352(DX), Y9, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDWD     256(DX), Y8, Y10
+	VPADDD       Y10, Y5, Y5
+	VPMADDWD     288(DX), Y9, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     320(DX), Y8, Y10
+	VPADDD       Y10, Y5, Y5
+	VPMADDWD     352(DX), Y9, Y15
+	VPADDD       Y15, Y5, Y5
+	SUBQ         R8, CX
+	SUBQ         R8, CX
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y12, Y0
+	VCVTPS2DQ    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMINPS       Y1, Y12, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y11, Y2, Y2
+	VMINPS       Y2, Y12, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	VMINPS       Y3, Y12, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y11, Y4, Y4
+	VMINPS       Y4, Y12, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMINPS       Y5, Y12, Y5
+	VCVTPS2DQ    Y5, Y5
+	MOVQ         AX, R10
+	VPACKSSDW    Y1, Y0, Y8
+	VPACKSSDW    Y2, Y2, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X0
+	VMOVQ        X0, (R10)
+	ADDQ         R8, R10
+	VMOVHPS      X0, (R10)
+	ADDQ         R8, R10
+	VPUNPCKHDQ   X10, X8, X0
+	VMOVQ        X0, (R10)
+	ADDQ         R8, R10
+	MOVQ         AX, R10
+	ADDQ         DI, R10
+	VPACKSSDW    Y4, Y3, Y8
+	VPACKSSDW    Y5, Y5, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X3
+	VMOVQ        X3, (R10)
+	ADDQ         R8, R10
+	VMOVHPS      X3, (R10)
+	ADDQ         R8, R10
+	VPUNPCKHDQ   X10, X8, X3
+	VMOVQ        X3, (R10)
+	ADDQ         R8, R10
+	MOVQ         R10, AX
+	SUBQ         DI, AX
+	JMP          next
+
+tile4:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y3
+	VMOVUPS      (BX), Y4
+	VMOVUPS      (BX), Y5
+	VMOVUPS      (BX), Y6
+	VMOVUPS      (BX), Y7
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     192(DX), Y8, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     224(DX), Y9, Y15
+	VPADDD       Y15, Y4, Y4
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VPMADDWD     256(DX), Y8, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     288(DX), Y9, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDWD     192(DX), Y8, Y10
+	VPADDD       Y10, Y5, Y5
+	VPMADDWD     224(DX), Y9, Y15
+	VPADDD       Y15, Y5, Y5
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     320(DX), Y8, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDWD     352(DX), Y9, Y15
+	VPADDD       Y15, Y4, Y4
+	VPMADDWD     256(DX), Y8, Y10
+	VPADDD       Y10, Y5, Y5
+	VPMADDWD     288(DX), Y9, Y15
+	VPADDD       Y15, Y5, Y5
+	VPMADDWD     192(DX), Y8, Y10
+	VPADDD       Y10, Y6, Y6
+	VPMADDWD     224(DX), Y9, Y15
+	VPADDD       Y15, Y6, Y6
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	VPMADDWD     320(DX), Y8, Y10
+	VPADDD       Y10, Y5, Y5
+	VPMADDWD     352(DX), Y9, Y15
+	VPADDD       Y15, Y5, Y5
+	VPMADDWD     256(DX), Y8, Y10
+	VPADDD       Y10, Y6, Y6
+	VPMADDWD     288(DX), Y9, Y15
+	VPADDD       Y15, Y6, Y6
+	VPMADDWD     192(DX), Y8, Y10
+	VPADDD       Y10, Y7, Y7
+	VPMADDWD     224(DX), Y9, Y15
+	VPADDD       Y15, Y7, Y7
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	VPMADDWD     320(DX), Y8, Y10
+	VPADDD       Y10, Y6, Y6
+	VPMADDWD     352(DX), Y9, Y15
+	VPADDD       Y15, Y6, Y6
+	VPMADDWD     256(DX), Y8, Y10
+	VPADDD       Y10, Y7, Y7
+	VPMADDWD     288(DX), Y9, Y15
+	VPADDD       Y15, Y7, Y7
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VMOVQ        (CX)(SI*2), X10
+	VPUNPCKLBW   (CX)(R9*1), X10, X10
+	VPMOVZXBW    X10, Y9
+	ADDQ         R8, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	VPMADDWD     320(DX), Y8, Y10
+	VPADDD       Y10, Y7, Y7
+	VPMADDWD     352(DX), Y9, Y15
+	VPADDD       Y15, Y7, Y7
+	SUBQ         R8, CX
+	SUBQ         R8, CX
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y12, Y0
+	VCVTPS2DQ    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMINPS       Y1, Y12, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y11, Y2, Y2
+	VMINPS       Y2, Y12, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	VMINPS       Y3, Y12, Y3
+	VCVTPS2DQ    Y3, Y3
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y11, Y4, Y4
+	VMINPS       Y4, Y12, Y4
+	VCVTPS2DQ    Y4, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMINPS       Y5, Y12, Y5
+	VCVTPS2DQ    Y5, Y5
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y11, Y6, Y6
+	VMINPS       Y6, Y12, Y6
+	VCVTPS2DQ    Y6, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y11, Y7, Y7
+	VMINPS       Y7, Y12, Y7
+	VCVTPS2DQ    Y7, Y7
+	MOVQ         AX, R10
+	VPACKSSDW    Y1, Y0, Y8
+	VPACKSSDW    Y3, Y2, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X0
+	VMOVQ        X0, (R10)
+	ADDQ         R8, R10
+	VMOVHPS      X0, (R10)
+	ADDQ         R8, R10
+	VPUNPCKHDQ   X10, X8, X0
+	VMOVQ        X0, (R10)
+	ADDQ         R8, R10
+	VMOVHPS      X0, (R10)
+	ADDQ         R8, R10
+	MOVQ         AX, R10
+	ADDQ         DI, R10
+	VPACKSSDW    Y5, Y4, Y8
+	VPACKSSDW    Y7, Y6, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X4
+	VMOVQ        X4, (R10)
+	ADDQ         R8, R10
+	VMOVHPS      X4, (R10)
+	ADDQ         R8, R10
+	VPUNPCKHDQ   X10, X8, X4
+	VMOVQ        X4, (R10)
+	ADDQ         R8, R10
+	VMOVHPS      X4, (R10)
+	ADDQ         R8, R10
+	MOVQ         R10, AX
+	SUBQ         DI, AX
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
+// func depthWordsHalfAVX2(y *uint8, x *uint8, w *int16, init *int32, mult *float32, pixels int, xRow int, yRow int, pix int, most float32, zeroPoint int32, least int32)
+// Requires: AVX, AVX2
+TEXT ·depthWordsHalfAVX2(SB), NOSPLIT, $8-84
+	VBROADCASTSS most+72(FP), Y12
+	MOVL         zeroPoint+76(FP), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y13
+	MOVL         least+80(FP), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y14
+	MOVQ         mult+32(FP), AX
+	VMOVUPS      (AX), Y11
+	MOVQ         pixels+40(FP), AX
+	MOVQ         AX, (SP)
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         init+24(FP), BX
+	MOVQ         xRow+48(FP), SI
+	MOVQ         yRow+56(FP), DI
+	MOVQ         pix+64(FP), DI
+	LEAQ         (SI)(SI*2), R8
+
+next:
+	MOVQ  (SP), R8
+	TESTQ R8, R8
+	JZ    done
+	CMPQ  R8, $0x04
+	JBE   sized
+	CMPQ  R8, $0x08
+	JAE   full
+	INCQ  R8
+	SHRQ  $0x01, R8
+	JMP   sized
+
+full:
+	MOVQ $0x00000004, R8
+
+sized:
+	SUBQ         R8, (SP)
+	CMPQ         R8, $0x04
+	JEQ          tile4
+	CMPQ         R8, $0x03
+	JEQ          tile3
+	CMPQ         R8, $0x02
+	JEQ          tile2
+	VMOVUPS      (BX), Y0
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	SUBQ         DI, CX
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y12, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPACKSSDW    Y0, Y0, Y8
+	VPACKSSDW    Y0, Y0, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X0
+	VMOVQ        X0, (AX)
+	ADDQ         DI, AX
+	JMP          next
+
+tile2:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	SUBQ         DI, CX
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y12, Y0
+	VCVTPS2DQ    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMINPS       Y1, Y12, Y1
+	VCVTPS2DQ    Y1, Y1
+	VPACKSSDW    Y1, Y0, Y8
+	VPACKSSDW    Y1, Y1, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X0
+	VMOVQ        X0, (AX)
+	ADDQ         DI, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         DI, AX
+	JMP          next
+
+tile3:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	SUBQ         DI, CX
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y12, Y0
+	VCVTPS2DQ    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMINPS       Y1, Y12, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y11, Y2, Y2
+	VMINPS       Y2, Y12, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPACKSSDW    Y1, Y0, Y8
+	VPACKSSDW    Y2, Y2, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X0
+	VMOVQ        X0, (AX)
+	ADDQ         DI, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         DI, AX
+	VPUNPCKHDQ   X10, X8, X0
+	VMOVQ        X0, (AX)
+	ADDQ         DI, AX
+	JMP          next
+
+tile4:
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX), Y3
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y0, Y0
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y0, Y0
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y1, Y1
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y2, Y2
+	VPMADDWD     (DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     32(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     64(DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     96(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	VMOVQ        (CX), X10
+	VPUNPCKLBW   (CX)(SI*1), X10, X10
+	VPMOVZXBW    X10, Y8
+	VPMOVZXBD    (CX)(SI*2), Y9
+	ADDQ         DI, CX
+	VPMADDWD     128(DX), Y8, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDWD     160(DX), Y9, Y15
+	VPADDD       Y15, Y3, Y3
+	SUBQ         DI, CX
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VMINPS       Y0, Y12, Y0
+	VCVTPS2DQ    Y0, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y11, Y1, Y1
+	VMINPS       Y1, Y12, Y1
+	VCVTPS2DQ    Y1, Y1
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y11, Y2, Y2
+	VMINPS       Y2, Y12, Y2
+	VCVTPS2DQ    Y2, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y11, Y3, Y3
+	VMINPS       Y3, Y12, Y3
+	VCVTPS2DQ    Y3, Y3
+	VPACKSSDW    Y1, Y0, Y8
+	VPACKSSDW    Y3, Y2, Y10
+	VPADDSW      Y13, Y8, Y8
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y14, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X10
+	VPUNPCKLDQ   X10, X8, X0
+	VMOVQ        X0, (AX)
+	ADDQ         DI, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         DI, AX
+	VPUNPCKHDQ   X10, X8, X0
+	VMOVQ        X0, (AX)
+	ADDQ         DI, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         DI, AX
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
 // func reluRowAVX2(y *float32, x *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·reluRowAVX2(SB), NOSPLIT, $0-24
@@ -35231,20 +36303,23 @@ half:
 	VMULPS       Y11, Y5, Y5
 	VMINPS       Y5, Y14, Y5
 	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y9, Y0, Y0
-	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y9, Y0, Y9
 	VPACKSSDW    Y5, Y10, Y10
+	VPADDSW      Y13, Y9, Y9
 	VPADDSW      Y13, Y10, Y10
-	VPACKUSWB    Y10, Y0, Y0
-	VPMAXUB      Y12, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X9
-	VPUNPCKLDQ   X9, X0, X10
-	VPUNPCKHDQ   X9, X0, X0
-	VMOVQ        X10, (AX)
-	VMOVHPS      X10, (AX)(R10*1)
-	LEAQ         (AX)(R10*2), AX
+	VPACKUSWB    Y10, Y9, Y9
+	VPMAXUB      Y12, Y9, Y9
+	VEXTRACTI128 $0x01, Y9, X10
+	VPUNPCKLDQ   X10, X9, X0
 	VMOVQ        X0, (AX)
-	VMOVHPS      X0, (AX)(R10*1)
+	ADDQ         R10, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         R10, AX
+	VPUNPCKHDQ   X10, X9, X0
+	VMOVQ        X0, (AX)
+	ADDQ         R10, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         R10, AX
 	VMOVDQU      192(DI), Y0
 	VMOVDQU      224(DI), Y1
 	VMOVDQU      256(DI), Y2
@@ -35299,20 +36374,23 @@ half:
 	VMULPS       Y11, Y5, Y5
 	VMINPS       Y5, Y14, Y5
 	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y9, Y0, Y0
-	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y9, Y0, Y9
 	VPACKSSDW    Y5, Y10, Y10
+	VPADDSW      Y13, Y9, Y9
 	VPADDSW      Y13, Y10, Y10
-	VPACKUSWB    Y10, Y0, Y0
-	VPMAXUB      Y12, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X9
-	VPUNPCKLDQ   X9, X0, X10
-	VPUNPCKHDQ   X9, X0, X0
-	VMOVQ        X10, (AX)
-	VMOVHPS      X10, (AX)(R10*1)
-	LEAQ         (AX)(R10*2), AX
+	VPACKUSWB    Y10, Y9, Y9
+	VPMAXUB      Y12, Y9, Y9
+	VEXTRACTI128 $0x01, Y9, X10
+	VPUNPCKLDQ   X10, X9, X0
 	VMOVQ        X0, (AX)
-	VMOVHPS      X0, (AX)(R10*1)
+	ADDQ         R10, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         R10, AX
+	VPUNPCKHDQ   X10, X9, X0
+	VMOVQ        X0, (AX)
+	ADDQ         R10, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         R10, AX
 	VMOVDQU      384(DI), Y0
 	VMOVDQU      416(DI), Y1
 	VMOVDQU      448(DI), Y2
@@ -35367,20 +36445,23 @@ half:
 	VMULPS       Y11, Y5, Y5
 	VMINPS       Y5, Y14, Y5
 	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y9, Y0, Y0
-	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y9, Y0, Y9
 	VPACKSSDW    Y5, Y10, Y10
+	VPADDSW      Y13, Y9, Y9
 	VPADDSW      Y13, Y10, Y10
-	VPACKUSWB    Y10, Y0, Y0
-	VPMAXUB      Y12, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X9
-	VPUNPCKLDQ   X9, X0, X10
-	VPUNPCKHDQ   X9, X0, X0
-	VMOVQ        X10, (AX)
-	VMOVHPS      X10, (AX)(R10*1)
-	LEAQ         (AX)(R10*2), AX
+	VPACKUSWB    Y10, Y9, Y9
+	VPMAXUB      Y12, Y9, Y9
+	VEXTRACTI128 $0x01, Y9, X10
+	VPUNPCKLDQ   X10, X9, X0
 	VMOVQ        X0, (AX)
-	VMOVHPS      X0, (AX)(R10*1)
+	ADDQ         R10, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         R10, AX
+	VPUNPCKHDQ   X10, X9, X0
+	VMOVQ        X0, (AX)
+	ADDQ         R10, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         R10, AX
 	VMOVDQU      576(DI), Y0
 	VMOVDQU      608(DI), Y1
 	VMOVDQU      640(DI), Y2
@@ -35435,20 +36516,23 @@ half:
 	VMULPS       Y11, Y5, Y5
 	VMINPS       Y5, Y14, Y5
 	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y9, Y0, Y0
-	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y9, Y0, Y9
 	VPACKSSDW    Y5, Y10, Y10
+	VPADDSW      Y13, Y9, Y9
 	VPADDSW      Y13, Y10, Y10
-	VPACKUSWB    Y10, Y0, Y0
-	VPMAXUB      Y12, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X9
-	VPUNPCKLDQ   X9, X0, X10
-	VPUNPCKHDQ   X9, X0, X0
-	VMOVQ        X10, (AX)
-	VMOVHPS      X10, (AX)(R10*1)
-	LEAQ         (AX)(R10*2), AX
+	VPACKUSWB    Y10, Y9, Y9
+	VPMAXUB      Y12, Y9, Y9
+	VEXTRACTI128 $0x01, Y9, X10
+	VPUNPCKLDQ   X10, X9, X0
 	VMOVQ        X0, (AX)
-	VMOVHPS      X0, (AX)(R10*1)
+	ADDQ         R10, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         R10, AX
+	VPUNPCKHDQ   X10, X9, X0
+	VMOVQ        X0, (AX)
+	ADDQ         R10, AX
+	VMOVHPS      X0, (AX)
+	ADDQ         R10, AX
 	ADDQ         $0x08, BX
 	ADDQ         $0x20, SI
 	ADDQ         $0x20, R15

@@ -44,6 +44,9 @@ func quads() bool                                                           { re
 func depthQuads(a *quadRow)                                                 {}
 func interleave(quads []uint32, rows *[4][]uint8, from, n, pixels, pix int) {}
 
+func words() bool           { return false }
+func depthWords(a *wordRow) {}
+
 func finishes() bool                 { return false }
 func convRowFinished(a *finishedRow) {}
 

@@ -1046,6 +1046,32 @@ func copyBlockAVX2(dst *float32, src *float32, rows int, pixels int, dstRow int,
 //go:noescape
 func codesBlockAVX2(dst *float32, src *uint8, rows int, pixels int, dstRow int, srcRow int, srcPix int, zeroPoint int32)
 
+// depthWordsPairAVX2 computes
+//
+//	for i < 2, p < pixels, l < 8:
+//	  acc = init[l]
+//	  for k < 3, r < 4: acc += x[r*xRow + (p+k)*pix + l] * w[i*96 + (k*2 + r/2)*16 + l*2 + r%2]
+//	  y[i*yRow + p*pix + l] = max(round(min(float32(acc)*mult[l], most)) + zeroPoint, least)
+//
+// The words of zeroPoint are the same, and so are the bytes of least.
+//
+//go:noescape
+func depthWordsPairAVX2(y *uint8, x *uint8, w *int16, init *int32, mult *float32, pixels int, xRow int, yRow int, pix int, most float32, zeroPoint int32, least int32)
+
+// depthWordsHalfAVX2 computes
+//
+//	for p < pixels, l < 8:
+//	  acc = init[l]
+//	  for k < 3, r < 4: acc += x[r*xRow + (2*p+k)*pix + l] * w[(k*2 + r/2)*16 + l*2 + r%2]
+//	  y[p*pix + l] = max(round(min(float32(acc)*mult[l], most)) + zeroPoint, least)
+//
+// as if row 3 were 0.
+//
+// The words of zeroPoint are the same, and so are the bytes of least.
+//
+//go:noescape
+func depthWordsHalfAVX2(y *uint8, x *uint8, w *int16, init *int32, mult *float32, pixels int, xRow int, yRow int, pix int, most float32, zeroPoint int32, least int32)
+
 // reluRowAVX2 computes
 //
 //	for i < n: y[i] = x[i] > 0 ? x[i] : 0

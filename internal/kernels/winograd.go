@@ -199,7 +199,7 @@ func winogradPicture(s *Scratch, y, x, weights []float32, h, w, from, to int) {
 		tiles := rows * tw
 		if lo, n, done := winogradPad(th, i, rows, rowLen); !done {
 			xp = s.float32s(0, n*rowLen)
-			padRows(xp, x, h, w, from, winogradBorder(h, w), lo, n)
+			padRows(xp, x, h, w, from, winogradBorder(h, w), lo, n, 0)
 		}
 		ve, me := tiles*from+winogradGap, tiles*to+winogradGap // from one of the 16 elements to the next
 		v, m := v[:16*ve], v[16*ve:]

@@ -51,19 +51,30 @@ func (c codeBounds) store(v, w reg.VecPhysical, to operand.Mem) {
 	VMOVDQU(low, to)
 }
 
-// storeSquareRow stores 8 codes of each of four pixels from at.
-func (c codeBounds) storeSquareRow(v []reg.VecPhysical, at, pixel reg.Register) {
-	c.words(v[0], v[1])
-	c.words(v[2], v[3])
-	VPACKUSWB(v[2], v[0], v[0])
-	VPMAXUB(c.least, v[0], v[0])
-	low, high, t := v[0].AsX(), v[1].AsX(), v[2].AsX()
-	VEXTRACTI128(operand.U8(1), v[0], high)
-	VPUNPCKLDQ(high, low, t)
-	VPUNPCKHDQ(high, low, low)
-	VMOVQ(t, mem(at, 0))
-	VMOVHPS(t, indexed(at, pixel, 1))
-	LEAQ(indexed(at, pixel, 2), at)
-	VMOVQ(low, mem(at, 0))
-	VMOVHPS(low, indexed(at, pixel, 1))
+// storePixels stores 8 codes of each of up to four pixels from at, which goes on behind them. t and u are free.
+func (c codeBounds) storePixels(v []reg.VecPhysical, t, u reg.VecPhysical, at, pixel reg.Register) {
+	of := func(i int) reg.VecPhysical { return v[min(i, len(v)-1)] }
+	VPACKSSDW(of(1), of(0), t)
+	VPACKSSDW(of(3), of(2), u)
+	if c.zeroPoint != nil {
+		VPADDSW(c.zeroPoint, t, t)
+		VPADDSW(c.zeroPoint, u, u)
+	}
+	VPACKUSWB(u, t, t)
+	VPMAXUB(c.least, t, t)
+	low, high, pair := t.AsX(), u.AsX(), v[0].AsX()
+	VEXTRACTI128(operand.U8(1), t, high)
+	for i := range v {
+		if i%2 == 1 {
+			VMOVHPS(pair, mem(at, 0))
+		} else {
+			if i == 0 {
+				VPUNPCKLDQ(high, low, pair)
+			} else {
+				VPUNPCKHDQ(high, low, pair)
+			}
+			VMOVQ(pair, mem(at, 0))
+		}
+		ADDQ(pixel, at)
+	}
 }

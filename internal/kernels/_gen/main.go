@@ -25,6 +25,7 @@ func main() {
 		s.weightGrad()
 		s.depth()
 		s.depthQuads()
+		s.depthWords()
 		s.elementwise()
 		s.relu6()
 		s.dropout()

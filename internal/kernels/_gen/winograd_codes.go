@@ -227,7 +227,7 @@ func (s isa) winogradSums(kind, pointers, bounds, doc string) {
 		VMULPS(factor, v, v)
 		bound.round(v)
 		if results = append(results, v); o == 3 {
-			bound.storeSquareRow(results, at, pixel)
+			bound.storePixels(results, results[1], results[2], at, pixel)
 		}
 	})
 	ADDQ(operand.Imm(8<<shift), dst)
