@@ -64,6 +64,19 @@ func TestWeightEMA(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer loaded.Close()
+	started, err := Open(loadConfig(t, "model.init=random"), "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer started.Close()
+	if _, err := started.loadWeights(initOption, checkpoint, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range started.starting() {
+		if average := tensorOf(t, checkpoint, layers.AveragePrefix+a.Name); !slices.Equal(a.ToFile(a.Data()), average) {
+			t.Errorf("what begins with the checkpoint has a %s that is not the average", a.Name)
+		}
+	}
 	for _, name := range names {
 		if !slices.Equal(tensorOf(t, checkpoint, name), tensorOf(t, filepath.Join(plain, CheckpointFile), name)) {
 			t.Errorf("%s in training is not that of a run without an average", name)
