@@ -49,23 +49,29 @@ func (k text) schema() map[string]any {
 	return s
 }
 
-// weights is the name of a file of weights. Of another file or a folder it says what that is.
+// weights is the name of a file of weights, or of the folder of a run, whose checkpoint it stands for. Of another file or
+// folder it says what that is.
 type weights struct{ text }
 
 func (k weights) parse(n *syntax.Node) (any, error) {
+	if n.Kind == syntax.String {
+		if kind, err := filetype.Of(n.Text); err == nil && kind == filetype.Run {
+			return filepath.Join(n.Text, filetype.RunCheckpoint), nil
+		}
+	}
 	v, err := k.text.parse(n)
 	if err != errKind || n.Kind != syntax.String {
 		return v, err
 	}
 	kind, unread := filetype.Of(n.Text)
-	switch {
-	case unread != nil:
+	if unread != nil {
 		return nil, errKind
-	case kind == filetype.Run:
-		return nil, fmt.Errorf("%s is %s; wanted its checkpoint, such as %s", syntax.Shorten(n.Text), kind, filepath.Join(n.Text, filetype.RunCheckpoint))
 	}
 	return nil, fmt.Errorf("%s is %s; wanted %s", syntax.Shorten(n.Text), kind, k.what)
 }
+
+// schema cannot tell the name of a run's folder.
+func (k weights) schema() map[string]any { return map[string]any{"type": "string"} }
 
 type boolean struct{}
 

@@ -55,7 +55,7 @@ func weightsName(none string) *regexp.Regexp {
 // weightsWanted describes weightsName.
 func weightsWanted(none string) string {
 	last := len(weightsEndings) - 1
-	return none + ", embedded:resnet20_cifar10, or a path ending in ." + strings.Join(weightsEndings[:last], ", .") + " or ." + weightsEndings[last]
+	return none + ", embedded:resnet20_cifar10, a path ending in ." + strings.Join(weightsEndings[:last], ", .") + " or ." + weightsEndings[last] + ", or a run's folder"
 }
 
 // table lists every key. Its order is that of every listing and of YAML output. It is made when it is first asked for, and has
@@ -79,7 +79,7 @@ var firstFields = []field{
 		{key: "shortcut", doc: "Shortcut of residual networks where the size changes: `A` has no parameters, `B` is a 1x1 convolution with batch norm, `pool` averages 2x2 pixels before such a convolution, as Bi-Real Net and ReActNet do; `auto` is the architecture's own.", kind: enum[Shortcut]{values: []Shortcut{ShortcutAuto, ShortcutA, ShortcutB, ShortcutPool}}, def: ShortcutAuto, at: func(c *Config) any { return &c.Model.Shortcut }},
 		{key: "width", doc: "Width multiplier of MobileNets: times the channels of each layer.", kind: real{zero: exclusive, upper: inclusive, max: networks.MaxWidth}, def: 1.0, at: func(c *Config) any { return &c.Model.Width }},
 		{key: "form", doc: "From which program the network is, where programs differ: `torch` pads on all sides alike and has no biases before batch norm, `mlperf_tiny` pads as TensorFlow's SAME and has biases, `lq_nets` and `dorefa` are two AlexNets; `auto` is the architecture's own.", kind: enum[Form]{values: []Form{FormAuto, FormTorch, FormMLPerfTiny, FormLQNets, FormDoReFa}}, def: FormAuto, at: func(c *Config) any { return &c.Model.Form }},
-		{key: "init", doc: "Where the weights come from: `random`, a file of PyTorch (`torch.save`), safetensors or a checkpoint of qat (relative to the working directory), or `embedded:resnet20_cifar10`, the float network shipped with qat.", kind: weights{text{weightsWanted(RandomInit), initName}}, def: RandomInit, at: func(c *Config) any { return &c.Model.Init }},
+		{key: "init", doc: "Where the weights come from: `random`, a file of PyTorch (`torch.save`), safetensors or a checkpoint of qat (relative to the working directory), the folder of a run (its `checkpoint.qat`), or `embedded:resnet20_cifar10`, the float network shipped with qat. A checkpoint gives what quantizers have learned, too, where they are the same ([weights.md](weights.md#what-quantizers-have-learned)).", kind: weights{text{weightsWanted(RandomInit), initName}}, def: RandomInit, at: func(c *Config) any { return &c.Model.Init }},
 		{key: "init_key", doc: "Which network of the file in `model.init`, if it holds several: the key of its dict (`ema`), keys inside one another joined by dots (`state_dict.teacher`); `.` is the file's own dict.", kind: text{what: "a key of the file"}, def: "", at: func(c *Config) any { return &c.Model.InitKey }},
 	}},
 }

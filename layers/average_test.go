@@ -7,7 +7,7 @@ func TestFollowTakesTheProgress(t *testing.T) {
 	const share = "quant.weights={estimator: inq, bits: 5, options: {share: {kind: linear, from: 0, to: 1}}}"
 	m := calibrated(t, "resnet20_w4a4", share)
 	n := calibrated(t, "resnet20_w4a4", share)
-	m.SetProgress(3, 4)
+	m.SetProgress(3, 0.75)
 	m.layer("linear").input.ZeroPoint.Data()[0] = 7 // what has no average is copied
 	if err := n.Follow(m); err != nil {
 		t.Fatal(err)

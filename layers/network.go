@@ -221,11 +221,11 @@ func (n *Network) LayerNames() (names []string) {
 
 // SetProgress tells where training stands: step counts from 0 of total. What
 // draws at random depends on it, and so do options with a schedule.
-func (n *Network) SetProgress(step, total int) {
+func (n *Network) SetProgress(step int, progress float64) {
 	if n.made() != nil {
 		return
 	}
-	n.clock.step, n.clock.progress = step, float64(step)/float64(max(total, 1))
+	n.clock.step, n.clock.progress = step, progress
 }
 
 // Shape is the shape of one picture.

@@ -46,7 +46,7 @@ func TestPenalize(t *testing.T) {
 			[]string{"quant.weights.estimator=affine", "quant.layers[linear].weights.bits=fp"}},
 	} {
 		n := calibrated(t, "resnet20_w2a2", append(c.overrides, "quant.regularizers.msqe={kind: linear, from: 0, to: 6}")...)
-		n.SetProgress(1, 3) // lambda is 2
+		n.SetProgress(1, 1.0/3) // lambda is 2
 		loss, grads := penalties(t, n, 1)
 		again, same := penalties(t, n, 3)
 		want := 0.0

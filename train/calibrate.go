@@ -15,7 +15,7 @@ import (
 // calibrate gives quantizers without levels their first ones, from training batches. Batch norm takes the statistics of
 // each batch, as the first training step will; where nothing is trained it takes the running ones, as evaluation will.
 func (m *Model) calibrate(ctx context.Context) error {
-	if !m.Net.Quantized() {
+	if m.Net.WantedBatches() == 0 {
 		return nil
 	}
 	_, err := Await(ctx, func() (struct{}, error) { // a search of levels may take minutes, and does not look at ctx

@@ -62,6 +62,8 @@ type state struct {
 	Seconds   float64        `json:"seconds"`
 	FloorHits map[string]int `json:"floor_hits,omitempty"`
 	TrainLoss float64        `json:"train_loss"` // of the last full epoch
+
+	History history `json:"history,omitempty"` // how the run was extended
 }
 
 // check reports a state that no run can be in.
@@ -83,7 +85,7 @@ func (st state) check() error {
 	case st.Seconds < 0 || floors < 0:
 		return fmt.Errorf("metadata \"state\": %g seconds and %d floor hits cannot be", st.Seconds, floors)
 	}
-	return nil
+	return st.History.check(st.Step)
 }
 
 // fits reports a state that no run of cfg can be in.
@@ -177,7 +179,8 @@ func readCheckpoint(path string, r Reading) (*safetensors.File, state, error) {
 // restore loads every tensor of a checkpoint of this very config, of the training too if that goes on. Options with a
 // schedule are as in the last step.
 func (m *Model) restore(path string, f *safetensors.File, st state, training bool) error {
-	m.Net.SetProgress(max(st.Step-1, 0), st.Total)
+	last := max(st.Step-1, 0)
+	m.Net.SetProgress(last, st.History.progress(last, st.Total))
 	for _, t := range m.Net.Store.Tensors(training) {
 		v, err := shaped(f, t.Name, t.Array.FileShape())
 		if i := slices.IndexFunc(v, func(x float32) bool { return x < 0 }); err == nil && i >= 0 && layers.Prefix(t.Name) == layers.SquarePrefix {

@@ -62,7 +62,7 @@ func TestFit(t *testing.T) {
 	} {
 		var dicts []dict
 		for _, d := range tt.dicts {
-			dicts = append(dicts, dict{d[0], tensorsNamed(d[1])})
+			dicts = append(dicts, dict{key: d[0], tensors: tensorsNamed(d[1])})
 		}
 		c, err := fit(dicts, wants, tt.key)
 		got := fmt.Sprint(err)

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,8 +14,8 @@ import (
 // initial loads the weights that model.init names: PyTorch files, safetensors, or a
 // checkpoint of qat. Weights, biases and batch norm are taken by name, prefixes such
 // as "module." of DataParallel taken off; every one of them must be there with the
-// right shape. Quantizers always start anew, and so does RPReLU if the file has
-// none. It returns a line for the user, with what the file holds beyond the network.
+// right shape. What quantizers have learned is taken from a checkpoint of qat that quantizes alike; others start anew,
+// and so does RPReLU if the file has none. It returns a line for the user, with what was left.
 func (m *Model) initial() (string, error) {
 	from := m.Config.Model.Init
 	if from == configs.RandomInit {
@@ -50,9 +51,11 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 	found, err := fitFrom(from, dicts, wants, key)
 	switch ambiguous := (*ambiguousError)(nil); {
 	case errors.As(err, &ambiguous):
-		return "", fmt.Errorf("%s: %s %w; choose one with %s_key=%s", option, from, err, option, ambiguous.keys[0])
+		return "", configs.ErrorList{m.Config.Mistake(option, "%s %v; choose one with %s_key=%s", from, err, option, ambiguous.keys[0])}
 	case err != nil:
-		return "", fmt.Errorf("%s: %w", option, m.unfit(option, from, err))
+		return "", configs.ErrorList{m.Config.Mistake(option, "%s %v; choose one with %s_key=%s", from, err, option, ambiguous.keys[0])}
+	case err != nil:
+		return "", configs.ErrorList{m.Config.Mistake(option, "%v", m.unfit(option, from, err))}
 	}
 	missing := 0
 	for _, a := range m.starting() {
@@ -69,7 +72,11 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 			return "", fmt.Errorf("%s: %s: %w", option, from, err)
 		}
 	}
-	if err := m.Net.Store.Check(); err != nil {
+	quantizers := ""
+	if option == initOption {
+		quantizers, err = m.takeQuantizers(found.dict)
+	}
+	if err = cmp.Or(err, m.Net.Store.Check()); err != nil {
 		return "", fmt.Errorf("%s: %s: %w", option, from, err)
 	}
 	line := fmt.Sprintf("%d tensors from %s", len(found.names), from)
@@ -82,7 +89,7 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 	if left := found.left(); len(left) > 0 {
 		line += "; not used: " + some(left)
 	}
-	return line, nil
+	return line + quantizers, nil
 }
 
 // fitFrom is fit for what the config names. The network of embedded weights is known: one that leaves some of them is
@@ -121,6 +128,3 @@ func (m *Model) wants() (wants []want) {
 	}
 	return wants
 }
-
-// ofQuantizer tells that a tensor is a quantizer's, by its name.
-func ofQuantizer(name string) bool { return strings.Contains(name, "_quantizer.") }

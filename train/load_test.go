@@ -32,7 +32,10 @@ func TestCheckpointKeepsScheduledOptions(t *testing.T) {
 	for _, resume := range []bool{false, true} {
 		r := &run{opt: Options{Out: dir, Resume: resume, Progress: &quiet{}}, dir: dir}
 		var err error
-		if r.Model, err = Open(cfg, "", 2); err != nil {
+		if _, err = r.claim(context.Background(), cfg); err == nil {
+			r.Model, err = Open(cfg, "", 2)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		defer r.Close()
@@ -43,13 +46,14 @@ func TestCheckpointKeepsScheduledOptions(t *testing.T) {
 		got := logits(t, r.Model)
 		if !resume {
 			want = got
-			r.Net.SetProgress(0, 1)
+			r.Net.SetProgress(0, 0)
 			if slices.Equal(logits(t, r.Model), want) {
 				t.Fatal("the schedule changes nothing; this tests nothing")
 			}
 		} else if !slices.Equal(got, want) {
 			t.Error("resumed at its end, the run has other logits")
 		}
+		r.lock.Release()
 	}
 	for _, path := range []string{dir, filepath.Join(dir, BestFile)} {
 		c, err := OpenCheckpoint(path, Reading{})

@@ -120,7 +120,7 @@ func TestBeginnings(t *testing.T) {
 	for _, resume := range []bool{true, false} {
 		to := copyRun(t, dir)
 		r := &run{opt: Options{Out: to, Resume: resume, Progress: &quiet{}}, dir: to}
-		if err := r.claim(context.Background(), loadConfig(t)); err != nil {
+		if _, err := r.claim(context.Background(), loadConfig(t)); err != nil {
 			t.Errorf("resume %v: %v", resume, err)
 			continue
 		}
@@ -162,8 +162,8 @@ func TestCheckpointWithoutConfig(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &run{opt: Options{Out: dir, Resume: resume, Progress: &quiet{}}, dir: dir}
-		err := r.claim(context.Background(), loadConfig(t))
-		if resume != (err == nil) || !resume && !errors.Is(err, ErrExists) {
+		_, err := r.claim(context.Background(), loadConfig(t))
+		if err == nil || resume == errors.Is(err, ErrExists) { // which is damaged
 			t.Errorf("resume %v: error %v", resume, err)
 		}
 		r.lock.Release()

@@ -122,7 +122,7 @@ func (r *run) reportMetrics(there map[metricsKey]bool, bad int, old []byte) {
 	}
 	total, perEpoch := r.total(), r.perEpoch()
 	for step := 1; step <= r.st.Step; step++ {
-		if step == 1 || step%r.Config.Train.LogEvery == 0 || step == total {
+		if step == 1 || step%r.st.History.logEvery(step, r.Config.Train.LogEvery) == 0 || step == total {
 			expect("step", step)
 		}
 		if step%perEpoch == 0 || step == total {

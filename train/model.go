@@ -25,6 +25,7 @@ type Model struct {
 
 	average *Model  // over averages; nil unless in training with train.weight_ema
 	reading Reading // of files that the config names
+	taken   bool    // quantizers have what model.init gave them
 }
 
 // errNoModel is that of a model that no function made.

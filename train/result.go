@@ -187,7 +187,9 @@ type Manifest struct {
 	Init       string            `json:"init"`
 	// SHA-256 of the weights that the files gave.
 	InitSHA256    string     `json:"init_sha256,omitempty"`
+	QuantizersSHA string     `json:"init_quantizers_sha256,omitempty"`
 	TeacherSHA256 string     `json:"teacher_sha256,omitempty"`
+	History       []Change   `json:"history,omitempty"` // how the run was extended
 	Started       time.Time  `json:"started"`
 	Finished      *time.Time `json:"finished,omitempty"`
 	Result        *Result    `json:"result,omitempty"`
@@ -198,7 +200,7 @@ func (r *run) writeManifest(res *Result) error {
 	m := Manifest{
 		Version: r.opt.Version, Seed: r.Config.Train.Seed, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuName(),
 		KernelPath: kernels.Path(), Threads: r.pool.Threads(), Dataset: r.Data.Name, Init: r.init, Started: r.started, Result: res,
-		SHA256: r.origin.Data, InitSHA256: r.origin.Init, TeacherSHA256: r.origin.Teacher,
+		SHA256: r.origin.Data, InitSHA256: r.origin.Init, QuantizersSHA: r.origin.InitQuantizers, TeacherSHA256: r.origin.Teacher, History: r.st.History,
 	}
 	if res != nil {
 		now := time.Now()

@@ -16,14 +16,17 @@ import (
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/atomicfile"
 	"github.com/qat-go/qat/internal/safetensors"
+	"github.com/qat-go/qat/layers"
 )
 
 // origin is what a run is made from, beside its config. A run goes on from the same only: its results are those of a run that
 // was never interrupted.
 type origin struct {
-	Data    map[string]string `json:"data"`              // SHA-256 of each split, as [datasets.Split.Checksum] has it
-	Init    string            `json:"init,omitempty"`    // SHA-256 of the weights of model.init
-	Teacher string            `json:"teacher,omitempty"` // SHA-256 of the weights of quant.distillation.teacher
+	Data map[string]string `json:"data"`           // SHA-256 of each split, as [datasets.Split.Checksum] has it
+	Init string            `json:"init,omitempty"` // SHA-256 of the weights of model.init
+	// SHA-256 of what quantizers have from there, if one has something.
+	InitQuantizers string `json:"init_quantizers,omitempty"`
+	Teacher        string `json:"teacher,omitempty"` // SHA-256 of the weights of quant.distillation.teacher
 }
 
 // newOrigin is that of this process, but for Init.
@@ -45,10 +48,12 @@ func (r *run) newOrigin() (o origin, err error) {
 }
 
 // weightsDigest is the SHA-256 of all that loadWeights loads, in hex.
-func (m *Model) weightsDigest() string {
+func (m *Model) weightsDigest() string { return arraysDigest(m.starting()) }
+
+func arraysDigest(arrays []*layers.Array) string {
 	h := sha256.New()
 	var b []byte
-	for _, a := range m.starting() {
+	for _, a := range arrays {
 		fmt.Fprintf(h, "%s %d\n", a.Name, len(a.Data()))
 		b = a.AppendFile(b[:0], a.Data())
 		h.Write(b)
@@ -68,6 +73,7 @@ func (o origin) differences(now origin) []string {
 		compare("the "+split+" images", o.Data[split], now.Data[split])
 	}
 	compare("the weights of model.init", o.Init, now.Init)
+	compare("what quantizers have from model.init", o.InitQuantizers, now.InitQuantizers)
 	compare("the weights of quant.distillation.teacher", o.Teacher, now.Teacher)
 	return all
 }
@@ -80,8 +86,8 @@ func short(sum string) string {
 }
 
 // taken reports what keeps the directory from being this run's, before anything is made in it.
-func (r *run) taken(cfg *configs.Config) error {
-	saved, err := r.read(ConfigFile)
+func (r *run) taken() error {
+	_, err := os.Lstat(r.path(ConfigFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return r.strangers()
@@ -89,9 +95,6 @@ func (r *run) taken(cfg *configs.Config) error {
 		return err
 	case !r.opt.Resume:
 		return fmt.Errorf("%w: %s; continue it with --resume, or choose another folder with --out", ErrExists, r.dir)
-	}
-	if diff := configDifference(string(saved), cfg); diff != "" {
-		return fmt.Errorf("%w: %s was started with another config (%s); use that one, or choose another folder with --out", ErrExists, r.dir, diff)
 	}
 	return nil
 }
@@ -138,23 +141,16 @@ func configDifference(saved string, cfg *configs.Config) string {
 
 // resume goes to the last checkpoint; false says that there is none and the run begins.
 func (r *run) resume() (bool, error) {
-	path := r.path(CheckpointFile)
-	f, st, err := readCheckpoint(path, r.reading())
-	if errors.Is(err, fs.ErrNotExist) {
+	if r.last == nil {
 		return false, r.checkpointMissing()
 	}
-	if err != nil {
-		return false, err
-	}
-	if diff := configDifference(f.Metadata["config"], r.Config); diff != "" {
-		return false, fmt.Errorf("%w: %s is of a run with another config (%s); put the run's own checkpoint there, or choose another folder with --out",
-			ErrExists, path, diff)
-	}
+	path, f, st := r.path(CheckpointFile), r.last.file, r.last.state
+	r.last = nil
 	then, err := r.originOf(f)
 	if err != nil {
 		return false, err
 	}
-	if r.origin.Init, err = r.initDigest(then.Init); err != nil {
+	if err := r.digestInit(then); err != nil {
 		return false, err
 	}
 	if diff := then.differences(r.origin); len(diff) > 0 {
@@ -164,6 +160,9 @@ func (r *run) resume() (bool, error) {
 		}
 		return false, fmt.Errorf("%w: %s was made from something else: %s; go on with what it was made from, or choose another folder with --out",
 			ErrExists, path, what)
+	}
+	if err := r.extend(&st); err != nil {
+		return false, err
 	}
 	if err := st.fits(r.Config); err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
@@ -217,22 +216,21 @@ func (r *run) originOf(f *safetensors.File) (o origin, err error) {
 	return o, nil
 }
 
-// initDigest is the digest of model.init's weights now. Those that the run began with are in its checkpoint, so the file may
-// be gone: then it is what it was.
-func (r *run) initDigest(then string) (string, error) {
+// digestInit takes the digests of what model.init gives now. What the run began with is in its checkpoint, so the file may be
+// gone: then it is what it was.
+func (r *run) digestInit(then origin) error {
 	if r.Config.Model.Init == configs.RandomInit {
-		return "", nil
+		return nil
 	}
 	m, err := r.Model.with(r.Config)
 	if err != nil {
-		return "", err
+		return err
 	}
 	_, err = m.initial()
 	if errors.Is(err, fs.ErrNotExist) {
-		return then, nil
+		r.origin.Init, r.origin.InitQuantizers = then.Init, then.InitQuantizers
+		return nil
 	}
-	if err != nil {
-		return "", err
-	}
-	return m.weightsDigest(), nil
+	r.origin.Init, r.origin.InitQuantizers = m.weightsDigest(), m.quantizersDigest()
+	return err
 }

@@ -73,8 +73,7 @@ func prepare(t *testing.T, dir string, force bool, change func(r *run), override
 	defer cancel()
 	p := &quiet{after: func(int) { cancel() }}
 	r := &run{opt: Options{Out: dir, Resume: true, Force: force, Progress: p}, dir: dir}
-	cfg := loadConfig(t, overrides...)
-	err := r.claim(context.Background(), cfg)
+	cfg, err := r.claim(context.Background(), loadConfig(t, overrides...))
 	if err != nil {
 		return p, err
 	}

@@ -32,6 +32,7 @@ const (
 type Options struct {
 	Out      string   // the run's directory; runs/NAME if empty
 	Resume   bool     // continue the run in Out
+	Extend   bool     // with Resume: settings that overrides gave ([configs.Load]) change the run from here on
 	Force    bool     // read damaged files all the same
 	Threads  int      // 0: all cores
 	Data     string   // where data sets are; the config's data.root if empty
@@ -65,12 +66,7 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 		opt.Out = filepath.Join("runs", cfg.Name)
 	}
 	r := &run{opt: opt, dir: opt.Out, started: time.Now()}
-	if opt.Resume {
-		if saved, err := r.read(ConfigFile); err == nil {
-			cfg = adopt(cfg, saved)
-		}
-	}
-	if err := r.claim(ctx, cfg); err != nil {
+	if cfg, err = r.claim(ctx, cfg); err != nil {
 		return nil, err
 	}
 	defer r.Close()
@@ -114,6 +110,8 @@ type run struct {
 	init      string
 	origin    origin
 	lock      *Lock
+	last      *checkpoint      // that the run goes on from, until it does
+	changed   []Changed        // by arguments, in an extension
 	timings   []machine.Timing // if profiled
 	waiting   machine.Timing   // for batches
 }
@@ -125,24 +123,28 @@ const maxFile = 1 << 30
 
 func (r *run) read(file string) ([]byte, error) { return regular.Read(r.path(file), maxFile) }
 
-// claim takes the run's directory, which is free, or holds this very run if it is to be resumed.
-func (r *run) claim(ctx context.Context, cfg *configs.Config) error {
+// claim takes the run's directory, which is free, or holds this very run if it is to be resumed. It returns the config that
+// the run goes on with.
+func (r *run) claim(ctx context.Context, cfg *configs.Config) (*configs.Config, error) {
 	err := filetype.CheckFolder(r.dir, "a folder for the run")
 	if err == nil {
-		err = r.taken(cfg)
+		err = r.taken()
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if r.lock, err = LockDir(ctx, r.dir, r.opt.Progress.Message); err != nil {
-		return err
+		return nil, err
 	}
-	if err := r.taken(cfg); err != nil { // another process may have been faster
+	if err = r.taken(); err == nil { // another process may have been faster
+		cfg, err = Await(ctx, func() (*configs.Config, error) { return r.goOn(cfg) })
+	}
+	if err != nil {
 		r.lock.Release()
-		return err
+		return nil, err
 	}
 	atomicfile.Clean(r.dir)
-	return nil
+	return cfg, nil
 }
 
 // Close ends the run's threads and lets other processes into its directory.
@@ -169,6 +171,11 @@ func (r *run) train(ctx context.Context) error {
 	if err := r.checkSize(); err != nil {
 		return err
 	}
+	if len(r.changed) > 0 { // recorded before its first step: however that ends, the run goes on extended
+		if err := r.save(r.path(CheckpointFile), true, r.st, r.origin); err != nil {
+			return fmt.Errorf("cannot save the checkpoint: %w", err)
+		}
+	}
 	if err := atomicfile.WriteBytes(r.path(ConfigFile), r.Config.YAML()); err != nil {
 		return err
 	}
@@ -182,12 +189,14 @@ func (r *run) train(ctx context.Context) error {
 	if err := r.writeManifest(nil); err != nil {
 		return err
 	}
-	if resumed {
+	if len(r.changed) > 0 {
+		r.tellExtension()
+	} else if resumed {
 		r.opt.Progress.Message("resuming %s after step %d", r.dir, r.st.Step)
 	} else {
 		r.opt.Progress.Message("model: %s, %d parameters; %s", r.Config.Model.Arch, r.Net.ParamCount(), r.init)
 	}
-	if r.Net.Quantized() && !resumed {
+	if r.Net.WantedBatches() > 0 {
 		r.opt.Progress.Message("calibrating on training images")
 	}
 	if err := r.calibrate(ctx); err != nil {
@@ -232,7 +241,7 @@ func (r *run) begin() (resumed bool, err error) {
 			return false, err
 		}
 		if r.Config.Model.Init != configs.RandomInit {
-			r.origin.Init = r.weightsDigest()
+			r.origin.Init, r.origin.InitQuantizers = r.weightsDigest(), r.quantizersDigest()
 		}
 	}
 	return resumed, nil

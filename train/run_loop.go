@@ -63,7 +63,7 @@ func (r *run) loop(ctx context.Context) error {
 	}
 	defer func() { r.timings = append(s.vm.Timings(), r.waiting) }()
 	memory.Settle()
-	s.step, s.total, s.freeze = r.st.Step, total, t.BatchNormFreeze.Steps(perEpoch, t.Total(perEpoch))
+	s.step, s.total, s.history, s.freeze = r.st.Step, total, r.st.History, t.BatchNormFreeze.Steps(perEpoch, t.Total(perEpoch))
 	for r.st.Step < total {
 		if err := r.epoch(ctx, s, total, every); err != nil {
 			return err
@@ -75,13 +75,14 @@ func (r *run) loop(ctx context.Context) error {
 // epoch runs the rest of the epoch in progress.
 func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 	t, perEpoch := &r.Config.Train, r.perEpoch()
+	schedule, start := r.st.schedule(t, perEpoch)
 	epoch := r.st.Step / perEpoch
 	it := r.loader.Epoch(epoch, r.st.Step%perEpoch*t.Batches())
 	defer it.Close()
 	var rate rate
-	start := time.Now() // of the step, waiting for its batches included
+	began := time.Now() // of the step, waiting for its batches included
 	for r.st.Step < min(total, (epoch+1)*perEpoch) {
-		r.optimizer.LR = LearningRate(t, r.st.Step, perEpoch)
+		r.optimizer.LR = LearningRate(schedule, r.st.Step-start, perEpoch)
 		loss, correct := 0.0, 0
 		for range t.Batches() {
 			b, ok := r.next(it)
@@ -111,7 +112,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		r.st.Correct += correct
 		images := t.StepImages()
 		r.st.Seen += images
-		took := time.Since(start)
+		took := time.Since(began)
 		r.st.Seconds += took.Seconds()
 		info := StepInfo{
 			Step: r.st.Step, Epoch: epoch + 1, Loss: loss, LR: r.optimizer.LR, Images: images,
@@ -143,7 +144,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		if ctx.Err() != nil {
 			return r.interrupt()
 		}
-		start = time.Now()
+		began = time.Now()
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func trainOnly(ctx context.Context, cfg *configs.Config, opt Options) error {
 // trainOn is trainOnly with other data.
 func trainOn(ctx context.Context, cfg *configs.Config, opt Options, change func(d *datasets.Dataset)) error {
 	r := &run{opt: opt, dir: opt.Out}
-	err := r.claim(context.Background(), cfg)
+	cfg, err := r.claim(ctx, cfg)
 	if err != nil {
 		return err
 	}

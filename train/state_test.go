@@ -24,6 +24,8 @@ func TestStateSurvives(t *testing.T) {
 			f.SetBool(true)
 		case reflect.Map:
 			f.Set(reflect.ValueOf(map[string]int{"conv1.weight_quantizer.scale": i}))
+		case reflect.Slice:
+			f.Set(reflect.ValueOf(history{{1, 2, []Changed{{"train.lr", "1", "2"}}}}))
 		default:
 			t.Fatalf("the state has a %v; set it here", f.Kind())
 		}

@@ -28,6 +28,7 @@ type stepper struct {
 	net         *layers.Network
 	built       *layers.Context
 	step, total int // of the run
+	history     history
 	pool        *kernels.Pool
 	grads       map[*layers.Array]*G.Node
 	penalty     float64  // on the weights of the last step, not in the loss
@@ -110,7 +111,7 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 		case err != nil:
 			s.built.Rollback()
 			s.batch = 0
-			s.net.SetProgress(max(s.step-1, 0), s.total)
+			s.setProgress(max(s.step-1, 0))
 		case last:
 			s.built.Commit()
 			s.step++
@@ -121,7 +122,7 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 		}
 	}()
 	defer s.pool.Until(ctx)()
-	s.net.SetProgress(s.step, s.total)
+	s.setProgress(s.step)
 	s.net.FreezeBatchNorm(s.freeze > 0 && s.step >= s.freeze)
 	s.built.First = s.batch * b.N
 	copy(s.y.Int32s(), b.Y)
@@ -153,6 +154,9 @@ func (s *stepper) forwardBackward(ctx context.Context, b *datasets.Batch) (loss 
 	}
 	return float64(*s.loss.Value().(*G.F32)), countCorrect(s.logits.Float32s(), labels), nil
 }
+
+// setProgress tells the network where training stands.
+func (s *stepper) setProgress(step int) { s.net.SetProgress(step, s.history.progress(step, s.total)) }
 
 // gradient is that of a parameter in the last run.
 func (s *stepper) gradient(p *layers.Array) []float32 {

@@ -49,7 +49,7 @@ func storm(dir string) error {
 		return err
 	}
 	r := &run{opt: Options{Out: dir, Resume: true, Progress: &silent{}}, dir: dir, started: time.Now()}
-	if err := r.claim(context.Background(), cfg); err != nil {
+	if cfg, err = r.claim(context.Background(), cfg); err != nil {
 		return err
 	}
 	defer r.Close()

@@ -2,8 +2,6 @@ package train
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/qat-go/qat/configs"
@@ -18,6 +16,7 @@ import (
 type dict struct {
 	key     string // that leads to it, several joined by dots; "" if the file is the dict
 	tensors []named
+	config  string // of a checkpoint of qat
 }
 
 // named is a tensor of a file. Its values are read when they are asked for.
@@ -53,10 +52,7 @@ func readWeights(from string, r Reading) ([]dict, error) {
 
 // checkWeights says what a file is that cannot hold weights, by its beginning and its size.
 func checkWeights(path string) error {
-	want := "trained weights: a PyTorch file, safetensors or a checkpoint of qat"
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		want += ", for instance " + filepath.Join(path, CheckpointFile)
-	}
+	const want = "trained weights: a PyTorch file, safetensors or a checkpoint of qat"
 	if _, err := filetype.Check(path, want, filetype.PyTorch, filetype.Safetensors, filetype.Float, filetype.Checkpoint, filetype.Archive, filetype.Unknown); err != nil {
 		return err
 	}
@@ -89,8 +85,14 @@ func parseWeights(path string, data []byte, r Reading) ([]dict, error) {
 	if err != nil {
 		return nil, err
 	}
-	preferAverages(f)
 	var d dict
+	if f.Metadata["format"] == checkpointFormat {
+		d.config = f.Metadata["config"]
+		if f.Metadata["version"] != checkpointVersion {
+			rename(f)
+		}
+	}
+	preferAverages(f)
 	for _, t := range f.Tensors {
 		d.tensors = append(d.tensors, named{t.Name, t.Shape, func() ([]float32, error) { return f.Float32s(t.Name) }})
 	}

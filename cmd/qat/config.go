@@ -41,8 +41,9 @@ func newConfigCheckCommand() *cobra.Command {
 		Short: "Validate a config and print the resolved per-layer table",
 		Long: `Validate a config and print what it makes of each layer: shapes, bits, sign,
 granularity, parameters, multiplications and additions (MACs), BitOps and
-deployed size, and whether the network can be exported, as it will be after
-training. It needs no data, but the files that training starts from.
+deployed size, whether the network can be exported, as it will be after
+training, and the curve of the learning rate. It needs no data, but the files
+that training starts from.
 
 The table of a network that cannot be trained yet comes with an error that says
 why.
@@ -199,8 +200,11 @@ type configReport struct {
 
 	References []configs.Reference `json:"references,omitempty"`
 
+	LearningRate *train.Rates `json:"learning_rate,omitempty"` // absent without training, and while the number of images is unknown
+
 	causes   []layers.Cause // of NotInteger
 	residual bool           // there are such tensors
+	trains   bool
 }
 
 // tensorRow is a tensor with one of its quantizers.
@@ -253,6 +257,10 @@ func runConfigCheck(config string, overrides []string, o checkOptions, stdout io
 	if err := datasets.CheckClasses(string(cfg.Data.Dataset), cfg.DataOptions("")); err != nil {
 		r.ClassesUnknown = err.Error()
 	}
+	if r.LearningRate, err = train.LearningRates(cfg, ""); err != nil {
+		return err
+	}
+	r.trains = cfg.Train.Trains()
 	if r.Tensors, err = tensorRows(cfg); err != nil {
 		return err
 	}
@@ -324,6 +332,15 @@ func (r *configReport) printVerdicts(w io.Writer) error {
 	}
 	for _, cause := range r.causes {
 		if err := sayWithin(w, "integer network: no, %v", cause); err != nil {
+			return err
+		}
+	}
+	rates := "known once the data is there"
+	if r.LearningRate != nil {
+		rates = r.LearningRate.String()
+	}
+	if r.trains {
+		if err := sayWithin(w, "learning rate: %s", rates); err != nil {
 			return err
 		}
 	}

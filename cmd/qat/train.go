@@ -43,6 +43,14 @@ The first interrupt (Ctrl-C) saves a checkpoint, a second one ends at once. One
 process works in a directory at a time, and --resume goes on only from the data,
 weights and config that the run was made from.
 
+"--resume train.epochs=40 train.lr=0.001" extends a run, finished or not: the
+schedule of the learning rate starts again at that rate, over the steps that are
+left up to 40 epochs, and --resume alone then goes on so. Keys that can change
+are those of how long, how fast and how often: train.epochs, .steps, .max_steps,
+.lr, .schedule, .optimizer.weight_decay, .groups, .label_smoothing, .mixup,
+.clip_grad_norm, .batch_norm_freeze, .log_every, .checkpoint_every, .eval_batch,
+and data.workers.
+
 best.qat is the epoch with the highest accuracy on the held-out images
 (data.validation). Without any it is chosen on the test images, and its accuracy
 there is too high for a result; the other accuracies are of the last epoch.
@@ -65,6 +73,7 @@ EXIT STATUS
 ` + profileHelp,
 		Example: `  qat train quickstart
   qat train resnet20_w4a4 train.epochs=8 train.seed=1 --out runs/w4a4_seed1
+  qat train resnet20_w4a4 --resume train.epochs=12 train.lr=0.001
   qat train my.yaml --data ~/data --expect 0.91`,
 		Args: wantArgs(1, -1, "CONFIG, a file or a name of \"qat config list\""),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -76,7 +85,7 @@ EXIT STATUS
 	}
 	f := c.Flags()
 	f.StringVarP(&o.out, "out", "o", "", "the run's directory, `DIR` (default runs/ and the config's name)")
-	f.BoolVar(&o.resume, "resume", false, "continue the run in its directory, or start it")
+	f.BoolVar(&o.resume, "resume", false, "continue the run in its directory, or start it; KEY=VALUE extends it")
 	addThreads(c, &o.threads)
 	addForce(c, &o.force)
 	addData(c, &o.data)
@@ -109,7 +118,7 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 	if err != nil {
 		return err
 	}
-	res, err := train.Run(ctx, cfg, train.Options{Out: o.out, Resume: o.resume, Force: o.force, Threads: o.threads, Data: o.data, Version: version(), Profile: prof.on, Progress: p})
+	res, err := train.Run(ctx, cfg, train.Options{Out: o.out, Resume: o.resume, Extend: o.resume, Force: o.force, Threads: o.threads, Data: o.data, Version: version(), Profile: prof.on, Progress: p})
 	if err = errors.Join(err, prof.stop()); err != nil {
 		return err
 	}
