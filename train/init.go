@@ -53,8 +53,6 @@ func (m *Model) loadWeights(option, from, key string) (string, error) {
 	case errors.As(err, &ambiguous):
 		return "", configs.ErrorList{m.Config.Mistake(option, "%s %v; choose one with %s_key=%s", from, err, option, ambiguous.keys[0])}
 	case err != nil:
-		return "", configs.ErrorList{m.Config.Mistake(option, "%s %v; choose one with %s_key=%s", from, err, option, ambiguous.keys[0])}
-	case err != nil:
 		return "", configs.ErrorList{m.Config.Mistake(option, "%v", m.unfit(option, from, err))}
 	}
 	missing := 0

@@ -303,6 +303,15 @@ func (r *configReport) print(w io.Writer) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
+	rates := "known once the data is there"
+	if r.LearningRate != nil {
+		rates = r.LearningRate.String()
+	}
+	if r.trains {
+		if err := sayWithin(w, "learning rate: %s", rates); err != nil {
+			return err
+		}
+	}
 	return r.printVerdicts(w)
 }
 
@@ -332,15 +341,6 @@ func (r *configReport) printVerdicts(w io.Writer) error {
 	}
 	for _, cause := range r.causes {
 		if err := sayWithin(w, "integer network: no, %v", cause); err != nil {
-			return err
-		}
-	}
-	rates := "known once the data is there"
-	if r.LearningRate != nil {
-		rates = r.LearningRate.String()
-	}
-	if r.trains {
-		if err := sayWithin(w, "learning rate: %s", rates); err != nil {
 			return err
 		}
 	}
