@@ -236,6 +236,9 @@ func (d decoder) seeds(n *syntax.Node) []uint64 {
 		return FirstSeeds(count)
 	}
 	var all []uint64
+	if n.Kind == syntax.List && len(n.Items) == 0 {
+		d.report(n, "seeds: wanted a number of seeds, or a list of seeds such as [0, 1, 2]; found %s", describe(n))
+	}
 	for _, item := range list(n) {
 		seed, err := strconv.ParseUint(item.Text, 10, 64)
 		switch {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/train"
 )
 
@@ -188,12 +189,15 @@ func (m *maker) make(ctx context.Context, r *Run, place, of int) error {
 		return nil
 	}
 	m.opt.Progress.Begin(r, place, of)
+	var missing *datasets.MissingError
 	res, err = m.train(ctx, r)
 	switch {
 	case errors.Is(err, train.ErrInterrupted) || ctx.Err() != nil:
 		return errors.Join(train.ErrInterrupted, ctx.Err())
 	case errors.Is(err, train.ErrInUse):
 		m.out.Elsewhere++
+	case place == 1 && errors.As(err, &missing): // the others will hardly find it
+		return err
 	case err != nil:
 		m.out.Failed = append(m.out.Failed, Failed{r, err})
 	default:

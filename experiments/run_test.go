@@ -98,10 +98,12 @@ func TestShardOfAJob(t *testing.T) {
 	}{
 		{"", 0, Shard{0, 1}, ""},
 		{"SLURM_ARRAY_TASK_ID=7 SLURM_ARRAY_TASK_MIN=5 SLURM_ARRAY_TASK_COUNT=4", 0, Shard{2, 4}, ""},
-		{"SLURM_ARRAY_TASK_ID=9 SLURM_ARRAY_TASK_MIN=5 SLURM_ARRAY_TASK_COUNT=4", 0, Shard{}, "found 4/4"}, // --array=5-9:2 and the like
-		{"SLURM_ARRAY_TASK_ID=7", 0, Shard{}, "SLURM_ARRAY_TASK_MIN: wanted a whole number"},
+		{"SLURM_ARRAY_TASK_ID=9 SLURM_ARRAY_TASK_MIN=5 SLURM_ARRAY_TASK_COUNT=4", 0, Shard{}, "SLURM_ARRAY_TASK_ID 9 less SLURM_ARRAY_TASK_MIN 5 is no shard of SLURM_ARRAY_TASK_COUNT 4"}, // --array=5-9:2 and the like
+		{"SLURM_ARRAY_TASK_ID=7", 0, Shard{}, "SLURM_ARRAY_TASK_MIN: wanted a whole number, found \"\""},
+		{"SLURM_ARRAY_TASK_ID=4 SLURM_ARRAY_TASK_MIN=5 SLURM_ARRAY_TASK_COUNT=4", 0, Shard{}, "is no shard"},
+		{"SLURM_ARRAY_TASK_ID=5 SLURM_ARRAY_TASK_MIN=5 SLURM_ARRAY_TASK_COUNT=0", 0, Shard{}, "is no shard"},
 		{"JOB_COMPLETION_INDEX=2", 3, Shard{2, 3}, ""},
-		{"JOB_COMPLETION_INDEX=3", 3, Shard{}, "found 3/3"},
+		{"JOB_COMPLETION_INDEX=3", 3, Shard{}, "JOB_COMPLETION_INDEX 3 is no shard of 3"},
 		{"JOB_COMPLETION_INDEX=2", 0, Shard{0, 1}, ""},
 		{"", 3, Shard{}, "JOB_COMPLETION_INDEX is not set"},
 	} {
@@ -139,7 +141,7 @@ func TestSweep(t *testing.T) {
 
 func TestSplitValues(t *testing.T) {
 	for text, want := range map[string]string{
-		"1,2": "1|2", "[1,2],[3]": "[1,2]|[3]", "{a: 1, b: 2}": "{a: 1, b: 2}", "0..3": "0|1|2|3", "3..0": "3..0", "a..b": "a..b", "": "",
+		"1,2": "1|2", "[1,2],[3]": "[1,2]|[3]", "{a: 1, b: 2}": "{a: 1, b: 2}", `"a,b",'c,[d'`: `"a,b"|'c,[d'`, "it's,b": "it's|b", "0..3": "0|1|2|3", "3..0": "3..0", "a..b": "a..b", "": "",
 	} {
 		if got := strings.Join(splitValues(text), "|"); got != want {
 			t.Errorf("%q splits into %q; want %q", text, got, want)

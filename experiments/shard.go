@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -50,18 +51,24 @@ func ShardOf(getenv func(string) string, shards int) (Shard, error) {
 		id, err1 := number("SLURM_ARRAY_TASK_ID")
 		least, err2 := number("SLURM_ARRAY_TASK_MIN")
 		count, err3 := number("SLURM_ARRAY_TASK_COUNT")
-		if err := errors.Join(err1, err2, err3); err != nil {
+		if err := cmp.Or(err1, err2, err3); err != nil {
 			return Shard{}, err
 		}
 		s := Shard{id - least, count}
-		return s, s.check()
+		if s.check() != nil {
+			return Shard{}, fmt.Errorf("SLURM_ARRAY_TASK_ID %d less SLURM_ARRAY_TASK_MIN %d is no shard of SLURM_ARRAY_TASK_COUNT %d; wanted an array without gaps, such as --array=0-7", id, least, count)
+		}
+		return s, nil
 	case shards > 0 && getenv("JOB_COMPLETION_INDEX") != "":
 		i, err := number("JOB_COMPLETION_INDEX")
 		if err != nil {
 			return Shard{}, err
 		}
 		s := Shard{i, shards}
-		return s, s.check()
+		if s.check() != nil {
+			return Shard{}, fmt.Errorf("JOB_COMPLETION_INDEX %d is no shard of %d; wanted --shards to be the job's completions", i, shards)
+		}
+		return s, nil
 	case shards > 0:
 		return Shard{}, errors.New("JOB_COMPLETION_INDEX is not set; --shards goes with an indexed job, --shard i/n with anything else")
 	}

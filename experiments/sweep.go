@@ -55,17 +55,24 @@ func Sweep(config string, args []string) (*Table, error) {
 // maxRange is the most that 0..n gives.
 const maxRange = maxValues
 
-// splitValues splits at commas outside brackets, and writes out a range.
+// splitValues splits at commas outside brackets and quotes, and writes out a range.
 func splitValues(text string) []string {
 	var all []string
 	depth, start := 0, 0
+	quote := rune(0) // that a value began with
 	for i, r := range text + "," {
-		switch r {
-		case '[', '{':
+		switch {
+		case quote != 0 && i < len(text):
+			if r == quote {
+				quote = 0
+			}
+		case (r == '"' || r == '\'') && strings.Trim(text[start:i], " [{,") == "":
+			quote = r
+		case r == '[', r == '{':
 			depth++
-		case ']', '}':
+		case r == ']', r == '}':
 			depth--
-		case ',':
+		case r == ',':
 			if depth <= 0 || i == len(text) {
 				all = append(all, strings.TrimSpace(text[start:i]))
 				start = i + 1

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/qat-go/qat/configs"
 )
@@ -54,12 +55,18 @@ func (c *Cell) Name() string {
 // Slug is the name as files have it.
 func (c *Cell) Slug() string { return slug(c.Name()) }
 
-// slug keeps lower-case letters, digits and . - +; anything else becomes one underscore.
+// maxSlug is how long the name of a file may become by a cell, in bytes; systems take 255.
+const maxSlug = 160
+
+// slug keeps letters in lower case, digits and . - +; anything else becomes one underscore.
 func slug(s string) string {
 	var b strings.Builder
 	gap := false
 	for _, r := range strings.ToLower(s) {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' && b.Len() > 0 || r == '-' || r == '+' {
+		if b.Len() >= maxSlug {
+			break
+		}
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' && b.Len() > 0 || r == '-' || r == '+' {
 			if gap && b.Len() > 0 {
 				b.WriteByte('_')
 			}
@@ -68,6 +75,9 @@ func slug(s string) string {
 			continue
 		}
 		gap = true
+	}
+	if b.Len() == 0 {
+		return "cell"
 	}
 	return b.String()
 }

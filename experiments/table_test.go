@@ -176,6 +176,7 @@ func TestMistakes(t *testing.T) {
 		{"config: quickstart\naxes: {m: {A: {epochs: 20ep}}}", "epochs: wanted how many"},
 		{"config: quickstart\naxes: {m: {A: }}\nseeds: 0", "mine.yaml:3:8: seeds: wanted a number from 1"},
 		{"config: quickstart\naxes: {m: {A: }}\nseeds: [1, 1]", "seeds: 1 stands there twice"},
+		{"config: quickstart\naxes: {m: {A: }}\nseeds: []", "mine.yaml:3:8: seeds: wanted a number of seeds, or a list of seeds such as [0, 1, 2]; found an empty list"},
 		{"config: quickstart\naxes: {m: {A: }}\nseeds: [-1]", "seeds: wanted a number of seeds"},
 		{"config: quickstart\naxes: {m: {A: }}\nbudget: 2", "budget: wanted a time such as 90m or 2h"},
 		{"config: quickstart\naxes: {seeds: {A: }}", "mine.yaml:2:8: axes: table.csv has a column seeds already"},
@@ -263,6 +264,18 @@ func TestNames(t *testing.T) {
 	}
 	if tab, err := Load("mini.yaml", nil); err != nil || len(tab.Cells) != 1 {
 		t.Errorf("a file of an embedded table's name: %v", err)
+	}
+}
+
+// TestSlugs: files have names of letters and digits of any script, and of a length that systems take.
+func TestSlugs(t *testing.T) {
+	for name, want := range map[string]string{"LSQ+ 4/4": "lsq+_4_4", "../x": "x", "猫 Ü": "猫_ü", "//": "cell", ".a-b.": "a-b.", "a\x1b[2J": "a_2j"} {
+		if got := slug(name); got != want {
+			t.Errorf("%q: %q; want %q", name, got, want)
+		}
+	}
+	if got := slug(strings.Repeat("猫", 1000)); len(got) > 200 {
+		t.Errorf("a name of %d bytes", len(got))
 	}
 }
 

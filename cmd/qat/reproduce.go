@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -240,8 +241,12 @@ func showTable(t *openedTable, js bool, stdout io.Writer) ([]*experiments.Summar
 	if err := experiments.WriteMarkdown(&text, t.Table, all); err != nil {
 		return nil, err
 	}
-	_, err = stdout.Write(text.Bytes())
-	return all, err
+	for line := range strings.Lines(text.String()) {
+		if err := say(stdout, "%s", strings.TrimSuffix(line, "\n")); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // differences is an error for each cell that is not as expected.
