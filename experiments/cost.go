@@ -75,7 +75,7 @@ func kind(cfg *configs.Config) string {
 	var b strings.Builder
 	for _, s := range cfg.Settings() {
 		for _, prefix := range []string{"model.", "quant.", "data.", "train.batch", "train.optimizer."} {
-			if strings.HasPrefix(s.Key, prefix) && s.Key != "model.init" {
+			if strings.HasPrefix(s.Key, prefix) && s.Key != "model.init" && s.Key != "train.optimizer.weight_decay" {
 				fmt.Fprintf(&b, "%s: %s\n", s.Key, s.Value)
 			}
 		}
