@@ -41,6 +41,15 @@ func TestRunsFillTheTableEarly(t *testing.T) {
 	}
 }
 
+// TestTwinsHaveNoScales: how quantizers learn makes no other twin.
+func TestTwinsHaveNoScales(t *testing.T) {
+	tab := loaded(t, "config: quickstart\naxes: {scales: {same: , slow: {set: {train.groups.scales.lr_multiplier: 0.01}}, decay: {set: {train.groups.scales.weight_decay: 1e-4}}, all: {set: {train.groups.batch_norm.weight_decay: 1e-4}}}}")
+	runs, err := Runs(tab.Cells, tab.Seeds)
+	if got := runNames(runs); err != nil || got != "float quickstart; same; slow; decay; float quickstart; all" {
+		t.Errorf("runs %s (%v)", got, err)
+	}
+}
+
 // TestHash: what no result depends on does not make another experiment; everything else does.
 func TestHash(t *testing.T) {
 	base := loaded(t, "config: quickstart\naxes: {m: {A: }}").Cells[0].Config
