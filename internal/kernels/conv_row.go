@@ -61,12 +61,17 @@ func (m *plane[X, W, Y]) join() {
 	if m.kRows != 1 || m.xStep != m.outW*m.xPix || m.yRow != m.outW*m.yPix {
 		return
 	}
-	for n := joinedPixels / m.outW; n > 1; n-- {
-		if m.outH%n == 0 {
-			m.outH, m.outW, m.xStep, m.yRow = m.outH/n, m.outW*n, m.xStep*n, m.yRow*n
-			return
-		}
+	n := joined(m.outH, m.outW)
+	m.outH, m.outW, m.xStep, m.yRow = m.outH/n, m.outW*n, m.xStep*n, m.yRow*n
+}
+
+// joined is how many of rows make one of at most joinedPixels.
+func joined(rows, pixels int) int {
+	n := max(1, joinedPixels/pixels)
+	for rows%n != 0 {
+		n--
 	}
+	return n
 }
 
 // joinedPixels is how long joined rows are at most.

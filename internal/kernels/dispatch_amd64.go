@@ -147,11 +147,19 @@ func depthWords(a *wordRow) {
 	}
 }
 
-// finishes tells that convRowFinished is there.
-func finishes() bool { return level == avx512 && hasVNNI }
+// finishes tells that convRowFinished is there, for codes or for floats. Without VNNI, steps are what IntWeights have.
+func finishes(steps int, codes bool) bool {
+	return level == avx512 && hasVNNI || addsPairs() && codes && steps > 1
+}
 
 func convRowFinished(a *finishedRow) {
 	switch {
+	case addsPairs():
+		c := boundsOf(a.zeroPoint, a.lo, a.hi)
+		for b := range a.blocks {
+			convRowPairsCodesAVX2(at(a.codes, b*lanes), a.sums, at(a.init, b*lanes), a.x, at(a.w, b*a.wBlock), a.pixels, a.kRows, a.kRun,
+				a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step, a.steps, at(a.factors, b*lanes), c.most, c.zeroPoint, c.least)
+		}
 	case a.codes == nil && a.blocks == 2:
 		convRowScaledPairAVX512(a.y, a.init, a.x, a.w, a.pixels, a.kRows, a.kRun, a.xRow, a.xPix, a.yPix, a.fetch.at, a.fetch.step, a.wBlock, a.factors)
 	case a.codes == nil:

@@ -9448,8 +9448,8 @@ sized:
 	LEAQ   (R11)(DX*1), R13
 
 clear1:
-	VPXORD Z0, Z0, Z0
 	MOVQ   $0x40000000, R13
+	VPXORD Z0, Z0, Z0
 	MOVQ   R13, 24(SP)
 
 part1:
@@ -9517,9 +9517,9 @@ tile2:
 	LEAQ   (R11)(DX*1), R13
 
 clear2:
+	MOVQ   $0x40000000, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   $0x40000000, R14
 	MOVQ   R14, 24(SP)
 
 part2:
@@ -9597,10 +9597,10 @@ tile3:
 	LEAQ   (R11)(DX*1), R13
 
 clear3:
+	MOVQ   $0x40000000, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
-	MOVQ   $0x40000000, R14
 	MOVQ   R14, 24(SP)
 
 part3:
@@ -9687,11 +9687,11 @@ tile4:
 	LEAQ   (R11)(DX*1), R13
 
 clear4:
+	MOVQ   $0x40000000, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   $0x40000000, R14
 	MOVQ   R14, 24(SP)
 
 part4:
@@ -9787,12 +9787,12 @@ tile5:
 	LEAQ   (R11)(DX*1), R13
 
 clear5:
+	MOVQ   $0x40000000, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
-	MOVQ   $0x40000000, R14
 	MOVQ   R14, 24(SP)
 
 part5:
@@ -9897,13 +9897,13 @@ tile6:
 	LEAQ   (R11)(DX*1), R13
 
 clear6:
+	MOVQ   $0x40000000, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   $0x40000000, R14
 	MOVQ   R14, 24(SP)
 
 part6:
@@ -10017,6 +10017,7 @@ tile7:
 	LEAQ   (R11)(DX*1), R13
 
 clear7:
+	MOVQ   $0x40000000, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -10024,7 +10025,6 @@ clear7:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
-	MOVQ   $0x40000000, R14
 	MOVQ   R14, 24(SP)
 
 part7:
@@ -10147,6 +10147,7 @@ tile8:
 	LEAQ   (R11)(DX*1), R13
 
 clear8:
+	MOVQ   $0x40000000, R14
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -10155,7 +10156,6 @@ clear8:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   $0x40000000, R14
 	MOVQ   R14, 24(SP)
 
 part8:
@@ -26273,6 +26273,16 @@ done:
 	VZEROUPPER
 	RET
 
+DATA pixelDwords<>+0(SB)/4, $0x00000000
+DATA pixelDwords<>+4(SB)/4, $0x00000004
+DATA pixelDwords<>+8(SB)/4, $0x00000001
+DATA pixelDwords<>+12(SB)/4, $0x00000005
+DATA pixelDwords<>+16(SB)/4, $0x00000002
+DATA pixelDwords<>+20(SB)/4, $0x00000006
+DATA pixelDwords<>+24(SB)/4, $0x00000003
+DATA pixelDwords<>+28(SB)/4, $0x00000007
+GLOBL pixelDwords<>(SB), RODATA|NOPTR, $32
+
 // func convRowPairsAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, steps int)
 // Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·convRowPairsAVX2(SB), NOSPLIT, $40-104
@@ -26327,10 +26337,17 @@ sized:
 	LEAQ (R10)(DX*1), R12
 
 clear1:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	MOVQ  steps+96(FP), R12
-	MOVQ  R12, 24(SP)
+	MOVQ         steps+96(FP), R12
+	DECQ         R12
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	MOVQ         R12, 24(SP)
 
 part1:
 	MOVQ    16(SP), R12
@@ -26339,6 +26356,8 @@ part1:
 	CMOVQGT R13, R12
 	SUBQ    R12, 16(SP)
 	SUBQ    R12, 24(SP)
+	TESTQ   R12, R12
+	JZ      end1
 	MOVQ    32(SP), R13
 
 k1:
@@ -26356,18 +26375,20 @@ k1:
 	DECQ         R12
 	JNZ          k1
 	MOVQ         R13, 32(SP)
-	CMPQ         16(SP), $0x00
-	JNE          widen1
-	MOVQ         xRow+56(FP), R11
-	ADDQ         R11, R10
-	MOVQ         R10, R11
-	LEAQ         (R10)(DX*1), R12
-	MOVQ         kRun+48(FP), R12
-	MOVQ         R12, 16(SP)
-	DECQ         8(SP)
-	JZ           widen1
-	CMPQ         24(SP), $0x00
-	JNE          part1
+
+end1:
+	CMPQ 16(SP), $0x00
+	JNE  widen1
+	MOVQ xRow+56(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R12
+	MOVQ R12, 16(SP)
+	DECQ 8(SP)
+	JZ   widen1
+	CMPQ 24(SP), $0x00
+	JNE  part1
 
 widen1:
 	VPCMPEQW Y15, Y15, Y15
@@ -26403,12 +26424,21 @@ tile2:
 	LEAQ (R10)(DX*1), R12
 
 clear2:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	MOVQ  steps+96(FP), R13
-	MOVQ  R13, 24(SP)
+	MOVQ         steps+96(FP), R13
+	DECQ         R13
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y2
+	VPMADDUBSW   Y13, Y14, Y3
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	MOVQ         R13, 24(SP)
 
 part2:
 	MOVQ    16(SP), R13
@@ -26417,6 +26447,8 @@ part2:
 	CMOVQGT R14, R13
 	SUBQ    R13, 16(SP)
 	SUBQ    R13, 24(SP)
+	TESTQ   R13, R13
+	JZ      end2
 	MOVQ    32(SP), R14
 
 k2:
@@ -26440,18 +26472,20 @@ k2:
 	DECQ         R13
 	JNZ          k2
 	MOVQ         R14, 32(SP)
-	CMPQ         16(SP), $0x00
-	JNE          widen2
-	MOVQ         xRow+56(FP), R11
-	ADDQ         R11, R10
-	MOVQ         R10, R11
-	LEAQ         (R10)(DX*1), R12
-	MOVQ         kRun+48(FP), R13
-	MOVQ         R13, 16(SP)
-	DECQ         8(SP)
-	JZ           widen2
-	CMPQ         24(SP), $0x00
-	JNE          part2
+
+end2:
+	CMPQ 16(SP), $0x00
+	JNE  widen2
+	MOVQ xRow+56(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
+	MOVQ R13, 16(SP)
+	DECQ 8(SP)
+	JZ   widen2
+	CMPQ 24(SP), $0x00
+	JNE  part2
 
 widen2:
 	VPCMPEQW Y15, Y15, Y15
@@ -26495,14 +26529,24 @@ tile3:
 	LEAQ (R10)(DX*1), R12
 
 clear3:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	VPXOR Y4, Y4, Y4
-	VPXOR Y5, Y5, Y5
-	MOVQ  steps+96(FP), R13
-	MOVQ  R13, 24(SP)
+	MOVQ         steps+96(FP), R13
+	DECQ         R13
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y2
+	VPMADDUBSW   Y13, Y14, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y4
+	VPMADDUBSW   Y13, Y14, Y5
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	MOVQ         R13, 24(SP)
 
 part3:
 	MOVQ    16(SP), R13
@@ -26511,6 +26555,8 @@ part3:
 	CMOVQGT R14, R13
 	SUBQ    R13, 16(SP)
 	SUBQ    R13, 24(SP)
+	TESTQ   R13, R13
+	JZ      end3
 	MOVQ    32(SP), R14
 
 k3:
@@ -26539,18 +26585,20 @@ k3:
 	DECQ         R13
 	JNZ          k3
 	MOVQ         R14, 32(SP)
-	CMPQ         16(SP), $0x00
-	JNE          widen3
-	MOVQ         xRow+56(FP), R11
-	ADDQ         R11, R10
-	MOVQ         R10, R11
-	LEAQ         (R10)(DX*1), R12
-	MOVQ         kRun+48(FP), R13
-	MOVQ         R13, 16(SP)
-	DECQ         8(SP)
-	JZ           widen3
-	CMPQ         24(SP), $0x00
-	JNE          part3
+
+end3:
+	CMPQ 16(SP), $0x00
+	JNE  widen3
+	MOVQ xRow+56(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
+	MOVQ R13, 16(SP)
+	DECQ 8(SP)
+	JZ   widen3
+	CMPQ 24(SP), $0x00
+	JNE  part3
 
 widen3:
 	VPCMPEQW Y15, Y15, Y15
@@ -26602,16 +26650,27 @@ tile4:
 	LEAQ (R10)(DX*1), R12
 
 clear4:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	VPXOR Y4, Y4, Y4
-	VPXOR Y5, Y5, Y5
-	VPXOR Y6, Y6, Y6
-	VPXOR Y7, Y7, Y7
-	MOVQ  steps+96(FP), R13
-	MOVQ  R13, 24(SP)
+	MOVQ         steps+96(FP), R13
+	DECQ         R13
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y2
+	VPMADDUBSW   Y13, Y14, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y4
+	VPMADDUBSW   Y13, Y14, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y6
+	VPMADDUBSW   Y13, Y14, Y7
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	MOVQ         R13, 24(SP)
 
 part4:
 	MOVQ    16(SP), R13
@@ -26620,6 +26679,8 @@ part4:
 	CMOVQGT R14, R13
 	SUBQ    R13, 16(SP)
 	SUBQ    R13, 24(SP)
+	TESTQ   R13, R13
+	JZ      end4
 	MOVQ    32(SP), R14
 
 k4:
@@ -26653,18 +26714,20 @@ k4:
 	DECQ         R13
 	JNZ          k4
 	MOVQ         R14, 32(SP)
-	CMPQ         16(SP), $0x00
-	JNE          widen4
-	MOVQ         xRow+56(FP), R11
-	ADDQ         R11, R10
-	MOVQ         R10, R11
-	LEAQ         (R10)(DX*1), R12
-	MOVQ         kRun+48(FP), R13
-	MOVQ         R13, 16(SP)
-	DECQ         8(SP)
-	JZ           widen4
-	CMPQ         24(SP), $0x00
-	JNE          part4
+
+end4:
+	CMPQ 16(SP), $0x00
+	JNE  widen4
+	MOVQ xRow+56(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
+	MOVQ R13, 16(SP)
+	DECQ 8(SP)
+	JZ   widen4
+	CMPQ 24(SP), $0x00
+	JNE  part4
 
 widen4:
 	VPCMPEQW Y15, Y15, Y15
@@ -26724,18 +26787,30 @@ tile5:
 	LEAQ (R10)(DX*1), R12
 
 clear5:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	VPXOR Y4, Y4, Y4
-	VPXOR Y5, Y5, Y5
-	VPXOR Y6, Y6, Y6
-	VPXOR Y7, Y7, Y7
-	VPXOR Y8, Y8, Y8
-	VPXOR Y9, Y9, Y9
-	MOVQ  steps+96(FP), R13
-	MOVQ  R13, 24(SP)
+	MOVQ         steps+96(FP), R13
+	DECQ         R13
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y2
+	VPMADDUBSW   Y13, Y14, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y4
+	VPMADDUBSW   Y13, Y14, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y6
+	VPMADDUBSW   Y13, Y14, Y7
+	VPBROADCASTD (R11)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y8
+	VPMADDUBSW   Y13, Y14, Y9
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	MOVQ         R13, 24(SP)
 
 part5:
 	MOVQ    16(SP), R13
@@ -26744,6 +26819,8 @@ part5:
 	CMOVQGT R14, R13
 	SUBQ    R13, 16(SP)
 	SUBQ    R13, 24(SP)
+	TESTQ   R13, R13
+	JZ      end5
 	MOVQ    32(SP), R14
 
 k5:
@@ -26782,18 +26859,20 @@ k5:
 	DECQ         R13
 	JNZ          k5
 	MOVQ         R14, 32(SP)
-	CMPQ         16(SP), $0x00
-	JNE          widen5
-	MOVQ         xRow+56(FP), R11
-	ADDQ         R11, R10
-	MOVQ         R10, R11
-	LEAQ         (R10)(DX*1), R12
-	MOVQ         kRun+48(FP), R13
-	MOVQ         R13, 16(SP)
-	DECQ         8(SP)
-	JZ           widen5
-	CMPQ         24(SP), $0x00
-	JNE          part5
+
+end5:
+	CMPQ 16(SP), $0x00
+	JNE  widen5
+	MOVQ xRow+56(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
+	MOVQ R13, 16(SP)
+	DECQ 8(SP)
+	JZ   widen5
+	CMPQ 24(SP), $0x00
+	JNE  part5
 
 widen5:
 	VPCMPEQW Y15, Y15, Y15
@@ -26861,20 +26940,33 @@ tile6:
 	LEAQ (R10)(DX*1), R12
 
 clear6:
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
-	VPXOR Y2, Y2, Y2
-	VPXOR Y3, Y3, Y3
-	VPXOR Y4, Y4, Y4
-	VPXOR Y5, Y5, Y5
-	VPXOR Y6, Y6, Y6
-	VPXOR Y7, Y7, Y7
-	VPXOR Y8, Y8, Y8
-	VPXOR Y9, Y9, Y9
-	VPXOR Y10, Y10, Y10
-	VPXOR Y11, Y11, Y11
-	MOVQ  steps+96(FP), R13
-	MOVQ  R13, 24(SP)
+	MOVQ         steps+96(FP), R13
+	DECQ         R13
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y2
+	VPMADDUBSW   Y13, Y14, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y4
+	VPMADDUBSW   Y13, Y14, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y6
+	VPMADDUBSW   Y13, Y14, Y7
+	VPBROADCASTD (R11)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y8
+	VPMADDUBSW   Y13, Y14, Y9
+	VPBROADCASTD (R12)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y10
+	VPMADDUBSW   Y13, Y14, Y11
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	MOVQ         R13, 24(SP)
 
 part6:
 	MOVQ    16(SP), R13
@@ -26883,6 +26975,8 @@ part6:
 	CMOVQGT R14, R13
 	SUBQ    R13, 16(SP)
 	SUBQ    R13, 24(SP)
+	TESTQ   R13, R13
+	JZ      end6
 	MOVQ    32(SP), R14
 
 k6:
@@ -26926,18 +27020,20 @@ k6:
 	DECQ         R13
 	JNZ          k6
 	MOVQ         R14, 32(SP)
-	CMPQ         16(SP), $0x00
-	JNE          widen6
-	MOVQ         xRow+56(FP), R11
-	ADDQ         R11, R10
-	MOVQ         R10, R11
-	LEAQ         (R10)(DX*1), R12
-	MOVQ         kRun+48(FP), R13
-	MOVQ         R13, 16(SP)
-	DECQ         8(SP)
-	JZ           widen6
-	CMPQ         24(SP), $0x00
-	JNE          part6
+
+end6:
+	CMPQ 16(SP), $0x00
+	JNE  widen6
+	MOVQ xRow+56(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
+	MOVQ R13, 16(SP)
+	DECQ 8(SP)
+	JZ   widen6
+	CMPQ 24(SP), $0x00
+	JNE  part6
 
 widen6:
 	VPCMPEQW Y15, Y15, Y15
@@ -27004,6 +27100,1275 @@ done:
 	VZEROUPPER
 	RET
 
+// func convRowPairsCodesAVX2(y *uint8, sums *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, steps int, mult *float32, most float32, zeroPoint int32, least int32)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·convRowPairsCodesAVX2(SB), NOSPLIT, $40-132
+	MOVQ y+0(FP), AX
+	MOVQ x+24(FP), CX
+	MOVQ xPix+72(FP), DX
+	MOVQ yPix+80(FP), BX
+	MOVQ init+16(FP), SI
+	LEAQ (DX)(DX*2), DI
+	MOVQ pixels+40(FP), DI
+	MOVQ DI, (SP)
+	MOVQ ahead+88(FP), DI
+	MOVQ DI, 32(SP)
+
+next:
+	MOVQ  (SP), DI
+	TESTQ DI, DI
+	JZ    done
+	CMPQ  DI, $0x06
+	JBE   sized
+	CMPQ  DI, $0x0c
+	JAE   full
+	INCQ  DI
+	SHRQ  $0x01, DI
+	JMP   sized
+
+full:
+	MOVQ $0x00000006, DI
+
+sized:
+	SUBQ DI, (SP)
+	CMPQ DI, $0x06
+	JEQ  tile6
+	CMPQ DI, $0x05
+	JEQ  tile5
+	CMPQ DI, $0x04
+	JEQ  tile4
+	CMPQ DI, $0x03
+	JEQ  tile3
+	CMPQ DI, $0x02
+	JEQ  tile2
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+32(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+48(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+56(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear1:
+	MOVQ         steps+104(FP), R12
+	DECQ         R12
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	MOVQ         R12, 24(SP)
+
+part1:
+	MOVQ    16(SP), R12
+	MOVQ    24(SP), R13
+	CMPQ    R12, R13
+	CMOVQGT R13, R12
+	SUBQ    R12, 16(SP)
+	SUBQ    R12, 24(SP)
+	TESTQ   R12, R12
+	JZ      end1
+	MOVQ    32(SP), R13
+
+k1:
+	PREFETCHT1   (R13)
+	ADDQ         step+96(FP), R13
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNZ          k1
+	MOVQ         R13, 32(SP)
+
+end1:
+	CMPQ 16(SP), $0x00
+	JNE  widen1
+	MOVQ xRow+64(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+56(FP), R12
+	MOVQ R12, 16(SP)
+	DECQ 8(SP)
+	JZ   widen1
+	CMPQ 24(SP), $0x00
+	JNE  part1
+
+widen1:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	CMPQ     8(SP), $0x00
+	JE       codes1
+	MOVQ     sums+8(FP), R12
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R12)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R12)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R12
+	MOVQ     sums+8(FP), DI
+	MOVQ     $0x00000040, R8
+	JMP      clear1
+
+codes1:
+	MOVQ         AX, R12
+	VBROADCASTSS most+120(FP), Y14
+	VBROADCASTSS zeroPoint+124(FP), Y13
+	VBROADCASTSS least+128(FP), Y12
+	MOVQ         mult+112(FP), AX
+	VPMADDWD     Y15, Y0, Y0
+	VPADDD       (DI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPMADDWD     Y15, Y1, Y1
+	VPADDD       32(DI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMINPS       Y1, Y14, Y1
+	VCVTPS2DQ    Y1, Y1
+	ADDQ         R8, DI
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y13, Y0, Y0
+	VPACKUSWB    Y0, Y0, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VMOVDQU      pixelDwords<>+0(SB), Y1
+	VPERMD       Y0, Y1, Y0
+	VMOVDQU      X0, (R12)
+	ADDQ         BX, R12
+	MOVQ         R12, AX
+	IMUL3Q       $0x01, DX, DI
+	ADDQ         DI, CX
+	JMP          next
+
+tile2:
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+32(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+48(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+56(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear2:
+	MOVQ         steps+104(FP), R13
+	DECQ         R13
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y2
+	VPMADDUBSW   Y13, Y14, Y3
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	MOVQ         R13, 24(SP)
+
+part2:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+	TESTQ   R13, R13
+	JZ      end2
+	MOVQ    32(SP), R14
+
+k2:
+	PREFETCHT1   (R14)
+	ADDQ         step+96(FP), R14
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k2
+	MOVQ         R14, 32(SP)
+
+end2:
+	CMPQ 16(SP), $0x00
+	JNE  widen2
+	MOVQ xRow+64(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+56(FP), R13
+	MOVQ R13, 16(SP)
+	DECQ 8(SP)
+	JZ   widen2
+	CMPQ 24(SP), $0x00
+	JNE  part2
+
+widen2:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	CMPQ     8(SP), $0x00
+	JE       codes2
+	MOVQ     sums+8(FP), R13
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R13)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (DI), Y2, Y2
+	VMOVUPS  Y2, (R13)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(DI), Y3, Y3
+	VMOVUPS  Y3, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	MOVQ     sums+8(FP), DI
+	MOVQ     $0x00000040, R8
+	JMP      clear2
+
+codes2:
+	MOVQ         AX, R13
+	VBROADCASTSS most+120(FP), Y14
+	VBROADCASTSS zeroPoint+124(FP), Y13
+	VBROADCASTSS least+128(FP), Y12
+	MOVQ         mult+112(FP), AX
+	VPMADDWD     Y15, Y0, Y0
+	VPADDD       (DI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPMADDWD     Y15, Y1, Y1
+	VPADDD       32(DI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMINPS       Y1, Y14, Y1
+	VCVTPS2DQ    Y1, Y1
+	ADDQ         R8, DI
+	VPMADDWD     Y15, Y2, Y2
+	VPADDD       (DI), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (AX), Y2, Y2
+	VMINPS       Y2, Y14, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMADDWD     Y15, Y3, Y3
+	VPADDD       32(DI), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(AX), Y3, Y3
+	VMINPS       Y3, Y14, Y3
+	VCVTPS2DQ    Y3, Y3
+	ADDQ         R8, DI
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPADDSW      Y13, Y2, Y2
+	VPACKUSWB    Y2, Y0, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VMOVDQU      pixelDwords<>+0(SB), Y1
+	VPERMD       Y0, Y1, Y0
+	VMOVDQU      X0, (R13)
+	ADDQ         BX, R13
+	VEXTRACTI128 $0x01, Y0, (R13)
+	ADDQ         BX, R13
+	MOVQ         R13, AX
+	IMUL3Q       $0x02, DX, DI
+	ADDQ         DI, CX
+	JMP          next
+
+tile3:
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+32(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+48(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+56(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear3:
+	MOVQ         steps+104(FP), R13
+	DECQ         R13
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y2
+	VPMADDUBSW   Y13, Y14, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y4
+	VPMADDUBSW   Y13, Y14, Y5
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	MOVQ         R13, 24(SP)
+
+part3:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+	TESTQ   R13, R13
+	JZ      end3
+	MOVQ    32(SP), R14
+
+k3:
+	PREFETCHT1   (R14)
+	ADDQ         step+96(FP), R14
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k3
+	MOVQ         R14, 32(SP)
+
+end3:
+	CMPQ 16(SP), $0x00
+	JNE  widen3
+	MOVQ xRow+64(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+56(FP), R13
+	MOVQ R13, 16(SP)
+	DECQ 8(SP)
+	JZ   widen3
+	CMPQ 24(SP), $0x00
+	JNE  part3
+
+widen3:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	CMPQ     8(SP), $0x00
+	JE       codes3
+	MOVQ     sums+8(FP), R13
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R13)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (DI), Y2, Y2
+	VMOVUPS  Y2, (R13)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(DI), Y3, Y3
+	VMOVUPS  Y3, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (DI), Y4, Y4
+	VMOVUPS  Y4, (R13)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(DI), Y5, Y5
+	VMOVUPS  Y5, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	MOVQ     sums+8(FP), DI
+	MOVQ     $0x00000040, R8
+	JMP      clear3
+
+codes3:
+	MOVQ         AX, R13
+	VBROADCASTSS most+120(FP), Y14
+	VBROADCASTSS zeroPoint+124(FP), Y13
+	VBROADCASTSS least+128(FP), Y12
+	MOVQ         mult+112(FP), AX
+	VPMADDWD     Y15, Y0, Y0
+	VPADDD       (DI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPMADDWD     Y15, Y1, Y1
+	VPADDD       32(DI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMINPS       Y1, Y14, Y1
+	VCVTPS2DQ    Y1, Y1
+	ADDQ         R8, DI
+	VPMADDWD     Y15, Y2, Y2
+	VPADDD       (DI), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (AX), Y2, Y2
+	VMINPS       Y2, Y14, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMADDWD     Y15, Y3, Y3
+	VPADDD       32(DI), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(AX), Y3, Y3
+	VMINPS       Y3, Y14, Y3
+	VCVTPS2DQ    Y3, Y3
+	ADDQ         R8, DI
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPADDSW      Y13, Y2, Y2
+	VPACKUSWB    Y2, Y0, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VMOVDQU      pixelDwords<>+0(SB), Y1
+	VPERMD       Y0, Y1, Y0
+	VMOVDQU      X0, (R13)
+	ADDQ         BX, R13
+	VEXTRACTI128 $0x01, Y0, (R13)
+	ADDQ         BX, R13
+	VPMADDWD     Y15, Y4, Y4
+	VPADDD       (DI), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (AX), Y4, Y4
+	VMINPS       Y4, Y14, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPMADDWD     Y15, Y5, Y5
+	VPADDD       32(DI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(AX), Y5, Y5
+	VMINPS       Y5, Y14, Y5
+	VCVTPS2DQ    Y5, Y5
+	ADDQ         R8, DI
+	VPACKSSDW    Y5, Y4, Y4
+	VPADDSW      Y13, Y4, Y4
+	VPACKUSWB    Y4, Y4, Y4
+	VPMAXUB      Y12, Y4, Y4
+	VMOVDQU      pixelDwords<>+0(SB), Y5
+	VPERMD       Y4, Y5, Y4
+	VMOVDQU      X4, (R13)
+	ADDQ         BX, R13
+	MOVQ         R13, AX
+	IMUL3Q       $0x03, DX, DI
+	ADDQ         DI, CX
+	JMP          next
+
+tile4:
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+32(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+48(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+56(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear4:
+	MOVQ         steps+104(FP), R13
+	DECQ         R13
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y2
+	VPMADDUBSW   Y13, Y14, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y4
+	VPMADDUBSW   Y13, Y14, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y6
+	VPMADDUBSW   Y13, Y14, Y7
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	MOVQ         R13, 24(SP)
+
+part4:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+	TESTQ   R13, R13
+	JZ      end4
+	MOVQ    32(SP), R14
+
+k4:
+	PREFETCHT1   (R14)
+	ADDQ         step+96(FP), R14
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y6, Y6
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y7, Y7
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k4
+	MOVQ         R14, 32(SP)
+
+end4:
+	CMPQ 16(SP), $0x00
+	JNE  widen4
+	MOVQ xRow+64(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+56(FP), R13
+	MOVQ R13, 16(SP)
+	DECQ 8(SP)
+	JZ   widen4
+	CMPQ 24(SP), $0x00
+	JNE  part4
+
+widen4:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	CMPQ     8(SP), $0x00
+	JE       codes4
+	MOVQ     sums+8(FP), R13
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R13)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (DI), Y2, Y2
+	VMOVUPS  Y2, (R13)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(DI), Y3, Y3
+	VMOVUPS  Y3, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (DI), Y4, Y4
+	VMOVUPS  Y4, (R13)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(DI), Y5, Y5
+	VMOVUPS  Y5, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y6, Y6
+	VPADDD   (DI), Y6, Y6
+	VMOVUPS  Y6, (R13)
+	VPMADDWD Y15, Y7, Y7
+	VPADDD   32(DI), Y7, Y7
+	VMOVUPS  Y7, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	MOVQ     sums+8(FP), DI
+	MOVQ     $0x00000040, R8
+	JMP      clear4
+
+codes4:
+	MOVQ         AX, R13
+	VBROADCASTSS most+120(FP), Y14
+	VBROADCASTSS zeroPoint+124(FP), Y13
+	VBROADCASTSS least+128(FP), Y12
+	MOVQ         mult+112(FP), AX
+	VPMADDWD     Y15, Y0, Y0
+	VPADDD       (DI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPMADDWD     Y15, Y1, Y1
+	VPADDD       32(DI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMINPS       Y1, Y14, Y1
+	VCVTPS2DQ    Y1, Y1
+	ADDQ         R8, DI
+	VPMADDWD     Y15, Y2, Y2
+	VPADDD       (DI), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (AX), Y2, Y2
+	VMINPS       Y2, Y14, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMADDWD     Y15, Y3, Y3
+	VPADDD       32(DI), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(AX), Y3, Y3
+	VMINPS       Y3, Y14, Y3
+	VCVTPS2DQ    Y3, Y3
+	ADDQ         R8, DI
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPADDSW      Y13, Y2, Y2
+	VPACKUSWB    Y2, Y0, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VMOVDQU      pixelDwords<>+0(SB), Y1
+	VPERMD       Y0, Y1, Y0
+	VMOVDQU      X0, (R13)
+	ADDQ         BX, R13
+	VEXTRACTI128 $0x01, Y0, (R13)
+	ADDQ         BX, R13
+	VPMADDWD     Y15, Y4, Y4
+	VPADDD       (DI), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (AX), Y4, Y4
+	VMINPS       Y4, Y14, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPMADDWD     Y15, Y5, Y5
+	VPADDD       32(DI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(AX), Y5, Y5
+	VMINPS       Y5, Y14, Y5
+	VCVTPS2DQ    Y5, Y5
+	ADDQ         R8, DI
+	VPMADDWD     Y15, Y6, Y6
+	VPADDD       (DI), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       (AX), Y6, Y6
+	VMINPS       Y6, Y14, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMADDWD     Y15, Y7, Y7
+	VPADDD       32(DI), Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       32(AX), Y7, Y7
+	VMINPS       Y7, Y14, Y7
+	VCVTPS2DQ    Y7, Y7
+	ADDQ         R8, DI
+	VPACKSSDW    Y5, Y4, Y4
+	VPADDSW      Y13, Y4, Y4
+	VPACKSSDW    Y7, Y6, Y6
+	VPADDSW      Y13, Y6, Y6
+	VPACKUSWB    Y6, Y4, Y4
+	VPMAXUB      Y12, Y4, Y4
+	VMOVDQU      pixelDwords<>+0(SB), Y5
+	VPERMD       Y4, Y5, Y4
+	VMOVDQU      X4, (R13)
+	ADDQ         BX, R13
+	VEXTRACTI128 $0x01, Y4, (R13)
+	ADDQ         BX, R13
+	MOVQ         R13, AX
+	IMUL3Q       $0x04, DX, DI
+	ADDQ         DI, CX
+	JMP          next
+
+tile5:
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+32(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+48(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+56(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear5:
+	MOVQ         steps+104(FP), R13
+	DECQ         R13
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y2
+	VPMADDUBSW   Y13, Y14, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y4
+	VPMADDUBSW   Y13, Y14, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y6
+	VPMADDUBSW   Y13, Y14, Y7
+	VPBROADCASTD (R11)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y8
+	VPMADDUBSW   Y13, Y14, Y9
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	MOVQ         R13, 24(SP)
+
+part5:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+	TESTQ   R13, R13
+	JZ      end5
+	MOVQ    32(SP), R14
+
+k5:
+	PREFETCHT1   (R14)
+	ADDQ         step+96(FP), R14
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y6, Y6
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y7, Y7
+	VPBROADCASTD (R11)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y8, Y8
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y9, Y9
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k5
+	MOVQ         R14, 32(SP)
+
+end5:
+	CMPQ 16(SP), $0x00
+	JNE  widen5
+	MOVQ xRow+64(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+56(FP), R13
+	MOVQ R13, 16(SP)
+	DECQ 8(SP)
+	JZ   widen5
+	CMPQ 24(SP), $0x00
+	JNE  part5
+
+widen5:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	CMPQ     8(SP), $0x00
+	JE       codes5
+	MOVQ     sums+8(FP), R13
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R13)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (DI), Y2, Y2
+	VMOVUPS  Y2, (R13)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(DI), Y3, Y3
+	VMOVUPS  Y3, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (DI), Y4, Y4
+	VMOVUPS  Y4, (R13)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(DI), Y5, Y5
+	VMOVUPS  Y5, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y6, Y6
+	VPADDD   (DI), Y6, Y6
+	VMOVUPS  Y6, (R13)
+	VPMADDWD Y15, Y7, Y7
+	VPADDD   32(DI), Y7, Y7
+	VMOVUPS  Y7, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y8, Y8
+	VPADDD   (DI), Y8, Y8
+	VMOVUPS  Y8, (R13)
+	VPMADDWD Y15, Y9, Y9
+	VPADDD   32(DI), Y9, Y9
+	VMOVUPS  Y9, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	MOVQ     sums+8(FP), DI
+	MOVQ     $0x00000040, R8
+	JMP      clear5
+
+codes5:
+	MOVQ         AX, R13
+	VBROADCASTSS most+120(FP), Y14
+	VBROADCASTSS zeroPoint+124(FP), Y13
+	VBROADCASTSS least+128(FP), Y12
+	MOVQ         mult+112(FP), AX
+	VPMADDWD     Y15, Y0, Y0
+	VPADDD       (DI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPMADDWD     Y15, Y1, Y1
+	VPADDD       32(DI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMINPS       Y1, Y14, Y1
+	VCVTPS2DQ    Y1, Y1
+	ADDQ         R8, DI
+	VPMADDWD     Y15, Y2, Y2
+	VPADDD       (DI), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (AX), Y2, Y2
+	VMINPS       Y2, Y14, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMADDWD     Y15, Y3, Y3
+	VPADDD       32(DI), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(AX), Y3, Y3
+	VMINPS       Y3, Y14, Y3
+	VCVTPS2DQ    Y3, Y3
+	ADDQ         R8, DI
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPADDSW      Y13, Y2, Y2
+	VPACKUSWB    Y2, Y0, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VMOVDQU      pixelDwords<>+0(SB), Y1
+	VPERMD       Y0, Y1, Y0
+	VMOVDQU      X0, (R13)
+	ADDQ         BX, R13
+	VEXTRACTI128 $0x01, Y0, (R13)
+	ADDQ         BX, R13
+	VPMADDWD     Y15, Y4, Y4
+	VPADDD       (DI), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (AX), Y4, Y4
+	VMINPS       Y4, Y14, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPMADDWD     Y15, Y5, Y5
+	VPADDD       32(DI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(AX), Y5, Y5
+	VMINPS       Y5, Y14, Y5
+	VCVTPS2DQ    Y5, Y5
+	ADDQ         R8, DI
+	VPMADDWD     Y15, Y6, Y6
+	VPADDD       (DI), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       (AX), Y6, Y6
+	VMINPS       Y6, Y14, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMADDWD     Y15, Y7, Y7
+	VPADDD       32(DI), Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       32(AX), Y7, Y7
+	VMINPS       Y7, Y14, Y7
+	VCVTPS2DQ    Y7, Y7
+	ADDQ         R8, DI
+	VPACKSSDW    Y5, Y4, Y4
+	VPADDSW      Y13, Y4, Y4
+	VPACKSSDW    Y7, Y6, Y6
+	VPADDSW      Y13, Y6, Y6
+	VPACKUSWB    Y6, Y4, Y4
+	VPMAXUB      Y12, Y4, Y4
+	VMOVDQU      pixelDwords<>+0(SB), Y5
+	VPERMD       Y4, Y5, Y4
+	VMOVDQU      X4, (R13)
+	ADDQ         BX, R13
+	VEXTRACTI128 $0x01, Y4, (R13)
+	ADDQ         BX, R13
+	VPMADDWD     Y15, Y8, Y8
+	VPADDD       (DI), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       (AX), Y8, Y8
+	VMINPS       Y8, Y14, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPMADDWD     Y15, Y9, Y9
+	VPADDD       32(DI), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       32(AX), Y9, Y9
+	VMINPS       Y9, Y14, Y9
+	VCVTPS2DQ    Y9, Y9
+	ADDQ         R8, DI
+	VPACKSSDW    Y9, Y8, Y8
+	VPADDSW      Y13, Y8, Y8
+	VPACKUSWB    Y8, Y8, Y8
+	VPMAXUB      Y12, Y8, Y8
+	VMOVDQU      pixelDwords<>+0(SB), Y9
+	VPERMD       Y8, Y9, Y8
+	VMOVDQU      X8, (R13)
+	ADDQ         BX, R13
+	MOVQ         R13, AX
+	IMUL3Q       $0x05, DX, DI
+	ADDQ         DI, CX
+	JMP          next
+
+tile6:
+	MOVQ SI, DI
+	XORQ R8, R8
+	MOVQ w+32(FP), R9
+	MOVQ CX, R10
+	MOVQ kRows+48(FP), R11
+	MOVQ R11, 8(SP)
+	MOVQ kRun+56(FP), R11
+	MOVQ R11, 16(SP)
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+
+clear6:
+	MOVQ         steps+104(FP), R13
+	DECQ         R13
+	DECQ         16(SP)
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y0
+	VPMADDUBSW   Y13, Y14, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y2
+	VPMADDUBSW   Y13, Y14, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y4
+	VPMADDUBSW   Y13, Y14, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y6
+	VPMADDUBSW   Y13, Y14, Y7
+	VPBROADCASTD (R11)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y8
+	VPMADDUBSW   Y13, Y14, Y9
+	VPBROADCASTD (R12)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y10
+	VPMADDUBSW   Y13, Y14, Y11
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	MOVQ         R13, 24(SP)
+
+part6:
+	MOVQ    16(SP), R13
+	MOVQ    24(SP), R14
+	CMPQ    R13, R14
+	CMOVQGT R14, R13
+	SUBQ    R13, 16(SP)
+	SUBQ    R13, 24(SP)
+	TESTQ   R13, R13
+	JZ      end6
+	MOVQ    32(SP), R14
+
+k6:
+	PREFETCHT1   (R14)
+	ADDQ         step+96(FP), R14
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VPBROADCASTD (R11), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y0, Y0
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y1, Y1
+	VPBROADCASTD (R12), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y2, Y2
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y3, Y3
+	VPBROADCASTD (R11)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y4, Y4
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y5, Y5
+	VPBROADCASTD (R12)(DX*2), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y6, Y6
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y7, Y7
+	VPBROADCASTD (R11)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y8, Y8
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y9, Y9
+	VPBROADCASTD (R12)(DX*4), Y14
+	VPMADDUBSW   Y12, Y14, Y15
+	VPADDW       Y15, Y10, Y10
+	VPMADDUBSW   Y13, Y14, Y15
+	VPADDW       Y15, Y11, Y11
+	ADDQ         $0x40, R9
+	ADDQ         $0x04, R11
+	ADDQ         $0x04, R12
+	DECQ         R13
+	JNZ          k6
+	MOVQ         R14, 32(SP)
+
+end6:
+	CMPQ 16(SP), $0x00
+	JNE  widen6
+	MOVQ xRow+64(FP), R11
+	ADDQ R11, R10
+	MOVQ R10, R11
+	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+56(FP), R13
+	MOVQ R13, 16(SP)
+	DECQ 8(SP)
+	JZ   widen6
+	CMPQ 24(SP), $0x00
+	JNE  part6
+
+widen6:
+	VPCMPEQW Y15, Y15, Y15
+	VPSRLW   $0x0f, Y15, Y15
+	CMPQ     8(SP), $0x00
+	JE       codes6
+	MOVQ     sums+8(FP), R13
+	VPMADDWD Y15, Y0, Y0
+	VPADDD   (DI), Y0, Y0
+	VMOVUPS  Y0, (R13)
+	VPMADDWD Y15, Y1, Y1
+	VPADDD   32(DI), Y1, Y1
+	VMOVUPS  Y1, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y2, Y2
+	VPADDD   (DI), Y2, Y2
+	VMOVUPS  Y2, (R13)
+	VPMADDWD Y15, Y3, Y3
+	VPADDD   32(DI), Y3, Y3
+	VMOVUPS  Y3, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y4, Y4
+	VPADDD   (DI), Y4, Y4
+	VMOVUPS  Y4, (R13)
+	VPMADDWD Y15, Y5, Y5
+	VPADDD   32(DI), Y5, Y5
+	VMOVUPS  Y5, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y6, Y6
+	VPADDD   (DI), Y6, Y6
+	VMOVUPS  Y6, (R13)
+	VPMADDWD Y15, Y7, Y7
+	VPADDD   32(DI), Y7, Y7
+	VMOVUPS  Y7, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y8, Y8
+	VPADDD   (DI), Y8, Y8
+	VMOVUPS  Y8, (R13)
+	VPMADDWD Y15, Y9, Y9
+	VPADDD   32(DI), Y9, Y9
+	VMOVUPS  Y9, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	VPMADDWD Y15, Y10, Y10
+	VPADDD   (DI), Y10, Y10
+	VMOVUPS  Y10, (R13)
+	VPMADDWD Y15, Y11, Y11
+	VPADDD   32(DI), Y11, Y11
+	VMOVUPS  Y11, 32(R13)
+	ADDQ     R8, DI
+	ADDQ     $0x40, R13
+	MOVQ     sums+8(FP), DI
+	MOVQ     $0x00000040, R8
+	JMP      clear6
+
+codes6:
+	MOVQ         AX, R13
+	VBROADCASTSS most+120(FP), Y14
+	VBROADCASTSS zeroPoint+124(FP), Y13
+	VBROADCASTSS least+128(FP), Y12
+	MOVQ         mult+112(FP), AX
+	VPMADDWD     Y15, Y0, Y0
+	VPADDD       (DI), Y0, Y0
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VPMADDWD     Y15, Y1, Y1
+	VPADDD       32(DI), Y1, Y1
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMINPS       Y1, Y14, Y1
+	VCVTPS2DQ    Y1, Y1
+	ADDQ         R8, DI
+	VPMADDWD     Y15, Y2, Y2
+	VPADDD       (DI), Y2, Y2
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (AX), Y2, Y2
+	VMINPS       Y2, Y14, Y2
+	VCVTPS2DQ    Y2, Y2
+	VPMADDWD     Y15, Y3, Y3
+	VPADDD       32(DI), Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(AX), Y3, Y3
+	VMINPS       Y3, Y14, Y3
+	VCVTPS2DQ    Y3, Y3
+	ADDQ         R8, DI
+	VPACKSSDW    Y1, Y0, Y0
+	VPADDSW      Y13, Y0, Y0
+	VPACKSSDW    Y3, Y2, Y2
+	VPADDSW      Y13, Y2, Y2
+	VPACKUSWB    Y2, Y0, Y0
+	VPMAXUB      Y12, Y0, Y0
+	VMOVDQU      pixelDwords<>+0(SB), Y1
+	VPERMD       Y0, Y1, Y0
+	VMOVDQU      X0, (R13)
+	ADDQ         BX, R13
+	VEXTRACTI128 $0x01, Y0, (R13)
+	ADDQ         BX, R13
+	VPMADDWD     Y15, Y4, Y4
+	VPADDD       (DI), Y4, Y4
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (AX), Y4, Y4
+	VMINPS       Y4, Y14, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPMADDWD     Y15, Y5, Y5
+	VPADDD       32(DI), Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(AX), Y5, Y5
+	VMINPS       Y5, Y14, Y5
+	VCVTPS2DQ    Y5, Y5
+	ADDQ         R8, DI
+	VPMADDWD     Y15, Y6, Y6
+	VPADDD       (DI), Y6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       (AX), Y6, Y6
+	VMINPS       Y6, Y14, Y6
+	VCVTPS2DQ    Y6, Y6
+	VPMADDWD     Y15, Y7, Y7
+	VPADDD       32(DI), Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       32(AX), Y7, Y7
+	VMINPS       Y7, Y14, Y7
+	VCVTPS2DQ    Y7, Y7
+	ADDQ         R8, DI
+	VPACKSSDW    Y5, Y4, Y4
+	VPADDSW      Y13, Y4, Y4
+	VPACKSSDW    Y7, Y6, Y6
+	VPADDSW      Y13, Y6, Y6
+	VPACKUSWB    Y6, Y4, Y4
+	VPMAXUB      Y12, Y4, Y4
+	VMOVDQU      pixelDwords<>+0(SB), Y5
+	VPERMD       Y4, Y5, Y4
+	VMOVDQU      X4, (R13)
+	ADDQ         BX, R13
+	VEXTRACTI128 $0x01, Y4, (R13)
+	ADDQ         BX, R13
+	VPMADDWD     Y15, Y8, Y8
+	VPADDD       (DI), Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       (AX), Y8, Y8
+	VMINPS       Y8, Y14, Y8
+	VCVTPS2DQ    Y8, Y8
+	VPMADDWD     Y15, Y9, Y9
+	VPADDD       32(DI), Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       32(AX), Y9, Y9
+	VMINPS       Y9, Y14, Y9
+	VCVTPS2DQ    Y9, Y9
+	ADDQ         R8, DI
+	VPMADDWD     Y15, Y10, Y10
+	VPADDD       (DI), Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       (AX), Y10, Y10
+	VMINPS       Y10, Y14, Y10
+	VCVTPS2DQ    Y10, Y10
+	VPMADDWD     Y15, Y11, Y11
+	VPADDD       32(DI), Y11, Y11
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       32(AX), Y11, Y11
+	VMINPS       Y11, Y14, Y11
+	VCVTPS2DQ    Y11, Y11
+	ADDQ         R8, DI
+	VPACKSSDW    Y9, Y8, Y8
+	VPADDSW      Y13, Y8, Y8
+	VPACKSSDW    Y11, Y10, Y10
+	VPADDSW      Y13, Y10, Y10
+	VPACKUSWB    Y10, Y8, Y8
+	VPMAXUB      Y12, Y8, Y8
+	VMOVDQU      pixelDwords<>+0(SB), Y9
+	VPERMD       Y8, Y9, Y8
+	VMOVDQU      X8, (R13)
+	ADDQ         BX, R13
+	VEXTRACTI128 $0x01, Y8, (R13)
+	ADDQ         BX, R13
+	MOVQ         R13, AX
+	IMUL3Q       $0x06, DX, DI
+	ADDQ         DI, CX
+	JMP          next
+
+done:
+	VZEROUPPER
+	RET
+
 // func convRowBitsAVX2(y *int32, init *int32, x *uint32, w *uint32, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, initPix int, shift int)
 // Requires: AVX, AVX2, CMOV
 TEXT ·convRowBitsAVX2(SB), NOSPLIT, $32-96
@@ -27061,9 +28426,9 @@ sized:
 	LEAQ   (R10)(DX*1), R12
 
 clear1:
+	MOVQ  $0x0000001f, R12
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
-	MOVQ  $0x0000001f, R12
 	MOVQ  R12, 24(SP)
 
 part1:
@@ -27157,11 +28522,11 @@ tile2:
 	LEAQ   (R10)(DX*1), R12
 
 clear2:
+	MOVQ  $0x0000001f, R13
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
-	MOVQ  $0x0000001f, R13
 	MOVQ  R13, 24(SP)
 
 part2:
@@ -27287,13 +28652,13 @@ tile3:
 	LEAQ   (R10)(DX*1), R12
 
 clear3:
+	MOVQ  $0x0000001f, R13
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
 	VPXOR Y3, Y3, Y3
 	VPXOR Y4, Y4, Y4
 	VPXOR Y5, Y5, Y5
-	MOVQ  $0x0000001f, R13
 	MOVQ  R13, 24(SP)
 
 part3:
@@ -27450,6 +28815,7 @@ tile4:
 	LEAQ   (R10)(DX*1), R12
 
 clear4:
+	MOVQ  $0x0000001f, R13
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	VPXOR Y2, Y2, Y2
@@ -27458,7 +28824,6 @@ clear4:
 	VPXOR Y5, Y5, Y5
 	VPXOR Y6, Y6, Y6
 	VPXOR Y7, Y7, Y7
-	MOVQ  $0x0000001f, R13
 	MOVQ  R13, 24(SP)
 
 part4:

@@ -47,7 +47,7 @@ func interleave(quads []uint32, rows *[4][]uint8, from, n, pixels, pix int) {}
 func words() bool           { return false }
 func depthWords(a *wordRow) {}
 
-func finishes() bool                 { return false }
+func finishes(int, bool) bool        { return false }
 func convRowFinished(a *finishedRow) {}
 
 func mapBytes(y, x []uint8, table *[256]uint8) int { return 0 }

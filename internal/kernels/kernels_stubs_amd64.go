@@ -950,6 +950,17 @@ func convRowWidenedAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kR
 //go:noescape
 func convRowPairsAVX2(y *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, steps int)
 
+// convRowPairsCodesAVX2 computes
+//
+//	y[p*yPix + l] = max(round(min(float32(acc)*mult[l], most)) + zeroPoint, least)
+//
+// where acc is the sum that convRowPairs stores. sums has room for 6*16.
+//
+// The words of zeroPoint are the same, and so are the bytes of least.
+//
+//go:noescape
+func convRowPairsCodesAVX2(y *uint8, sums *int32, init *int32, x *uint8, w *int8, pixels int, kRows int, kRun int, xRow int, xPix int, yPix int, ahead *byte, step int, steps int, mult *float32, most float32, zeroPoint int32, least int32)
+
 // convRowBitsAVX2 computes
 //
 //	for p < pixels, l < 16:
