@@ -154,7 +154,10 @@ func (s *source) sides(d decoder, t *Table) {
 		names = append(names, a.Name)
 	}
 	known := func(side string, axes []string) {
-		for _, a := range axes {
+		for i, a := range axes {
+			if slices.Contains(axes[:i], a) {
+				d.errs.Report(s.at, "%s: %s stands there twice", side, syntax.Shorten(a))
+			}
 			if !slices.Contains(names, a) {
 				d.errs.Report(s.at, "%s: there is no axis %q%s; there are %s", side, syntax.Shorten(a), syntax.Suggest(a, names), strings.Join(names, ", "))
 			}

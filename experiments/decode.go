@@ -307,3 +307,33 @@ func (s *source) vary(file string, values []valueSource, overrides []string) (*c
 	}
 	return configs.Vary(file, name, s.settings(values), overrides)
 }
+
+// seedless reports settings of the seed, which the table's own would replace: cells that differ in it would be one.
+func (s *source) seedless(d decoder, overrides []string) {
+	const instead = "the seeds of a table are its key seeds, or --seeds; found train.seed"
+	sets := slices.Clone(s.set)
+	for _, a := range s.axes {
+		if a.name == seedKey {
+			d.errs.Report(a.pos, instead)
+			continue
+		}
+		for _, v := range a.values {
+			sets = append(sets, v.set...)
+		}
+	}
+	for _, a := range s.add {
+		sets = append(sets, a.set...)
+	}
+	for _, n := range sets {
+		for _, e := range n.Entries {
+			if e.Key == seedKey || e.Key == "train" && slices.ContainsFunc(e.Value.Entries, func(e syntax.Entry) bool { return e.Key == "seed" }) {
+				d.errs.Report(e.Pos, instead)
+			}
+		}
+	}
+	for _, o := range overrides {
+		if key, _, _ := configs.CutValue(o); key == seedKey {
+			d.errs.Report(syntax.Pos{Argument: o}, instead)
+		}
+	}
+}

@@ -139,6 +139,8 @@ func (s *source) build(d decoder, name, file string, overrides []string) (*Table
 		t.Axes = append(t.Axes, axis)
 	}
 	s.sides(d, t)
+	s.seedless(d, overrides)
+	s.whereColumns(d, published)
 	for _, a := range s.axes {
 		if slices.Contains(csvColumns, a.name) {
 			d.errs.Report(a.pos, "axes: table.csv has a column %s already; change the name", a.name)

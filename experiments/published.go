@@ -3,9 +3,12 @@ package experiments
 import (
 	_ "embed"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/qat-go/qat/syntax"
 )
 
 //go:embed published.csv
@@ -110,4 +113,33 @@ func describeWhere(where map[string]string) string {
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ", ")
+}
+
+// whereColumns reports columns that no file of published accuracies has.
+func (s *source) whereColumns(d decoder, files [][]csvRow) {
+	var known []string
+	for _, rows := range files {
+		for _, r := range rows {
+			known = slices.AppendSeq(known, maps.Keys(r.fields))
+			break // the others have the same
+		}
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	check := func(at syntax.Pos, where map[string]string) {
+		for _, column := range slices.Sorted(maps.Keys(where)) {
+			if !slices.Contains(known, column) {
+				d.errs.Report(at, "published: there is no column %q%s; there are %s", syntax.Shorten(column), syntax.Suggest(column, known), strings.Join(known, ", "))
+			}
+		}
+	}
+	check(s.at, s.published.where)
+	for _, a := range s.axes {
+		for _, v := range a.values {
+			check(v.pos, v.published)
+		}
+	}
+	for _, a := range s.add {
+		check(a.pos, a.published)
+	}
 }

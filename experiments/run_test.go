@@ -55,7 +55,7 @@ func TestHash(t *testing.T) {
 	base := loaded(t, "config: quickstart\naxes: {m: {A: }}").Cells[0].Config
 	for set, same := range map[string]bool{
 		"name: other": true, "data.root: /elsewhere": true, "train.log_every: 7": true, "export.formats: [npz]": true, "data.workers: 3": true, "description: x": true,
-		"train.lr: 0.125": false, "quant.weights.bits: 3": false, "data.validation: 10": false, "train.seed: 9": false, "train.max_steps: 2": false, "model.init: random": false,
+		"train.lr: 0.125": false, "quant.weights.bits: 3": false, "data.validation: 10": false, "train.max_steps: 2": false, "model.init: random": false,
 		"train.accumulate: 2": false, "train.mixup: 0.2": false, "train.label_smoothing: 0.1": false, "train.optimizer.kind: adamw": false, "train.weight_ema: 0.9": false,
 		"data.augment.flip: false": false,
 	} {
@@ -139,6 +139,9 @@ func TestSweep(t *testing.T) {
 	if c := tab.Cells[3].Config; c.Train.LR != 0.01 || c.Quant.Weights.Bits != 2 || c.Train.Epochs != 2 {
 		t.Errorf("the last cell has lr %v, %d bits, %d epochs", c.Train.LR, c.Quant.Weights.Bits, c.Train.Epochs)
 	}
+	if tab, err := Sweep("quickstart", []string{"train.seed=3,1"}); err != nil || len(tab.Seeds) != 2 || tab.Seeds[0] != 3 || len(tab.Cells) != 1 {
+		t.Errorf("seeds as a key of the config: %+v, %v", tab, err)
+	}
 	for arg, want := range map[string]string{
 		"train.lr": "wanted key=value", "train.lr=": "wanted key=value", "train.lr=0.1,x": `train.lr: wanted`, "trian.lr=1,2": `unexpected key "trian"`, "seed=x": "seeds: wanted",
 	} {
@@ -150,7 +153,7 @@ func TestSweep(t *testing.T) {
 
 func TestSplitValues(t *testing.T) {
 	for text, want := range map[string]string{
-		"1,2": "1|2", "[1,2],[3]": "[1,2]|[3]", "{a: 1, b: 2}": "{a: 1, b: 2}", `"a,b",'c,[d'`: `"a,b"|'c,[d'`, "it's,b": "it's|b", "0..3": "0|1|2|3", "3..0": "3..0", "a..b": "a..b", "": "",
+		"1,2": "1|2", "[1,2],[3]": "[1,2]|[3]", "{a: 1, b: 2}": "{a: 1, b: 2}", `"a,b",'c,[d'`: `"a,b"|'c,[d'`, "it's,b": "it's|b", "0..3": "0|1|2|3", "3..0": "3..0", "0..1000": "0..1000", "a..b": "a..b", "": "",
 	} {
 		if got := strings.Join(splitValues(text), "|"); got != want {
 			t.Errorf("%q splits into %q; want %q", text, got, want)

@@ -180,11 +180,18 @@ func TestMistakes(t *testing.T) {
 		{"config: quickstart\naxes: {m: {A: }}\nseeds: [-1]", "seeds: wanted a number of seeds"},
 		{"config: quickstart\naxes: {m: {A: }}\nbudget: 2", "budget: wanted a time such as 90m or 2h"},
 		{"config: quickstart\naxes: {seeds: {A: }}", "mine.yaml:2:8: axes: table.csv has a column seeds already"},
+		{"config: quickstart\naxes: {train.seed: [1, 2]}", "mine.yaml:2:8: the seeds of a table are its key seeds"},
+		{"config: quickstart\nset: {train: {seed: 1}}\naxes: {m: {A: }}", "mine.yaml:2:7: the seeds of a table are its key seeds"},
+		{"config: quickstart\naxes: {m: {A: {set: {train.seed: 1}}}}", "mine.yaml:2:22: the seeds of a table are its key seeds"},
+		{"config: quickstart\naxes: {m: {A: }}\nadd: [{m: B, set: {train.seed: 1}}]", "mine.yaml:3:20: the seeds of a table are its key seeds"},
+		{"config: quickstart\naxes: {m: {A: {published: {methd: LSQ}}}}", `mine.yaml:2:12: published: there is no column "methd" (did you mean "method"?)`},
+		{"config: quickstart\naxes: {m: {A: }}\npublished: {where: {nets: x}}", `published: there is no column "nets"`},
+		{"config: quickstart\naxes: {m: {A: }}\nrows: [m, m]", "rows: m stands there twice"},
 		{"axes: {m: {A: }}", "there is no config"},
 		{"config: quickstart\naxes: {m: {A: }}\npublished: {files: none.csv}", "mine.yaml:3:20: published.files: "},
 		{"config: quickstart\naxes: {m: &a {A: }}", "YAML anchors"},
 		{"config: quickstart\naxes: {train.lr: [" + strings.Repeat("1,", 1001) + "1]}", "stands there twice"},
-		{"config: quickstart\naxes: {train.seed: [" + numbers(200) + "], train.batch: [" + numbers(200) + "]}", "more than 10000 cells"},
+		{"config: quickstart\naxes: {train.epochs: [" + numbers(200) + "], train.batch: [" + numbers(200) + "]}", "more than 10000 cells"},
 	} {
 		tab, err := Load(write(t, c.table), nil)
 		if err == nil {
