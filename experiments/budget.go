@@ -84,7 +84,7 @@ func readBudget(dir string) (*budget, error) {
 	}
 	var b budget
 	if err := json.Unmarshal(text, &b); err != nil || !(b.Share > 0 && b.Share <= 1) {
-		return nil, fmt.Errorf("%s: it is no budget that qat wrote; remove it, or choose another folder with --out", path)
+		return nil, asMistake(fmt.Errorf("%s: it is no budget that qat wrote; remove it, or choose another folder with --out", path))
 	}
 	return &b, nil
 }

@@ -13,6 +13,7 @@ import (
 type chart struct {
 	title, x, y string
 	logX        bool
+	wholeX      bool // ticks at whole numbers only
 	series      []series
 }
 
@@ -53,7 +54,10 @@ func (c *chart) svg() string {
 		return ""
 	}
 	for i := range lo { // some air around the outermost points
-		air := max((hi[i]-lo[i])*0.05, 1e-6*math.Abs(hi[i]), 1e-9)
+		air := (hi[i] - lo[i]) * 0.05
+		if air < 1e-6*math.Abs(hi[i]) || air == 0 {
+			air = 0.5 // of points at one place
+		}
 		lo[i], hi[i] = lo[i]-air, hi[i]+air
 	}
 	px := func(v float64) float64 {
@@ -69,11 +73,8 @@ func (c *chart) svg() string {
 		fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%.1f" y2="%.1[3]f" stroke="#ddd"/><text x="%[4]d" y="%.1[5]f" text-anchor="end">%[6]s</text>`,
 			marginLeft, chartWidth-marginRight, py(t), marginLeft-5, py(t)+4, short(t))
 	}
-	for _, t := range ticks(lo[0], hi[0]) {
-		label := short(t)
-		if c.logX {
-			label = short(math.Pow(10, t))
-		}
+	for _, v := range c.ticksX(lo[0], hi[0]) {
+		t, label := at([2]float64{v})[0], short(v)
 		fmt.Fprintf(&b, `<line x1="%.1f" x2="%.1[1]f" y1="%[2]d" y2="%[3]d" stroke="#ddd"/><text x="%.1[1]f" y="%[4]d" text-anchor="middle">%[5]s</text>`,
 			px(t), marginTop, chartHeight-marginBottom, chartHeight-marginBottom+14, label)
 	}
@@ -100,6 +101,27 @@ func (c *chart) svg() string {
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
+}
+
+// ticksX are the numbers at the axis along the bottom, which goes from lo to hi; those are logarithms if it is logarithmic.
+func (c *chart) ticksX(lo, hi float64) []float64 {
+	switch {
+	case c.wholeX:
+		return slices.DeleteFunc(ticks(lo, hi), func(v float64) bool { return math.Abs(v-math.Round(v)) > 1e-9 })
+	case !c.logX:
+		return ticks(lo, hi)
+	case hi-lo < 1:
+		return ticks(math.Pow(10, lo), math.Pow(10, hi))
+	}
+	var all []float64
+	for e := math.Floor(lo); e <= hi; e++ {
+		for _, f := range []float64{1, 2, 5} {
+			if v := f * math.Pow(10, e); math.Log10(v) >= lo && math.Log10(v) <= hi && (f == 1 || hi-lo < 3) {
+				all = append(all, v)
+			}
+		}
+	}
+	return all
 }
 
 // ticks are round numbers from lo to hi, about six.
@@ -143,7 +165,7 @@ func shorten(s string, most int) string {
 func charts(t *Table, cells []*Summary) []string {
 	size := &chart{title: "Accuracy and size", x: "size of weights, biases and scales in KiB", y: "top-1 in %", logX: true}
 	ops := &chart{title: "Accuracy and BitOps", x: "BitOps of an image in millions", y: "top-1 in %", logX: true}
-	curves := &chart{title: "Accuracy over the epochs, first seed", x: "epoch", y: "top-1 in % of the images that choose the epoch"}
+	curves := &chart{title: "Accuracy over the epochs, first seed", x: "epoch", y: "top-1 in % of the images that choose the epoch", wholeX: true}
 	add := func(c *chart, name string, p [2]float64) {
 		if i := slices.IndexFunc(c.series, func(s series) bool { return s.name == name }); i >= 0 {
 			c.series[i].points = append(c.series[i].points, p)

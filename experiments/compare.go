@@ -1,7 +1,9 @@
 package experiments
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,10 +57,10 @@ func Compare(dirs []string) (*Comparison, error) {
 			return nil, err
 		}
 		m, err := train.ReadManifest(dir)
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		if m.Result == nil {
+		if err != nil || m.Result == nil {
 			return nil, fmt.Errorf("%s has no result yet; continue the run with --resume", dir)
 		}
 		cfg, err := configs.Load(filepath.Join(dir, train.ConfigFile), nil)

@@ -71,7 +71,13 @@ func (s *Summary) page(notes *[]string) pageCell {
 	if s == nil {
 		return pageCell{}
 	}
-	c := pageCell{Verdict: s.Verdict(), Published: s.published()}
+	c := pageCell{Verdict: s.Verdict()}
+	if p := s.Cell.Published; p != nil {
+		c.Published = number(&p.Top1)
+		if d := p.PublishedDrop(); d != nil {
+			c.Published += ", drop " + number(d)
+		}
+	}
 	if len(s.Results) == 0 {
 		return c
 	}

@@ -184,7 +184,7 @@ func (m *maker) discard(ctx context.Context, dir string) error {
 // make makes one run, unless another process has, or does.
 func (m *maker) make(ctx context.Context, r *Run, place, of int) error {
 	res, err := readResult(filepath.Join(m.opt.Dir, resultsFolder, r.File()+".json"))
-	if err == nil && (m.opt.Stale != RedoStale || res.differs(m.opt.Version) == "") { // another process was faster
+	if err == nil && res.ConfigSHA256 == r.Hash && (m.opt.Stale != RedoStale || res.differs(m.opt.Version) == "") { // another process was faster
 		m.out.Known++
 		return nil
 	}

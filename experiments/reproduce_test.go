@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/train"
 )
 
@@ -261,19 +263,78 @@ func TestRunsOfTwoVersions(t *testing.T) {
 	}
 }
 
+// TestTheBestEpochCounts: a result has the accuracy of best.qat, also where that is not the last epoch's network, or where the last
+// epoch's has batch norms that were measured anew.
+func TestTheBestEpochCounts(t *testing.T) {
+	for _, set := range []string{"", "  quant.batch_norm_reestimation: 1\n"} {
+		tab := loaded(t, strings.Replace(tiny, "  export.formats: []\n", "  export.formats: []\n"+set, 1), "tiny_net.yaml", tinyNet)
+		if set != "" {
+			tab.Seeds = FirstSeeds(5)
+		}
+		dir := t.TempDir()
+		if _, err := reproduce(t, context.Background(), tab, dir, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		runs, err := Runs(tab.Cells, tab.Seeds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, err := Known(dir, runs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		differ := 0
+		for i, r := range runs {
+			res := known[i]
+			m := &maker{opt: Options{Threads: 1}}
+			want, err := m.best(context.Background(), res.Mode, filepath.Join(dir, runsFolder, r.File()))
+			if err != nil || res.Test != want || res.Chosen != "best" {
+				t.Errorf("%s seed %d: %v of epoch %d, which is %s; want %v, %v", r.Name(), r.Seed, res.Test, res.BestEpoch, res.Chosen, want, err)
+			}
+			if res.Test != res.LastTest && (set == "") == (res.BestEpoch < 2) {
+				differ++
+			}
+		}
+		if differ == 0 {
+			t.Errorf("%q: no run whose best network is not the last; the test shows nothing", set)
+		}
+	}
+}
+
+// TestMissingData: data that is not there ends a table whose first run wants it; later it is told, and the others go on.
+func TestMissingData(t *testing.T) {
+	nowhere := filepath.ToSlash(filepath.Join(t.TempDir(), "nowhere"))
+	const there = "There: {set: {data: {dataset: random, random: {height: 6, width: 6, classes: 3, images: 32, test_images: 12}, augment: {crop: 0}}}}"
+	gone := fmt.Sprintf("Gone: {set: {data: {dataset: cifar10, root: %q}}}", nowhere)
+	for _, c := range []struct {
+		axis         string
+		made, failed int
+	}{{there + ", " + gone, 2, 2}, {gone + ", " + there, 0, 0}} {
+		table := "config: quickstart\nset: {model: {network: tiny_net.yaml, init: random}, train: {epochs: 1, batch: 4}, export.formats: []}\naxes: {m: {" + c.axis + "}}\n"
+		tab := loaded(t, table, "tiny_net.yaml", tinyNet)
+		out, err := reproduce(t, context.Background(), tab, t.TempDir(), Options{})
+		missing := (*datasets.MissingError)(nil)
+		if stops := c.made == 0; errors.As(err, &missing) != stops || out.Made != c.made || len(out.Failed) != c.failed {
+			t.Errorf("%s: %+v, %v", c.axis, out, err)
+		}
+	}
+}
+
 // TestTheNewestResultCounts: of two results of one experiment, in whatever order they lie there.
 func TestTheNewestResultCounts(t *testing.T) {
 	for _, newest := range []string{"a", "b"} {
 		dir := t.TempDir()
-		put(t, dir, "a", &Result{Name: "a", ConfigSHA256: "x", Finished: time.Unix(100, 0)})
-		put(t, dir, "b", &Result{Name: "b", ConfigSHA256: "x", Finished: time.Unix(100, 0)})
-		put(t, dir, newest, &Result{Name: newest, ConfigSHA256: "x", Finished: time.Unix(200, 0)})
+		put(t, dir, "a", &Result{Name: "a", ConfigSHA256: someHash, Finished: time.Unix(100, 0)})
+		put(t, dir, "b", &Result{Name: "b", ConfigSHA256: someHash, Finished: time.Unix(100, 0)})
+		put(t, dir, newest, &Result{Name: newest, ConfigSHA256: someHash, Finished: time.Unix(200, 0)})
 		all, err := readResults(dir)
-		if err != nil || len(all) != 1 || all["x"].Name != newest {
-			t.Errorf("%+v, %v; want %s", all["x"], err, newest)
+		if err != nil || len(all) != 1 || all[someHash].Name != newest {
+			t.Errorf("%+v, %v; want %s", all[someHash], err, newest)
 		}
 	}
 }
+
+var someHash = strings.Repeat("0", 64)
 
 // put writes a result into a table's folder.
 func put(t *testing.T, dir, name string, res *Result) {
@@ -336,7 +397,7 @@ func TestOtherData(t *testing.T) {
 // TestDamagedResults: what is no result is told by its name.
 func TestDamagedResults(t *testing.T) {
 	tab := loaded(t, tiny, "tiny_net.yaml", tinyNet)
-	for _, text := range []string{"", "{", "[]", "null", `{"format": "qat.result.0"}`} {
+	for _, text := range []string{"", "{", "[]", "null", `{"format": "qat.result.0"}`, `{"format": "qat.result.1"}`, `{"format": "qat.result.1", "test_top1": 17, "config_sha256": "` + someHash + `"}`} {
 		dir := t.TempDir()
 		if err := os.MkdirAll(filepath.Join(dir, resultsFolder), 0o777); err != nil {
 			t.Fatal(err)
@@ -344,7 +405,7 @@ func TestDamagedResults(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, resultsFolder, "a.json"), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := reproduce(t, context.Background(), tab, dir, Options{}); err == nil || !strings.Contains(err.Error(), "a.json: it is no result of a run") {
+		if _, err := reproduce(t, context.Background(), tab, dir, Options{}); err == nil || !strings.Contains(err.Error(), "a.json: it is no result of a run") || !errors.As(err, new(*Mistake)) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -416,6 +477,10 @@ func TestABudgetIsMeasured(t *testing.T) {
 			t.Errorf("%s: %d epochs", c.Name(), c.Config.Train.Epochs)
 		}
 	}
+	ample := loaded(t, tiny, "tiny_net.yaml", tinyNet)
+	if share, err := Scale(context.Background(), ample, 1000*time.Hour, Options{Dir: t.TempDir(), Threads: 1}, nil); err != nil || share != 1 || ample.Cells[0].Config.Train.Epochs != 2 {
+		t.Errorf("with ample time: share %v, %d epochs, %v", share, ample.Cells[0].Config.Train.Epochs, err)
+	}
 	if b, err := readBudget(dir); err != nil || b.Share != share || b.Budget != "1ns" {
 		t.Errorf("%+v, %v", b, err)
 	}
@@ -451,6 +516,13 @@ func TestCompare(t *testing.T) {
 	if m := c.Measures[0]; m.Name != "test_top1" || m.Means[0] == nil || m.Spreads[0] == nil {
 		t.Errorf("%+v", m)
 	}
+	if twice, err := Compare([]string{dirs[0], dirs[0]}); err != nil || len(twice.Columns) != 2 {
+		t.Errorf("two runs with one seed: %+v, %v", twice, err)
+	}
+	one, err := Compare(dirs[:1])
+	if err != nil || one.Measures[0].Means[0] == nil || one.Measures[0].Spreads[0] != nil {
+		t.Errorf("one run has a spread: %+v, %v", one, err)
+	}
 	if _, err := Compare([]string{t.TempDir()}); err == nil {
 		t.Error("an empty folder is compared")
 	}
@@ -477,6 +549,27 @@ func TestChart(t *testing.T) {
 	same := (&chart{series: []series{{points: [][2]float64{{5, 5}, {5, 5}}}}}).svg()
 	if strings.Contains(same, "NaN") || strings.Contains(same, "Inf") || same == "" {
 		t.Error("a chart of equal points:", same)
+	}
+	for _, c := range []struct {
+		chart  chart
+		lo, hi float64
+		want   string
+	}{
+		{chart{}, 0, 1, "0 0.2 0.4 0.6 0.8 1"},
+		{chart{wholeX: true}, 0.5, 1.5, "1"},
+		{chart{wholeX: true}, 0.9, 3.1, "1 2 3"},
+		{chart{wholeX: true}, 0, 100, "0 20 40 60 80 100"},
+		{chart{logX: true}, math.Log10(68), math.Log10(145), "70 80 90 100 110 120 130 140"},
+		{chart{logX: true}, math.Log10(9), math.Log10(600), "10 20 50 100 200 500"},
+		{chart{logX: true}, math.Log10(9), math.Log10(20000), "10 100 1000 10000"},
+	} {
+		var got []string
+		for _, v := range c.chart.ticksX(c.lo, c.hi) {
+			got = append(got, short(v))
+		}
+		if text := strings.Join(got, " "); text != c.want {
+			t.Errorf("ticks from %v to %v: %s; want %s", c.lo, c.hi, text, c.want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,11 +120,16 @@ func readResult(path string) (*Result, error) {
 		return nil, err
 	}
 	var res Result
+	why := ""
 	if err := json.Unmarshal(text, &res); err != nil {
-		return nil, fmt.Errorf("%s: it is no result of a run (%w); remove it, and the run is made again", path, err)
+		why = err.Error()
+	} else if res.Format != resultFormat {
+		why = fmt.Sprintf("wanted the format %s, found %q", resultFormat, res.Format)
+	} else if len(res.ConfigSHA256) != 2*sha256.Size || !(res.Test >= 0 && res.Test <= 1) {
+		why = "its config_sha256 or test_top1 is missing, or cannot be"
 	}
-	if res.Format != resultFormat {
-		return nil, fmt.Errorf("%s: it is no result of a run: wanted the format %s, found %q; remove it, and the run is made again", path, resultFormat, res.Format)
+	if why != "" {
+		return nil, asMistake(fmt.Errorf("%s: it is no result of a run (%s); remove it, and the run is made again", path, why))
 	}
 	return &res, nil
 }
