@@ -28,6 +28,9 @@ EXIT STATUS
   qat compare runs/w4a4_seed* --csv`,
 		Args: wantArgs(1, -1, "a RUN, the folder of one"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if js && asCSV {
+				return usagef(c, "--json and --csv do not go together")
+			}
 			cmp, err := experiments.Compare(args)
 			if err != nil {
 				return err
@@ -40,7 +43,6 @@ EXIT STATUS
 	}
 	addJSON(c, &js)
 	c.Flags().BoolVar(&asCSV, "csv", false, "print CSV")
-	c.MarkFlagsMutuallyExclusive("json", "csv")
 	return c
 }
 

@@ -99,14 +99,14 @@ func addTableFlags(c *cobra.Command, o *reproduceOptions) {
 	addData(c, &o.data)
 	addJSON(c, &o.json)
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
-	c.MarkFlagsMutuallyExclusive("list", "render")
-	c.MarkFlagsMutuallyExclusive("list", "expect")
 }
 
 func (o *reproduceOptions) check(c *cobra.Command) (err error) {
 	switch s := experiments.Stale(o.stale); {
 	case s != experiments.RefuseStale && s != experiments.RedoStale && s != experiments.KeepStale:
 		return usagef(c, "--stale wants redo or keep, found %q", o.stale)
+	case o.list && (o.render || o.expect != ""):
+		return usagef(c, "--list goes neither with --render nor with --expect")
 	case o.budget < 0 || o.budget == 0 && c.Flags().Changed("budget"):
 		return usagef(c, "--budget wants a time above 0, found %v", o.budget)
 	case o.shards < 0 || o.shards == 0 && c.Flags().Changed("shards"):
@@ -222,14 +222,12 @@ func makeRuns(ctx context.Context, o reproduceOptions, t *openedTable, runs []*e
 }
 
 // showTable writes the table's files and prints it.
-func showTable(t *openedTable, js bool, stdout io.Writer) ([]*experiments.Summary, error) {
-	all, err := experiments.Summarize(t.Table, t.cells, t.seeds, t.dir, version())
+func showTable(t *openedTable, js bool, stdout io.Writer) (all []*experiments.Summary, err error) {
+	all, err = experiments.Summarize(t.Table, t.cells, t.seeds, t.dir, version())
 	if err != nil {
 		return nil, err
 	}
-	if err := experiments.Write(t.dir, t.Table, all); err != nil {
-		return nil, err
-	}
+	defer func() { err = errors.Join(err, experiments.Write(t.dir, t.Table, all)) }() // it is printed even where it cannot be written
 	if js {
 		report, err := experiments.Report(t.Table, all)
 		if err != nil {
