@@ -21432,30 +21432,87 @@ TEXT ·momentsRowAVX512(SB), NOSPLIT, $8-48
 	MOVQ  shift+24(FP), SI
 	MOVQ  x+16(FP), DI
 
-block:
+blocks4:
+	CMPQ    AX, $0x04
+	JLT     fewer4
 	VMOVUPS (DX), Z0
-	VMOVUPS (BX), Z2
-	VMOVUPS (SI), Z4
-	MOVQ    DI, R8
-	MOVQ    (SP), R9
+	VMOVUPS (BX), Z4
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 64(BX), Z5
+	VMOVUPS 64(SI), Z9
+	VMOVUPS 128(DX), Z2
+	VMOVUPS 128(BX), Z6
+	VMOVUPS 128(SI), Z10
+	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(SI), Z11
+	MOVQ    DI, R9
+	MOVQ    (SP), R8
 
-pixel:
-	VMOVUPS     (R8), Z6
-	VSUBPS      Z4, Z6, Z6
-	VADDPS      Z6, Z0, Z0
-	VFMADD231PS Z6, Z6, Z2
-	ADDQ        CX, R8
-	DECQ        R9
-	JNZ         pixel
+pixel4:
+	VMOVUPS     (R9), Z12
+	VSUBPS      Z8, Z12, Z12
+	VADDPS      Z12, Z0, Z0
+	VFMADD231PS Z12, Z12, Z4
+	VMOVUPS     64(R9), Z13
+	VSUBPS      Z9, Z13, Z13
+	VADDPS      Z13, Z1, Z1
+	VFMADD231PS Z13, Z13, Z5
+	VMOVUPS     128(R9), Z14
+	VSUBPS      Z10, Z14, Z14
+	VADDPS      Z14, Z2, Z2
+	VFMADD231PS Z14, Z14, Z6
+	VMOVUPS     192(R9), Z15
+	VSUBPS      Z11, Z15, Z15
+	VADDPS      Z15, Z3, Z3
+	VFMADD231PS Z15, Z15, Z7
+	ADDQ        CX, R9
+	DECQ        R8
+	JNZ         pixel4
 	VMOVUPS     Z0, (DX)
-	VMOVUPS     Z2, (BX)
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	ADDQ        $0x40, SI
-	ADDQ        $0x40, DI
-	DECQ        AX
-	JNZ         block
+	VMOVUPS     Z4, (BX)
+	VMOVUPS     Z1, 64(DX)
+	VMOVUPS     Z5, 64(BX)
+	VMOVUPS     Z2, 128(DX)
+	VMOVUPS     Z6, 128(BX)
+	VMOVUPS     Z3, 192(DX)
+	VMOVUPS     Z7, 192(BX)
+	ADDQ        $0x00000100, DX
+	ADDQ        $0x00000100, BX
+	ADDQ        $0x00000100, SI
+	ADDQ        $0x00000100, DI
+	SUBQ        $0x04, AX
+	JMP         blocks4
 
+fewer4:
+blocks1:
+	CMPQ    AX, $0x01
+	JLT     fewer1
+	VMOVUPS (DX), Z0
+	VMOVUPS (BX), Z1
+	VMOVUPS (SI), Z2
+	MOVQ    DI, R9
+	MOVQ    (SP), R8
+
+pixel1:
+	VMOVUPS     (R9), Z3
+	VSUBPS      Z2, Z3, Z3
+	VADDPS      Z3, Z0, Z0
+	VFMADD231PS Z3, Z3, Z1
+	ADDQ        CX, R9
+	DECQ        R8
+	JNZ         pixel1
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     Z1, (BX)
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	SUBQ        $0x01, AX
+	JMP         blocks1
+
+fewer1:
 done:
 	VZEROUPPER
 	RET
@@ -21477,33 +21534,93 @@ TEXT ·gradSumsRowAVX512(SB), NOSPLIT, $8-56
 	MOVQ  dy+16(FP), DI
 	MOVQ  x+24(FP), R8
 
-block:
+blocks4:
+	CMPQ    AX, $0x04
+	JLT     fewer4
 	VMOVUPS (DX), Z0
-	VMOVUPS (BX), Z2
-	VMOVUPS (SI), Z4
-	MOVQ    DI, R9
-	MOVQ    R8, R10
-	MOVQ    (SP), R11
+	VMOVUPS (BX), Z4
+	VMOVUPS (SI), Z8
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 64(BX), Z5
+	VMOVUPS 64(SI), Z9
+	VMOVUPS 128(DX), Z2
+	VMOVUPS 128(BX), Z6
+	VMOVUPS 128(SI), Z10
+	VMOVUPS 192(DX), Z3
+	VMOVUPS 192(BX), Z7
+	VMOVUPS 192(SI), Z11
+	MOVQ    DI, R10
+	MOVQ    R8, R11
+	MOVQ    (SP), R9
 
-pixel:
-	VMOVUPS     (R10), Z6
-	VSUBPS      Z4, Z6, Z6
-	VADDPS      (R9), Z0, Z0
-	VFMADD231PS (R9), Z6, Z2
-	ADDQ        CX, R9
+pixel4:
+	VMOVUPS     (R11), Z12
+	VSUBPS      Z8, Z12, Z12
+	VADDPS      (R10), Z0, Z0
+	VFMADD231PS (R10), Z12, Z4
+	VMOVUPS     64(R11), Z13
+	VSUBPS      Z9, Z13, Z13
+	VADDPS      64(R10), Z1, Z1
+	VFMADD231PS 64(R10), Z13, Z5
+	VMOVUPS     128(R11), Z14
+	VSUBPS      Z10, Z14, Z14
+	VADDPS      128(R10), Z2, Z2
+	VFMADD231PS 128(R10), Z14, Z6
+	VMOVUPS     192(R11), Z15
+	VSUBPS      Z11, Z15, Z15
+	VADDPS      192(R10), Z3, Z3
+	VFMADD231PS 192(R10), Z15, Z7
 	ADDQ        CX, R10
-	DECQ        R11
-	JNZ         pixel
+	ADDQ        CX, R11
+	DECQ        R9
+	JNZ         pixel4
 	VMOVUPS     Z0, (DX)
-	VMOVUPS     Z2, (BX)
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	ADDQ        $0x40, SI
-	ADDQ        $0x40, DI
-	ADDQ        $0x40, R8
-	DECQ        AX
-	JNZ         block
+	VMOVUPS     Z4, (BX)
+	VMOVUPS     Z1, 64(DX)
+	VMOVUPS     Z5, 64(BX)
+	VMOVUPS     Z2, 128(DX)
+	VMOVUPS     Z6, 128(BX)
+	VMOVUPS     Z3, 192(DX)
+	VMOVUPS     Z7, 192(BX)
+	ADDQ        $0x00000100, DX
+	ADDQ        $0x00000100, BX
+	ADDQ        $0x00000100, SI
+	ADDQ        $0x00000100, DI
+	ADDQ        $0x00000100, R8
+	SUBQ        $0x04, AX
+	JMP         blocks4
 
+fewer4:
+blocks1:
+	CMPQ    AX, $0x01
+	JLT     fewer1
+	VMOVUPS (DX), Z0
+	VMOVUPS (BX), Z1
+	VMOVUPS (SI), Z2
+	MOVQ    DI, R10
+	MOVQ    R8, R11
+	MOVQ    (SP), R9
+
+pixel1:
+	VMOVUPS     (R11), Z3
+	VSUBPS      Z2, Z3, Z3
+	VADDPS      (R10), Z0, Z0
+	VFMADD231PS (R10), Z3, Z1
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	DECQ        R9
+	JNZ         pixel1
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     Z1, (BX)
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, R8
+	SUBQ        $0x01, AX
+	JMP         blocks1
+
+fewer1:
 done:
 	VZEROUPPER
 	RET
@@ -34242,39 +34359,96 @@ TEXT ·momentsRowAVX2(SB), NOSPLIT, $8-48
 	MOVQ  shift+24(FP), SI
 	MOVQ  x+16(FP), DI
 
-block:
+blocks2:
+	CMPQ    AX, $0x02
+	JLT     fewer2
+	VMOVUPS (DX), Y0
+	VMOVUPS (BX), Y4
+	VMOVUPS (SI), Y8
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 32(BX), Y5
+	VMOVUPS 32(SI), Y9
+	VMOVUPS 64(DX), Y2
+	VMOVUPS 64(BX), Y6
+	VMOVUPS 64(SI), Y10
+	VMOVUPS 96(DX), Y3
+	VMOVUPS 96(BX), Y7
+	VMOVUPS 96(SI), Y11
+	MOVQ    DI, R9
+	MOVQ    (SP), R8
+
+pixel2:
+	VMOVUPS     (R9), Y12
+	VSUBPS      Y8, Y12, Y12
+	VADDPS      Y12, Y0, Y0
+	VFMADD231PS Y12, Y12, Y4
+	VMOVUPS     32(R9), Y13
+	VSUBPS      Y9, Y13, Y13
+	VADDPS      Y13, Y1, Y1
+	VFMADD231PS Y13, Y13, Y5
+	VMOVUPS     64(R9), Y14
+	VSUBPS      Y10, Y14, Y14
+	VADDPS      Y14, Y2, Y2
+	VFMADD231PS Y14, Y14, Y6
+	VMOVUPS     96(R9), Y15
+	VSUBPS      Y11, Y15, Y15
+	VADDPS      Y15, Y3, Y3
+	VFMADD231PS Y15, Y15, Y7
+	ADDQ        CX, R9
+	DECQ        R8
+	JNZ         pixel2
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y4, (BX)
+	VMOVUPS     Y1, 32(DX)
+	VMOVUPS     Y5, 32(BX)
+	VMOVUPS     Y2, 64(DX)
+	VMOVUPS     Y6, 64(BX)
+	VMOVUPS     Y3, 96(DX)
+	VMOVUPS     Y7, 96(BX)
+	ADDQ        $0x00000080, DX
+	ADDQ        $0x00000080, BX
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	SUBQ        $0x02, AX
+	JMP         blocks2
+
+fewer2:
+blocks1:
+	CMPQ    AX, $0x01
+	JLT     fewer1
 	VMOVUPS (DX), Y0
 	VMOVUPS (BX), Y2
 	VMOVUPS (SI), Y4
 	VMOVUPS 32(DX), Y1
 	VMOVUPS 32(BX), Y3
 	VMOVUPS 32(SI), Y5
-	MOVQ    DI, R8
-	MOVQ    (SP), R9
+	MOVQ    DI, R9
+	MOVQ    (SP), R8
 
-pixel:
-	VMOVUPS     (R8), Y6
+pixel1:
+	VMOVUPS     (R9), Y6
 	VSUBPS      Y4, Y6, Y6
 	VADDPS      Y6, Y0, Y0
 	VFMADD231PS Y6, Y6, Y2
-	VMOVUPS     32(R8), Y7
+	VMOVUPS     32(R9), Y7
 	VSUBPS      Y5, Y7, Y7
 	VADDPS      Y7, Y1, Y1
 	VFMADD231PS Y7, Y7, Y3
-	ADDQ        CX, R8
-	DECQ        R9
-	JNZ         pixel
+	ADDQ        CX, R9
+	DECQ        R8
+	JNZ         pixel1
 	VMOVUPS     Y0, (DX)
 	VMOVUPS     Y2, (BX)
 	VMOVUPS     Y1, 32(DX)
 	VMOVUPS     Y3, 32(BX)
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	ADDQ        $0x40, SI
-	ADDQ        $0x40, DI
-	DECQ        AX
-	JNZ         block
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	SUBQ        $0x01, AX
+	JMP         blocks1
 
+fewer1:
 done:
 	VZEROUPPER
 	RET
@@ -34296,42 +34470,102 @@ TEXT ·gradSumsRowAVX2(SB), NOSPLIT, $8-56
 	MOVQ  dy+16(FP), DI
 	MOVQ  x+24(FP), R8
 
-block:
+blocks2:
+	CMPQ    AX, $0x02
+	JLT     fewer2
+	VMOVUPS (DX), Y0
+	VMOVUPS (BX), Y4
+	VMOVUPS (SI), Y8
+	VMOVUPS 32(DX), Y1
+	VMOVUPS 32(BX), Y5
+	VMOVUPS 32(SI), Y9
+	VMOVUPS 64(DX), Y2
+	VMOVUPS 64(BX), Y6
+	VMOVUPS 64(SI), Y10
+	VMOVUPS 96(DX), Y3
+	VMOVUPS 96(BX), Y7
+	VMOVUPS 96(SI), Y11
+	MOVQ    DI, R10
+	MOVQ    R8, R11
+	MOVQ    (SP), R9
+
+pixel2:
+	VMOVUPS     (R11), Y12
+	VSUBPS      Y8, Y12, Y12
+	VADDPS      (R10), Y0, Y0
+	VFMADD231PS (R10), Y12, Y4
+	VMOVUPS     32(R11), Y13
+	VSUBPS      Y9, Y13, Y13
+	VADDPS      32(R10), Y1, Y1
+	VFMADD231PS 32(R10), Y13, Y5
+	VMOVUPS     64(R11), Y14
+	VSUBPS      Y10, Y14, Y14
+	VADDPS      64(R10), Y2, Y2
+	VFMADD231PS 64(R10), Y14, Y6
+	VMOVUPS     96(R11), Y15
+	VSUBPS      Y11, Y15, Y15
+	VADDPS      96(R10), Y3, Y3
+	VFMADD231PS 96(R10), Y15, Y7
+	ADDQ        CX, R10
+	ADDQ        CX, R11
+	DECQ        R9
+	JNZ         pixel2
+	VMOVUPS     Y0, (DX)
+	VMOVUPS     Y4, (BX)
+	VMOVUPS     Y1, 32(DX)
+	VMOVUPS     Y5, 32(BX)
+	VMOVUPS     Y2, 64(DX)
+	VMOVUPS     Y6, 64(BX)
+	VMOVUPS     Y3, 96(DX)
+	VMOVUPS     Y7, 96(BX)
+	ADDQ        $0x00000080, DX
+	ADDQ        $0x00000080, BX
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	ADDQ        $0x00000080, R8
+	SUBQ        $0x02, AX
+	JMP         blocks2
+
+fewer2:
+blocks1:
+	CMPQ    AX, $0x01
+	JLT     fewer1
 	VMOVUPS (DX), Y0
 	VMOVUPS (BX), Y2
 	VMOVUPS (SI), Y4
 	VMOVUPS 32(DX), Y1
 	VMOVUPS 32(BX), Y3
 	VMOVUPS 32(SI), Y5
-	MOVQ    DI, R9
-	MOVQ    R8, R10
-	MOVQ    (SP), R11
+	MOVQ    DI, R10
+	MOVQ    R8, R11
+	MOVQ    (SP), R9
 
-pixel:
-	VMOVUPS     (R10), Y6
+pixel1:
+	VMOVUPS     (R11), Y6
 	VSUBPS      Y4, Y6, Y6
-	VADDPS      (R9), Y0, Y0
-	VFMADD231PS (R9), Y6, Y2
-	VMOVUPS     32(R10), Y7
+	VADDPS      (R10), Y0, Y0
+	VFMADD231PS (R10), Y6, Y2
+	VMOVUPS     32(R11), Y7
 	VSUBPS      Y5, Y7, Y7
-	VADDPS      32(R9), Y1, Y1
-	VFMADD231PS 32(R9), Y7, Y3
-	ADDQ        CX, R9
+	VADDPS      32(R10), Y1, Y1
+	VFMADD231PS 32(R10), Y7, Y3
 	ADDQ        CX, R10
-	DECQ        R11
-	JNZ         pixel
+	ADDQ        CX, R11
+	DECQ        R9
+	JNZ         pixel1
 	VMOVUPS     Y0, (DX)
 	VMOVUPS     Y2, (BX)
 	VMOVUPS     Y1, 32(DX)
 	VMOVUPS     Y3, 32(BX)
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	ADDQ        $0x40, SI
-	ADDQ        $0x40, DI
-	ADDQ        $0x40, R8
-	DECQ        AX
-	JNZ         block
+	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, R8
+	SUBQ        $0x01, AX
+	JMP         blocks1
 
+fewer1:
 done:
 	VZEROUPPER
 	RET

@@ -91,7 +91,7 @@ func TestFlatKernels(t *testing.T) {
 func TestChannelKernels(t *testing.T) {
 	onPaths(t, func(t *testing.T, portable func(func())) {
 		rng := rand.New(rand.NewPCG(19, 20))
-		for _, c := range []int{1, 3, 10, 16, 17, 32, 48, 64} {
+		for _, c := range []int{1, 3, 10, 16, 17, 32, 48, 64, 80, 112} {
 			for _, rows := range []int{0, 1, 2, 3, 7, 16, 33} {
 				ar := &arena{rng: rng, off: rng.IntN(8)}
 				n := c * rows

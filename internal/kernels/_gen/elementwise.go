@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -107,8 +109,8 @@ func (s isa) requantize() {
 	}, nothing)
 }
 
-// channelSums are reductions: one block of 16 channels at a time, its sums in
-// registers, over all pixels.
+// channelSums are reductions: some blocks of 16 channels at a time, four or two of them while there are as many, so that
+// several sums are in work at once and lines that lie side by side are read together; their sums in registers, over all pixels.
 func (s isa) channelSums() {
 	emit := func(first, second string, inputs []string, body func(in []operand.Mem, shift, a, b, t reg.VecPhysical)) {
 		pixels, channels := AllocLocal(8), load("channels")
@@ -123,42 +125,53 @@ func (s isa) channelSums() {
 		for _, in := range inputs {
 			base = append(base, load(in))
 		}
-		Label("block")
-		for h := range s.parts() {
-			VMOVUPS(mem(pa, h*s.size), s.v(h))
-			VMOVUPS(mem(pb, h*s.size), s.v(2+h))
-			VMOVUPS(mem(shift, h*s.size), s.v(4+h))
+		at, k := make([]reg.Register, len(base)), GP64()
+		for i := range at {
+			at[i] = GP64()
 		}
-		var at []reg.Register
-		for _, b := range base {
-			r := GP64()
-			MOVQ(b, r)
-			at = append(at, r)
+		most := 4 // blocks that the registers hold
+		if !s.wide() {
+			most = 2
 		}
-		k := GP64()
-		MOVQ(pixels, k)
-		Label("pixel")
-		for h := range s.parts() {
-			var in []operand.Mem
-			for _, a := range at {
-				in = append(in, mem(a, h*s.size))
+		for _, blocks := range []int{most, 1} {
+			label := func(name string) string { return fmt.Sprint(name, blocks) }
+			vectors := blocks * s.parts()
+			Label(label("blocks"))
+			CMPQ(channels, operand.Imm(uint64(blocks)))
+			JLT(operand.LabelRef(label("fewer")))
+			for h := range vectors {
+				VMOVUPS(mem(pa, h*s.size), s.v(h))
+				VMOVUPS(mem(pb, h*s.size), s.v(vectors+h))
+				VMOVUPS(mem(shift, h*s.size), s.v(2*vectors+h))
 			}
-			body(in, s.v(4+h), s.v(h), s.v(2+h), s.v(6+h))
+			for i, b := range base {
+				MOVQ(b, at[i])
+			}
+			MOVQ(pixels, k)
+			Label(label("pixel"))
+			for h := range vectors {
+				var in []operand.Mem
+				for _, a := range at {
+					in = append(in, mem(a, h*s.size))
+				}
+				body(in, s.v(2*vectors+h), s.v(h), s.v(vectors+h), s.v(3*vectors+h))
+			}
+			for _, a := range at {
+				ADDQ(stride, a)
+			}
+			DECQ(k)
+			JNZ(operand.LabelRef(label("pixel")))
+			for h := range vectors {
+				VMOVUPS(s.v(h), mem(pa, h*s.size))
+				VMOVUPS(s.v(vectors+h), mem(pb, h*s.size))
+			}
+			for _, r := range append([]reg.Register{pa, pb, shift}, base...) {
+				ADDQ(operand.U32(uint32(64*blocks)), r)
+			}
+			SUBQ(operand.Imm(uint64(blocks)), channels)
+			JMP(operand.LabelRef(label("blocks")))
+			Label(label("fewer"))
 		}
-		for _, a := range at {
-			ADDQ(stride, a)
-		}
-		DECQ(k)
-		JNZ(operand.LabelRef("pixel"))
-		for h := range s.parts() {
-			VMOVUPS(s.v(h), mem(pa, h*s.size))
-			VMOVUPS(s.v(2+h), mem(pb, h*s.size))
-		}
-		for _, r := range append([]reg.Register{pa, pb, shift}, base...) {
-			ADDQ(operand.Imm(64), r)
-		}
-		DECQ(channels)
-		JNZ(operand.LabelRef("block"))
 		Label("done")
 		VZEROUPPER()
 		RET()
