@@ -25076,9 +25076,11 @@ TEXT ·addToWinnersRowAVX512(SB), NOSPLIT, $0-36
 	JZ           done
 
 loop:
+	VMOVUPS  (CX), Z1
+	VMOVUPS  (DX), Z3
 	VMOVUPS  (AX), Z0
-	VPCMPEQD (DX), Z4, K1
-	VADDPS   (CX), Z0, K1, Z0
+	VPCMPEQD Z3, Z4, K1
+	VADDPS   Z1, Z0, K1, Z0
 	VMOVUPS  Z0, (AX)
 	ADDQ     $0x40, AX
 	ADDQ     $0x40, CX
@@ -25087,6 +25089,118 @@ loop:
 	JNZ      loop
 
 done:
+	VZEROUPPER
+	RET
+
+// func maxWindowAVX512(y *float32, x *float32, n int, rows int, columns int, channels int, row int)
+// Requires: AVX, AVX512F
+TEXT ·maxWindowAVX512(SB), NOSPLIT, $0-56
+	MOVQ columns+32(FP), AX
+	MOVQ channels+40(FP), CX
+	SHLQ $0x02, CX
+	MOVQ row+48(FP), DX
+	SHLQ $0x02, DX
+	MOVQ y+0(FP), R9
+	MOVQ x+8(FP), R10
+	MOVQ n+16(FP), R11
+	SHRQ $0x04, R11
+
+block:
+	VMOVUPS (R10), Z4
+	XORQ    SI, SI
+	MOVQ    rows+24(FP), DI
+
+valuerow:
+	MOVQ SI, BX
+	MOVQ AX, R8
+
+valuepixel:
+	VMOVUPS (R10)(BX*1), Z0
+	VCMPPS  $0x1e, Z4, Z0, K1
+	VCMPPS  $0x03, Z0, Z0, K2
+	KORW    K1, K2, K1
+	VMOVUPS Z0, K1, Z4
+	ADDQ    CX, BX
+	DECQ    R8
+	JNZ     valuepixel
+	ADDQ    DX, SI
+	DECQ    DI
+	JNZ     valuerow
+	VMOVUPS Z4, (R9)
+	ADDQ    $0x40, R9
+	ADDQ    $0x40, R10
+	DECQ    R11
+	JNZ     block
+	VZEROUPPER
+	RET
+
+// func maxWindowGradAVX512(dx *float32, dy *float32, x *float32, n int, rows int, columns int, channels int, row int)
+// Requires: AVX, AVX512F
+TEXT ·maxWindowGradAVX512(SB), NOSPLIT, $0-64
+	MOVQ       columns+40(FP), AX
+	MOVQ       channels+48(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       row+56(FP), DX
+	SHLQ       $0x02, DX
+	MOVQ       dx+0(FP), R9
+	MOVQ       dy+8(FP), R10
+	MOVQ       x+16(FP), R11
+	VPTERNLOGD $0xff, Z9, Z9, Z9
+	MOVQ       n+24(FP), R12
+	SHRQ       $0x04, R12
+
+block:
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z6, Z6, Z6
+	VMOVUPS (R10), Z10
+	VMOVUPS (R11), Z4
+	XORQ    SI, SI
+	MOVQ    rows+32(FP), DI
+
+valuerow:
+	MOVQ SI, BX
+	MOVQ AX, R8
+
+valuepixel:
+	VMOVUPS (R11)(BX*1), Z0
+	VCMPPS  $0x1e, Z4, Z0, K1
+	VCMPPS  $0x03, Z0, Z0, K2
+	KORW    K1, K2, K1
+	VMOVUPS Z0, K1, Z4
+	VMOVUPS Z8, K1, Z6
+	VPSUBD  Z9, Z8, Z8
+	ADDQ    CX, BX
+	DECQ    R8
+	JNZ     valuepixel
+	ADDQ    DX, SI
+	DECQ    DI
+	JNZ     valuerow
+	VPXORD  Z8, Z8, Z8
+	XORQ    SI, SI
+	MOVQ    rows+32(FP), DI
+
+addrow:
+	MOVQ SI, BX
+	MOVQ AX, R8
+
+addpixel:
+	VMOVDQA32 Z6, Z12
+	VMOVUPS   (R9)(BX*1), Z0
+	VPCMPEQD  Z12, Z8, K1
+	VADDPS    Z10, Z0, K1, Z0
+	VMOVUPS   Z0, (R9)(BX*1)
+	VPSUBD    Z9, Z8, Z8
+	ADDQ      CX, BX
+	DECQ      R8
+	JNZ       addpixel
+	ADDQ      DX, SI
+	DECQ      DI
+	JNZ       addrow
+	ADDQ      $0x40, R9
+	ADDQ      $0x40, R10
+	ADDQ      $0x40, R11
+	DECQ      R12
+	JNZ       block
 	VZEROUPPER
 	RET
 
@@ -41546,15 +41660,19 @@ TEXT ·addToWinnersRowAVX2(SB), NOSPLIT, $0-36
 	JZ           done
 
 loop:
+	VMOVUPS   (CX), Y1
+	VMOVUPS   (DX), Y3
 	VMOVUPS   (AX), Y0
-	VPCMPEQD  (DX), Y4, Y1
-	VADDPS    (CX), Y0, Y2
-	VBLENDVPS Y1, Y2, Y0, Y0
+	VPCMPEQD  Y3, Y4, Y3
+	VADDPS    Y1, Y0, Y2
+	VBLENDVPS Y3, Y2, Y0, Y0
 	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y1
+	VMOVUPS   32(DX), Y3
 	VMOVUPS   32(AX), Y0
-	VPCMPEQD  32(DX), Y4, Y1
-	VADDPS    32(CX), Y0, Y2
-	VBLENDVPS Y1, Y2, Y0, Y0
+	VPCMPEQD  Y3, Y4, Y3
+	VADDPS    Y1, Y0, Y2
+	VBLENDVPS Y3, Y2, Y0, Y0
 	VMOVUPS   Y0, 32(AX)
 	ADDQ      $0x40, AX
 	ADDQ      $0x40, CX
@@ -41563,6 +41681,141 @@ loop:
 	JNZ       loop
 
 done:
+	VZEROUPPER
+	RET
+
+// func maxWindowAVX2(y *float32, x *float32, n int, rows int, columns int, channels int, row int)
+// Requires: AVX
+TEXT ·maxWindowAVX2(SB), NOSPLIT, $0-56
+	MOVQ columns+32(FP), AX
+	MOVQ channels+40(FP), CX
+	SHLQ $0x02, CX
+	MOVQ row+48(FP), DX
+	SHLQ $0x02, DX
+	MOVQ y+0(FP), R9
+	MOVQ x+8(FP), R10
+	MOVQ n+16(FP), R11
+	SHRQ $0x04, R11
+
+block:
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	XORQ    SI, SI
+	MOVQ    rows+24(FP), DI
+
+valuerow:
+	MOVQ SI, BX
+	MOVQ AX, R8
+
+valuepixel:
+	VMOVUPS   (R10)(BX*1), Y0
+	VCMPPS    $0x1e, Y4, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VORPS     Y2, Y3, Y2
+	VBLENDVPS Y2, Y0, Y4, Y4
+	VMOVUPS   32(R10)(BX*1), Y0
+	VCMPPS    $0x1e, Y5, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VORPS     Y2, Y3, Y2
+	VBLENDVPS Y2, Y0, Y5, Y5
+	ADDQ      CX, BX
+	DECQ      R8
+	JNZ       valuepixel
+	ADDQ      DX, SI
+	DECQ      DI
+	JNZ       valuerow
+	VMOVUPS   Y4, (R9)
+	VMOVUPS   Y5, 32(R9)
+	ADDQ      $0x40, R9
+	ADDQ      $0x40, R10
+	DECQ      R11
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func maxWindowGradAVX2(dx *float32, dy *float32, x *float32, n int, rows int, columns int, channels int, row int)
+// Requires: AVX, AVX2
+TEXT ·maxWindowGradAVX2(SB), NOSPLIT, $0-64
+	MOVQ     columns+40(FP), AX
+	MOVQ     channels+48(FP), CX
+	SHLQ     $0x02, CX
+	MOVQ     row+56(FP), DX
+	SHLQ     $0x02, DX
+	MOVQ     dx+0(FP), R9
+	MOVQ     dy+8(FP), R10
+	MOVQ     x+16(FP), R11
+	VPCMPEQD Y9, Y9, Y9
+	MOVQ     n+24(FP), R12
+	SHRQ     $0x04, R12
+
+block:
+	VPXOR   Y8, Y8, Y8
+	VPXOR   Y6, Y6, Y6
+	VMOVUPS (R10), Y10
+	VPXOR   Y7, Y7, Y7
+	VMOVUPS 32(R10), Y11
+	VMOVUPS (R11), Y4
+	VMOVUPS 32(R11), Y5
+	XORQ    SI, SI
+	MOVQ    rows+32(FP), DI
+
+valuerow:
+	MOVQ SI, BX
+	MOVQ AX, R8
+
+valuepixel:
+	VMOVUPS   (R11)(BX*1), Y0
+	VCMPPS    $0x1e, Y4, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VORPS     Y2, Y3, Y2
+	VBLENDVPS Y2, Y0, Y4, Y4
+	VBLENDVPS Y2, Y8, Y6, Y6
+	VMOVUPS   32(R11)(BX*1), Y0
+	VCMPPS    $0x1e, Y5, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VORPS     Y2, Y3, Y2
+	VBLENDVPS Y2, Y0, Y5, Y5
+	VBLENDVPS Y2, Y8, Y7, Y7
+	VPSUBD    Y9, Y8, Y8
+	ADDQ      CX, BX
+	DECQ      R8
+	JNZ       valuepixel
+	ADDQ      DX, SI
+	DECQ      DI
+	JNZ       valuerow
+	VPXOR     Y8, Y8, Y8
+	XORQ      SI, SI
+	MOVQ      rows+32(FP), DI
+
+addrow:
+	MOVQ SI, BX
+	MOVQ AX, R8
+
+addpixel:
+	VMOVDQA   Y6, Y12
+	VMOVUPS   (R9)(BX*1), Y0
+	VPCMPEQD  Y12, Y8, Y12
+	VADDPS    Y10, Y0, Y2
+	VBLENDVPS Y12, Y2, Y0, Y0
+	VMOVUPS   Y0, (R9)(BX*1)
+	VMOVDQA   Y7, Y12
+	VMOVUPS   32(R9)(BX*1), Y0
+	VPCMPEQD  Y12, Y8, Y12
+	VADDPS    Y11, Y0, Y2
+	VBLENDVPS Y12, Y2, Y0, Y0
+	VMOVUPS   Y0, 32(R9)(BX*1)
+	VPSUBD    Y9, Y8, Y8
+	ADDQ      CX, BX
+	DECQ      R8
+	JNZ       addpixel
+	ADDQ      DX, SI
+	DECQ      DI
+	JNZ       addrow
+	ADDQ      $0x40, R9
+	ADDQ      $0x40, R10
+	ADDQ      $0x40, R11
+	DECQ      R12
+	JNZ       block
 	VZEROUPPER
 	RET
 

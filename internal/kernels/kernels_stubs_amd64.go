@@ -880,6 +880,24 @@ func winnersRowAVX512(best *float32, winners *int32, x *float32, n int, number i
 //go:noescape
 func addToWinnersRowAVX512(dx *float32, dy *float32, winners *int32, n int, number int32)
 
+// maxWindowAVX512 computes
+//
+//	for c < n: y[c] = the largest of x[r*row+p*channels+c], r < rows, p < columns; NaN is larger than all, its last
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func maxWindowAVX512(y *float32, x *float32, n int, rows int, columns int, channels int, row int)
+
+// maxWindowGradAVX512 computes
+//
+//	for c < n: dx[r*row+p*channels+c] += dy[c] for the first largest of x[r*row+p*channels+c], r < rows, p < columns; NaN is larger than all, its last
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func maxWindowGradAVX512(dx *float32, dy *float32, x *float32, n int, rows int, columns int, channels int, row int)
+
 // fmaPeakAVX512 computes
 //
 //	n times 12 independent fused multiply-adds of a vector, for timing.
@@ -1729,6 +1747,24 @@ func winnersRowAVX2(best *float32, winners *int32, x *float32, n int, number int
 //
 //go:noescape
 func addToWinnersRowAVX2(dx *float32, dy *float32, winners *int32, n int, number int32)
+
+// maxWindowAVX2 computes
+//
+//	for c < n: y[c] = the largest of x[r*row+p*channels+c], r < rows, p < columns; NaN is larger than all, its last
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func maxWindowAVX2(y *float32, x *float32, n int, rows int, columns int, channels int, row int)
+
+// maxWindowGradAVX2 computes
+//
+//	for c < n: dx[r*row+p*channels+c] += dy[c] for the first largest of x[r*row+p*channels+c], r < rows, p < columns; NaN is larger than all, its last
+//
+// n is a multiple of 16.
+//
+//go:noescape
+func maxWindowGradAVX2(dx *float32, dy *float32, x *float32, n int, rows int, columns int, channels int, row int)
 
 // maxCodesRowAVX2 computes
 //

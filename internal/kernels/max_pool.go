@@ -37,16 +37,20 @@ func (p *pixels) each(f func(x int, number int32)) {
 }
 
 // MaxPool writes the largest value of each channel in each window; NaN is larger than all.
-func MaxPool(y, x []float32, w *Window) { maxPool(y, x, w, maxRow) }
+func MaxPool(y, x []float32, w *Window) {
+	if done := maxWindows(y, x, w); done < w.C {
+		maxPool(y, x, w, done, maxRow)
+	}
+}
 
 // MaxPoolCodes is MaxPool of codes.
-func MaxPoolCodes(y, x []uint8, w *Window) { maxPool(y, x, w, maxCodesRow) }
+func MaxPoolCodes(y, x []uint8, w *Window) { maxPool(y, x, w, 0, maxCodesRow) }
 
-// maxPool is pooling with y = max(y, x).
-func maxPool[T float32 | uint8](y, x []T, w *Window, larger func(y, x []T)) {
+// maxPool is pooling with y = max(y, x), of the channels from first on.
+func maxPool[T float32 | uint8](y, x []T, w *Window, first int, larger func(y, x []T)) {
 	w.each(func(to int, in pixels) {
 		in.each(func(from int, number int32) {
-			y, x := y[to:][:w.C], x[from:][:w.C]
+			y, x := y[to:][first:w.C], x[from:][first:w.C]
 			if number == 0 {
 				copy(y, x)
 			} else {
@@ -58,20 +62,25 @@ func maxPool[T float32 | uint8](y, x []T, w *Window, larger func(y, x []T)) {
 
 // MaxPoolGrad writes the gradient of MaxPool: that of each output goes to the first of the largest values of its window, row
 // by row, or to its last NaN, as in PyTorch. What several windows give one pixel is added up in their order.
-func MaxPoolGrad(dx, dy, x []float32, w *Window) { maxPoolGrad(dx, dy, x, nil, w) }
+func MaxPoolGrad(dx, dy, x []float32, w *Window) {
+	clear(dx)
+	maxPoolGrad(dx, dy, x, nil, w, maxWindowGrads(dx, dy, x, w))
+}
 
 // MaxPoolCodesGrad is MaxPoolGrad where x are codes.
-func MaxPoolCodesGrad(dx, dy []float32, x []uint8, w *Window) { maxPoolGrad(dx, dy, nil, x, w) }
+func MaxPoolCodesGrad(dx, dy []float32, x []uint8, w *Window) {
+	clear(dx)
+	maxPoolGrad(dx, dy, nil, x, w, 0)
+}
 
 // poolChannels is how many channels a gradient does at a time.
 const poolChannels = 64
 
-// maxPoolGrad is the gradient for x, or for codes if there are any.
-func maxPoolGrad(dx, dy, x []float32, codes []uint8, w *Window) {
-	clear(dx)
+// maxPoolGrad adds the gradient for x, or for codes if there are any, of the channels from first on.
+func maxPoolGrad(dx, dy, x []float32, codes []uint8, w *Window, first int) {
 	var largest, decoded [poolChannels]float32
 	var numbers [poolChannels]int32
-	for first := 0; first < w.C; first += poolChannels {
+	for ; first < w.C; first += poolChannels {
 		n := min(poolChannels, w.C-first)
 		best, winners, values := largest[:n], numbers[:n], decoded[:n]
 		w.each(func(y int, in pixels) {

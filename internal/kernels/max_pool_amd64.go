@@ -2,6 +2,39 @@
 
 package kernels
 
+// maxWindows does MaxPool for the first channels, and returns for how many.
+func maxWindows(y, x []float32, w *Window) int {
+	n := whole(w.C)
+	if n > 0 {
+		w.each(func(to int, in pixels) {
+			y, x := &y[to:][:n][0], &x[in.first:][:(in.rows-1)*in.row+in.columns*in.channels][0]
+			if level == avx512 {
+				maxWindowAVX512(y, x, n, in.rows, in.columns, in.channels, in.row)
+			} else {
+				maxWindowAVX2(y, x, n, in.rows, in.columns, in.channels, in.row)
+			}
+		})
+	}
+	return n
+}
+
+// maxWindowGrads adds up MaxPoolGrad for the first channels, and returns for how many.
+func maxWindowGrads(dx, dy, x []float32, w *Window) int {
+	n := whole(w.C)
+	if n > 0 {
+		w.each(func(from int, in pixels) {
+			size := (in.rows-1)*in.row + in.columns*in.channels
+			dx, dy, x := &dx[in.first:][:size][0], &dy[from:][:n][0], &x[in.first:][:size][0]
+			if level == avx512 {
+				maxWindowGradAVX512(dx, dy, x, n, in.rows, in.columns, in.channels, in.row)
+			} else {
+				maxWindowGradAVX2(dx, dy, x, n, in.rows, in.columns, in.channels, in.row)
+			}
+		})
+	}
+	return n
+}
+
 func maxRow(y, x []float32) {
 	n := whole(len(x))
 	if n > 0 {

@@ -38,3 +38,22 @@ func TestMaxPoolKernels(t *testing.T) {
 		}
 	})
 }
+
+func TestMaxPoolWindowKernels(t *testing.T) {
+	onPaths(t, func(t *testing.T, portable func(func())) {
+		rng := rand.New(rand.NewPCG(23, 24))
+		for i := range 60 {
+			w := &Window{H: 5, W: 6, C: []int{16, 32, 48, 70}[i%4], OutH: 3, OutW: 2, Kernel: Size{1 + rng.IntN(3), 1 + rng.IntN(4)}, Stride: Size{2, 3}, Top: rng.IntN(2)}
+			w.Kernel.H += w.Top // each window holds a pixel
+			a := &arena{rng: rng, off: i % 5}
+			n, out := w.H*w.W*w.C, w.OutH*w.OutW*w.C
+			x, dy := a.special(n), a.special(out)
+			test := func(name string, n int, f func(y []float32)) {
+				t.Helper()
+				differ(t, a, fmt.Sprintf("%s, %+v", name, *w), portable, n, lanes, func(y, _, _ []float32, _ []uint8, _ []int16) { f(y) })
+			}
+			test("MaxPool", out, func(y []float32) { MaxPool(y, x, w) })
+			test("MaxPoolGrad", n, func(dx []float32) { MaxPoolGrad(dx, dy, x, w) })
+		}
+	})
+}
