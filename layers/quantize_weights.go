@@ -94,9 +94,17 @@ func (q *Quantizer) weightGradients(dw, dscale, w, dy []float32, est estimators.
 		n := min(len(slope), len(w)-i)
 		dy := dy[i:][:n]
 		kernels.WeightSlopesRow(passed, slope, w[i:][:n], dy, scale, float32(r.Qn()), float32(r.Qp()))
-		for j := 0; j < n; j += c {
-			for l := range sums {
-				sums[l] += float64(dy[j+l]) * float64(slope[j+l])
+		if c == 1 { // a sum in a register, whose additions are all that it waits for
+			sum := sums[0]
+			for j, d := range dy {
+				sum += float64(d) * float64(slope[j])
+			}
+			sums[0] = sum
+		} else {
+			for j := 0; j < n; j += c {
+				for l := range sums {
+					sums[l] += float64(dy[j+l]) * float64(slope[j+l])
+				}
 			}
 		}
 		copy(dw[i:], passed[:n])
