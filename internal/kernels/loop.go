@@ -1,5 +1,7 @@
 package kernels
 
+import "slices"
+
 // Loop is a computation over the pictures of a batch that can share one walk
 // over the batch with others, so that what one writes for a picture is still in
 // cache when the next reads it.
@@ -59,6 +61,7 @@ func (p *Pool) RunFetching(n int, memory []Memory, loops ...Loop) {
 		pieces = min(pieces, l.Cut(n))
 	}
 	p.fused.loops, p.fused.memory, p.fused.n, p.fused.pieces = loops, memory, n, pieces
+	p.fused.sort()
 	p.run(pieces, &p.fused)
 	p.fused.loops, p.fused.memory = nil, nil
 	if p.stopped() {
@@ -156,10 +159,32 @@ type fusedLoops struct {
 	memory []Memory
 	n      int
 	pieces int
+	order  []int // of the pieces: large ones first, so that threads end together; none where all are alike
+}
+
+// sort puts the pieces in order.
+func (f *fusedLoops) sort() {
+	if f.order = f.order[:0]; f.pieces == f.n {
+		return
+	}
+	for piece := range f.pieces {
+		f.order = append(f.order, piece)
+	}
+	size := func(piece int) int { return firstOf(piece+1, f.pieces, f.n) - firstOf(piece, f.pieces, f.n) }
+	slices.SortStableFunc(f.order, func(a, b int) int { return size(b) - size(a) })
+}
+
+// at returns the piece that is i-th in order.
+func (f *fusedLoops) at(i int) int {
+	if len(f.order) == 0 {
+		return i
+	}
+	return f.order[i]
 }
 
 func (f *fusedLoops) run(worker, piece int) {
 	s := &f.pool.scratch[worker]
+	piece = f.at(piece)
 	end := firstOf(piece+1, f.pieces, f.n)
 	for n := firstOf(piece, f.pieces, f.n); n < end && !f.pool.stopped(); n++ {
 		if next := f.after(n, end); next < f.n {
@@ -181,7 +206,7 @@ func (f *fusedLoops) after(n, end int) int {
 	if piece >= f.pieces {
 		return f.n
 	}
-	return firstOf(piece, f.pieces, f.n)
+	return firstOf(f.at(piece), f.pieces, f.n)
 }
 
 // Pictures is a batch of arrays of Each elements, one a picture. If Local, only
