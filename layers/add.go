@@ -44,7 +44,7 @@ func (addOp) emit(c *Context, s *step) Value {
 func add(c *Context, layer string, a, b *G.Node) *G.Node {
 	rank := a.Dims()
 	return c.b.Apply(graph.Op{
-		Name: "add", Layer: layer, In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), InPlace: 1, Pool: c.pool,
+		Name: "add", Layer: layer, In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), InPlace: 1, Pixelwise: true, Pool: c.pool,
 		Shape: func(in []tensor.Shape) (tensor.Shape, error) {
 			if !in[0].Eq(in[1]) {
 				return nil, fmt.Errorf("shapes %v and %v differ", in[0], in[1])

@@ -92,7 +92,7 @@ func (n *normed) apply(c *Context) *G.Node {
 		p, q, r := make([]float32, ch), make([]float32, ch), make([]float32, ch)
 		dx := c.b.Apply(graph.Op{
 			Name: "batch norm input gradient", Layer: n.Name,
-			In: []graph.Arg{pictures(4), f32(1), f32(2), f32(2), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 5, Pool: c.pool,
+			In: []graph.Arg{pictures(4), f32(1), f32(2), f32(2), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 5, Pixelwise: true, Pool: c.pool,
 			Loop: func(k *graph.Call) graph.Loop {
 				var dx, x, dy kernels.Pictures[float32]
 				return graph.Loop{
@@ -118,7 +118,7 @@ func (n *normed) affine(c *Context) graph.Op {
 	a, b := make([]float32, ch), make([]float32, ch)
 	return graph.Op{
 		Name: "batch norm", Layer: n.Name, Attrs: fmt.Sprint(n.Eps),
-		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2)}, Out: pictures(4), Shape: sameShape(0), Pool: c.pool,
+		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2)}, Out: pictures(4), Shape: sameShape(0), Pixelwise: true, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return affine(k, a, b, func() {
 				normFactors(a, b, k.F32(1), k.F32(2), k.F32(3))
@@ -183,7 +183,7 @@ func (n *BatchNorm) statistics(c *Context, x *G.Node) *G.Node {
 	newMean, newVar := c.work(n.Mean).Data(), c.work(n.Var).Data()
 	return c.b.Apply(graph.Op{
 		Name: "batch norm statistics", Layer: n.Name, Attrs: fmt.Sprint(n.Eps),
-		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: f32(2), Shape: fixedShape(2, ch), Pool: c.pool,
+		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: f32(2), Shape: fixedShape(2, ch), Pixelwise: true, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.Moments{Sum: sum, Second: squares, N: s[0]}
 			return graph.Loop{
@@ -224,7 +224,7 @@ func (n *BatchNorm) gradientSums(c *Context, x, stats, dy *G.Node) *G.Node {
 	sum, dot := make([]float64, ch), make([]float64, ch)
 	return c.b.Apply(graph.Op{
 		Name: "batch norm gradient sums", Layer: n.Name,
-		In: []graph.Arg{pictures(4), f32(2), pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch), Pool: c.pool,
+		In: []graph.Arg{pictures(4), f32(2), pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch), Pixelwise: true, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			l := &kernels.Moments{Sum: sum, Second: dot, N: s[0]}
 			return graph.Loop{
@@ -257,7 +257,7 @@ func (n *BatchNorm) batchNormEval(c *Context, x *G.Node) *G.Node {
 	a, b := make([]float32, ch), make([]float32, ch)
 	return c.b.Apply(graph.Op{
 		Name: "batch norm", Layer: n.Name, Attrs: fmt.Sprint("eval", n.Eps),
-		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: pictures(4), Shape: sameShape(0), InPlace: 1, Pool: c.pool,
+		In: []graph.Arg{pictures(4), f32(1), f32(1)}, Out: pictures(4), Shape: sameShape(0), InPlace: 1, Pixelwise: true, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return affine(k, a, b, func() {
 				n.runningFactors(a, b)

@@ -46,7 +46,7 @@ func (o quantizeOp) normQuantize(c *Context, n *normed) Value {
 	a, b := make([]float32, ch), make([]float32, ch)
 	size := q.elements(shape.TotalSize(), shape[0], ch)
 	y := c.b.Apply(graph.Op{
-		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), n.Eps), Pool: c.pool,
+		Name: "batch norm, quantize", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), n.Eps), Pixelwise: true, Pool: c.pool,
 		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1)}, Out: codes(4), Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
 			var z kernels.Pictures[float32]
@@ -68,7 +68,7 @@ func (o quantizeOp) normQuantize(c *Context, n *normed) Value {
 		Gradient: func(in []*G.Node, out, dout *G.Node) []*G.Node {
 			l := &kernels.UniformSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
 			sums := c.b.Apply(graph.Op{
-				Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), size), Pool: c.pool,
+				Name: "batch norm, quantize: gradient sums", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), size), Pixelwise: true, Pool: c.pool,
 				In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1), pictures(4)}, Out: f32(2), Shape: fixedShape(2, ch),
 				Aux: func([]tensor.Shape) []graph.Buffer { return []graph.Buffer{scalar} },
 				Loop: func(k *graph.Call) graph.Loop {
@@ -100,7 +100,7 @@ func (n *normed) quantizedGradient(c *Context, o quantizeOp, sums, dout *G.Node)
 	q, ch := o.q, n.z.Shape()[3]
 	a, b, p, u, r := make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch), make([]float32, ch)
 	return c.b.Apply(graph.Op{
-		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange()), Pool: c.pool,
+		Name: "batch norm, quantize: input gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange()), Pixelwise: true, Pool: c.pool,
 		In: []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(2), f32(1), pictures(4)}, Out: pictures(4), Shape: sameShape(0), InPlace: 7,
 		Loop: func(k *graph.Call) graph.Loop {
 			var dz, z, dy kernels.Pictures[float32]

@@ -29,7 +29,7 @@ func (o requantizeOp) emit(c *Context, s *step) Value { return o.q.requantize(c,
 func (q *Quantizer) requantize(c *Context, v Value) Value {
 	from, rank, shape := v.quant, v.codes.Dims(), v.codes.Shape()
 	y := c.b.Apply(graph.Op{
-		Name: "requantize", Layer: q.Name, Attrs: fmt.Sprint(from.levelRange(), q.levelRange()), Pool: c.pool,
+		Name: "requantize", Layer: q.Name, Attrs: fmt.Sprint(from.levelRange(), q.levelRange()), Pixelwise: true, Pool: c.pool,
 		In: []graph.Arg{codes(rank), f32(1), f32(1)}, Out: codes(rank), Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
 			var x, y kernels.Pictures[uint8]
@@ -56,7 +56,7 @@ func (q *Quantizer) requantize(c *Context, v Value) Value {
 			size := q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
 			l := &kernels.RequantizeGrad{N: shape[0]}
 			dx := c.b.Apply(graph.Op{
-				Name: "requantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), size), Pool: c.pool,
+				Name: "requantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), size), Pixelwise: true, Pool: c.pool,
 				In: []graph.Arg{codes(rank), f32(1), f32(1), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 4,
 				Aux: func([]tensor.Shape) []graph.Buffer { return []graph.Buffer{scalar} },
 				Loop: func(k *graph.Call) graph.Loop {

@@ -55,7 +55,7 @@ func (b residualOp) emit(c *Context, s *step) Value {
 	af, bf := make([]float32, ch), make([]float32, ch)
 	in := []graph.Arg{pictures(4), f32(1), f32(1), f32(2), f32(1), codes(4), f32(1), f32(1)}
 	codesOut := c.b.Apply(graph.Op{
-		Name: "batch norm, add, quantize", Layer: b.block, Attrs: fmt.Sprint(b.branch.levelRange(), b.output.levelRange(), n.Eps), Pool: c.pool,
+		Name: "batch norm, add, quantize", Layer: b.block, Attrs: fmt.Sprint(b.branch.levelRange(), b.output.levelRange(), n.Eps), Pixelwise: true, Pool: c.pool,
 		In: in, Out: codes(4), Shape: sameShape(0),
 		Loop: func(k *graph.Call) graph.Loop {
 			var z kernels.Pictures[float32]
@@ -81,7 +81,7 @@ func (b residualOp) emit(c *Context, s *step) Value {
 			nTo, nBranch := b.output.elements(size, shape[0], ch), b.branch.elements(size, shape[0], ch)
 			l := &kernels.ResidualSums{N: shape[0], A: make([]float32, ch), B: make([]float32, ch), Sum: make([]float64, ch), Dot: make([]float64, ch)}
 			dx := c.b.Apply(graph.Op{
-				Name: "batch norm, add, quantize: gradient", Layer: b.block, Attrs: fmt.Sprint(nTo, nBranch), Pool: c.pool,
+				Name: "batch norm, add, quantize: gradient", Layer: b.block, Attrs: fmt.Sprint(nTo, nBranch), Pixelwise: true, Pool: c.pool,
 				In: append(append([]graph.Arg{}, in...), pictures(4)), Out: pictures(4), Shape: sameShape(0), InPlace: 9,
 				Aux: func([]tensor.Shape) []graph.Buffer {
 					return []graph.Buffer{{Dtype: tensor.Float32, Shape: tensor.Shape{2, ch}}, scalar, scalar}

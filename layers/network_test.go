@@ -177,8 +177,9 @@ func TestFusionKeepsTheBits(t *testing.T) {
 		{"quant.weights.bits=fp"}, {"quant.gradients.bits=4"},
 	} {
 		want := results(t, "resnet20_w4a4", fusions, machine.Options{Unfused: true}, overrides...)
+		strip := 0 // whole pictures, of this size
 		same := func(off []rewrite, unfused bool) {
-			got := results(t, "resnet20_w4a4", off, machine.Options{Unfused: unfused, Poison: true}, overrides...)
+			got := results(t, "resnet20_w4a4", off, machine.Options{Unfused: unfused, Poison: true, Strip: strip}, overrides...)
 			for i, v := range got {
 				if v != want[i] {
 					t.Fatalf("%v, %d rewrites off, unfused %v: value %d is %g, want %g", overrides, len(off), unfused, i, v, want[i])
@@ -187,6 +188,9 @@ func TestFusionKeepsTheBits(t *testing.T) {
 		}
 		same(nil, false)
 		same(nil, true)
+		same(fusions, false)
+		strip = 1500
+		same(nil, false)
 		same(fusions, false)
 		if i > 0 {
 			continue

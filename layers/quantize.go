@@ -122,7 +122,7 @@ func (o quantizeOp) quantize(c *Context, x *G.Node, again *recomputed) Value {
 	s := c.node(q.Scale)
 	y := c.b.Apply(graph.Op{
 		Name: "quantize", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange()),
-		In: []graph.Arg{pictures(rank), f32(1)}, Out: codes(rank), Shape: sameShape(0), Pool: c.pool,
+		In: []graph.Arg{pictures(rank), f32(1)}, Out: codes(rank), Shape: sameShape(0), Pixelwise: true, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x kernels.Pictures[float32]
 			var y kernels.Pictures[uint8]
@@ -143,7 +143,7 @@ func (o quantizeOp) quantize(c *Context, x *G.Node, again *recomputed) Value {
 			n := q.elements(shape.TotalSize(), shape[0], shape[len(shape)-1])
 			dx := c.b.Apply(graph.Op{
 				Name: "quantize gradient", Layer: q.Name, Attrs: fmt.Sprint(q.levelRange(), n),
-				In: []graph.Arg{pictures(rank), f32(1), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pool: c.pool,
+				In: []graph.Arg{pictures(rank), f32(1), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 3, Pixelwise: true, Pool: c.pool,
 				Aux: func([]tensor.Shape) []graph.Buffer {
 					return []graph.Buffer{scalar}
 				},
@@ -169,7 +169,7 @@ func (o quantizeOp) quantize(c *Context, x *G.Node, again *recomputed) Value {
 func dequantize(c *Context, q *Quantizer, x *G.Node) *G.Node {
 	rank := x.Dims()
 	return c.b.Apply(graph.Op{
-		Name: "dequantize", Layer: q.Name, In: []graph.Arg{codes(rank), f32(1)}, Out: pictures(rank), Shape: sameShape(0), Pool: c.pool,
+		Name: "dequantize", Layer: q.Name, In: []graph.Arg{codes(rank), f32(1)}, Out: pictures(rank), Shape: sameShape(0), Pixelwise: true, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			var x kernels.Pictures[uint8]
 			var y kernels.Pictures[float32]

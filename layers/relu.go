@@ -27,7 +27,7 @@ func (reluOp) emit(c *Context, s *step) Value {
 // reluOf is y = max(x, 0).
 func reluOf(c *Context, rank int) graph.Op {
 	return graph.Op{
-		Name: "relu", In: []graph.Arg{pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 1, Pool: c.pool,
+		Name: "relu", In: []graph.Arg{pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 1, Pixelwise: true, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return each(k, func(y, x, _ []float32) { kernels.ReLURow(y, x) })
 		},
@@ -41,7 +41,7 @@ func relu(c *Context, x *G.Node, again *recomputed) *G.Node {
 	op.Wrt = []bool{true}
 	op.Gradient = func(in []*G.Node, out, dout *G.Node) []*G.Node {
 		return []*G.Node{c.b.Apply(graph.Op{
-			Name: "relu gradient", In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.pool,
+			Name: "relu gradient", In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pixelwise: true, Pool: c.pool,
 			Loop: func(k *graph.Call) graph.Loop { return each(k, kernels.ReLUGradRow) },
 		}, again.or(out, dout), dout)}
 	}

@@ -22,14 +22,14 @@ func (relu6Op) each(y, x []float32) { kernels.ReLU6Row(y, x) }
 func relu6(c *Context, layer string, x *G.Node) *G.Node {
 	rank := x.Dims()
 	return c.b.Apply(graph.Op{
-		Name: "relu6", Layer: layer, In: []graph.Arg{pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 1, Pool: c.pool,
+		Name: "relu6", Layer: layer, In: []graph.Arg{pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 1, Pixelwise: true, Pool: c.pool,
 		Loop: func(k *graph.Call) graph.Loop {
 			return each(k, func(y, x, _ []float32) { kernels.ReLU6Row(y, x) })
 		},
 		Wrt: []bool{true},
 		Gradient: func(_ []*G.Node, out, dout *G.Node) []*G.Node {
 			return []*G.Node{c.b.Apply(graph.Op{
-				Name: "relu6 gradient", Layer: layer, In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pool: c.pool,
+				Name: "relu6 gradient", Layer: layer, In: []graph.Arg{pictures(rank), pictures(rank)}, Out: pictures(rank), Shape: sameShape(0), InPlace: 2, Pixelwise: true, Pool: c.pool,
 				Loop: func(k *graph.Call) graph.Loop {
 					return each(k, kernels.ReLU6GradRow)
 				},

@@ -57,6 +57,9 @@ func (n Node) Serial() bool { return n.op.Loop == nil && n.op.Pool == nil }
 // Loops tells that the operation is a loop over pictures.
 func (n Node) Loops() bool { return n.op.Loop != nil }
 
+// Pixelwise tells that the loop may take a picture in parts.
+func (n Node) Pixelwise() bool { return n.op.Pixelwise }
+
 // Loop returns the operation's loop for a call.
 func (n Node) Loop(c *Call) Loop { return n.op.Loop(c) }
 

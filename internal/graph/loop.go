@@ -15,8 +15,8 @@ type Loop struct {
 }
 
 // RunLoops runs the loops, fused, over n pictures; bodies are the loops' bodies.
-// The error of a loop comes with its index. memory is what they read of a batch in memory.
-func RunLoops(p *kernels.Pool, n int, memory []kernels.Memory, loops []Loop, bodies []kernels.Loop) error {
+// The error of a loop comes with its index. memory is what they read of a batch in memory, strips how they may take pictures.
+func RunLoops(p *kernels.Pool, n int, memory []kernels.Memory, strips []kernels.Strips, loops []Loop, bodies []kernels.Loop) error {
 	for i := range loops {
 		if f := loops[i].Before; f != nil {
 			if err := f(); err != nil {
@@ -24,7 +24,7 @@ func RunLoops(p *kernels.Pool, n int, memory []kernels.Memory, loops []Loop, bod
 			}
 		}
 	}
-	p.RunFetching(n, memory, bodies...)
+	p.RunFetching(n, memory, strips, bodies...)
 	if err := p.Err(); err != nil {
 		return err
 	}

@@ -50,6 +50,9 @@ type Op struct {
 	// A machine may fuse it with others: operands marked Picture are then to be
 	// touched in the loop's Picture only, the others in Before or Begin.
 	Loop func(c *Call) Loop
+	// Pixelwise says that all Picture operands have one shape, and that the loop computes each pixel alone or adds pixels up in
+	// order: a machine may then have it take a picture in parts.
+	Pixelwise bool
 	// Pool runs the loop.
 	Pool *kernels.Pool
 	// Work is what a roofline counts of it; zero for element-wise passes.
@@ -246,7 +249,7 @@ func (o *opNode) forward(c *Call) error {
 		return o.Forward(c)
 	}
 	l := o.Loop(c)
-	return RunLoops(o.Pool, o.pictures(c), nil, []Loop{l}, []kernels.Loop{l.Body})
+	return RunLoops(o.Pool, o.pictures(c), nil, nil, []Loop{l}, []kernels.Loop{l.Body})
 }
 
 // pictures returns the size of the batch that the operation's loop runs over.

@@ -49,10 +49,11 @@ func parts(i, pieces int) int {
 // Run runs the loops over n pictures: every Begin in order, then for each
 // picture every Picture in order, then every End in order. A loop may read what
 // an earlier one wrote for the same picture, and nothing that it writes in End. Loops that [Pool.Until] stops have no End.
-func (p *Pool) Run(n int, loops ...Loop) { p.RunFetching(n, nil, loops...) }
+func (p *Pool) Run(n int, loops ...Loop) { p.RunFetching(n, nil, nil, loops...) }
 
-// RunFetching is Run for loops that read memory, which is fetched a picture ahead.
-func (p *Pool) RunFetching(n int, memory []Memory, loops ...Loop) {
+// RunFetching is Run for loops that read memory, which is fetched a picture ahead, and of which those with strips, one a loop,
+// may take them one at a time.
+func (p *Pool) RunFetching(n int, memory []Memory, strips []Strips, loops ...Loop) {
 	for _, l := range loops {
 		l.Begin(p)
 	}
@@ -60,10 +61,10 @@ func (p *Pool) RunFetching(n int, memory []Memory, loops ...Loop) {
 	for _, l := range loops {
 		pieces = min(pieces, l.Cut(n))
 	}
-	p.fused.loops, p.fused.memory, p.fused.n, p.fused.pieces = loops, memory, n, pieces
+	p.fused.loops, p.fused.memory, p.fused.strips, p.fused.n, p.fused.pieces = loops, memory, strips, n, pieces
 	p.fused.sort()
 	p.run(pieces, &p.fused)
-	p.fused.loops, p.fused.memory = nil, nil
+	p.fused.loops, p.fused.memory, p.fused.strips = nil, nil, nil
 	if p.stopped() {
 		return
 	}
@@ -157,6 +158,7 @@ type fusedLoops struct {
 	pool   *Pool
 	loops  []Loop
 	memory []Memory
+	strips []Strips
 	n      int
 	pieces int
 	order  []int // of the pieces: large ones first, so that threads end together; none where all are alike
@@ -190,10 +192,27 @@ func (f *fusedLoops) run(worker, piece int) {
 		if next := f.after(n, end); next < f.n {
 			s.ahead.aim(f.memory, next)
 		}
-		for _, l := range f.loops {
+		for i := 0; i < len(f.loops); {
+			i = f.inStrips(s, piece, n, i)
+		}
+	}
+}
+
+// inStrips takes picture n through loop i and those behind it that have the same strips, and returns what comes next.
+func (f *fusedLoops) inStrips(s *Scratch, piece, n, i int) int {
+	end, cut := i+1, Strips{}
+	if f.strips != nil {
+		for cut = f.strips[i]; cut.Of > 0 && end < len(f.loops) && f.strips[end] == cut; end++ {
+		}
+	}
+	for more := true; more; more = s.strip.end < cut.Of {
+		s.strip = strip{s.strip.end, min(s.strip.end+cut.Each, cut.Of), cut.Of}
+		for _, l := range f.loops[i:end] {
 			l.Picture(s, piece, n)
 		}
 	}
+	s.strip = strip{}
+	return end
 }
 
 // after returns the picture that a worker is likely to take after n of a piece, f.n or more for none: at the end of the
@@ -211,7 +230,7 @@ func (f *fusedLoops) after(n, end int) int {
 
 // Pictures is a batch of arrays of Each elements, one a picture. If Local, only
 // the picture in work exists: Data holds one array a worker, or Group of them for
-// pictures that follow each other.
+// pictures that follow each other; or the strip in work, if Each is less than a picture.
 type Pictures[T any] struct {
 	Data  []T
 	Each  int
@@ -224,7 +243,7 @@ func Batch[T any](data []T, n int) Pictures[T] {
 	return Pictures[T]{Data: data, Each: len(data) / max(n, 1)}
 }
 
-// At returns picture n.
+// At returns picture n, or the strip of it that is in work.
 func (x *Pictures[T]) At(s *Scratch, n int) []T {
 	switch {
 	case x.Local && x.Group > 1:
@@ -232,7 +251,15 @@ func (x *Pictures[T]) At(s *Scratch, n int) []T {
 	case x.Local:
 		n = s.worker
 	}
-	return x.Data[n*x.Each:][:x.Each]
+	y := x.Data[n*x.Each:][:x.Each]
+	switch t := &s.strip; {
+	case t.of == 0:
+		return y
+	case x.Each < t.of:
+		return y[:t.end-t.from]
+	default:
+		return y[t.from:t.end]
+	}
 }
 
 // Each is a Loop without sums: a function of a picture, with an optional

@@ -33,6 +33,64 @@ func TestFusedLoops(t *testing.T) {
 	}
 }
 
+// Loops in strips see each element once, and what earlier ones wrote of it, also through memory that only the strip in work
+// has; others see whole pictures between them. Large pieces run first.
+func TestStrips(t *testing.T) {
+	const n, pixels, channels = 37, 100, 3
+	const each = pixels * channels
+	cut := StripsOf(pixels, channels, 100)
+	if want := (Strips{each, 96}); cut != want || StripsOf(pixels, channels, 0) != (Strips{}) {
+		t.Fatalf("strips are %+v, want %+v, and none of about what a picture has", cut, want)
+	}
+	p := NewPool(1)
+	defer p.Close()
+	x, y := make([]float32, n*each), make([]float32, n*each)
+	for i := range x {
+		x[i] = float32(i)
+	}
+	X, Y, local := Batch(x, n), Batch(y, n), Pictures[float32]{Data: make([]float32, cut.Each), Each: cut.Each, Local: true}
+	var seen []int // elements of Y in each call
+	var pieces []int
+	p.RunFetching(n, nil, []Strips{cut, cut, {}, cut},
+		&Each{Do: func(s *Scratch, n int) { AddRow(local.At(s, n), X.At(s, n), X.At(s, n)) }},
+		&Each{Do: func(s *Scratch, n int) {
+			AddRow(Y.At(s, n), local.At(s, n), X.At(s, n))
+			seen = append(seen, len(Y.At(s, n)))
+		}},
+		&inPieces{do: func(s *Scratch, piece, n int) {
+			pieces = append(pieces, piece)
+			if len(X.At(s, n)) != each {
+				t.Errorf("a loop without strips sees %d elements", len(X.At(s, n)))
+			}
+		}},
+		&Each{Do: func(s *Scratch, n int) { AddRow(Y.At(s, n), Y.At(s, n), X.At(s, n)) }})
+	for i, v := range y {
+		if v != 4*float32(i) {
+			t.Fatalf("y[%d] is %g", i, v)
+		}
+	}
+	if want := []int{96, 96, 96, 12}; !slices.Equal(seen[:4], want) || len(seen) != n*len(want) {
+		t.Errorf("%d strips, the first of %d elements; want %d a picture of %d", len(seen), seen[:4], len(want), want)
+	}
+	sizes := make([]int, 5)
+	for _, piece := range pieces {
+		sizes[piece]++
+	}
+	if order := slices.Compact(pieces); len(order) != 5 || !slices.IsSortedFunc(order, func(a, b int) int { return sizes[b] - sizes[a] }) {
+		t.Errorf("pieces %d of %d pictures run in this order", order, sizes)
+	}
+}
+
+// inPieces is a loop that cuts a batch into five.
+type inPieces struct {
+	do func(s *Scratch, piece, n int)
+}
+
+func (*inPieces) Begin(*Pool)                        {}
+func (*inPieces) End(*Pool)                          {}
+func (*inPieces) Cut(int) int                        { return 5 }
+func (l *inPieces) Picture(s *Scratch, piece, n int) { l.do(s, piece, n) }
+
 // Loops that run in groups see all pictures once, and what earlier ones wrote for each picture of a group; so do those whose
 // groups are larger than before, of all the smaller ones.
 func TestGroups(t *testing.T) {

@@ -191,6 +191,7 @@ type Scratch struct {
 	worker int
 	slots  [4][]byte
 	ahead  ahead
+	strip  strip
 }
 
 func (s *Scratch) bytes(slot, n int) []byte {

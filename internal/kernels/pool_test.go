@@ -99,7 +99,7 @@ func TestPoolForgets(t *testing.T) {
 	defer p.Close()
 	g := Conv{N: 4, H: 8, W: 8, Cin: 16, Cout: 16}.Square(3, 1, 1)
 	x, w, y := make([]float32, g.InLen()), make([]float32, g.WeightLen()), make([]float32, g.OutLen())
-	p.RunFetching(g.N, []Memory{MemoryOf(x, g.N)}, &Forward{G: g, Y: Batch(y, g.N), X: Batch(x, g.N), W: w})
+	p.RunFetching(g.N, []Memory{MemoryOf(x, g.N)}, nil, &Forward{G: g, Y: Batch(y, g.N), X: Batch(x, g.N), W: w})
 	(&WeightGrad{G: g, DW: w, X: Batch(x, g.N), DY: Batch(y, g.N), Scale: 1}).Run(p)
 	for i := range p.scratch {
 		a := &p.scratch[i].ahead

@@ -66,6 +66,9 @@ func (m *Machine) addStep(p *plan, group []*planned, values map[*G.Node]G.Value,
 		} else if c.LocalOut = o.storage.local; c.LocalOut {
 			shape := o.n.Shape().Clone()
 			shape[0] = m.pool.Threads()
+			if o.inStrips {
+				shape = tensor.Shape{shape[0], 1, 1, o.strips.Each} // strips are of pictures that have pixels
+			}
 			c.Out, local[o.n] = m.view(o.storage, o.out.Dtype, shape), true
 		} else {
 			c.Out = m.view(o.storage, o.out.Dtype, o.n.Shape())
@@ -103,7 +106,7 @@ func (m *Machine) addStep(p *plan, group []*planned, values map[*G.Node]G.Value,
 				l = k.wrap(l)
 				s.clocks = append(s.clocks, k)
 			}
-			s.loops, s.bodies = append(s.loops, l), append(s.bodies, l.Body)
+			s.loops, s.bodies, s.strips = append(s.loops, l), append(s.bodies, l.Body), append(s.strips, o.strips)
 		} else {
 			s.alone = append(s.alone, func(c *graph.Call) error { return p.run(o, c) })
 			if o.kind != s.kind {

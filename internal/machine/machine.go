@@ -25,8 +25,10 @@ type Options struct {
 	// mistake in the plan visible. For tests.
 	Poison bool
 	// Profile measures the time of each operation, also in fused loops; it costs
-	// about 100 ns for each picture and operation.
+	// about 100 ns for each picture, or strip of one, and operation.
 	Profile bool
+	// Strip is about how many elements of a picture loops take at a time that may; 0 for what suits caches. For tests.
+	Strip int
 	// Before is called ahead of each step. For tests.
 	Before func(step int)
 }
@@ -53,6 +55,7 @@ type step struct {
 	clocks      []*clock     // of each call, if profiled
 	loops       []graph.Loop // empty for an operation alone
 	bodies      []kernels.Loop
+	strips      []kernels.Strips // of each
 	batch       int
 	memory      []kernels.Memory // that the loops read and an earlier step wrote
 	inputs      []input          // operands that gorgonia.Let may rebind between runs
@@ -65,7 +68,7 @@ type step struct {
 // New plans the computation of the outputs, which keep their values until the
 // next run. Pass every node whose Value will be read, gradients included.
 func New(pool *kernels.Pool, opt Options, outputs ...*G.Node) (*Machine, error) {
-	p, err := newPlan(pool, !opt.Unfused, outputs)
+	p, err := newPlan(pool, opt, outputs)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +81,7 @@ func New(pool *kernels.Pool, opt Options, outputs ...*G.Node) (*Machine, error) 
 
 // Size returns what ArenaBytes will be of the machine that New makes of the same.
 func Size(pool *kernels.Pool, opt Options, outputs ...*G.Node) (int, error) {
-	p, err := newPlan(pool, !opt.Unfused, outputs)
+	p, err := newPlan(pool, opt, outputs)
 	if err != nil {
 		return 0, err
 	}
@@ -162,7 +165,7 @@ func (s *step) do(pool *kernels.Pool) (err error) {
 		}
 		return nil
 	}
-	if err := graph.RunLoops(pool, s.batch, s.memory, s.loops, s.bodies); err != nil {
+	if err := graph.RunLoops(pool, s.batch, s.memory, s.strips, s.loops, s.bodies); err != nil {
 		var l *graph.LoopError
 		if errors.As(err, &l) {
 			return fmt.Errorf("%s: %w", s.labels[l.Index], l.Err)

@@ -42,6 +42,9 @@ type planned struct {
 	loops       bool // a loop over pictures
 	batch       int  // pictures of the loop
 	group       int  // groups run one after the other
+	strips      kernels.Strips
+	inStrips    bool // the output exists for the strip in work only
+	stretch     int  // loops of one group that follow each other take pictures in the same strips
 }
 
 // storage is one buffer: groups from first to last need it.
@@ -55,7 +58,7 @@ type storage struct {
 	outputs      bool // of operations, not auxiliary
 }
 
-func newPlan(pool *kernels.Pool, fuse bool, outputs []*G.Node) (*plan, error) {
+func newPlan(pool *kernels.Pool, opt Options, outputs []*G.Node) (*plan, error) {
 	p := &plan{pool: pool, outputs: outputs, auxValues: map[graph.Node][]*tensor.Dense{}, isOp: map[*G.Node]bool{}, byNode: map[*G.Node]*planned{}}
 	if len(outputs) == 0 {
 		return nil, fmt.Errorf("machine: no outputs asked for")
@@ -63,7 +66,9 @@ func newPlan(pool *kernels.Pool, fuse bool, outputs []*G.Node) (*plan, error) {
 	if err := p.collect(outputs); err != nil {
 		return nil, err
 	}
+	fuse := !opt.Unfused
 	p.schedule(fuse)
+	p.stretches(opt.Strip)
 	p.lifetimes(fuse, outputs)
 	p.place()
 	return p, nil
@@ -169,6 +174,33 @@ func (p *plan) run(o *planned, c *graph.Call) error {
 	return o.info.Forward(c)
 }
 
+// stripsOf returns the strips, of about so many elements, in which the operation may take pictures.
+func stripsOf(o *planned, elements int) kernels.Strips {
+	if !o.loops || !o.foreign && !o.info.Pixelwise() {
+		return kernels.Strips{}
+	}
+	shape := o.n.Shape()
+	if !o.outPicture() {
+		for i, c := range o.children {
+			if o.picture(i) {
+				shape = c.Shape()
+			}
+		}
+	}
+	channels := shape[len(shape)-1]
+	return kernels.StripsOf(shape[1:].TotalSize()/channels, channels, elements)
+}
+
+// stretches numbers those of the operations in order, with strips of about so many elements.
+func (p *plan) stretches(elements int) {
+	for i, o := range p.ops {
+		o.stretch, o.strips = i, stripsOf(o, elements)
+		if i > 0 && o.strips.Of > 0 && o.strips == p.ops[i-1].strips && o.group == p.ops[i-1].group {
+			o.stretch = p.ops[i-1].stretch
+		}
+	}
+}
+
 // lifetimes gives every output a storage and finds when it is needed last.
 func (p *plan) lifetimes(fuse bool, outputs []*G.Node) {
 	end := p.groups
@@ -176,6 +208,7 @@ func (p *plan) lifetimes(fuse bool, outputs []*G.Node) {
 	lastOp := map[*G.Node]int{}  // operation
 	whole := map[*G.Node]int{}   // group that reads it other than picture by picture
 	shared := map[*G.Node]bool{} // read by another group, or whole
+	beyond := map[*G.Node]bool{} // read by another stretch
 	auxLast := map[graph.Node][]int{}
 	beside := map[*G.Node]map[int]int{} // how many operations of a group read it
 	for i, o := range p.ops {
@@ -196,6 +229,8 @@ func (p *plan) lifetimes(fuse bool, outputs []*G.Node) {
 			}
 			if from := p.byNode[c]; from != nil && (from.group != o.group || !o.picture(k)) {
 				shared[c] = true
+			} else if from != nil && from.stretch != o.stretch {
+				beyond[c] = true
 			}
 		}
 	}
@@ -235,6 +270,9 @@ func (p *plan) lifetimes(fuse bool, outputs []*G.Node) {
 		local := o.outPicture() && !shared[o.n]
 		if local {
 			size = size / o.batch * p.pool.Threads()
+		}
+		if o.inStrips = local && o.strips.Of > 0 && !beyond[o.n]; o.inStrips {
+			size = o.strips.Each * int(o.out.Dtype.Size()) * p.pool.Threads()
 		}
 		take := func(s *storage) {
 			s.last, s.lastOp, s.lastWhole = max(s.last, last[o.n]), lastOp[o.n], max(s.lastWhole, whole[o.n])
