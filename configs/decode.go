@@ -45,6 +45,11 @@ func (d *document) merge(later *document) {
 // decode checks a source against the table and keeps what is valid.
 func (l *loader) decode(root *syntax.Node) *document {
 	doc := newDocument()
+	if i := slices.IndexFunc(root.Entries, func(e syntax.Entry) bool { return e.Key == "nodes" }); i >= 0 {
+		l.report(root.Entries[i].Pos, "this is a network, not a config; %s of a config names its file", networkPath)
+		l.meant = append(l.meant, keysOf(table())...)
+		return doc
+	}
 	l.section(doc, root, table(), "")
 	return doc
 }
@@ -167,8 +172,6 @@ func (l *loader) unknownKey(e syntax.Entry, fields []field, path string) {
 	switch {
 	case len(near) > 0:
 		hint, l.meant = syntax.DidYouMean(near[:1]), append(l.meant, subPath(path, near[0]))
-	case path == "" && e.Key == "nodes":
-		hint, l.meant = ": a network is no config, "+networkPath+" of one names its file", append(l.meant, keysOf(fields)...)
 	case other != "":
 		hint, l.meant = syntax.DidYouMean([]string{other}), append(l.meant, other)
 	}
