@@ -174,7 +174,7 @@ func TestMaxPool(t *testing.T) {
 // built makes a network of NAME:OPERATION:INPUTS.
 func built(text string) func(networks.Shape, int) *networks.Network {
 	ops := map[string]networks.Op{"conv": networks.Conv{Out: 2, Window: networks.Square(1, 1, 0)}, "bn": networks.BatchNorm{Eps: 1e-5, Momentum: 0.1},
-		"relu": networks.ReLU{}, "relu6": networks.ReLU6{}, "leaky": networks.LeakyReLU{Slope: 0.1}, "add": networks.Add{}}
+		"relu": networks.ReLU{}, "relu6": networks.ReLU6{}, "leaky": networks.LeakyReLU{Slope: 0.1}, "drop": networks.Dropout{Rate: 0.5}, "mean": networks.GlobalAveragePool{}, "add": networks.Add{}}
 	return func(in networks.Shape, _ int) *networks.Network {
 		n := &networks.Network{Input: in}
 		for _, node := range strings.Fields(text) {
@@ -250,6 +250,8 @@ func TestCodesAreRead(t *testing.T) {
 		// ReLU is part of a sum; ReLU6 is a function of its codes
 		{built("a:conv:input b:conv:a sum:add:b,a relu:relu:sum c:conv:relu"), "a: a.output 8s 2, b: sum.branch 8s 2, relu: sum.output 8 2, c: c.output 8s 2"},
 		{built("a:conv:input b:conv:a sum:add:b,a six:relu6:sum c:conv:six"), "a: a.output 8s 2, b: sum.branch 8s 2, sum: b.output 8s 2, six: sum.output 8 2, c: c.output 8s 2"},
+		// what dropout gives is read as codes from before it
+		{built("a:conv:input relu:relu:a drop:drop:relu mean:mean:drop last:conv:mean"), "relu: a.output 8 2, last: last.output 8s 2"},
 		{built("a:conv:input bn:bn:a bn2:bn:bn"), "bn: a.output 8s 2, bn2: bn2.output 8s 2"},
 	} {
 		if got := outputs(c.build(in, 10)); got != c.want {
