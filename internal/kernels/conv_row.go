@@ -37,7 +37,10 @@ func (a *row[X, W, Y]) run() {
 
 // kernelSteps is how often the kernel goes from one k to the next.
 func (a *row[X, W, Y]) kernelSteps() int {
-	tile := rowTile(a.blocks)
+	tile := byteTile(a.blocks)
+	if _, floats := any(a).(*row[float32, float32, float32]); floats {
+		tile = floatTile(a.blocks)
+	}
 	return (a.pixels + tile - 1) / tile * a.kRows * a.kRun
 }
 

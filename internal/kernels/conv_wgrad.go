@@ -20,7 +20,7 @@ type wgrad struct {
 
 // wgradSteps is how often wgradRow goes from one of so many pixels to the next.
 func wgradSteps(kRun, blocks, pixels int) int {
-	return (kRun + gradTile(blocks) - 1) / gradTile(blocks) * pixels
+	return (kRun + floatTile(blocks) - 1) / floatTile(blocks) * pixels
 }
 
 // gradFloats bounds the partial sums of a batch, one a piece unless that would

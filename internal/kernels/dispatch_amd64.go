@@ -45,23 +45,23 @@ func bitsFrom(planes int) int {
 // whose bits are the same. Switches, rather than variables, let the compiler see
 // that arguments do not escape.
 
-// rowTile is how many pixels the largest tile of a row has.
-func rowTile(blocks int) int {
-	if level != avx512 {
-		return 6
-	}
-	return 16 / blocks
-}
-
-// gradTile is how many inputs the largest tile of a weight gradient has.
-func gradTile(blocks int) int {
+// floatTile is how many pixels the largest tile of a row of floats has, or inputs that of a weight gradient.
+func floatTile(blocks int) int {
 	switch {
 	case level != avx512:
 		return 6
 	case blocks == 2:
-		return 12
+		return 14
 	}
 	return 16
+}
+
+// byteTile is how many pixels the largest tile of a row of bytes has.
+func byteTile(blocks int) int {
+	if level != avx512 {
+		return 6
+	}
+	return 16 / blocks
 }
 
 func convRow(a *row[float32, float32, float32]) {

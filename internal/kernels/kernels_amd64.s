@@ -77,27 +77,57 @@ sized:
 	MOVQ   R12, 8(SP)
 
 row1:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R13
+	SUBQ $0x04, R13
+	JB   few1
 
-k1:
+many1:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
 	VFMADD231PS.BCST (R12), Z28, Z0
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	SUBQ             $0x04, R13
+	JAE              many1
+
+few1:
+	ADDQ $0x04, R13
+	JZ   none1
+
+step1:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
-	DECQ             R14
-	JNZ              k1
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row1
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x01, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	DECQ             R13
+	JNZ              step1
+
+none1:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row1
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x01, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile2:
 	VPXORD Z0, Z0, Z0
@@ -108,31 +138,66 @@ tile2:
 	MOVQ   R12, 8(SP)
 
 row2:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few2
 
-k2:
+many2:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
 	VFMADD231PS.BCST (R12), Z28, Z0
 	VFMADD231PS.BCST (R13), Z28, Z1
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many2
+
+few2:
+	ADDQ $0x04, R14
+	JZ   none2
+
+step2:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k2
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row2
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x02, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step2
+
+none2:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row2
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x02, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile3:
 	VPXORD Z0, Z0, Z0
@@ -144,34 +209,73 @@ tile3:
 	MOVQ   R12, 8(SP)
 
 row3:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few3
 
-k3:
+many3:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
 	VFMADD231PS.BCST (R12), Z28, Z0
 	VFMADD231PS.BCST (R13), Z28, Z1
 	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many3
+
+few3:
+	ADDQ $0x04, R14
+	JZ   none3
+
+step3:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k3
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row3
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x03, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step3
+
+none3:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row3
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x03, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile4:
 	VPXORD Z0, Z0, Z0
@@ -184,11 +288,13 @@ tile4:
 	MOVQ   R12, 8(SP)
 
 row4:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few4
 
-k4:
+many4:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -196,25 +302,66 @@ k4:
 	VFMADD231PS.BCST (R13), Z28, Z1
 	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
 	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many4
+
+few4:
+	ADDQ $0x04, R14
+	JZ   none4
+
+step4:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k4
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row4
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x04, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step4
+
+none4:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row4
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x04, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile5:
 	VPXORD Z0, Z0, Z0
@@ -228,11 +375,13 @@ tile5:
 	MOVQ   R12, 8(SP)
 
 row5:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few5
 
-k5:
+many5:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -241,27 +390,72 @@ k5:
 	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
 	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
 	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many5
+
+few5:
+	ADDQ $0x04, R14
+	JZ   none5
+
+step5:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k5
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row5
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x05, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step5
+
+none5:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row5
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x05, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile6:
 	VPXORD Z0, Z0, Z0
@@ -276,11 +470,13 @@ tile6:
 	MOVQ   R12, 8(SP)
 
 row6:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few6
 
-k6:
+many6:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -290,29 +486,78 @@ k6:
 	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
 	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
 	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 4(R13)(DX*4), Z28, Z5
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 8(R13)(DX*4), Z28, Z5
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 12(R13)(DX*4), Z28, Z5
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many6
+
+few6:
+	ADDQ $0x04, R14
+	JZ   none6
+
+step6:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k6
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row6
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x06, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step6
+
+none6:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row6
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x06, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile7:
 	VPXORD Z0, Z0, Z0
@@ -328,11 +573,13 @@ tile7:
 	MOVQ   R12, 8(SP)
 
 row7:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few7
 
-k7:
+many7:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -343,31 +590,84 @@ k7:
 	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
 	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
 	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 4(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 4(R12)(DI*2), Z28, Z6
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 8(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 8(R12)(DI*2), Z28, Z6
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 12(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 12(R12)(DI*2), Z28, Z6
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many7
+
+few7:
+	ADDQ $0x04, R14
+	JZ   none7
+
+step7:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k7
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row7
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x07, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step7
+
+none7:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row7
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x07, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile8:
 	VPXORD Z0, Z0, Z0
@@ -384,11 +684,13 @@ tile8:
 	MOVQ   R12, 8(SP)
 
 row8:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few8
 
-k8:
+many8:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -400,33 +702,90 @@ k8:
 	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
 	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
 	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 4(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 4(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 4(R13)(DI*2), Z28, Z7
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 8(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 8(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 8(R13)(DI*2), Z28, Z7
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 12(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 12(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 12(R13)(DI*2), Z28, Z7
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many8
+
+few8:
+	ADDQ $0x04, R14
+	JZ   none8
+
+step8:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k8
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row8
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x08, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step8
+
+none8:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row8
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x08, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile9:
 	VPXORD Z0, Z0, Z0
@@ -444,11 +803,13 @@ tile9:
 	MOVQ   R12, 8(SP)
 
 row9:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few9
 
-k9:
+many9:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -461,35 +822,96 @@ k9:
 	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
 	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
 	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 4(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 4(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 4(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 4(R12)(DX*8), Z28, Z8
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 8(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 8(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 8(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 8(R12)(DX*8), Z28, Z8
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 12(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 12(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 12(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 12(R12)(DX*8), Z28, Z8
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many9
+
+few9:
+	ADDQ $0x04, R14
+	JZ   none9
+
+step9:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k9
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row9
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x09, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step9
+
+none9:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row9
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x09, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile10:
 	VPXORD Z0, Z0, Z0
@@ -508,11 +930,13 @@ tile10:
 	MOVQ   R12, 8(SP)
 
 row10:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few10
 
-k10:
+many10:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -526,37 +950,102 @@ k10:
 	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
 	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
 	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 4(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 4(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 4(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 4(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 4(R13)(DX*8), Z28, Z9
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 8(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 8(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 8(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 8(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 8(R13)(DX*8), Z28, Z9
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 12(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 12(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 12(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 12(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 12(R13)(DX*8), Z28, Z9
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many10
+
+few10:
+	ADDQ $0x04, R14
+	JZ   none10
+
+step10:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k10
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row10
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x0a, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step10
+
+none10:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row10
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x0a, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile11:
 	VPXORD Z0, Z0, Z0
@@ -576,11 +1065,13 @@ tile11:
 	MOVQ   R12, 8(SP)
 
 row11:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few11
 
-k11:
+many11:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -595,39 +1086,108 @@ k11:
 	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
 	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
 	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 4(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 4(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 4(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 4(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 4(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 4(R12)(R8*2), Z28, Z10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 8(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 8(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 8(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 8(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 8(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 8(R12)(R8*2), Z28, Z10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 12(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 12(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 12(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 12(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 12(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 12(R12)(R8*2), Z28, Z10
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many11
+
+few11:
+	ADDQ $0x04, R14
+	JZ   none11
+
+step11:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k11
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row11
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x0b, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step11
+
+none11:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row11
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x0b, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile12:
 	VPXORD Z0, Z0, Z0
@@ -648,11 +1208,13 @@ tile12:
 	MOVQ   R12, 8(SP)
 
 row12:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few12
 
-k12:
+many12:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -668,41 +1230,114 @@ k12:
 	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
 	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
 	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 4(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 4(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 4(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 4(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 4(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 4(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 4(R13)(R8*2), Z28, Z11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 8(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 8(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 8(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 8(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 8(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 8(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 8(R13)(R8*2), Z28, Z11
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 12(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 12(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 12(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 12(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 12(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 12(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 12(R13)(R8*2), Z28, Z11
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many12
+
+few12:
+	ADDQ $0x04, R14
+	JZ   none12
+
+step12:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k12
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row12
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z11, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x0c, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step12
+
+none12:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row12
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x0c, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile13:
 	VPXORD Z0, Z0, Z0
@@ -724,11 +1359,13 @@ tile13:
 	MOVQ   R12, 8(SP)
 
 row13:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few13
 
-k13:
+many13:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -745,43 +1382,120 @@ k13:
 	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
 	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
 	VFMADD231PS.BCST (R12)(DI*4), Z28, Z12
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 4(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 4(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 4(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 4(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 4(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 4(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 4(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 4(R12)(DI*4), Z28, Z12
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 8(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 8(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 8(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 8(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 8(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 8(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 8(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 8(R12)(DI*4), Z28, Z12
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 12(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 12(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 12(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 12(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 12(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 12(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 12(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 12(R12)(DI*4), Z28, Z12
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many13
+
+few13:
+	ADDQ $0x04, R14
+	JZ   none13
+
+step13:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST (R12)(DI*4), Z28, Z12
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k13
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row13
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z11, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z12, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x0d, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step13
+
+none13:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row13
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x0d, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile14:
 	VPXORD Z0, Z0, Z0
@@ -804,11 +1518,13 @@ tile14:
 	MOVQ   R12, 8(SP)
 
 row14:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few14
 
-k14:
+many14:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -826,45 +1542,126 @@ k14:
 	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
 	VFMADD231PS.BCST (R12)(DI*4), Z28, Z12
 	VFMADD231PS.BCST (R13)(DI*4), Z28, Z13
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 4(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 4(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 4(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 4(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 4(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 4(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 4(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 4(R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST 4(R13)(DI*4), Z28, Z13
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 8(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 8(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 8(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 8(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 8(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 8(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 8(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 8(R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST 8(R13)(DI*4), Z28, Z13
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 12(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 12(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 12(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 12(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 12(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 12(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 12(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 12(R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST 12(R13)(DI*4), Z28, Z13
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many14
+
+few14:
+	ADDQ $0x04, R14
+	JZ   none14
+
+step14:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST (R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST (R13)(DI*4), Z28, Z13
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k14
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row14
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z11, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z12, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z13, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x0e, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step14
+
+none14:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row14
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z13, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x0e, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile15:
 	VPXORD Z0, Z0, Z0
@@ -888,11 +1685,13 @@ tile15:
 	MOVQ   R12, 8(SP)
 
 row15:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few15
 
-k15:
+many15:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -911,47 +1710,132 @@ k15:
 	VFMADD231PS.BCST (R12)(DI*4), Z28, Z12
 	VFMADD231PS.BCST (R13)(DI*4), Z28, Z13
 	VFMADD231PS.BCST (R12)(R9*2), Z28, Z14
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 4(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 4(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 4(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 4(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 4(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 4(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 4(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 4(R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST 4(R13)(DI*4), Z28, Z13
+	VFMADD231PS.BCST 4(R12)(R9*2), Z28, Z14
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 8(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 8(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 8(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 8(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 8(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 8(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 8(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 8(R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST 8(R13)(DI*4), Z28, Z13
+	VFMADD231PS.BCST 8(R12)(R9*2), Z28, Z14
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 12(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 12(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 12(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 12(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 12(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 12(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 12(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 12(R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST 12(R13)(DI*4), Z28, Z13
+	VFMADD231PS.BCST 12(R12)(R9*2), Z28, Z14
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many15
+
+few15:
+	ADDQ $0x04, R14
+	JZ   none15
+
+step15:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST (R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST (R13)(DI*4), Z28, Z13
+	VFMADD231PS.BCST (R12)(R9*2), Z28, Z14
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k15
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row15
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z11, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z12, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z13, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z14, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x0f, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step15
+
+none15:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row15
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z13, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z14, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x0f, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile16:
 	VPXORD Z0, Z0, Z0
@@ -976,11 +1860,13 @@ tile16:
 	MOVQ   R12, 8(SP)
 
 row16:
-	MOVQ kRun+40(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few16
 
-k16:
+many16:
 	PREFETCHT1       (SI)
 	ADDQ             step+80(FP), SI
 	VMOVUPS          (R10), Z28
@@ -1000,49 +1886,138 @@ k16:
 	VFMADD231PS.BCST (R13)(DI*4), Z28, Z13
 	VFMADD231PS.BCST (R12)(R9*2), Z28, Z14
 	VFMADD231PS.BCST (R13)(R9*2), Z28, Z15
-	ADDQ             $0x40, R10
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          64(R10), Z28
+	VFMADD231PS.BCST 4(R12), Z28, Z0
+	VFMADD231PS.BCST 4(R13), Z28, Z1
+	VFMADD231PS.BCST 4(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 4(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 4(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 4(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 4(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 4(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 4(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 4(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 4(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 4(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 4(R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST 4(R13)(DI*4), Z28, Z13
+	VFMADD231PS.BCST 4(R12)(R9*2), Z28, Z14
+	VFMADD231PS.BCST 4(R13)(R9*2), Z28, Z15
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          128(R10), Z28
+	VFMADD231PS.BCST 8(R12), Z28, Z0
+	VFMADD231PS.BCST 8(R13), Z28, Z1
+	VFMADD231PS.BCST 8(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 8(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 8(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 8(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 8(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 8(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 8(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 8(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 8(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 8(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 8(R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST 8(R13)(DI*4), Z28, Z13
+	VFMADD231PS.BCST 8(R12)(R9*2), Z28, Z14
+	VFMADD231PS.BCST 8(R13)(R9*2), Z28, Z15
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          192(R10), Z28
+	VFMADD231PS.BCST 12(R12), Z28, Z0
+	VFMADD231PS.BCST 12(R13), Z28, Z1
+	VFMADD231PS.BCST 12(R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 12(R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST 12(R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST 12(R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST 12(R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST 12(R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST 12(R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST 12(R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST 12(R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST 12(R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST 12(R13)(DI*4), Z28, Z13
+	VFMADD231PS.BCST 12(R12)(R9*2), Z28, Z14
+	VFMADD231PS.BCST 12(R13)(R9*2), Z28, Z15
+	ADDQ             $0x00000100, R10
+	ADDQ             $0x10, R12
+	ADDQ             $0x10, R13
+	SUBQ             $0x04, R14
+	JAE              many16
+
+few16:
+	ADDQ $0x04, R14
+	JZ   none16
+
+step16:
+	PREFETCHT1       (SI)
+	ADDQ             step+80(FP), SI
+	VMOVUPS          (R10), Z28
+	VFMADD231PS.BCST (R12), Z28, Z0
+	VFMADD231PS.BCST (R13), Z28, Z1
+	VFMADD231PS.BCST (R12)(DX*2), Z28, Z2
+	VFMADD231PS.BCST (R13)(DX*2), Z28, Z3
+	VFMADD231PS.BCST (R12)(DX*4), Z28, Z4
+	VFMADD231PS.BCST (R13)(DX*4), Z28, Z5
+	VFMADD231PS.BCST (R12)(DI*2), Z28, Z6
+	VFMADD231PS.BCST (R13)(DI*2), Z28, Z7
+	VFMADD231PS.BCST (R12)(DX*8), Z28, Z8
+	VFMADD231PS.BCST (R13)(DX*8), Z28, Z9
+	VFMADD231PS.BCST (R12)(R8*2), Z28, Z10
+	VFMADD231PS.BCST (R13)(R8*2), Z28, Z11
+	VFMADD231PS.BCST (R12)(DI*4), Z28, Z12
+	VFMADD231PS.BCST (R13)(DI*4), Z28, Z13
+	VFMADD231PS.BCST (R12)(R9*2), Z28, Z14
+	VFMADD231PS.BCST (R13)(R9*2), Z28, Z15
+	ADDQ             $0x00000040, R10
 	ADDQ             $0x04, R12
 	ADDQ             $0x04, R13
 	DECQ             R14
-	JNZ              k16
-	ADDQ             16(SP), R11
-	DECQ             8(SP)
-	JNZ              row16
-	VMOVUPS          Z0, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z11, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z12, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z13, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z14, (AX)
-	ADDQ             BX, AX
-	VMOVUPS          Z15, (AX)
-	ADDQ             BX, AX
-	IMUL3Q           $0x10, DX, R10
-	ADDQ             R10, CX
-	JMP              next
+	JNZ              step16
+
+none16:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row16
+	VMOVUPS Z0, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z13, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z14, (AX)
+	ADDQ    BX, AX
+	VMOVUPS Z15, (AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x10, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 done:
 	VZEROUPPER
@@ -1067,116 +2042,225 @@ TEXT ·convRowPairAVX512(SB), NOSPLIT, $24-96
 	SHLQ $0x02, DI
 	LEAQ (DX)(DX*2), R8
 	LEAQ (DX)(DX*4), R9
-	LEAQ (R8)(DX*4), R9
+	LEAQ (R8)(DX*4), R10
 
 next:
-	MOVQ  (SP), R9
-	TESTQ R9, R9
+	MOVQ  (SP), R10
+	TESTQ R10, R10
 	JZ    done
-	CMPQ  R9, $0x08
+	CMPQ  R10, $0x0e
 	JBE   sized
-	CMPQ  R9, $0x10
+	CMPQ  R10, $0x1c
 	JAE   full
-	INCQ  R9
-	SHRQ  $0x01, R9
+	INCQ  R10
+	SHRQ  $0x01, R10
 	JMP   sized
 
 full:
-	MOVQ $0x00000008, R9
+	MOVQ $0x0000000e, R10
 
 sized:
-	SUBQ   R9, (SP)
-	CMPQ   R9, $0x08
+	SUBQ   R10, (SP)
+	CMPQ   R10, $0x0e
+	JEQ    tile14
+	CMPQ   R10, $0x0d
+	JEQ    tile13
+	CMPQ   R10, $0x0c
+	JEQ    tile12
+	CMPQ   R10, $0x0b
+	JEQ    tile11
+	CMPQ   R10, $0x0a
+	JEQ    tile10
+	CMPQ   R10, $0x09
+	JEQ    tile9
+	CMPQ   R10, $0x08
 	JEQ    tile8
-	CMPQ   R9, $0x07
+	CMPQ   R10, $0x07
 	JEQ    tile7
-	CMPQ   R9, $0x06
+	CMPQ   R10, $0x06
 	JEQ    tile6
-	CMPQ   R9, $0x05
+	CMPQ   R10, $0x05
 	JEQ    tile5
-	CMPQ   R9, $0x04
+	CMPQ   R10, $0x04
 	JEQ    tile4
-	CMPQ   R9, $0x03
+	CMPQ   R10, $0x03
 	JEQ    tile3
-	CMPQ   R9, $0x02
+	CMPQ   R10, $0x02
 	JEQ    tile2
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row1:
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
 	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	SUBQ $0x04, R13
+	JB   few1
 
-k1:
+many1:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
-	VMOVUPS      (R9), Z28
-	VMOVUPS      (R9)(DI*1), Z29
-	VBROADCASTSS (R11), Z30
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	SUBQ         $0x04, R13
+	JAE          many1
+
+few1:
+	ADDQ $0x04, R13
+	JZ   none1
+
+step1:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k1
-	ADDQ         16(SP), R10
-	DECQ         8(SP)
-	JNZ          row1
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x01, DX, R9
-	ADDQ         R9, CX
-	JMP          next
+	JNZ          step1
+
+none1:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row1
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x01, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile2:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row2:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few2
 
-k2:
+many2:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
-	VMOVUPS      (R9), Z28
-	VMOVUPS      (R9)(DI*1), Z29
-	VBROADCASTSS (R11), Z30
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R12), Z30
+	VBROADCASTSS (R13), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many2
+
+few2:
+	ADDQ $0x04, R14
+	JZ   none2
+
+step2:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
-	JNZ          k2
-	ADDQ         16(SP), R10
-	DECQ         8(SP)
-	JNZ          row2
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x02, DX, R9
-	ADDQ         R9, CX
-	JMP          next
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step2
+
+none2:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row2
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x02, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile3:
 	VPXORD Z0, Z0, Z0
@@ -1185,50 +2269,117 @@ tile3:
 	VPXORD Z3, Z3, Z3
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row3:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few3
 
-k3:
+many3:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
-	VMOVUPS      (R9), Z28
-	VMOVUPS      (R9)(DI*1), Z29
-	VBROADCASTSS (R11), Z30
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R12), Z30
+	VBROADCASTSS (R13), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R11)(DX*2), Z30
+	VBROADCASTSS (R12)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many3
+
+few3:
+	ADDQ $0x04, R14
+	JZ   none3
+
+step3:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
-	JNZ          k3
-	ADDQ         16(SP), R10
-	DECQ         8(SP)
-	JNZ          row3
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x03, DX, R9
-	ADDQ         R9, CX
-	JMP          next
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step3
+
+none3:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row3
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x03, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile4:
 	VPXORD Z0, Z0, Z0
@@ -1239,56 +2390,135 @@ tile4:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row4:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few4
 
-k4:
+many4:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
-	VMOVUPS      (R9), Z28
-	VMOVUPS      (R9)(DI*1), Z29
-	VBROADCASTSS (R11), Z30
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R12), Z30
+	VBROADCASTSS (R13), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R11)(DX*2), Z30
+	VBROADCASTSS (R12)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R12)(DX*2), Z30
+	VBROADCASTSS (R13)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many4
+
+few4:
+	ADDQ $0x04, R14
+	JZ   none4
+
+step4:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
-	JNZ          k4
-	ADDQ         16(SP), R10
-	DECQ         8(SP)
-	JNZ          row4
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x04, DX, R9
-	ADDQ         R9, CX
-	JMP          next
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step4
+
+none4:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row4
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x04, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile5:
 	VPXORD Z0, Z0, Z0
@@ -1301,62 +2531,153 @@ tile5:
 	VPXORD Z7, Z7, Z7
 	VPXORD Z8, Z8, Z8
 	VPXORD Z9, Z9, Z9
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row5:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few5
 
-k5:
+many5:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
-	VMOVUPS      (R9), Z28
-	VMOVUPS      (R9)(DI*1), Z29
-	VBROADCASTSS (R11), Z30
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R12), Z30
+	VBROADCASTSS (R13), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R11)(DX*2), Z30
+	VBROADCASTSS (R12)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R12)(DX*2), Z30
+	VBROADCASTSS (R13)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS (R11)(DX*4), Z30
+	VBROADCASTSS (R12)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many5
+
+few5:
+	ADDQ $0x04, R14
+	JZ   none5
+
+step5:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
-	JNZ          k5
-	ADDQ         16(SP), R10
-	DECQ         8(SP)
-	JNZ          row5
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x05, DX, R9
-	ADDQ         R9, CX
-	JMP          next
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step5
+
+none5:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row5
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x05, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile6:
 	VPXORD Z0, Z0, Z0
@@ -1371,68 +2692,171 @@ tile6:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row6:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few6
 
-k6:
+many6:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
-	VMOVUPS      (R9), Z28
-	VMOVUPS      (R9)(DI*1), Z29
-	VBROADCASTSS (R11), Z30
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R12), Z30
+	VBROADCASTSS (R13), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R11)(DX*2), Z30
+	VBROADCASTSS (R12)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R12)(DX*2), Z30
+	VBROADCASTSS (R13)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS (R11)(DX*4), Z30
+	VBROADCASTSS (R12)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS (R12)(DX*4), Z30
+	VBROADCASTSS (R13)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many6
+
+few6:
+	ADDQ $0x04, R14
+	JZ   none6
+
+step6:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
-	JNZ          k6
-	ADDQ         16(SP), R10
-	DECQ         8(SP)
-	JNZ          row6
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x06, DX, R9
-	ADDQ         R9, CX
-	JMP          next
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step6
+
+none6:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row6
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x06, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile7:
 	VPXORD Z0, Z0, Z0
@@ -1449,74 +2873,189 @@ tile7:
 	VPXORD Z11, Z11, Z11
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row7:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few7
 
-k7:
+many7:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
-	VMOVUPS      (R9), Z28
-	VMOVUPS      (R9)(DI*1), Z29
-	VBROADCASTSS (R11), Z30
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R12), Z30
+	VBROADCASTSS (R13), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R11)(DX*2), Z30
+	VBROADCASTSS (R12)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R12)(DX*2), Z30
+	VBROADCASTSS (R13)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS (R11)(DX*4), Z30
+	VBROADCASTSS (R12)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS (R12)(DX*4), Z30
+	VBROADCASTSS (R13)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS (R11)(R8*2), Z30
+	VBROADCASTSS (R12)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many7
+
+few7:
+	ADDQ $0x04, R14
+	JZ   none7
+
+step7:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
-	JNZ          k7
-	ADDQ         16(SP), R10
-	DECQ         8(SP)
-	JNZ          row7
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x07, DX, R9
-	ADDQ         R9, CX
-	JMP          next
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step7
+
+none7:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row7
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x07, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 tile8:
 	VPXORD Z0, Z0, Z0
@@ -1535,80 +3074,1941 @@ tile8:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	MOVQ   w+16(FP), R9
-	MOVQ   kRows+32(FP), R11
-	MOVQ   CX, R10
-	MOVQ   R11, 8(SP)
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
 
 row8:
-	MOVQ kRun+40(FP), R13
-	MOVQ R10, R11
-	LEAQ (R10)(DX*1), R12
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few8
 
-k8:
+many8:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
-	VMOVUPS      (R9), Z28
-	VMOVUPS      (R9)(DI*1), Z29
-	VBROADCASTSS (R11), Z30
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS (R12), Z30
+	VBROADCASTSS (R13), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS (R11)(DX*2), Z30
+	VBROADCASTSS (R12)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS (R12)(DX*2), Z30
+	VBROADCASTSS (R13)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS (R11)(DX*4), Z30
+	VBROADCASTSS (R12)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS (R12)(DX*4), Z30
+	VBROADCASTSS (R13)(DX*4), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS (R11)(R8*2), Z30
+	VBROADCASTSS (R12)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS (R12)(R8*2), Z30
+	VBROADCASTSS (R13)(R8*2), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	ADDQ         $0x40, R9
-	ADDQ         $0x04, R11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many8
+
+few8:
+	ADDQ $0x04, R14
+	JZ   none8
+
+step8:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
-	DECQ         R13
-	JNZ          k8
-	ADDQ         16(SP), R10
-	DECQ         8(SP)
-	JNZ          row8
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Z14, (AX)
-	VMOVUPS      Z15, 64(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x08, DX, R9
-	ADDQ         R9, CX
-	JMP          next
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step8
+
+none8:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row8
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x08, DX, R10
+	ADDQ    R10, CX
+	JMP     next
+
+tile9:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
+
+row9:
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few9
+
+many9:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many9
+
+few9:
+	ADDQ $0x04, R14
+	JZ   none9
+
+step9:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step9
+
+none9:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row9
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x09, DX, R10
+	ADDQ    R10, CX
+	JMP     next
+
+tile10:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
+
+row10:
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few10
+
+many10:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many10
+
+few10:
+	ADDQ $0x04, R14
+	JZ   none10
+
+step10:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step10
+
+none10:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row10
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x0a, DX, R10
+	ADDQ    R10, CX
+	JMP     next
+
+tile11:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
+
+row11:
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few11
+
+many11:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 4(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 8(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 12(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many11
+
+few11:
+	ADDQ $0x04, R14
+	JZ   none11
+
+step11:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step11
+
+none11:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row11
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x0b, DX, R10
+	ADDQ    R10, CX
+	JMP     next
+
+tile12:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
+
+row12:
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few12
+
+many12:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 4(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 4(R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 8(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 8(R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 12(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 12(R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many12
+
+few12:
+	ADDQ $0x04, R14
+	JZ   none12
+
+step12:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step12
+
+none12:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row12
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x0c, DX, R10
+	ADDQ    R10, CX
+	JMP     next
+
+tile13:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
+
+row13:
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few13
+
+many13:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R12)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 4(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 4(R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 4(R12)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 8(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 8(R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 8(R12)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 12(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 12(R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 12(R12)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many13
+
+few13:
+	ADDQ $0x04, R14
+	JZ   none13
+
+step13:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R12)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step13
+
+none13:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row13
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z24, (AX)
+	VMOVUPS Z25, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x0d, DX, R10
+	ADDQ    R10, CX
+	JMP     next
+
+tile14:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	MOVQ   w+16(FP), R10
+	MOVQ   kRows+32(FP), R12
+	MOVQ   CX, R11
+	MOVQ   R12, 8(SP)
+
+row14:
+	MOVQ R11, R12
+	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+40(FP), R14
+	SUBQ $0x04, R14
+	JB   few14
+
+many14:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R12)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS (R13)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(R10), Z28
+	VMOVUPS      64(R10)(DI*1), Z29
+	VBROADCASTSS 4(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 4(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 4(R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 4(R12)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 4(R13)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(R10), Z28
+	VMOVUPS      128(R10)(DI*1), Z29
+	VBROADCASTSS 8(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 8(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 8(R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 8(R12)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 8(R13)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(R10), Z28
+	VMOVUPS      192(R10)(DI*1), Z29
+	VBROADCASTSS 12(R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 12(R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 12(R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 12(R12)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 12(R13)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         $0x00000100, R10
+	ADDQ         $0x10, R12
+	ADDQ         $0x10, R13
+	SUBQ         $0x04, R14
+	JAE          many14
+
+few14:
+	ADDQ $0x04, R14
+	JZ   none14
+
+step14:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (R10), Z28
+	VMOVUPS      (R10)(DI*1), Z29
+	VBROADCASTSS (R12), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (R13), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (R12)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (R13)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (R12)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (R13)(DX*4), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (R12)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (R13)(R8*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (R12)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (R13)(DX*8), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (R12)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (R13)(R9*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (R12)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS (R13)(R8*4), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x04, R12
+	ADDQ         $0x04, R13
+	DECQ         R14
+	JNZ          step14
+
+none14:
+	ADDQ    16(SP), R11
+	DECQ    8(SP)
+	JNZ     row14
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z24, (AX)
+	VMOVUPS Z25, 64(AX)
+	ADDQ    BX, AX
+	VMOVUPS Z26, (AX)
+	VMOVUPS Z27, 64(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x0e, DX, R10
+	ADDQ    R10, CX
+	JMP     next
 
 done:
 	VZEROUPPER
@@ -1686,20 +5086,20 @@ sized:
 	MOVQ    R12, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R13
 
-k1:
+step1:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z0
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
-	DECQ         R14
-	JNZ          k1
+	DECQ         R13
+	JNZ          step1
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row1
@@ -1719,11 +5119,11 @@ tile2:
 	MOVQ    R12, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k2:
+step2:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -1731,11 +5131,11 @@ k2:
 	VPDPBUSD     Z28, Z30, Z0
 	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k2
+	JNZ          step2
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row2
@@ -1758,11 +5158,11 @@ tile3:
 	MOVQ    R12, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k3:
+step3:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -1772,11 +5172,11 @@ k3:
 	VPDPBUSD     Z28, Z30, Z1
 	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z2
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k3
+	JNZ          step3
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row3
@@ -1802,11 +5202,11 @@ tile4:
 	MOVQ    R12, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k4:
+step4:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -1818,11 +5218,11 @@ k4:
 	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k4
+	JNZ          step4
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row4
@@ -1851,11 +5251,11 @@ tile5:
 	MOVQ    R12, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k5:
+step5:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -1869,11 +5269,11 @@ k5:
 	VPDPBUSD     Z28, Z30, Z3
 	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z4
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k5
+	JNZ          step5
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row5
@@ -1905,11 +5305,11 @@ tile6:
 	MOVQ    R12, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k6:
+step6:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -1925,11 +5325,11 @@ k6:
 	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k6
+	JNZ          step6
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row6
@@ -1964,11 +5364,11 @@ tile7:
 	MOVQ    R12, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k7:
+step7:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -1986,11 +5386,11 @@ k7:
 	VPDPBUSD     Z28, Z30, Z5
 	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k7
+	JNZ          step7
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row7
@@ -2028,11 +5428,11 @@ tile8:
 	MOVQ    R12, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k8:
+step8:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -2052,11 +5452,11 @@ k8:
 	VPDPBUSD     Z28, Z30, Z6
 	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k8
+	JNZ          step8
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row8
@@ -2097,11 +5497,11 @@ tile9:
 	MOVQ    R12, 8(SP)
 
 row9:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k9:
+step9:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -2123,11 +5523,11 @@ k9:
 	VPDPBUSD     Z28, Z30, Z7
 	VPBROADCASTD (R12)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z8
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k9
+	JNZ          step9
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row9
@@ -2171,11 +5571,11 @@ tile10:
 	MOVQ    R12, 8(SP)
 
 row10:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k10:
+step10:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -2199,11 +5599,11 @@ k10:
 	VPDPBUSD     Z28, Z30, Z8
 	VPBROADCASTD (R13)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z9
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k10
+	JNZ          step10
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row10
@@ -2250,11 +5650,11 @@ tile11:
 	MOVQ    R12, 8(SP)
 
 row11:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k11:
+step11:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -2280,11 +5680,11 @@ k11:
 	VPDPBUSD     Z28, Z30, Z9
 	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z10
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k11
+	JNZ          step11
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row11
@@ -2334,11 +5734,11 @@ tile12:
 	MOVQ    R12, 8(SP)
 
 row12:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k12:
+step12:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -2366,11 +5766,11 @@ k12:
 	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k12
+	JNZ          step12
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row12
@@ -2423,11 +5823,11 @@ tile13:
 	MOVQ    R12, 8(SP)
 
 row13:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k13:
+step13:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -2457,11 +5857,11 @@ k13:
 	VPDPBUSD     Z28, Z30, Z11
 	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k13
+	JNZ          step13
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row13
@@ -2517,11 +5917,11 @@ tile14:
 	MOVQ    R12, 8(SP)
 
 row14:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k14:
+step14:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -2553,11 +5953,11 @@ k14:
 	VPDPBUSD     Z28, Z30, Z12
 	VPBROADCASTD (R13)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z13
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k14
+	JNZ          step14
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row14
@@ -2616,11 +6016,11 @@ tile15:
 	MOVQ    R12, 8(SP)
 
 row15:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k15:
+step15:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -2654,11 +6054,11 @@ k15:
 	VPDPBUSD     Z28, Z30, Z13
 	VPBROADCASTD (R12)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k15
+	JNZ          step15
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row15
@@ -2720,11 +6120,11 @@ tile16:
 	MOVQ    R12, 8(SP)
 
 row16:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k16:
+step16:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -2760,11 +6160,11 @@ k16:
 	VPDPBUSD     Z28, Z30, Z14
 	VPBROADCASTD (R13)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z15
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k16
+	JNZ          step16
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row16
@@ -2866,11 +6266,11 @@ sized:
 	MOVQ    R11, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R12
 
-k1:
+step1:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -2878,10 +6278,10 @@ k1:
 	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
-	DECQ         R13
-	JNZ          k1
+	DECQ         R12
+	JNZ          step1
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row1
@@ -2904,11 +6304,11 @@ tile2:
 	MOVQ    R11, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k2:
+step2:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -2919,11 +6319,11 @@ k2:
 	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k2
+	JNZ          step2
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row2
@@ -2951,11 +6351,11 @@ tile3:
 	MOVQ    R11, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k3:
+step3:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -2969,11 +6369,11 @@ k3:
 	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k3
+	JNZ          step3
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row3
@@ -3006,11 +6406,11 @@ tile4:
 	MOVQ    R11, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k4:
+step4:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -3027,11 +6427,11 @@ k4:
 	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k4
+	JNZ          step4
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row4
@@ -3069,11 +6469,11 @@ tile5:
 	MOVQ    R11, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k5:
+step5:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -3093,11 +6493,11 @@ k5:
 	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k5
+	JNZ          step5
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row5
@@ -3140,11 +6540,11 @@ tile6:
 	MOVQ    R11, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k6:
+step6:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -3167,11 +6567,11 @@ k6:
 	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k6
+	JNZ          step6
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row6
@@ -3219,11 +6619,11 @@ tile7:
 	MOVQ    R11, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k7:
+step7:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -3249,11 +6649,11 @@ k7:
 	VPBROADCASTD (R11)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z29, Z30, Z13
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k7
+	JNZ          step7
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row7
@@ -3306,11 +6706,11 @@ tile8:
 	MOVQ    R11, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k8:
+step8:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -3339,11 +6739,11 @@ k8:
 	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
 	VPDPBUSD     Z29, Z30, Z15
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k8
+	JNZ          step8
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row8
@@ -3451,20 +6851,20 @@ sized:
 	MOVQ    R12, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R13
 
-k1:
+step1:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z0
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
-	DECQ         R14
-	JNZ          k1
+	DECQ         R13
+	JNZ          step1
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row1
@@ -3488,11 +6888,11 @@ tile2:
 	MOVQ    R12, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k2:
+step2:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -3500,11 +6900,11 @@ k2:
 	VPDPBUSD     Z28, Z30, Z0
 	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k2
+	JNZ          step2
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row2
@@ -3533,11 +6933,11 @@ tile3:
 	MOVQ    R12, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k3:
+step3:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -3547,11 +6947,11 @@ k3:
 	VPDPBUSD     Z28, Z30, Z1
 	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z2
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k3
+	JNZ          step3
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row3
@@ -3585,11 +6985,11 @@ tile4:
 	MOVQ    R12, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k4:
+step4:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -3601,11 +7001,11 @@ k4:
 	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k4
+	JNZ          step4
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row4
@@ -3644,11 +7044,11 @@ tile5:
 	MOVQ    R12, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k5:
+step5:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -3662,11 +7062,11 @@ k5:
 	VPDPBUSD     Z28, Z30, Z3
 	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z4
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k5
+	JNZ          step5
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row5
@@ -3710,11 +7110,11 @@ tile6:
 	MOVQ    R12, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k6:
+step6:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -3730,11 +7130,11 @@ k6:
 	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k6
+	JNZ          step6
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row6
@@ -3783,11 +7183,11 @@ tile7:
 	MOVQ    R12, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k7:
+step7:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -3805,11 +7205,11 @@ k7:
 	VPDPBUSD     Z28, Z30, Z5
 	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k7
+	JNZ          step7
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row7
@@ -3863,11 +7263,11 @@ tile8:
 	MOVQ    R12, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k8:
+step8:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -3887,11 +7287,11 @@ k8:
 	VPDPBUSD     Z28, Z30, Z6
 	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k8
+	JNZ          step8
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row8
@@ -3950,11 +7350,11 @@ tile9:
 	MOVQ    R12, 8(SP)
 
 row9:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k9:
+step9:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -3976,11 +7376,11 @@ k9:
 	VPDPBUSD     Z28, Z30, Z7
 	VPBROADCASTD (R12)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z8
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k9
+	JNZ          step9
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row9
@@ -4044,11 +7444,11 @@ tile10:
 	MOVQ    R12, 8(SP)
 
 row10:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k10:
+step10:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -4072,11 +7472,11 @@ k10:
 	VPDPBUSD     Z28, Z30, Z8
 	VPBROADCASTD (R13)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z9
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k10
+	JNZ          step10
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row10
@@ -4145,11 +7545,11 @@ tile11:
 	MOVQ    R12, 8(SP)
 
 row11:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k11:
+step11:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -4175,11 +7575,11 @@ k11:
 	VPDPBUSD     Z28, Z30, Z9
 	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z10
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k11
+	JNZ          step11
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row11
@@ -4253,11 +7653,11 @@ tile12:
 	MOVQ    R12, 8(SP)
 
 row12:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k12:
+step12:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -4285,11 +7685,11 @@ k12:
 	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k12
+	JNZ          step12
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row12
@@ -4368,11 +7768,11 @@ tile13:
 	MOVQ    R12, 8(SP)
 
 row13:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k13:
+step13:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -4402,11 +7802,11 @@ k13:
 	VPDPBUSD     Z28, Z30, Z11
 	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k13
+	JNZ          step13
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row13
@@ -4490,11 +7890,11 @@ tile14:
 	MOVQ    R12, 8(SP)
 
 row14:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k14:
+step14:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -4526,11 +7926,11 @@ k14:
 	VPDPBUSD     Z28, Z30, Z12
 	VPBROADCASTD (R13)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z13
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k14
+	JNZ          step14
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row14
@@ -4619,11 +8019,11 @@ tile15:
 	MOVQ    R12, 8(SP)
 
 row15:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k15:
+step15:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -4657,11 +8057,11 @@ k15:
 	VPDPBUSD     Z28, Z30, Z13
 	VPBROADCASTD (R12)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k15
+	JNZ          step15
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row15
@@ -4755,11 +8155,11 @@ tile16:
 	MOVQ    R12, 8(SP)
 
 row16:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k16:
+step16:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -4795,11 +8195,11 @@ k16:
 	VPDPBUSD     Z28, Z30, Z14
 	VPBROADCASTD (R13)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z15
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k16
+	JNZ          step16
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row16
@@ -4951,20 +8351,20 @@ sized:
 	MOVQ    R12, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R13
 
-k1:
+step1:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
 	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z0
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
-	DECQ         R14
-	JNZ          k1
+	DECQ         R13
+	JNZ          step1
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row1
@@ -4993,11 +8393,11 @@ tile2:
 	MOVQ    R12, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k2:
+step2:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -5005,11 +8405,11 @@ k2:
 	VPDPBUSD     Z28, Z30, Z0
 	VPBROADCASTD (R13), Z30
 	VPDPBUSD     Z28, Z30, Z1
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k2
+	JNZ          step2
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row2
@@ -5048,11 +8448,11 @@ tile3:
 	MOVQ    R12, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k3:
+step3:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -5062,11 +8462,11 @@ k3:
 	VPDPBUSD     Z28, Z30, Z1
 	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z2
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k3
+	JNZ          step3
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row3
@@ -5115,11 +8515,11 @@ tile4:
 	MOVQ    R12, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k4:
+step4:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -5131,11 +8531,11 @@ k4:
 	VPDPBUSD     Z28, Z30, Z2
 	VPBROADCASTD (R13)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z3
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k4
+	JNZ          step4
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row4
@@ -5194,11 +8594,11 @@ tile5:
 	MOVQ    R12, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k5:
+step5:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -5212,11 +8612,11 @@ k5:
 	VPDPBUSD     Z28, Z30, Z3
 	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z4
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k5
+	JNZ          step5
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row5
@@ -5285,11 +8685,11 @@ tile6:
 	MOVQ    R12, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k6:
+step6:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -5305,11 +8705,11 @@ k6:
 	VPDPBUSD     Z28, Z30, Z4
 	VPBROADCASTD (R13)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z5
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k6
+	JNZ          step6
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row6
@@ -5388,11 +8788,11 @@ tile7:
 	MOVQ    R12, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k7:
+step7:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -5410,11 +8810,11 @@ k7:
 	VPDPBUSD     Z28, Z30, Z5
 	VPBROADCASTD (R12)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k7
+	JNZ          step7
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row7
@@ -5503,11 +8903,11 @@ tile8:
 	MOVQ    R12, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k8:
+step8:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -5527,11 +8927,11 @@ k8:
 	VPDPBUSD     Z28, Z30, Z6
 	VPBROADCASTD (R13)(DI*2), Z30
 	VPDPBUSD     Z28, Z30, Z7
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k8
+	JNZ          step8
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row8
@@ -5630,11 +9030,11 @@ tile9:
 	MOVQ    R12, 8(SP)
 
 row9:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k9:
+step9:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -5656,11 +9056,11 @@ k9:
 	VPDPBUSD     Z28, Z30, Z7
 	VPBROADCASTD (R12)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z8
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k9
+	JNZ          step9
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row9
@@ -5769,11 +9169,11 @@ tile10:
 	MOVQ    R12, 8(SP)
 
 row10:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k10:
+step10:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -5797,11 +9197,11 @@ k10:
 	VPDPBUSD     Z28, Z30, Z8
 	VPBROADCASTD (R13)(DX*8), Z30
 	VPDPBUSD     Z28, Z30, Z9
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k10
+	JNZ          step10
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row10
@@ -5920,11 +9320,11 @@ tile11:
 	MOVQ    R12, 8(SP)
 
 row11:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k11:
+step11:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -5950,11 +9350,11 @@ k11:
 	VPDPBUSD     Z28, Z30, Z9
 	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z10
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k11
+	JNZ          step11
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row11
@@ -6083,11 +9483,11 @@ tile12:
 	MOVQ    R12, 8(SP)
 
 row12:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k12:
+step12:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -6115,11 +9515,11 @@ k12:
 	VPDPBUSD     Z28, Z30, Z10
 	VPBROADCASTD (R13)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z11
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k12
+	JNZ          step12
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row12
@@ -6258,11 +9658,11 @@ tile13:
 	MOVQ    R12, 8(SP)
 
 row13:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k13:
+step13:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -6292,11 +9692,11 @@ k13:
 	VPDPBUSD     Z28, Z30, Z11
 	VPBROADCASTD (R12)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z12
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k13
+	JNZ          step13
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row13
@@ -6445,11 +9845,11 @@ tile14:
 	MOVQ    R12, 8(SP)
 
 row14:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k14:
+step14:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -6481,11 +9881,11 @@ k14:
 	VPDPBUSD     Z28, Z30, Z12
 	VPBROADCASTD (R13)(DI*4), Z30
 	VPDPBUSD     Z28, Z30, Z13
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k14
+	JNZ          step14
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row14
@@ -6644,11 +10044,11 @@ tile15:
 	MOVQ    R12, 8(SP)
 
 row15:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k15:
+step15:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -6682,11 +10082,11 @@ k15:
 	VPDPBUSD     Z28, Z30, Z13
 	VPBROADCASTD (R12)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k15
+	JNZ          step15
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row15
@@ -6855,11 +10255,11 @@ tile16:
 	MOVQ    R12, 8(SP)
 
 row16:
-	MOVQ kRun+48(FP), R14
 	MOVQ R11, R12
 	LEAQ (R11)(DX*1), R13
+	MOVQ kRun+48(FP), R14
 
-k16:
+step16:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R10), Z28
@@ -6895,11 +10295,11 @@ k16:
 	VPDPBUSD     Z28, Z30, Z14
 	VPBROADCASTD (R13)(R9*2), Z30
 	VPDPBUSD     Z28, Z30, Z15
-	ADDQ         $0x40, R10
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x04, R12
 	ADDQ         $0x04, R13
 	DECQ         R14
-	JNZ          k16
+	JNZ          step16
 	ADDQ         16(SP), R11
 	DECQ         8(SP)
 	JNZ          row16
@@ -7115,11 +10515,11 @@ sized:
 	MOVQ    R11, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R12
 
-k1:
+step1:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -7127,10 +10527,10 @@ k1:
 	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
-	DECQ         R13
-	JNZ          k1
+	DECQ         R12
+	JNZ          step1
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row1
@@ -7160,11 +10560,11 @@ tile2:
 	MOVQ    R11, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k2:
+step2:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -7175,11 +10575,11 @@ k2:
 	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k2
+	JNZ          step2
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row2
@@ -7218,11 +10618,11 @@ tile3:
 	MOVQ    R11, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k3:
+step3:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -7236,11 +10636,11 @@ k3:
 	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k3
+	JNZ          step3
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row3
@@ -7288,11 +10688,11 @@ tile4:
 	MOVQ    R11, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k4:
+step4:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -7309,11 +10709,11 @@ k4:
 	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k4
+	JNZ          step4
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row4
@@ -7370,11 +10770,11 @@ tile5:
 	MOVQ    R11, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k5:
+step5:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -7394,11 +10794,11 @@ k5:
 	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k5
+	JNZ          step5
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row5
@@ -7464,11 +10864,11 @@ tile6:
 	MOVQ    R11, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k6:
+step6:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -7491,11 +10891,11 @@ k6:
 	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k6
+	JNZ          step6
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row6
@@ -7570,11 +10970,11 @@ tile7:
 	MOVQ    R11, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k7:
+step7:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -7600,11 +11000,11 @@ k7:
 	VPBROADCASTD (R11)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z29, Z30, Z13
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k7
+	JNZ          step7
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row7
@@ -7688,11 +11088,11 @@ tile8:
 	MOVQ    R11, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k8:
+step8:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -7721,11 +11121,11 @@ k8:
 	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
 	VPDPBUSD     Z29, Z30, Z15
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k8
+	JNZ          step8
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row8
@@ -7856,11 +11256,11 @@ sized:
 	MOVQ    R11, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R12
 
-k1:
+step1:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -7868,10 +11268,10 @@ k1:
 	VPBROADCASTD (R11), Z30
 	VPDPBUSD     Z28, Z30, Z0
 	VPDPBUSD     Z29, Z30, Z1
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
-	DECQ         R13
-	JNZ          k1
+	DECQ         R12
+	JNZ          step1
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row1
@@ -7911,11 +11311,11 @@ tile2:
 	MOVQ    R11, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k2:
+step2:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -7926,11 +11326,11 @@ k2:
 	VPBROADCASTD (R12), Z30
 	VPDPBUSD     Z28, Z30, Z2
 	VPDPBUSD     Z29, Z30, Z3
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k2
+	JNZ          step2
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row2
@@ -7989,11 +11389,11 @@ tile3:
 	MOVQ    R11, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k3:
+step3:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -8007,11 +11407,11 @@ k3:
 	VPBROADCASTD (R11)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z4
 	VPDPBUSD     Z29, Z30, Z5
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k3
+	JNZ          step3
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row3
@@ -8089,11 +11489,11 @@ tile4:
 	MOVQ    R11, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k4:
+step4:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -8110,11 +11510,11 @@ k4:
 	VPBROADCASTD (R12)(DX*2), Z30
 	VPDPBUSD     Z28, Z30, Z6
 	VPDPBUSD     Z29, Z30, Z7
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k4
+	JNZ          step4
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row4
@@ -8211,11 +11611,11 @@ tile5:
 	MOVQ    R11, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k5:
+step5:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -8235,11 +11635,11 @@ k5:
 	VPBROADCASTD (R11)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z8
 	VPDPBUSD     Z29, Z30, Z9
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k5
+	JNZ          step5
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row5
@@ -8355,11 +11755,11 @@ tile6:
 	MOVQ    R11, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k6:
+step6:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -8382,11 +11782,11 @@ k6:
 	VPBROADCASTD (R12)(DX*4), Z30
 	VPDPBUSD     Z28, Z30, Z10
 	VPDPBUSD     Z29, Z30, Z11
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k6
+	JNZ          step6
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row6
@@ -8521,11 +11921,11 @@ tile7:
 	MOVQ    R11, 8(SP)
 
 row7:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k7:
+step7:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -8551,11 +11951,11 @@ k7:
 	VPBROADCASTD (R11)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z12
 	VPDPBUSD     Z29, Z30, Z13
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k7
+	JNZ          step7
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row7
@@ -8709,11 +12109,11 @@ tile8:
 	MOVQ    R11, 8(SP)
 
 row8:
-	MOVQ kRun+48(FP), R13
 	MOVQ R10, R11
 	LEAQ (R10)(DX*1), R12
+	MOVQ kRun+48(FP), R13
 
-k8:
+step8:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (R9), Z28
@@ -8742,11 +12142,11 @@ k8:
 	VPBROADCASTD (R12)(R8*2), Z30
 	VPDPBUSD     Z28, Z30, Z14
 	VPDPBUSD     Z29, Z30, Z15
-	ADDQ         $0x40, R9
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x04, R11
 	ADDQ         $0x04, R12
 	DECQ         R13
-	JNZ          k8
+	JNZ          step8
 	ADDQ         16(SP), R10
 	DECQ         8(SP)
 	JNZ          row8
@@ -10291,1165 +13691,2127 @@ TEXT ·wgradRowAVX512(SB), NOSPLIT, $16-104
 	SHLQ $0x02, DI
 	MOVQ dyRow+64(FP), R8
 	SHLQ $0x02, R8
-	MOVQ ahead+88(FP), R9
+	LEAQ (DX)(DX*2), R9
+	LEAQ (BX)(BX*2), R10
+	MOVQ ahead+88(FP), R11
 
 next:
-	MOVQ  (SP), R10
-	TESTQ R10, R10
+	MOVQ  (SP), R12
+	TESTQ R12, R12
 	JZ    done
-	CMPQ  R10, $0x10
+	CMPQ  R12, $0x10
 	JBE   sized
-	CMPQ  R10, $0x20
+	CMPQ  R12, $0x20
 	JAE   full
-	INCQ  R10
-	SHRQ  $0x01, R10
+	INCQ  R12
+	SHRQ  $0x01, R12
 	JMP   sized
 
 full:
-	MOVQ $0x00000010, R10
+	MOVQ $0x00000010, R12
 
 sized:
-	SUBQ    R10, (SP)
-	CMPQ    R10, $0x10
+	SUBQ    R12, (SP)
+	CMPQ    R12, $0x10
 	JEQ     tile16
-	CMPQ    R10, $0x0f
+	CMPQ    R12, $0x0f
 	JEQ     tile15
-	CMPQ    R10, $0x0e
+	CMPQ    R12, $0x0e
 	JEQ     tile14
-	CMPQ    R10, $0x0d
+	CMPQ    R12, $0x0d
 	JEQ     tile13
-	CMPQ    R10, $0x0c
+	CMPQ    R12, $0x0c
 	JEQ     tile12
-	CMPQ    R10, $0x0b
+	CMPQ    R12, $0x0b
 	JEQ     tile11
-	CMPQ    R10, $0x0a
+	CMPQ    R12, $0x0a
 	JEQ     tile10
-	CMPQ    R10, $0x09
+	CMPQ    R12, $0x09
 	JEQ     tile9
-	CMPQ    R10, $0x08
+	CMPQ    R12, $0x08
 	JEQ     tile8
-	CMPQ    R10, $0x07
+	CMPQ    R12, $0x07
 	JEQ     tile7
-	CMPQ    R10, $0x06
+	CMPQ    R12, $0x06
 	JEQ     tile6
-	CMPQ    R10, $0x05
+	CMPQ    R12, $0x05
 	JEQ     tile5
-	CMPQ    R10, $0x04
+	CMPQ    R12, $0x04
 	JEQ     tile4
-	CMPQ    R10, $0x03
+	CMPQ    R12, $0x03
 	JEQ     tile3
-	CMPQ    R10, $0x02
+	CMPQ    R12, $0x02
 	JEQ     tile2
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row1:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few1
 
-col1:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col1
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row1
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x04, CX
-	JMP              next
+many1:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many1
+
+few1:
+	ADDQ $0x04, BP
+	JZ   none1
+
+step1:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step1
+
+none1:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row1
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x04, CX
+	JMP     next
 
 tile2:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row2:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few2
 
-col2:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col2
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row2
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x08, CX
-	JMP              next
+many2:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many2
+
+few2:
+	ADDQ $0x04, BP
+	JZ   none2
+
+step2:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step2
+
+none2:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row2
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x08, CX
+	JMP     next
 
 tile3:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row3:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few3
 
-col3:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col3
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row3
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x0c, CX
-	JMP              next
+many3:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many3
+
+few3:
+	ADDQ $0x04, BP
+	JZ   none3
+
+step3:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step3
+
+none3:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row3
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x0c, CX
+	JMP     next
 
 tile4:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row4:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few4
 
-col4:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col4
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row4
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x10, CX
-	JMP              next
+many4:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many4
+
+few4:
+	ADDQ $0x04, BP
+	JZ   none4
+
+step4:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step4
+
+none4:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row4
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x10, CX
+	JMP     next
 
 tile5:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row5:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few5
 
-col5:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col5
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row5
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x14, CX
-	JMP              next
+many5:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many5
+
+few5:
+	ADDQ $0x04, BP
+	JZ   none5
+
+step5:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step5
+
+none5:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row5
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x14, CX
+	JMP     next
 
 tile6:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z5
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z5
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row6:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few6
 
-col6:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	VFMADD231PS.BCST 20(R12), Z28, Z5
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col6
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row6
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x18, CX
-	JMP              next
+many6:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(R9*1), Z28, Z5
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many6
+
+few6:
+	ADDQ $0x04, BP
+	JZ   none6
+
+step6:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step6
+
+none6:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row6
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x18, CX
+	JMP     next
 
 tile7:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row7:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few7
 
-col7:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	VFMADD231PS.BCST 20(R12), Z28, Z5
-	VFMADD231PS.BCST 24(R12), Z28, Z6
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col7
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row7
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x1c, CX
-	JMP              next
+many7:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(R9*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(R9*1), Z28, Z6
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many7
+
+few7:
+	ADDQ $0x04, BP
+	JZ   none7
+
+step7:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step7
+
+none7:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row7
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x1c, CX
+	JMP     next
 
 tile8:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z7
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z7
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row8:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few8
 
-col8:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	VFMADD231PS.BCST 20(R12), Z28, Z5
-	VFMADD231PS.BCST 24(R12), Z28, Z6
-	VFMADD231PS.BCST 28(R12), Z28, Z7
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col8
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row8
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x20, CX
-	JMP              next
+many8:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*1), Z28, Z7
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*2), Z28, Z7
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(R9*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(R9*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(R9*1), Z28, Z7
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many8
+
+few8:
+	ADDQ $0x04, BP
+	JZ   none8
+
+step8:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step8
+
+none8:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row8
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x20, CX
+	JMP     next
 
 tile9:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row9:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few9
 
-col9:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	VFMADD231PS.BCST 20(R12), Z28, Z5
-	VFMADD231PS.BCST 24(R12), Z28, Z6
-	VFMADD231PS.BCST 28(R12), Z28, Z7
-	VFMADD231PS.BCST 32(R12), Z28, Z8
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col9
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row9
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x24, CX
-	JMP              next
+many9:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*1), Z28, Z8
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*2), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*2), Z28, Z8
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(R9*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(R9*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(R9*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(R9*1), Z28, Z8
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many9
+
+few9:
+	ADDQ $0x04, BP
+	JZ   none9
+
+step9:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step9
+
+none9:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row9
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x24, CX
+	JMP     next
 
 tile10:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z9
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z9
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row10:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few10
 
-col10:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	VFMADD231PS.BCST 20(R12), Z28, Z5
-	VFMADD231PS.BCST 24(R12), Z28, Z6
-	VFMADD231PS.BCST 28(R12), Z28, Z7
-	VFMADD231PS.BCST 32(R12), Z28, Z8
-	VFMADD231PS.BCST 36(R12), Z28, Z9
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col10
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row10
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x28, CX
-	JMP              next
+many10:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*1), Z28, Z9
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*2), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*2), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*2), Z28, Z9
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(R9*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(R9*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(R9*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(R9*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(R9*1), Z28, Z9
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many10
+
+few10:
+	ADDQ $0x04, BP
+	JZ   none10
+
+step10:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step10
+
+none10:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row10
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x28, CX
+	JMP     next
 
 tile11:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row11:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few11
 
-col11:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	VFMADD231PS.BCST 20(R12), Z28, Z5
-	VFMADD231PS.BCST 24(R12), Z28, Z6
-	VFMADD231PS.BCST 28(R12), Z28, Z7
-	VFMADD231PS.BCST 32(R12), Z28, Z8
-	VFMADD231PS.BCST 36(R12), Z28, Z9
-	VFMADD231PS.BCST 40(R12), Z28, Z10
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col11
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row11
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x2c, CX
-	JMP              next
+many11:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*1), Z28, Z10
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*2), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*2), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*2), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*2), Z28, Z10
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(R9*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(R9*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(R9*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(R9*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(R9*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(R9*1), Z28, Z10
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many11
+
+few11:
+	ADDQ $0x04, BP
+	JZ   none11
+
+step11:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step11
+
+none11:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row11
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x2c, CX
+	JMP     next
 
 tile12:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z11
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z11
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row12:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few12
 
-col12:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	VFMADD231PS.BCST 20(R12), Z28, Z5
-	VFMADD231PS.BCST 24(R12), Z28, Z6
-	VFMADD231PS.BCST 28(R12), Z28, Z7
-	VFMADD231PS.BCST 32(R12), Z28, Z8
-	VFMADD231PS.BCST 36(R12), Z28, Z9
-	VFMADD231PS.BCST 40(R12), Z28, Z10
-	VFMADD231PS.BCST 44(R12), Z28, Z11
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col12
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row12
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z11, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x30, CX
-	JMP              next
+many12:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	VFMADD231PS.BCST 44(R14), Z28, Z11
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*1), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(DX*1), Z28, Z11
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*2), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*2), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*2), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*2), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(DX*2), Z28, Z11
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(R9*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(R9*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(R9*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(R9*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(R9*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(R9*1), Z28, Z11
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many12
+
+few12:
+	ADDQ $0x04, BP
+	JZ   none12
+
+step12:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	VFMADD231PS.BCST 44(R14), Z28, Z11
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step12
+
+none12:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row12
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x30, CX
+	JMP     next
 
 tile13:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z11
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z12
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row13:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few13
 
-col13:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	VFMADD231PS.BCST 20(R12), Z28, Z5
-	VFMADD231PS.BCST 24(R12), Z28, Z6
-	VFMADD231PS.BCST 28(R12), Z28, Z7
-	VFMADD231PS.BCST 32(R12), Z28, Z8
-	VFMADD231PS.BCST 36(R12), Z28, Z9
-	VFMADD231PS.BCST 40(R12), Z28, Z10
-	VFMADD231PS.BCST 44(R12), Z28, Z11
-	VFMADD231PS.BCST 48(R12), Z28, Z12
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col13
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row13
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z11, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z12, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x34, CX
-	JMP              next
+many13:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	VFMADD231PS.BCST 44(R14), Z28, Z11
+	VFMADD231PS.BCST 48(R14), Z28, Z12
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*1), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(DX*1), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(DX*1), Z28, Z12
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*2), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*2), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*2), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*2), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(DX*2), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(DX*2), Z28, Z12
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(R9*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(R9*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(R9*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(R9*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(R9*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(R9*1), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(R9*1), Z28, Z12
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many13
+
+few13:
+	ADDQ $0x04, BP
+	JZ   none13
+
+step13:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	VFMADD231PS.BCST 44(R14), Z28, Z11
+	VFMADD231PS.BCST 48(R14), Z28, Z12
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step13
+
+none13:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row13
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x34, CX
+	JMP     next
 
 tile14:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z11
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z12
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z13
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z13
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row14:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few14
 
-col14:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	VFMADD231PS.BCST 20(R12), Z28, Z5
-	VFMADD231PS.BCST 24(R12), Z28, Z6
-	VFMADD231PS.BCST 28(R12), Z28, Z7
-	VFMADD231PS.BCST 32(R12), Z28, Z8
-	VFMADD231PS.BCST 36(R12), Z28, Z9
-	VFMADD231PS.BCST 40(R12), Z28, Z10
-	VFMADD231PS.BCST 44(R12), Z28, Z11
-	VFMADD231PS.BCST 48(R12), Z28, Z12
-	VFMADD231PS.BCST 52(R12), Z28, Z13
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col14
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row14
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z11, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z12, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z13, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x38, CX
-	JMP              next
+many14:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	VFMADD231PS.BCST 44(R14), Z28, Z11
+	VFMADD231PS.BCST 48(R14), Z28, Z12
+	VFMADD231PS.BCST 52(R14), Z28, Z13
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*1), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(DX*1), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(DX*1), Z28, Z12
+	VFMADD231PS.BCST 52(R14)(DX*1), Z28, Z13
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*2), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*2), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*2), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*2), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(DX*2), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(DX*2), Z28, Z12
+	VFMADD231PS.BCST 52(R14)(DX*2), Z28, Z13
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(R9*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(R9*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(R9*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(R9*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(R9*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(R9*1), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(R9*1), Z28, Z12
+	VFMADD231PS.BCST 52(R14)(R9*1), Z28, Z13
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many14
+
+few14:
+	ADDQ $0x04, BP
+	JZ   none14
+
+step14:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	VFMADD231PS.BCST 44(R14), Z28, Z11
+	VFMADD231PS.BCST 48(R14), Z28, Z12
+	VFMADD231PS.BCST 52(R14), Z28, Z13
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step14
+
+none14:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row14
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z13, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x38, CX
+	JMP     next
 
 tile15:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z11
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z12
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z13
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z14
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z13
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z14
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row15:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few15
 
-col15:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	VFMADD231PS.BCST 20(R12), Z28, Z5
-	VFMADD231PS.BCST 24(R12), Z28, Z6
-	VFMADD231PS.BCST 28(R12), Z28, Z7
-	VFMADD231PS.BCST 32(R12), Z28, Z8
-	VFMADD231PS.BCST 36(R12), Z28, Z9
-	VFMADD231PS.BCST 40(R12), Z28, Z10
-	VFMADD231PS.BCST 44(R12), Z28, Z11
-	VFMADD231PS.BCST 48(R12), Z28, Z12
-	VFMADD231PS.BCST 52(R12), Z28, Z13
-	VFMADD231PS.BCST 56(R12), Z28, Z14
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col15
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row15
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z11, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z12, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z13, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z14, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x3c, CX
-	JMP              next
+many15:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	VFMADD231PS.BCST 44(R14), Z28, Z11
+	VFMADD231PS.BCST 48(R14), Z28, Z12
+	VFMADD231PS.BCST 52(R14), Z28, Z13
+	VFMADD231PS.BCST 56(R14), Z28, Z14
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*1), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(DX*1), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(DX*1), Z28, Z12
+	VFMADD231PS.BCST 52(R14)(DX*1), Z28, Z13
+	VFMADD231PS.BCST 56(R14)(DX*1), Z28, Z14
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*2), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*2), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*2), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*2), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(DX*2), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(DX*2), Z28, Z12
+	VFMADD231PS.BCST 52(R14)(DX*2), Z28, Z13
+	VFMADD231PS.BCST 56(R14)(DX*2), Z28, Z14
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(R9*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(R9*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(R9*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(R9*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(R9*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(R9*1), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(R9*1), Z28, Z12
+	VFMADD231PS.BCST 52(R14)(R9*1), Z28, Z13
+	VFMADD231PS.BCST 56(R14)(R9*1), Z28, Z14
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many15
+
+few15:
+	ADDQ $0x04, BP
+	JZ   none15
+
+step15:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	VFMADD231PS.BCST 44(R14), Z28, Z11
+	VFMADD231PS.BCST 48(R14), Z28, Z12
+	VFMADD231PS.BCST 52(R14), Z28, Z13
+	VFMADD231PS.BCST 56(R14), Z28, Z14
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step15
+
+none15:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row15
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z13, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x3c, CX
+	JMP     next
 
 tile16:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z11
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z12
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z13
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z14
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z15
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z13
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z14
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z15
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row16:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few16
 
-col16:
-	PREFETCHT1       (R9)
-	ADDQ             step+96(FP), R9
-	VMOVUPS          (R13), Z28
-	VFMADD231PS.BCST (R12), Z28, Z0
-	VFMADD231PS.BCST 4(R12), Z28, Z1
-	VFMADD231PS.BCST 8(R12), Z28, Z2
-	VFMADD231PS.BCST 12(R12), Z28, Z3
-	VFMADD231PS.BCST 16(R12), Z28, Z4
-	VFMADD231PS.BCST 20(R12), Z28, Z5
-	VFMADD231PS.BCST 24(R12), Z28, Z6
-	VFMADD231PS.BCST 28(R12), Z28, Z7
-	VFMADD231PS.BCST 32(R12), Z28, Z8
-	VFMADD231PS.BCST 36(R12), Z28, Z9
-	VFMADD231PS.BCST 40(R12), Z28, Z10
-	VFMADD231PS.BCST 44(R12), Z28, Z11
-	VFMADD231PS.BCST 48(R12), Z28, Z12
-	VFMADD231PS.BCST 52(R12), Z28, Z13
-	VFMADD231PS.BCST 56(R12), Z28, Z14
-	VFMADD231PS.BCST 60(R12), Z28, Z15
-	ADDQ             DX, R12
-	ADDQ             BX, R13
-	DECQ             R14
-	JNZ              col16
-	ADDQ             DI, R10
-	ADDQ             R8, R11
-	DECQ             8(SP)
-	JNZ              row16
-	VMOVUPS          Z0, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z11, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z12, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z13, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z14, (AX)
-	ADDQ             SI, AX
-	VMOVUPS          Z15, (AX)
-	ADDQ             SI, AX
-	ADDQ             $0x40, CX
-	JMP              next
+many16:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	VFMADD231PS.BCST 44(R14), Z28, Z11
+	VFMADD231PS.BCST 48(R14), Z28, Z12
+	VFMADD231PS.BCST 52(R14), Z28, Z13
+	VFMADD231PS.BCST 56(R14), Z28, Z14
+	VFMADD231PS.BCST 60(R14), Z28, Z15
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*1), Z28
+	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*1), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(DX*1), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(DX*1), Z28, Z12
+	VFMADD231PS.BCST 52(R14)(DX*1), Z28, Z13
+	VFMADD231PS.BCST 56(R14)(DX*1), Z28, Z14
+	VFMADD231PS.BCST 60(R14)(DX*1), Z28, Z15
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(BX*2), Z28
+	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(DX*2), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(DX*2), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(DX*2), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(DX*2), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(DX*2), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(DX*2), Z28, Z12
+	VFMADD231PS.BCST 52(R14)(DX*2), Z28, Z13
+	VFMADD231PS.BCST 56(R14)(DX*2), Z28, Z14
+	VFMADD231PS.BCST 60(R14)(DX*2), Z28, Z15
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15)(R10*1), Z28
+	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
+	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
+	VFMADD231PS.BCST 8(R14)(R9*1), Z28, Z2
+	VFMADD231PS.BCST 12(R14)(R9*1), Z28, Z3
+	VFMADD231PS.BCST 16(R14)(R9*1), Z28, Z4
+	VFMADD231PS.BCST 20(R14)(R9*1), Z28, Z5
+	VFMADD231PS.BCST 24(R14)(R9*1), Z28, Z6
+	VFMADD231PS.BCST 28(R14)(R9*1), Z28, Z7
+	VFMADD231PS.BCST 32(R14)(R9*1), Z28, Z8
+	VFMADD231PS.BCST 36(R14)(R9*1), Z28, Z9
+	VFMADD231PS.BCST 40(R14)(R9*1), Z28, Z10
+	VFMADD231PS.BCST 44(R14)(R9*1), Z28, Z11
+	VFMADD231PS.BCST 48(R14)(R9*1), Z28, Z12
+	VFMADD231PS.BCST 52(R14)(R9*1), Z28, Z13
+	VFMADD231PS.BCST 56(R14)(R9*1), Z28, Z14
+	VFMADD231PS.BCST 60(R14)(R9*1), Z28, Z15
+	LEAQ             (R14)(DX*4), R14
+	LEAQ             (R15)(BX*4), R15
+	SUBQ             $0x04, BP
+	JAE              many16
+
+few16:
+	ADDQ $0x04, BP
+	JZ   none16
+
+step16:
+	PREFETCHT1       (R11)
+	ADDQ             step+96(FP), R11
+	VMOVUPS          (R15), Z28
+	VFMADD231PS.BCST (R14), Z28, Z0
+	VFMADD231PS.BCST 4(R14), Z28, Z1
+	VFMADD231PS.BCST 8(R14), Z28, Z2
+	VFMADD231PS.BCST 12(R14), Z28, Z3
+	VFMADD231PS.BCST 16(R14), Z28, Z4
+	VFMADD231PS.BCST 20(R14), Z28, Z5
+	VFMADD231PS.BCST 24(R14), Z28, Z6
+	VFMADD231PS.BCST 28(R14), Z28, Z7
+	VFMADD231PS.BCST 32(R14), Z28, Z8
+	VFMADD231PS.BCST 36(R14), Z28, Z9
+	VFMADD231PS.BCST 40(R14), Z28, Z10
+	VFMADD231PS.BCST 44(R14), Z28, Z11
+	VFMADD231PS.BCST 48(R14), Z28, Z12
+	VFMADD231PS.BCST 52(R14), Z28, Z13
+	VFMADD231PS.BCST 56(R14), Z28, Z14
+	VFMADD231PS.BCST 60(R14), Z28, Z15
+	LEAQ             (R14)(DX*1), R14
+	LEAQ             (R15)(BX*1), R15
+	DECQ             BP
+	JNZ              step16
+
+none16:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row16
+	VMOVUPS Z0, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z1, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z3, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z5, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z7, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z9, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z11, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z13, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	ADDQ    SI, AX
+	VMOVUPS Z15, (AX)
+	ADDQ    SI, AX
+	ADDQ    $0x40, CX
+	JMP     next
 
 done:
 	VZEROUPPER
@@ -11472,1083 +15834,3068 @@ TEXT ·wgradRowPairAVX512(SB), NOSPLIT, $16-104
 	SHLQ $0x02, DI
 	MOVQ dyRow+64(FP), R8
 	SHLQ $0x02, R8
-	MOVQ ahead+88(FP), R9
+	LEAQ (DX)(DX*2), R9
+	LEAQ (BX)(BX*2), R10
+	MOVQ ahead+88(FP), R11
 
 next:
-	MOVQ  (SP), R10
-	TESTQ R10, R10
+	MOVQ  (SP), R12
+	TESTQ R12, R12
 	JZ    done
-	CMPQ  R10, $0x0c
+	CMPQ  R12, $0x0e
 	JBE   sized
-	CMPQ  R10, $0x18
+	CMPQ  R12, $0x1c
 	JAE   full
-	INCQ  R10
-	SHRQ  $0x01, R10
+	INCQ  R12
+	SHRQ  $0x01, R12
 	JMP   sized
 
 full:
-	MOVQ $0x0000000c, R10
+	MOVQ $0x0000000e, R12
 
 sized:
-	SUBQ    R10, (SP)
-	CMPQ    R10, $0x0c
+	SUBQ    R12, (SP)
+	CMPQ    R12, $0x0e
+	JEQ     tile14
+	CMPQ    R12, $0x0d
+	JEQ     tile13
+	CMPQ    R12, $0x0c
 	JEQ     tile12
-	CMPQ    R10, $0x0b
+	CMPQ    R12, $0x0b
 	JEQ     tile11
-	CMPQ    R10, $0x0a
+	CMPQ    R12, $0x0a
 	JEQ     tile10
-	CMPQ    R10, $0x09
+	CMPQ    R12, $0x09
 	JEQ     tile9
-	CMPQ    R10, $0x08
+	CMPQ    R12, $0x08
 	JEQ     tile8
-	CMPQ    R10, $0x07
+	CMPQ    R12, $0x07
 	JEQ     tile7
-	CMPQ    R10, $0x06
+	CMPQ    R12, $0x06
 	JEQ     tile6
-	CMPQ    R10, $0x05
+	CMPQ    R12, $0x05
 	JEQ     tile5
-	CMPQ    R10, $0x04
+	CMPQ    R12, $0x04
 	JEQ     tile4
-	CMPQ    R10, $0x03
+	CMPQ    R12, $0x03
 	JEQ     tile3
-	CMPQ    R10, $0x02
+	CMPQ    R12, $0x02
 	JEQ     tile2
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row1:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few1
 
-col1:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many1:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col1
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row1
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x04, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many1
+
+few1:
+	ADDQ $0x04, BP
+	JZ   none1
+
+step1:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step1
+
+none1:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row1
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x04, CX
+	JMP     next
 
 tile2:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row2:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few2
 
-col2:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many2:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R12), Z30
+	VBROADCASTSS 4(R14), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col2
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row2
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x08, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many2
+
+few2:
+	ADDQ $0x04, BP
+	JZ   none2
+
+step2:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step2
+
+none2:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row2
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x08, CX
+	JMP     next
 
 tile3:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row3:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few3
 
-col3:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many3:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R12), Z30
+	VBROADCASTSS 4(R14), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R12), Z30
+	VBROADCASTSS 8(R14), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col3
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row3
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x0c, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many3
+
+few3:
+	ADDQ $0x04, BP
+	JZ   none3
+
+step3:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step3
+
+none3:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row3
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x0c, CX
+	JMP     next
 
 tile4:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row4:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few4
 
-col4:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many4:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R12), Z30
+	VBROADCASTSS 4(R14), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R12), Z30
+	VBROADCASTSS 8(R14), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R12), Z30
+	VBROADCASTSS 12(R14), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col4
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row4
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x10, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many4
+
+few4:
+	ADDQ $0x04, BP
+	JZ   none4
+
+step4:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step4
+
+none4:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row4
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x10, CX
+	JMP     next
 
 tile5:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row5:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few5
 
-col5:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many5:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R12), Z30
+	VBROADCASTSS 4(R14), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R12), Z30
+	VBROADCASTSS 8(R14), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R12), Z30
+	VBROADCASTSS 12(R14), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R12), Z30
+	VBROADCASTSS 16(R14), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col5
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row5
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x14, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many5
+
+few5:
+	ADDQ $0x04, BP
+	JZ   none5
+
+step5:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step5
+
+none5:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row5
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x14, CX
+	JMP     next
 
 tile6:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row6:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few6
 
-col6:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many6:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R12), Z30
+	VBROADCASTSS 4(R14), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R12), Z30
+	VBROADCASTSS 8(R14), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R12), Z30
+	VBROADCASTSS 12(R14), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R12), Z30
+	VBROADCASTSS 16(R14), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R12), Z30
+	VBROADCASTSS 20(R14), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col6
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row6
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x18, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many6
+
+few6:
+	ADDQ $0x04, BP
+	JZ   none6
+
+step6:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step6
+
+none6:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row6
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x18, CX
+	JMP     next
 
 tile7:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	VMOVUPS 64(R12), Z13
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row7:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few7
 
-col7:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many7:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R12), Z30
+	VBROADCASTSS 4(R14), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R12), Z30
+	VBROADCASTSS 8(R14), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R12), Z30
+	VBROADCASTSS 12(R14), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R12), Z30
+	VBROADCASTSS 16(R14), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R12), Z30
+	VBROADCASTSS 20(R14), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R12), Z30
+	VBROADCASTSS 24(R14), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col7
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row7
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x1c, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many7
+
+few7:
+	ADDQ $0x04, BP
+	JZ   none7
+
+step7:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step7
+
+none7:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row7
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x1c, CX
+	JMP     next
 
 tile8:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	VMOVUPS 64(R12), Z13
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z14
+	VMOVUPS 64(R12), Z15
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row8:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few8
 
-col8:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many8:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R12), Z30
+	VBROADCASTSS 4(R14), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R12), Z30
+	VBROADCASTSS 8(R14), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R12), Z30
+	VBROADCASTSS 12(R14), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R12), Z30
+	VBROADCASTSS 16(R14), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R12), Z30
+	VBROADCASTSS 20(R14), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R12), Z30
+	VBROADCASTSS 24(R14), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS 28(R12), Z30
+	VBROADCASTSS 28(R14), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col8
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row8
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z14, (AX)
-	VMOVUPS      Z15, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x20, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many8
+
+few8:
+	ADDQ $0x04, BP
+	JZ   none8
+
+step8:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step8
+
+none8:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row8
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x20, CX
+	JMP     next
 
 tile9:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z16
-	VMOVUPS 64(R10), Z17
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	VMOVUPS 64(R12), Z13
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z14
+	VMOVUPS 64(R12), Z15
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z16
+	VMOVUPS 64(R12), Z17
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row9:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few9
 
-col9:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many9:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R12), Z30
+	VBROADCASTSS 4(R14), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R12), Z30
+	VBROADCASTSS 8(R14), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R12), Z30
+	VBROADCASTSS 12(R14), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R12), Z30
+	VBROADCASTSS 16(R14), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R12), Z30
+	VBROADCASTSS 20(R14), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R12), Z30
+	VBROADCASTSS 24(R14), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS 28(R12), Z30
+	VBROADCASTSS 28(R14), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS 32(R12), Z30
+	VBROADCASTSS 32(R14), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col9
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row9
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z14, (AX)
-	VMOVUPS      Z15, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z16, (AX)
-	VMOVUPS      Z17, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x24, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many9
+
+few9:
+	ADDQ $0x04, BP
+	JZ   none9
+
+step9:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step9
+
+none9:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row9
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x24, CX
+	JMP     next
 
 tile10:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z16
-	VMOVUPS 64(R10), Z17
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	VMOVUPS 64(R12), Z13
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z14
+	VMOVUPS 64(R12), Z15
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z16
+	VMOVUPS 64(R12), Z17
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z18
+	VMOVUPS 64(R12), Z19
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row10:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few10
 
-col10:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many10:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R12), Z30
+	VBROADCASTSS 4(R14), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R12), Z30
+	VBROADCASTSS 8(R14), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R12), Z30
+	VBROADCASTSS 12(R14), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R12), Z30
+	VBROADCASTSS 16(R14), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R12), Z30
+	VBROADCASTSS 20(R14), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R12), Z30
+	VBROADCASTSS 24(R14), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS 28(R12), Z30
+	VBROADCASTSS 28(R14), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS 32(R12), Z30
+	VBROADCASTSS 32(R14), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	VBROADCASTSS 36(R12), Z30
+	VBROADCASTSS 36(R14), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col10
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row10
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z14, (AX)
-	VMOVUPS      Z15, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z16, (AX)
-	VMOVUPS      Z17, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z18, (AX)
-	VMOVUPS      Z19, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x28, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many10
+
+few10:
+	ADDQ $0x04, BP
+	JZ   none10
+
+step10:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step10
+
+none10:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row10
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x28, CX
+	JMP     next
 
 tile11:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z16
-	VMOVUPS 64(R10), Z17
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z20
-	VMOVUPS 64(R10), Z21
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	VMOVUPS 64(R12), Z13
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z14
+	VMOVUPS 64(R12), Z15
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z16
+	VMOVUPS 64(R12), Z17
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z18
+	VMOVUPS 64(R12), Z19
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z20
+	VMOVUPS 64(R12), Z21
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row11:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few11
 
-col11:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many11:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R12), Z30
+	VBROADCASTSS 4(R14), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R12), Z30
+	VBROADCASTSS 8(R14), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R12), Z30
+	VBROADCASTSS 12(R14), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R12), Z30
+	VBROADCASTSS 16(R14), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R12), Z30
+	VBROADCASTSS 20(R14), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R12), Z30
+	VBROADCASTSS 24(R14), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS 28(R12), Z30
+	VBROADCASTSS 28(R14), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS 32(R12), Z30
+	VBROADCASTSS 32(R14), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	VBROADCASTSS 36(R12), Z30
+	VBROADCASTSS 36(R14), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	VBROADCASTSS 40(R12), Z30
+	VBROADCASTSS 40(R14), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col11
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row11
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z14, (AX)
-	VMOVUPS      Z15, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z16, (AX)
-	VMOVUPS      Z17, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z18, (AX)
-	VMOVUPS      Z19, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z20, (AX)
-	VMOVUPS      Z21, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x2c, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many11
+
+few11:
+	ADDQ $0x04, BP
+	JZ   none11
+
+step11:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step11
+
+none11:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row11
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x2c, CX
+	JMP     next
 
 tile12:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z10
-	VMOVUPS 64(R10), Z11
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z12
-	VMOVUPS 64(R10), Z13
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z14
-	VMOVUPS 64(R10), Z15
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z16
-	VMOVUPS 64(R10), Z17
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z18
-	VMOVUPS 64(R10), Z19
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z20
-	VMOVUPS 64(R10), Z21
-	ADDQ    SI, R10
-	VMOVUPS (R10), Z22
-	VMOVUPS 64(R10), Z23
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	VMOVUPS 64(R12), Z13
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z14
+	VMOVUPS 64(R12), Z15
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z16
+	VMOVUPS 64(R12), Z17
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z18
+	VMOVUPS 64(R12), Z19
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z20
+	VMOVUPS 64(R12), Z21
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z22
+	VMOVUPS 64(R12), Z23
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row12:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few12
 
-col12:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Z28
-	VMOVUPS      64(R13), Z29
-	VBROADCASTSS (R12), Z30
+many12:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
-	VBROADCASTSS 4(R12), Z30
+	VBROADCASTSS 4(R14), Z30
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
-	VBROADCASTSS 8(R12), Z30
+	VBROADCASTSS 8(R14), Z30
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
-	VBROADCASTSS 12(R12), Z30
+	VBROADCASTSS 12(R14), Z30
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
-	VBROADCASTSS 16(R12), Z30
+	VBROADCASTSS 16(R14), Z30
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
-	VBROADCASTSS 20(R12), Z30
+	VBROADCASTSS 20(R14), Z30
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
-	VBROADCASTSS 24(R12), Z30
+	VBROADCASTSS 24(R14), Z30
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
-	VBROADCASTSS 28(R12), Z30
+	VBROADCASTSS 28(R14), Z30
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
-	VBROADCASTSS 32(R12), Z30
+	VBROADCASTSS 32(R14), Z30
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
-	VBROADCASTSS 36(R12), Z30
+	VBROADCASTSS 36(R14), Z30
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
-	VBROADCASTSS 40(R12), Z30
+	VBROADCASTSS 40(R14), Z30
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
-	VBROADCASTSS 44(R12), Z30
+	VBROADCASTSS 44(R14), Z30
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col12
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row12
-	VMOVUPS      Z0, (AX)
-	VMOVUPS      Z1, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z4, (AX)
-	VMOVUPS      Z5, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z6, (AX)
-	VMOVUPS      Z7, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z8, (AX)
-	VMOVUPS      Z9, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z10, (AX)
-	VMOVUPS      Z11, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z14, (AX)
-	VMOVUPS      Z15, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z16, (AX)
-	VMOVUPS      Z17, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z18, (AX)
-	VMOVUPS      Z19, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z20, (AX)
-	VMOVUPS      Z21, 64(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Z22, (AX)
-	VMOVUPS      Z23, 64(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x30, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many12
+
+few12:
+	ADDQ $0x04, BP
+	JZ   none12
+
+step12:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step12
+
+none12:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row12
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x30, CX
+	JMP     next
+
+tile13:
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	VMOVUPS 64(R12), Z13
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z14
+	VMOVUPS 64(R12), Z15
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z16
+	VMOVUPS 64(R12), Z17
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z18
+	VMOVUPS 64(R12), Z19
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z20
+	VMOVUPS 64(R12), Z21
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z22
+	VMOVUPS 64(R12), Z23
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z24
+	VMOVUPS 64(R12), Z25
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
+
+row13:
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few13
+
+many13:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(R14), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many13
+
+few13:
+	ADDQ $0x04, BP
+	JZ   none13
+
+step13:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(R14), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step13
+
+none13:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row13
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z24, (AX)
+	VMOVUPS Z25, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x34, CX
+	JMP     next
+
+tile14:
+	MOVQ    AX, R12
+	VMOVUPS (R12), Z0
+	VMOVUPS 64(R12), Z1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z2
+	VMOVUPS 64(R12), Z3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z4
+	VMOVUPS 64(R12), Z5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z6
+	VMOVUPS 64(R12), Z7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z8
+	VMOVUPS 64(R12), Z9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z10
+	VMOVUPS 64(R12), Z11
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z12
+	VMOVUPS 64(R12), Z13
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z14
+	VMOVUPS 64(R12), Z15
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z16
+	VMOVUPS 64(R12), Z17
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z18
+	VMOVUPS 64(R12), Z19
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z20
+	VMOVUPS 64(R12), Z21
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z22
+	VMOVUPS 64(R12), Z23
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z24
+	VMOVUPS 64(R12), Z25
+	ADDQ    SI, R12
+	VMOVUPS (R12), Z26
+	VMOVUPS 64(R12), Z27
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
+
+row14:
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few14
+
+many14:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(R14), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 52(R14), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Z28
+	VMOVUPS      64(R15)(BX*1), Z29
+	VBROADCASTSS (R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 52(R14)(DX*1), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Z28
+	VMOVUPS      64(R15)(BX*2), Z29
+	VBROADCASTSS (R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 52(R14)(DX*2), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Z28
+	VMOVUPS      64(R15)(R10*1), Z29
+	VBROADCASTSS (R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 52(R14)(R9*1), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many14
+
+few14:
+	ADDQ $0x04, BP
+	JZ   none14
+
+step14:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Z28
+	VMOVUPS      64(R15), Z29
+	VBROADCASTSS (R14), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(R14), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(R14), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(R14), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(R14), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(R14), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(R14), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(R14), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(R14), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(R14), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(R14), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(R14), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(R14), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 52(R14), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step14
+
+none14:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row14
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z3, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z4, (AX)
+	VMOVUPS Z5, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z6, (AX)
+	VMOVUPS Z7, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z8, (AX)
+	VMOVUPS Z9, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z10, (AX)
+	VMOVUPS Z11, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z12, (AX)
+	VMOVUPS Z13, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z14, (AX)
+	VMOVUPS Z15, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z16, (AX)
+	VMOVUPS Z17, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z18, (AX)
+	VMOVUPS Z19, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z20, (AX)
+	VMOVUPS Z21, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z22, (AX)
+	VMOVUPS Z23, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z24, (AX)
+	VMOVUPS Z25, 64(AX)
+	ADDQ    SI, AX
+	VMOVUPS Z26, (AX)
+	VMOVUPS Z27, 64(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x38, CX
+	JMP     next
 
 done:
 	VZEROUPPER
@@ -25371,11 +31718,13 @@ sized:
 	MOVQ  R9, 8(SP)
 
 row1:
-	MOVQ kRun+40(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+40(FP), R10
+	SUBQ $0x04, R10
+	JB   few1
 
-k1:
+many1:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
 	VMOVUPS      (DI), Y12
@@ -25383,19 +31732,59 @@ k1:
 	VBROADCASTSS (R9), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	ADDQ         $0x40, DI
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(DI), Y12
+	VMOVUPS      96(DI), Y13
+	VBROADCASTSS 4(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(DI), Y12
+	VMOVUPS      160(DI), Y13
+	VBROADCASTSS 8(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(DI), Y12
+	VMOVUPS      224(DI), Y13
+	VBROADCASTSS 12(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x10, R9
+	SUBQ         $0x04, R10
+	JAE          many1
+
+few1:
+	ADDQ $0x04, R10
+	JZ   none1
+
+step1:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
-	DECQ         R11
-	JNZ          k1
-	ADDQ         16(SP), R8
-	DECQ         8(SP)
-	JNZ          row1
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x01, DX, DI
-	ADDQ         DI, CX
-	JMP          next
+	DECQ         R10
+	JNZ          step1
+
+none1:
+	ADDQ    16(SP), R8
+	DECQ    8(SP)
+	JNZ     row1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x01, DX, DI
+	ADDQ    DI, CX
+	JMP     next
 
 tile2:
 	VPXOR Y0, Y0, Y0
@@ -25408,11 +31797,13 @@ tile2:
 	MOVQ  R9, 8(SP)
 
 row2:
-	MOVQ kRun+40(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+40(FP), R11
+	SUBQ $0x04, R11
+	JB   few2
 
-k2:
+many2:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
 	VMOVUPS      (DI), Y12
@@ -25423,23 +31814,76 @@ k2:
 	VBROADCASTSS (R10), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	ADDQ         $0x40, DI
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(DI), Y12
+	VMOVUPS      96(DI), Y13
+	VBROADCASTSS 4(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(DI), Y12
+	VMOVUPS      160(DI), Y13
+	VBROADCASTSS 8(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(DI), Y12
+	VMOVUPS      224(DI), Y13
+	VBROADCASTSS 12(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, R11
+	JAE          many2
+
+few2:
+	ADDQ $0x04, R11
+	JZ   none2
+
+step2:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k2
-	ADDQ         16(SP), R8
-	DECQ         8(SP)
-	JNZ          row2
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x02, DX, DI
-	ADDQ         DI, CX
-	JMP          next
+	JNZ          step2
+
+none2:
+	ADDQ    16(SP), R8
+	DECQ    8(SP)
+	JNZ     row2
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x02, DX, DI
+	ADDQ    DI, CX
+	JMP     next
 
 tile3:
 	VPXOR Y0, Y0, Y0
@@ -25454,11 +31898,13 @@ tile3:
 	MOVQ  R9, 8(SP)
 
 row3:
-	MOVQ kRun+40(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+40(FP), R11
+	SUBQ $0x04, R11
+	JB   few3
 
-k3:
+many3:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
 	VMOVUPS      (DI), Y12
@@ -25472,26 +31918,91 @@ k3:
 	VBROADCASTSS (R9)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	ADDQ         $0x40, DI
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(DI), Y12
+	VMOVUPS      96(DI), Y13
+	VBROADCASTSS 4(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 4(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(DI), Y12
+	VMOVUPS      160(DI), Y13
+	VBROADCASTSS 8(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(DI), Y12
+	VMOVUPS      224(DI), Y13
+	VBROADCASTSS 12(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 12(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, R11
+	JAE          many3
+
+few3:
+	ADDQ $0x04, R11
+	JZ   none3
+
+step3:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k3
-	ADDQ         16(SP), R8
-	DECQ         8(SP)
-	JNZ          row3
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x03, DX, DI
-	ADDQ         DI, CX
-	JMP          next
+	JNZ          step3
+
+none3:
+	ADDQ    16(SP), R8
+	DECQ    8(SP)
+	JNZ     row3
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x03, DX, DI
+	ADDQ    DI, CX
+	JMP     next
 
 tile4:
 	VPXOR Y0, Y0, Y0
@@ -25508,11 +32019,13 @@ tile4:
 	MOVQ  R9, 8(SP)
 
 row4:
-	MOVQ kRun+40(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+40(FP), R11
+	SUBQ $0x04, R11
+	JB   few4
 
-k4:
+many4:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
 	VMOVUPS      (DI), Y12
@@ -25529,29 +32042,106 @@ k4:
 	VBROADCASTSS (R10)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	ADDQ         $0x40, DI
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(DI), Y12
+	VMOVUPS      96(DI), Y13
+	VBROADCASTSS 4(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 4(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(DI), Y12
+	VMOVUPS      160(DI), Y13
+	VBROADCASTSS 8(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(DI), Y12
+	VMOVUPS      224(DI), Y13
+	VBROADCASTSS 12(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 12(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, R11
+	JAE          many4
+
+few4:
+	ADDQ $0x04, R11
+	JZ   none4
+
+step4:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k4
-	ADDQ         16(SP), R8
-	DECQ         8(SP)
-	JNZ          row4
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y6, (AX)
-	VMOVUPS      Y7, 32(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x04, DX, DI
-	ADDQ         DI, CX
-	JMP          next
+	JNZ          step4
+
+none4:
+	ADDQ    16(SP), R8
+	DECQ    8(SP)
+	JNZ     row4
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x04, DX, DI
+	ADDQ    DI, CX
+	JMP     next
 
 tile5:
 	VPXOR Y0, Y0, Y0
@@ -25570,11 +32160,13 @@ tile5:
 	MOVQ  R9, 8(SP)
 
 row5:
-	MOVQ kRun+40(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+40(FP), R11
+	SUBQ $0x04, R11
+	JB   few5
 
-k5:
+many5:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
 	VMOVUPS      (DI), Y12
@@ -25594,32 +32186,121 @@ k5:
 	VBROADCASTSS (R9)(DX*4), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	ADDQ         $0x40, DI
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(DI), Y12
+	VMOVUPS      96(DI), Y13
+	VBROADCASTSS 4(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 4(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 4(R9)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(DI), Y12
+	VMOVUPS      160(DI), Y13
+	VBROADCASTSS 8(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 8(R9)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(DI), Y12
+	VMOVUPS      224(DI), Y13
+	VBROADCASTSS 12(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 12(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 12(R9)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, R11
+	JAE          many5
+
+few5:
+	ADDQ $0x04, R11
+	JZ   none5
+
+step5:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (R9)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k5
-	ADDQ         16(SP), R8
-	DECQ         8(SP)
-	JNZ          row5
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y6, (AX)
-	VMOVUPS      Y7, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y8, (AX)
-	VMOVUPS      Y9, 32(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x05, DX, DI
-	ADDQ         DI, CX
-	JMP          next
+	JNZ          step5
+
+none5:
+	ADDQ    16(SP), R8
+	DECQ    8(SP)
+	JNZ     row5
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x05, DX, DI
+	ADDQ    DI, CX
+	JMP     next
 
 tile6:
 	VPXOR Y0, Y0, Y0
@@ -25640,11 +32321,13 @@ tile6:
 	MOVQ  R9, 8(SP)
 
 row6:
-	MOVQ kRun+40(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+40(FP), R11
+	SUBQ $0x04, R11
+	JB   few6
 
-k6:
+many6:
 	PREFETCHT1   (SI)
 	ADDQ         step+80(FP), SI
 	VMOVUPS      (DI), Y12
@@ -25667,35 +32350,136 @@ k6:
 	VBROADCASTSS (R10)(DX*4), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         $0x40, DI
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      64(DI), Y12
+	VMOVUPS      96(DI), Y13
+	VBROADCASTSS 4(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 4(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 4(R9)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(R10)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      128(DI), Y12
+	VMOVUPS      160(DI), Y13
+	VBROADCASTSS 8(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 8(R9)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 8(R10)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      192(DI), Y12
+	VMOVUPS      224(DI), Y13
+	VBROADCASTSS 12(R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 12(R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 12(R9)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(R10)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x10, R9
+	ADDQ         $0x10, R10
+	SUBQ         $0x04, R11
+	JAE          many6
+
+few6:
+	ADDQ $0x04, R11
+	JZ   none6
+
+step6:
+	PREFETCHT1   (SI)
+	ADDQ         step+80(FP), SI
+	VMOVUPS      (DI), Y12
+	VMOVUPS      32(DI), Y13
+	VBROADCASTSS (R9), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (R10), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (R9)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (R10)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (R9)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (R10)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k6
-	ADDQ         16(SP), R8
-	DECQ         8(SP)
-	JNZ          row6
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y6, (AX)
-	VMOVUPS      Y7, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y8, (AX)
-	VMOVUPS      Y9, 32(AX)
-	ADDQ         BX, AX
-	VMOVUPS      Y10, (AX)
-	VMOVUPS      Y11, 32(AX)
-	ADDQ         BX, AX
-	IMUL3Q       $0x06, DX, DI
-	ADDQ         DI, CX
-	JMP          next
+	JNZ          step6
+
+none6:
+	ADDQ    16(SP), R8
+	DECQ    8(SP)
+	JNZ     row6
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	ADDQ    BX, AX
+	VMOVUPS Y10, (AX)
+	VMOVUPS Y11, 32(AX)
+	ADDQ    BX, AX
+	IMUL3Q  $0x06, DX, DI
+	ADDQ    DI, CX
+	JMP     next
 
 done:
 	VZEROUPPER
@@ -25756,11 +32540,11 @@ sized:
 	MOVQ    R9, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+48(FP), R10
 
-k1:
+step1:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (DI), Y12
@@ -25770,10 +32554,10 @@ k1:
 	VPADDD       Y15, Y0, Y0
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y1, Y1
-	ADDQ         $0x40, DI
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
-	DECQ         R11
-	JNZ          k1
+	DECQ         R10
+	JNZ          step1
 	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row1
@@ -25796,11 +32580,11 @@ tile2:
 	MOVQ    R9, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+48(FP), R11
 
-k2:
+step2:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (DI), Y12
@@ -25815,11 +32599,11 @@ k2:
 	VPADDD       Y15, Y2, Y2
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y3, Y3
-	ADDQ         $0x40, DI
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k2
+	JNZ          step2
 	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row2
@@ -25847,11 +32631,11 @@ tile3:
 	MOVQ    R9, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+48(FP), R11
 
-k3:
+step3:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (DI), Y12
@@ -25871,11 +32655,11 @@ k3:
 	VPADDD       Y15, Y4, Y4
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y5, Y5
-	ADDQ         $0x40, DI
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k3
+	JNZ          step3
 	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row3
@@ -25908,11 +32692,11 @@ tile4:
 	MOVQ    R9, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+48(FP), R11
 
-k4:
+step4:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (DI), Y12
@@ -25937,11 +32721,11 @@ k4:
 	VPADDD       Y15, Y6, Y6
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y7, Y7
-	ADDQ         $0x40, DI
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k4
+	JNZ          step4
 	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row4
@@ -25979,11 +32763,11 @@ tile5:
 	MOVQ    R9, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+48(FP), R11
 
-k5:
+step5:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (DI), Y12
@@ -26013,11 +32797,11 @@ k5:
 	VPADDD       Y15, Y8, Y8
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y9, Y9
-	ADDQ         $0x40, DI
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k5
+	JNZ          step5
 	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row5
@@ -26060,11 +32844,11 @@ tile6:
 	MOVQ    R9, 8(SP)
 
 row6:
-	MOVQ kRun+48(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+48(FP), R11
 
-k6:
+step6:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (DI), Y12
@@ -26099,11 +32883,11 @@ k6:
 	VPADDD       Y15, Y10, Y10
 	VPMADDWD     Y13, Y14, Y15
 	VPADDD       Y15, Y11, Y11
-	ADDQ         $0x40, DI
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k6
+	JNZ          step6
 	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row6
@@ -26186,11 +32970,11 @@ sized:
 	MOVQ    R9, 8(SP)
 
 row1:
-	MOVQ kRun+48(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+48(FP), R10
 
-k1:
+step1:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (DI), Y12
@@ -26202,10 +32986,10 @@ k1:
 	VPMADDUBSW   Y13, Y14, Y15
 	VPMADDWD     Y11, Y15, Y15
 	VPADDD       Y15, Y1, Y1
-	ADDQ         $0x40, DI
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
-	DECQ         R11
-	JNZ          k1
+	DECQ         R10
+	JNZ          step1
 	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row1
@@ -26228,11 +33012,11 @@ tile2:
 	MOVQ    R9, 8(SP)
 
 row2:
-	MOVQ kRun+48(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+48(FP), R11
 
-k2:
+step2:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (DI), Y12
@@ -26251,11 +33035,11 @@ k2:
 	VPMADDUBSW   Y13, Y14, Y15
 	VPMADDWD     Y11, Y15, Y15
 	VPADDD       Y15, Y3, Y3
-	ADDQ         $0x40, DI
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k2
+	JNZ          step2
 	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row2
@@ -26283,11 +33067,11 @@ tile3:
 	MOVQ    R9, 8(SP)
 
 row3:
-	MOVQ kRun+48(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+48(FP), R11
 
-k3:
+step3:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (DI), Y12
@@ -26313,11 +33097,11 @@ k3:
 	VPMADDUBSW   Y13, Y14, Y15
 	VPMADDWD     Y11, Y15, Y15
 	VPADDD       Y15, Y5, Y5
-	ADDQ         $0x40, DI
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k3
+	JNZ          step3
 	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row3
@@ -26350,11 +33134,11 @@ tile4:
 	MOVQ    R9, 8(SP)
 
 row4:
-	MOVQ kRun+48(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+48(FP), R11
 
-k4:
+step4:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (DI), Y12
@@ -26387,11 +33171,11 @@ k4:
 	VPMADDUBSW   Y13, Y14, Y15
 	VPMADDWD     Y11, Y15, Y15
 	VPADDD       Y15, Y7, Y7
-	ADDQ         $0x40, DI
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k4
+	JNZ          step4
 	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row4
@@ -26429,11 +33213,11 @@ tile5:
 	MOVQ    R9, 8(SP)
 
 row5:
-	MOVQ kRun+48(FP), R11
 	MOVQ R8, R9
 	LEAQ (R8)(DX*1), R10
+	MOVQ kRun+48(FP), R11
 
-k5:
+step5:
 	PREFETCHT1   (SI)
 	ADDQ         step+88(FP), SI
 	VMOVUPS      (DI), Y12
@@ -26473,11 +33257,11 @@ k5:
 	VPMADDUBSW   Y13, Y14, Y15
 	VPMADDWD     Y11, Y15, Y15
 	VPADDD       Y15, Y9, Y9
-	ADDQ         $0x40, DI
+	ADDQ         $0x00000040, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	DECQ         R11
-	JNZ          k5
+	JNZ          step5
 	ADDQ         16(SP), R8
 	DECQ         8(SP)
 	JNZ          row5
@@ -29252,390 +36036,824 @@ TEXT ·wgradRowAVX2(SB), NOSPLIT, $16-104
 	SHLQ $0x02, DI
 	MOVQ dyRow+64(FP), R8
 	SHLQ $0x02, R8
-	MOVQ ahead+88(FP), R9
+	LEAQ (DX)(DX*2), R9
+	LEAQ (BX)(BX*2), R10
+	MOVQ ahead+88(FP), R11
 
 next:
-	MOVQ  (SP), R10
-	TESTQ R10, R10
+	MOVQ  (SP), R12
+	TESTQ R12, R12
 	JZ    done
-	CMPQ  R10, $0x06
+	CMPQ  R12, $0x06
 	JBE   sized
-	CMPQ  R10, $0x0c
+	CMPQ  R12, $0x0c
 	JAE   full
-	INCQ  R10
-	SHRQ  $0x01, R10
+	INCQ  R12
+	SHRQ  $0x01, R12
 	JMP   sized
 
 full:
-	MOVQ $0x00000006, R10
+	MOVQ $0x00000006, R12
 
 sized:
-	SUBQ    R10, (SP)
-	CMPQ    R10, $0x06
+	SUBQ    R12, (SP)
+	CMPQ    R12, $0x06
 	JEQ     tile6
-	CMPQ    R10, $0x05
+	CMPQ    R12, $0x05
 	JEQ     tile5
-	CMPQ    R10, $0x04
+	CMPQ    R12, $0x04
 	JEQ     tile4
-	CMPQ    R10, $0x03
+	CMPQ    R12, $0x03
 	JEQ     tile3
-	CMPQ    R10, $0x02
+	CMPQ    R12, $0x02
 	JEQ     tile2
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row1:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few1
 
-col1:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Y12
-	VMOVUPS      32(R13), Y13
-	VBROADCASTSS (R12), Y14
+many1:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col1
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row1
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x04, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Y12
+	VMOVUPS      32(R15)(BX*1), Y13
+	VBROADCASTSS (R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Y12
+	VMOVUPS      32(R15)(BX*2), Y13
+	VBROADCASTSS (R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Y12
+	VMOVUPS      32(R15)(R10*1), Y13
+	VBROADCASTSS (R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many1
+
+few1:
+	ADDQ $0x04, BP
+	JZ   none1
+
+step1:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step1
+
+none1:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x04, CX
+	JMP     next
 
 tile2:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y3
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y2
+	VMOVUPS 32(R12), Y3
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row2:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few2
 
-col2:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Y12
-	VMOVUPS      32(R13), Y13
-	VBROADCASTSS (R12), Y14
+many2:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R12), Y14
+	VBROADCASTSS 4(R14), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col2
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row2
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x08, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Y12
+	VMOVUPS      32(R15)(BX*1), Y13
+	VBROADCASTSS (R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Y12
+	VMOVUPS      32(R15)(BX*2), Y13
+	VBROADCASTSS (R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Y12
+	VMOVUPS      32(R15)(R10*1), Y13
+	VBROADCASTSS (R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many2
+
+few2:
+	ADDQ $0x04, BP
+	JZ   none2
+
+step2:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step2
+
+none2:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row2
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x08, CX
+	JMP     next
 
 tile3:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y4
-	VMOVUPS 32(R10), Y5
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y2
+	VMOVUPS 32(R12), Y3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y4
+	VMOVUPS 32(R12), Y5
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row3:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few3
 
-col3:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Y12
-	VMOVUPS      32(R13), Y13
-	VBROADCASTSS (R12), Y14
+many3:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R12), Y14
+	VBROADCASTSS 4(R14), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R12), Y14
+	VBROADCASTSS 8(R14), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col3
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row3
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x0c, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Y12
+	VMOVUPS      32(R15)(BX*1), Y13
+	VBROADCASTSS (R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Y12
+	VMOVUPS      32(R15)(BX*2), Y13
+	VBROADCASTSS (R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Y12
+	VMOVUPS      32(R15)(R10*1), Y13
+	VBROADCASTSS (R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many3
+
+few3:
+	ADDQ $0x04, BP
+	JZ   none3
+
+step3:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step3
+
+none3:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row3
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x0c, CX
+	JMP     next
 
 tile4:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y4
-	VMOVUPS 32(R10), Y5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y6
-	VMOVUPS 32(R10), Y7
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y2
+	VMOVUPS 32(R12), Y3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y4
+	VMOVUPS 32(R12), Y5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y6
+	VMOVUPS 32(R12), Y7
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row4:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few4
 
-col4:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Y12
-	VMOVUPS      32(R13), Y13
-	VBROADCASTSS (R12), Y14
+many4:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R12), Y14
+	VBROADCASTSS 4(R14), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R12), Y14
+	VBROADCASTSS 8(R14), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(R12), Y14
+	VBROADCASTSS 12(R14), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col4
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row4
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y6, (AX)
-	VMOVUPS      Y7, 32(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x10, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Y12
+	VMOVUPS      32(R15)(BX*1), Y13
+	VBROADCASTSS (R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Y12
+	VMOVUPS      32(R15)(BX*2), Y13
+	VBROADCASTSS (R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Y12
+	VMOVUPS      32(R15)(R10*1), Y13
+	VBROADCASTSS (R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many4
+
+few4:
+	ADDQ $0x04, BP
+	JZ   none4
+
+step4:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step4
+
+none4:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row4
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x10, CX
+	JMP     next
 
 tile5:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y4
-	VMOVUPS 32(R10), Y5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y6
-	VMOVUPS 32(R10), Y7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y8
-	VMOVUPS 32(R10), Y9
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y2
+	VMOVUPS 32(R12), Y3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y4
+	VMOVUPS 32(R12), Y5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y6
+	VMOVUPS 32(R12), Y7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y8
+	VMOVUPS 32(R12), Y9
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row5:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few5
 
-col5:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Y12
-	VMOVUPS      32(R13), Y13
-	VBROADCASTSS (R12), Y14
+many5:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R12), Y14
+	VBROADCASTSS 4(R14), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R12), Y14
+	VBROADCASTSS 8(R14), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(R12), Y14
+	VBROADCASTSS 12(R14), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 16(R12), Y14
+	VBROADCASTSS 16(R14), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col5
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row5
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y6, (AX)
-	VMOVUPS      Y7, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y8, (AX)
-	VMOVUPS      Y9, 32(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x14, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Y12
+	VMOVUPS      32(R15)(BX*1), Y13
+	VBROADCASTSS (R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Y12
+	VMOVUPS      32(R15)(BX*2), Y13
+	VBROADCASTSS (R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Y12
+	VMOVUPS      32(R15)(R10*1), Y13
+	VBROADCASTSS (R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many5
+
+few5:
+	ADDQ $0x04, BP
+	JZ   none5
+
+step5:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(R14), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step5
+
+none5:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row5
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x14, CX
+	JMP     next
 
 tile6:
-	MOVQ    AX, R10
-	VMOVUPS (R10), Y0
-	VMOVUPS 32(R10), Y1
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y2
-	VMOVUPS 32(R10), Y3
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y4
-	VMOVUPS 32(R10), Y5
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y6
-	VMOVUPS 32(R10), Y7
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y8
-	VMOVUPS 32(R10), Y9
-	ADDQ    SI, R10
-	VMOVUPS (R10), Y10
-	VMOVUPS 32(R10), Y11
-	ADDQ    SI, R10
-	MOVQ    dy+16(FP), R11
-	MOVQ    rows+24(FP), R12
-	MOVQ    CX, R10
-	MOVQ    R12, 8(SP)
+	MOVQ    AX, R12
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y2
+	VMOVUPS 32(R12), Y3
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y4
+	VMOVUPS 32(R12), Y5
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y6
+	VMOVUPS 32(R12), Y7
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y8
+	VMOVUPS 32(R12), Y9
+	ADDQ    SI, R12
+	VMOVUPS (R12), Y10
+	VMOVUPS 32(R12), Y11
+	ADDQ    SI, R12
+	MOVQ    dy+16(FP), R13
+	MOVQ    rows+24(FP), R14
+	MOVQ    CX, R12
+	MOVQ    R14, 8(SP)
 
 row6:
-	MOVQ cols+32(FP), R14
-	MOVQ R10, R12
-	MOVQ R11, R13
+	MOVQ R12, R14
+	MOVQ R13, R15
+	MOVQ cols+32(FP), BP
+	SUBQ $0x04, BP
+	JB   few6
 
-col6:
-	PREFETCHT1   (R9)
-	ADDQ         step+96(FP), R9
-	VMOVUPS      (R13), Y12
-	VMOVUPS      32(R13), Y13
-	VBROADCASTSS (R12), Y14
+many6:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(R12), Y14
+	VBROADCASTSS 4(R14), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(R12), Y14
+	VBROADCASTSS 8(R14), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(R12), Y14
+	VBROADCASTSS 12(R14), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 16(R12), Y14
+	VBROADCASTSS 16(R14), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 20(R12), Y14
+	VBROADCASTSS 20(R14), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         DX, R12
-	ADDQ         BX, R13
-	DECQ         R14
-	JNZ          col6
-	ADDQ         DI, R10
-	ADDQ         R8, R11
-	DECQ         8(SP)
-	JNZ          row6
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y4, (AX)
-	VMOVUPS      Y5, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y6, (AX)
-	VMOVUPS      Y7, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y8, (AX)
-	VMOVUPS      Y9, 32(AX)
-	ADDQ         SI, AX
-	VMOVUPS      Y10, (AX)
-	VMOVUPS      Y11, 32(AX)
-	ADDQ         SI, AX
-	ADDQ         $0x18, CX
-	JMP          next
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*1), Y12
+	VMOVUPS      32(R15)(BX*1), Y13
+	VBROADCASTSS (R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(R14)(DX*1), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(BX*2), Y12
+	VMOVUPS      32(R15)(BX*2), Y13
+	VBROADCASTSS (R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(R14)(DX*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15)(R10*1), Y12
+	VMOVUPS      32(R15)(R10*1), Y13
+	VBROADCASTSS (R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(R14)(R9*1), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	LEAQ         (R14)(DX*4), R14
+	LEAQ         (R15)(BX*4), R15
+	SUBQ         $0x04, BP
+	JAE          many6
+
+few6:
+	ADDQ $0x04, BP
+	JZ   none6
+
+step6:
+	PREFETCHT1   (R11)
+	ADDQ         step+96(FP), R11
+	VMOVUPS      (R15), Y12
+	VMOVUPS      32(R15), Y13
+	VBROADCASTSS (R14), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(R14), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(R14), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(R14), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(R14), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(R14), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	LEAQ         (R14)(DX*1), R14
+	LEAQ         (R15)(BX*1), R15
+	DECQ         BP
+	JNZ          step6
+
+none6:
+	ADDQ    DI, R12
+	ADDQ    R8, R13
+	DECQ    8(SP)
+	JNZ     row6
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	ADDQ    SI, AX
+	VMOVUPS Y10, (AX)
+	VMOVUPS Y11, 32(AX)
+	ADDQ    SI, AX
+	ADDQ    $0x18, CX
+	JMP     next
 
 done:
 	VZEROUPPER

@@ -135,8 +135,8 @@ func drawnCodesRow(codes []uint8, z, a, b []float32, q *Staircase) {
 	levelCodesRowGeneric(codes, z, a, b, q)
 }
 
-func rowTile(int) int  { return 1 }
-func gradTile(int) int { return 1 }
+func floatTile(int) int { return 1 }
+func byteTile(int) int  { return 1 }
 
 func weightCodesRow(codes []int8, x, scale []float32, qn, qp float32) {
 	weightCodesRowGeneric(codes, x, scale, qn, qp)

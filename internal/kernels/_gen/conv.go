@@ -49,11 +49,11 @@ const loopDoc = "for p < pixels, l < %d:\n" +
 func (s isa) convFloats() {
 	const args = "(y, x, w *float32, pixels, kRows, kRun, xRow, xPix, yPix int, ahead *byte, step%s int)"
 	s.text("convRow", "func"+fmt.Sprintf(args, ""), fmt.Sprintf(loopDoc, 16, "0", "with fused multiply-adds in that order."))
-	s.convRow(convKind{shift: 2, most: s.most(), blocks: 1, product: floatProduct(s)})
+	s.convRow(convKind{shift: 2, most: s.most(), blocks: 1, unroll: unroll, product: floatProduct(s)})
 	if s.wide() {
 		s.text("convRowPair", "func"+fmt.Sprintf(args, ", wBlock"),
 			fmt.Sprintf(loopDoc, 32, "0", "where the weights of l >= 16 follow wBlock elements behind those of l-16."))
-		s.convRow(convKind{shift: 2, most: 8, blocks: 2, product: floatProduct(s)})
+		s.convRow(convKind{shift: 2, most: 14, blocks: 2, unroll: unroll, product: floatProduct(s)})
 	}
 }
 
@@ -108,6 +108,7 @@ type convKind struct {
 	most    int    // pixels of the largest tile
 	blocks  int
 	ints    bool // accumulators start at init
+	unroll  int  // products of so many k between two counts; 0 is 1
 	product product
 	store   *finish // nil stores the sums
 	yShift  uint64  // with store: log2 of the size of an element of y
@@ -157,29 +158,29 @@ func (s isa) convRow(c convKind) {
 		MOVQ(x, xr)
 		MOVQ(r, rows)
 		Label(label("row", size))
-		base, k := [2]reg.Register{GP64(), GP64()}, load("kRun")
+		base, k := [2]reg.Register{GP64(), GP64()}, GP64()
 		MOVQ(xr, base[0])
 		LEAQ(indexed(xr, s1, 1), base[1])
-		Label(label("k", size))
-		fetchNext(ahead)
-		for v := range w {
-			switch {
-			case v == 1 && c.blocks == 2:
-				VMOVUPS(indexed(wp, wBlock, 1), w[v])
-			default:
-				VMOVUPS(mem(wp, v*s.size), w[v])
+		unrolled(k, "kRun", max(c.unroll, 1), size, func(count int) {
+			for i := range count {
+				fetchNext(ahead)
+				for v := range w {
+					from := mem(wp, v*s.size)
+					if v == 1 && c.blocks == 2 {
+						from = indexed(wp, wBlock, 1)
+					}
+					VMOVUPS(from.Offset(64*i), w[v])
+				}
+				for p := range size {
+					c.product(steps.pixel(base, p).Offset(4*i), acc(p), w, t0, t1)
+				}
 			}
-		}
-		for p := range size {
-			c.product(steps.pixel(base, p), acc(p), w, t0, t1)
-		}
-		ADDQ(operand.Imm(64), wp)
-		ADDQ(operand.Imm(4), base[0])
-		if size > 1 {
-			ADDQ(operand.Imm(4), base[1])
-		}
-		DECQ(k)
-		JNZ(operand.LabelRef(label("k", size)))
+			ADDQ(operand.U32(64*count), wp)
+			ADDQ(operand.Imm(uint64(4*count)), base[0])
+			if size > 1 {
+				ADDQ(operand.Imm(uint64(4*count)), base[1])
+			}
+		})
 		ADDQ(rowBytes, xr)
 		DECQ(rows)
 		JNZ(operand.LabelRef(label("row", size)))

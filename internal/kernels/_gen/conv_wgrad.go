@@ -18,7 +18,7 @@ func (s isa) weightGrad() {
 	s.wgradRow(s.most(), 1)
 	if s.wide() {
 		s.text("wgradRowPair", args, fmt.Sprintf(doc, 32))
-		s.wgradRow(12, 2)
+		s.wgradRow(14, 2)
 	}
 }
 
@@ -34,6 +34,18 @@ func (s isa) wgradRow(most, blocks int) {
 	dw, x := load("dw"), load("x")
 	xPix, dyPix, dwRow := loadScaled("xPix", 2), loadScaled("dyPix", 2), loadScaled("dwRow", 2)
 	xRow, dyRow := loadScaled("xRow", 2), loadScaled("dyRow", 2)
+	x3, dy3 := GP64(), GP64()
+	LEAQ(indexed(xPix, xPix, 2), x3)
+	LEAQ(indexed(dyPix, dyPix, 2), dy3)
+	pixel := func(base, one, three reg.Register, i int) operand.Mem {
+		switch i {
+		case 0:
+			return mem(base, 0)
+		case 3:
+			return indexed(base, three, 1)
+		}
+		return indexed(base, one, uint8(i))
+	}
 	ahead := load("ahead")
 	tiles(n, most, func(size int) {
 		acc := func(k int) []reg.VecPhysical { return s.accumulators(k, vectors) }
@@ -49,21 +61,22 @@ func (s isa) wgradRow(most, blocks int) {
 		MOVQ(x, xr)
 		MOVQ(r, count)
 		Label(label("row", size))
-		xp, dyp, j := GP64(), GP64(), load("cols")
+		xp, dyp, j := GP64(), GP64(), GP64()
 		MOVQ(xr, xp)
 		MOVQ(dyr, dyp)
-		Label(label("col", size))
-		fetchNext(ahead)
-		for v := range w {
-			VMOVUPS(mem(dyp, v*s.size), w[v])
-		}
-		for k := range size {
-			product(mem(xp, 4*k), acc(k), w, t0, t1)
-		}
-		ADDQ(xPix, xp)
-		ADDQ(dyPix, dyp)
-		DECQ(j)
-		JNZ(operand.LabelRef(label("col", size)))
+		unrolled(j, "cols", unroll, size, func(count int) {
+			for i := range count {
+				fetchNext(ahead)
+				for v := range w {
+					VMOVUPS(pixel(dyp, dyPix, dy3, i).Offset(v*s.size), w[v])
+				}
+				for k := range size {
+					product(pixel(xp, xPix, x3, i).Offset(4*k), acc(k), w, t0, t1)
+				}
+			}
+			LEAQ(indexed(xp, xPix, uint8(count)), xp)
+			LEAQ(indexed(dyp, dyPix, uint8(count)), dyp)
+		})
 		ADDQ(xRow, xr)
 		ADDQ(dyRow, dyr)
 		DECQ(count)

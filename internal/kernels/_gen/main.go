@@ -165,3 +165,34 @@ func tilesThen(n operand.Mem, most int, body func(size int), after func()) {
 	Label("done")
 	after()
 }
+
+// unroll is how many steps of their innermost loop the kernels of floats take at a time: counting and moving on take the
+// ports of products, two of which end in a cycle.
+const unroll = 4
+
+// unrolled emits a loop that takes the steps of a parameter, so many at a time and then one by one. t is free; body takes count.
+func unrolled(t reg.Register, steps string, most, size int, body func(count int)) {
+	n, err := Param(steps).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	MOVQ(n.Addr, t)
+	if most > 1 {
+		SUBQ(operand.Imm(uint64(most)), t)
+		JB(operand.LabelRef(label("few", size)))
+		Label(label("many", size))
+		body(most)
+		SUBQ(operand.Imm(uint64(most)), t)
+		JAE(operand.LabelRef(label("many", size)))
+		Label(label("few", size))
+		ADDQ(operand.Imm(uint64(most)), t)
+		JZ(operand.LabelRef(label("none", size)))
+	}
+	Label(label("step", size))
+	body(1)
+	DECQ(t)
+	JNZ(operand.LabelRef(label("step", size)))
+	if most > 1 {
+		Label(label("none", size))
+	}
+}
