@@ -93,3 +93,12 @@ func (a *ahead) take(steps int) fetch {
 	*queue = (*queue)[1:]
 	return f
 }
+
+// takeOr is take, or else what is in next.
+func (a *ahead) takeOr(steps int, next []float32) fetch {
+	if f := a.take(steps); f.at != &nowhere[0] || len(next) == 0 {
+		return f
+	}
+	m := MemoryOf(next, 1)
+	return fetch{m.Base, m.Each / max(steps, 1)}
+}

@@ -130,10 +130,16 @@ func (l *WeightGrad) Picture(s *Scratch, piece, n int) {
 		l.pictureGroups(s, piece, n)
 		return
 	}
-	if n == firstOf(piece, l.sums, l.G.N) { // the first of its piece
-		clear(l.partial[piece*l.size:][:l.size])
+	sum := l.partial[piece*l.size:][:l.size]
+	first, last := n == firstOf(piece, l.sums, l.G.N), n+1 == firstOf(piece+1, l.sums, l.G.N)
+	if l.panels() {
+		l.addPanels(s, sum, n, n+1, 0, l.pairs, first, last)
+		return
 	}
-	l.add(s, piece, n, 0, l.pairs, n+1 == firstOf(piece+1, l.sums, l.G.N))
+	if first {
+		clear(sum)
+	}
+	l.add(s, sum, n, 0, l.pairs, last)
 }
 
 // End implements Loop.
@@ -196,19 +202,22 @@ type alone struct {
 
 func (a alone) run(s *Scratch, piece, job int) {
 	from, to := job*a.pairs/a.jobs, (job+1)*a.pairs/a.jobs
+	sum, end := a.partial[piece*a.size:][:a.size], firstOf(piece+1, a.sums, a.G.N)
+	if a.panels() {
+		a.addPanels(s, sum, firstOf(piece, a.sums, a.G.N), end, from, to, true, true)
+		return
+	}
 	first, last := a.pair(from), a.pair(to-1)
-	clear(a.partial[piece*a.size:][first.from*a.rows : (last.from+last.width)*a.rows])
-	end := firstOf(piece+1, a.sums, a.G.N)
+	clear(sum[first.from*a.rows : (last.from+last.width)*a.rows])
 	for n := firstOf(piece, a.sums, a.G.N); n < end; n++ {
-		a.add(s, piece, n, from, to, n+1 == end)
+		a.add(s, sum, n, from, to, n+1 == end)
 	}
 }
 
 // add adds picture n to a partial sum, for the given pairs; lastPicture tells
 // that it is the last of the sum.
-func (l *WeightGrad) add(s *Scratch, piece, n, first, last int, lastPicture bool) {
+func (l *WeightGrad) add(s *Scratch, sum []float32, n, first, last int, lastPicture bool) {
 	g := &l.G
-	sum := l.partial[piece*l.size:][:l.size]
 	if g.depthwise() {
 		l.addDepth(s, n, sum)
 		return
