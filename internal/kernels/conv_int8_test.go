@@ -12,7 +12,10 @@ func TestConvInt(t *testing.T) {
 	p := NewPool(2)
 	defer p.Close()
 	var packed *IntWeights
-	for _, g := range append(geometries(rng, 80), Conv{N: 1, H: 40, W: 41, Cin: 16, Cout: 40}.Square(1, 1, 0)) { // the last in strips of sums
+	large := Conv{N: 1, H: 40, W: 41, Cin: 16, Cout: 40}.Square(1, 1, 0) // in strips of sums
+	joined := large                                                      // in rows of several
+	joined.Cout = 48
+	for _, g := range append(geometries(rng, 80), large, joined, joined, joined) {
 		codes, w := make([]uint8, g.InLen()), make([]int8, g.WeightLen())
 		largest, most := 1<<(1+rng.IntN(8))-1, 1<<rng.IntN(8)
 		zp, extreme := uint8(rng.IntN(largest+1)), rng.IntN(2) == 0
