@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,6 +129,19 @@ published: {where: {dataset: CIFAR-10, network: ResNet-20}}
 	}
 }
 
+// TestManyAxes: each cell has its own values.
+func TestManyAxes(t *testing.T) {
+	tab := loaded(t, "config: quickstart\naxes: {train.lr: [0.5, 0.25], train.batch: [8, 16], train.epochs: [1, 2], data.validation: [10, 20]}")
+	for _, c := range tab.Cells {
+		if has := fmt.Sprint(c.Config.Train.LR, c.Config.Train.Batch, c.Config.Train.Epochs, c.Config.Data.Validation); has != c.Name() {
+			t.Errorf("the cell %s has %s", c.Name(), has)
+		}
+	}
+	if len(tab.Cells) != 16 {
+		t.Errorf("%d cells; want 16", len(tab.Cells))
+	}
+}
+
 // TestConfigsBesideTheTable: a config is looked for beside the table, then among the embedded ones.
 func TestConfigsBesideTheTable(t *testing.T) {
 	tab := loaded(t, "axes: {method: {A: {config: own}, B: {config: quickstart}}}", "own.yaml", "extends: quickstart\ntrain: {epochs: 7}\n")
@@ -214,6 +228,7 @@ func TestPublishedFiles(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                    "it is empty",
 		"a,b\n":                               `there is no column "top1"`,
+		"top1,reported_in\n0,x\n":             `f:2: top1: wanted an accuracy`,
 		"top1,reported_in\n101,x\n":           `f:2: top1: wanted an accuracy in percent, above 0 and up to 100; found "101"`,
 		"top1,reported_in\n0.9":               "f:2:1: wrong number of fields",
 		"top1,top1,reported_in\n":             `f:1: there are two columns "top1"`,
