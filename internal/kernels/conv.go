@@ -67,8 +67,8 @@ func (g *Conv) packedLen(in, out int) int {
 		return g.taps() * blocksOf(g.Cin) * lanes
 	case g.Groups > 1:
 		return 0
-	case g.winograd():
-		return winogradPacked * in * out
+	case g.winograd() != nil:
+		return g.winogradLen()
 	}
 	return g.taps() * in * blocksOf(out) * lanes
 }
@@ -84,7 +84,7 @@ func (l *Forward) Begin(p *Pool) {
 		l.packed = packDepth(l.packed, g, l.W)
 	case g.Groups > 1:
 		l.beginGroups(p)
-	case g.winograd():
+	case g.winograd() != nil:
 		l.kernel.pack(p, g, kernel{floats: l.W}, false)
 	default:
 		l.packed = packWeights(l.packed, g, l.W)
@@ -104,8 +104,8 @@ func (l *Forward) Picture(s *Scratch, piece, n int) {
 	case g.Groups > 1:
 		l.pictureGroups(s, piece, n)
 		return
-	case g.winograd():
-		winogradPicture(s, l.Y.At(s, n), l.X.At(s, n), l.kernel.weights, g.H, g.W, g.Cin, g.Cout)
+	case g.winograd() != nil:
+		g.winograd().picture(s, l.Y.At(s, n), l.X.At(s, n), l.kernel.weights, g.H, g.W, g.Cin, g.Cout)
 		return
 	}
 	m := plane[float32, float32, float32]{

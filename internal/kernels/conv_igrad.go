@@ -35,7 +35,7 @@ func (l *InputGrad) Begin(p *Pool) {
 		l.packed = packDepthPhases(l.packed, g, l.W)
 	case g.Groups > 1:
 		l.beginGroups(p)
-	case g.winograd():
+	case g.winograd() != nil:
 		l.kernel.pack(p, g, w, true)
 	default:
 		l.packed = packPhases(p, l.packed, g, w)
@@ -55,8 +55,8 @@ func (l *InputGrad) Picture(s *Scratch, piece, n int) {
 	case g.Groups > 1:
 		l.pictureGroups(s, piece, n)
 		return
-	case g.winograd():
-		winogradPicture(s, dx, dy, l.kernel.weights, g.H, g.W, g.Cout, g.Cin)
+	case g.winograd() != nil:
+		g.winograd().picture(s, dx, dy, l.kernel.weights, g.H, g.W, g.Cout, g.Cin)
 		return
 	}
 	rows, cols := g.rows(), g.cols()
@@ -94,10 +94,11 @@ func (l *InputGrad) Picture(s *Scratch, piece, n int) {
 // caches and a picture has few squares. Such a loop is faster alone, through Run.
 func (l *InputGrad) Together() int {
 	g := &l.G
-	if !g.winograd() || winogradPacked*g.Cin*g.Cout <= winogradMost {
+	f := g.winograd()
+	if f == nil || g.winogradLen() <= winogradMost {
 		return 1
 	}
-	if n := min(farTiles/((g.H+1)/2*((g.W+1)/2)), g.N); n >= fewTogether {
+	if n := min(farTiles/(f.tiles(g.H)*f.tiles(g.W)), g.N); n >= fewTogether {
 		return n
 	}
 	return 1
@@ -116,7 +117,7 @@ func (l *InputGrad) Run(p *Pool) {
 	l.Begin(p)
 	loop(p, (l.G.N+each-1)/each, several{l, each}, func(s *Scratch, i int, a *several) {
 		g := &a.G
-		winogradPictures(s, a.DX, a.DY, i*a.each, min((i+1)*a.each, g.N), a.kernel.weights, g.H, g.W, g.Cout, g.Cin)
+		g.winograd().pictures(s, a.DX, a.DY, i*a.each, min((i+1)*a.each, g.N), a.kernel.weights, g.H, g.W, g.Cout, g.Cin)
 	})
 	l.End(p)
 }

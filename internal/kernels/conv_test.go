@@ -34,6 +34,7 @@ func TestThreads(t *testing.T) {
 	for _, g := range []Conv{
 		Conv{N: 21, H: 7, W: 6, Cin: 3, Cout: 20}.Square(3, 2, 1),
 		Conv{N: 21, H: 7, W: 6, Cin: 16, Cout: 48}.Square(3, 1, 1),
+		Conv{N: 21, H: 13, W: 14, Cin: 64, Cout: 80}.Square(3, 1, 1),
 		Conv{N: 21, H: 7, W: 6, Cin: 20, Cout: 20, Groups: 20}.Square(3, 2, 1),
 		Conv{N: 21, H: 7, W: 6, Cin: 8, Cout: 12, Groups: 4}.Square(3, 1, 1),
 	} {
@@ -65,7 +66,7 @@ func testThreads(t *testing.T, g Conv) {
 
 // The weight gradient of large kernels is computed by groups of channels.
 func TestWeightGradGroups(t *testing.T) {
-	g := Conv{N: 2, H: 2, W: 1, Cin: 512, Cout: 256}.Square(3, 1, 1)
+	g := Conv{N: 2, H: 2, W: 1, Cin: 512, Cout: 272}.Square(3, 1, 1)
 	if g.WeightLen()*2 <= gradFloats {
 		t.Fatal("the kernel is too small for this test")
 	}

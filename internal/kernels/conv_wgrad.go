@@ -24,9 +24,9 @@ func wgradSteps(kRun, blocks, pixels int) int {
 }
 
 // gradFloats bounds the partial sums of a batch, one a piece unless that would
-// take more. The cut depends on the geometry only, because the order of a sum
+// take more, as it does from 3x3 layers of more than 64 channels on. The cut depends on the geometry only, because the order of a sum
 // must not depend on the number of threads.
-const gradFloats = 1 << 21
+const gradFloats = 16 * 36 * 64 * 64
 
 // WeightGrad is the Loop of ConvWeightGrad and ConvWeightGradCodes.
 type WeightGrad struct {
@@ -66,10 +66,10 @@ func (l *WeightGrad) Sums() int {
 // PartialLen returns the length of all partial sums.
 func (l *WeightGrad) PartialLen() int { return l.Sums() * l.sumLen() }
 
-// taps is the number of matrices (Cin, Cout) that are summed: the taps of the kernel, or Winograd's 16 elements.
+// taps is the number of matrices (Cin, Cout) that are summed: the taps of the kernel, or Winograd's elements.
 func (l *WeightGrad) taps() int {
-	if l.G.winograd() {
-		return 16
+	if f := l.G.winograd(); f != nil {
+		return f.elements()
 	}
 	return l.G.taps()
 }
@@ -137,9 +137,18 @@ func (l *WeightGrad) Picture(s *Scratch, piece, n int) {
 		return
 	}
 	if first {
-		clear(sum)
+		l.start(s, sum)
 	}
 	l.add(s, sum, n, 0, l.pairs, last)
+}
+
+// start makes a sum, or a part of one, that the worker is about to compute begin with nothing.
+func (l *WeightGrad) start(s *Scratch, sum []float32) {
+	if l.G.winograd() != nil { // which clears what it is about to use
+		l.held[s.worker].fresh = true
+		return
+	}
+	clear(sum)
 }
 
 // End implements Loop.
@@ -153,7 +162,7 @@ func (l *WeightGrad) End(p *Pool) {
 		return
 	}
 	loop(p, l.pairs*l.taps(), l, func(_ *Scratch, i int, l **WeightGrad) { (*l).total(i/(*l).taps(), i%(*l).taps()) })
-	if l.G.winograd() {
+	if l.G.winograd() != nil {
 		loop(p, l.pairs, l, func(_ *Scratch, i int, l **WeightGrad) { (*l).winogradTotal((*l).pair(i)) })
 	}
 }
@@ -188,8 +197,12 @@ func (l *WeightGrad) Run(p *Pool) {
 		return
 	}
 	l.Begin(p)
-	// A few pairs a job share the work on x; how many makes no difference to a sum.
-	jobs := min(l.pairs, (2*p.Threads()+l.sums-1)/l.sums)
+	// A few pairs a job share the work on x, which Winograd's filtering has most of; how many makes no difference to a sum.
+	jobs := 2 * p.Threads()
+	if l.G.winograd() != nil {
+		jobs = p.Threads()
+	}
+	jobs = min(l.pairs, (jobs+l.sums-1)/l.sums)
 	loop(p, l.sums*jobs, alone{l, jobs}, func(s *Scratch, i int, a *alone) { a.run(s, i/a.jobs, i%a.jobs) })
 	l.End(p)
 }
@@ -208,7 +221,7 @@ func (a alone) run(s *Scratch, piece, job int) {
 		return
 	}
 	first, last := a.pair(from), a.pair(to-1)
-	clear(sum[first.from*a.rows : (last.from+last.width)*a.rows])
+	a.start(s, sum[first.from*a.rows:(last.from+last.width)*a.rows])
 	for n := firstOf(piece, a.sums, a.G.N); n < end; n++ {
 		a.add(s, sum, n, from, to, n+1 == end)
 	}
@@ -222,7 +235,7 @@ func (l *WeightGrad) add(s *Scratch, sum []float32, n, first, last int, lastPict
 		l.addDepth(s, n, sum)
 		return
 	}
-	if g.winograd() {
+	if g.winograd() != nil {
 		l.winogradGrad(s, n, first, last, sum, lastPicture)
 		return
 	}
@@ -319,7 +332,7 @@ func (l *WeightGrad) total(i, tap int) {
 	for piece := 1; piece < l.sums; piece++ {
 		addRow(sum, sum, l.partial[piece*l.size:][lo:hi])
 	}
-	if l.G.winograd() {
+	if l.G.winograd() != nil {
 		return
 	}
 	if f := l.factor(); f != 1 {

@@ -12,7 +12,7 @@ const (
 
 // panels tells that the sums are computed this way: a pixel has enough channels for a tile.
 func (l *WeightGrad) panels() bool {
-	return l.G.WeightLen() >= wgradFar && l.G.Cin >= lanes && !l.G.winograd() && !l.G.depthwise()
+	return l.G.WeightLen() >= wgradFar && l.G.Cin >= lanes && l.G.winograd() == nil && !l.G.depthwise()
 }
 
 // panelChannels is how many channels a panel has at most: as many as fit whole tiles.

@@ -593,6 +593,66 @@ func winogradOutputGradAVX512(dst *float32, src *float32, tiles int, blocks int,
 //go:noescape
 func winogradWeightsGradAVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
 
+// winogradInput4AVX512 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(d) = d4-45/16*d2+81/64*d0, e+3/4*o, e-3/4*o, E+3/2*O, E-3/2*O, d5-45/16*d3+81/64*d1
+//
+//	e = d4-9/4*d2, o = d3-9/4*d1, E = d4-9/16*d2, O = d3-9/16*d1.
+//
+//go:noescape
+func winogradInput4AVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradOutput4AVX512 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(m) = m0+s+S, d+D, 9/16*s+9/4*S, m5+9/16*d+9/4*D
+//
+//	s = m1+m2, S = m3+m4, d = 3/4*(m1-m2), D = 3/2*(m3-m4).
+//
+//go:noescape
+func winogradOutput4AVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradWeights4AVX512 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(g) = 64/81*g0, -128/243*(e+3/4*g1), -128/243*(e-3/4*g1), 32/243*(E+3/2*g1), 32/243*(E-3/2*g1), g2
+//
+//	e = g0+9/16*g2, E = g0+9/4*g2.
+//
+//go:noescape
+func winogradWeights4AVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradOutputGrad4AVX512 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(y) = y0, e+3/4*o, e-3/4*o, E+3/2*O, E-3/2*O, y3
+//
+//	e = y0+9/16*y2, o = y1+9/16*y3, E = y0+9/4*y2, O = y1+9/4*y3.
+//
+//go:noescape
+func winogradOutputGrad4AVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradWeightsGrad4AVX512 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(m) = 32/243*(S-4*s+6*m0), 16/81*(D-d-d), m5+8/27*(S-s)
+//
+//	s = m1+m2, S = m3+m4, d = m1-m2, D = m3-m4.
+//
+//go:noescape
+func winogradWeightsGrad4AVX512(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
 // sgdRowAVX512 computes
 //
 //	for i < n:
@@ -1444,6 +1504,66 @@ func winogradOutputGradAVX2(dst *float32, src *float32, tiles int, blocks int, d
 //
 //go:noescape
 func winogradWeightsGradAVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradInput4AVX2 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(d) = d4-45/16*d2+81/64*d0, e+3/4*o, e-3/4*o, E+3/2*O, E-3/2*O, d5-45/16*d3+81/64*d1
+//
+//	e = d4-9/4*d2, o = d3-9/4*d1, E = d4-9/16*d2, O = d3-9/16*d1.
+//
+//go:noescape
+func winogradInput4AVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradOutput4AVX2 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(m) = m0+s+S, d+D, 9/16*s+9/4*S, m5+9/16*d+9/4*D
+//
+//	s = m1+m2, S = m3+m4, d = 3/4*(m1-m2), D = 3/2*(m3-m4).
+//
+//go:noescape
+func winogradOutput4AVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradWeights4AVX2 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(g) = 64/81*g0, -128/243*(e+3/4*g1), -128/243*(e-3/4*g1), 32/243*(E+3/2*g1), 32/243*(E-3/2*g1), g2
+//
+//	e = g0+9/16*g2, E = g0+9/4*g2.
+//
+//go:noescape
+func winogradWeights4AVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradOutputGrad4AVX2 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(y) = y0, e+3/4*o, e-3/4*o, E+3/2*O, E-3/2*O, y3
+//
+//	e = y0+9/16*y2, o = y1+9/16*y3, E = y0+9/4*y2, O = y1+9/4*y3.
+//
+//go:noescape
+func winogradOutputGrad4AVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
+
+// winogradWeightsGrad4AVX2 computes
+//
+//	for t < tiles, l < 16*blocks, with x[k][j] = src[t*srcTile + k*srcRow + j*srcCol + l]:
+//	  z[i][j] = f(x[0][j], ...)[i], dst[t*dstTile + i*dstRow + o*dstCol + l] = f(z[i][0], ...)[o]
+//
+// f(m) = 32/243*(S-4*s+6*m0), 16/81*(D-d-d), m5+8/27*(S-s)
+//
+//	s = m1+m2, S = m3+m4, d = m1-m2, D = m3-m4.
+//
+//go:noescape
+func winogradWeightsGrad4AVX2(dst *float32, src *float32, tiles int, blocks int, dstRow int, dstCol int, dstTile int, srcRow int, srcCol int, srcTile int)
 
 // winogradCodesAVX2 computes
 //

@@ -64,6 +64,7 @@ func denseGeometries(rng *rand.Rand, n int) []Conv {
 	for range n / 8 { // those that are computed by Winograd's filtering
 		gs = append(gs, Conv{N: 1 + rng.IntN(3), H: 4 + rng.IntN(6), W: 4 + rng.IntN(16), Cin: pick(16, 32), Cout: pick(16, 32, 48, 80)}.Square(3, 1, 1))
 	}
+	gs = append(gs, Conv{N: 2, H: 12, W: 13, Cin: 64, Cout: 80}.Square(3, 1, 1), Conv{N: 1, H: 15, W: 14, Cin: 80, Cout: 64}.Square(3, 1, 1))
 	return gs
 }
 

@@ -63,22 +63,58 @@ func TestInputGradOfCodes(t *testing.T) {
 
 // Pictures that share the way over large weights have the gradients that each has alone.
 func TestPicturesTogether(t *testing.T) {
-	g := Conv{N: 9, H: 7, W: 5, Cin: 192, Cout: 208}.Square(3, 1, 1)
-	rng := rand.New(rand.NewPCG(55, 56))
-	w, dy := normal(rng, g.WeightLen()), normal(rng, g.OutLen())
-	dx, want := make([]float32, g.InLen()), make([]float32, g.InLen())
-	l := &InputGrad{G: g, DX: Batch(want, g.N), DY: Batch(dy, g.N), W: w}
-	if n := l.Together(); n < 2 {
-		t.Fatalf("%d pictures are together; want some", n)
-	}
-	for _, threads := range []int{1, 2, 3} {
-		p := NewPool(threads)
-		p.Run(g.N, l)
-		ConvInputGrad(p, g, dx, dy, w)
-		p.Close()
-		if !slices.Equal(bits(dx), bits(want)) {
-			t.Errorf("%d threads: pictures together have another gradient than alone", threads)
+	for _, g := range []Conv{
+		Conv{N: 9, H: 7, W: 5, Cin: 192, Cout: 208}.Square(3, 1, 1),
+		Conv{N: 9, H: 13, W: 14, Cin: 112, Cout: 144}.Square(3, 1, 1),
+	} {
+		rng := rand.New(rand.NewPCG(55, 56))
+		w, dy := normal(rng, g.WeightLen()), normal(rng, g.OutLen())
+		dx, want := make([]float32, g.InLen()), make([]float32, g.InLen())
+		l := &InputGrad{G: g, DX: Batch(want, g.N), DY: Batch(dy, g.N), W: w}
+		if n := l.Together(); n < 2 {
+			t.Fatalf("%d pictures are together; want some", n)
 		}
-		clear(dx)
+		for _, threads := range []int{1, 2, 3} {
+			p := NewPool(threads)
+			p.Run(g.N, l)
+			ConvInputGrad(p, g, dx, dy, w)
+			p.Close()
+			if !slices.Equal(bits(dx), bits(want)) {
+				t.Errorf("%+v, %d threads: pictures together have another gradient than alone", g, threads)
+			}
+			clear(dx)
+		}
+	}
+}
+
+// A weight gradient that runs alone is that of its pictures one after the other, in one job a sum.
+func TestWeightGradAlone(t *testing.T) {
+	for _, g := range []Conv{
+		Conv{N: 19, H: 7, W: 6, Cin: 192, Cout: 208}.Square(3, 1, 1),
+		Conv{N: 19, H: 12, W: 13, Cin: 112, Cout: 144}.Square(3, 1, 1),
+	} {
+		rng := rand.New(rand.NewPCG(57, 58))
+		x, dy := normal(rng, g.InLen()), normal(rng, g.OutLen())
+		dw, want := make([]float32, g.WeightLen()), make([]float32, g.WeightLen())
+		for _, threads := range []int{1, 2, 5} {
+			p := NewPool(threads)
+			l := &WeightGrad{G: g, DW: want, X: Batch(x, g.N), DY: Batch(dy, g.N), Scale: 0.3}
+			if n := l.Sums(); n < 2 || n == Pieces(g.N) {
+				t.Fatalf("%d sums; want some, and fewer than pieces", n)
+			}
+			l.Begin(p)
+			for piece := range l.sums {
+				alone{l, 1}.run(&p.scratch[0], piece, 0)
+			}
+			l.End(p)
+			l.DW = dw
+			for range 2 { // what is there from a run before makes no difference
+				l.Run(p)
+				if !slices.Equal(bits(dw), bits(want)) {
+					t.Errorf("%+v, %d threads: alone, the gradient is another", g, threads)
+				}
+			}
+			p.Close()
+		}
 	}
 }

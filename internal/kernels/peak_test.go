@@ -28,7 +28,7 @@ func TestPeaks(t *testing.T) {
 	}
 }
 
-// Winograd's filtering takes 16 products where direct sums take 36.
+// Winograd's filtering takes 16 products where direct sums take 36, or 36 for 144.
 func TestProducts(t *testing.T) {
 	defer func(saved path) { level = saved }(level)
 	level = generic // which sums codes as they are
@@ -39,6 +39,9 @@ func TestProducts(t *testing.T) {
 		{Conv{N: 2, H: 8, W: 6, Cin: 16, Cout: 32}.Square(3, 1, 1), 2 * 48 * 16 * 32 * 4, 2 * 48 * 16 * 32 * 9},
 		{Conv{N: 1, H: 8, W: 6, Cin: 16, Cout: 32}.Square(3, 2, 1), 12 * 16 * 32 * 9, 12 * 16 * 32 * 9},
 		{Conv{N: 1, H: 8, W: 6, Cin: 3, Cout: 16}.Square(3, 1, 1), 48 * 3 * 16 * 9, 48 * 3 * 16 * 9},
+		{Conv{N: 1, H: 12, W: 16, Cin: 64, Cout: 80}.Square(3, 1, 1), 192 * 64 * 80 * 36 / 16, 192 * 64 * 80 * 9},
+		{Conv{N: 1, H: 11, W: 16, Cin: 64, Cout: 80}.Square(3, 1, 1), 176 * 64 * 80 * 4, 176 * 64 * 80 * 9},
+		{Conv{N: 1, H: 12, W: 16, Cin: 48, Cout: 80}.Square(3, 1, 1), 192 * 48 * 80 * 4, 192 * 48 * 80 * 9},
 	} {
 		if got := tt.g.Products(); got != tt.floats {
 			t.Errorf("%+v: %g products of floats, want %g", tt.g, got, tt.floats)

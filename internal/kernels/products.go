@@ -3,8 +3,8 @@ package kernels
 // Products returns how many multiply-accumulates a pass over a batch of floats takes at least: those of Winograd's filtering
 // where that computes it.
 func (g Conv) Products() float64 {
-	if g.winograd() {
-		return float64(g.MACs()) * 16 / 36
+	if f := g.winograd(); f != nil {
+		return float64(g.MACs()) * float64(f.elements()) / float64(9*f.step*f.step)
 	}
 	return float64(g.MACs())
 }

@@ -1,107 +1,52 @@
 package kernels
 
-// Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray 2015, arXiv 1509.09308, section 4.1): a 3x3 convolution with
-// stride 1 in squares of 2x2 outputs, each from 4x4 inputs d and the kernel g,
+// Winograd's minimal filterings F(2x2, 3x3) and F(4x4, 3x3) (Lavin and Gray 2015, arXiv 1509.09308, section 4.1): a 3x3
+// convolution with stride 1 in squares of 2x2 or 4x4 outputs, each from 4x4 or 6x6 inputs d and the kernel g,
 //
 //	y = A'[(G g G') * (B' d B)]A
 //
-// where * multiplies element by element: 16 products instead of 36. Over channels, each of the 16 elements is a matrix
-// product. The gradient of the input is such a convolution, and that of the weights is the transposed map,
+// where * multiplies element by element: 16 products instead of 36, or 36 instead of 144. Over channels, each of the
+// elements is a matrix product. The gradient of the input is such a convolution, and that of the weights is the transposed map,
 //
 //	dg = G'[sum of (B' d B) * (A dy A')]G
 //
-// The maps B', A', G add and halve only, so they round about as the direct sums do.
+// The maps B', A', G of F(2x2, 3x3) add and halve only, so they round about as the direct sums do. Those of F(4x4, 3x3)
+// follow from the points 0, 3/4, -3/4, 3/2, -3/2 and infinity of its polynomials, with which they round to within
+// 2^-20 of the sum of magnitudes, as direct sums do; the paper's, 0, 1, -1, 2 and -2, are off by three times as much.
 
-// squares describes to a kernel a linear map of small squares of 16*blocks channels, for tiles of them. Strides count
-// float32: element (i, j) of square t is at t*Tile + i*Row + j*Col.
-type squares struct {
-	dst, src                []float32
-	tiles, blocks           int
-	dstRow, dstCol, dstTile int
-	srcRow, srcCol, srcTile int
+// filtering is one of Winograd's, of squares of step x step outputs from side x side inputs, with its maps.
+type filtering struct {
+	step, side                                    int
+	input, output, weight, outputGrad, weightGrad squareMap
 }
 
-// squareMap is one of the maps, applied to the columns of a square and then to the rows.
-type squareMap int
-
-const (
-	inputSquare      squareMap = iota // B' d B: 4x4 to 4x4
-	outputSquare                      // A' m A: 4x4 to 2x2
-	weightSquare                      // G g G': 3x3 to 4x4
-	outputGradSquare                  // A y A': 2x2 to 4x4
-	weightGradSquare                  // G' m G: 4x4 to 3x3
+var (
+	filtering2 = filtering{2, 4, inputSquare, outputSquare, weightSquare, outputGradSquare, weightGradSquare}
+	filtering4 = filtering{4, 6, inputSquare4, outputSquare4, weightSquare4, outputGradSquare4, weightGradSquare4}
 )
 
-// sizes are the sides of the squares that a map takes and gives.
-var sizes = [...]struct{ in, out int }{{4, 4}, {4, 2}, {3, 4}, {2, 4}, {4, 3}}
-
-// run applies a map. The slices are cut to what the kernel touches, so that a wrong size panics here.
-func (a squares) run(m squareMap) {
-	if a.tiles == 0 {
-		return
+// winograd returns the filtering that computes the geometry, in all passes and on all paths, or nil.
+func (g *Conv) winograd() *filtering {
+	switch {
+	case !g.square(3, 1, 1) || g.Groups > 1 || g.Cin%lanes != 0 || g.Cout%lanes != 0 || g.H < 4 || g.W < 4:
+		return nil
+	case min(g.Cin, g.Cout) >= 64 && min(g.H, g.W) >= 12:
+		return &filtering4
 	}
-	reach := func(n, row, col, tile int) int {
-		return (a.tiles-1)*tile + (n-1)*(row+col) + a.blocks*lanes
-	}
-	a.src = a.src[:reach(sizes[m].in, a.srcRow, a.srcCol, a.srcTile)]
-	a.dst = a.dst[:reach(sizes[m].out, a.dstRow, a.dstCol, a.dstTile)]
-	mapSquares(m, &a)
+	return &filtering2
 }
 
-func mapSquaresGeneric(m squareMap, a *squares) {
-	for t := range a.tiles {
-		src, dst := a.src[t*a.srcTile:], a.dst[t*a.dstTile:]
-		for l := range a.blocks * lanes {
-			var z [4][4]float32 // [row of the result][column of the input]
-			for j := range sizes[m].in {
-				var x [4]float32
-				for k := range sizes[m].in {
-					x[k] = src[k*a.srcRow+j*a.srcCol+l]
-				}
-				for i, v := range mapLine(m, x) {
-					z[i][j] = v
-				}
-			}
-			for i := range sizes[m].out {
-				for o, v := range mapLine(m, z[i]) {
-					if o < sizes[m].out {
-						dst[i*a.dstRow+o*a.dstCol+l] = v
-					}
-				}
-			}
-		}
-	}
-}
+// elements is how many products a pair of channels takes in a tile.
+func (f *filtering) elements() int { return f.side * f.side }
 
-// mapLine applies a map to a row or a column; what it has not is 0.
-func mapLine(m squareMap, x [4]float32) [4]float32 {
-	switch m {
-	case inputSquare:
-		return [4]float32{x[0] - x[2], x[1] + x[2], x[2] - x[1], x[3] - x[1]}
-	case outputSquare:
-		return [4]float32{(x[0] + x[1]) + x[2], (x[1] - x[2]) + x[3]}
-	case weightSquare:
-		ends := x[0] + x[2]
-		return [4]float32{x[0], 0.5 * (ends + x[1]), 0.5 * (ends - x[1]), x[2]}
-	case outputGradSquare:
-		return [4]float32{x[0], x[0] + x[1], x[0] - x[1], x[1]}
-	default:
-		// The conversion keeps compilers from fusing the product with the sum.
-		half := float32(0.5 * (x[1] + x[2]))
-		return [4]float32{half + x[0], 0.5 * (x[1] - x[2]), half + x[3]}
-	}
-}
-
-// winograd tells that the geometry is computed this way, in all passes and on all paths.
-func (g *Conv) winograd() bool {
-	return g.square(3, 1, 1) && g.Groups <= 1 && g.Cin%lanes == 0 && g.Cout%lanes == 0 && g.H >= 4 && g.W >= 4
-}
+// tiles is how many tiles cover n rows or columns.
+func (f *filtering) tiles(n int) int { return (n + f.step - 1) / f.step }
 
 // winogradFloats bounds the transformed squares that are in work together: half of a small second-level cache. It
 // changes no bit.
 const winogradFloats = 32 << 10
 
-// winogradGap is what lies between the 16 elements of the tiles in work, so that they do not all fall into the same few
+// winogradGap is what lies between the elements of the tiles in work, so that they do not all fall into the same few
 // sets of the first-level cache.
 const winogradGap = lanes
 
@@ -109,59 +54,66 @@ const winogradGap = lanes
 // should not be more than what it is for.
 const winogradMost = 512 << 10
 
-// winogradRows is how many rows of tiles are in work together, for so many transformed weights.
-func winogradRows(tilesW, channels, weights int) int {
-	return max(1, max(winogradFloats, min(weights, winogradMost))/(16*tilesW*channels))
+// rows is how many rows of tiles are in work together, for so many transformed weights.
+func (f *filtering) rows(tilesW, channels, weights int) int {
+	return max(1, max(winogradFloats, min(weights, winogradMost))/(f.elements()*tilesW*channels))
 }
 
-// winogradBorder is the border of a picture that is cut into 4x4 squares, 2 apart.
-func winogradBorder(h, w int) Border { return Border{1, 1, 1 + h%2, 1 + w%2} }
+// span is how many rows or columns of a picture, its border included, n tiles see.
+func (f *filtering) span(n int) int { return f.step*n + 2 }
 
-// winogradPad returns which rows of the padded picture to lay out for the tiles of rows i and on: all at once ahead of the
+// border is the border of a picture that is cut into tiles.
+func (f *filtering) border(h, w int) Border {
+	return Border{1, 1, f.span(f.tiles(h)) - h - 1, f.span(f.tiles(w)) - w - 1}
+}
+
+// pad returns which rows of the padded picture to lay out for the tiles of rows i and on: all at once ahead of the
 // first unless that is more than a cache holds, else those that the tiles see. done tells that they are there.
-func winogradPad(th, i, rows, rowLen int) (from, count int, done bool) {
-	if winogradWhole(th, rowLen) {
-		return 0, 2*th + 2, i > 0
+func (f *filtering) pad(th, i, rows, rowLen int) (from, count int, done bool) {
+	if f.whole(th, rowLen) {
+		return 0, f.span(th), i > 0
 	}
-	return 2 * i, 2*rows + 2, false
+	return f.step * i, f.span(rows), false
 }
 
-func winogradWhole(th, rowLen int) bool { return (2*th+2)*rowLen <= winogradFloats }
+func (f *filtering) whole(th, rowLen int) bool { return f.span(th)*rowLen <= winogradFloats }
 
-// winogradRow returns the laid out rows that row r of the tiles from row i on sees.
-func winogradRow(xp []float32, th, i, r, rowLen int) []float32 {
-	if winogradWhole(th, rowLen) {
+// row returns the laid out rows that row r of the tiles from row i on sees.
+func (f *filtering) row(xp []float32, th, i, r, rowLen int) []float32 {
+	if f.whole(th, rowLen) {
 		r += i
 	}
-	return xp[2*r*rowLen:]
+	return xp[f.step*r*rowLen:]
 }
 
-// winogradKernel holds the transformed weights of a convolution, [4][4][block of outputs][inputs][16].
+// winogradKernel holds the transformed weights of a convolution, [side][side][block of outputs][inputs][16].
 type winogradKernel struct{ weights []float32 }
 
-// winogradPacked is how many values a kernel has for each pair of an input and an output.
-const winogradPacked = 16
+// winogradLen is how many values a kernel has.
+func (g *Conv) winogradLen() int { return g.winograd().elements() * g.Cin * g.Cout }
 
 // use puts the kernel into memory of packedLen values.
 func (k *winogradKernel) use(memory []float32, g *Conv) {
-	if size := winogradPacked * g.Cin * g.Cout; g.winograd() {
+	if g.winograd() != nil {
+		size := g.winogradLen()
 		k.weights = memory[:size:size]
 	}
 }
 
 // pack transforms w (3, 3, Cin, Cout); for the input gradient flipped, with inputs and outputs exchanged.
 func (k *winogradKernel) pack(p *Pool, g *Conv, w kernel, flip bool) {
-	k.weights = grow(k.weights, winogradPacked*g.Cin*g.Cout)
+	k.weights = grow(k.weights, g.winogradLen())
 	to := g.Cout
 	if flip {
 		to = g.Cin
 	}
-	loop(p, to/lanes, winogradPack{k.weights, w, g.Cin, g.Cout, flip}, func(s *Scratch, block int, a *winogradPack) { a.run(s, block) })
+	loop(p, to/lanes, winogradPack{k.weights, w, g.winograd(), g.Cin, g.Cout, flip}, func(s *Scratch, block int, a *winogradPack) { a.run(s, block) })
 }
 
 type winogradPack struct {
 	weights   []float32
 	w         kernel
+	f         *filtering
 	cin, cout int
 	flip      bool
 }
@@ -184,68 +136,72 @@ func (a *winogradPack) run(s *Scratch, block int) {
 		}
 	}
 	squares{dst: a.weights[block*n:], src: taps, tiles: 1, blocks: n / lanes,
-		dstRow: 4 * size, dstCol: size, srcRow: 3 * n, srcCol: n}.run(weightSquare)
+		dstRow: a.f.side * size, dstCol: size, srcRow: 3 * n, srcCol: n}.run(a.f.weight)
 }
 
-// winogradPicture convolves the picture x (h, w, from) with transformed weights and writes y (h, w, to).
-func winogradPicture(s *Scratch, y, x, weights []float32, h, w, from, to int) {
-	th, tw := (h+1)/2, (w+1)/2
-	rowLen := (2*tw + 2) * from
+// picture convolves the picture x (h, w, from) with transformed weights and writes y (h, w, to).
+func (f *filtering) picture(s *Scratch, y, x, weights []float32, h, w, from, to int) {
+	th, tw := f.tiles(h), f.tiles(w)
+	rowLen := f.span(tw) * from
 	var xp []float32
-	step := winogradRows(tw, from+to, 16*from*to)
-	v := s.float32s(1, 16*(step*tw*(from+to)+2*winogradGap))
+	step := f.rows(tw, from+to, f.elements()*from*to)
+	v := s.float32s(1, f.elements()*(step*tw*(from+to)+2*winogradGap))
 	for i := 0; i < th; i += step {
 		rows := min(step, th-i)
 		tiles := rows * tw
-		if lo, n, done := winogradPad(th, i, rows, rowLen); !done {
+		if lo, n, done := f.pad(th, i, rows, rowLen); !done {
 			xp = s.float32s(0, n*rowLen)
-			padRows(xp, x, h, w, from, winogradBorder(h, w), lo, n, 0)
+			padRows(xp, x, h, w, from, f.border(h, w), lo, n, 0)
 		}
-		ve, me := tiles*from+winogradGap, tiles*to+winogradGap // from one of the 16 elements to the next
-		v, m := v[:16*ve], v[16*ve:]
+		ve, me := tiles*from+winogradGap, tiles*to+winogradGap // from one of the elements to the next
+		v, m := v[:f.elements()*ve], v[f.elements()*ve:]
 		for r := range rows {
-			squares{dst: v[r*tw*from:], src: winogradRow(xp, th, i, r, rowLen), tiles: tw, blocks: from / lanes,
-				dstRow: 4 * ve, dstCol: ve, dstTile: from,
-				srcRow: rowLen, srcCol: from, srcTile: 2 * from}.run(inputSquare)
+			f.squares(v[r*tw*from:], ve, f.row(xp, th, i, r, rowLen), tw, from)
 		}
-		winogradProducts(s, m, v, weights, tiles, me, ve, from, to)
+		f.products(s, m, v, weights, tiles, me, ve, from, to)
 		for r := range rows {
-			winogradOutput(s, y[2*(i+r)*w*to:], m[r*tw*to:], me, min(2, h-2*(i+r)), w, to)
+			at := f.step * (i + r)
+			f.write(s, y[at*w*to:], m[r*tw*to:], me, min(f.step, h-at), w, to)
 		}
 	}
 }
 
-// winogradPictures does the same to pictures from first to end, all tiles of which are in work together: one pass over the
+// pictures does the same to pictures from first to end, all tiles of which are in work together: one pass over the
 // weights.
-func winogradPictures(s *Scratch, y, x Pictures[float32], first, end int, weights []float32, h, w, from, to int) {
-	th, tw := (h+1)/2, (w+1)/2
-	rowLen := (2*tw + 2) * from
+func (f *filtering) pictures(s *Scratch, y, x Pictures[float32], first, end int, weights []float32, h, w, from, to int) {
+	th, tw := f.tiles(h), f.tiles(w)
+	rowLen := f.span(tw) * from
 	tiles := (end - first) * th * tw
 	ve, me := tiles*from+winogradGap, tiles*to+winogradGap
-	v := s.float32s(1, 16*(ve+me))
-	v, m := v[:16*ve], v[16*ve:]
-	xp := s.float32s(0, (2*th+2)*rowLen)
+	v := s.float32s(1, f.elements()*(ve+me))
+	v, m := v[:f.elements()*ve], v[f.elements()*ve:]
+	xp := s.float32s(0, f.span(th)*rowLen)
 	for n := first; n < end; n++ {
-		padImage(xp, x.At(s, n), h, w, from, winogradBorder(h, w))
+		padImage(xp, x.At(s, n), h, w, from, f.border(h, w))
 		for r := range th {
-			squares{dst: v[((n-first)*th+r)*tw*from:], src: xp[2*r*rowLen:], tiles: tw, blocks: from / lanes,
-				dstRow: 4 * ve, dstCol: ve, dstTile: from,
-				srcRow: rowLen, srcCol: from, srcTile: 2 * from}.run(inputSquare)
+			f.squares(v[((n-first)*th+r)*tw*from:], ve, xp[f.step*r*rowLen:], tw, from)
 		}
 	}
-	winogradProducts(s, m, v, weights, tiles, me, ve, from, to)
+	f.products(s, m, v, weights, tiles, me, ve, from, to)
 	for n := first; n < end; n++ {
 		y := y.At(s, n)
 		for r := range th {
-			winogradOutput(s, y[2*r*w*to:], m[((n-first)*th+r)*tw*to:], me, min(2, h-2*r), w, to)
+			f.write(s, y[f.step*r*w*to:], m[((n-first)*th+r)*tw*to:], me, min(f.step, h-f.step*r), w, to)
 		}
 	}
 }
 
-// winogradProducts computes m = v*weights for each of the 16 elements: (tiles, from) times (from, to).
-func winogradProducts(s *Scratch, m, v, weights []float32, tiles, me, ve, from, to int) {
+// squares transforms a row of tiles of a laid out picture. element is the distance of the elements.
+func (f *filtering) squares(v []float32, element int, xp []float32, tw, channels int) {
+	squares{dst: v, src: xp, tiles: tw, blocks: channels / lanes,
+		dstRow: f.side * element, dstCol: element, dstTile: channels,
+		srcRow: f.span(tw) * channels, srcCol: channels, srcTile: f.step * channels}.run(f.input)
+}
+
+// products computes m = v*weights for each of the elements: (tiles, from) times (from, to).
+func (f *filtering) products(s *Scratch, m, v, weights []float32, tiles, me, ve, from, to int) {
 	a := row[float32, float32, float32]{pixels: tiles, kRows: 1, kRun: from, xPix: from, yPix: to, wBlock: from * lanes}
-	for e := range 16 {
+	for e := range f.elements() {
 		w := weights[e*from*to:][:from*to]
 		a.x = &v[e*ve:][:tiles*from][0]
 		for b := 0; b < to/lanes; b += 2 {
@@ -257,18 +213,19 @@ func winogradProducts(s *Scratch, m, v, weights []float32, tiles, me, ve, from, 
 	}
 }
 
-// winogradOutput writes up to two rows of w pixels from a row of tiles. element is the distance of the 16 elements.
-func winogradOutput(s *Scratch, y, m []float32, element, rows, w, channels int) {
-	tw := (w + 1) / 2
+// write writes some rows of w pixels, a tile's or fewer, from a row of tiles. element is the distance of the elements.
+func (f *filtering) write(s *Scratch, y, m []float32, element, rows, w, channels int) {
+	tw := f.tiles(w)
 	out, rowLen := y, w*channels
-	if rows < 2 || w%2 != 0 {
-		rowLen = 2 * tw * channels
-		out = s.float32s(2, 2*rowLen)
+	part := rows < f.step || w%f.step != 0
+	if part {
+		rowLen = f.step * tw * channels
+		out = s.float32s(2, f.step*rowLen)
 	}
 	squares{dst: out, src: m, tiles: tw, blocks: channels / lanes,
-		dstRow: rowLen, dstCol: channels, dstTile: 2 * channels,
-		srcRow: 4 * element, srcCol: element, srcTile: channels}.run(outputSquare)
-	if rows < 2 || w%2 != 0 {
+		dstRow: rowLen, dstCol: channels, dstTile: f.step * channels,
+		srcRow: f.side * element, srcCol: element, srcTile: channels}.run(f.output)
+	if part {
 		for r := range rows {
 			copy(y[r*w*channels:][:w*channels], out[r*rowLen:])
 		}

@@ -14,31 +14,53 @@ func mapSquares(m squareMap, a *squares) {
 }
 
 func mapSquaresAVX512(m squareMap, a *squares) {
+	dst, src := &a.dst[0], &a.src[0]
 	switch m {
 	case inputSquare:
-		winogradInputAVX512(&a.dst[0], &a.src[0], a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+		winogradInputAVX512(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
 	case outputSquare:
-		winogradOutputAVX512(&a.dst[0], &a.src[0], a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+		winogradOutputAVX512(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
 	case weightSquare:
-		winogradWeightsAVX512(&a.dst[0], &a.src[0], a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+		winogradWeightsAVX512(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
 	case outputGradSquare:
-		winogradOutputGradAVX512(&a.dst[0], &a.src[0], a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+		winogradOutputGradAVX512(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+	case weightGradSquare:
+		winogradWeightsGradAVX512(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+	case inputSquare4:
+		winogradInput4AVX512(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+	case outputSquare4:
+		winogradOutput4AVX512(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+	case weightSquare4:
+		winogradWeights4AVX512(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+	case outputGradSquare4:
+		winogradOutputGrad4AVX512(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
 	default:
-		winogradWeightsGradAVX512(&a.dst[0], &a.src[0], a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+		winogradWeightsGrad4AVX512(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
 	}
 }
 
 func mapSquaresAVX2(m squareMap, a *squares) {
+	dst, src := &a.dst[0], &a.src[0]
 	switch m {
 	case inputSquare:
-		winogradInputAVX2(&a.dst[0], &a.src[0], a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+		winogradInputAVX2(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
 	case outputSquare:
-		winogradOutputAVX2(&a.dst[0], &a.src[0], a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+		winogradOutputAVX2(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
 	case weightSquare:
-		winogradWeightsAVX2(&a.dst[0], &a.src[0], a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+		winogradWeightsAVX2(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
 	case outputGradSquare:
-		winogradOutputGradAVX2(&a.dst[0], &a.src[0], a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+		winogradOutputGradAVX2(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+	case weightGradSquare:
+		winogradWeightsGradAVX2(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+	case inputSquare4:
+		winogradInput4AVX2(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+	case outputSquare4:
+		winogradOutput4AVX2(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+	case weightSquare4:
+		winogradWeights4AVX2(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+	case outputGradSquare4:
+		winogradOutputGrad4AVX2(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
 	default:
-		winogradWeightsGradAVX2(&a.dst[0], &a.src[0], a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
+		winogradWeightsGrad4AVX2(dst, src, a.tiles, a.blocks, a.dstRow, a.dstCol, a.dstTile, a.srcRow, a.srcCol, a.srcTile)
 	}
 }

@@ -5,8 +5,9 @@ package kernels
 type winogradTiles struct {
 	tiles int       // there are
 	room  int       // for so many
-	v     []float32 // [16][room][Cin], a gap between the 16
-	d     []float32 // [pair][16][room][32], likewise
+	v     []float32 // [element][room][Cin], a gap between elements
+	d     []float32 // [pair][element][room][32], likewise
+	fresh bool      // the sums hold nothing yet
 }
 
 // fewTiles is how many squares a pass over dw wants at least, and more over one that no cache of a core holds.
@@ -16,76 +17,77 @@ const (
 )
 
 // together returns how many rows of tiles, or how many whole pictures, are in work together.
-func (l *WeightGrad) together(th, tw int) (rows, pictures int) {
-	least, sums := fewTiles, 16*l.G.Cin*l.G.Cout
+func (l *WeightGrad) together(f *filtering, th, tw int) (rows, pictures int) {
+	least, sums := fewTiles, l.G.winogradLen()
 	if sums > winogradMost {
 		least = farTiles
 	}
 	if pictures = least / (th * tw); pictures > 1 {
 		return th, pictures
 	}
-	return min(th, winogradRows(tw, l.G.Cin+2*lanes, sums)), 1
+	return min(th, f.rows(tw, l.G.Cin+2*lanes, sums)), 1
 }
 
-// winogradGrad adds a picture to the sums of the weight gradient, for the given pairs of blocks: sum (4, 4, Cin, width) a
-// pair. Small pictures are kept until there are enough, or one is the last of its sum.
+// winogradGrad adds a picture to the sums of the weight gradient, for the given pairs of blocks: sum (side, side, Cin, width)
+// a pair. Small pictures are kept until there are enough, or one is the last of its sum.
 func (l *WeightGrad) winogradGrad(s *Scratch, n, first, last int, sum []float32, lastPicture bool) {
-	g := &l.G
-	th, tw := (g.H+1)/2, (g.W+1)/2
+	g, f := &l.G, l.G.winograd()
+	th, tw := f.tiles(g.H), f.tiles(g.W)
 	dy := l.DY.At(s, n)
-	if g.H%2 != 0 || g.W%2 != 0 {
-		even := s.float32s(2, 4*th*tw*g.Cout)
-		padImage(even, dy, g.H, g.W, g.Cout, Border{Bottom: g.H % 2, Right: g.W % 2})
+	if over := (Border{Bottom: f.step*th - g.H, Right: f.step*tw - g.W}); over != (Border{}) {
+		even := s.float32s(2, f.step*th*f.step*tw*g.Cout)
+		padImage(even, dy, g.H, g.W, g.Cout, over)
 		dy = even
 	}
-	step, pictures := l.together(th, tw)
+	step, pictures := l.together(f, th, tw)
 	t := &l.held[s.worker]
 	t.room = pictures * step * tw
-	t.v, t.d = grow(t.v, 16*(t.room*g.Cin+winogradGap)), grow(t.d, (last-first)*16*(2*t.room*lanes+winogradGap))
+	t.v, t.d = grow(t.v, f.elements()*(t.room*g.Cin+winogradGap)), grow(t.d, (last-first)*f.elements()*(2*t.room*lanes+winogradGap))
 	var xp []float32
-	xRow := (2*tw + 2) * g.Cin
+	xRow := f.span(tw) * g.Cin
 	for i := 0; i < th; i += step {
 		rows := min(step, th-i)
-		if from, count, done := winogradPad(th, i, rows, xRow); !done {
-			xp = l.padded(s, n, winogradBorder(g.H, g.W), from, count, g.Cin)
+		if from, count, done := f.pad(th, i, rows, xRow); !done {
+			xp = l.padded(s, n, f.border(g.H, g.W), from, count, g.Cin)
 		}
-		l.transform(s, t, winogradRow(xp, th, i, 0, xRow), dy[2*i*2*tw*g.Cout:], rows, tw, first, last)
+		l.transform(f, t, f.row(xp, th, i, 0, xRow), dy[f.step*i*f.step*tw*g.Cout:], rows, tw, first, last)
 		if t.tiles += rows * tw; pictures == 1 || lastPicture || t.tiles == t.room {
 			l.multiply(s, t, first, last, sum)
-			t.tiles = 0
+			t.tiles, t.fresh = 0, false
 		}
 	}
 }
 
 // transform appends the squares of some rows of tiles.
-func (l *WeightGrad) transform(s *Scratch, t *winogradTiles, xp, dy []float32, rows, tw, first, last int) {
+func (l *WeightGrad) transform(f *filtering, t *winogradTiles, xp, dy []float32, rows, tw, first, last int) {
 	g := &l.G
 	ve, de := t.room*g.Cin+winogradGap, 2*t.room*lanes+winogradGap
-	xRow, dyRow := (2*tw+2)*g.Cin, 2*tw*g.Cout
+	xRow, dyRow := f.span(tw)*g.Cin, f.step*tw*g.Cout
 	for r := range rows {
 		at := t.tiles + r*tw
-		squares{dst: t.v[at*g.Cin:], src: xp[2*r*xRow:], tiles: tw, blocks: g.Cin / lanes,
-			dstRow: 4 * ve, dstCol: ve, dstTile: g.Cin,
-			srcRow: xRow, srcCol: g.Cin, srcTile: 2 * g.Cin}.run(inputSquare)
+		f.squares(t.v[at*g.Cin:], ve, xp[f.step*r*xRow:], tw, g.Cin)
 		for pair := first; pair < last; pair++ {
 			q := l.pair(pair)
-			squares{dst: t.d[(pair-first)*16*de+at*q.width:], src: dy[2*r*dyRow+q.from:], tiles: tw, blocks: q.blocks,
-				dstRow: 4 * de, dstCol: de, dstTile: q.width,
-				srcRow: dyRow, srcCol: g.Cout, srcTile: 2 * g.Cout}.run(outputGradSquare)
+			squares{dst: t.d[(pair-first)*f.elements()*de+at*q.width:], src: dy[f.step*r*dyRow+q.from:], tiles: tw, blocks: q.blocks,
+				dstRow: f.side * de, dstCol: de, dstTile: q.width,
+				srcRow: dyRow, srcCol: g.Cout, srcTile: f.step * g.Cout}.run(f.outputGrad)
 		}
 	}
 }
 
 // multiply adds the products of the squares to the sums.
 func (l *WeightGrad) multiply(s *Scratch, t *winogradTiles, first, last int, sum []float32) {
-	cin := l.G.Cin
+	cin, elements := l.G.Cin, l.taps()
 	ve, de := t.room*cin+winogradGap, 2*t.room*lanes+winogradGap
-	for e := range 16 {
+	for e := range elements {
 		for pair := first; pair < last; pair++ {
 			q := l.pair(pair)
-			part := sum[q.from*l.rows:][:l.rows*q.width]
+			part := sum[q.from*l.rows+e*cin*q.width:][:cin*q.width]
+			if t.fresh {
+				clear(part)
+			}
 			wgradRow(&wgrad{
-				dw: &part[e*cin*q.width:][:cin*q.width][0], x: &t.v[e*ve:][:t.tiles*cin][0], dy: &t.d[((pair-first)*16+e)*de:][:t.tiles*q.width][0],
+				dw: &part[0], x: &t.v[e*ve:][:t.tiles*cin][0], dy: &t.d[((pair-first)*elements+e)*de:][:t.tiles*q.width][0],
 				rows: 1, cols: t.tiles, blocks: q.blocks, kRun: cin, xPix: cin, dyPix: q.width, dwRow: q.width, fetch: s.ahead.take(wgradSteps(cin, q.blocks, t.tiles)),
 			})
 		}
@@ -94,11 +96,11 @@ func (l *WeightGrad) multiply(s *Scratch, t *winogradTiles, first, last int, sum
 
 // winogradTotal turns a pair's sum over the batch into its channels of dw.
 func (l *WeightGrad) winogradTotal(q pair) {
-	g := &l.G
+	g, f := &l.G, l.G.winograd()
 	size, out := g.Cin*q.width, g.Cin*g.Cout
 	squares{dst: l.DW[q.from:], src: l.partial[q.from*l.rows:], tiles: g.Cin, blocks: q.blocks,
 		dstRow: 3 * out, dstCol: out, dstTile: g.Cout,
-		srcRow: 4 * size, srcCol: size, srcTile: q.width}.run(weightGradSquare)
+		srcRow: f.side * size, srcCol: size, srcTile: q.width}.run(f.weightGrad)
 	if l.factor() == 1 {
 		return
 	}
