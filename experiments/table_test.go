@@ -156,7 +156,7 @@ func TestOwnPublished(t *testing.T) {
 config: quickstart
 axes: {method: {A: {published: {method: PACT, w_bits: 4, a_bits: 4}}, B: {published: {method: PACT, w_bits: 2, a_bits: 2}}}}
 published: {files: own.csv, where: {dataset: CIFAR-10, network: ResNet-20}}
-`, "own.csv", "\uFEFFdataset,network,method,w_bits,a_bits,top1,reported_in\nCIFAR-10,ResNet-20,PACT,4,4,77.5,me\n")
+`, "own.csv", "\uFEFFdataset,network,method,w_bits,a_bits,top1,reported_in\nCIFAR-10 ,ResNet-20, PACT,4,4, 77.5,me\n")
 	if a, b := tab.Cells[0].Published, tab.Cells[1].Published; a.Top1 != 77.5 || a.Source != "me" || b.Top1 != 89.7 {
 		t.Errorf("published %+v and %+v", a, b)
 	}
