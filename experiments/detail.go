@@ -59,7 +59,7 @@ func (s *Summary) mean() string {
 	return text
 }
 
-// writeDocument writes the table as [WriteMarkdown] does, and below it what is known of each cell.
+// writeDocument writes the table as [WriteMarkdown] does, and below it what is known of each cell, and by what it was made.
 func writeDocument(w io.Writer, t *Table, cells []*Summary) error {
 	if err := WriteMarkdown(w, t, cells); err != nil {
 		return err
@@ -72,6 +72,9 @@ func writeDocument(w io.Writer, t *Table, cells []*Summary) error {
 			fmt.Fprintf(&b, "| %s ", markdown(text))
 		}
 		b.WriteString("|\n")
+	}
+	if by := makers(cells); by != "" {
+		fmt.Fprintf(&b, "\nMade by %s.\n", markdown(by))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

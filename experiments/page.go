@@ -54,17 +54,24 @@ func WriteHTML(w io.Writer, t *Table, cells []*Summary) error {
 	for _, svg := range charts(t, cells) {
 		p.Charts = append(p.Charts, template.HTML(svg)) // made by chart.svg, which escapes texts
 	}
-	var made []string
 	for _, s := range cells {
 		p.Details = append(p.Details, s.detail())
+	}
+	p.Made = makers(cells)
+	return pageTemplate.Execute(w, p)
+}
+
+// makers says which versions made the results, and on which processors; "" if there are none.
+func makers(cells []*Summary) string {
+	var made []string
+	for _, s := range cells {
 		for _, res := range s.Results {
 			if by := fmt.Sprintf("qat %s on %s (%s kernels)", res.Version, res.CPU, res.KernelPath); !slices.Contains(made, by) {
 				made = append(made, by)
 			}
 		}
 	}
-	p.Made = strings.Join(made, "; ")
-	return pageTemplate.Execute(w, p)
+	return strings.Join(made, "; ")
 }
 
 func (s *Summary) page(notes *[]string) pageCell {

@@ -158,6 +158,14 @@ func (res *Result) differs(version string) string {
 	return fmt.Sprintf("of version %s, this is %s", res.Version, version)
 }
 
+// mixed says that a result is not of the version that made most of those beside it; "" if it is.
+func (res *Result) mixed(most string) string {
+	if res.Version == most {
+		return ""
+	}
+	return fmt.Sprintf("of version %s, where most are of %s", res.Version, most)
+}
+
 // checksums remembers the first checksum of each split of each data set that results were made with.
 type checksums map[string]string
 

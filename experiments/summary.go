@@ -19,11 +19,11 @@ type Summary struct {
 	Spread float64
 	// Float and Drop are means over the seeds whose float twin was measured, too; nil if none was.
 	Float, Drop *float64
-	Stale       []string // why results are not of this version, or of the others' data
+	Stale       []string // why results are not of the version of most, or of the others' data
 }
 
-// Summarize reads the results in a table's folder. A cell without results has none; version is that of the program.
-func Summarize(t *Table, cells []*Cell, seeds []uint64, dir, version string) ([]*Summary, error) {
+// Summarize reads the results in a table's folder. A cell without results has none.
+func Summarize(t *Table, cells []*Cell, seeds []uint64, dir string) ([]*Summary, error) {
 	if err := errors.Join(t.check(), checkCells(cells)); err != nil {
 		return nil, err
 	}
@@ -32,12 +32,12 @@ func Summarize(t *Table, cells []*Cell, seeds []uint64, dir, version string) ([]
 		return nil, err
 	}
 	var all []*Summary
-	data := checksums{}
+	data, version := checksums{}, mostVersion(results)
 	for _, c := range cells {
 		s := &Summary{Cell: c}
 		var floats, drops []float64
 		count := func(r *Run, res *Result, what string) {
-			for _, why := range []string{res.differs(version), data.differ(r, res)} {
+			for _, why := range []string{res.mixed(version), data.differ(r, res)} {
 				if why != "" && !slices.Contains(s.Stale, what+why) {
 					s.Stale = append(s.Stale, what+why)
 				}
@@ -76,6 +76,20 @@ func Summarize(t *Table, cells []*Cell, seeds []uint64, dir, version string) ([]
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// mostVersion is the version of the program that made most of the results; of as many, the latest by name.
+func mostVersion(results map[string]*Result) (most string) {
+	count := map[string]int{}
+	for _, res := range results {
+		count[res.Version]++
+	}
+	for version, n := range count {
+		if c := cmp.Compare(n, count[most]); c > 0 || c == 0 && version > most {
+			most = version
+		}
+	}
+	return most
 }
 
 // checkSummaries reports cells that Summarize did not make.

@@ -223,7 +223,7 @@ func makeRuns(ctx context.Context, o reproduceOptions, t *openedTable, runs []*e
 
 // showTable writes the table's files and prints it.
 func showTable(t *openedTable, js bool, stdout io.Writer) (all []*experiments.Summary, err error) {
-	all, err = experiments.Summarize(t.Table, t.cells, t.seeds, t.dir, version())
+	all, err = experiments.Summarize(t.Table, t.cells, t.seeds, t.dir)
 	if err != nil {
 		return nil, err
 	}
