@@ -98,6 +98,14 @@ func (t *Train) Total(stepsPerEpoch int) int {
 	return t.Epochs * stepsPerEpoch
 }
 
+// Last is the step, of so many an epoch, at which the run ends: the schedule's, or MaxSteps.
+func (t *Train) Last(stepsPerEpoch int) int {
+	if total := t.Total(stepsPerEpoch); t.MaxSteps <= 0 || t.MaxSteps > total {
+		return total
+	}
+	return t.MaxSteps
+}
+
 // Batches is the number of batches of an optimizer step, and StepImages that of its images.
 func (t *Train) Batches() int    { return max(t.Accumulate, 1) }
 func (t *Train) StepImages() int { return t.Batch * t.Batches() }

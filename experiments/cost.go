@@ -50,10 +50,7 @@ func Costs(ctx context.Context, runs []*Run, opt Options, tell func(kind, of int
 		t := &r.Config.Train
 		seconds := 0.0
 		if each := m.trained / t.StepImages(); each > 0 { // steps of an epoch
-			steps := t.Total(each)
-			if t.MaxSteps > 0 {
-				steps = min(steps, t.MaxSteps)
-			}
+			steps := t.Last(each)
 			evaluations := (steps + each - 1) / each
 			seconds = float64(steps*t.StepImages())/m.pace.Training + float64(evaluations*m.evaluated)/m.pace.Simulation
 		}

@@ -113,7 +113,7 @@ func (m *maker) missing(runs []*Run) ([]*Run, error) {
 		res, ok := results[r.Hash]
 		why := ""
 		if ok {
-			why = res.differs(m.opt.Version)
+			why = res.differs("this is", m.opt.Version)
 		} else if why, err = m.begun(m.folder(r)); err != nil {
 			return nil, err
 		}
@@ -184,7 +184,7 @@ func (m *maker) discard(ctx context.Context, dir string) error {
 // make makes one run, unless another process has, or does.
 func (m *maker) make(ctx context.Context, r *Run, place, of int) error {
 	res, err := readResult(filepath.Join(m.opt.Dir, resultsFolder, r.File()+".json"))
-	if err == nil && res.ConfigSHA256 == r.Hash && (m.opt.Stale != RedoStale || res.differs(m.opt.Version) == "") { // another process was faster
+	if err == nil && res.ConfigSHA256 == r.Hash && (m.opt.Stale != RedoStale || res.Version == m.opt.Version) { // another process was faster
 		m.out.Known++
 		return nil
 	}

@@ -150,20 +150,12 @@ func Known(dir string, runs []*Run) ([]*Result, error) {
 	return all, nil
 }
 
-// differs says why a result is not one that this version of the program would give; "" if it is.
-func (res *Result) differs(version string) string {
+// differs says that a result is of another version, and whose the wanted one is; "" if it is of that.
+func (res *Result) differs(whose, version string) string {
 	if res.Version == version {
 		return ""
 	}
-	return fmt.Sprintf("of version %s, this is %s", res.Version, version)
-}
-
-// mixed says that a result is not of the version that made most of those beside it; "" if it is.
-func (res *Result) mixed(most string) string {
-	if res.Version == most {
-		return ""
-	}
-	return fmt.Sprintf("of version %s, where most are of %s", res.Version, most)
+	return fmt.Sprintf("of version %s, %s %s", res.Version, whose, version)
 }
 
 // checksums remembers the first checksum of each split of each data set that results were made with.

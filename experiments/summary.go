@@ -37,7 +37,7 @@ func Summarize(t *Table, cells []*Cell, seeds []uint64, dir string) ([]*Summary,
 		s := &Summary{Cell: c}
 		var floats, drops []float64
 		count := func(r *Run, res *Result, what string) {
-			for _, why := range []string{res.mixed(version), data.differ(r, res)} {
+			for _, why := range []string{res.differs("where most are of", version), data.differ(r, res)} {
 				if why != "" && !slices.Contains(s.Stale, what+why) {
 					s.Stale = append(s.Stale, what+why)
 				}

@@ -33,11 +33,7 @@ func LearningRates(cfg *configs.Config, dir string) (*Rates, error) {
 	if err != nil || perEpoch <= 0 || !t.Trains() {
 		return nil, err
 	}
-	total := t.Total(perEpoch)
-	if t.MaxSteps > 0 {
-		total = min(total, t.MaxSteps)
-	}
-	return rates(t, 0, total, perEpoch), nil
+	return rates(t, 0, t.Last(perEpoch), perEpoch), nil
 }
 
 // rates is the curve of what follows a step of a run of so many, of which t schedules the rest.

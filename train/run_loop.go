@@ -16,14 +16,7 @@ import (
 func (r *run) perEpoch() int { return r.loader.Steps() / r.Config.Train.Batches() }
 
 // total is the number of the run's steps.
-func (r *run) total() int {
-	t := &r.Config.Train
-	total := t.Total(r.perEpoch())
-	if t.MaxSteps > 0 {
-		total = min(total, t.MaxSteps)
-	}
-	return total
-}
+func (r *run) total() int { return r.Config.Train.Last(r.perEpoch()) }
 
 // epochs is the number of epochs that the config asks for; the last may be cut short.
 func (r *run) epochs() int {
