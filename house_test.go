@@ -21,6 +21,7 @@ var house = []string{
 	"cmd/qat",
 	"experiments",
 	"verify",
+	"sensitivity",
 	"train",
 	"export",
 	"layers",

@@ -1,0 +1,71 @@
+// Package sensitivity says what few bits cost each layer of a network, and chooses the bits of all layers for a budget.
+package sensitivity
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Table is what each layer of a network loses at each bit width, by one way to measure it. Losses of layers add up: that is
+// what an allocation of bits makes least.
+type Table struct {
+	Method string  `json:"method"` // such as "hessian"
+	Layers []Layer `json:"layers"` // in order of execution
+}
+
+// Layer is what a layer with weights loses.
+type Layer struct {
+	Name string `json:"name"` // of its node
+	// Weights are those at which its weights were tried, by growing bits, and Activations those of what it reads; none where
+	// nothing was measured.
+	Weights     []Loss `json:"weights,omitempty"`
+	Activations []Loss `json:"activations,omitempty"`
+}
+
+// Loss is what a tensor of a layer loses at a bit width, all else in floating point. It is finite and may be negative: a
+// measured loss has an error.
+type Loss struct {
+	Bits   int     `json:"bits"`
+	Value  float64 `json:"value"`
+	StdErr float64 `json:"std_err,omitempty"` // of Value; 0 is exact
+}
+
+// Layer is the row of a layer; false if the table has none.
+func (t *Table) Layer(name string) (Layer, bool) {
+	for _, l := range t.Layers {
+		if l.Name == name {
+			return l, true
+		}
+	}
+	return Layer{}, false
+}
+
+// Validate returns what is wrong with a table: names that are empty or stand twice, widths that do not grow, numbers that are
+// not finite.
+func (t *Table) Validate() error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, l := range t.Layers {
+		if l.Name == "" || seen[l.Name] {
+			errs = append(errs, fmt.Errorf("%s: layer %q is there twice or has no name", t.Method, l.Name))
+		}
+		seen[l.Name] = true
+		for _, of := range []struct {
+			what   string
+			losses []Loss
+		}{{"weights", l.Weights}, {"activations", l.Activations}} {
+			before := 0
+			for _, x := range of.losses {
+				if x.Bits <= before {
+					errs = append(errs, fmt.Errorf("%s: %s of %s: %d bits after %d; wanted growing bits from 1 on", t.Method, of.what, l.Name, x.Bits, before))
+				}
+				before = x.Bits
+				if math.IsNaN(x.Value) || math.IsInf(x.Value, 0) || math.IsNaN(x.StdErr) || math.IsInf(x.StdErr, 0) || x.StdErr < 0 {
+					errs = append(errs, fmt.Errorf("%s: %s of %s: the loss at %d bits is %g with an error of %g; wanted finite numbers", t.Method, of.what, l.Name, x.Bits, x.Value, x.StdErr))
+				}
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
