@@ -99,30 +99,33 @@ func makeRuns(ctx context.Context, o reproduceOptions, t *openedTable, runs []*e
 	return *out, nil
 }
 
-// showTable writes the table's files and prints it.
-func showTable(t *openedTable, js bool, stdout io.Writer) (all []*experiments.Summary, err error) {
-	all, err = experiments.Summarize(t.Table, t.cells, t.seeds, t.dir)
+// showTable writes the table's files and prints it, each even where the other is not possible.
+func showTable(t *openedTable, js bool, stdout io.Writer) ([]*experiments.Summary, error) {
+	all, err := experiments.Summarize(t.Table, t.cells, t.seeds, t.dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, experiments.Write(t.dir, t.Table, all)) }() // it is printed even where it cannot be written
+	return all, errors.Join(experiments.Write(t.dir, t.Table, all), printTable(t, js, stdout, all))
+}
+
+func printTable(t *openedTable, js bool, stdout io.Writer, all []*experiments.Summary) error {
 	if js {
 		report, err := experiments.Report(t.Table, all)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return all, printJSON(stdout, report)
+		return printJSON(stdout, report)
 	}
 	var text bytes.Buffer
 	if err := experiments.WriteMarkdown(&text, t.Table, all); err != nil {
-		return nil, err
+		return err
 	}
 	for line := range strings.Lines(text.String()) {
 		if err := say(stdout, "%s", strings.TrimSuffix(line, "\n")); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // differences is an error for each cell that is not as expected.
