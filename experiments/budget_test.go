@@ -35,6 +35,25 @@ func TestScale(t *testing.T) {
 	if share, err := Scale(context.Background(), tab, 0, Options{Dir: t.TempDir()}, never); share != 1 || err != nil {
 		t.Errorf("no budget: %v, %v", share, err)
 	}
+	// What is only looked at is scaled alike, and nothing is measured or written.
+	fresh := t.TempDir()
+	for _, c := range []struct {
+		dir    string
+		wanted time.Duration
+		share  float64
+		length string
+	}{{dir, 0, 0.5, "1ep"}, {dir, time.Hour, 0.5, "1ep"}, {fresh, 0, 1, "2ep"}, {fresh, time.Hour, 0, "2ep"}} {
+		tab := loaded(t, tiny, "tiny_net.yaml", tinyNet)
+		if share, err := ScaleAsBegun(tab, c.dir, c.wanted); err != nil || share != c.share || tab.Cells[1].Config.Train.Length().String() != c.length {
+			t.Errorf("%v of a table that is looked at: share %v, length %v, %v", c.wanted, share, tab.Cells[1].Config.Train.Length(), err)
+		}
+	}
+	if _, err := ScaleAsBegun(tab, dir, 2*time.Hour); !errors.Is(err, ErrStale) {
+		t.Errorf("another budget: %v", err)
+	}
+	if files, err := os.ReadDir(fresh); err != nil || len(files) > 0 {
+		t.Errorf("%v, %v", files, err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, budgetFile), []byte(`{"share": 0}`), 0o666); err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,8 @@ type Options struct {
 	Version  string // of the program
 	Stale    Stale
 	Progress Progress // nil: nobody hears of it
+	// IgnoreMemory begins also what needs more memory than there is, and may be ended for it by the system.
+	IgnoreMemory bool
 }
 
 // Progress hears how a table comes along.
@@ -56,9 +58,7 @@ func Reproduce(ctx context.Context, t *Table, runs []*Run, opt Options) (*Outcom
 	if opt.Progress == nil {
 		opt.Progress = silence{}
 	}
-	if opt.Dir == "" {
-		opt.Dir = DefaultDir(t)
-	}
+	opt.Dir = cmp.Or(opt.Dir, DefaultDir(t))
 	m := &maker{table: t, opt: opt, out: &Outcome{}}
 	todo, err := m.missing(runs)
 	if err != nil {
@@ -159,6 +159,11 @@ func (m *maker) train(ctx context.Context, r *Run) (*Result, error) {
 	}
 	if err := train.Check(cfg, m.opt.Data); err != nil {
 		return nil, err
+	}
+	if !m.opt.IgnoreMemory { // the system would end the whole table, and again at the same run
+		if _, err := train.Await(ctx, func() (int64, error) { return train.CheckMemory(cfg, m.opt.Data, m.opt.Threads) }); err != nil {
+			return nil, err
+		}
 	}
 	if err := m.discard(ctx, dir); err != nil {
 		return nil, err

@@ -273,3 +273,20 @@ func TestInUse(t *testing.T) {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
+
+// TestMemory: a run for which there is not enough memory is told, and the others go on; it is not measured either.
+func TestMemory(t *testing.T) {
+	tab := loaded(t, strings.Replace(tiny, "seeds: 2", "seeds: 1", 1), "tiny_net.yaml", tinyNet)
+	large := tab.Cells[1].Config
+	large.Train.EvalBatch, large.Data.Random.Height, large.Data.Random.Width = 8192, 2048, 2048 // 400 GB of images
+	out, err := reproduce(t, context.Background(), tab, t.TempDir(), Options{})
+	if err != nil || out.Made != 2 || len(out.Failed) != 2 { // the cell and its twin
+		t.Fatalf("%+v, %v", out, err)
+	}
+	costs, err := Costs(context.Background(), []*Run{tab.Cells[1].run(0)}, Options{Threads: 1}, nil)
+	for _, err := range []error{out.Failed[0].Err, out.Failed[1].Err, err} {
+		if err == nil || !strings.Contains(err.Error(), "the run needs about ") {
+			t.Errorf("%v (%v)", err, costs)
+		}
+	}
+}
