@@ -252,6 +252,7 @@ func TestProgress(t *testing.T) {
 		"half":             {history{{2, 4, lr}}, 6, []float64{0, 0.25, 0.5, 0.625, 0.75, 0.875, 1}},
 		"the same number":  {history{{1, 4, lr}}, 4, []float64{0, 0.25, 0.5, 0.75, 1}},
 		"twice":            {history{{1, 2, lr}, {2, 3, lr}}, 4, []float64{0, 0.5, 0.75, 0.875, 1}},
+		"there and back":   {history{{1, 4, lr}, {2, 6, lr}}, 4, []float64{0, 0.25, 0.4, 0.7, 1}},
 		"in the same step": {history{{1, 2, lr}, {1, 5, lr}}, 3, []float64{0, 0.5, 0.75, 1}},
 	} {
 		for step, want := range c.want {
