@@ -132,8 +132,7 @@ func (p *Published) PublishedDrop() *float64 {
 	if p == nil || p.Float == nil {
 		return nil
 	}
-	d := *p.Float - p.Top1
-	return &d
+	return new(math.Round(1e6*(*p.Float-p.Top1)) / 1e6) // of decimal numbers
 }
 
 // Verdict compares a measured accuracy with the published one.
