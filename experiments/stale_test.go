@@ -111,3 +111,27 @@ func TestRunsOfTwoVersions(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingIsDiscardedInUse: what another process works in is left to it.
+func TestNothingIsDiscardedInUse(t *testing.T) {
+	m := &maker{opt: Options{Version: "v2", Progress: silence{}}}
+	dir := t.TempDir()
+	lock, err := train.LockDir(context.Background(), dir, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	for _, file := range []string{train.ManifestFile, train.CheckpointFile} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(`{"version": "v1"}`), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // it does not wait
+	if err := m.discard(ctx, dir); err == nil {
+		t.Error("the folder is taken")
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 3 {
+		t.Errorf("%v, %v; want all files", files, err)
+	}
+}
