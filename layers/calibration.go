@@ -20,19 +20,56 @@ type observed struct {
 // max(x, 0).
 func (q *Quantizer) awaits(x []float32, relu bool) error {
 	if relu || q.fromZero() {
-		y := make([]float32, len(x))
-		for i, v := range x {
-			y[i] = v
-			if v < 0 {
-				y[i] = 0
-			}
-		}
-		x = y
+		x = aboveNegative(x)
 	}
 	if i := graph.FirstNotFinite(x); i >= 0 { // not every method looks
 		return fmt.Errorf("cannot calibrate: %w", &graph.NotFiniteError{What: fmt.Sprintf("element %d of its input", i), Value: float64(x[i])})
 	}
 	return &uncalibrated{q.stored, x}
+}
+
+// aboveNegative is max(x, 0), with NaN as it is.
+func aboveNegative(x []float32) []float32 {
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[i] = v
+		if v < 0 {
+			y[i] = 0
+		}
+	}
+	return y
+}
+
+// Observe takes in a batch of what a quantizer of activations without a scale is for; after as many as its calibration wants it
+// has one.
+func (q *Quantizer) Observe(x []float32) error {
+	switch {
+	case q == nil || q.Scale == nil:
+		return errNoQuantizer
+	case q.Calibrated():
+		return nil
+	case q.fromZero():
+		x = aboveNegative(x)
+	}
+	return q.calibrateActivation(x)
+}
+
+// Values writes what codes of x stand for, as in evaluation: y may be x. Weights are given whole, activations images at a time.
+func (q *Quantizer) Values(y, x []float32) error {
+	switch {
+	case q == nil || q.Scale == nil:
+		return errNoQuantizer
+	case !q.Calibrated():
+		return fmt.Errorf("%s: %w", q.Name, &uncalibrated{})
+	}
+	est, err := q.estimator(false, 0)
+	if err == nil {
+		err = est.Forward(y, x, q.params())
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", q.Name, err)
+	}
+	return nil
 }
 
 // calibrateActivation takes in a batch of what is to be quantized. After the last one that the calibration wants it

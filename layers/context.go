@@ -35,8 +35,9 @@ type Context struct {
 	spare     spare              // of the quantizers of weights
 	watches   bool               // fill watched
 	watched   []watched
-	inPieces  bool                 // CommitPiece has stored a part of a batch
-	before    map[*Array][]float32 // it
+	inPieces  bool                         // CommitPiece has stored a part of a batch
+	before    map[*Array][]float32         // it
+	tap       func(layer string) operation // stands in front of layers with weights; nil: nothing
 }
 
 // watched is what a quantizer of activations gives: codes, or values.

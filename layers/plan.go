@@ -58,6 +58,9 @@ func newPlan(c *Context, layers []*layer, kept []string) *plan {
 		if l.input != nil {
 			in[0] = p.add(l.input.Name, quantizeOp{q: l.input}, in[0])
 		}
+		if c.tap != nil && l.Op.Weighted() {
+			in[0] = p.add(l.Name+".input", c.tap(l.Name), in[0])
+		}
 		s := kinds[l.Op.Kind()].plan(p, l, in)
 		s.kept = s.kept || slices.Contains(kept, l.Name)
 		if l.output != nil {
