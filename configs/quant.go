@@ -163,6 +163,45 @@ func (s TensorSpec) withBits(b Bits) TensorSpec {
 	return s
 }
 
+// AtBits returns the section with the weights and the inputs of the layers in so many bits and all else in floating point, for
+// measuring what they lose: by the method that the config gives each layer, or LSQ where it has not so many. Where the config
+// leaves the first levels to a method that can start from any, they are those of the least squared error.
+func (q *Quant) AtBits(b Bits, layers []string) (*Quant, error) {
+	at := &Quant{FirstLast: Same, Residual: FP}
+	all := Override{}
+	for _, f := range activationTable() {
+		all.Keys = append(all.Keys, f.key)
+	}
+	for _, name := range layers {
+		r := Rule{Pattern: Glob{name}, Weights: all, Activations: all}
+		w, a := q.Resolve(name, false, false)
+		r.Weights.Values, r.Activations.Values = w.measured(b, true), a.measured(b, false)
+		for _, s := range []struct {
+			what    string
+			spec    TensorSpec
+			weights bool
+		}{{"weights", r.Weights.Values, true}, {"activations", r.Activations.Values, false}} {
+			for _, rule := range tensorRules {
+				if msg := rule.check(s.spec, s.weights); msg != "" {
+					return nil, fmt.Errorf("%s of %s: %s", s.what, name, msg)
+				}
+			}
+		}
+		at.Layers = append(at.Layers, r)
+	}
+	return at, nil
+}
+
+// measured is the spec with other bits and levels of the least squared error, if it leaves them open.
+func (s TensorSpec) measured(b Bits, weights bool) TensorSpec {
+	s = s.withBits(b)
+	auto := s.Calibration
+	if s.Calibration = "mse"; auto != CalibrateAuto || calibrationFits(s, weights) != "" {
+		s.Calibration = auto
+	}
+	return s
+}
+
 // matching returns the rules for a layer, in the order to apply them.
 func (q *Quant) matching(layerName string) []Rule {
 	var rules []Rule

@@ -149,3 +149,52 @@ func TestOneBitOfBothSigns(t *testing.T) {
 		}
 	}
 }
+
+// The bits that are measured are those of all layers, whatever rules and first_last say of bits; what else they say stays, and
+// levels are those of the least squared error where the config leaves that open and the method lets it.
+func TestAtBits(t *testing.T) {
+	cfg, err := Parse("x.yaml", []byte(`
+model: {arch: resnet20}
+data: {dataset: cifar10}
+train: {epochs: 1, batch: 8, lr: 0.1}
+quant:
+  weights: {bits: 1, estimator: bwn}
+  activations: {bits: 4, estimator: lsq, calibration: percentile}
+  first_last: 8
+  layers:
+    "layer1.*": {weights: {bits: 4, estimator: apot}, activations: {bits: fp}}
+    linear: {activations: {estimator: affine, calibration: auto}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := cfg.LayerNames()
+	q, err := cfg.Quant.AtBits(3, names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q.Residual != FP || len(q.Layers) != len(names) {
+		t.Errorf("residual %v and %d rules, want fp and %d", q.Residual, len(q.Layers), len(names))
+	}
+	for i, name := range names {
+		w, a := q.Resolve(name, i == 0, i == len(names)-1)
+		wantW, wantA := LSQ, LSQ
+		calibrationW, calibrationA := Calibration("mse"), Calibration("percentile")
+		if strings.HasPrefix(name, "layer1.") {
+			wantW, calibrationW = "apot", CalibrateAuto
+		}
+		if name == "linear" {
+			wantA, calibrationA = Affine, "mse"
+		}
+		if w.Bits != 3 || a.Bits != 3 || w.Estimator != wantW || a.Estimator != wantA || w.Calibration != calibrationW || a.Calibration != calibrationA {
+			t.Errorf("%s: %d-bit %s from %s and %d-bit %s from %s; want 3-bit %s from %s and 3-bit %s from %s", name,
+				w.Bits, w.Estimator, w.Calibration, a.Bits, a.Estimator, a.Calibration, wantW, calibrationW, wantA, calibrationA)
+		}
+	}
+	if cfg.Quant.Weights.Bits != 1 || len(cfg.Quant.Layers) != 2 {
+		t.Error("the config has changed")
+	}
+	if _, err := cfg.Quant.AtBits(1, names); err == nil || !strings.Contains(err.Error(), "activations of conv1: bits: 1 with estimator lsq") {
+		t.Errorf("1 bit: %v", err)
+	}
+}
