@@ -33,6 +33,9 @@ type Loss struct {
 
 // Layer is the row of a layer; false if the table has none.
 func (t *Table) Layer(name string) (Layer, bool) {
+	if t == nil {
+		return Layer{}, false
+	}
 	for _, l := range t.Layers {
 		if l.Name == name {
 			return l, true
@@ -44,6 +47,9 @@ func (t *Table) Layer(name string) (Layer, bool) {
 // Validate returns what is wrong with a table: names that are empty or stand twice, widths that do not grow, numbers that are
 // not finite.
 func (t *Table) Validate() error {
+	if t == nil {
+		return errors.New("there is no table; want one of Measure")
+	}
 	var errs []error
 	seen := map[string]bool{}
 	for _, l := range t.Layers {

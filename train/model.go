@@ -14,6 +14,7 @@ import (
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/layers"
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/threads"
 )
 
 // Model is a network with the data that it is trained and tested on.
@@ -155,6 +156,14 @@ func (m *Model) with(cfg *configs.Config) (*Model, error) {
 		return nil, err
 	}
 	return &Model{Config: cfg, Net: net, Data: m.Data, pool: m.pool, reading: m.reading}, nil
+}
+
+// Threads are what the model computes with until it is closed.
+func (m *Model) Threads() *threads.Pool {
+	if m.check() != nil {
+		return nil
+	}
+	return (*threads.Pool)(m.pool)
 }
 
 // Close ends the model's threads.

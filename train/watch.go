@@ -19,6 +19,9 @@ func Watch(ctx context.Context, hear func(Work)) context.Context {
 	return context.WithValue(cmp.Or(ctx, context.Background()), watchKey{}, hear)
 }
 
+// Tell tells the listener of [Watch], if there is one, of work beside evaluations and calibrations.
+func Tell(ctx context.Context, w Work) { tell(cmp.Or(ctx, context.Background()), w) }
+
 // tell calls what Watch was given.
 func tell(ctx context.Context, w Work) {
 	if hear, ok := ctx.Value(watchKey{}).(func(Work)); ok && ctx.Err() == nil {

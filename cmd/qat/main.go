@@ -99,7 +99,7 @@ EXIT STATUS
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usagef(c, "%s", flagProblem(c, err, args)) })
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags.FlagUsagesWrapped 80 "))
 	root.SetHelpCommand(newHelpCommand())
-	root.AddCommand(newTrainCommand(), newEvalCommand(), newExportCommand(), newInferCommand(), newInspectCommand(),
+	root.AddCommand(newTrainCommand(), newEvalCommand(), newExportCommand(), newInferCommand(), newInspectCommand(), newSensitivityCommand(),
 		newReproduceCommand(), newSweepCommand(), newCompareCommand(), newExperimentCommand(), newConfigCommand(), newDataCommand(), newBenchCommand(), newVersionCommand())
 	endAtOnce(root)
 	return root

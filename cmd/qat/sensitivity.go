@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/sensitivity"
+	"github.com/qat-go/qat/train"
+)
+
+type sensitivityOptions struct {
+	methods []string
+	widths  []int
+	images  int
+	seed    uint64
+	data    string
+	threads int
+	json    bool
+	plain   bool
+	force   bool
+}
+
+func newSensitivityCommand() *cobra.Command {
+	var o sensitivityOptions
+	c := &cobra.Command{
+		Use:   "sensitivity RUN|CHECKPOINT",
+		Short: "Measure what few bits cost each layer",
+		Long: `Measure, for each layer and bit width, what quantizing its weights alone, or
+what it reads alone, costs the network in floating point: that of the run
+without its quantizers. The argument is a run's directory (its last checkpoint
+counts) or a checkpoint (.qat), which stay as they are. Tensors are quantized as
+the run's config says, but for the bits; where it leaves the first levels open,
+they are those of the least squared error.
+
+  perturb  how much the loss grows, and how much accuracy is lost, each with its
+           standard error, on --images images: of the held-out ones
+           (data.validation), or else of the training images
+  sqnr     the signal to quantization noise ratio of the tensor
+
+What a method is going to compute, and for how long, it says before it begins.
+The same --seed gives the same numbers, on any number of threads.
+
+EXIT STATUS
+  0    done
+  1    failed
+  2    the command line is wrong, or RUN is of another kind
+  130  interrupted`,
+		Example: `  qat sensitivity runs/resnet20_fp32
+  qat sensitivity runs/quickstart/best.qat --method sqnr --widths 2,4,8 --json`,
+		Args: wantArgs(1, 1, "a RUN or a CHECKPOINT"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := o.check(c); err != nil {
+				return err
+			}
+			return runSensitivity(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.StringSliceVar(&o.methods, "method", names(sensitivity.Methods()), "how to measure, `NAME`s with commas between")
+	f.IntSliceVar(&o.widths, "widths", sensitivity.DefaultWidths(), "`BITS` to try, from 2 to 8")
+	f.IntVar(&o.images, "images", sensitivity.DefaultImages, "number of images to measure on, `N`")
+	f.Uint64Var(&o.seed, "seed", 0, "`SEED` of which images are taken")
+	addData(c, &o.data)
+	addThreads(c, &o.threads)
+	addForce(c, &o.force)
+	addJSON(c, &o.json)
+	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
+	return c
+}
+
+// names are methods as flags have them.
+func names(methods []sensitivity.Method) (all []string) {
+	for _, m := range methods {
+		all = append(all, string(m))
+	}
+	return all
+}
+
+func (o *sensitivityOptions) check(c *cobra.Command) error {
+	known := names(sensitivity.Methods())
+	for _, m := range o.methods {
+		if !slices.Contains(known, m) {
+			return usagef(c, "--method wants one or more of %s; found %q", strings.Join(known, ", "), m)
+		}
+	}
+	for _, b := range o.widths {
+		if b < 2 || b > 8 {
+			return usagef(c, "--widths wants bits from 2 to 8, such as 2,4,8; found %d", b)
+		}
+	}
+	if len(o.methods) == 0 || len(o.widths) == 0 {
+		return usagef(c, "there is nothing to measure; want one --method and one of --widths at least")
+	}
+	if o.images < 2 {
+		return usagef(c, "--images wants a number of 2 or more, found %d", o.images)
+	}
+	return checkThreads(c, o.threads)
+}
+
+func runSensitivity(ctx context.Context, o sensitivityOptions, path string, stdout, stderr io.Writer) error {
+	c, err := train.OpenCheckpoint(path, reading(o.force, stderr))
+	if err != nil {
+		return err
+	}
+	m, err := load(c, o.data, o.threads)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	p := newProgress(stderr, o.plain)
+	defer p.close()
+	opt := sensitivity.Options{Widths: o.widths, Images: o.images, Seed: o.seed, Cost: func(m sensitivity.Method, passes int, seconds float64) {
+		p.Message("%s: %s images to evaluate, about %s", m, count(int64(passes)), duration(max(seconds, 1)))
+	}}
+	for _, m := range o.methods {
+		opt.Methods = append(opt.Methods, sensitivity.Method(m))
+	}
+	r, err := sensitivity.Measure(train.Watch(ctx, p.work), m, opt)
+	if err != nil {
+		return err
+	}
+	p.close()
+	return result(stdout, o.json, r, func(w io.Writer) error { return printSensitivity(w, r) })
+}
+
+// lossOf says what the losses of a table are, and how they and their errors are written.
+var lossOf = map[string]struct {
+	of         string
+	value, err func(sensitivity.Loss) string
+}{
+	string(sensitivity.Perturb): {"growth of the loss",
+		func(l sensitivity.Loss) string { return threeDigits(l.Value) },
+		func(l sensitivity.Loss) string { return threeDigits(l.StdErr) }},
+	sensitivity.Accuracy: {"points of top-1 accuracy lost",
+		func(l sensitivity.Loss) string { return fmt.Sprintf("%.2f", 100*l.Value) },
+		func(l sensitivity.Loss) string { return fmt.Sprintf("%.2f", 100*l.StdErr) }},
+	string(sensitivity.SQNR): {"signal to quantization noise ratio in dB",
+		func(l sensitivity.Loss) string { return fmt.Sprintf("%.1f", sensitivity.Decibels(l.Value)) },
+		func(l sensitivity.Loss) string {
+			return fmt.Sprintf("%.1f", sensitivity.Decibels(l.Value)-sensitivity.Decibels(l.Value+l.StdErr))
+		}},
+}
+
+func threeDigits(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+
+func printSensitivity(w io.Writer, r *sensitivity.Report) error {
+	t := newTable(w)
+	t.row("images", fmt.Sprintf("%d %s images; levels of activations from %d training images", r.Images, r.Split, r.Calibration))
+	t.row("float network", fmt.Sprintf("loss %.4f, top-1 %s", r.Loss, percent(r.Top1)))
+	if err := t.flush(); err != nil {
+		return err
+	}
+	for _, table := range r.Tables {
+		err := errors.Join(
+			printLosses(w, table, "weights", func(l sensitivity.Layer) []sensitivity.Loss { return l.Weights }),
+			printLosses(w, table, "activations", func(l sensitivity.Layer) []sensitivity.Loss { return l.Activations }))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printLosses(w io.Writer, table sensitivity.Table, what string, of func(sensitivity.Layer) []sensitivity.Loss) error {
+	say(w, "")
+	say(w, "%s, %s at so many bits: %s", table.Method, what, lossOf[table.Method].of)
+	heading, exact := []string{"LAYER"}, true
+	for _, l := range of(table.Layers[0]) {
+		heading = append(heading, strconv.Itoa(l.Bits))
+		exact = exact && l.StdErr == 0
+	}
+	if !exact {
+		heading = append(heading, "± UP TO")
+	}
+	t := newTable(w, heading...).dropping("± UP TO")
+	for _, l := range table.Layers {
+		row, worst := []any{l.Name}, sensitivity.Loss{}
+		for _, x := range of(l) {
+			row = append(row, lossOf[table.Method].value(x))
+			if x.StdErr > worst.StdErr {
+				worst = x
+			}
+		}
+		if !exact {
+			row = append(row, lossOf[table.Method].err(worst))
+		}
+		t.row(row...)
+	}
+	return t.flush()
+}
