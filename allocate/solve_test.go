@@ -64,6 +64,14 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
+// Of choices that lose the same, one that costs more in vain is not taken; of equals it is the first.
+func TestNeedless(t *testing.T) {
+	p := allocate.Problem{Groups: choices{{c(1, 5, 2), c(1, 3, 2), c(1, 3, 2)}, {c(2, 1, 1), c(0, 2, 1)}}, Limits: []int64{9, 9}}
+	if s, err := allocate.Solve(p); err != nil || !slices.Equal(s.Choices, []int{1, 1}) {
+		t.Errorf("%+v, %v; want choices 1 and 1", s, err)
+	}
+}
+
 // A front that is too long is an error.
 func TestFrontLimit(t *testing.T) {
 	var groups choices
