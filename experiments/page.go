@@ -52,7 +52,7 @@ func WriteHTML(w io.Writer, t *Table, cells []*Summary) error {
 		p.Rows = append(p.Rows, r)
 	}
 	for _, svg := range charts(t, cells) {
-		p.Charts = append(p.Charts, template.HTML(svg)) // made by chart.svg, which escapes texts
+		p.Charts = append(p.Charts, template.HTML(svg)) // Chart.SVG escapes texts
 	}
 	for _, s := range cells {
 		p.Details = append(p.Details, s.detail())
