@@ -35,6 +35,9 @@ func (r *run) goOn(cfg *configs.Config) (*configs.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.recall(); err != nil {
+		return nil, err
+	}
 	then := f.Metadata["config"]
 	cfg = adopt(cfg, []byte(then))
 	if saved != nil {

@@ -176,6 +176,7 @@ func (r *run) baselines(ctx context.Context, res *Result) error {
 // Manifest is the provenance of a run, manifest.json.
 type Manifest struct {
 	Version    string            `json:"version"`
+	Earlier    []string          `json:"earlier_versions,omitempty"` // that trained steps of the run, too
 	Seed       uint64            `json:"seed"`
 	Go         string            `json:"go"`
 	Platform   string            `json:"platform"`
@@ -198,7 +199,7 @@ type Manifest struct {
 // writeManifest writes manifest.json; res is nil while the run goes on.
 func (r *run) writeManifest(res *Result) error {
 	m := Manifest{
-		Version: r.opt.Version, Seed: r.Config.Train.Seed, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuName(),
+		Version: r.opt.Version, Earlier: r.earlier, Seed: r.Config.Train.Seed, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuName(),
 		KernelPath: kernels.Path(), Threads: r.pool.Threads(), Dataset: r.Data.Name, Init: r.init, Started: r.started, Result: res,
 		SHA256: r.origin.Data, InitSHA256: r.origin.Init, QuantizersSHA: r.origin.InitQuantizers, TeacherSHA256: r.origin.Teacher, History: r.st.History,
 	}

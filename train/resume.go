@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -173,7 +174,7 @@ func (r *run) resume() (bool, error) {
 	if err := r.restore(path, f, st, true); err != nil {
 		return false, err
 	}
-	r.st, r.init, r.optimizer.Updates = st, r.Config.Model.Init, st.Step
+	r.st, r.init, r.optimizer.Updates = st, cmp.Or(r.before, r.Config.Model.Init), st.Step
 	if st.FloorHits != nil {
 		r.optimizer.FloorHits = st.FloorHits
 	}

@@ -30,15 +30,17 @@ const (
 
 // Options say where and how a run happens; none of them changes its results.
 type Options struct {
-	Out      string   // the run's directory; runs/NAME if empty
-	Resume   bool     // continue the run in Out
-	Extend   bool     // with Resume: settings that overrides gave ([configs.Load]) change the run from here on
-	Force    bool     // read damaged files all the same
-	Threads  int      // 0: all cores
-	Data     string   // where data sets are; the config's data.root if empty
-	Version  string   // of the program, for the manifest
-	Profile  bool     // measure the time of each operation
-	Progress Progress // nil: nobody hears of it
+	Out     string // the run's directory; runs/NAME if empty
+	Resume  bool   // continue the run in Out
+	Extend  bool   // with Resume: settings that overrides gave ([configs.Load]) change the run from here on
+	Force   bool   // read damaged files all the same
+	Threads int    // 0: all cores
+	Data    string // where data sets are; the config's data.root if empty
+	Version string // of the program, for the manifest
+	// SameVersion refuses to go on with a run of another version, with [ErrVersion].
+	SameVersion bool
+	Profile     bool     // measure the time of each operation
+	Progress    Progress // nil: nobody hears of it
 }
 
 // ErrInterrupted is returned after a run was cancelled and its checkpoint
@@ -108,10 +110,12 @@ type run struct {
 	loader    *datasets.Loader
 	broken    int // images that could not be read and were told
 	init      string
+	before    string // init, as the process before this one wrote it
 	origin    origin
 	lock      *Lock
 	last      *checkpoint      // that the run goes on from, until it does
 	changed   []Changed        // by arguments, in an extension
+	earlier   []string         // versions that trained steps of the run before
 	timings   []machine.Timing // if profiled
 	waiting   machine.Timing   // for batches
 }
