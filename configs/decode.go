@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/qat-go/qat/syntax"
 )
@@ -222,11 +223,13 @@ func walk(fields []field, path string, visit func(path string, f field)) {
 }
 
 // hasLeaf says whether the table has a leaf of the resolved config at path.
-func hasLeaf(path string) bool {
-	found := false
-	walk(table(), "", func(p string, f field) { found = found || p == path && f.at != nil })
-	return found
-}
+func hasLeaf(path string) bool { return leaves()[path] }
+
+var leaves = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+	walk(table(), "", func(p string, f field) { all[p] = f.at != nil })
+	return all
+})
 
 // KeyFor returns the path of the key that a word could mean, such as "train.lr" for
 // "lr", or "" if there is none.
