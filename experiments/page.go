@@ -22,7 +22,7 @@ type page struct {
 	Rows                []pageRow
 	Notes               []string
 	Charts              []template.HTML
-	Details             *details
+	Details             []detail
 	Made                string
 }
 
@@ -52,9 +52,11 @@ func WriteHTML(w io.Writer, t *Table, cells []*Summary) error {
 		p.Rows = append(p.Rows, r)
 	}
 	for _, svg := range charts(t, cells) {
-		p.Charts = append(p.Charts, template.HTML(svg)) // Chart.SVG escapes texts
+		p.Charts = append(p.Charts, template.HTML(svg)) // made by chart.svg, which escapes texts
 	}
-	p.Details = newDetails(cells, func(column) bool { return true })
+	for _, s := range cells {
+		p.Details = append(p.Details, s.detail())
+	}
 	p.Made = makers(cells)
 	return pageTemplate.Execute(w, p)
 }

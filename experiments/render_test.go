@@ -81,11 +81,3 @@ func TestMarkdown(t *testing.T) {
 		}
 	}
 }
-
-func TestChange(t *testing.T) {
-	for drop, want := range map[float64]string{0.75: "-0.75", -0.5: "+0.50", 0.001: "0.00", -0.001: "0.00", 0: "0.00"} {
-		if got := change(drop); got != want {
-			t.Errorf("a drop of %v is %s; want %s", drop, got, want)
-		}
-	}
-}

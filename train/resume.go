@@ -1,7 +1,6 @@
 package train
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -165,7 +164,11 @@ func (r *run) resume() (bool, error) {
 	if err := r.extend(&st); err != nil {
 		return false, err
 	}
-	if err := st.fits(r.Config); err != nil {
+	err = st.fits(r.Config)
+	if err == nil {
+		err = st.fitsStages(r.ends)
+	}
+	if err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
 	if total := r.total(); r.Config.Train.Trains() && st.Total != total {
@@ -174,7 +177,7 @@ func (r *run) resume() (bool, error) {
 	if err := r.restore(path, f, st, true); err != nil {
 		return false, err
 	}
-	r.st, r.init, r.optimizer.Updates = st, cmp.Or(r.before, r.Config.Model.Init), st.Step
+	r.st, r.init, r.optimizer.Updates = st, r.Config.Model.Init, st.Step
 	if st.FloorHits != nil {
 		r.optimizer.FloorHits = st.FloorHits
 	}
@@ -223,7 +226,7 @@ func (r *run) digestInit(then origin) error {
 	if r.Config.Model.Init == configs.RandomInit {
 		return nil
 	}
-	m, err := r.Model.with(r.Config)
+	m, err := r.Model.with(r.Config.InStage(0))
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"io"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -64,49 +61,26 @@ func (v versionInfo) print(w io.Writer) error {
 	return t.flush()
 }
 
-// version is the module's version, or "devel" with the commit that it was built from. Where that does not tell the source, since it
-// was built by "go run" or with changes that are not committed, the program's digest follows: it tells such programs apart.
+// version is the module's version, or "devel" with the commit that it was built
+// from.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		info = &debug.BuildInfo{}
+		return "devel"
 	}
-	v, known := sourceVersion(info)
-	if digest, err := programDigest(); !known && err == nil {
-		v += " " + digest
-	}
-	return v
-}
-
-// sourceVersion is a build's version, and whether only one source has it.
-func sourceVersion(info *debug.BuildInfo) (v string, known bool) {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v, !strings.HasSuffix(v, "+dirty")
+		return v
 	}
-	v, modified := "devel", ""
+	v := "devel"
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
-			v, known = v+" "+s.Value, true
+			v += " " + s.Value
 		case s.Key == "vcs.modified" && s.Value == "true":
-			modified = " modified"
+			v += " modified"
 		}
 	}
-	return v + modified, known && modified == ""
-}
-
-// programDigest is the beginning of the running program's SHA-256, in hex.
-func programDigest() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	program, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(program)
-	return hex.EncodeToString(sum[:6]), nil
+	return v
 }
 
 // cpuFeatures lists the instruction sets that have kernels of their own.

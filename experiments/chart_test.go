@@ -1,0 +1,55 @@
+package experiments
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"strings"
+	"testing"
+)
+
+// TestChart: charts are XML, whatever their texts are.
+func TestChart(t *testing.T) {
+	c := &chart{title: `<&"`, x: "<x>", y: "&", logX: true, series: []series{{name: "<script>", points: [][2]float64{{1, 2}, {100, 3}}, line: true}, {name: "one", points: [][2]float64{{10, 2.5}}}}}
+	svg := c.svg()
+	d := xml.NewDecoder(strings.NewReader(svg))
+	for {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("%v in %s", err, svg)
+		}
+	}
+	if strings.Contains(svg, "%!") || strings.Contains(svg, "NaN") {
+		t.Error(svg)
+	}
+	if (&chart{series: []series{{points: [][2]float64{{1, 1}}}}}).svg() != "" {
+		t.Error("a chart of one point")
+	}
+	same := (&chart{series: []series{{points: [][2]float64{{5, 5}, {5, 5}}}}}).svg()
+	if strings.Contains(same, "NaN") || strings.Contains(same, "Inf") || same == "" {
+		t.Error("a chart of equal points:", same)
+	}
+	for _, c := range []struct {
+		chart  chart
+		lo, hi float64
+		want   string
+	}{
+		{chart{}, 0, 1, "0 0.2 0.4 0.6 0.8 1"},
+		{chart{wholeX: true}, 0.5, 1.5, "1"},
+		{chart{wholeX: true}, 0.9, 3.1, "1 2 3"},
+		{chart{wholeX: true}, 0, 100, "0 20 40 60 80 100"},
+		{chart{logX: true}, math.Log10(68), math.Log10(145), "70 80 90 100 110 120 130 140"},
+		{chart{logX: true}, math.Log10(9), math.Log10(600), "10 20 50 100 200 500"},
+		{chart{logX: true}, math.Log10(9), math.Log10(20000), "10 100 1000 10000"},
+	} {
+		var got []string
+		for _, v := range c.chart.ticksX(c.lo, c.hi) {
+			got = append(got, short(v))
+		}
+		if text := strings.Join(got, " "); text != c.want {
+			t.Errorf("ticks from %v to %v: %s; want %s", c.lo, c.hi, text, c.want)
+		}
+	}
+}
