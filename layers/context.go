@@ -38,6 +38,7 @@ type Context struct {
 	inPieces  bool                         // CommitPiece has stored a part of a batch
 	before    map[*Array][]float32         // it
 	tap       func(layer string) operation // stands in front of layers with weights; nil: nothing
+	gates     *gates                       // of what is linear in pieces; nil: none
 }
 
 // watched is what a quantizer of activations gives: codes, or values.

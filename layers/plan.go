@@ -62,6 +62,9 @@ func newPlan(c *Context, layers []*layer, kept []string) *plan {
 			in[0] = p.add(l.Name+".input", c.tap(l.Name), in[0])
 		}
 		s := kinds[l.Op.Kind()].plan(p, l, in)
+		if o, ok := s.op.(piecewise); ok && c.gates != nil {
+			s.op = gateOp{o, c.gates}
+		}
 		s.kept = s.kept || slices.Contains(kept, l.Name)
 		if l.output != nil {
 			s = p.add(l.output.Name, quantizeOp{q: l.output}, s)

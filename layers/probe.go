@@ -36,7 +36,7 @@ func NewProbe(pool *threads.Pool, n *Network, images int) (*Probe, error) {
 		return nil, err
 	}
 	if n.Quantized() {
-		return nil, errors.New("the network has quantizers; want that of Float")
+		return nil, errQuantized
 	}
 	if images < 1 {
 		return nil, errNoImages

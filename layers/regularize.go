@@ -3,7 +3,6 @@ package layers
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
@@ -75,15 +74,10 @@ func (n *Network) addProjector(l *regularized, spec configs.Regularizer, kind es
 	for _, s := range r.State(len(l.weight.Data())) {
 		p.state = append(p.state, newUpdated(prefix+s.Name, s.Len))
 	}
-	all := p.state
-	if len(p.state) > 0 {
+	if n.Store.hold(p.state...); len(p.state) > 0 {
 		p.updates = newUpdated(prefix+"updates", 1)
-		all = append(slices.Clone(all), p.updates)
+		n.Store.hold(p.updates)
 	}
-	for _, a := range all { // it is about the codes of this quantizer
-		a.of = l.Scale.of
-	}
-	n.Store.hold(all...)
 	l.projectors = append(l.projectors, p)
 	return nil
 }
@@ -194,7 +188,7 @@ func (p *projector) project(w, scale []float32, levels estimators.Range, progres
 	return err
 }
 
-// eachRegularized calls do for the layers with quantized weights that are not frozen, several at once.
+// eachRegularized calls do for the layers with quantized weights, several at once.
 func (n *Network) eachRegularized(pool *kernels.Pool, do func(i int, l *regularized) error) error {
 	if err := pool.Usable(); err != nil {
 		return err
@@ -202,9 +196,6 @@ func (n *Network) eachRegularized(pool *kernels.Pool, do func(i int, l *regulari
 	errs := make([]error, len(n.regularized))
 	pool.For(len(n.regularized), func(_, i int) {
 		l := &n.regularized[i]
-		if l.weight.frozen {
-			return
-		}
 		if err := do(i, l); err != nil {
 			errs[i] = fmt.Errorf("%s: %w", l.weight.Name, err)
 		}
