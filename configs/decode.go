@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/qat-go/qat/syntax"
 )
@@ -66,7 +67,7 @@ func (l *loader) either(doc *document) {
 }
 
 func (l *loader) section(doc *document, n *syntax.Node, fields []field, path string) {
-	if !l.isMap(n, path, keyList(fields)) {
+	if !l.isMap(n, path, builtKeys(fields)) {
 		if n.Kind != syntax.Map {
 			doc.markBad(fields, path, n.Pos)
 		}
@@ -80,6 +81,8 @@ func (l *loader) section(doc *document, n *syntax.Node, fields []field, path str
 		}
 		p := subPath(path, e.Key)
 		switch f := fields[i]; {
+		case f.unbuilt:
+			l.report(e.Pos, "%s is not built yet; remove it", p)
 		case f.fields != nil:
 			l.section(doc, e.Value, f.fields, p)
 		case f.each != nil:
@@ -173,7 +176,12 @@ func (l *loader) unknownKey(e syntax.Entry, fields []field, path string) {
 	case other != "":
 		hint, l.meant = syntax.DidYouMean([]string{other}), append(l.meant, other)
 	}
-	l.report(e.Pos, "unexpected key %q%s%s; allowed: %s", syntax.Shorten(e.Key), where, hint, keyList(fields))
+	l.report(e.Pos, "unexpected key %q%s%s; allowed: %s", syntax.Shorten(e.Key), where, hint, builtKeys(fields))
+}
+
+func builtKeys(fields []field) string {
+	built := slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.unbuilt })
+	return strings.Join(keysOf(built), ", ")
 }
 
 // elsewhere finds the path of a key given at the wrong level; "" if there is none.
@@ -185,8 +193,6 @@ func elsewhere(key string) (at string) {
 	})
 	return at
 }
-
-func keyList(fields []field) string { return strings.Join(keysOf(fields), ", ") }
 
 func keysOf(fields []field) []string {
 	keys := make([]string, len(fields))
@@ -217,11 +223,13 @@ func walk(fields []field, path string, visit func(path string, f field)) {
 }
 
 // hasLeaf says whether the table has a leaf of the resolved config at path.
-func hasLeaf(path string) bool {
-	found := false
-	walk(table(), "", func(p string, f field) { found = found || p == path && f.at != nil })
-	return found
-}
+func hasLeaf(path string) bool { return leaves()[path] }
+
+var leaves = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+	walk(table(), "", func(p string, f field) { all[p] = f.at != nil })
+	return all
+})
 
 // KeyFor returns the path of the key that a word could mean, such as "train.lr" for
 // "lr", or "" if there is none.
@@ -237,7 +245,7 @@ func KeyFor(word string) string {
 	var words []string
 	walk(table(), "", func(path string, f field) {
 		for _, w := range []string{path, f.key} {
-			if _, taken := byWord[w]; !taken && f.fields == nil {
+			if _, taken := byWord[w]; !taken && !f.unbuilt && f.fields == nil {
 				byWord[w] = path
 				words = append(words, w)
 			}

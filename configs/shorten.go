@@ -1,9 +1,6 @@
 package configs
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Length is how long training is: 20ep, or 5000it with train.steps.
 func (t *Train) Length() Duration {
@@ -47,14 +44,6 @@ func (c *Config) Shorten(share float64) (*Config, error) {
 				all := make([]Duration, len(v))
 				for i, d := range v {
 					all[i] = scale(d)
-				}
-				s.value = all
-			case []Stage: // in shares, which add up whatever the length
-				all := slices.Clone(v)
-				for i := range all {
-					if f := &all[i].For; f.Unit == old.Unit {
-						*f = Duration{f.Value / old.Value * 100, Percent}
-					}
 				}
 				s.value = all
 			}

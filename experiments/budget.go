@@ -34,9 +34,7 @@ func Scale(ctx context.Context, t *Table, wanted time.Duration, opt Options, tel
 		return 0, err
 	}
 	ctx = cmp.Or(ctx, context.Background())
-	if opt.Dir == "" {
-		opt.Dir = DefaultDir(t)
-	}
+	opt.Dir = cmp.Or(opt.Dir, DefaultDir(t))
 	if opt.Progress == nil {
 		opt.Progress = silence{}
 	}
@@ -44,32 +42,43 @@ func Scale(ctx context.Context, t *Table, wanted time.Duration, opt Options, tel
 		tell = func(int, int) {}
 	}
 	b, err := readBudget(opt.Dir)
+	if b == nil && err == nil && wanted > 0 {
+		b, err = makeBudget(ctx, t, wanted, opt, tell)
+	}
 	if err != nil {
 		return 0, err
 	}
-	if b == nil && wanted <= 0 {
+	return t.scale(b, opt.Dir, wanted)
+}
+
+// ScaleAsBegun is [Scale] for a table that is looked at: it measures and writes nothing. Where the folder has no share of the
+// budget yet the table stays as it is, and the share is 0.
+func ScaleAsBegun(t *Table, dir string, wanted time.Duration) (share float64, err error) {
+	if err := t.check(); err != nil {
+		return 0, err
+	}
+	dir = cmp.Or(dir, DefaultDir(t))
+	b, err := readBudget(dir)
+	if err != nil || b == nil && wanted > 0 {
+		return 0, err
+	}
+	return t.scale(b, dir, wanted)
+}
+
+// scale leaves each cell the share of the folder's budget, if it has one, which is that wanted, if one is.
+func (t *Table) scale(b *budget, dir string, wanted time.Duration) (share float64, err error) {
+	if b == nil {
 		return 1, nil
 	}
-	if b == nil {
-		if b, err = makeBudget(ctx, t, wanted, opt, tell); err != nil {
+	if wanted > 0 && b.Budget != wanted.String() {
+		return 0, fmt.Errorf("%w: %s was begun with a budget of %s, this is %s; choose another folder with --out", ErrStale, dir, b.Budget, wanted)
+	}
+	for _, c := range t.Cells {
+		if c.Config, err = c.Config.Shorten(b.Share); err != nil {
 			return 0, err
 		}
 	}
-	if wanted > 0 && b.Budget != wanted.String() {
-		return 0, fmt.Errorf("%w: %s was begun with a budget of %s, this is %s; choose another folder with --out", ErrStale, opt.Dir, b.Budget, wanted)
-	}
-	return b.Share, t.scale(b.Share)
-}
-
-func (t *Table) scale(share float64) error {
-	for _, c := range t.Cells {
-		cfg, err := c.Config.Shorten(share)
-		if err != nil {
-			return err
-		}
-		c.Config = cfg
-	}
-	return nil
+	return b.Share, nil
 }
 
 // readBudget returns nil if the folder has none.
@@ -124,5 +133,3 @@ func makeBudget(ctx context.Context, t *Table, wanted time.Duration, opt Options
 	}
 	return b, atomicfile.WriteBytes(filepath.Join(opt.Dir, budgetFile), append(js, '\n'))
 }
-
-func scaled(length, full string) string { return fmt.Sprintf("%s of %s, by the budget", length, full) }

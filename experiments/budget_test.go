@@ -5,8 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/qat-go/qat/train"
 )
 
 func TestScale(t *testing.T) {
@@ -35,11 +38,57 @@ func TestScale(t *testing.T) {
 	if share, err := Scale(context.Background(), tab, 0, Options{Dir: t.TempDir()}, never); share != 1 || err != nil {
 		t.Errorf("no budget: %v, %v", share, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, budgetFile), []byte(`{"share": 0}`), 0o666); err != nil {
+	// What is only looked at is scaled alike, and nothing is measured or written.
+	fresh := t.TempDir()
+	for _, c := range []struct {
+		dir    string
+		wanted time.Duration
+		share  float64
+		length string
+	}{{dir, 0, 0.5, "1ep"}, {dir, time.Hour, 0.5, "1ep"}, {fresh, 0, 1, "2ep"}, {fresh, time.Hour, 0, "2ep"}} {
+		tab := loaded(t, tiny, "tiny_net.yaml", tinyNet)
+		if share, err := ScaleAsBegun(tab, c.dir, c.wanted); err != nil || share != c.share || tab.Cells[1].Config.Train.Length().String() != c.length {
+			t.Errorf("%v of a table that is looked at: share %v, length %v, %v", c.wanted, share, tab.Cells[1].Config.Train.Length(), err)
+		}
+	}
+	if _, err := ScaleAsBegun(tab, dir, 2*time.Hour); !errors.Is(err, ErrStale) {
+		t.Errorf("another budget: %v", err)
+	}
+	if files, err := os.ReadDir(fresh); err != nil || len(files) > 0 {
+		t.Errorf("%v, %v", files, err)
+	}
+	for _, text := range []string{`{"share": 0}`, `{"share": 1.5}`, `{"share": -1}`, "null", "[]", ""} {
+		if err := os.WriteFile(filepath.Join(dir, budgetFile), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Scale(context.Background(), tab, 0, Options{Dir: dir}, never); err == nil || !errors.As(err, new(*Mistake)) || !strings.Contains(err.Error(), "it is no budget that qat wrote") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// TestOneProcessMeasures: another waits for it, however long that takes, and goes by the same share.
+func TestOneProcessMeasures(t *testing.T) {
+	t.Parallel() // it waits for longer than a lock is waited for
+	tab := loaded(t, tiny, "tiny_net.yaml", tinyNet)
+	dir := t.TempDir()
+	lock, err := train.LockDir(context.Background(), dir, t.Logf)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Scale(context.Background(), tab, 0, Options{Dir: dir}, never); err == nil {
-		t.Error("a share of 0 is taken")
+	defer lock.Release()
+	ctx, cancel := context.WithTimeout(context.Background(), 2300*time.Millisecond)
+	defer cancel()
+	never := func(int, int) { t.Error("the share is measured twice") }
+	if b, err := makeBudget(ctx, tab, time.Hour, Options{Dir: dir, Progress: silence{}}, never); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%+v, %v; want no end of the waiting", b, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, budgetFile), []byte(`{"budget": "1h0m0s", "share": 0.5}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	lock.Release()
+	if b, err := makeBudget(context.Background(), tab, time.Hour, Options{Dir: dir, Progress: silence{}}, never); err != nil || b.Share != 0.5 {
+		t.Errorf("%+v, %v; want the share of the process before", b, err)
 	}
 }
 

@@ -151,8 +151,6 @@ type measure struct {
 	of   func(*train.Result) *float64
 }
 
-func always(v float64) *float64 { return &v }
-
 // measures are what a comparison shows, in the words of train --json.
 var measures = []measure{
 	{"test_top1", func(r *train.Result) *float64 { return &r.Test }},
@@ -167,8 +165,8 @@ var measures = []measure{
 	}},
 	{"train_loss", func(r *train.Result) *float64 { return &r.TrainLoss }},
 	{"images_per_second", func(r *train.Result) *float64 { return &r.ImagesPerSecond }},
-	{"size_bytes", func(r *train.Result) *float64 { return always(float64(r.SizeBytes)) }},
-	{"bitops", func(r *train.Result) *float64 { return always(float64(r.BitOps)) }},
+	{"size_bytes", func(r *train.Result) *float64 { return new(float64(r.SizeBytes)) }},
+	{"bitops", func(r *train.Result) *float64 { return new(float64(r.BitOps)) }},
 }
 
 func (m measure) over(columns [][]*comparedRun) Measure {

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/qat-go/qat/train"
 )
 
 func TestCompare(t *testing.T) {
@@ -46,5 +48,23 @@ func TestCompare(t *testing.T) {
 	}
 	if _, err := Compare([]string{t.TempDir()}); err == nil {
 		t.Error("an empty folder is compared")
+	}
+}
+
+// TestDiffering: descriptions are no setting, and a run without a best epoch has no accuracy of it.
+func TestDiffering(t *testing.T) {
+	tab := loaded(t, "config: quickstart\naxes: {m: {A: , B: {set: {description: other, train.lr: 0.5}}}}")
+	var columns [][]*comparedRun
+	for _, c := range tab.Cells {
+		columns = append(columns, []*comparedRun{{cfg: c.Config, settings: c.Config.Settings(), result: &train.Result{Test: 0.5}}})
+	}
+	if got := differing(columns); len(got) != 1 || got[0].Key != "train.lr" || strings.Join(got[0].Values, " ") != "0.01 0.5" {
+		t.Errorf("%+v", got)
+	}
+	for _, m := range measures {
+		none := m.name == "float_top1" || m.name == "calibrated_top1" || m.name == "best_top1"
+		if got := m.over(columns[:1]); (got.Means[0] == nil) != none || m.name == "test_top1" && *got.Means[0] != 0.5 {
+			t.Errorf("%+v", got)
+		}
 	}
 }

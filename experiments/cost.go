@@ -93,6 +93,11 @@ func measureKind(ctx context.Context, cfg *configs.Config, opt Options) (m measu
 	if m.trained, m.evaluated, err = images(cfg, opt.Data); err != nil {
 		return m, err
 	}
+	if !opt.IgnoreMemory {
+		if _, err = train.Await(ctx, func() (int64, error) { return train.CheckBenchMemory(cfg, opt.Threads) }); err != nil {
+			return m, err
+		}
+	}
 	m.pace, err = train.MeasurePace(ctx, cfg, opt.Threads, paceSteps)
 	return m, err
 }

@@ -28,6 +28,7 @@ func TestCosts(t *testing.T) {
 		"steps":             {random, "{steps: 5, batch: 4, accumulate: 2}", 40, 2, 8},
 		"cut short":         {random, "{epochs: 2, batch: 4, accumulate: 2, max_steps: 4}", 32, 2, 8},
 		"long enough":       {random, "{epochs: 1, batch: 4, max_steps: 100}", 24, 1, 8},
+		"none held out":     {strings.Replace(random, "validation: 8", "validation: 0", 1), "{epochs: 2, batch: 4}", 64, 2, 12},
 		"arrays":            {ofArrays, "{epochs: 3, batch: 4}", 36, 3, 5},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package experiments
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,7 +21,7 @@ type detail struct {
 }
 
 func (s *Summary) detail() detail {
-	q := s.Cell.Config.Final().Quant
+	q := s.Cell.Config.Quant
 	d := detail{
 		Name: s.Cell.Name(), Ends: q.FirstLast.String(), Residual: q.Residual.String(), Epochs: epochs(s.Cell.Full.String()), Seeds: "none yet",
 		PublishedDrop: number(s.Cell.Published.PublishedDrop()), Drop: number(s.Drop), Float: number(s.Float), Recipe: s.Cell.Recipe(),
@@ -47,6 +48,66 @@ func (s *Summary) detail() detail {
 	return d
 }
 
+// column is one of the list of cells below the table.
+type column struct {
+	Name string
+	Long bool // its texts break
+	page bool // only the page has it
+	of   func(d detail) []string
+}
+
+// columns are those of the list, of which those without a text are left out.
+var columns = []column{
+	{Name: "cell", of: text(func(d detail) string { return d.Name })},
+	{Name: "published", page: true, of: text(func(d detail) string { return d.Published })},
+	{Name: "its drop", page: true, of: text(func(d detail) string { return d.PublishedDrop })},
+	{Name: "measured", page: true, of: text(func(d detail) string { return d.Measured })},
+	{Name: "drop", page: true, of: text(func(d detail) string { return d.Drop })},
+	{Name: "float", page: true, of: text(func(d detail) string { return d.Float })},
+	{Name: "seeds", of: text(func(d detail) string { return d.Seeds })},
+	{Name: "epochs", of: text(func(d detail) string { return d.Epochs })},
+	{Name: "there", of: text(func(d detail) string { return d.There })},
+	{Name: "ends", of: text(func(d detail) string { return d.Ends })},
+	{Name: "residual", of: text(func(d detail) string { return d.Residual })},
+	{Name: "size", of: text(func(d detail) string { return d.Size })},
+	{Name: "BitOps", of: text(func(d detail) string { return d.BitOps })},
+	{Name: "not as in the source of its method", Long: true, of: func(d detail) []string { return d.Recipe }},
+	{Name: "published by", Long: true, page: true, of: text(func(d detail) string { return d.Source })},
+}
+
+func text(of func(detail) string) func(detail) []string {
+	return func(d detail) []string {
+		if s := of(d); s != "" {
+			return []string{s}
+		}
+		return nil
+	}
+}
+
+// details are what is known of the cells, in lines of text by row and column.
+type details struct {
+	Columns []column
+	Rows    [][][]string
+}
+
+func newDetails(cells []*Summary, wanted func(column) bool) *details {
+	var all []detail
+	for _, s := range cells {
+		all = append(all, s.detail())
+	}
+	l := &details{Rows: make([][][]string, len(all))}
+	for _, c := range columns {
+		if !wanted(c) || !slices.ContainsFunc(all, func(d detail) bool { return len(c.of(d)) > 0 }) {
+			continue
+		}
+		l.Columns = append(l.Columns, c)
+		for i, d := range all {
+			l.Rows[i] = append(l.Rows[i], c.of(d))
+		}
+	}
+	return l
+}
+
 // epochs is a length as a column of epochs has it; steps keep their unit.
 func epochs(length string) string { return strings.TrimSuffix(length, "ep") }
 
@@ -65,11 +126,15 @@ func writeDocument(w io.Writer, t *Table, cells []*Summary) error {
 		return err
 	}
 	var b strings.Builder
-	b.WriteString("\n| cell | seeds | epochs | there | ends | residual | size | BitOps | not as in the source of its method |\n|" + strings.Repeat("---|", 9) + "\n")
-	for _, s := range cells {
-		d := s.detail()
-		for _, text := range []string{d.Name, d.Seeds, d.Epochs, d.There, d.Ends, d.Residual, d.Size, d.BitOps, strings.Join(d.Recipe, "; ")} {
-			fmt.Fprintf(&b, "| %s ", markdown(text))
+	list := newDetails(cells, func(c column) bool { return !c.page })
+	b.WriteString("\n|")
+	for _, c := range list.Columns {
+		fmt.Fprintf(&b, " %s |", c.Name)
+	}
+	b.WriteString("\n|" + strings.Repeat("---|", len(list.Columns)) + "\n")
+	for _, row := range list.Rows {
+		for _, lines := range row {
+			fmt.Fprintf(&b, "| %s ", markdown(strings.Join(lines, "; ")))
 		}
 		b.WriteString("|\n")
 	}

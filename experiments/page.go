@@ -22,7 +22,7 @@ type page struct {
 	Rows                []pageRow
 	Notes               []string
 	Charts              []template.HTML
-	Details             []detail
+	Details             *details
 	Made                string
 }
 
@@ -52,11 +52,9 @@ func WriteHTML(w io.Writer, t *Table, cells []*Summary) error {
 		p.Rows = append(p.Rows, r)
 	}
 	for _, svg := range charts(t, cells) {
-		p.Charts = append(p.Charts, template.HTML(svg)) // made by chart.svg, which escapes texts
+		p.Charts = append(p.Charts, template.HTML(svg)) // Chart.SVG escapes texts
 	}
-	for _, s := range cells {
-		p.Details = append(p.Details, s.detail())
-	}
+	p.Details = newDetails(cells, func(column) bool { return true })
 	p.Made = makers(cells)
 	return pageTemplate.Execute(w, p)
 }

@@ -21,6 +21,8 @@ type Options struct {
 	Version  string // of the program
 	Stale    Stale
 	Progress Progress // nil: nobody hears of it
+	// IgnoreMemory begins also what needs more memory than there is, and may be ended for it by the system.
+	IgnoreMemory bool
 }
 
 // Progress hears how a table comes along.
@@ -56,10 +58,8 @@ func Reproduce(ctx context.Context, t *Table, runs []*Run, opt Options) (*Outcom
 	if opt.Progress == nil {
 		opt.Progress = silence{}
 	}
-	if opt.Dir == "" {
-		opt.Dir = DefaultDir(t)
-	}
-	m := &maker{table: t, opt: opt, out: &Outcome{}}
+	opt.Dir = cmp.Or(opt.Dir, DefaultDir(t))
+	m := &maker{table: t, opt: opt, out: &Outcome{}, stale: map[string]bool{}}
 	todo, err := m.missing(runs)
 	if err != nil {
 		return nil, err
@@ -86,6 +86,7 @@ type maker struct {
 	table *Table
 	opt   Options
 	out   *Outcome
+	stale map[string]bool // hashes of runs of another version, which are made again from their start
 }
 
 // missing are the runs that have no result. One that may not be used as it is ends the work before it begins.
@@ -108,7 +109,7 @@ func (m *maker) missing(runs []*Run) ([]*Run, error) {
 		case why != "" && m.opt.Stale == RefuseStale:
 			stale = append(stale, fmt.Sprintf("%s seed %d is %s", r.Name(), r.Seed, why))
 		case !ok, why != "" && m.opt.Stale == RedoStale:
-			todo = append(todo, r)
+			todo, m.stale[r.Hash] = append(todo, r), why != ""
 		}
 	}
 	if len(stale) > 0 {
@@ -137,7 +138,7 @@ func (m *maker) make(ctx context.Context, r *Run, place, of int) error {
 	switch {
 	case errors.Is(err, train.ErrInterrupted) || ctx.Err() != nil:
 		return errors.Join(train.ErrInterrupted, ctx.Err())
-	case errors.Is(err, train.ErrInUse):
+	case errors.Is(err, train.ErrInUse), errors.Is(err, train.ErrVersion):
 		m.out.Elsewhere++
 	case place == 1 && errors.As(err, &missing): // the others will hardly find it
 		return err
@@ -160,11 +161,18 @@ func (m *maker) train(ctx context.Context, r *Run) (*Result, error) {
 	if err := train.Check(cfg, m.opt.Data); err != nil {
 		return nil, err
 	}
-	if err := m.discard(ctx, dir); err != nil {
-		return nil, err
+	if !m.opt.IgnoreMemory { // the system would end the whole table, and again at the same run
+		if _, err := train.Await(ctx, func() (int64, error) { return train.CheckMemory(cfg, m.opt.Data, m.opt.Threads) }); err != nil {
+			return nil, err
+		}
+	}
+	if m.stale[r.Hash] { // and not of a process of another version that works in the table at the same time
+		if err := m.discard(ctx, dir); err != nil {
+			return nil, err
+		}
 	}
 	start := time.Now()
-	out, err := train.Run(ctx, cfg, train.Options{Out: dir, Resume: true, Threads: m.opt.Threads, Data: m.opt.Data, Version: m.opt.Version, Progress: m.opt.Progress})
+	out, err := train.Run(ctx, cfg, train.Options{Out: dir, Resume: true, SameVersion: true, Threads: m.opt.Threads, Data: m.opt.Data, Version: m.opt.Version, Progress: m.opt.Progress})
 	if err != nil {
 		return nil, err
 	}

@@ -188,6 +188,32 @@ func checkShown(t *testing.T, tab *Table, dir string) {
 	}
 }
 
+// TestRunsThatOthersMake: a run that got its result since the command began is not made again, unless that is of a version that is
+// to be redone.
+func TestRunsThatOthersMake(t *testing.T) {
+	tab := loaded(t, strings.Replace(tiny, "seeds: 2", "seeds: 1", 1), "tiny_net.yaml", tinyNet)
+	theirs := t.TempDir()
+	if _, err := reproduce(t, context.Background(), tab, theirs, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		version     string
+		stale       Stale
+		made, known int
+	}{{"v1", RefuseStale, 1, 2}, {"v2", RedoStale, 3, 0}} {
+		dir := t.TempDir()
+		h := &heard{until: 1, stop: func() {
+			if err := os.CopyFS(filepath.Join(dir, resultsFolder), os.DirFS(filepath.Join(theirs, resultsFolder))); err != nil {
+				t.Fatal(err)
+			}
+		}}
+		out, err := reproduce(t, context.Background(), tab, dir, Options{Version: c.version, Stale: c.stale, Progress: h})
+		if err != nil || out.Made != c.made || out.Known != c.known || len(h.begun) != c.made {
+			t.Errorf("%+v, begun %v, %v; want %d made", out, h.begun, err, c.made)
+		}
+	}
+}
+
 // TestAFailedCell: a run that fails is told, and the others go on.
 func TestAFailedCell(t *testing.T) {
 	tab := loaded(t, strings.Replace(tiny, "seeds: 2", "seeds: 1", 1), "tiny_net.yaml", tinyNet)
@@ -271,5 +297,22 @@ func TestInUse(t *testing.T) {
 	defer lock.Release()
 	if out, err := reproduce(t, context.Background(), tab, dir, Options{}); err != nil || out.Elsewhere != 1 || out.Made != 2 || len(out.Failed) > 0 {
 		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+// TestMemory: a run for which there is not enough memory is told, and the others go on; it is not measured either.
+func TestMemory(t *testing.T) {
+	tab := loaded(t, strings.Replace(tiny, "seeds: 2", "seeds: 1", 1), "tiny_net.yaml", tinyNet)
+	large := tab.Cells[1].Config
+	large.Train.EvalBatch, large.Data.Random.Height, large.Data.Random.Width = 8192, 2048, 2048 // 400 GB of images
+	out, err := reproduce(t, context.Background(), tab, t.TempDir(), Options{})
+	if err != nil || out.Made != 2 || len(out.Failed) != 2 { // the cell and its twin
+		t.Fatalf("%+v, %v", out, err)
+	}
+	costs, err := Costs(context.Background(), []*Run{tab.Cells[1].run(0)}, Options{Threads: 1}, nil)
+	for _, err := range []error{out.Failed[0].Err, out.Failed[1].Err, err} {
+		if err == nil || !strings.Contains(err.Error(), "the run needs about ") {
+			t.Errorf("%v (%v)", err, costs)
+		}
 	}
 }

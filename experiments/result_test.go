@@ -19,6 +19,9 @@ func TestTheNewestResultCounts(t *testing.T) {
 		put(t, dir, "a", &Result{Name: "a", ConfigSHA256: someHash, Finished: time.Unix(100, 0)})
 		put(t, dir, "b", &Result{Name: "b", ConfigSHA256: someHash, Finished: time.Unix(100, 0)})
 		put(t, dir, newest, &Result{Name: newest, ConfigSHA256: someHash, Finished: time.Unix(200, 0)})
+		if err := errors.Join(os.WriteFile(filepath.Join(dir, resultsFolder, "README"), nil, 0o666), os.Mkdir(filepath.Join(dir, resultsFolder, "old.json"), 0o777)); err != nil {
+			t.Fatal(err)
+		}
 		all, err := readResults(dir)
 		if err != nil || len(all) != 1 || all[someHash].Name != newest {
 			t.Errorf("%+v, %v; want %s", all[someHash], err, newest)
@@ -45,9 +48,9 @@ func put(t *testing.T, dir, name string, res *Result) {
 }
 
 // TestOtherData: results of other images than those of the other results are marked, also those of a float twin and of another
-// seed. Of other seeds, other images are held out, and a cell may have other data.
+// seed. Of other seeds, other images are held out, and a cell may have other data; where the data lies does not matter.
 func TestOtherData(t *testing.T) {
-	tab := loaded(t, "config: quickstart\naxes: {bits: {4: , 2: {set: {quant.weights.bits: 2}}, few: {set: {data.validation: 7}}}}\nseeds: 2")
+	tab := loaded(t, "config: quickstart\naxes: {bits: {4: , 2: {set: {quant.weights.bits: 2, data.root: elsewhere}}, few: {set: {data.validation: 7}}}}\nseeds: 2")
 	runs, err := Runs(tab.Cells, tab.Seeds)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +92,7 @@ func TestOtherData(t *testing.T) {
 // TestDamagedResults: what is no result is told by its name.
 func TestDamagedResults(t *testing.T) {
 	tab := loaded(t, tiny, "tiny_net.yaml", tinyNet)
-	for _, text := range []string{"", "{", "[]", "null", `{"format": "qat.result.0"}`, `{"format": "qat.result.1"}`, `{"format": "qat.result.1", "test_top1": 17, "config_sha256": "` + someHash + `"}`} {
+	for _, text := range []string{"", "{", "[]", "null", `{"format": "qat.result.0"}`, `{"format": "qat.result.1"}`, `{"format": "qat.result.1", "test_top1": 17, "config_sha256": "` + someHash + `"}`, `{"format": "qat.result.1", "config_sha256": "0"}`} {
 		dir := t.TempDir()
 		if err := os.MkdirAll(filepath.Join(dir, resultsFolder), 0o777); err != nil {
 			t.Fatal(err)
@@ -99,6 +102,17 @@ func TestDamagedResults(t *testing.T) {
 		}
 		if _, err := reproduce(t, context.Background(), tab, dir, Options{}); err == nil || !strings.Contains(err.Error(), "a.json: it is no result of a run") || !errors.As(err, new(*Mistake)) {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestMostVersion(t *testing.T) {
+	for range 20 { // in another order each time
+		if got := mostVersion(map[string]*Result{"a": {Version: "v1"}, "b": {Version: "v3"}, "c": {Version: "v2"}}); got != "v3" {
+			t.Fatalf("%q; want the latest of as many", got)
+		}
+		if got := mostVersion(map[string]*Result{"a": {Version: "v1"}, "b": {Version: "v3"}, "c": {Version: "v1"}}); got != "v1" {
+			t.Fatalf("%q; want that of most", got)
 		}
 	}
 }

@@ -108,17 +108,18 @@ func Runs(cells []*Cell, seeds []uint64) ([]*Run, error) {
 		}
 	}
 	for _, seed := range seeds {
-		floats := map[string]bool{} // twins that are cells themselves
-		for _, c := range cells {
-			floats[hash(c.run(seed).Config)] = true
+		runs := make([]*Run, len(cells))
+		own := map[string]bool{} // of cells, which may be the twins of others
+		for i, c := range cells {
+			runs[i] = c.run(seed)
+			own[runs[i].Hash] = true
 		}
-		for _, c := range cells {
-			r := c.run(seed)
+		for _, r := range runs {
 			twin, err := r.twin()
 			if err != nil {
 				return nil, err
 			}
-			if twin != nil && !floats[twin.Hash] {
+			if twin != nil && !own[twin.Hash] {
 				add(twin)
 			}
 			add(r)

@@ -65,3 +65,23 @@ func TestHash(t *testing.T) {
 		}
 	}
 }
+
+// TestEqualCells: cells that are one experiment share its run, and say so.
+func TestEqualCells(t *testing.T) {
+	tab := loaded(t, "config: quickstart\naxes: {m: {A: , B: {set: {train.lr: 0.5}}, C: {set: {name: other}}}}")
+	runs, err := Runs(tab.Cells, tab.Seeds)
+	if got := runNames(runs); err != nil || got != "float quickstart; A; float quickstart; B" {
+		t.Fatalf("runs %s (%v)", got, err)
+	}
+	dir := t.TempDir()
+	put(t, dir, "a", &Result{ConfigSHA256: runs[1].Hash})
+	cells, err := Summarize(tab, tab.Cells, tab.Seeds, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"", "", "the same experiment as A"} {
+		if got := strings.Join(cells[i].Deviations(), "; "); got != want || len(cells[i].Results) != 1-i%2 {
+			t.Errorf("%s: %q, %d results; want %q", tab.Cells[i].Name(), got, len(cells[i].Results), want)
+		}
+	}
+}

@@ -21,7 +21,7 @@ var trains = map[string]string{
 	"ReSTE": "bwn sign", "ReSTE, weights": "bwn", "HWGQ": "bwn hwgq", "SinReQ": "lsq lsq", "KURE": "lsq lsq", "ends": "lsq lsq", "all": "lsq lsq", "float": "",
 }
 
-// networks are the architectures of tables, by what their names begin with.
+// shippedNetworks are the architectures of tables, by what their names begin with.
 var shippedNetworks = map[string]string{
 	"mini": "resnet20", "survey_rokh": "resnet20", "cifar10_": "resnet20", "cifar10_vgg_small": "vgg_small custom", "imagenet_resnet18": "resnet18 preresnet18",
 	"imagenet_resnet50": "resnet50", "imagenet_mobilenet_v2": "mobilenet_v2",

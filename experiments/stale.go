@@ -28,13 +28,14 @@ var ErrStale = errors.New("the table has results of another kind")
 // begun says which other version began the run in a folder; "" if none did.
 func (m *maker) begun(dir string) (string, error) {
 	made, err := train.ReadManifest(dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && made.Version == m.opt.Version {
+	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
-	if err != nil {
+	other, ok := made.Other(m.opt.Version)
+	if err != nil || !ok {
 		return "", err
 	}
-	return fmt.Sprintf("begun by version %s, this is %s", made.Version, m.opt.Version), nil
+	return fmt.Sprintf("begun by version %s, this is %s", other, m.opt.Version), nil
 }
 
 // discard empties the folder of a run that another version began, for which nobody but who works in it may be in the way.

@@ -54,6 +54,34 @@ func TestStaleResults(t *testing.T) {
 	}
 }
 
+// TestTwoVersionsAtOnce: what a process of another version makes meanwhile is left to it, whether it is still at it, done, or gone.
+func TestTwoVersionsAtOnce(t *testing.T) {
+	tab := loaded(t, strings.Replace(tiny, "seeds: 2", "seeds: 1", 1), "tiny_net.yaml", tinyNet)
+	for _, stale := range []Stale{RefuseStale, RedoStale, KeepStale} {
+		dir := t.TempDir()
+		runs, err := Runs(tab.Cells, tab.Seeds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := filepath.Join(dir, runsFolder, runs[1].File())
+		other := func() {
+			_, err := train.Run(context.Background(), runs[1].Config, train.Options{Out: folder, Threads: 1, Version: "v2"})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		h := &heard{until: 1, stop: other} // during the first run
+		out, err := reproduce(t, context.Background(), tab, dir, Options{Stale: stale, Progress: h})
+		if err != nil || out.Elsewhere != 1 || out.Made != 2 || len(out.Failed) > 0 || len(h.failed) != 1 ||
+			!strings.Contains(h.failed[0].Error(), folder+" was begun by version v2, this is v1") {
+			t.Errorf("%q: %+v, %v, told %v", stale, out, err, h.failed)
+		}
+		if m, err := train.ReadManifest(folder); err != nil || m.Version != "v2" || m.Result == nil {
+			t.Errorf("%q: the other's run is gone: %+v, %v", stale, m, err)
+		}
+	}
+}
+
 // TestRunsOfTwoVersions: what another version began is not gone on with.
 func TestRunsOfTwoVersions(t *testing.T) {
 	tab := loaded(t, strings.Replace(tiny, "seeds: 2", "seeds: 1", 1), "tiny_net.yaml", tinyNet)
@@ -81,5 +109,29 @@ func TestRunsOfTwoVersions(t *testing.T) {
 				t.Errorf("%s: %s", name, text)
 			}
 		}
+	}
+}
+
+// TestNothingIsDiscardedInUse: what another process works in is left to it.
+func TestNothingIsDiscardedInUse(t *testing.T) {
+	m := &maker{opt: Options{Version: "v2", Progress: silence{}}}
+	dir := t.TempDir()
+	lock, err := train.LockDir(context.Background(), dir, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	for _, file := range []string{train.ManifestFile, train.CheckpointFile} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(`{"version": "v1"}`), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // it does not wait
+	if err := m.discard(ctx, dir); err == nil {
+		t.Error("the folder is taken")
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 3 {
+		t.Errorf("%v, %v; want all files", files, err)
 	}
 }

@@ -19,6 +19,7 @@ type Summary struct {
 	Spread float64
 	// Float and Drop are means over the seeds whose float twin was measured, too; nil if none was.
 	Float, Drop *float64
+	Same        string   // the cell before it that is the same experiment, and shares its results; "" if none is
 	Stale       []string // why results are not of the version of most, or of the others' data
 }
 
@@ -33,8 +34,13 @@ func Summarize(t *Table, cells []*Cell, seeds []uint64, dir string) ([]*Summary,
 	}
 	var all []*Summary
 	data, version := checksums{}, mostVersion(results)
+	first := map[string]string{} // the name of the first cell of each experiment
 	for _, c := range cells {
 		s := &Summary{Cell: c}
+		experiment := hash(c.Config)
+		if s.Same = first[experiment]; s.Same == "" {
+			first[experiment] = c.Name()
+		}
 		var floats, drops []float64
 		count := func(r *Run, res *Result, what string) {
 			for _, why := range []string{res.differs("where most are of", version), data.differ(r, res)} {
@@ -126,8 +132,7 @@ func (p *Published) PublishedDrop() *float64 {
 	if p == nil || p.Float == nil {
 		return nil
 	}
-	d := *p.Float - p.Top1
-	return &d
+	return new(math.Round(1e6*(*p.Float-p.Top1)) / 1e6) // of decimal numbers
 }
 
 // Verdict compares a measured accuracy with the published one.
@@ -159,7 +164,7 @@ func (s *Summary) Verdict() Verdict {
 }
 
 // Deviations are what a reader has to know of the cell: how its ends are treated against the source, epochs that a budget took,
-// and the table's own note.
+// a cell that it shares its results with, and the table's own note.
 func (s *Summary) Deviations() []string {
 	var all []string
 	add := func(text string) {
@@ -181,11 +186,14 @@ func (s *Summary) Deviations() []string {
 	}
 	for _, res := range s.Results {
 		if res.Length != res.FullLength {
-			add(scaled(res.Length, res.FullLength))
+			add(fmt.Sprintf("%s of %s, by the budget", res.Length, res.FullLength))
 		}
 		if res.NotInteger != "" {
 			add("simulation: " + res.NotInteger)
 		}
+	}
+	if s.Same != "" {
+		add("the same experiment as " + s.Same)
 	}
 	for _, why := range s.Stale {
 		add(why)
@@ -212,7 +220,7 @@ func (c *Cell) Recipe() []string {
 
 // ends says how the first and the last layer are treated, in the words of files with published numbers.
 func ends(cfg *configs.Config) string {
-	q := cfg.Final().Quant
+	q := cfg.Quant
 	switch {
 	case q.FirstLast == configs.FP:
 		return "fp"

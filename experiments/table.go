@@ -1,7 +1,7 @@
 // Package experiments runs tables: a matrix of experiments over one config, with published accuracies beside the measured ones.
 //
 // A [Table] is read from YAML by [Load]. It knows its runs without any data; [Reproduce] makes those that are missing, in any
-// number of processes at once, and [Render] shows what there is.
+// number of processes at once, [Summarize] reads what they measured, and [Write] shows it.
 package experiments
 
 import (

@@ -98,6 +98,19 @@ add:
 	if got := strings.Join(tab.Axes[0].Values, " ") + ", " + strings.Join(tab.Axes[1].Values, " "); got != "A B C D, 8/8 4/4 2/2" {
 		t.Errorf("axes %s", got)
 	}
+	// An axis that leave_out does not name may have any value; a cell that is added may have a number of its own.
+	tab = loaded(t, `
+config: quickstart
+axes:
+  method: {PACT: {published: {method: PACT}}, mine: {set: {train.lr: 0.5}}}
+  bits: {4/4: {published: {w_bits: 4, a_bits: 4}}, 2/2: {published: {w_bits: 2, a_bits: 2}, set: {quant.weights.bits: 2}}}
+leave_out: [{method: mine}]
+add: [{method: mine, bits: 2/2, published: {method: LQ-Nets}}]
+published: {where: {dataset: CIFAR-10, network: ResNet-20}}
+`)
+	if p := tab.Cells[len(tab.Cells)-1].Published; names(tab) != "PACT 4/4; PACT 2/2; mine 2/2" || p == nil || p.Top1 != 90.2 {
+		t.Errorf("cells %s, published %+v", names(tab), p)
+	}
 }
 
 func TestAnAxisOfAKey(t *testing.T) {
@@ -204,7 +217,8 @@ func TestMistakes(t *testing.T) {
 		{"axes: {m: {A: }}", "there is no config"},
 		{"config: quickstart\naxes: {m: {A: }}\npublished: {files: none.csv}", "mine.yaml:3:20: published.files: "},
 		{"config: quickstart\naxes: {m: &a {A: }}", "YAML anchors"},
-		{"config: quickstart\naxes: {train.lr: [" + strings.Repeat("1,", 1001) + "1]}", "stands there twice"},
+		{"config: quickstart\naxes: {m: {A: }}\nadd: [{m: B, published: {methd: LSQ}}]", `mine.yaml:3:7: published: there is no column "methd"`},
+		{"config: quickstart\naxes: {train.steps: [" + numbers(1001) + "]}", "mine.yaml:2:8: axes: train.steps: 1001 values; wanted at most 1000"},
 		{"config: quickstart\naxes: {train.epochs: [" + numbers(200) + "], train.batch: [" + numbers(200) + "]}", "more than 10000 cells"},
 	} {
 		tab, err := Load(write(t, c.table), nil)
@@ -219,7 +233,7 @@ func TestMistakes(t *testing.T) {
 func numbers(n int) string {
 	var all []string
 	for i := range n {
-		all = append(all, strings.Repeat("1", 1)+strings.Repeat("0", i%2)+string(rune('0'+i/2%10))+string(rune('0'+i/20)))
+		all = append(all, fmt.Sprint(i+1))
 	}
 	return strings.Join(all, ", ")
 }

@@ -22,18 +22,21 @@ type Method string
 
 // The methods.
 const (
+	Hessian Method = "hessian" // the second derivative of the loss, times the squared error of quantization
 	Perturb Method = "perturb" // the loss, and the accuracy, with one tensor quantized
 	SQNR    Method = "sqnr"    // the signal to quantization noise ratio of each tensor
 )
 
 // Methods lists them.
-func Methods() []Method { return []Method{Perturb, SQNR} }
+func Methods() []Method { return []Method{Hessian, Perturb, SQNR} }
 
 // Options say what to measure. Zero values are the defaults.
 type Options struct {
 	Methods []Method // all
 	Widths  []int    // in bits, from 2 to 8; DefaultWidths
 	Images  int      // of the validation share, or of the training images where nothing is held out; DefaultImages
+	Samples int      // of traces of the Hessian; DefaultSamples
+	Error   float64  // takes more of them until the error of each trace is at most that share of it; 0: does not
 	Seed    uint64   // of the images, and of all else that is drawn
 	// Cost, unless it is nil, is told what a method is about to compute, and for about how long.
 	Cost func(m Method, passes int, seconds float64)
@@ -56,6 +59,8 @@ type Report struct {
 	Loss        float64 `json:"loss"` // of the float network on the images
 	Top1        float64 `json:"top1"`
 	Tables      []Table `json:"tables"`
+	Samples     int     `json:"samples,omitempty"` // of Traces
+	Traces      []Trace `json:"traces,omitempty"`  // that Hessian is from
 }
 
 // Table is the table of a method, nil if there is none.
@@ -88,6 +93,7 @@ type meter struct {
 	seconds    float64 // that an evaluation of an image takes
 	quantizers map[site]*layers.Quantizer
 	weights    map[site][]float32 // quantized
+	ratios     map[site]*ratio    // see noise
 }
 
 // site is a tensor at a width.
@@ -129,6 +135,8 @@ func Measure(ctx context.Context, m *train.Model, opt Options) (*Report, error) 
 	for _, method := range opt.Methods {
 		var tables []Table
 		switch method {
+		case Hessian:
+			tables, err = t.hessian(ctx, r)
 		case Perturb:
 			tables, err = t.perturb(ctx, images)
 		case SQNR:
@@ -158,6 +166,9 @@ func (o *Options) fill() error {
 	if o.Images == 0 {
 		o.Images = DefaultImages
 	}
+	if o.Samples == 0 {
+		o.Samples = DefaultSamples
+	}
 	o.Widths = slices.Clone(o.Widths)
 	slices.Sort(o.Widths)
 	o.Widths = slices.Compact(o.Widths)
@@ -166,6 +177,9 @@ func (o *Options) fill() error {
 		return fmt.Errorf("widths are from 2 to 8 bits; found %d to %d", least, most)
 	case o.Images < 2:
 		return fmt.Errorf("errors of means take 2 images or more; found %d", o.Images)
+	}
+	if o.Samples < 2 || !(o.Error >= 0) {
+		return fmt.Errorf("errors take 2 samples or more, and are not negative; found %d samples and an error of %g", o.Samples, o.Error)
 	}
 	for _, m := range o.Methods {
 		if !slices.Contains(Methods(), m) {

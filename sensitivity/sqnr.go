@@ -11,20 +11,34 @@ import (
 //
 // of weights, and of what each layer of the float network reads of all images.
 func (t *meter) sqnr(ctx context.Context) ([]Table, error) {
+	t.cost(SQNR, 1)
+	noise, err := t.noise(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []Table{t.table(string(SQNR), func(at site) Loss { return noise[at].loss(at.bits) })}, nil
+}
+
+// noise compares all tensors with what they are quantized, once.
+func (t *meter) noise(ctx context.Context) (map[site]*ratio, error) {
+	if t.ratios != nil {
+		return t.ratios, nil
+	}
 	noise := map[site]*ratio{}
 	for _, layer := range t.float.LayerNames() {
 		for _, bits := range t.opt.Widths {
 			at, w := site{weightsOf(layer), bits}, t.float.Store.Array(weightsOf(layer)).Data()
 			noise[at], noise[site{inputOf(layer), bits}] = &ratio{}, &ratio{}
+			noise[at].size = len(w)
 			noise[at].add(noiseOf(t.weights[at], w))
 		}
 	}
-	t.cost(SQNR, 1)
 	_, err := t.batches(ctx, "comparing", t.split, t.opt.Images, func(x []float32, _ []int32, n int) error {
 		_, err := t.probe.Run(x, n, func(layer string, in []float32) error {
 			return t.eachWidth(func(bits int) error {
 				at, each := site{inputOf(layer), bits}, len(in)/n
 				y := make([]float32, each)
+				noise[at].size = each
 				for i := range n {
 					image := in[i*each:][:each]
 					if err := t.quantizers[at].Values(y, image); err != nil {
@@ -37,10 +51,10 @@ func (t *meter) sqnr(ctx context.Context) ([]Table, error) {
 		})
 		return err
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		t.ratios = noise
 	}
-	return []Table{t.table(string(SQNR), func(at site) Loss { return noise[at].loss(at.bits) })}, nil
+	return noise, err
 }
 
 // noiseOf is the sum of squares of y - x, and of x.
@@ -56,7 +70,7 @@ func noiseOf(y, x []float32) (noise, signal float64) {
 // ratio is that of two sums over images.
 type ratio struct {
 	noise, signal, noise2, signal2, both float64
-	n                                    int
+	n, size                              int // of images, and of elements of each
 }
 
 func (r *ratio) add(noise, signal float64) {

@@ -15,11 +15,6 @@ import (
 // calibrate gives quantizers without levels their first ones, from training batches. Batch norm takes the statistics of
 // each batch, as the first training step will; where nothing is trained it takes the running ones, as evaluation will.
 func (m *Model) calibrate(ctx context.Context) error {
-	return m.calibrateWith(ctx, !m.Config.Train.Trains())
-}
-
-// calibrateWith is calibrate with the running statistics of batch norm if it is frozen.
-func (m *Model) calibrateWith(ctx context.Context, frozen bool) error {
 	if m.Net.WantedBatches() == 0 {
 		return nil
 	}
@@ -29,7 +24,7 @@ func (m *Model) calibrateWith(ctx context.Context, frozen bool) error {
 		if err != nil {
 			return struct{}{}, err
 		}
-		m.Net.FreezeBatchNorm(frozen)
+		m.Net.FreezeBatchNorm(!m.Config.Train.Trains())
 		defer m.Net.FreezeBatchNorm(false)
 		return struct{}{}, m.Net.Calibrate((*threads.Pool)(m.pool), telling(ctx, "calibrating", "passes"), x...)
 	})
@@ -51,7 +46,7 @@ func (r *run) finishTraining(ctx context.Context) error {
 	if r.Config.Quant.BatchNormReestimation == 0 {
 		return nil
 	}
-	if err := r.reestimate(ctx, r.Config.Quant.BatchNormReestimation); err != nil {
+	if err := r.reestimate(ctx); err != nil {
 		return interrupted(ctx, err)
 	}
 	return r.checkpoint()
@@ -68,7 +63,7 @@ func (m *Model) correct(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := m.reestimate(ctx, m.Config.Quant.BatchNormReestimation); err != nil || float == nil {
+	if err := m.reestimate(ctx); err != nil || float == nil {
 		return err
 	}
 	x, err := m.calibrationBatches()
@@ -78,8 +73,9 @@ func (m *Model) correct(ctx context.Context) error {
 	return m.Net.CorrectBias((*threads.Pool)(m.pool), float, telling(ctx, "correcting biases", "passes"), x...)
 }
 
-// reestimate takes the running statistics of batch norm anew, on n batches.
-func (m *Model) reestimate(ctx context.Context, n int) error {
+// reestimate takes the running statistics of batch norm anew, if the config asks for it.
+func (m *Model) reestimate(ctx context.Context) error {
+	n := m.Config.Quant.BatchNormReestimation
 	if n == 0 {
 		return nil
 	}
@@ -104,8 +100,8 @@ func (m *Model) reestimate(ctx context.Context, n int) error {
 
 // calibrationBatches returns as many batches as the quantizer that wants the most.
 func (m *Model) calibrationBatches() ([]*tensor.Dense, error) {
-	n := m.quant().Activations.CalibrationBatches
-	for _, r := range m.quant().Layers {
+	n := m.Config.Quant.Activations.CalibrationBatches
+	for _, r := range m.Config.Quant.Layers {
 		n = max(n, r.Activations.Values.CalibrationBatches)
 	}
 	batches, err := m.batches(n)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/configs"
@@ -34,6 +33,9 @@ func (r *run) goOn(cfg *configs.Config) (*configs.Config, error) {
 		return nil, fmt.Errorf("%w: %s has no checkpoint yet that could be extended; continue it as it is, or choose another folder with --out", ErrExists, r.dir)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := r.recall(); err != nil {
 		return nil, err
 	}
 	then := f.Metadata["config"]
@@ -147,25 +149,16 @@ func (r *run) extend(st *state) error {
 	if len(r.changed) == 0 {
 		return nil
 	}
-	var given, own []string
+	var given []string
 	for _, c := range r.changed {
 		if c.Now != "" {
 			given = append(given, c.Key+"="+c.Now)
 		}
-		if c.Then != "" {
-			own = append(own, c.Key+"="+c.Then)
-		}
 	}
 	total := r.total()
-	switch i := slices.IndexFunc(r.changed, func(c Changed) bool { return under(c.Key, restarting) }); {
-	case i >= 0 && len(r.ends) > 0:
-		return fmt.Errorf("%w: %s has the stages of quant.schedule, whose lengths and learning rates %s would change; begin a run from it: model.init=%s",
-			ErrExists, r.dir, strings.Join(given, " "), r.dir)
+	switch {
 	case st.Total == 0:
 		return fmt.Errorf("%w: %s trains nothing, so that %s cannot extend it; begin a run from it: model.init=%s", ErrExists, r.dir, strings.Join(given, " "), r.dir)
-	case st.Step >= total && st.Step < st.Total: // the arguments of before an extension, for instance
-		return fmt.Errorf("%w: %s is at step %d of %d, and with %s it has %d; to go on as it is: --resume %s",
-			ErrExists, r.dir, st.Step, st.Total, strings.Join(given, " "), total, strings.Join(own, " "))
 	case st.Step >= total:
 		return fmt.Errorf("%w: %s is at step %d of %d, and with %s it has %d; give more epochs to go on, such as train.epochs=%d",
 			ErrExists, r.dir, st.Step, st.Total, strings.Join(given, " "), total, st.Step/r.perEpoch()+1)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -185,6 +184,16 @@ func TestExtendingTwice(t *testing.T) {
 	}
 }
 
+// What counts from the start of the run is over, and held-out images are no fewer.
+func TestExtensionsOfLaterSteps(t *testing.T) {
+	for _, over := range []string{"train.batch_norm_freeze=5it", "data.validation=12"} {
+		dir := partOf(t, 0, over)
+		if _, err := goOn(t, dir, 1, 0, over, "train.epochs=3"); err != nil {
+			t.Errorf("%s: %v", over, err)
+		}
+	}
+}
+
 // What cannot change, or adds nothing, is refused in a line, and leaves the run as it is.
 func TestExtensionsThatAreRefused(t *testing.T) {
 	base, calibrated, begun := partOf(t, 0), partOf(t, 0, "train.epochs=0"), t.TempDir()
@@ -198,7 +207,6 @@ func TestExtensionsThatAreRefused(t *testing.T) {
 	}{
 		{base, []string{"train.lr=0.5"}, "is at step 6 of 6, and with train.lr=0.5 it has 6; give more epochs to go on, such as train.epochs=3"},
 		{base, []string{"train.epochs=1"}, "with train.epochs=1 it has 3"},
-		{partOf(t, 5), []string{"train.epochs=1"}, "is at step 5 of 6, and with train.epochs=1 it has 3; to go on as it is: --resume train.epochs=2"},
 		{base, []string{"train.epochs=0"}, "with train.epochs=0 it has 0"},
 		{base, []string{"train.epochs=3", "train.batch=4"}, `("batch: 8" then, "batch: 4" now); use that one, or choose another folder with --out; --resume KEY=VALUE extends a run, and can change train.epochs, `},
 		{base, []string{"quant.weights.bits=3", "train.epochs=3"}, `("bits: 4" then, "bits: 3" now)`},
@@ -238,45 +246,18 @@ func TestExtensionsThatAreRefused(t *testing.T) {
 	if err == nil || !strings.HasSuffix(err.Error(), "choose another folder with --out") {
 		t.Errorf("error %v", err)
 	}
-}
-
-// What schedules by the share of the run that is done never sees it fall, and sees the ends.
-func TestProgress(t *testing.T) {
-	lr := []Changed{{"train.lr", "1", "2"}}
-	for name, c := range map[string]struct {
-		h     history
-		total int
-		want  []float64
-	}{
-		"none":             {nil, 4, []float64{0, 0.25, 0.5, 0.75, 1}},
-		"finished":         {history{{2, 2, lr}}, 4, []float64{0, 0.5, 1, 1, 1}},
-		"half":             {history{{2, 4, lr}}, 6, []float64{0, 0.25, 0.5, 0.625, 0.75, 0.875, 1}},
-		"the same number":  {history{{1, 4, lr}}, 4, []float64{0, 0.25, 0.5, 0.75, 1}},
-		"twice":            {history{{1, 2, lr}, {2, 3, lr}}, 4, []float64{0, 0.5, 0.75, 0.875, 1}},
-		"in the same step": {history{{1, 2, lr}, {1, 5, lr}}, 3, []float64{0, 0.5, 0.75, 1}},
-	} {
-		for step, want := range c.want {
-			if got := c.h.progress(step, c.total); math.Abs(got-want) > 1e-15 {
-				t.Errorf("%s: step %d: %v, want %v", name, step, got, want)
-			}
-		}
+	// What a run was extended from is no edit; what it never was is, and without Extend it is what it became.
+	if _, err := goOn(t, base, 1, 0, "train.epochs=4"); err != nil {
+		t.Fatal(err)
 	}
-}
-
-// The curve says how the learning rate goes.
-func TestRates(t *testing.T) {
-	for _, c := range []struct{ over, want string }{
-		{"train.schedule.kind=constant", "0.01 in step 1, 0.01 in step 30; an epoch has 3 steps"},
-		{"train.schedule.warmup=2ep", "0.00167 in step 1, 0.01 in step 7, 0.00854 in step 13, 0.005 in step 19, 0.00146 in step 25, 4.28e-05 in step 30; an epoch has 3 steps"},
-		{"train.schedule={kind: step, milestones: [5ep, 9ep]}", "0.01 in step 1, 0.001 in step 16, 0.0001 in step 28, 0.0001 in step 30; an epoch has 3 steps"},
-		{"train.max_steps=7", "0.01 in step 1, 0.00905 in step 7; an epoch has 3 steps"},
-	} {
-		r, err := LearningRates(extendingConfig(t, "train.epochs=10", c.over), "")
-		if err != nil || r.String() != c.want {
-			t.Errorf("%s: %v (%v), want %s", c.over, r, err, c.want)
+	for _, c := range []struct {
+		cfg    *configs.Config
+		extend bool
+		want   string
+	}{{extendingConfig(t), true, ""}, {cfg, true, `("epochs: 4" then, "epochs: 3" now)`}, {extendingConfig(t), false, `("epochs: 4" then, "epochs: 2" now)`}} {
+		err := trainOnly(context.Background(), c.cfg, Options{Out: base, Resume: true, Extend: c.extend, Progress: &quiet{}})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
 		}
-	}
-	if r, err := LearningRates(extendingConfig(t, "train.epochs=0"), ""); r != nil || err != nil {
-		t.Errorf("%v (%v) of a run that trains nothing", r, err)
 	}
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -100,5 +101,46 @@ func TestInitLeavesOtherQuantizers(t *testing.T) {
 	// A folder stands for its checkpoint, which the resolved config names.
 	if cfg := extendingConfig(t, "model.init="+base); cfg.Model.Init != checkpoint {
 		t.Errorf("model.init is %s", cfg.Model.Init)
+	}
+}
+
+// Quantizers of a file that cannot be taken start anew, and those with numbers that cannot be are an error.
+func TestInitOfOddQuantizers(t *testing.T) {
+	checkpoint := filepath.Join(partOf(t, 3), CheckpointFile)
+	m, err := Open(extendingConfig(t, "model.init="+checkpoint), "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for name, c := range map[string]struct {
+		damage func(*dict, *named) // one of a quantizer of weights
+		want   string
+	}{
+		"none":               {func(*dict, *named) {}, "; quantizers: 6 taken"},
+		"of another program": {func(d *dict, _ *named) { d.config = "" }, "; quantizers start anew, as the file does not say what its own are"},
+		"of another version": {func(d *dict, _ *named) { d.config = "other: 1" }, "; quantizers start anew, as the config inside is not valid for this version"},
+		"without an array":   {func(_ *dict, n *named) { n.name = "other" }, "; quantizers: 5 taken, 1 start anew: conv.weight (not calibrated there)"},
+		"of another shape":   {func(_ *dict, n *named) { n.shape = []int{2} }, "; quantizers: 5 taken, 1 start anew: conv.weight (not calibrated there)"},
+		"not finite": {func(_ *dict, n *named) {
+			n.values = func() ([]float32, error) { return []float32{float32(math.Inf(1))}, nil }
+		}, "conv.weight_quantizer.scale[0] is +Inf, want a finite number"},
+	} {
+		dicts, err := readWeights(checkpoint, Reading{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &dicts[0]
+		i := slices.IndexFunc(d.tensors, func(n named) bool { return n.name == "conv.weight_quantizer.scale" })
+		if i < 0 {
+			t.Fatal("no scale of conv.weight")
+		}
+		c.damage(d, &d.tensors[i])
+		line, err := m.takeQuantizers(d)
+		if err != nil {
+			line = err.Error()
+		}
+		if line != c.want {
+			t.Errorf("%s: %q, want %q", name, line, c.want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -164,11 +165,7 @@ func (r *run) resume() (bool, error) {
 	if err := r.extend(&st); err != nil {
 		return false, err
 	}
-	err = st.fits(r.Config)
-	if err == nil {
-		err = st.fitsStages(r.ends)
-	}
-	if err != nil {
+	if err := st.fits(r.Config); err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
 	if total := r.total(); r.Config.Train.Trains() && st.Total != total {
@@ -177,7 +174,7 @@ func (r *run) resume() (bool, error) {
 	if err := r.restore(path, f, st, true); err != nil {
 		return false, err
 	}
-	r.st, r.init, r.optimizer.Updates = st, r.Config.Model.Init, st.Step
+	r.st, r.init, r.optimizer.Updates = st, cmp.Or(r.before, r.Config.Model.Init), st.Step
 	if st.FloorHits != nil {
 		r.optimizer.FloorHits = st.FloorHits
 	}
@@ -226,7 +223,7 @@ func (r *run) digestInit(then origin) error {
 	if r.Config.Model.Init == configs.RandomInit {
 		return nil
 	}
-	m, err := r.Model.with(r.Config.InStage(0))
+	m, err := r.Model.with(r.Config)
 	if err != nil {
 		return err
 	}

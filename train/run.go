@@ -30,15 +30,17 @@ const (
 
 // Options say where and how a run happens; none of them changes its results.
 type Options struct {
-	Out      string   // the run's directory; runs/NAME if empty
-	Resume   bool     // continue the run in Out
-	Extend   bool     // with Resume: settings that overrides gave ([configs.Load]) change the run from here on
-	Force    bool     // read damaged files all the same
-	Threads  int      // 0: all cores
-	Data     string   // where data sets are; the config's data.root if empty
-	Version  string   // of the program, for the manifest
-	Profile  bool     // measure the time of each operation
-	Progress Progress // nil: nobody hears of it
+	Out     string // the run's directory; runs/NAME if empty
+	Resume  bool   // continue the run in Out
+	Extend  bool   // with Resume: settings that overrides gave ([configs.Load]) change the run from here on
+	Force   bool   // read damaged files all the same
+	Threads int    // 0: all cores
+	Data    string // where data sets are; the config's data.root if empty
+	Version string // of the program, for the manifest
+	// SameVersion refuses to go on with a run of another version, with [ErrVersion].
+	SameVersion bool
+	Profile     bool     // measure the time of each operation
+	Progress    Progress // nil: nobody hears of it
 }
 
 // ErrInterrupted is returned after a run was cancelled and its checkpoint
@@ -108,11 +110,12 @@ type run struct {
 	loader    *datasets.Loader
 	broken    int // images that could not be read and were told
 	init      string
+	before    string // init, as the process before this one wrote it
 	origin    origin
 	lock      *Lock
 	last      *checkpoint      // that the run goes on from, until it does
-	ends      []int            // of the stages of quant.schedule, in steps
 	changed   []Changed        // by arguments, in an extension
+	earlier   []string         // versions that trained steps of the run before
 	timings   []machine.Timing // if profiled
 	waiting   machine.Timing   // for batches
 }
@@ -220,17 +223,7 @@ func (r *run) train(ctx context.Context) error {
 // begin readies the network for its first step, or true, for the one after its last checkpoint. It reads and hashes all
 // that the run is made from, which takes a while, and writes nothing.
 func (r *run) begin() (resumed bool, err error) {
-	first := 0
-	if r.last != nil {
-		first = min(r.last.state.Stage, max(len(r.Config.Quant.Schedule)-1, 0)) // what cannot be, resume reports
-	}
-	if err := r.at(first); err != nil {
-		return false, err
-	}
 	if r.loader, err = r.Model.loader(); err != nil {
-		return false, err
-	}
-	if r.ends, err = r.Config.Quant.Ends(r.perEpoch(), r.Config.Train.Total(r.perEpoch())); err != nil {
 		return false, err
 	}
 	r.optimizer = NewOptimizer(&r.Config.Train, r.Net.Store.Learnable())

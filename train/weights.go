@@ -17,7 +17,6 @@ type dict struct {
 	key     string // that leads to it, several joined by dots; "" if the file is the dict
 	tensors []named
 	config  string // of a checkpoint of qat
-	state   string // of it, in JSON
 }
 
 // named is a tensor of a file. Its values are read when they are asked for.
@@ -88,7 +87,7 @@ func parseWeights(path string, data []byte, r Reading) ([]dict, error) {
 	}
 	var d dict
 	if f.Metadata["format"] == checkpointFormat {
-		d.config, d.state = f.Metadata["config"], f.Metadata["state"]
+		d.config = f.Metadata["config"]
 		if f.Metadata["version"] != checkpointVersion {
 			rename(f)
 		}

@@ -118,6 +118,7 @@ EXIT STATUS
 	addThreads(c, &o.threads)
 	addData(c, &o.data)
 	addJSON(c, &o.json)
+	addIgnoreMemory(c, &o.ignoreMemory)
 	return c
 }
 
@@ -150,7 +151,7 @@ func runExperimentCheck(ctx context.Context, o reproduceOptions, name string, ov
 		return err
 	}
 	p := newProgress(stderr, true)
-	costs, err := experiments.Costs(ctx, runs, experiments.Options{Threads: o.threads, Data: o.data}, measuring(p))
+	costs, err := experiments.Costs(ctx, runs, experiments.Options{Threads: o.threads, Data: o.data, IgnoreMemory: o.ignoreMemory}, measuring(p))
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,8 @@ type reproduceOptions struct {
 	json    bool
 	plain   bool
 
+	ignoreMemory bool
+
 	part experiments.Shard
 }
 
@@ -92,6 +94,7 @@ func addTableFlags(c *cobra.Command, o *reproduceOptions) {
 	addData(c, &o.data)
 	addJSON(c, &o.json)
 	f.BoolVar(&o.plain, "plain", false, "print lines instead of a progress bar on a terminal")
+	addIgnoreMemory(c, &o.ignoreMemory)
 }
 
 func (o *reproduceOptions) check(c *cobra.Command) (err error) {

@@ -53,8 +53,9 @@ func runTable(ctx context.Context, o reproduceOptions, whole *experiments.Table,
 			return err
 		}
 	}
-	scaling := experiments.Options{Dir: t.dir, Threads: o.threads, Data: o.data, Progress: &tableProgress{progress: p}}
-	if _, err := experiments.Scale(ctx, t.Table, cmp.Or(o.budget, t.Budget), scaling, measuring(p)); err != nil {
+	opt := experiments.Options{Dir: t.dir, Threads: o.threads, Data: o.data, Version: version(), Stale: experiments.Stale(o.stale), IgnoreMemory: o.ignoreMemory,
+		Progress: &tableProgress{progress: p}}
+	if err := scale(ctx, o, t, opt, p); err != nil {
 		return err
 	}
 	runs, err := experiments.Runs(t.cells, t.seeds)
@@ -67,7 +68,7 @@ func runTable(ctx context.Context, o reproduceOptions, whole *experiments.Table,
 	}
 	var out experiments.Outcome
 	if !o.render {
-		if out, err = makeRuns(ctx, o, t, runs, p); err != nil {
+		if out, err = makeRuns(ctx, t, runs, opt, p); err != nil {
 			return err
 		}
 	}
@@ -83,10 +84,22 @@ func runTable(ctx context.Context, o reproduceOptions, whole *experiments.Table,
 	return differences(expected, t.Table, cells)
 }
 
+// scale fits the table into its budget. Listing it and printing it measure nothing.
+func scale(ctx context.Context, o reproduceOptions, t *openedTable, opt experiments.Options, p *progress) error {
+	budget := cmp.Or(o.budget, t.Budget)
+	if !o.list && !o.render {
+		_, err := experiments.Scale(ctx, t.Table, budget, opt, measuring(p))
+		return err
+	}
+	share, err := experiments.ScaleAsBegun(t.Table, t.dir, budget)
+	if err == nil && share == 0 {
+		p.Message("what the budget leaves of the epochs is measured before the first run; these are all of them")
+	}
+	return err
+}
+
 // makeRuns makes what is missing.
-func makeRuns(ctx context.Context, o reproduceOptions, t *openedTable, runs []*experiments.Run, p *progress) (experiments.Outcome, error) {
-	tp := &tableProgress{progress: p, start: time.Now()}
-	opt := experiments.Options{Dir: t.dir, Threads: o.threads, Data: o.data, Version: version(), Stale: experiments.Stale(o.stale), Progress: tp}
+func makeRuns(ctx context.Context, t *openedTable, runs []*experiments.Run, opt experiments.Options, p *progress) (experiments.Outcome, error) {
 	out, err := experiments.Reproduce(train.Watch(ctx, p.work), t.Table, runs, opt)
 	if err != nil {
 		return experiments.Outcome{}, err
@@ -99,30 +112,33 @@ func makeRuns(ctx context.Context, o reproduceOptions, t *openedTable, runs []*e
 	return *out, nil
 }
 
-// showTable writes the table's files and prints it.
-func showTable(t *openedTable, js bool, stdout io.Writer) (all []*experiments.Summary, err error) {
-	all, err = experiments.Summarize(t.Table, t.cells, t.seeds, t.dir)
+// showTable writes the table's files and prints it, each even where the other is not possible.
+func showTable(t *openedTable, js bool, stdout io.Writer) ([]*experiments.Summary, error) {
+	all, err := experiments.Summarize(t.Table, t.cells, t.seeds, t.dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, experiments.Write(t.dir, t.Table, all)) }() // it is printed even where it cannot be written
+	return all, errors.Join(experiments.Write(t.dir, t.Table, all), printTable(t, js, stdout, all))
+}
+
+func printTable(t *openedTable, js bool, stdout io.Writer, all []*experiments.Summary) error {
 	if js {
 		report, err := experiments.Report(t.Table, all)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return all, printJSON(stdout, report)
+		return printJSON(stdout, report)
 	}
 	var text bytes.Buffer
 	if err := experiments.WriteMarkdown(&text, t.Table, all); err != nil {
-		return nil, err
+		return err
 	}
 	for line := range strings.Lines(text.String()) {
 		if err := say(stdout, "%s", strings.TrimSuffix(line, "\n")); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // differences is an error for each cell that is not as expected.
@@ -170,7 +186,7 @@ func listRuns(stdout io.Writer, t *openedTable, runs []*experiments.Run, js bool
 // tableProgress tells of runs what a run's progress does not.
 type tableProgress struct {
 	*progress
-	start time.Time
+	start time.Time // of the first run
 	made  int
 }
 
@@ -179,6 +195,9 @@ var _ experiments.Progress = (*tableProgress)(nil)
 // Begin implements experiments.Progress.
 func (p *tableProgress) Begin(r *experiments.Run, place, of int) {
 	left := ""
+	if p.start.IsZero() {
+		p.start = time.Now()
+	}
 	if p.made > 0 {
 		each := time.Since(p.start) / time.Duration(p.made)
 		left = fmt.Sprintf("; about %s left", duration((each * time.Duration(of-place+1)).Seconds()))

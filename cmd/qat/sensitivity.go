@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/qat-go/qat/internal/atomicfile"
+	"github.com/qat-go/qat/internal/filetype"
 	"github.com/qat-go/qat/sensitivity"
 	"github.com/qat-go/qat/train"
 )
@@ -19,7 +22,10 @@ type sensitivityOptions struct {
 	methods []string
 	widths  []int
 	images  int
+	samples int
+	err     float64
 	seed    uint64
+	plot    string
 	data    string
 	threads int
 	json    bool
@@ -39,6 +45,10 @@ counts) or a checkpoint (.qat), which stay as they are. Tensors are quantized as
 the run's config says, but for the bits; where it leaves the first levels open,
 they are those of the least squared error.
 
+  hessian  the trace of the Hessian of the loss, by Hutchinson's estimator,
+           divided by the number of elements and times the squared error of
+           quantization (HAWQ-V2), from --samples samples, or as many as --error
+           takes
   perturb  how much the loss grows, and how much accuracy is lost, each with its
            standard error, on --images images: of the held-out ones
            (data.validation), or else of the training images
@@ -53,11 +63,17 @@ EXIT STATUS
   2    the command line is wrong, or RUN is of another kind
   130  interrupted`,
 		Example: `  qat sensitivity runs/resnet20_fp32
+  qat sensitivity runs/resnet20_fp32 --method hessian --error 0.1 --plot h.svg
   qat sensitivity runs/quickstart/best.qat --method sqnr --widths 2,4,8 --json`,
 		Args: wantArgs(1, 1, "a RUN or a CHECKPOINT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.check(c); err != nil {
 				return err
+			}
+			if o.plot != "" {
+				if err := replaceable(c, o.plot, filetype.Text, o.force); err != nil {
+					return err
+				}
 			}
 			return runSensitivity(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -66,7 +82,10 @@ EXIT STATUS
 	f.StringSliceVar(&o.methods, "method", names(sensitivity.Methods()), "how to measure, `NAME`s with commas between")
 	f.IntSliceVar(&o.widths, "widths", sensitivity.DefaultWidths(), "`BITS` to try, from 2 to 8")
 	f.IntVar(&o.images, "images", sensitivity.DefaultImages, "number of images to measure on, `N`")
-	f.Uint64Var(&o.seed, "seed", 0, "`SEED` of which images are taken")
+	f.IntVar(&o.samples, "samples", sensitivity.DefaultSamples, "number of samples of each trace of a Hessian, `N`")
+	f.Float64Var(&o.err, "error", 0, "go on sampling until the standard error of each trace is `SHARE` of it, such as 0.05")
+	f.Uint64Var(&o.seed, "seed", 0, "`SEED` of all that is drawn: images, and vectors of signs")
+	f.StringVar(&o.plot, "plot", "", "draw the tables to `FILE`.svg")
 	addData(c, &o.data)
 	addThreads(c, &o.threads)
 	addForce(c, &o.force)
@@ -101,6 +120,12 @@ func (o *sensitivityOptions) check(c *cobra.Command) error {
 	if o.images < 2 {
 		return usagef(c, "--images wants a number of 2 or more, found %d", o.images)
 	}
+	if o.samples < 2 {
+		return usagef(c, "--samples wants a number of 2 or more, found %d", o.samples)
+	}
+	if !(o.err >= 0 && o.err < math.Inf(1)) {
+		return usagef(c, "--error wants a share of the trace, such as 0.05; found %g", o.err)
+	}
 	return checkThreads(c, o.threads)
 }
 
@@ -116,7 +141,7 @@ func runSensitivity(ctx context.Context, o sensitivityOptions, path string, stdo
 	defer m.Close()
 	p := newProgress(stderr, o.plain)
 	defer p.close()
-	opt := sensitivity.Options{Widths: o.widths, Images: o.images, Seed: o.seed, Cost: func(m sensitivity.Method, passes int, seconds float64) {
+	opt := sensitivity.Options{Widths: o.widths, Images: o.images, Samples: o.samples, Error: o.err, Seed: o.seed, Cost: func(m sensitivity.Method, passes int, seconds float64) {
 		p.Message("%s: %s images to evaluate, about %s", m, count(int64(passes)), duration(max(seconds, 1)))
 	}}
 	for _, m := range o.methods {
@@ -127,6 +152,11 @@ func runSensitivity(ctx context.Context, o sensitivityOptions, path string, stdo
 		return err
 	}
 	p.close()
+	if o.plot != "" {
+		if err := atomicfile.WriteBytes(o.plot, []byte(r.Plot())); err != nil {
+			return err
+		}
+	}
 	return result(stdout, o.json, r, func(w io.Writer) error { return printSensitivity(w, r) })
 }
 
@@ -135,6 +165,9 @@ var lossOf = map[string]struct {
 	of         string
 	value, err func(sensitivity.Loss) string
 }{
+	string(sensitivity.Hessian): {"trace of the Hessian/n x squared error",
+		func(l sensitivity.Loss) string { return threeDigits(l.Value) },
+		func(l sensitivity.Loss) string { return share(l.StdErr / math.Abs(l.Value)) }},
 	string(sensitivity.Perturb): {"growth of the loss",
 		func(l sensitivity.Loss) string { return threeDigits(l.Value) },
 		func(l sensitivity.Loss) string { return threeDigits(l.StdErr) }},
@@ -157,6 +190,9 @@ func printSensitivity(w io.Writer, r *sensitivity.Report) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
+	if err := printTraces(w, r); err != nil {
+		return err
+	}
 	for _, table := range r.Tables {
 		err := errors.Join(
 			printLosses(w, table, "weights", func(l sensitivity.Layer) []sensitivity.Loss { return l.Weights }),
@@ -166,6 +202,23 @@ func printSensitivity(w io.Writer, r *sensitivity.Report) error {
 		}
 	}
 	return nil
+}
+
+// share is an error as a part of what it is of.
+func share(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }
+
+func printTraces(w io.Writer, r *sensitivity.Report) error {
+	if len(r.Traces) == 0 {
+		return nil
+	}
+	say(w, "")
+	say(w, "trace of the Hessian, %d samples: of the weights, and of what a layer reads", r.Samples)
+	t := newTable(w, "LAYER", "WEIGHTS", "±", "ELEMENTS", "ACTIVATIONS", "±", "ELEMENTS")
+	for _, l := range r.Traces {
+		t.row(l.Name, threeDigits(l.Weights.Trace), share(l.Weights.Relative()), l.Weights.Elements,
+			threeDigits(l.Activations.Trace), share(l.Activations.Relative()), l.Activations.Elements)
+	}
+	return t.flush()
 }
 
 func printLosses(w io.Writer, table sensitivity.Table, what string, of func(sensitivity.Layer) []sensitivity.Loss) error {

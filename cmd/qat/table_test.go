@@ -177,11 +177,3 @@ func TestDescriptionsFit(t *testing.T) {
 		}
 	}
 }
-
-func TestLetters(t *testing.T) {
-	for i, want := range map[int]string{0: "A", 25: "Z", 26: "AA", 51: "AZ", 52: "BA", 701: "ZZ", 702: "AAA"} {
-		if got := letters(i); got != want {
-			t.Errorf("column %d is %s; want %s", i, got, want)
-		}
-	}
-}

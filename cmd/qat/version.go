@@ -1,7 +1,10 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -61,26 +64,49 @@ func (v versionInfo) print(w io.Writer) error {
 	return t.flush()
 }
 
-// version is the module's version, or "devel" with the commit that it was built
-// from.
+// version is the module's version, or "devel" with the commit that it was built from. Where that does not tell the source, since it
+// was built by "go run" or with changes that are not committed, the program's digest follows: it tells such programs apart.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "devel"
+		info = &debug.BuildInfo{}
 	}
+	v, known := sourceVersion(info)
+	if digest, err := programDigest(); !known && err == nil {
+		v += " " + digest
+	}
+	return v
+}
+
+// sourceVersion is a build's version, and whether only one source has it.
+func sourceVersion(info *debug.BuildInfo) (v string, known bool) {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
+		return v, !strings.HasSuffix(v, "+dirty")
 	}
-	v := "devel"
+	v, modified := "devel", ""
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
-			v += " " + s.Value
+			v, known = v+" "+s.Value, true
 		case s.Key == "vcs.modified" && s.Value == "true":
-			v += " modified"
+			modified = " modified"
 		}
 	}
-	return v
+	return v + modified, known && modified == ""
+}
+
+// programDigest is the beginning of the running program's SHA-256, in hex.
+func programDigest() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	program, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(program)
+	return hex.EncodeToString(sum[:6]), nil
 }
 
 // cpuFeatures lists the instruction sets that have kernels of their own.

@@ -1,0 +1,61 @@
+package chart
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"strings"
+	"testing"
+)
+
+// TestChart: charts are XML, whatever their texts are.
+func TestChart(t *testing.T) {
+	c := &Chart{Title: `<&"`, X: "<x>", Y: "&", LogX: true, Series: []Series{{Name: "<script>", Points: [][2]float64{{1, 2}, {100, 3}}, Line: true}, {Name: "one", Points: [][2]float64{{10, 2.5}}}}}
+	svg := c.SVG()
+	d := xml.NewDecoder(strings.NewReader(svg))
+	for {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("%v in %s", err, svg)
+		}
+	}
+	if strings.Contains(svg, "%!") || strings.Contains(svg, "NaN") {
+		t.Error(svg)
+	}
+	if (&Chart{Series: []Series{{Points: [][2]float64{{1, 1}}}}}).SVG() != "" {
+		t.Error("a chart of one point")
+	}
+	same := (&Chart{Series: []Series{{Points: [][2]float64{{5, 5}, {5, 5}}}}}).SVG()
+	if strings.Contains(same, "NaN") || strings.Contains(same, "Inf") || same == "" {
+		t.Error("a chart of equal Points:", same)
+	}
+	for _, y := range []float64{1e-7, 1e4} { // a logarithmic axis has both ends, and numbers that are short
+		log := (&Chart{LogY: true, Series: []Series{{Points: [][2]float64{{1, y}, {2, 1}}}}}).SVG()
+		if label := ">" + short(y) + "<"; !strings.Contains(log, label) || strings.Contains(log, "0.0000001<") {
+			t.Errorf("no %s in %s", label, log)
+		}
+	}
+	for _, c := range []struct {
+		chart  Chart
+		lo, hi float64
+		want   string
+	}{
+		{Chart{}, 0, 1, "0 0.2 0.4 0.6 0.8 1"},
+		{Chart{WholeX: true}, 0.5, 1.5, "1"},
+		{Chart{WholeX: true}, 0.9, 3.1, "1 2 3"},
+		{Chart{WholeX: true}, 0, 100, "0 20 40 60 80 100"},
+		{Chart{LogX: true}, math.Log10(68), math.Log10(145), "70 80 90 100 110 120 130 140"},
+		{Chart{LogX: true}, math.Log10(9), math.Log10(600), "10 20 50 100 200 500"},
+		{Chart{LogX: true}, math.Log10(9), math.Log10(20000), "10 100 1000 10000"},
+	} {
+		var got []string
+		for _, v := range c.chart.ticksX(c.lo, c.hi) {
+			got = append(got, short(v))
+		}
+		if text := strings.Join(got, " "); text != c.want {
+			t.Errorf("ticks from %v to %v: %s; want %s", c.lo, c.hi, text, c.want)
+		}
+	}
+}
