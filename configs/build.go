@@ -54,6 +54,7 @@ func (l *loader) build(doc *document, root Pos, fileName string) *Config {
 	followFloat(c)
 	followArrays(c)
 	l.check(doc, c, root)
+	l.schedule(doc, c, root, fileName)
 	return c
 }
 

@@ -153,6 +153,9 @@ type Quant struct {
 
 	BiasCorrection        bool // after calibration, without training
 	BatchNormReestimation int  // batches; 0: off
+
+	Schedule []Stage // of training, in order; empty: the section holds throughout
+	only     Glob    // [Stage.Only]
 }
 
 // TensorSpec is how one tensor is quantized. With Bits FP the rest is unused.

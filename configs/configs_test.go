@@ -24,6 +24,9 @@ func same(c *Config) (s struct {
 	if n := c.Model.Network; n != nil {
 		s.Model.Network, s.network = nil, n.Flow()
 	}
+	if len(c.Quant.Schedule) > 0 {
+		s.Quant.Schedule, s.network = nil, s.network+stages{stageFields(quantFields())}.format(c.Quant.Schedule)
+	}
 	s.Quant.Layers = nil
 	for _, r := range c.Quant.Layers {
 		r.Pos = Pos{}

@@ -67,7 +67,7 @@ func (l *loader) either(doc *document) {
 }
 
 func (l *loader) section(doc *document, n *syntax.Node, fields []field, path string) {
-	if !l.isMap(n, path, builtKeys(fields)) {
+	if !l.isMap(n, path, keyList(fields)) {
 		if n.Kind != syntax.Map {
 			doc.markBad(fields, path, n.Pos)
 		}
@@ -81,8 +81,6 @@ func (l *loader) section(doc *document, n *syntax.Node, fields []field, path str
 		}
 		p := subPath(path, e.Key)
 		switch f := fields[i]; {
-		case f.unbuilt:
-			l.report(e.Pos, "%s is not built yet; remove it", p)
 		case f.fields != nil:
 			l.section(doc, e.Value, f.fields, p)
 		case f.each != nil:
@@ -176,12 +174,7 @@ func (l *loader) unknownKey(e syntax.Entry, fields []field, path string) {
 	case other != "":
 		hint, l.meant = syntax.DidYouMean([]string{other}), append(l.meant, other)
 	}
-	l.report(e.Pos, "unexpected key %q%s%s; allowed: %s", syntax.Shorten(e.Key), where, hint, builtKeys(fields))
-}
-
-func builtKeys(fields []field) string {
-	built := slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.unbuilt })
-	return strings.Join(keysOf(built), ", ")
+	l.report(e.Pos, "unexpected key %q%s%s; allowed: %s", syntax.Shorten(e.Key), where, hint, keyList(fields))
 }
 
 // elsewhere finds the path of a key given at the wrong level; "" if there is none.
@@ -193,6 +186,8 @@ func elsewhere(key string) (at string) {
 	})
 	return at
 }
+
+func keyList(fields []field) string { return strings.Join(keysOf(fields), ", ") }
 
 func keysOf(fields []field) []string {
 	keys := make([]string, len(fields))
@@ -245,7 +240,7 @@ func KeyFor(word string) string {
 	var words []string
 	walk(table(), "", func(path string, f field) {
 		for _, w := range []string{path, f.key} {
-			if _, taken := byWord[w]; !taken && !f.unbuilt && f.fields == nil {
+			if _, taken := byWord[w]; !taken && f.fields == nil {
 				byWord[w] = path
 				words = append(words, w)
 			}

@@ -111,7 +111,6 @@ func docsRows(b *strings.Builder, path string, fields []field) {
 	for _, f := range fields {
 		p := subPath(path, f.key)
 		switch {
-		case f.unbuilt:
 		case f.each != nil:
 			fmt.Fprintf(b, "| `%s` | a map from globs to rules | `{}` | %s |\n", p, cell.Replace(f.doc))
 			for _, e := range f.each {
@@ -122,7 +121,26 @@ func docsRows(b *strings.Builder, path string, fields []field) {
 			docsRows(b, p, f.fields)
 		default:
 			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", p, cell.Replace(f.kind.describe()), docsDefault(f), cell.Replace(f.doc))
+			if k, ok := f.kind.(stages); ok {
+				docsStage(b, p, k.fields)
+			}
 		}
+	}
+}
+
+// docsStage lists the keys of a stage.
+func docsStage(b *strings.Builder, path string, fields []field) {
+	for _, f := range fields {
+		p := fmt.Sprintf("%s[N].%s", path, f.key)
+		if f.stage == nil {
+			fmt.Fprintf(b, "| `%s` | | | %s |\n", p, f.doc)
+			continue
+		}
+		def := ""
+		if f.def != nil {
+			def = docsDefault(f)
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", p, strings.ReplaceAll(f.kind.describe(), "|", `\|`), def, f.doc)
 	}
 }
 
@@ -132,7 +150,7 @@ func docsDefault(f field) string {
 		return "this or `" + f.other + "`"
 	case f.def == nil:
 		return "required"
-	case f.def == "" || f.at == nil:
+	case f.def == "" || f.at == nil && f.stage == nil:
 		return ""
 	}
 	return "`" + f.kind.format(f.def) + "`"
@@ -141,15 +159,12 @@ func docsDefault(f field) string {
 func docsUnbuilt(b *strings.Builder, fields []field, path string) {
 	for _, f := range fields {
 		p := subPath(path, f.key)
-		switch {
-		case f.unbuilt:
-			fmt.Fprintf(b, "| `%s` | the whole section: %s |\n", p, f.doc)
-		case f.fields != nil:
+		if f.fields != nil {
 			docsUnbuilt(b, f.fields, p)
-		default:
-			if k, ok := f.kind.(interface{ unbuiltNames() []string }); ok && len(k.unbuiltNames()) > 0 {
-				fmt.Fprintf(b, "| `%s` | %s |\n", p, strings.Join(k.unbuiltNames(), ", "))
-			}
+			continue
+		}
+		if k, ok := f.kind.(interface{ unbuiltNames() []string }); ok && len(k.unbuiltNames()) > 0 {
+			fmt.Fprintf(b, "| `%s` | %s |\n", p, strings.Join(k.unbuiltNames(), ", "))
 		}
 	}
 }

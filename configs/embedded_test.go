@@ -54,6 +54,7 @@ func TestEmbedded(t *testing.T) {
 		"resnet20_w1a1":              {1, 1, 8, 8},
 		"resnet20_w2a2":              {2, 2, 8, 8},
 		"resnet20_w4a4":              {4, 4, 8, 8},
+		"resnet20_w8_to_w2":          {2, 2, 8, 8},
 		"resnet20_w8a8":              {8, 8, 8, 8},
 		"resnet20_wrpn_w4a4":         {4, 4, FP, FP},
 		"resnet20_xnor":              {1, 1, FP, FP},

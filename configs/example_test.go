@@ -27,3 +27,25 @@ func ExampleParse() {
 	// my.yaml:2:11: train.epochs: wanted an integer >= 0, found -1
 	// my.yaml:3:10: train.batch: wanted an integer from 1 to 8192, found the string "many"
 }
+
+// A schedule divides training into stages, each with a quant section of its own.
+func ExampleConfig_InStage() {
+	cfg, err := configs.Load("resnet20_w8_to_w2", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ends, err := cfg.Quant.Ends(390, cfg.Train.Total(390))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i, end := range ends {
+		fmt.Println(cfg.InStage(i).Quant.Weights.Bits, "bits up to step", end)
+	}
+	// Output:
+	// 8 bits up to step 390
+	// 6 bits up to step 780
+	// 4 bits up to step 1170
+	// 2 bits up to step 1560
+}

@@ -74,9 +74,9 @@ func (p *printer) section(fields []field, path string, indent int, c *Config) {
 	}
 }
 
-// replaced tells that a key has no value, since another stands in its place.
+// replaced tells that a key has no value: another stands in its place, or there is no schedule.
 func (c *Config) replaced(path string) bool {
-	return path == "train.steps" && c.Train.Steps == 0 || path == "train.epochs" && c.Train.Steps > 0
+	return path == "train.steps" && c.Train.Steps == 0 || path == "train.epochs" && c.Train.Steps > 0 || path == schedulePath && len(c.Quant.Schedule) == 0
 }
 
 func (p *printer) rules(rules []Rule, indent int) {
@@ -114,6 +114,13 @@ func (p *printer) leaf(f field, v any, path string, indent int) {
 		p.line(indent, f.key+":", p.comment(path))
 		for _, l := range s.Lines() {
 			p.line(indent+1, l, "")
+		}
+		return
+	}
+	if k, ok := f.kind.(stages); ok {
+		p.line(indent, f.key+":", p.comment(path))
+		for _, s := range v.([]Stage) {
+			p.line(indent+1, "- "+k.flow(s), "")
 		}
 		return
 	}

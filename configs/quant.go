@@ -134,6 +134,9 @@ func (q *Quant) Resolve(layerName string, first, last bool) (weights, activation
 	for _, r := range q.matching(layerName) {
 		weights, activations = r.Weights.Apply(weights), r.Activations.Apply(activations)
 	}
+	if q.only != (Glob{}) && !q.only.Match(layerName) {
+		weights.Bits, activations.Bits = FP, FP
+	}
 	return weights, activations
 }
 
@@ -143,6 +146,9 @@ func (q *Quant) BitsFrom(layerName string, first, last bool) (weights, activatio
 		key := "quant." + what + ".bits"
 		if (first || last) && q.FirstLast != Same && spec.Bits != FP {
 			key = "quant.first_last"
+		}
+		if q.only != (Glob{}) && !q.only.Match(layerName) {
+			return schedulePath
 		}
 		for _, r := range q.matching(layerName) {
 			if slices.Contains(of(r).Keys, "bits") {
@@ -220,16 +226,21 @@ func (q *Quant) matching(layerName string) []Rule {
 // meant.
 func (q *Quant) unmatched(layerNames []string) (errs ErrorList) {
 	for _, r := range q.Layers {
-		for _, alt := range r.Pattern.alternatives() {
-			if slices.ContainsFunc(layerNames, Glob{alt}.Match) {
-				continue
-			}
-			hint := syntax.Suggest(alt, layerNames)
-			if hint == "" {
-				hint = "; layers: " + strings.Join(layerNames, ", ")
-			}
-			errs.Report(r.Pos, "%s: %q matches no layer%s", layersPath, syntax.Shorten(alt), hint)
+		for _, msg := range r.Pattern.unmatched("layer", layerNames, "; layers: "+strings.Join(layerNames, ", ")) {
+			errs.Report(r.Pos, "%s: %s", layersPath, msg)
 		}
 	}
 	return errs
+}
+
+// unmatched says which alternatives match none of the names, which are of layers or nodes, and what they may have meant, or
+// else hint.
+func (g Glob) unmatched(what string, names []string, hint string) (messages []string) {
+	for _, alt := range g.alternatives() {
+		if slices.ContainsFunc(names, Glob{alt}.Match) {
+			continue
+		}
+		messages = append(messages, fmt.Sprintf("%q matches no %s%s", syntax.Shorten(alt), what, cmp.Or(syntax.Suggest(alt, names), hint)))
+	}
+	return messages
 }

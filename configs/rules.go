@@ -227,8 +227,14 @@ func (c *Config) Fits() error {
 		}
 	}
 	c.checkLayers(&errs)
+	for i := range c.Quant.Schedule {
+		c.InStage(i).checkLayers(&errs)
+	}
+	if len(c.Quant.Schedule) > 0 {
+		errs = append(errs, c.stageMistakes()...)
+	}
 	if len(errs) > 0 {
-		return errs
+		return errs.Sorted()
 	}
 	return nil
 }

@@ -31,8 +31,6 @@ func sectionSchema(fields []field) map[string]any {
 	for _, f := range fields {
 		var s map[string]any
 		switch {
-		case f.unbuilt:
-			continue
 		case f.each != nil:
 			s = map[string]any{"type": "object", "additionalProperties": sectionSchema(f.each)}
 		case f.fields != nil:
@@ -66,7 +64,7 @@ func jsonDefault(f field) any {
 		}
 	case Regularizer:
 		return 0
-	case Duration, []Duration, []Setting, Statistic, [3]int:
+	case Duration, []Duration, []Setting, Statistic, [3]int, []Stage:
 	default:
 		return v
 	}

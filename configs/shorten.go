@@ -1,6 +1,9 @@
 package configs
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Length is how long training is: 20ep, or 5000it with train.steps.
 func (t *Train) Length() Duration {
@@ -44,6 +47,14 @@ func (c *Config) Shorten(share float64) (*Config, error) {
 				all := make([]Duration, len(v))
 				for i, d := range v {
 					all[i] = scale(d)
+				}
+				s.value = all
+			case []Stage: // in shares, which add up whatever the length
+				all := slices.Clone(v)
+				for i := range all {
+					if f := &all[i].For; f.Unit == old.Unit {
+						*f = Duration{f.Value / old.Value * 100, Percent}
+					}
 				}
 				s.value = all
 			}

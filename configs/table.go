@@ -15,18 +15,18 @@ import (
 )
 
 // field is one row of the table: a leaf, a section of leaves, a map of
-// sections under free keys (each), or a section known but not built yet.
+// sections under free keys (each).
 type field struct {
-	key     string
-	doc     string
-	kind    kind              // leaf
-	def     any               // leaf: its default; nil means required
-	at      func(*Config) any // leaf: pointer to its place; nil for extends
-	tensor  func(*TensorSpec) any
-	fields  []field // section
-	each    []field // map: the section behind every key
-	unbuilt bool
-	other   string // path of the leaf that may stand in place of this one: a config has one of the two, without a default
+	key    string
+	doc    string
+	kind   kind              // leaf
+	def    any               // leaf: its default; nil means required
+	at     func(*Config) any // leaf: pointer to its place; nil for extends
+	tensor func(*TensorSpec) any
+	stage  func(*Stage) any // leaf of a stage: pointer to its place
+	fields []field          // section
+	each   []field          // map: the section behind every key
+	other  string           // path of the leaf that may stand in place of this one: a config has one of the two, without a default
 }
 
 var (

@@ -10,7 +10,7 @@ import (
 var weightTable, activationTable = sync.OnceValue(weightFields), sync.OnceValue(activationFields)
 
 func quantFields() []field {
-	return []field{
+	fields := []field{
 		{key: "weights", doc: "Weights of convolutions and linear layers.", fields: lift(weightTable(), func(c *Config) *TensorSpec { return &c.Quant.Weights })},
 		{key: "activations", doc: "Inputs of convolutions and linear layers.", fields: lift(activationTable(), func(c *Config) *TensorSpec { return &c.Quant.Activations })},
 		{key: "first_last", doc: "Bits of weights and input of the first convolution, and of others that read the images, and of the last linear layer; `same` as the other layers. An estimator that has not so many bits gives way to `lsq` there. What is `fp` elsewhere stays so there, and `fp` is the default when weights and activations both are.", kind: bits{2, []Bits{FP, Same}}, def: Bits(8), at: func(c *Config) any { return &c.Quant.FirstLast }},
@@ -29,11 +29,12 @@ func quantFields() []field {
 		}},
 		{key: "bias_correction", doc: "After calibration, add to the bias of each quantized layer (to batch norm's shift) what quantization took from the mean of its outputs, layer by layer, over the `calibration_batches` of activations (Nagel et al. 2019). For `train.epochs: 0`.", kind: boolean{}, def: false, at: func(c *Config) any { return &c.Quant.BiasCorrection }},
 		{key: "batch_norm_reestimation", doc: "Training batches on which batch norm's running statistics are taken anew in the quantized network, after training, or after calibration where nothing is trained; 0 is off.", kind: integer{0, maxInt}, def: 0, at: func(c *Config) any { return &c.Quant.BatchNormReestimation }},
-		{key: "schedule", doc: "Bit widths by epoch.", unbuilt: true},
 		{key: "gradients", doc: "Gradients that flow into the outputs of convolutions, the first one's excepted, as DoReFa-Net quantizes them (Zhou et al. 2016, arXiv 1606.06160, section 2.3).", fields: []field{
 			{key: "bits", doc: "Bit width, with random rounding; `fp` leaves them in floating point.", kind: bits{1, []Bits{FP}}, def: FP, at: func(c *Config) any { return &c.Quant.Gradients.Bits }},
 		}},
 	}
+	return append(fields, field{key: "schedule", doc: "Stages of training, one after another: in each the network is quantized as the section says, with what the stage changes of it ([mixed_precision.md](mixed_precision.md#schedules)). The run ends with the network of the last one.",
+		kind: stages{stageFields(fields)}, def: []Stage{}, at: func(c *Config) any { return &c.Quant.Schedule }})
 }
 
 // lift places the tensor fields in the spec that of points to.

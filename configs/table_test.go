@@ -66,7 +66,7 @@ func TestSchema(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"train.lrr", "quant.schedule"} {
+	for _, path := range []string{"train.lrr", "quant.schedules"} {
 		if known(path) {
 			t.Errorf("the schema has %s", path)
 		}

@@ -57,7 +57,7 @@ var _ = Register(Method{
 		if s.Signed {
 			levels-- // one 0 for both signs
 		}
-		return Traits{Levels: Integers, Learned: []string{"alpha"}, Form: s.stairs(s.clipped() && levels <= MaxStairs)}
+		return Traits{Levels: Integers, Learned: []string{"alpha"}, Bounds: true, Form: s.stairs(s.clipped() && levels <= MaxStairs)}
 	},
 	New: func(s Spec) (Estimator, error) {
 		o, err := optionValues(apotOptions, s.Options)

@@ -35,7 +35,7 @@ var _ = Register(Method{
 	STEs:    dsqSTEs,
 	Options: []Option{dsqLearnAlpha, zeroPointOption},
 	Is: func(s Spec) Traits {
-		t := Traits{Levels: AtOffset, Learned: []string{"lower", "upper"}, Zero: ZeroLearned, Form: s.stairs(true)}
+		t := Traits{Levels: AtOffset, Learned: []string{"lower", "upper"}, Bounds: true, Zero: ZeroLearned, Form: s.stairs(true)}
 		if s.on(zeroPointOption) {
 			t.Levels = Even
 		}

@@ -74,7 +74,7 @@ var _ = Register(Method{
 	Weights: true, Activations: true, MinBits: 1, MaxBits: maxBits,
 	STEs: ewgsSTEs,
 	Is: func(s Spec) Traits {
-		t := Traits{Levels: Rescaled, Learned: []string{"lower", "upper", "scale"}, Form: s.stairs(true)}
+		t := Traits{Levels: Rescaled, Learned: []string{"lower", "upper", "scale"}, Bounds: true, Form: s.stairs(true)}
 		if s.Weights && s.Bits == 1 {
 			t.Levels = Signs
 		}

@@ -56,7 +56,7 @@ var _ = Register(Method{
 	STEs:    pactSTEs,
 	Options: []Option{pactDecay, pactInitial},
 	Is: func(s Spec) Traits {
-		t := Traits{Levels: Even, Learned: []string{"alpha"}, Starts: true}
+		t := Traits{Levels: Even, Learned: []string{"alpha"}, Bounds: true, Starts: true}
 		if s.clipped() && !s.Signed {
 			t.Form, t.Pass = Plain, PassFlat
 		}

@@ -44,7 +44,7 @@ var _ = Register(Method{
 	STEs:    qilSTEs,
 	Options: []Option{qilGamma},
 	Is: func(s Spec) Traits {
-		t := Traits{Levels: Rescaled, Learned: []string{"centre", "distance"}, Form: s.stairs(true)}
+		t := Traits{Levels: Rescaled, Learned: []string{"centre", "distance"}, Bounds: true, Form: s.stairs(true)}
 		if s.Weights && s.on(qilGamma) {
 			t.Learned = append(t.Learned, "gamma")
 		}

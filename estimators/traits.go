@@ -11,6 +11,7 @@ type Traits struct {
 	Static bool
 	Zero   Zero
 	Starts bool // it can start from calibrated levels, as a [Startable]
+	Bounds bool // what it learns bounds x, whatever the bits: the levels of other bits lie between the same ends
 
 	Random bool // it draws random numbers in training
 	Noisy  bool // and what it gives in training are not its levels

@@ -131,7 +131,48 @@ func TestTraits(t *testing.T) {
 			checkZero(t, is, s, est)
 			checkRandom(t, is, s, now, p, x)
 			checkForm(t, is, s, now, p, x)
+			checkBounds(t, m, is, s, now, p)
 		})
+	}
+}
+
+// checkBounds compares the levels with those of other bits from the same parameters: of what bounds x they are as near as their
+// gaps allow.
+func checkBounds(t *testing.T, m estimators.Method, is estimators.Traits, s estimators.Spec, est estimators.Estimator, p estimators.Params) {
+	t.Helper()
+	if s.Bits < 2 || s.Bits == min(m.MaxBits, 8) || len(is.Learned) == 0 || len(is.State) > 0 || is.Random {
+		return
+	}
+	other := s
+	other.Bits = min(m.MaxBits, 8)
+	finer, err := m.New(other)
+	if err != nil || !slices.Equal(finer.Params(), est.Params()) {
+		return
+	}
+	const n = 1200
+	x, a, b := make([]float32, n), make([]float32, n), make([]float32, n)
+	for i := range x {
+		x[i] = (float32(i/s.Scales) - n/2/float32(s.Scales)) / 100 * float32(s.Scales)
+	}
+	for c := range 2 * s.Scales { // beyond every level
+		x[c], x[n-1-c] = -1000, 1000
+	}
+	for y, e := range map[*[]float32]estimators.Estimator{&a: est, &b: finer} {
+		if err := e.Forward(*y, x, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gap, apart := 0.0, 0.0
+	for c := range s.Scales {
+		for i := c + 3*s.Scales; i < n-2*s.Scales; i += s.Scales {
+			gap = max(gap, float64(a[i]-a[i-s.Scales]))
+		}
+	}
+	for i := range x {
+		apart = max(apart, math.Abs(float64(a[i]-b[i])))
+	}
+	if bounded := apart <= 1.01*gap; bounded != is.Bounds && gap > 0 { // normalized, all of it may be near 0
+		t.Errorf("levels are at most %g from those of %d bits, and %g from each other; it declares that it bounds: %t", apart, other.Bits, gap, is.Bounds)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 func charts(t *Table, cells []*Summary) []string {
 	size := &chart.Chart{Title: "Accuracy and size", X: "size of weights, biases and scales in KiB", Y: "top-1 in %", LogX: true}
 	ops := &chart.Chart{Title: "Accuracy and BitOps", X: "BitOps of an image in millions", Y: "top-1 in %", LogX: true}
-	curves := &chart.Chart{Title: "Accuracy over the epochs, first seed", X: "epoch", Y: "top-1 in % of the images that choose the epoch", WholeX: true}
+	curves := &chart.Chart{Title: "Accuracy over the epochs, first seed of each cell", X: "epoch", Y: "top-1 in % of the images that choose the epoch", WholeX: true}
 	add := func(c *chart.Chart, name string, p [2]float64) {
 		if i := slices.IndexFunc(c.Series, func(s chart.Series) bool { return s.Name == name }); i >= 0 {
 			c.Series[i].Points = append(c.Series[i].Points, p)

@@ -21,7 +21,7 @@ type detail struct {
 }
 
 func (s *Summary) detail() detail {
-	q := s.Cell.Config.Quant
+	q := s.Cell.Config.Final().Quant
 	d := detail{
 		Name: s.Cell.Name(), Ends: q.FirstLast.String(), Residual: q.Residual.String(), Epochs: epochs(s.Cell.Full.String()), Seeds: "none yet",
 		PublishedDrop: number(s.Cell.Published.PublishedDrop()), Drop: number(s.Drop), Float: number(s.Float), Recipe: s.Cell.Recipe(),

@@ -220,7 +220,7 @@ func (c *Cell) Recipe() []string {
 
 // ends says how the first and the last layer are treated, in the words of files with published numbers.
 func ends(cfg *configs.Config) string {
-	q := cfg.Quant
+	q := cfg.Final().Quant
 	switch {
 	case q.FirstLast == configs.FP:
 		return "fp"

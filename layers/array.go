@@ -36,6 +36,7 @@ type Array struct {
 	least, most float64 // that a file may give an element
 	start       networks.Start
 	of          string // quantizer, as a config has it; "" for arrays of layers
+	frozen      bool   // see Network.Freeze
 }
 
 // Kept is something that an optimizer keeps of an array, shaped like it.
@@ -89,7 +90,7 @@ func (a *Array) len() int { return len(a.Data()) }
 func (a *Array) Averaged() bool { return a.Running || a.learns() }
 
 // learns tells that the optimizer moves it.
-func (a *Array) learns() bool { return a.Role == Learned && !a.Fixed }
+func (a *Array) learns() bool { return a.Role == Learned && !a.Fixed && !a.frozen }
 
 // check reports an element that no array of the kind has.
 func (a *Array) check() error {

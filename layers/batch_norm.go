@@ -19,6 +19,7 @@ type BatchNorm struct {
 	Momentum    float64
 	Eps         float64
 	frozen      bool // see Network.FreezeBatchNorm
+	held        bool // see Network.Freeze
 }
 
 // normed is a batch norm of z with the statistics of a batch, (2, C).

@@ -37,7 +37,7 @@ func (q *Quantizer) load() {
 
 // stays tells that what the method keeps is not to move.
 func (q *Quantizer) stays() bool {
-	return q.clock.steady || q.context != nil && q.context.started == q.stored
+	return q.clock.steady || q.frozen || q.context != nil && q.context.started == q.stored
 }
 
 // share is the part of a step's images that gradients are of.

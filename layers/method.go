@@ -160,7 +160,7 @@ func (q *Quantizer) update(train bool, x []float32) error {
 			return &uncalibrated{}
 		}
 		return q.awaits(x, false)
-	case !train && q.is.Static:
+	case (!train || q.frozen) && q.is.Static:
 		return nil
 	case train:
 		if err := q.updateState(x); err != nil {

@@ -49,7 +49,8 @@ func New(graph *networks.Network, quant *configs.Quant, in Input, seed uint64) (
 }
 
 // Over is New over the arrays that a store has: those of layers stay what they are, and those of quantizers unless the
-// config quantizes their tensor differently. The network that had the store before is not to be used after that.
+// config quantizes their tensor differently. They are in a store of the new network, in the order that it has from the
+// start: what follows is that of such a network. The network that had the store before is not to be run after that.
 func Over(store *Store, graph *networks.Network, quant *configs.Quant, in Input, seed uint64) (*Network, error) {
 	n, err := describe(store, graph, quant, in, seed)
 	if err == nil {
@@ -76,7 +77,8 @@ func describe(store *Store, graph *networks.Network, quant *configs.Quant, in In
 	if store == nil || store.at == nil {
 		return nil, errNoStore
 	}
-	n := &Network{Input: in, Store: store, graph: graph, clock: &clock{seed: seed}}
+	n := &Network{Input: in, Store: &Store{at: map[string]int{}, from: store}, graph: graph, clock: &clock{seed: seed}}
+	defer func() { n.Store.from = nil }()
 	if n.layers, err = newLayers(graph); err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func describe(store *Store, graph *networks.Network, quant *configs.Quant, in In
 			return nil, err
 		}
 		l.clock = n.clock
-		store.hold(l.arrays...)
+		n.Store.hold(l.arrays...)
 	}
 	for _, s := range sites {
 		if err := n.place(s); err != nil {

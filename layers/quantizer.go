@@ -43,6 +43,7 @@ type Quantizer struct {
 	observed observed
 	fixed    bool // the input picture, whose range is known without data
 	atOffset bool // its codes are for a convolution only: see grid
+	frozen   bool // see Network.Freeze
 }
 
 // newQuantizer returns the quantizer of a tensor, which has size elements if it holds weights, without a scale: the first

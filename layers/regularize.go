@@ -3,6 +3,7 @@ package layers
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/estimators"
@@ -74,10 +75,15 @@ func (n *Network) addProjector(l *regularized, spec configs.Regularizer, kind es
 	for _, s := range r.State(len(l.weight.Data())) {
 		p.state = append(p.state, newUpdated(prefix+s.Name, s.Len))
 	}
-	if n.Store.hold(p.state...); len(p.state) > 0 {
+	all := p.state
+	if len(p.state) > 0 {
 		p.updates = newUpdated(prefix+"updates", 1)
-		n.Store.hold(p.updates)
+		all = append(slices.Clone(all), p.updates)
 	}
+	for _, a := range all { // it is about the codes of this quantizer
+		a.of = l.Scale.of
+	}
+	n.Store.hold(all...)
 	l.projectors = append(l.projectors, p)
 	return nil
 }
@@ -188,7 +194,7 @@ func (p *projector) project(w, scale []float32, levels estimators.Range, progres
 	return err
 }
 
-// eachRegularized calls do for the layers with quantized weights, several at once.
+// eachRegularized calls do for the layers with quantized weights that are not frozen, several at once.
 func (n *Network) eachRegularized(pool *kernels.Pool, do func(i int, l *regularized) error) error {
 	if err := pool.Usable(); err != nil {
 		return err
@@ -196,6 +202,9 @@ func (n *Network) eachRegularized(pool *kernels.Pool, do func(i int, l *regulari
 	errs := make([]error, len(n.regularized))
 	pool.For(len(n.regularized), func(_, i int) {
 		l := &n.regularized[i]
+		if l.weight.frozen {
+			return
+		}
 		if err := do(i, l); err != nil {
 			errs[i] = fmt.Errorf("%s: %w", l.weight.Name, err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/qat-go/qat/internal/kernels"
 	"github.com/qat-go/qat/internal/machine"
+	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/threads"
 )
 
@@ -17,7 +18,33 @@ import (
 //	dx = dy*gamma/sqrt(running_var + eps)
 func (n *Network) FreezeBatchNorm(frozen bool) {
 	for _, norm := range n.norms() {
-		norm.frozen = frozen
+		norm.frozen = frozen || norm.held
+	}
+}
+
+// Freeze leaves arrays as they are in training: those of a group, such as weights, of nodes, for which frozen is true. The
+// scales of a node are all that its quantizers learn and keep; running statistics of batch norm go with its group. What is
+// frozen has no gradient, and no penalty moves it. It is for a network before it is built into a graph.
+func (n *Network) Freeze(frozen func(node string, group networks.Group) bool) {
+	if n.made() != nil || frozen == nil {
+		return
+	}
+	for _, l := range n.layers {
+		for _, a := range l.arrays {
+			a.frozen = a.Role == Learned && frozen(l.Name, a.Group)
+		}
+		if l.norm != nil {
+			l.norm.held = frozen(l.Name, networks.BatchNormGroup)
+		}
+		for _, q := range []*Quantizer{l.weights, l.input, l.output} {
+			if q == nil || !frozen(l.Name, networks.ScalesGroup) {
+				continue
+			}
+			q.frozen = true
+			for _, a := range q.arrays() {
+				a.frozen = a.Role == Learned
+			}
+		}
 	}
 }
 
@@ -29,7 +56,8 @@ func (n *Network) FreezeBatchNorm(frozen bool) {
 // of each channel, as PyTorch's torch.optim.swa_utils.update_bn has them, instead of the moving averages of training,
 // whose weights and scales were others and, with few bits, oscillated (Nagel et al. 2022,
 // https://arxiv.org/abs/2203.11086, on batch-norm re-estimation). They depend on the weights and the batches only.
-// Quantizers stay as they are; batch norm is no longer frozen. Without a batch nothing else changes.
+// Quantizers stay as they are; batch norm is no longer frozen, not even by [Network.Freeze], until it is frozen the next
+// time. Without a batch nothing else changes.
 func (n *Network) ReestimateBatchNorm(pool *threads.Pool, batches iter.Seq[*tensor.Dense]) error {
 	if err := n.made(); err != nil {
 		return err
@@ -37,7 +65,9 @@ func (n *Network) ReestimateBatchNorm(pool *threads.Pool, batches iter.Seq[*tens
 	if batches == nil {
 		return errNoImages
 	}
-	n.FreezeBatchNorm(false)
+	for _, norm := range n.norms() {
+		norm.frozen = false
+	}
 	n.clock.steady = true
 	defer func() { n.clock.steady = false }()
 	momentum := map[*BatchNorm]float64{}

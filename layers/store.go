@@ -17,6 +17,7 @@ type Store struct {
 
 	arrays []*Array
 	at     map[string]int
+	from   *Store // while the network is made: whose arrays it goes on with
 }
 
 // errNoStore is that of a store that no function made.
@@ -46,20 +47,29 @@ func (s *Store) Learnable() []*Array {
 	return slices.DeleteFunc(s.Of(Learned), func(a *Array) bool { return !a.learns() })
 }
 
-// hold puts the arrays into the store. One that was there for the same gives its elements, and what goes with them, to the
-// new one.
+// hold puts the arrays into the store. What the store it goes on from has for the same gives its elements, and what goes with
+// them.
 func (s *Store) hold(arrays ...*Array) {
 	for _, a := range arrays {
-		i, ok := s.at[a.Name]
-		if !ok {
-			s.at[a.Name], s.arrays = len(s.arrays), append(s.arrays, a)
-			continue
-		}
-		if old := s.arrays[i]; old.of == a.of && old.Value.Shape().Eq(a.Value.Shape()) {
+		s.at[a.Name], s.arrays = len(s.arrays), append(s.arrays, a)
+		if old := s.from.Array(a.Name); old != nil && old.of == a.of && old.Value.Shape().Eq(a.Value.Shape()) {
 			a.Value, a.Kept, a.start = old.Value, old.Kept, networks.Zeros
 		}
-		s.arrays[i] = a
 	}
+}
+
+// WithoutQuantizers is the store but for the arrays of quantizers, which then begin anew in [Over].
+func (s *Store) WithoutQuantizers() *Store {
+	left := NewStore()
+	if s == nil {
+		return left
+	}
+	for _, a := range s.arrays {
+		if a.of == "" {
+			left.at[a.Name], left.arrays = len(left.arrays), append(left.arrays, a)
+		}
+	}
+	return left
 }
 
 // copyFrom takes the elements that the other store has of the arrays.

@@ -13,6 +13,7 @@ func (m *Model) newAverage() (*Model, error) {
 	a, err := m.with(m.Config)
 	if err == nil {
 		m.Net.Store.Average = a.Net.Store
+		a.freeze(a.Net)
 	}
 	return a, err
 }

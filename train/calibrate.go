@@ -15,6 +15,11 @@ import (
 // calibrate gives quantizers without levels their first ones, from training batches. Batch norm takes the statistics of
 // each batch, as the first training step will; where nothing is trained it takes the running ones, as evaluation will.
 func (m *Model) calibrate(ctx context.Context) error {
+	return m.calibrateWith(ctx, !m.Config.Train.Trains())
+}
+
+// calibrateWith is calibrate with the running statistics of batch norm if it is frozen.
+func (m *Model) calibrateWith(ctx context.Context, frozen bool) error {
 	if m.Net.WantedBatches() == 0 {
 		return nil
 	}
@@ -24,7 +29,7 @@ func (m *Model) calibrate(ctx context.Context) error {
 		if err != nil {
 			return struct{}{}, err
 		}
-		m.Net.FreezeBatchNorm(!m.Config.Train.Trains())
+		m.Net.FreezeBatchNorm(frozen)
 		defer m.Net.FreezeBatchNorm(false)
 		return struct{}{}, m.Net.Calibrate((*threads.Pool)(m.pool), telling(ctx, "calibrating", "passes"), x...)
 	})
@@ -46,7 +51,7 @@ func (r *run) finishTraining(ctx context.Context) error {
 	if r.Config.Quant.BatchNormReestimation == 0 {
 		return nil
 	}
-	if err := r.reestimate(ctx); err != nil {
+	if err := r.reestimate(ctx, r.Config.Quant.BatchNormReestimation); err != nil {
 		return interrupted(ctx, err)
 	}
 	return r.checkpoint()
@@ -63,7 +68,7 @@ func (m *Model) correct(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := m.reestimate(ctx); err != nil || float == nil {
+	if err := m.reestimate(ctx, m.Config.Quant.BatchNormReestimation); err != nil || float == nil {
 		return err
 	}
 	x, err := m.calibrationBatches()
@@ -73,9 +78,8 @@ func (m *Model) correct(ctx context.Context) error {
 	return m.Net.CorrectBias((*threads.Pool)(m.pool), float, telling(ctx, "correcting biases", "passes"), x...)
 }
 
-// reestimate takes the running statistics of batch norm anew, if the config asks for it.
-func (m *Model) reestimate(ctx context.Context) error {
-	n := m.Config.Quant.BatchNormReestimation
+// reestimate takes the running statistics of batch norm anew, on n batches.
+func (m *Model) reestimate(ctx context.Context, n int) error {
 	if n == 0 {
 		return nil
 	}
@@ -100,8 +104,8 @@ func (m *Model) reestimate(ctx context.Context) error {
 
 // calibrationBatches returns as many batches as the quantizer that wants the most.
 func (m *Model) calibrationBatches() ([]*tensor.Dense, error) {
-	n := m.Config.Quant.Activations.CalibrationBatches
-	for _, r := range m.Config.Quant.Layers {
+	n := m.quant().Activations.CalibrationBatches
+	for _, r := range m.quant().Layers {
 		n = max(n, r.Activations.Values.CalibrationBatches)
 	}
 	batches, err := m.batches(n)

@@ -1,7 +1,9 @@
 package train
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -46,16 +48,29 @@ func checkLength(cfg *configs.Config, images int) (found configs.ErrorList) {
 	case t.Trains():
 		steps := images / t.StepImages()
 		total := t.Total(steps)
-		beyond := func(path string, d configs.Duration, last int) {
+		beyond := func(path string, d configs.Duration, of string, total, last int) {
 			if at := d.Steps(steps, total); at > last {
-				report(path, "%v, step %d, lies beyond the run of %d steps, %d in an epoch", d, at, total, steps)
+				report(path, "%v, step %d, lies beyond the %s of %d steps, %d in an epoch", d, at, of, total, steps)
 			}
 		}
-		beyond("train.schedule.warmup", s.Warmup, total)
-		for _, m := range s.Milestones {
-			beyond("train.schedule.milestones", m, total-1)
+		ends, err := cfg.Quant.Ends(steps, total)
+		if err != nil {
+			report("quant.schedule", "%v, %d in an epoch", err, steps)
+		} else {
+			of, begins := "run", spans(&cfg.Quant, ends)
+			if len(begins) > 1 {
+				of = "learning rate's part"
+			}
+			for _, begin := range begins {
+				part, _ := span(t, begins, begin, total)
+				n := part.Total(steps)
+				beyond("train.schedule.warmup", s.Warmup, of, n, n)
+				for _, m := range s.Milestones {
+					beyond("train.schedule.milestones", m, of, n, n-1)
+				}
+			}
 		}
-		beyond("train.batch_norm_freeze", t.BatchNormFreeze, total-1)
+		beyond("train.batch_norm_freeze", t.BatchNormFreeze, "run", total, total-1)
 	}
 	return found
 }
@@ -133,6 +148,11 @@ func Check(cfg *configs.Config, dir string) error {
 			}
 		}
 	}
+	for i := range cfg.Quant.Schedule {
+		if err := checkStage(cfg, i); err != nil {
+			return err
+		}
+	}
 	if slices.Contains(cfg.Export.Formats, configs.C) {
 		if err := checkCWeights(cfg); err != nil {
 			report("export.formats", "%v", err)
@@ -140,6 +160,19 @@ func Check(cfg *configs.Config, dir string) error {
 	}
 	if len(found) > 0 {
 		return found
+	}
+	return nil
+}
+
+// checkStage reports a stage whose network cannot be trained, which would be known as it begins only.
+func checkStage(cfg *configs.Config, i int) error {
+	net, trainable, err := Outline(cfg.InStage(i))
+	if err = cmp.Or(err, trainable); err != nil {
+		return err
+	}
+	m := &Model{Config: cfg, Net: net, stage: i}
+	if m.freeze(net); len(net.Store.Learnable()) == 0 {
+		return configs.ErrorList{{Pos: cfg.Quant.Schedule[i].Pos, Message: fmt.Sprintf("stage %d: freeze leaves nothing to train; name less", i+1)}}
 	}
 	return nil
 }

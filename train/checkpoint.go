@@ -64,6 +64,7 @@ type state struct {
 	TrainLoss float64        `json:"train_loss"` // of the last full epoch
 
 	History history `json:"history,omitempty"` // how the run was extended
+	Stage   int     `json:"stage,omitempty"`   // of quant.schedule, from 0
 }
 
 // check reports a state that no run can be in.
@@ -85,12 +86,18 @@ func (st state) check() error {
 	case st.Seconds < 0 || floors < 0:
 		return fmt.Errorf("metadata \"state\": %g seconds and %d floor hits cannot be", st.Seconds, floors)
 	}
+	if st.Stage < 0 || st.Stage > st.Step {
+		return fmt.Errorf("metadata \"state\": stage %d cannot be at step %d", st.Stage+1, st.Step)
+	}
 	return st.History.check(st.Step)
 }
 
 // fits reports a state that no run of cfg can be in.
 func (st state) fits(cfg *configs.Config) error {
 	t := &cfg.Train
+	if stages := len(cfg.Quant.Schedule); st.Stage >= max(stages, 1) {
+		return fmt.Errorf("metadata \"state\": stage %d cannot be with quant.schedule of %d stages", st.Stage+1, stages)
+	}
 	switch {
 	case t.Steps > 0 && st.Total > t.Steps:
 		return fmt.Errorf("metadata \"state\": step %d of %d cannot be with train.steps %d", st.Step, st.Total, t.Steps)

@@ -17,11 +17,12 @@ type Pair[T any] struct {
 	Activations T `json:"activations"`
 }
 
-// ExperimentOf names a config.
+// ExperimentOf names a config; of one with stages it tells what the run ends with.
 func ExperimentOf(cfg *configs.Config) Experiment {
 	if cfg == nil {
 		return Experiment{}
 	}
+	cfg = cfg.Final()
 	e := Experiment{Config: cfg.Name, Estimator: &Pair[string]{}, Seed: &cfg.Train.Seed}
 	e.Bits.Weights, e.Estimator.Weights = quantized(cfg.Quant.Weights)
 	e.Bits.Activations, e.Estimator.Activations = quantized(cfg.Quant.Activations)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/configs"
@@ -156,7 +157,10 @@ func (r *run) extend(st *state) error {
 		}
 	}
 	total := r.total()
-	switch {
+	switch i := slices.IndexFunc(r.changed, func(c Changed) bool { return under(c.Key, restarting) }); {
+	case i >= 0 && len(r.ends) > 0:
+		return fmt.Errorf("%w: %s has the stages of quant.schedule, whose lengths and learning rates %s would change; begin a run from it: model.init=%s",
+			ErrExists, r.dir, strings.Join(given, " "), r.dir)
 	case st.Total == 0:
 		return fmt.Errorf("%w: %s trains nothing, so that %s cannot extend it; begin a run from it: model.init=%s", ErrExists, r.dir, strings.Join(given, " "), r.dir)
 	case st.Step >= total:

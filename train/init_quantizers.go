@@ -1,6 +1,7 @@
 package train
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +26,10 @@ func (m *Model) takeQuantizers(d *dict) (string, error) {
 	cfg, err := configs.Parse("the config inside", []byte(d.config))
 	if err != nil {
 		return "; quantizers start anew, as the config inside is not valid for this version", nil
+	}
+	var st state
+	if err := json.Unmarshal([]byte(d.state), &st); err == nil {
+		cfg = cfg.InStage(st.Stage)
 	}
 	network, err := cfg.Model.Build(m.Net.Shape(), len(m.Net.Input.Classes))
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 
 // Checkpoint is a trained model as a file has it; of weights with averages, the averages.
 type Checkpoint struct {
-	Path   string // of the file
-	Config *configs.Config
+	Path   string          // of the file
+	Config *configs.Config // of a run with quant.schedule, of the stage that the checkpoint is in
 	file   *safetensors.File
 	state  state
 }
@@ -48,6 +48,7 @@ func OpenCheckpoint(path string, r Reading) (*Checkpoint, error) {
 	if err := c.state.fits(c.Config); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}
+	c.Config = c.Config.InStage(c.state.Stage)
 	return c, nil
 }
 

@@ -31,6 +31,20 @@ func Memory(cfg *configs.Config, images, workers int, bench bool) (int64, error)
 	if cfg == nil {
 		return 0, errNoConfig
 	}
+	if len(cfg.Quant.Schedule) > 0 && bench {
+		cfg = cfg.Final()
+	}
+	if stages := len(cfg.Quant.Schedule); stages > 0 {
+		most := int64(0)
+		for i := range stages {
+			need, err := Memory(cfg.InStage(i), images, workers, bench)
+			if err != nil {
+				return 0, err
+			}
+			most = max(most, need)
+		}
+		return most, nil
+	}
 	small := *cfg
 	small.Train.Batch = min(cfg.Train.Batch, planned)
 	data, err := datasets.Describe(string(cfg.Data.Dataset), cfg.DataOptions(""))

@@ -14,7 +14,7 @@ import (
 )
 
 // metrics writes metrics.jsonl: one JSON object per logged step ("kind":
-// "step") and per epoch ("kind": "epoch").
+// "step"), per epoch ("kind": "epoch") and per stage of quant.schedule after the first ("kind": "stage").
 type metrics struct {
 	f *os.File
 	w *bufio.Writer
@@ -55,7 +55,7 @@ func readMetrics(data []byte) (lines []metricsLine, bad int) {
 	last := map[string]int{}
 	for text := range bytes.Lines(data) {
 		l := metricsLine{text: bytes.TrimSuffix(text, []byte{'\n'})}
-		if json.Unmarshal(l.text, &l) != nil || l.Kind != "step" && l.Kind != "epoch" || l.Step <= last[l.Kind] || l.Step < last["step"] {
+		if json.Unmarshal(l.text, &l) != nil || l.Kind != "step" && l.Kind != "epoch" && l.Kind != "stage" || l.Step <= last[l.Kind] || l.Step < last["step"] {
 			bad++
 			continue
 		}
@@ -78,7 +78,7 @@ func (r *run) openMetrics() (*metrics, error) {
 	there := map[metricsKey]bool{}
 	for _, l := range lines {
 		key := metricsKey{l.Kind, l.Step}
-		if l.Step <= r.st.Step && !(key == r.pending()) {
+		if l.Step <= r.st.Step && !(key == r.pending()) && !(key == r.pendingStage()) {
 			there[key] = true
 			kept.Write(append(l.text, '\n'))
 		}
@@ -111,6 +111,14 @@ func (r *run) pending() metricsKey {
 	return metricsKey{}
 }
 
+// pendingStage is the line of a stage that the checkpoint is not in yet.
+func (r *run) pendingStage() metricsKey {
+	if len(r.ends) > 0 && r.st.Step == r.ends[r.st.Stage] {
+		return metricsKey{"stage", r.st.Step}
+	}
+	return metricsKey{}
+}
+
 // reportMetrics says which lines up to the run's step are missing, and how many could not be read; a line that was cut by
 // a kill is none of them, as its step is taken again.
 func (r *run) reportMetrics(there map[metricsKey]bool, bad int, old []byte) {
@@ -129,6 +137,11 @@ func (r *run) reportMetrics(there map[metricsKey]bool, bad int, old []byte) {
 			expect("epoch", step)
 		}
 	}
+	for _, s := range stagesUntil(r.Config, r.ends, r.st.Stage) {
+		if s.Step > 0 {
+			expect("stage", s.Step)
+		}
+	}
 	if len(missing) == 0 && (bad == 0 || bad == 1 && !bytes.HasSuffix(old, []byte{'\n'})) {
 		return
 	}
@@ -145,6 +158,13 @@ func (m *metrics) step(s StepInfo) error {
 
 func (m *metrics) epoch(step int, e EpochInfo) error {
 	return m.write(epochLine{"epoch", step, e.Epoch, e.TrainLoss, e.TrainTop1, e.Penalty, e.Split, e.Top1, e.Top5})
+}
+
+func (m *metrics) stage(s Stage) error {
+	return m.write(struct {
+		Kind string `json:"kind"`
+		Stage
+	}{"stage", s})
 }
 
 func (m *metrics) write(v any) error {

@@ -24,7 +24,9 @@ type Model struct {
 	Data   *datasets.Dataset
 	pool   *kernels.Pool
 
+	stage   int     // of quant.schedule that the network is of; 0 without
 	average *Model  // over averages; nil unless in training with train.weight_ema
+	taught  *Model  // the teacher, once it is loaded for training
 	reading Reading // of files that the config names
 	taken   bool    // quantizers have what model.init gave them
 }
@@ -47,7 +49,7 @@ var errNoConfig = errors.New("there is no config; want one of configs.Load")
 var openData = datasets.Open
 
 // Open reads the config's data set from dir (the config's data.root if dir is
-// empty) and builds its network with random weights. threads is the number of
+// empty) and builds its network with random weights, with stages that of the last one. threads is the number of
 // threads, 0 for all cores. Close the model after use.
 func Open(cfg *configs.Config, dir string, threads int) (*Model, error) {
 	return open(context.Background(), cfg, dir, threads)
@@ -88,11 +90,11 @@ func newModel(cfg *configs.Config, data *datasets.Dataset, threads int) (*Model,
 	if err := normalizable(cfg, data); err != nil {
 		return nil, err
 	}
-	net, err := newNetwork(cfg, shapeOf(data), inputOf(data))
+	net, err := newNetwork(cfg.Final(), shapeOf(data), inputOf(data))
 	if err != nil {
 		return nil, err
 	}
-	return &Model{Config: cfg, Net: net, Data: data, pool: kernels.NewPool(threads)}, nil
+	return &Model{Config: cfg, Net: net, Data: data, pool: kernels.NewPool(threads), stage: max(len(cfg.Quant.Schedule)-1, 0)}, nil
 }
 
 // newNetwork returns a config's network for an input.
@@ -148,14 +150,14 @@ func shapeOf(d *datasets.Dataset) networks.Shape {
 	return networks.Shape{H: d.Height, W: d.Width, C: d.Channels}
 }
 
-// with returns a model of another config on the same data and threads. Only the
+// with returns a model of another config on the same data and threads, of one with stages in the same stage. Only the
 // original is to be closed.
 func (m *Model) with(cfg *configs.Config) (*Model, error) {
-	net, err := newNetwork(cfg, m.Net.Shape(), m.Net.Input)
+	net, err := newNetwork(cfg.InStage(m.stage), m.Net.Shape(), m.Net.Input)
 	if err != nil {
 		return nil, err
 	}
-	return &Model{Config: cfg, Net: net, Data: m.Data, pool: m.pool, reading: m.reading}, nil
+	return &Model{Config: cfg, Net: net, Data: m.Data, pool: m.pool, reading: m.reading, stage: m.stage}, nil
 }
 
 // Threads are what the model computes with until it is closed.

@@ -86,6 +86,23 @@ func NewOptimizer(t *configs.Train, params []*layers.Array) *Optimizer {
 	return o
 }
 
+// over returns the optimizer for the arrays of a network that goes on from another's. What it kept of those it still moves it
+// keeps.
+func (o *Optimizer) over(t *configs.Train, store *layers.Store) *Optimizer {
+	kept := map[string][]layers.Kept{}
+	for _, a := range store.All() {
+		kept[a.Name], a.Kept = a.Kept, nil
+	}
+	next := NewOptimizer(t, store.Learnable())
+	for _, p := range store.Learnable() {
+		if k := kept[p.Name]; k != nil {
+			p.Kept = k
+		}
+	}
+	next.Updates, next.FloorHits = o.Updates, o.FloorHits
+	return next
+}
+
 func newMethod(o *configs.Optimizer) method {
 	switch o.Kind {
 	case configs.Adam, configs.AdamW:

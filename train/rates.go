@@ -33,7 +33,19 @@ func LearningRates(cfg *configs.Config, dir string) (*Rates, error) {
 	if err != nil || perEpoch <= 0 || !t.Trains() {
 		return nil, err
 	}
-	return rates(t, 0, t.Last(perEpoch), perEpoch), nil
+	total, last := t.Total(perEpoch), t.Last(perEpoch)
+	ends, err := cfg.Quant.Ends(perEpoch, total)
+	if err != nil {
+		return nil, err
+	}
+	all := &Rates{PerEpoch: perEpoch}
+	for _, begin := range spans(&cfg.Quant, ends) {
+		part, begin := span(t, spans(&cfg.Quant, ends), begin, total)
+		if end := min(last, begin+part.Total(perEpoch)); begin < end {
+			all.Points = append(all.Points, rates(part, begin, end, perEpoch).Points...)
+		}
+	}
+	return all, nil
 }
 
 // rates is the curve of what follows a step of a run of so many, of which t schedules the rest.

@@ -61,7 +61,7 @@ type Result struct {
 
 // finish evaluates the trained network, exports it and closes the manifest.
 func (r *run) finish(ctx context.Context) (*Result, error) {
-	res := &Result{Experiment: ExperimentOf(r.Config), Run: r.dir, Epochs: r.epochs(), Steps: r.st.Step, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
+	res := &Result{Experiment: ExperimentOf(r.Config.InStage(r.stage)), Run: r.dir, Epochs: r.epochs(), Steps: r.st.Step, TrainLoss: r.st.TrainLoss, BestTop1: r.st.BestTop1, BestEpoch: r.st.BestEpoch,
 		FloorHits: r.st.FloorHits, Exports: []string{}}
 	res.Quantized = r.Net.Quantized()
 	res.SizeBytes, res.BitOps = r.Net.Cost()
@@ -138,13 +138,13 @@ func (r *run) baselines(ctx context.Context, res *Result) error {
 	if r.Config.Model.Init == configs.RandomInit || !r.Net.Quantized() {
 		return nil
 	}
-	float := *r.Config
+	float, quantized := *r.Config, r.Config.InStage(r.stage)
 	float.Quant = configs.Quant{}
 	for _, b := range []struct {
 		cfg *configs.Config
 		to  **float64
-	}{{&float, &res.Initial}, {r.Config, &res.Calibrated}} {
-		if b.cfg == r.Config && !r.Config.Train.Trains() {
+	}{{&float, &res.Initial}, {quantized, &res.Calibrated}} {
+		if b.cfg == quantized && !r.Config.Train.Trains() {
 			v := res.Test
 			*b.to = &v
 			continue
@@ -191,6 +191,7 @@ type Manifest struct {
 	QuantizersSHA string     `json:"init_quantizers_sha256,omitempty"`
 	TeacherSHA256 string     `json:"teacher_sha256,omitempty"`
 	History       []Change   `json:"history,omitempty"` // how the run was extended
+	Stages        []Stage    `json:"stages,omitempty"`  // of quant.schedule that have begun
 	Started       time.Time  `json:"started"`
 	Finished      *time.Time `json:"finished,omitempty"`
 	Result        *Result    `json:"result,omitempty"`
@@ -202,6 +203,7 @@ func (r *run) writeManifest(res *Result) error {
 		Version: r.opt.Version, Earlier: r.earlier, Seed: r.Config.Train.Seed, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, CPU: cpuName(),
 		KernelPath: kernels.Path(), Threads: r.pool.Threads(), Dataset: r.Data.Name, Init: r.init, Started: r.started, Result: res,
 		SHA256: r.origin.Data, InitSHA256: r.origin.Init, QuantizersSHA: r.origin.InitQuantizers, TeacherSHA256: r.origin.Teacher, History: r.st.History,
+		Stages: stagesUntil(r.Config, r.ends, r.st.Stage),
 	}
 	if res != nil {
 		now := time.Now()

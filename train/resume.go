@@ -165,7 +165,11 @@ func (r *run) resume() (bool, error) {
 	if err := r.extend(&st); err != nil {
 		return false, err
 	}
-	if err := st.fits(r.Config); err != nil {
+	err = st.fits(r.Config)
+	if err == nil {
+		err = st.fitsStages(r.ends)
+	}
+	if err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
 	if total := r.total(); r.Config.Train.Trains() && st.Total != total {
@@ -223,7 +227,7 @@ func (r *run) digestInit(then origin) error {
 	if r.Config.Model.Init == configs.RandomInit {
 		return nil
 	}
-	m, err := r.Model.with(r.Config)
+	m, err := r.Model.with(r.Config.InStage(0))
 	if err != nil {
 		return err
 	}

@@ -114,6 +114,7 @@ type run struct {
 	origin    origin
 	lock      *Lock
 	last      *checkpoint      // that the run goes on from, until it does
+	ends      []int            // of the stages of quant.schedule, in steps
 	changed   []Changed        // by arguments, in an extension
 	earlier   []string         // versions that trained steps of the run before
 	timings   []machine.Timing // if profiled
@@ -223,7 +224,17 @@ func (r *run) train(ctx context.Context) error {
 // begin readies the network for its first step, or true, for the one after its last checkpoint. It reads and hashes all
 // that the run is made from, which takes a while, and writes nothing.
 func (r *run) begin() (resumed bool, err error) {
+	first := 0
+	if r.last != nil {
+		first = min(r.last.state.Stage, max(len(r.Config.Quant.Schedule)-1, 0)) // what cannot be, resume reports
+	}
+	if err := r.at(first); err != nil {
+		return false, err
+	}
 	if r.loader, err = r.Model.loader(); err != nil {
+		return false, err
+	}
+	if r.ends, err = r.Config.Quant.Ends(r.perEpoch(), r.Config.Train.Total(r.perEpoch())); err != nil {
 		return false, err
 	}
 	r.optimizer = NewOptimizer(&r.Config.Train, r.Net.Store.Learnable())

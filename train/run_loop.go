@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/machine"
@@ -46,35 +47,61 @@ func (r *run) loop(ctx context.Context) error {
 	if r.st.Step >= total {
 		return nil
 	}
+	for r.st.Step < total {
+		if r.st.Step == r.stageEnd() {
+			if err := r.nextStage(ctx); err != nil {
+				return err
+			}
+		}
+		if err := r.steps(ctx, min(total, r.stageEnd()), every); err != nil {
+			return err
+		}
+	}
+	r.timings = append(r.timings, r.waiting)
+	return r.checkpoint()
+}
+
+// steps runs those up to the end of a stage, or of the run.
+func (r *run) steps(ctx context.Context, end, every int) error {
+	t, perEpoch := &r.Config.Train, r.perEpoch()
 	memory.Settle()                                                                                                 // after calibration
 	s, err := Await(ctx, func() (*stepper, error) { return r.newStepper(machine.Options{Profile: r.opt.Profile}) }) // it reads the teacher
 	if err != nil {
 		return err
 	}
-	if s.teacher != nil {
+	if s.teacher != nil && s.teacher.init != "" {
 		r.opt.Progress.Message("teacher: %s", s.teacher.init)
 	}
-	defer func() { r.timings = append(s.vm.Timings(), r.waiting) }()
+	defer func() { r.timings = append(r.timings, s.vm.Timings()...) }()
 	memory.Settle()
-	s.step, s.total, s.history, s.freeze = r.st.Step, total, r.st.History, t.BatchNormFreeze.Steps(perEpoch, t.Total(perEpoch))
-	for r.st.Step < total {
-		if err := r.epoch(ctx, s, total, every); err != nil {
+	s.step, s.total, s.history, s.freeze = r.st.Step, r.st.Total, r.st.History, t.BatchNormFreeze.Steps(perEpoch, t.Total(perEpoch))
+	for r.st.Step < end {
+		if err := r.epoch(ctx, s, end, every); err != nil {
 			return err
 		}
 	}
-	return r.checkpoint()
+	return nil
 }
 
-// epoch runs the rest of the epoch in progress.
-func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
+// schedule is what the learning rate goes by, and the step after which its schedule starts.
+func (r *run) schedule() (*configs.Train, int) {
 	t, perEpoch := &r.Config.Train, r.perEpoch()
-	schedule, start := r.st.schedule(t, perEpoch)
+	if len(r.ends) > 0 { // of which no extension changes the length
+		return span(t, spans(&r.Config.Quant, r.ends), r.st.Step, t.Total(perEpoch))
+	}
+	return r.st.schedule(t, perEpoch)
+}
+
+// epoch runs the rest of the epoch in progress, up to a step.
+func (r *run) epoch(ctx context.Context, s *stepper, end, every int) error {
+	t, perEpoch := &r.Config.Train, r.perEpoch()
+	schedule, start := r.schedule()
 	epoch := r.st.Step / perEpoch
 	it := r.loader.Epoch(epoch, r.st.Step%perEpoch*t.Batches())
 	defer it.Close()
 	var rate rate
 	began := time.Now() // of the step, waiting for its batches included
-	for r.st.Step < min(total, (epoch+1)*perEpoch) {
+	for r.st.Step < min(end, (epoch+1)*perEpoch) {
 		r.optimizer.LR = LearningRate(schedule, r.st.Step-start, perEpoch)
 		loss, correct := 0.0, 0
 		for range t.Batches() {
@@ -110,7 +137,7 @@ func (r *run) epoch(ctx context.Context, s *stepper, total, every int) error {
 		info := StepInfo{
 			Step: r.st.Step, Epoch: epoch + 1, Loss: loss, LR: r.optimizer.LR, Images: images,
 			ImagesPerSecond: rate.add(images, took),
-			Logged:          r.st.Step == 1 || r.st.Step%t.LogEvery == 0 || r.st.Step == total,
+			Logged:          r.st.Step == 1 || r.st.Step%t.LogEvery == 0 || r.st.Step == r.st.Total,
 		}
 		info.MeanLoss, info.Accuracy = r.means()
 		if r.Net.Penalized() {

@@ -30,7 +30,7 @@ func TestStateSurvives(t *testing.T) {
 			t.Fatalf("the state has a %v; set it here", f.Kind())
 		}
 	}
-	st.BestTop1, st.BestEpoch = 0.5, 1 // others cannot be
+	st.BestTop1, st.BestEpoch, st.Stage = 0.5, 1, 1 // others cannot be
 	path := filepath.Join(t.TempDir(), CheckpointFile)
 	if err := m.save(path, false, st, origin{}); err != nil {
 		t.Fatal(err)

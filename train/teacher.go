@@ -56,9 +56,13 @@ func (m *Model) teacherBytes() (arena, arrays int, err error) {
 
 // newTeacher readies the teacher of the config; x are the student's images.
 func (m *Model) newTeacher(x *tensor.Dense) (*teacher, error) {
-	t, init, err := m.teacherModel()
-	if err != nil {
-		return nil, err
+	t, init := m.taught, "" // of an earlier stage
+	if t == nil {
+		var err error
+		if t, init, err = m.teacherModel(); err != nil {
+			return nil, err
+		}
+		m.taught = t
 	}
 	c := layers.NewContext((*threads.Pool)(m.pool), false)
 	logits, err := t.Net.Build(c, x)

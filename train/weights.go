@@ -17,6 +17,7 @@ type dict struct {
 	key     string // that leads to it, several joined by dots; "" if the file is the dict
 	tensors []named
 	config  string // of a checkpoint of qat
+	state   string // of it, in JSON
 }
 
 // named is a tensor of a file. Its values are read when they are asked for.
@@ -87,7 +88,7 @@ func parseWeights(path string, data []byte, r Reading) ([]dict, error) {
 	}
 	var d dict
 	if f.Metadata["format"] == checkpointFormat {
-		d.config = f.Metadata["config"]
+		d.config, d.state = f.Metadata["config"], f.Metadata["state"]
 		if f.Metadata["version"] != checkpointVersion {
 			rename(f)
 		}

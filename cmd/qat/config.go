@@ -48,6 +48,10 @@ that training starts from.
 The table of a network that cannot be trained yet comes with an error that says
 why.
 
+Of a config with stages (quant.schedule), the table is that of the last one, in
+which training ends. What follows draws the stages to scale, each with its bits
+of weights and activations, and lists what they are and cost.
+
 --tensors lists every tensor instead: the network's input, what each node gives
 and its weights, each with its quantizer, or none, and why. A tensor that is
 quantized for several nodes has several rows.
@@ -202,6 +206,8 @@ type configReport struct {
 
 	LearningRate *train.Rates `json:"learning_rate,omitempty"` // absent without training, and while the number of images is unknown
 
+	Stages []stageRow `json:"stages,omitempty"` // of quant.schedule; the rest is of the last one
+
 	causes   []layers.Cause // of NotInteger
 	residual bool           // there are such tensors
 	trains   bool
@@ -245,6 +251,8 @@ func runConfigCheck(config string, overrides []string, o checkOptions, stdout io
 	if err := train.Check(cfg, ""); err != nil {
 		return err
 	}
+	whole := cfg
+	cfg = cfg.Final()
 	net, trainable, err := train.Outline(cfg)
 	if err != nil {
 		return err
@@ -257,7 +265,10 @@ func runConfigCheck(config string, overrides []string, o checkOptions, stdout io
 	if err := datasets.CheckClasses(string(cfg.Data.Dataset), cfg.DataOptions("")); err != nil {
 		r.ClassesUnknown = err.Error()
 	}
-	if r.LearningRate, err = train.LearningRates(cfg, ""); err != nil {
+	if r.LearningRate, err = train.LearningRates(whole, ""); err != nil {
+		return err
+	}
+	if r.Stages, err = stageRows(whole, r.LearningRate); err != nil {
 		return err
 	}
 	r.trains = cfg.Train.Trains()
@@ -301,6 +312,9 @@ func (r *configReport) print(w io.Writer) error {
 	}
 	t.row("total", "", "", "", "", "", r.Params, count(r.MACs), count(r.BitOps), size(r.SizeBytes))
 	if err := t.flush(); err != nil {
+		return err
+	}
+	if err := printTimeline(w, r.Stages); err != nil {
 		return err
 	}
 	rates := "known once the data is there"

@@ -47,5 +47,6 @@ EXIT STATUS
 		},
 	}
 	addTableFlags(c, &o)
+	c.Flags().Lookup("out").Usage = "the table's folder, `DIR` (default sweeps/ and its name)"
 	return c
 }

@@ -18,7 +18,7 @@ type Chart struct {
 	Series      []Series
 }
 
-// Series is what has one color.
+// Series is what has one color and mark, or dash.
 type Series struct {
 	Name   string
 	Points [][2]float64 // in the order in which a line joins them
@@ -29,11 +29,23 @@ type Series struct {
 var colors = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#b8a800"}
 
 const (
-	chartWidth, chartHeight       = 640, 360
+	chartWidth, leastHeight       = 640, 360
 	marginLeft, marginRight       = 56, 170
 	marginTop, marginBottom       = 28, 44
-	legendRow, maxLegend, maxTick = 16, 18, 8
+	legendRow, maxLegend, maxTick = 16, 64, 8
 )
+
+// marks are what stands at a point around 0, 0, and dashes how lines are broken. Each goes with all colors before the next one does.
+var (
+	marks  = []string{"M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0", "M-3.5-3.5h7v7h-7z", "M0-4.5l4.5 8h-9z", "M0-5l5 5l-5 5l-5-5z", "M-1-4h2v3h3v2h-3v3h-2v-3h-3v-2h3z", "M0 4.5l4.5-8h-9z"}
+	dashes = []string{"none", "7 3", "2 2", "9 3 2 3", "1 4", "14 4"}
+)
+
+// look is how the series in a place looks.
+func look(place int) (color, mark, dash string) {
+	round := place / len(colors)
+	return colors[place%len(colors)], marks[round%len(marks)], dashes[round%len(dashes)]
+}
 
 // SVG draws the chart; "" if it has fewer than two points. Texts are escaped. Of a logarithmic axis, numbers are above 0.
 func (c *Chart) SVG() string {
@@ -57,6 +69,8 @@ func (c *Chart) SVG() string {
 	if n < 2 {
 		return ""
 	}
+	shown := min(len(c.Series), maxLegend)
+	chartHeight := max(leastHeight, marginTop+(shown+2)*legendRow)
 	for i := range lo { // some air around the outermost points
 		air := (hi[i] - lo[i]) * 0.05
 		if air < 1e-6*math.Abs(hi[i]) || air == 0 {
@@ -68,7 +82,7 @@ func (c *Chart) SVG() string {
 		return marginLeft + (v-lo[0])/(hi[0]-lo[0])*(chartWidth-marginLeft-marginRight)
 	}
 	py := func(v float64) float64 {
-		return chartHeight - marginBottom - (v-lo[1])/(hi[1]-lo[1])*(chartHeight-marginTop-marginBottom)
+		return float64(chartHeight-marginBottom) - (v-lo[1])/(hi[1]-lo[1])*float64(chartHeight-marginTop-marginBottom)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" font-family="sans-serif" font-size="11">`, chartWidth, chartHeight)
@@ -86,23 +100,31 @@ func (c *Chart) SVG() string {
 	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`, (marginLeft+chartWidth-marginRight)/2, chartHeight-8, html.EscapeString(c.X))
 	fmt.Fprintf(&b, `<text transform="translate(14 %d) rotate(-90)" text-anchor="middle">%s</text>`, (marginTop+chartHeight-marginBottom)/2, html.EscapeString(c.Y))
 	for i, s := range c.Series {
-		color := colors[i%len(colors)]
+		color, mark, dash := look(i)
 		var path []string
 		for _, p := range s.Points {
 			q := at(p)
 			path = append(path, fmt.Sprintf("%.1f,%.1f", px(q[0]), py(q[1])))
 			if !s.Line || len(s.Points) == 1 {
-				fmt.Fprintf(&b, `<circle cx="%.1f" cy="%.1f" r="4" fill="%s"><title>%s: %s, %s</title></circle>`, px(q[0]), py(q[1]), color, html.EscapeString(s.Name), short(p[0]), short(p[1]))
+				fmt.Fprintf(&b, `<path d="%s" transform="translate(%.1f %.1f)" fill="%s"><title>%s: %s, %s</title></path>`, mark, px(q[0]), py(q[1]), color, html.EscapeString(s.Name), short(p[0]), short(p[1]))
 			}
 		}
 		if s.Line && len(path) > 1 {
-			fmt.Fprintf(&b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="1.5"/>`, strings.Join(path, " "), color)
+			fmt.Fprintf(&b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="1.5" stroke-dasharray="%s"><title>%s</title></polyline>`, strings.Join(path, " "), color, dash, html.EscapeString(s.Name))
 		}
-		if i < maxLegend {
-			y := marginTop + 10 + i*legendRow
-			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="10" height="10" fill="%s"/><text x="%d" y="%d">%s</text>`,
-				chartWidth-marginRight+12, y-9, color, chartWidth-marginRight+27, y, html.EscapeString(shorten(s.Name, 24)))
+		x, y := chartWidth-marginRight+12, marginTop+10+i*legendRow
+		switch {
+		case i >= shown:
+			continue
+		case s.Line && len(path) > 1:
+			fmt.Fprintf(&b, `<line x1="%d" x2="%d" y1="%d" y2="%[3]d" stroke="%s" stroke-width="2" stroke-dasharray="%s"/>`, x, x+22, y-4, color, dash)
+		default:
+			fmt.Fprintf(&b, `<path d="%s" transform="translate(%d %d)" fill="%s"/>`, mark, x+11, y-4, color)
 		}
+		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`, x+28, y, html.EscapeString(shorten(s.Name, 24)))
+	}
+	if more := len(c.Series) - shown; more > 0 {
+		fmt.Fprintf(&b, `<text x="%d" y="%d">and %d more</text>`, chartWidth-marginRight+12, marginTop+10+shown*legendRow, more)
 	}
 	b.WriteString("</svg>\n")
 	return b.String()

@@ -3,6 +3,7 @@ package chart
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strings"
@@ -26,6 +27,15 @@ func TestChart(t *testing.T) {
 	}
 	if (&Chart{Series: []Series{{Points: [][2]float64{{1, 1}}}}}).SVG() != "" {
 		t.Error("a chart of one point")
+	}
+	many, looks := &Chart{}, map[string]bool{}
+	for i := range maxLegend + 3 {
+		many.Series = append(many.Series, Series{Name: fmt.Sprint("m", i), Points: [][2]float64{{float64(i), 1}}})
+		color, mark, dash := look(i % (len(colors) * len(marks)))
+		looks[color+mark+dash] = true
+	}
+	if svg := many.SVG(); strings.Count(svg, ">m") != 2*maxLegend+3 || !strings.Contains(svg, ">and 3 more<") || len(looks) != len(colors)*len(marks) || len(marks) != len(dashes) {
+		t.Errorf("%d looks: %s", len(looks), svg)
 	}
 	same := (&Chart{Series: []Series{{Points: [][2]float64{{5, 5}, {5, 5}}}}}).SVG()
 	if strings.Contains(same, "NaN") || strings.Contains(same, "Inf") || same == "" {

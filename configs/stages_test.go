@@ -1,0 +1,134 @@
+package configs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// stagedYAML is a config of 10 epochs with a schedule.
+func stagedYAML(schedule string) []byte {
+	return []byte("model: {arch: resnet20}\ntrain: {epochs: 10}\nquant:\n  weights: {bits: 4}\n  activations: {bits: 4}\n  schedule: " + schedule + "\n")
+}
+
+// A stage is the config with what it changes: what it does not give is the config's, whatever stages before it give; first_last
+// and residual follow floats.
+func TestStages(t *testing.T) {
+	c, err := Parse("x.yaml", stagedYAML(`[{for: 1ep, weights: {bits: 8, estimator: dorefa}, layers: {linear: {weights: {bits: 2}}}}, {for: 10%, activations: {bits: fp}}, {for: 1ep, weights: {bits: fp}, activations: {bits: fp}},
+    {for: 1ep, only: none}, {for: 1ep, only: "layer3.*"}, {first_last: same}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{
+		"8 dorefa 4 lsq, 8 8, linear 2 8", "4 lsq fp lsq, 8 fp, linear 8 fp", "fp lsq fp lsq, fp fp, linear fp fp", "fp lsq fp lsq, fp fp, linear fp fp", "4 lsq 4 lsq, 8 8, linear fp fp", "4 lsq 4 lsq, same 8, linear 4 4",
+	} {
+		in := c.InStage(i)
+		q := in.Quant
+		w, a := q.Resolve("linear", false, true)
+		if got := fmt.Sprintf("%v %v %v %v, %v %v, linear %v %v", q.Weights.Bits, q.Weights.Estimator, q.Activations.Bits, q.Activations.Estimator, q.FirstLast, q.Residual, w.Bits, a.Bits); got != want {
+			t.Errorf("stage %d is %s, want %s", i+1, got, want)
+		}
+		if len(in.Quant.Schedule) > 0 {
+			t.Errorf("stage %d has a schedule", i+1)
+		}
+	}
+	if c.Final().Quant.FirstLast != Same || c.InStage(6) != c || c.InStage(-1) != c {
+		t.Error("the last stage is another")
+	}
+	if plain := mustLoad(t, "quickstart"); plain.Final() != plain || strings.Contains(string(plain.YAML()), "    - {") {
+		t.Error("a config without a schedule has stages")
+	}
+}
+
+// Stages end where their lengths add up to, rounded once each; what does not add up is told.
+func TestStageEnds(t *testing.T) {
+	for schedule, want := range map[string]string{
+		"[{for: 1ep}, {for: 50%}, {}]":                                    "[7 42 70]",
+		"[{for: 33.3%}, {for: 33.3%}, {for: 33.4%}]":                      "[23 47 70]",
+		"[{for: 0.5ep}, {for: 0.5ep}, {for: 9ep}]":                        "[4 7 70]",
+		"[{}, {for: 3it}]":                                                "[67 70]",
+		"[{for: 5it}, {}, {for: 5it}]":                                    "[5 65 70]",
+		"[{for: 70it}]":                                                   "[70]",
+		"[{for: 71it}]":                                                   "the stages are longer than the run; shorten one of them (71 of 70 steps)",
+		"[{for: 60it}, {for: 1ep}]":                                       "the stages are shorter than the run; leave out the for of one of them, which then takes the rest (67 of 70 steps)",
+		"[{for: 63it}, {for: 1ep}, {}]":                                   "the stages leave nothing to the one without for; shorten one of them (70 of 70 steps)",
+		"[{for: 0.2%}, {for: 0.2%}, {}]":                                  "stage 1 has no step: it ends after step 0, as the one before it; lengthen it",
+		"[{for: 1000000000it}, {for: 1000000000it}, {for: 1000000000it}]": "the stages are longer than the run; shorten one of them (2147483647 of 70 steps)",
+		"[]": "[]",
+	} {
+		c, err := Parse("x.yaml", stagedYAML(schedule))
+		if err != nil {
+			t.Fatal(schedule, err)
+		}
+		ends, err := c.Quant.Ends(7, 70)
+		got := fmt.Sprint(ends)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", schedule, got, want)
+		}
+	}
+}
+
+// Layers are added in the order of a list, or of a table; a resolved config needs neither.
+func TestStagesAddLayers(t *testing.T) {
+	t.Chdir(t.TempDir())
+	table := `{"tables": [{"method": "perturb", "layers": [
+		{"name": "conv1", "weights": [{"bits": 2, "value": 5}, {"bits": 8, "value": 0}], "activations": [{"bits": 2, "value": 1}]},
+		{"name": "layer1.0.conv1", "weights": [{"bits": 8, "value": 9}, {"bits": 2, "value": 0.5}]},
+		{"name": "linear", "activations": [{"bits": 2, "value": 3}]}, {"name": "layer1.0.conv2", "weights": [{"bits": 2, "value": 4}]}]}]}`
+	if err := os.WriteFile("s.json", []byte(table), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for schedule, want := range map[string]string{
+		`[{for: 1ep, add: [linear, "layer1.*|conv1"]}, {}]`:              "linear; linear|layer1.*|conv1; ",
+		`[{for: 1ep, add: {table: s.json}}, {}]`:                         "layer1.0.conv1; layer1.0.conv1|linear; layer1.0.conv1|linear|layer1.0.conv2; layer1.0.conv1|linear|layer1.0.conv2|conv1; ",
+		`[{for: 1ep, add: {table: s.json, parts: 2}, lr: continue}, {}]`: "layer1.0.conv1|linear; layer1.0.conv1|linear|layer1.0.conv2|conv1; ",
+		`[{for: 1ep, add: {table: s.json, parts: 3}}, {}]`:               "layer1.0.conv1; layer1.0.conv1|linear; layer1.0.conv1|linear|layer1.0.conv2|conv1; ",
+	} {
+		c, err := Parse("x.yaml", stagedYAML(schedule))
+		if err == nil {
+			c, err = Parse("again.yaml", c.YAML())
+		}
+		if err != nil {
+			t.Fatal(schedule, err)
+		}
+		var only []string
+		for _, s := range c.Quant.Schedule {
+			only = append(only, s.Only.String())
+		}
+		if got := strings.Join(only, "; "); got != want {
+			t.Errorf("%s: %s, want %s", schedule, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		table:            "parts: 5 of the 4 layers in s.json; wanted at most as many",
+		`{"tables": []}`: "table s.json: it has no layers; wanted what qat sensitivity --json prints",
+		`[`:              "table s.json: unexpected end of JSON input",
+		`{"tables": [{"layers": [{"name": ""}]}]}`: `table s.json: glob "" has an empty alternative`,
+	} {
+		if err := os.WriteFile(filepath.Join(".", "s.json"), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Parse("x.yaml", stagedYAML(`[{for: 1ep, add: {table: s.json, parts: 5}}, {}]`)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// A shorter run has the same shape.
+func TestShorterStages(t *testing.T) {
+	c, err := Parse("x.yaml", stagedYAML("[{for: 1ep}, {for: 50%}, {for: 3ep}, {}]"))
+	if err == nil {
+		c, err = c.Shorten(0.2)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ends, err := c.Quant.Ends(50, c.Train.Total(50)); err != nil || fmt.Sprint(ends) != "[10 60 90 100]" {
+		t.Errorf("stages end at %v (%v)", ends, err)
+	}
+}
