@@ -89,9 +89,10 @@ func TestWeightGradRows(t *testing.T) {
 			}
 			copy(want, dw)
 			a.x, a.dy, a.dw = &x[0], &dy[0], &dw[0]
-			wgradRow(&a)
+			fresh := rng.IntN(2) == 0
+			a.add(fresh)
 			a.dw = &want[0]
-			portable(func() { wgradRow(&a) })
+			portable(func() { a.add(fresh) })
 			same(t, fmt.Sprintf("wgradRow %+v", a), dw, want)
 			ar.intact(t, "wgradRow")
 		}

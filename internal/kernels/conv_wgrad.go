@@ -4,18 +4,31 @@ package kernels
 // over some rows of a picture. Strides count float32.
 //
 //	for k < kRun, l < 16*blocks:
-//	  acc = dw[k*dwRow + l]
+//	  acc = init[k*initRow + l]
 //	  for i < rows, j < cols: acc += x[i*xRow + j*xPix + k] * dy[i*dyRow + j*dyPix + l]
 //	  dw[k*dwRow + l] = acc
 type wgrad struct {
 	dw, x, dy    *float32
+	init         *float32 // what is added to: dw, or zeros
 	rows, cols   int
 	blocks       int // 1 or 2
 	kRun         int
 	xRow, xPix   int
 	dyRow, dyPix int
 	dwRow        int
+	initRow      int
 	fetch        fetch
+}
+
+// noSum is what a first pass over dw adds to, with rows 0 apart.
+var noSum [2 * lanes]float32
+
+// add is the kernel for another pass over dw, or for a first one, which finds anything in it.
+func (a *wgrad) add(fresh bool) {
+	if a.init, a.initRow = a.dw, a.dwRow; fresh {
+		a.init, a.initRow = &noSum[0], 0
+	}
+	wgradRow(a)
 }
 
 // wgradSteps is how often wgradRow goes from one of so many pixels to the next.
@@ -63,8 +76,13 @@ func (l *WeightGrad) Sums() int {
 	return min(Pieces(l.G.N), max(1, gradFloats/l.sumLen()))
 }
 
-// PartialLen returns the length of all partial sums.
-func (l *WeightGrad) PartialLen() int { return l.Sums() * l.sumLen() }
+// PartialLen returns the length of the memory that a batch takes: of all partial sums, or of the squares of x.
+func (l *WeightGrad) PartialLen() int {
+	if l.whole() {
+		return l.squares()
+	}
+	return l.Sums() * l.sumLen()
+}
 
 // taps is the number of matrices (Cin, Cout) that are summed: the taps of the kernel, or Winograd's elements.
 func (l *WeightGrad) taps() int {
@@ -163,7 +181,10 @@ func (l *WeightGrad) End(p *Pool) {
 	}
 	loop(p, l.pairs*l.taps(), l, func(_ *Scratch, i int, l **WeightGrad) { (*l).total(i/(*l).taps(), i%(*l).taps()) })
 	if l.G.winograd() != nil {
-		loop(p, l.pairs, l, func(_ *Scratch, i int, l **WeightGrad) { (*l).winogradTotal((*l).pair(i)) })
+		loop(p, l.pairs, l, func(_ *Scratch, i int, l **WeightGrad) {
+			q := (*l).pair(i)
+			(*l).winogradTotal(q, (*l).partial[q.from*(*l).rows:])
+		})
 	}
 }
 
@@ -188,7 +209,11 @@ func (l *WeightGrad) Run(p *Pool) {
 		clear(l.DW)
 		return
 	}
-	if l.Sums() == Pieces(l.G.N) {
+	switch {
+	case l.whole():
+		l.runWhole(p)
+		return
+	case l.Sums() == Pieces(l.G.N):
 		p.Run(l.G.N, l)
 		return
 	}
@@ -260,13 +285,13 @@ func (l *WeightGrad) add(s *Scratch, sum []float32, n, first, last int, lastPict
 			}
 			for r := range g.Kernel.H {
 				for t := range x.runs {
-					wgradRow(&wgrad{
+					(&wgrad{
 						dw: &part[(r*x.runs+t)*x.run*q.width], x: &x.data[r*x.row+t*x.pixel:][:(rows-1)*x.step+(ow-1)*x.pix+x.run][0],
 						dy:   &dy[:(rows*ow-1)*dyPix+q.width][0],
 						rows: rows, cols: ow, blocks: q.blocks, kRun: x.run,
 						xRow: x.step, xPix: x.pix, dyRow: ow * dyPix, dyPix: dyPix, dwRow: q.width,
 						fetch: s.ahead.take(wgradSteps(x.run, q.blocks, rows*ow)),
-					})
+					}).add(false)
 				}
 			}
 		}

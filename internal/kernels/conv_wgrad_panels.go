@@ -67,12 +67,9 @@ func (l *WeightGrad) addPanels(s *Scratch, sum []float32, first, end, from, to i
 					run := (panel+1)*g.Cin/each - c
 					at := (tap*g.Cin + c) * q.width
 					dw := part[at:][:run*q.width]
-					if fresh && i == 0 {
-						clear(dw)
-					}
-					wgradRow(&wgrad{dw: &dw[0], x: &x[j*count*lanes:][:count*lanes][0], dy: &dy[:(count-1)*dyPix+q.width][0],
+					(&wgrad{dw: &dw[0], x: &x[j*count*lanes:][:count*lanes][0], dy: &dy[:(count-1)*dyPix+q.width][0],
 						rows: 1, cols: count, blocks: q.blocks, kRun: run, xPix: lanes, dyPix: dyPix, dwRow: q.width,
-						fetch: s.ahead.takeOr(wgradSteps(run, q.blocks, count), part[at+len(dw):min(at+2*len(dw), len(part))])})
+						fetch: s.ahead.takeOr(wgradSteps(run, q.blocks, count), part[at+len(dw):min(at+2*len(dw), len(part))])}).add(fresh && i == 0)
 				}
 			}
 		}

@@ -205,12 +205,12 @@ func packBits(dst []uint32, codes []uint8, plane int) {
 func wgradRow(a *wgrad) {
 	switch {
 	case level == avx512 && a.blocks == 2:
-		wgradRowPairAVX512(a.dw, a.x, a.dy, a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow, a.fetch.at, a.fetch.step)
+		wgradRowPairAVX512(a.dw, a.init, a.x, a.dy, a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow, a.initRow, a.fetch.at, a.fetch.step)
 	case level == avx512:
-		wgradRowAVX512(a.dw, a.x, a.dy, a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow, a.fetch.at, a.fetch.step)
+		wgradRowAVX512(a.dw, a.init, a.x, a.dy, a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow, a.initRow, a.fetch.at, a.fetch.step)
 	case level == avx2:
 		for b := range a.blocks {
-			wgradRowAVX2(at(a.dw, b*lanes), a.x, at(a.dy, b*lanes), a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow, a.fetch.at, a.fetch.step)
+			wgradRowAVX2(at(a.dw, b*lanes), at(a.init, b*lanes), a.x, at(a.dy, b*lanes), a.rows, a.cols, a.kRun, a.xRow, a.xPix, a.dyRow, a.dyPix, a.dwRow, a.initRow, a.fetch.at, a.fetch.step)
 		}
 	default:
 		wgradRowGeneric(a)

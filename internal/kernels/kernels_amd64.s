@@ -13674,26 +13674,28 @@ done:
 	VZEROUPPER
 	RET
 
-// func wgradRowAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
+// func wgradRowAVX512(dw *float32, init *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, initRow int, ahead *byte, step int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·wgradRowAVX512(SB), NOSPLIT, $16-104
-	MOVQ kRun+40(FP), AX
+TEXT ·wgradRowAVX512(SB), NOSPLIT, $24-120
+	MOVQ kRun+48(FP), AX
+	MOVQ init+8(FP), CX
 	MOVQ AX, (SP)
+	MOVQ CX, 16(SP)
 	MOVQ dw+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ xPix+56(FP), DX
+	MOVQ x+16(FP), CX
+	MOVQ xPix+64(FP), DX
 	SHLQ $0x02, DX
-	MOVQ dyPix+72(FP), BX
+	MOVQ dyPix+80(FP), BX
 	SHLQ $0x02, BX
-	MOVQ dwRow+80(FP), SI
+	MOVQ dwRow+88(FP), SI
 	SHLQ $0x02, SI
-	MOVQ xRow+48(FP), DI
+	MOVQ xRow+56(FP), DI
 	SHLQ $0x02, DI
-	MOVQ dyRow+64(FP), R8
+	MOVQ dyRow+72(FP), R8
 	SHLQ $0x02, R8
 	LEAQ (DX)(DX*2), R9
 	LEAQ (BX)(BX*2), R10
-	MOVQ ahead+88(FP), R11
+	MOVQ ahead+104(FP), R11
 
 next:
 	MOVQ  (SP), R12
@@ -13742,36 +13744,39 @@ sized:
 	JEQ     tile3
 	CMPQ    R12, $0x02
 	JEQ     tile2
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row1:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few1
 
 many1:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	LEAQ             (R14)(DX*4), R14
@@ -13785,7 +13790,7 @@ few1:
 
 step1:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	LEAQ             (R14)(DX*1), R14
@@ -13804,41 +13809,44 @@ none1:
 	JMP     next
 
 tile2:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row2:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few2
 
 many2:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -13853,7 +13861,7 @@ few2:
 
 step2:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -13875,46 +13883,49 @@ none2:
 	JMP     next
 
 tile3:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row3:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few3
 
 many3:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
 	VFMADD231PS.BCST 8(R14), Z28, Z2
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
 	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
 	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -13930,7 +13941,7 @@ few3:
 
 step3:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -13955,51 +13966,54 @@ none3:
 	JMP     next
 
 tile4:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row4:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few4
 
 many4:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
 	VFMADD231PS.BCST 8(R14), Z28, Z2
 	VFMADD231PS.BCST 12(R14), Z28, Z3
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
 	VFMADD231PS.BCST 8(R14)(DX*1), Z28, Z2
 	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
 	VFMADD231PS.BCST 8(R14)(DX*2), Z28, Z2
 	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -14016,7 +14030,7 @@ few4:
 
 step4:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14044,32 +14058,35 @@ none4:
 	JMP     next
 
 tile5:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row5:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few5
 
 many5:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14077,7 +14094,7 @@ many5:
 	VFMADD231PS.BCST 12(R14), Z28, Z3
 	VFMADD231PS.BCST 16(R14), Z28, Z4
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -14085,7 +14102,7 @@ many5:
 	VFMADD231PS.BCST 12(R14)(DX*1), Z28, Z3
 	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -14093,7 +14110,7 @@ many5:
 	VFMADD231PS.BCST 12(R14)(DX*2), Z28, Z3
 	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -14111,7 +14128,7 @@ few5:
 
 step5:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14142,34 +14159,37 @@ none5:
 	JMP     next
 
 tile6:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z5
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row6:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few6
 
 many6:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14178,7 +14198,7 @@ many6:
 	VFMADD231PS.BCST 16(R14), Z28, Z4
 	VFMADD231PS.BCST 20(R14), Z28, Z5
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -14187,7 +14207,7 @@ many6:
 	VFMADD231PS.BCST 16(R14)(DX*1), Z28, Z4
 	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -14196,7 +14216,7 @@ many6:
 	VFMADD231PS.BCST 16(R14)(DX*2), Z28, Z4
 	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -14215,7 +14235,7 @@ few6:
 
 step6:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14249,36 +14269,39 @@ none6:
 	JMP     next
 
 tile7:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row7:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few7
 
 many7:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14288,7 +14311,7 @@ many7:
 	VFMADD231PS.BCST 20(R14), Z28, Z5
 	VFMADD231PS.BCST 24(R14), Z28, Z6
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -14298,7 +14321,7 @@ many7:
 	VFMADD231PS.BCST 20(R14)(DX*1), Z28, Z5
 	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -14308,7 +14331,7 @@ many7:
 	VFMADD231PS.BCST 20(R14)(DX*2), Z28, Z5
 	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -14328,7 +14351,7 @@ few7:
 
 step7:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14365,38 +14388,41 @@ none7:
 	JMP     next
 
 tile8:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z7
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row8:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few8
 
 many8:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14407,7 +14433,7 @@ many8:
 	VFMADD231PS.BCST 24(R14), Z28, Z6
 	VFMADD231PS.BCST 28(R14), Z28, Z7
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -14418,7 +14444,7 @@ many8:
 	VFMADD231PS.BCST 24(R14)(DX*1), Z28, Z6
 	VFMADD231PS.BCST 28(R14)(DX*1), Z28, Z7
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -14429,7 +14455,7 @@ many8:
 	VFMADD231PS.BCST 24(R14)(DX*2), Z28, Z6
 	VFMADD231PS.BCST 28(R14)(DX*2), Z28, Z7
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -14450,7 +14476,7 @@ few8:
 
 step8:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14490,40 +14516,43 @@ none8:
 	JMP     next
 
 tile9:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row9:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few9
 
 many9:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14535,7 +14564,7 @@ many9:
 	VFMADD231PS.BCST 28(R14), Z28, Z7
 	VFMADD231PS.BCST 32(R14), Z28, Z8
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -14547,7 +14576,7 @@ many9:
 	VFMADD231PS.BCST 28(R14)(DX*1), Z28, Z7
 	VFMADD231PS.BCST 32(R14)(DX*1), Z28, Z8
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -14559,7 +14588,7 @@ many9:
 	VFMADD231PS.BCST 28(R14)(DX*2), Z28, Z7
 	VFMADD231PS.BCST 32(R14)(DX*2), Z28, Z8
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -14581,7 +14610,7 @@ few9:
 
 step9:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14624,42 +14653,45 @@ none9:
 	JMP     next
 
 tile10:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z9
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row10:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few10
 
 many10:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14672,7 +14704,7 @@ many10:
 	VFMADD231PS.BCST 32(R14), Z28, Z8
 	VFMADD231PS.BCST 36(R14), Z28, Z9
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -14685,7 +14717,7 @@ many10:
 	VFMADD231PS.BCST 32(R14)(DX*1), Z28, Z8
 	VFMADD231PS.BCST 36(R14)(DX*1), Z28, Z9
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -14698,7 +14730,7 @@ many10:
 	VFMADD231PS.BCST 32(R14)(DX*2), Z28, Z8
 	VFMADD231PS.BCST 36(R14)(DX*2), Z28, Z9
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -14721,7 +14753,7 @@ few10:
 
 step10:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14767,44 +14799,47 @@ none10:
 	JMP     next
 
 tile11:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row11:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few11
 
 many11:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14818,7 +14853,7 @@ many11:
 	VFMADD231PS.BCST 36(R14), Z28, Z9
 	VFMADD231PS.BCST 40(R14), Z28, Z10
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -14832,7 +14867,7 @@ many11:
 	VFMADD231PS.BCST 36(R14)(DX*1), Z28, Z9
 	VFMADD231PS.BCST 40(R14)(DX*1), Z28, Z10
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -14846,7 +14881,7 @@ many11:
 	VFMADD231PS.BCST 36(R14)(DX*2), Z28, Z9
 	VFMADD231PS.BCST 40(R14)(DX*2), Z28, Z10
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -14870,7 +14905,7 @@ few11:
 
 step11:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14919,46 +14954,49 @@ none11:
 	JMP     next
 
 tile12:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z11
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row12:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few12
 
 many12:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -14973,7 +15011,7 @@ many12:
 	VFMADD231PS.BCST 40(R14), Z28, Z10
 	VFMADD231PS.BCST 44(R14), Z28, Z11
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -14988,7 +15026,7 @@ many12:
 	VFMADD231PS.BCST 40(R14)(DX*1), Z28, Z10
 	VFMADD231PS.BCST 44(R14)(DX*1), Z28, Z11
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -15003,7 +15041,7 @@ many12:
 	VFMADD231PS.BCST 40(R14)(DX*2), Z28, Z10
 	VFMADD231PS.BCST 44(R14)(DX*2), Z28, Z11
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -15028,7 +15066,7 @@ few12:
 
 step12:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -15080,48 +15118,51 @@ none12:
 	JMP     next
 
 tile13:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row13:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few13
 
 many13:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -15137,7 +15178,7 @@ many13:
 	VFMADD231PS.BCST 44(R14), Z28, Z11
 	VFMADD231PS.BCST 48(R14), Z28, Z12
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -15153,7 +15194,7 @@ many13:
 	VFMADD231PS.BCST 44(R14)(DX*1), Z28, Z11
 	VFMADD231PS.BCST 48(R14)(DX*1), Z28, Z12
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -15169,7 +15210,7 @@ many13:
 	VFMADD231PS.BCST 44(R14)(DX*2), Z28, Z11
 	VFMADD231PS.BCST 48(R14)(DX*2), Z28, Z12
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -15195,7 +15236,7 @@ few13:
 
 step13:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -15250,50 +15291,53 @@ none13:
 	JMP     next
 
 tile14:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z13
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row14:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few14
 
 many14:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -15310,7 +15354,7 @@ many14:
 	VFMADD231PS.BCST 48(R14), Z28, Z12
 	VFMADD231PS.BCST 52(R14), Z28, Z13
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -15327,7 +15371,7 @@ many14:
 	VFMADD231PS.BCST 48(R14)(DX*1), Z28, Z12
 	VFMADD231PS.BCST 52(R14)(DX*1), Z28, Z13
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -15344,7 +15388,7 @@ many14:
 	VFMADD231PS.BCST 48(R14)(DX*2), Z28, Z12
 	VFMADD231PS.BCST 52(R14)(DX*2), Z28, Z13
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -15371,7 +15415,7 @@ few14:
 
 step14:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -15429,52 +15473,55 @@ none14:
 	JMP     next
 
 tile15:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z13
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z14
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row15:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few15
 
 many15:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -15492,7 +15539,7 @@ many15:
 	VFMADD231PS.BCST 52(R14), Z28, Z13
 	VFMADD231PS.BCST 56(R14), Z28, Z14
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -15510,7 +15557,7 @@ many15:
 	VFMADD231PS.BCST 52(R14)(DX*1), Z28, Z13
 	VFMADD231PS.BCST 56(R14)(DX*1), Z28, Z14
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -15528,7 +15575,7 @@ many15:
 	VFMADD231PS.BCST 52(R14)(DX*2), Z28, Z13
 	VFMADD231PS.BCST 56(R14)(DX*2), Z28, Z14
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -15556,7 +15603,7 @@ few15:
 
 step15:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -15617,54 +15664,57 @@ none15:
 	JMP     next
 
 tile16:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z13
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z14
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z15
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row16:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few16
 
 many16:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -15683,7 +15733,7 @@ many16:
 	VFMADD231PS.BCST 56(R14), Z28, Z14
 	VFMADD231PS.BCST 60(R14), Z28, Z15
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*1), Z28
 	VFMADD231PS.BCST (R14)(DX*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*1), Z28, Z1
@@ -15702,7 +15752,7 @@ many16:
 	VFMADD231PS.BCST 56(R14)(DX*1), Z28, Z14
 	VFMADD231PS.BCST 60(R14)(DX*1), Z28, Z15
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(BX*2), Z28
 	VFMADD231PS.BCST (R14)(DX*2), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(DX*2), Z28, Z1
@@ -15721,7 +15771,7 @@ many16:
 	VFMADD231PS.BCST 56(R14)(DX*2), Z28, Z14
 	VFMADD231PS.BCST 60(R14)(DX*2), Z28, Z15
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15)(R10*1), Z28
 	VFMADD231PS.BCST (R14)(R9*1), Z28, Z0
 	VFMADD231PS.BCST 4(R14)(R9*1), Z28, Z1
@@ -15750,7 +15800,7 @@ few16:
 
 step16:
 	PREFETCHT1       (R11)
-	ADDQ             step+96(FP), R11
+	ADDQ             step+112(FP), R11
 	VMOVUPS          (R15), Z28
 	VFMADD231PS.BCST (R14), Z28, Z0
 	VFMADD231PS.BCST 4(R14), Z28, Z1
@@ -15817,26 +15867,28 @@ done:
 	VZEROUPPER
 	RET
 
-// func wgradRowPairAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
+// func wgradRowPairAVX512(dw *float32, init *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, initRow int, ahead *byte, step int)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·wgradRowPairAVX512(SB), NOSPLIT, $16-104
-	MOVQ kRun+40(FP), AX
+TEXT ·wgradRowPairAVX512(SB), NOSPLIT, $24-120
+	MOVQ kRun+48(FP), AX
+	MOVQ init+8(FP), CX
 	MOVQ AX, (SP)
+	MOVQ CX, 16(SP)
 	MOVQ dw+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ xPix+56(FP), DX
+	MOVQ x+16(FP), CX
+	MOVQ xPix+64(FP), DX
 	SHLQ $0x02, DX
-	MOVQ dyPix+72(FP), BX
+	MOVQ dyPix+80(FP), BX
 	SHLQ $0x02, BX
-	MOVQ dwRow+80(FP), SI
+	MOVQ dwRow+88(FP), SI
 	SHLQ $0x02, SI
-	MOVQ xRow+48(FP), DI
+	MOVQ xRow+56(FP), DI
 	SHLQ $0x02, DI
-	MOVQ dyRow+64(FP), R8
+	MOVQ dyRow+72(FP), R8
 	SHLQ $0x02, R8
 	LEAQ (DX)(DX*2), R9
 	LEAQ (BX)(BX*2), R10
-	MOVQ ahead+88(FP), R11
+	MOVQ ahead+104(FP), R11
 
 next:
 	MOVQ  (SP), R12
@@ -15881,46 +15933,49 @@ sized:
 	JEQ     tile3
 	CMPQ    R12, $0x02
 	JEQ     tile2
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row1:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few1
 
 many1:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
 	VFMADD231PS  Z28, Z30, Z0
 	VFMADD231PS  Z29, Z30, Z1
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -15937,7 +15992,7 @@ few1:
 
 step1:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -15960,28 +16015,31 @@ none1:
 	JMP     next
 
 tile2:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row2:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few2
 
 many2:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -15991,7 +16049,7 @@ many2:
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -16001,7 +16059,7 @@ many2:
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -16011,7 +16069,7 @@ many2:
 	VFMADD231PS  Z28, Z30, Z2
 	VFMADD231PS  Z29, Z30, Z3
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -16031,7 +16089,7 @@ few2:
 
 step2:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16060,31 +16118,34 @@ none2:
 	JMP     next
 
 tile3:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row3:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few3
 
 many3:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16097,7 +16158,7 @@ many3:
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -16110,7 +16171,7 @@ many3:
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -16123,7 +16184,7 @@ many3:
 	VFMADD231PS  Z28, Z30, Z4
 	VFMADD231PS  Z29, Z30, Z5
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -16146,7 +16207,7 @@ few3:
 
 step3:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16181,34 +16242,37 @@ none3:
 	JMP     next
 
 tile4:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
 	VMOVUPS 64(R12), Z7
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row4:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few4
 
 many4:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16224,7 +16288,7 @@ many4:
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -16240,7 +16304,7 @@ many4:
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -16256,7 +16320,7 @@ many4:
 	VFMADD231PS  Z28, Z30, Z6
 	VFMADD231PS  Z29, Z30, Z7
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -16282,7 +16346,7 @@ few4:
 
 step4:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16323,37 +16387,40 @@ none4:
 	JMP     next
 
 tile5:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
 	VMOVUPS 64(R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
 	VMOVUPS 64(R12), Z9
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row5:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few5
 
 many5:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16372,7 +16439,7 @@ many5:
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -16391,7 +16458,7 @@ many5:
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -16410,7 +16477,7 @@ many5:
 	VFMADD231PS  Z28, Z30, Z8
 	VFMADD231PS  Z29, Z30, Z9
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -16439,7 +16506,7 @@ few5:
 
 step5:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16486,40 +16553,43 @@ none5:
 	JMP     next
 
 tile6:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
 	VMOVUPS 64(R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
 	VMOVUPS 64(R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
 	VMOVUPS 64(R12), Z11
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row6:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few6
 
 many6:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16541,7 +16611,7 @@ many6:
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -16563,7 +16633,7 @@ many6:
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -16585,7 +16655,7 @@ many6:
 	VFMADD231PS  Z28, Z30, Z10
 	VFMADD231PS  Z29, Z30, Z11
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -16617,7 +16687,7 @@ few6:
 
 step6:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16670,43 +16740,46 @@ none6:
 	JMP     next
 
 tile7:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
 	VMOVUPS 64(R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
 	VMOVUPS 64(R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
 	VMOVUPS 64(R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
 	VMOVUPS 64(R12), Z13
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row7:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few7
 
 many7:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16731,7 +16804,7 @@ many7:
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -16756,7 +16829,7 @@ many7:
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -16781,7 +16854,7 @@ many7:
 	VFMADD231PS  Z28, Z30, Z12
 	VFMADD231PS  Z29, Z30, Z13
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -16816,7 +16889,7 @@ few7:
 
 step7:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16875,46 +16948,49 @@ none7:
 	JMP     next
 
 tile8:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
 	VMOVUPS 64(R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
 	VMOVUPS 64(R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
 	VMOVUPS 64(R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
 	VMOVUPS 64(R12), Z13
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z14
 	VMOVUPS 64(R12), Z15
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row8:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few8
 
 many8:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -16942,7 +17018,7 @@ many8:
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -16970,7 +17046,7 @@ many8:
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -16998,7 +17074,7 @@ many8:
 	VFMADD231PS  Z28, Z30, Z14
 	VFMADD231PS  Z29, Z30, Z15
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -17036,7 +17112,7 @@ few8:
 
 step8:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -17101,49 +17177,52 @@ none8:
 	JMP     next
 
 tile9:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
 	VMOVUPS 64(R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
 	VMOVUPS 64(R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
 	VMOVUPS 64(R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
 	VMOVUPS 64(R12), Z13
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z14
 	VMOVUPS 64(R12), Z15
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z16
 	VMOVUPS 64(R12), Z17
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row9:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few9
 
 many9:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -17174,7 +17253,7 @@ many9:
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -17205,7 +17284,7 @@ many9:
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -17236,7 +17315,7 @@ many9:
 	VFMADD231PS  Z28, Z30, Z16
 	VFMADD231PS  Z29, Z30, Z17
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -17277,7 +17356,7 @@ few9:
 
 step9:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -17348,52 +17427,55 @@ none9:
 	JMP     next
 
 tile10:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
 	VMOVUPS 64(R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
 	VMOVUPS 64(R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
 	VMOVUPS 64(R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
 	VMOVUPS 64(R12), Z13
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z14
 	VMOVUPS 64(R12), Z15
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z16
 	VMOVUPS 64(R12), Z17
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z18
 	VMOVUPS 64(R12), Z19
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row10:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few10
 
 many10:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -17427,7 +17509,7 @@ many10:
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -17461,7 +17543,7 @@ many10:
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -17495,7 +17577,7 @@ many10:
 	VFMADD231PS  Z28, Z30, Z18
 	VFMADD231PS  Z29, Z30, Z19
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -17539,7 +17621,7 @@ few10:
 
 step10:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -17616,55 +17698,58 @@ none10:
 	JMP     next
 
 tile11:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
 	VMOVUPS 64(R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
 	VMOVUPS 64(R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
 	VMOVUPS 64(R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
 	VMOVUPS 64(R12), Z13
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z14
 	VMOVUPS 64(R12), Z15
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z16
 	VMOVUPS 64(R12), Z17
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z18
 	VMOVUPS 64(R12), Z19
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z20
 	VMOVUPS 64(R12), Z21
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row11:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few11
 
 many11:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -17701,7 +17786,7 @@ many11:
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -17738,7 +17823,7 @@ many11:
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -17775,7 +17860,7 @@ many11:
 	VFMADD231PS  Z28, Z30, Z20
 	VFMADD231PS  Z29, Z30, Z21
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -17822,7 +17907,7 @@ few11:
 
 step11:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -17905,58 +17990,61 @@ none11:
 	JMP     next
 
 tile12:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
 	VMOVUPS 64(R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
 	VMOVUPS 64(R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
 	VMOVUPS 64(R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
 	VMOVUPS 64(R12), Z13
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z14
 	VMOVUPS 64(R12), Z15
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z16
 	VMOVUPS 64(R12), Z17
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z18
 	VMOVUPS 64(R12), Z19
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z20
 	VMOVUPS 64(R12), Z21
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z22
 	VMOVUPS 64(R12), Z23
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row12:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few12
 
 many12:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -17996,7 +18084,7 @@ many12:
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -18036,7 +18124,7 @@ many12:
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -18076,7 +18164,7 @@ many12:
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -18126,7 +18214,7 @@ few12:
 
 step12:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -18215,61 +18303,64 @@ none12:
 	JMP     next
 
 tile13:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
 	VMOVUPS 64(R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
 	VMOVUPS 64(R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
 	VMOVUPS 64(R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
 	VMOVUPS 64(R12), Z13
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z14
 	VMOVUPS 64(R12), Z15
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z16
 	VMOVUPS 64(R12), Z17
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z18
 	VMOVUPS 64(R12), Z19
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z20
 	VMOVUPS 64(R12), Z21
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z22
 	VMOVUPS 64(R12), Z23
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z24
 	VMOVUPS 64(R12), Z25
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row13:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few13
 
 many13:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -18312,7 +18403,7 @@ many13:
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -18355,7 +18446,7 @@ many13:
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -18398,7 +18489,7 @@ many13:
 	VFMADD231PS  Z28, Z30, Z24
 	VFMADD231PS  Z29, Z30, Z25
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -18451,7 +18542,7 @@ few13:
 
 step13:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -18546,64 +18637,67 @@ none13:
 	JMP     next
 
 tile14:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Z0
 	VMOVUPS 64(R12), Z1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z2
 	VMOVUPS 64(R12), Z3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z4
 	VMOVUPS 64(R12), Z5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z6
 	VMOVUPS 64(R12), Z7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z8
 	VMOVUPS 64(R12), Z9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z10
 	VMOVUPS 64(R12), Z11
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z12
 	VMOVUPS 64(R12), Z13
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z14
 	VMOVUPS 64(R12), Z15
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z16
 	VMOVUPS 64(R12), Z17
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z18
 	VMOVUPS 64(R12), Z19
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z20
 	VMOVUPS 64(R12), Z21
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z22
 	VMOVUPS 64(R12), Z23
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z24
 	VMOVUPS 64(R12), Z25
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Z26
 	VMOVUPS 64(R12), Z27
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row14:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few14
 
 many14:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -18649,7 +18743,7 @@ many14:
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Z28
 	VMOVUPS      64(R15)(BX*1), Z29
 	VBROADCASTSS (R14)(DX*1), Z30
@@ -18695,7 +18789,7 @@ many14:
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Z28
 	VMOVUPS      64(R15)(BX*2), Z29
 	VBROADCASTSS (R14)(DX*2), Z30
@@ -18741,7 +18835,7 @@ many14:
 	VFMADD231PS  Z28, Z30, Z26
 	VFMADD231PS  Z29, Z30, Z27
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Z28
 	VMOVUPS      64(R15)(R10*1), Z29
 	VBROADCASTSS (R14)(R9*1), Z30
@@ -18797,7 +18891,7 @@ few14:
 
 step14:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Z28
 	VMOVUPS      64(R15), Z29
 	VBROADCASTSS (R14), Z30
@@ -37396,26 +37490,28 @@ DATA halfBytes<>+16(SB)/8, $0x0f0f0f0f0f0f0f0f
 DATA halfBytes<>+24(SB)/8, $0x0f0f0f0f0f0f0f0f
 GLOBL halfBytes<>(SB), RODATA|NOPTR, $32
 
-// func wgradRowAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
+// func wgradRowAVX2(dw *float32, init *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, initRow int, ahead *byte, step int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·wgradRowAVX2(SB), NOSPLIT, $16-104
-	MOVQ kRun+40(FP), AX
+TEXT ·wgradRowAVX2(SB), NOSPLIT, $24-120
+	MOVQ kRun+48(FP), AX
+	MOVQ init+8(FP), CX
 	MOVQ AX, (SP)
+	MOVQ CX, 16(SP)
 	MOVQ dw+0(FP), AX
-	MOVQ x+8(FP), CX
-	MOVQ xPix+56(FP), DX
+	MOVQ x+16(FP), CX
+	MOVQ xPix+64(FP), DX
 	SHLQ $0x02, DX
-	MOVQ dyPix+72(FP), BX
+	MOVQ dyPix+80(FP), BX
 	SHLQ $0x02, BX
-	MOVQ dwRow+80(FP), SI
+	MOVQ dwRow+88(FP), SI
 	SHLQ $0x02, SI
-	MOVQ xRow+48(FP), DI
+	MOVQ xRow+56(FP), DI
 	SHLQ $0x02, DI
-	MOVQ dyRow+64(FP), R8
+	MOVQ dyRow+72(FP), R8
 	SHLQ $0x02, R8
 	LEAQ (DX)(DX*2), R9
 	LEAQ (BX)(BX*2), R10
-	MOVQ ahead+88(FP), R11
+	MOVQ ahead+104(FP), R11
 
 next:
 	MOVQ  (SP), R12
@@ -37444,46 +37540,49 @@ sized:
 	JEQ     tile3
 	CMPQ    R12, $0x02
 	JEQ     tile2
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Y0
 	VMOVUPS 32(R12), Y1
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row1:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few1
 
 many1:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Y12
 	VMOVUPS      32(R15)(BX*1), Y13
 	VBROADCASTSS (R14)(DX*1), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Y12
 	VMOVUPS      32(R15)(BX*2), Y13
 	VBROADCASTSS (R14)(DX*2), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Y12
 	VMOVUPS      32(R15)(R10*1), Y13
 	VBROADCASTSS (R14)(R9*1), Y14
@@ -37500,7 +37599,7 @@ few1:
 
 step1:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14
@@ -37523,28 +37622,31 @@ none1:
 	JMP     next
 
 tile2:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Y0
 	VMOVUPS 32(R12), Y1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y2
 	VMOVUPS 32(R12), Y3
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row2:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few2
 
 many2:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14
@@ -37554,7 +37656,7 @@ many2:
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Y12
 	VMOVUPS      32(R15)(BX*1), Y13
 	VBROADCASTSS (R14)(DX*1), Y14
@@ -37564,7 +37666,7 @@ many2:
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Y12
 	VMOVUPS      32(R15)(BX*2), Y13
 	VBROADCASTSS (R14)(DX*2), Y14
@@ -37574,7 +37676,7 @@ many2:
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Y12
 	VMOVUPS      32(R15)(R10*1), Y13
 	VBROADCASTSS (R14)(R9*1), Y14
@@ -37594,7 +37696,7 @@ few2:
 
 step2:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14
@@ -37623,31 +37725,34 @@ none2:
 	JMP     next
 
 tile3:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Y0
 	VMOVUPS 32(R12), Y1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y2
 	VMOVUPS 32(R12), Y3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y4
 	VMOVUPS 32(R12), Y5
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row3:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few3
 
 many3:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14
@@ -37660,7 +37765,7 @@ many3:
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Y12
 	VMOVUPS      32(R15)(BX*1), Y13
 	VBROADCASTSS (R14)(DX*1), Y14
@@ -37673,7 +37778,7 @@ many3:
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Y12
 	VMOVUPS      32(R15)(BX*2), Y13
 	VBROADCASTSS (R14)(DX*2), Y14
@@ -37686,7 +37791,7 @@ many3:
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Y12
 	VMOVUPS      32(R15)(R10*1), Y13
 	VBROADCASTSS (R14)(R9*1), Y14
@@ -37709,7 +37814,7 @@ few3:
 
 step3:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14
@@ -37744,34 +37849,37 @@ none3:
 	JMP     next
 
 tile4:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Y0
 	VMOVUPS 32(R12), Y1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y2
 	VMOVUPS 32(R12), Y3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y4
 	VMOVUPS 32(R12), Y5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y6
 	VMOVUPS 32(R12), Y7
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row4:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few4
 
 many4:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14
@@ -37787,7 +37895,7 @@ many4:
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Y12
 	VMOVUPS      32(R15)(BX*1), Y13
 	VBROADCASTSS (R14)(DX*1), Y14
@@ -37803,7 +37911,7 @@ many4:
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Y12
 	VMOVUPS      32(R15)(BX*2), Y13
 	VBROADCASTSS (R14)(DX*2), Y14
@@ -37819,7 +37927,7 @@ many4:
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Y12
 	VMOVUPS      32(R15)(R10*1), Y13
 	VBROADCASTSS (R14)(R9*1), Y14
@@ -37845,7 +37953,7 @@ few4:
 
 step4:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14
@@ -37886,37 +37994,40 @@ none4:
 	JMP     next
 
 tile5:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Y0
 	VMOVUPS 32(R12), Y1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y2
 	VMOVUPS 32(R12), Y3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y4
 	VMOVUPS 32(R12), Y5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y6
 	VMOVUPS 32(R12), Y7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y8
 	VMOVUPS 32(R12), Y9
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row5:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few5
 
 many5:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14
@@ -37935,7 +38046,7 @@ many5:
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Y12
 	VMOVUPS      32(R15)(BX*1), Y13
 	VBROADCASTSS (R14)(DX*1), Y14
@@ -37954,7 +38065,7 @@ many5:
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Y12
 	VMOVUPS      32(R15)(BX*2), Y13
 	VBROADCASTSS (R14)(DX*2), Y14
@@ -37973,7 +38084,7 @@ many5:
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Y12
 	VMOVUPS      32(R15)(R10*1), Y13
 	VBROADCASTSS (R14)(R9*1), Y14
@@ -38002,7 +38113,7 @@ few5:
 
 step5:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14
@@ -38049,40 +38160,43 @@ none5:
 	JMP     next
 
 tile6:
-	MOVQ    AX, R12
+	MOVQ    initRow+96(FP), R13
+	SHLQ    $0x02, R13
+	MOVQ    16(SP), R12
 	VMOVUPS (R12), Y0
 	VMOVUPS 32(R12), Y1
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y2
 	VMOVUPS 32(R12), Y3
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y4
 	VMOVUPS 32(R12), Y5
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y6
 	VMOVUPS 32(R12), Y7
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y8
 	VMOVUPS 32(R12), Y9
-	ADDQ    SI, R12
+	ADDQ    R13, R12
 	VMOVUPS (R12), Y10
 	VMOVUPS 32(R12), Y11
-	ADDQ    SI, R12
-	MOVQ    dy+16(FP), R13
-	MOVQ    rows+24(FP), R14
+	ADDQ    R13, R12
+	MOVQ    R12, 16(SP)
+	MOVQ    dy+24(FP), R13
+	MOVQ    rows+32(FP), R14
 	MOVQ    CX, R12
 	MOVQ    R14, 8(SP)
 
 row6:
 	MOVQ R12, R14
 	MOVQ R13, R15
-	MOVQ cols+32(FP), BP
+	MOVQ cols+40(FP), BP
 	SUBQ $0x04, BP
 	JB   few6
 
 many6:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14
@@ -38104,7 +38218,7 @@ many6:
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*1), Y12
 	VMOVUPS      32(R15)(BX*1), Y13
 	VBROADCASTSS (R14)(DX*1), Y14
@@ -38126,7 +38240,7 @@ many6:
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(BX*2), Y12
 	VMOVUPS      32(R15)(BX*2), Y13
 	VBROADCASTSS (R14)(DX*2), Y14
@@ -38148,7 +38262,7 @@ many6:
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15)(R10*1), Y12
 	VMOVUPS      32(R15)(R10*1), Y13
 	VBROADCASTSS (R14)(R9*1), Y14
@@ -38180,7 +38294,7 @@ few6:
 
 step6:
 	PREFETCHT1   (R11)
-	ADDQ         step+96(FP), R11
+	ADDQ         step+112(FP), R11
 	VMOVUPS      (R15), Y12
 	VMOVUPS      32(R15), Y13
 	VBROADCASTSS (R14), Y14

@@ -127,26 +127,26 @@ func convRowBitsAVX512(y *int32, init *int32, x *uint32, w *uint32, pixels int, 
 // wgradRowAVX512 computes
 //
 //	for k < kRun, l < 16:
-//	  acc = dw[k*dwRow + l]
+//	  acc = init[k*initRow + l]
 //	  for i < rows, j < cols: acc += x[i*xRow + j*xPix + k] * dy[i*dyRow + j*dyPix + l]
 //	  dw[k*dwRow + l] = acc
 //
 // with fused multiply-adds in that order.
 //
 //go:noescape
-func wgradRowAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
+func wgradRowAVX512(dw *float32, init *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, initRow int, ahead *byte, step int)
 
 // wgradRowPairAVX512 computes
 //
 //	for k < kRun, l < 32:
-//	  acc = dw[k*dwRow + l]
+//	  acc = init[k*initRow + l]
 //	  for i < rows, j < cols: acc += x[i*xRow + j*xPix + k] * dy[i*dyRow + j*dyPix + l]
 //	  dw[k*dwRow + l] = acc
 //
 // with fused multiply-adds in that order.
 //
 //go:noescape
-func wgradRowPairAVX512(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
+func wgradRowPairAVX512(dw *float32, init *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, initRow int, ahead *byte, step int)
 
 // convDepthAVX512 computes
 //
@@ -1052,14 +1052,14 @@ func convRowBitsAVX2(y *int32, init *int32, x *uint32, w *uint32, pixels int, kR
 // wgradRowAVX2 computes
 //
 //	for k < kRun, l < 16:
-//	  acc = dw[k*dwRow + l]
+//	  acc = init[k*initRow + l]
 //	  for i < rows, j < cols: acc += x[i*xRow + j*xPix + k] * dy[i*dyRow + j*dyPix + l]
 //	  dw[k*dwRow + l] = acc
 //
 // with fused multiply-adds in that order.
 //
 //go:noescape
-func wgradRowAVX2(dw *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, ahead *byte, step int)
+func wgradRowAVX2(dw *float32, init *float32, x *float32, dy *float32, rows int, cols int, kRun int, xRow int, xPix int, dyRow int, dyPix int, dwRow int, initRow int, ahead *byte, step int)
 
 // convDepthAVX2 computes
 //

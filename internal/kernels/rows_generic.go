@@ -60,7 +60,7 @@ func wgradRowGeneric(a *wgrad) {
 	for b := 0; b < a.blocks; b++ {
 		for k := 0; k < a.kRun; k++ {
 			dw := (*[lanes]float32)(unsafe.Pointer(at(a.dw, k*a.dwRow+b*lanes)))
-			acc := *dw
+			acc := *(*[lanes]float32)(unsafe.Pointer(at(a.init, k*a.initRow+b*lanes)))
 			for i := 0; i < a.rows; i++ {
 				for j := 0; j < a.cols; j++ {
 					x := *at(a.x, i*a.xRow+j*a.xPix+k)

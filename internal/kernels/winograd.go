@@ -30,7 +30,7 @@ func (g *Conv) winograd() *filtering {
 	switch {
 	case !g.square(3, 1, 1) || g.Groups > 1 || g.Cin%lanes != 0 || g.Cout%lanes != 0 || g.H < 4 || g.W < 4:
 		return nil
-	case min(g.Cin, g.Cout) >= 64 && min(g.H, g.W) >= 12:
+	case min(g.Cin, g.Cout) >= 64 && min(g.H, g.W) >= 12 || min(g.Cin, g.Cout) >= 256 && min(g.H, g.W) >= 7:
 		return &filtering4
 	}
 	return &filtering2

@@ -42,7 +42,7 @@ func (l *WeightGrad) winogradGrad(s *Scratch, n, first, last int, sum []float32,
 	step, pictures := l.together(f, th, tw)
 	t := &l.held[s.worker]
 	t.room = pictures * step * tw
-	t.v, t.d = grow(t.v, f.elements()*(t.room*g.Cin+winogradGap)), grow(t.d, (last-first)*f.elements()*(2*t.room*lanes+winogradGap))
+	t.v, t.d = grow(t.v, f.elements()*(t.room*wideTile(g.Cin)+winogradGap)), grow(t.d, (last-first)*f.elements()*(2*t.room*lanes+winogradGap))
 	var xp []float32
 	xRow := f.span(tw) * g.Cin
 	for i := 0; i < th; i += step {
@@ -61,11 +61,13 @@ func (l *WeightGrad) winogradGrad(s *Scratch, n, first, last int, sum []float32,
 // transform appends the squares of some rows of tiles.
 func (l *WeightGrad) transform(f *filtering, t *winogradTiles, xp, dy []float32, rows, tw, first, last int) {
 	g := &l.G
-	ve, de := t.room*g.Cin+winogradGap, 2*t.room*lanes+winogradGap
+	ve, de := t.room*wideTile(g.Cin)+winogradGap, 2*t.room*lanes+winogradGap
 	xRow, dyRow := f.span(tw)*g.Cin, f.step*tw*g.Cout
 	for r := range rows {
 		at := t.tiles + r*tw
-		f.squares(t.v[at*g.Cin:], ve, xp[f.step*r*xRow:], tw, g.Cin)
+		squares{dst: t.v[at*wideTile(g.Cin):], src: xp[f.step*r*xRow:], tiles: tw, blocks: g.Cin / lanes,
+			dstRow: f.side * ve, dstCol: ve, dstTile: wideTile(g.Cin),
+			srcRow: f.span(tw) * g.Cin, srcCol: g.Cin, srcTile: f.step * g.Cin}.run(f.input)
 		for pair := first; pair < last; pair++ {
 			q := l.pair(pair)
 			squares{dst: t.d[(pair-first)*f.elements()*de+at*q.width:], src: dy[f.step*r*dyRow+q.from:], tiles: tw, blocks: q.blocks,
@@ -78,27 +80,24 @@ func (l *WeightGrad) transform(f *filtering, t *winogradTiles, xp, dy []float32,
 // multiply adds the products of the squares to the sums.
 func (l *WeightGrad) multiply(s *Scratch, t *winogradTiles, first, last int, sum []float32) {
 	cin, elements := l.G.Cin, l.taps()
-	ve, de := t.room*cin+winogradGap, 2*t.room*lanes+winogradGap
+	ve, de := t.room*wideTile(cin)+winogradGap, 2*t.room*lanes+winogradGap
 	for e := range elements {
 		for pair := first; pair < last; pair++ {
 			q := l.pair(pair)
 			part := sum[q.from*l.rows+e*cin*q.width:][:cin*q.width]
-			if t.fresh {
-				clear(part)
-			}
-			wgradRow(&wgrad{
-				dw: &part[0], x: &t.v[e*ve:][:t.tiles*cin][0], dy: &t.d[((pair-first)*elements+e)*de:][:t.tiles*q.width][0],
-				rows: 1, cols: t.tiles, blocks: q.blocks, kRun: cin, xPix: cin, dyPix: q.width, dwRow: q.width, fetch: s.ahead.take(wgradSteps(cin, q.blocks, t.tiles)),
-			})
+			(&wgrad{
+				dw: &part[0], x: &t.v[e*ve:][:t.tiles*wideTile(cin)][0], dy: &t.d[((pair-first)*elements+e)*de:][:t.tiles*q.width][0],
+				rows: 1, cols: t.tiles, blocks: q.blocks, kRun: cin, xPix: wideTile(cin), dyPix: q.width, dwRow: q.width, fetch: s.ahead.take(wgradSteps(cin, q.blocks, t.tiles)),
+			}).add(t.fresh)
 		}
 	}
 }
 
 // winogradTotal turns a pair's sum over the batch into its channels of dw.
-func (l *WeightGrad) winogradTotal(q pair) {
+func (l *WeightGrad) winogradTotal(q pair, sum []float32) {
 	g, f := &l.G, l.G.winograd()
 	size, out := g.Cin*q.width, g.Cin*g.Cout
-	squares{dst: l.DW[q.from:], src: l.partial[q.from*l.rows:], tiles: g.Cin, blocks: q.blocks,
+	squares{dst: l.DW[q.from:], src: sum, tiles: g.Cin, blocks: q.blocks,
 		dstRow: 3 * out, dstCol: out, dstTile: g.Cout,
 		srcRow: f.side * size, srcCol: size, srcTile: q.width}.run(f.weightGrad)
 	if l.factor() == 1 {

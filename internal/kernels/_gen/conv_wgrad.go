@@ -10,10 +10,10 @@ import (
 
 func (s isa) weightGrad() {
 	const doc = "for k < kRun, l < %d:\n" +
-		"\t  acc = dw[k*dwRow + l]\n" +
+		"\t  acc = init[k*initRow + l]\n" +
 		"\t  for i < rows, j < cols: acc += x[i*xRow + j*xPix + k] * dy[i*dyRow + j*dyPix + l]\n" +
 		"\t  dw[k*dwRow + l] = acc\n\nwith fused multiply-adds in that order."
-	const args = "func(dw, x, dy *float32, rows, cols, kRun, xRow, xPix, dyRow, dyPix, dwRow int, ahead *byte, step int)"
+	const args = "func(dw, init, x, dy *float32, rows, cols, kRun, xRow, xPix, dyRow, dyPix, dwRow, initRow int, ahead *byte, step int)"
 	s.text("wgradRow", args, fmt.Sprintf(doc, 16))
 	s.wgradRow(s.most(), 1)
 	if s.wide() {
@@ -28,9 +28,10 @@ func (s isa) wgradRow(most, blocks int) {
 	t0, t1 := s.v(s.last()-1), s.v(s.last())
 	product := floatProduct(s)
 
-	n, count := AllocLocal(8), AllocLocal(8)
-	t := load("kRun")
+	n, count, init := AllocLocal(8), AllocLocal(8), AllocLocal(8)
+	t, from := load("kRun"), load("init")
 	MOVQ(t, n)
+	MOVQ(from, init)
 	dw, x := load("dw"), load("x")
 	xPix, dyPix, dwRow := loadScaled("xPix", 2), loadScaled("dyPix", 2), loadScaled("dwRow", 2)
 	xRow, dyRow := loadScaled("xRow", 2), loadScaled("dyRow", 2)
@@ -49,14 +50,15 @@ func (s isa) wgradRow(most, blocks int) {
 	ahead := load("ahead")
 	tiles(n, most, func(size int) {
 		acc := func(k int) []reg.VecPhysical { return s.accumulators(k, vectors) }
-		at := GP64()
-		MOVQ(dw, at)
+		at, initRow := GP64(), loadScaled("initRow", 2)
+		MOVQ(init, at)
 		for k := range size {
 			for v, a := range acc(k) {
 				VMOVUPS(mem(at, v*s.size), a)
 			}
-			ADDQ(dwRow, at)
+			ADDQ(initRow, at)
 		}
+		MOVQ(at, init)
 		xr, dyr, r := GP64(), load("dy"), load("rows")
 		MOVQ(x, xr)
 		MOVQ(r, count)
