@@ -24,7 +24,7 @@ published: {where: {dataset: CIFAR-10, network: ResNet-20}}
 	}{
 		{writeDocument, []string{"| PACT | 3 | 2 of 20 | 200 | fp | fp | 2.0 KiB | 3.0 M | model.init embedded:resnet20_cifar10, there random; train.lr 0.01, there 0.1; "}},
 		{WriteHTML, []string{
-			"<td>PACT</td><td>91.30</td><td>0.30</td><td>91.00</td><td>1.25</td><td>92.25</td><td>3</td><td>2 of 20</td><td>200</td><td>fp</td><td>fp</td><td>2.0 KiB</td><td>3.0 M</td><td>model.init embedded:resnet20_cifar10, there random<br>train.lr 0.01, there 0.1<br>",
+			"<td>PACT</td><td>91.30</td><td>0.30</td><td>91.00</td><td>1.25</td><td>92.25</td><td>3</td><td>2 of 20</td><td>200</td><td>fp</td><td>fp</td><td>2.0 KiB</td><td>3.0 M</td><td class=\"long\">model.init embedded:resnet20_cifar10, there random<br>train.lr 0.01, there 0.1<br>",
 		}},
 		{WriteCSV, []string{",2ep,20ep,200,fp,fp,2048,3000000,", "train.lr 0.01, there 0.1; "}},
 	} {

@@ -150,10 +150,13 @@ func (r *run) extend(st *state) error {
 	if len(r.changed) == 0 {
 		return nil
 	}
-	var given []string
+	var given, own []string
 	for _, c := range r.changed {
 		if c.Now != "" {
 			given = append(given, c.Key+"="+c.Now)
+		}
+		if c.Then != "" {
+			own = append(own, c.Key+"="+c.Then)
 		}
 	}
 	total := r.total()
@@ -163,6 +166,9 @@ func (r *run) extend(st *state) error {
 			ErrExists, r.dir, strings.Join(given, " "), r.dir)
 	case st.Total == 0:
 		return fmt.Errorf("%w: %s trains nothing, so that %s cannot extend it; begin a run from it: model.init=%s", ErrExists, r.dir, strings.Join(given, " "), r.dir)
+	case st.Step >= total && st.Step < st.Total: // the arguments of before an extension, for instance
+		return fmt.Errorf("%w: %s is at step %d of %d, and with %s it has %d; to go on as it is: --resume %s",
+			ErrExists, r.dir, st.Step, st.Total, strings.Join(given, " "), total, strings.Join(own, " "))
 	case st.Step >= total:
 		return fmt.Errorf("%w: %s is at step %d of %d, and with %s it has %d; give more epochs to go on, such as train.epochs=%d",
 			ErrExists, r.dir, st.Step, st.Total, strings.Join(given, " "), total, st.Step/r.perEpoch()+1)
