@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/qat-go/qat/layers"
 )
 
 // A run that begins from another has its accuracy, in simulation and in integers, by what its quantizers have learned: with
@@ -77,9 +79,10 @@ func TestInitLeavesOtherQuantizers(t *testing.T) {
 		"quant.weights.narrow=true":             "first.weight and 2 more (narrow false there, true here)",
 		"quant.activations.signed=true":         "(unsigned there, signed here)",
 		"quant.first_last=fp":                   "quantizers: ",
-		"quant={weights: {bits: fp}, activations: {bits: fp}, first_last: fp, residual: fp}": "its quantizers are not used",
-		"model.init=embedded:resnet20_cifar10":                                               "does not fit",
-		"model.init=" + filepath.Join(base, "no.qat"):                                        "no.qat",
+		"quant={weights: {estimator: sawb}, activations: {estimator: pact}, first_last: 8, residual: fp}": "quantizers: 0 taken, ",
+		"quant={weights: {bits: fp}, activations: {bits: fp}, first_last: fp, residual: fp}":              "its quantizers are not used",
+		"model.init=embedded:resnet20_cifar10":                                                            "does not fit",
+		"model.init=" + filepath.Join(base, "no.qat"):                                                     "no.qat",
 	} {
 		m, err := Open(extendingConfig(t, "model.init="+checkpoint, over), "", 1)
 		if err != nil {
@@ -93,10 +96,16 @@ func TestInitLeavesOtherQuantizers(t *testing.T) {
 		if !strings.Contains(line, want) {
 			t.Errorf("%s: %q, want %q", over, line, want)
 		}
+		if took := strings.Contains(line, " taken") && !strings.Contains(line, " 0 taken"); (m.quantizersDigest() != "") != took {
+			t.Errorf("%s: the digest of what was taken is %q after %q", over, m.quantizersDigest(), line)
+		}
 		if err := m.calibrate(context.Background()); err != nil {
 			t.Error(over, err)
 		}
 		m.Close()
+	}
+	if got := reasons([]layers.Left{{Name: "a", Reason: "x"}, {Name: "b", Reason: "y"}, {Name: "c", Reason: "x"}}); got != "a and 1 more (x), b (y)" {
+		t.Errorf("reasons %s", got)
 	}
 	// A folder stands for its checkpoint, which the resolved config names.
 	if cfg := extendingConfig(t, "model.init="+base); cfg.Model.Init != checkpoint {
@@ -141,6 +150,15 @@ func TestInitOfOddQuantizers(t *testing.T) {
 		}
 		if line != c.want {
 			t.Errorf("%s: %q, want %q", name, line, c.want)
+		}
+	}
+	// The digest is of quantizers alone.
+	m.taken = true
+	for _, a := range m.Net.Store.All() {
+		before := m.quantizersDigest()
+		a.Data()[0]++
+		if same := m.quantizersDigest() == before; same == ofQuantizer(a.Name) {
+			t.Errorf("with another %s the digest is the same: %t", a.Name, same)
 		}
 	}
 }

@@ -15,6 +15,10 @@ func TestRates(t *testing.T) {
 			t.Errorf("%s: %v (%v), want %s", c.over, r, err, c.want)
 		}
 	}
+	rest := extendingConfig(t, "train.steps=4", "train.schedule.kind=constant").Train // after step 6 of 10
+	if r := rates(&rest, 6, 10, 3); r.String() != "0.01 in step 7, 0.01 in step 10; an epoch has 3 steps" {
+		t.Errorf("an extension: %v", r)
+	}
 	if r, err := LearningRates(extendingConfig(t, "train.epochs=0"), ""); r != nil || err != nil {
 		t.Errorf("%v (%v) of a run that trains nothing", r, err)
 	}
