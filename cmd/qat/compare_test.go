@@ -1,6 +1,11 @@
 package main
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+
+	"github.com/qat-go/qat/experiments"
+)
 
 func TestLetters(t *testing.T) {
 	for i, want := range map[int]string{0: "A", 25: "Z", 26: "AA", 51: "AZ", 52: "BA", 701: "ZZ", 702: "AAA"} {
@@ -22,5 +27,17 @@ func TestMeasured(t *testing.T) {
 		if got := measured(c.name, c.mean, c.spread); got != c.want {
 			t.Errorf("%s is %q; want %q", c.name, got, c.want)
 		}
+	}
+}
+
+func TestCompareCSV(t *testing.T) {
+	var out bytes.Buffer
+	err := compareCSV(&out, &experiments.Comparison{
+		Columns:  []experiments.Compared{{Runs: []string{"a", "b"}, Seeds: []uint64{0, 1}}, {Runs: []string{"c"}, Seeds: []uint64{7}}},
+		Settings: []experiments.Setting{{Key: "train.lr", Values: []string{"0.1", "0.5"}}},
+		Measures: []experiments.Measure{{Name: "test_top1", Means: []*float64{new(0.5), nil}, Spreads: []*float64{new(0.25), nil}}},
+	})
+	if want := "runs,seeds,train.lr,test_top1,test_top1_spread\na b,0 1,0.1,0.5,0.25\nc,7,0.5,,\n"; err != nil || out.String() != want {
+		t.Errorf("%v\n%s", err, &out)
 	}
 }
