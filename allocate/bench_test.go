@@ -1,7 +1,6 @@
 package allocate_test
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -81,7 +80,7 @@ func BenchmarkSolve(b *testing.B) {
 					b.Fatal(err)
 				}
 				if !s.Proven {
-					b.Log(fmt.Sprintf("seed %d is not proven: %g, bound %g", seed, s.Loss, s.Bound))
+					b.Logf("seed %d is not proven: %g, bound %g", seed, s.Loss, s.Bound)
 				}
 				seed++
 			}

@@ -10,7 +10,8 @@ import (
 type InfeasibleError struct {
 	Limits []int64
 	Least  []int64 // each cost, with the others left out of account
-	// Nearest is the best solution that exceeds the limits by the least share of each, to 1/10000; nil if it was not found.
+	// Nearest is the best solution that exceeds limits by the least share of each, to 1/10000, and none that need not be exceeded
+	// with the others; nil if it was not found.
 	Nearest *Solution
 }
 
@@ -49,11 +50,12 @@ func newInfeasible(p Problem) error {
 		}
 		return limits
 	}
-	within := func(parts int64) bool {
-		free.Limits = widened(parts)
+	feasible := func(limits []int64) bool {
+		free.Limits = limits
 		_, err := solve(free)
 		return err == nil
 	}
+	within := func(parts int64) bool { return feasible(widened(parts)) }
 	lo, hi := int64(0), int64(1) // parts; lo is too few
 	for ; !within(hi); lo, hi = hi, 2*hi {
 		if hi > most/4 {
@@ -67,7 +69,14 @@ func newInfeasible(p Problem) error {
 			lo = mid
 		}
 	}
-	p.Limits = widened(hi)
+	limits := widened(hi)
+	for k, l := range p.Limits { // that need not be exceeded with the others
+		wide := limits[k]
+		if limits[k] = l; !feasible(limits) {
+			limits[k] = wide
+		}
+	}
+	p.Limits = limits
 	s, err := solve(p)
 	if err != nil && !errors.Is(err, ErrUndecided) {
 		return err

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Choice is what a group may take.
@@ -164,6 +165,28 @@ func newInstance(groups [][]Choice, limits []int64) (*instance, error) {
 	}
 	in.step = max(in.step, 1)
 	return in, nil
+}
+
+// drop leaves out the costs that no choices exceed the limit of.
+func (in *instance) drop() {
+	for k := len(in.slack) - 1; k >= 0; k-- {
+		total := int64(0)
+		for _, items := range in.groups {
+			total += largest(items, k)
+		}
+		if total > in.slack[k] {
+			continue
+		}
+		in.slack = slices.Delete(in.slack, k, k+1)
+		for _, items := range in.groups {
+			for i := range items {
+				items[i].costs = slices.Delete(items[i].costs, k, k+1)
+			}
+		}
+	}
+	for g, items := range in.groups {
+		in.groups[g] = undominated(items)
+	}
 }
 
 func gcd(a, b int64) int64 {

@@ -49,6 +49,7 @@ func solve(p Problem) (*Solution, error) {
 			return nil, errNone
 		}
 	}
+	in.drop()
 	s := &search{instance: in, best: math.Inf(1), left: math.Inf(1)}
 	s.findPrices()
 	s.propose()
@@ -122,6 +123,9 @@ func (s *search) findPrices() {
 		}
 		for _, scale := range []float64{0.7, 1.4} {
 			for k := range now {
+				if now[k] == 0 {
+					continue
+				}
 				p := slices.Clone(now)
 				p[k] *= scale
 				near = append(near, s.newPrice(p, false))

@@ -72,6 +72,15 @@ func TestNeedless(t *testing.T) {
 	}
 }
 
+// The nearest solution exceeds no limit that others can be exceeded without.
+func TestNearest(t *testing.T) {
+	p := allocate.Problem{Groups: choices{{c(5, 6, 1), c(0, 6, 5)}, {c(5, 2, 1), c(0, 3, 1)}}, Limits: []int64{4, 3}}
+	var none *allocate.InfeasibleError
+	if _, err := allocate.Solve(p); !errors.As(err, &none) || none.Nearest == nil || !slices.Equal(none.Nearest.Costs, []int64{8, 2}) {
+		t.Errorf("%v; want a nearest solution that costs 8 and 2", err)
+	}
+}
+
 // A front that is too long is an error.
 func TestFrontLimit(t *testing.T) {
 	var groups choices
