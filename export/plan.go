@@ -5,20 +5,11 @@ import (
 	"github.com/qat-go/qat/internal/arena"
 )
 
-// plan places the tensors of a network in one arena of the returned size. A tensor is in use from the layer that writes it
-// to the last that reads it.
+// plan places the tensors of a network in one arena of the returned size.
 func plan(net *integer.Network) (offsets []int, size int) {
 	tensors := make([]arena.Buffer, len(net.Tensors))
-	for t := range tensors {
-		tensors[t].Size = net.Tensors[t].Len()
-	}
-	for i, l := range net.Layers {
-		for _, t := range l.Inputs() {
-			tensors[t].Last = i
-		}
-		if t := l.Output(); t >= 0 {
-			tensors[t].First, tensors[t].Last = i, i
-		}
+	for t, l := range net.Lifetimes() {
+		tensors[t] = arena.Buffer{Size: net.Tensors[t].Len(), First: l.First, Last: l.Last}
 	}
 	size = arena.Place(tensors)
 	for _, t := range tensors {

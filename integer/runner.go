@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/qat-go/qat/integer/dyadic"
 	"github.com/qat-go/qat/internal/kernels"
@@ -168,6 +169,24 @@ func (r *Runner) Run(x []float32, n int) ([]float32, error) {
 		return nil, fmt.Errorf("value %d of image %d is NaN; want numbers", at%in.Len(), at/in.Len())
 	}
 	return r.logits.Data[:n*r.logits.Each], nil
+}
+
+// Times runs n images as Run does, through one layer after the other, and returns how long each layer takes. It is for a runner of
+// NewTracer.
+func (r *Runner) Times(x []float32, n int) ([]time.Duration, error) {
+	if r == nil || r.net == nil || len(r.codes) == 0 || r.codes[0].Local {
+		return nil, errors.New("times are those of a runner of NewTracer")
+	}
+	if _, err := r.Run(x, n); err != nil {
+		return nil, err
+	}
+	times := make([]time.Duration, len(r.net.Layers))
+	for i := range times {
+		start := time.Now()
+		r.pool.RunGroups(n, r.group[i+1:i+2], r.loops[i+1])
+		times[i] = time.Since(start)
+	}
+	return times, r.pool.Err()
 }
 
 // Integers returns the logits' integers (n, classes) of n images of the last run:

@@ -79,15 +79,21 @@ type placement struct {
 	sites       []Site
 }
 
-// ends tells whether a layer is one of the first, which read the images, or the last, which have bits of their own.
-func (p *placement) ends(layer string) (first, last bool) {
-	layers := p.Weighted()
-	return layer == layers[0].Name || p.picture(p.Node(layer).Inputs[0]), layer == layers[len(layers)-1].Name
+// ends is [Ends] of the network.
+func (p *placement) ends(layer string) (first, last bool) { return Ends(p.Network, layer) }
+
+// Ends tells whether a layer is one of the first, which read the images, or the last, which have bits of their own.
+func Ends(n *networks.Network, layer string) (first, last bool) {
+	if n == nil || n.Node(layer) == nil {
+		return false, false
+	}
+	layers := n.Weighted()
+	return layer == layers[0].Name || picture(n, n.Node(layer).Inputs[0]), layer == layers[len(layers)-1].Name
 }
 
 // picture tells that the values of a node are the images', moved at most.
-func (p *placement) picture(name string) bool {
-	for node := p.Node(name); node != nil && node.Op.Moves(); node = p.Node(name) {
+func picture(n *networks.Network, name string) bool {
+	for node := n.Node(name); node != nil && node.Op.Moves(); node = n.Node(name) {
 		name = node.Inputs[0]
 	}
 	return name == networks.Input
@@ -98,13 +104,13 @@ func (p *placement) layer(node networks.Node) {
 	first, last := p.ends(node.Name)
 	w, a := p.quant.Resolve(node.Name, first, last)
 	from := node.Inputs[0]
-	picture := p.picture(from)
-	if picture {
+	fixed := picture(p.Network, from)
+	if fixed {
 		a.Estimator, a.Calibration, a.Signed, a.STE, a.Options = configs.Affine, configs.CalibrateMinMax, configs.SignedFalse, configs.STEAuto, nil
 	}
 	if a.Bits != configs.FP {
 		p.sites = append(p.sites, Site{Name: node.Name + ".input", Role: Input, Node: node.Name, Spec: a, Signed: signed(a, !p.positive[from]),
-			Channels: p.shapes[from].C, Picture: picture})
+			Channels: p.shapes[from].C, Picture: fixed})
 	}
 	if w.Bits != configs.FP {
 		p.sites = append(p.sites, Site{Name: node.Name + ".weight", Role: Weights, Node: node.Name, Spec: w, Signed: true, Channels: p.shapes[node.Name].C})
@@ -230,9 +236,15 @@ func (p *placement) readsCodes(node networks.Node, state map[string]fold) bool {
 	return before != table
 }
 
-// source is the node whose values shortcuts and max pooling, which move codes as they are, take.
-func (p *placement) source(name string) string {
-	for node := p.Node(name); node != nil; node = p.Node(name) {
+// source is [Source] of the network.
+func (p *placement) source(name string) string { return Source(p.Network, name) }
+
+// Source is the node whose values shortcuts and max pooling, which move codes as they are, take.
+func Source(n *networks.Network, name string) string {
+	if n == nil {
+		return name
+	}
+	for node := n.Node(name); node != nil; node = n.Node(name) {
 		if _, dropped := node.Op.(networks.Dropout); !dropped && !node.Op.Moves() {
 			break
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/integer"
 	"github.com/qat-go/qat/internal/machine"
 	"github.com/qat-go/qat/internal/memory"
 )
@@ -44,4 +45,22 @@ func MeasurePace(ctx context.Context, cfg *configs.Config, threads, steps int) (
 		return Pace{}, err
 	}
 	return Pace{Training: m.imagesPerSecond(times), Simulation: float64(a.Images) / a.Seconds}, nil
+}
+
+// Sketch returns the integer network of a config with random weights, calibrated on random images: for what it costs. It reads no
+// data.
+func Sketch(ctx context.Context, cfg *configs.Config, threads int) (*integer.Network, error) {
+	ctx = cmp.Or(ctx, context.Background())
+	if cfg == nil {
+		return nil, errNoConfig
+	}
+	m, err := synthetic(cfg, threads)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	if err := m.calibrate(ctx); err != nil {
+		return nil, err
+	}
+	return m.Lower()
 }
