@@ -84,7 +84,7 @@ func (p *placement) ends(layer string) (first, last bool) { return Ends(p.Networ
 
 // Ends tells whether a layer is one of the first, which read the images, or the last, which have bits of their own.
 func Ends(n *networks.Network, layer string) (first, last bool) {
-	if n == nil || n.Node(layer) == nil {
+	if n == nil || n.Node(layer) == nil || len(n.Weighted()) == 0 {
 		return false, false
 	}
 	layers := n.Weighted()

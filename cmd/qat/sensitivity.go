@@ -31,13 +31,14 @@ type sensitivityOptions struct {
 	json    bool
 	plain   bool
 	force   bool
+	allocateOptions
 }
 
 func newSensitivityCommand() *cobra.Command {
 	var o sensitivityOptions
 	c := &cobra.Command{
 		Use:   "sensitivity RUN|CHECKPOINT",
-		Short: "Measure what few bits cost each layer",
+		Short: "Measure what few bits cost each layer, and choose bits for a budget",
 		Long: `Measure, for each layer and bit width, what quantizing its weights alone, or
 what it reads alone, costs the network in floating point: that of the run
 without its quantizers. The argument is a run's directory (its last checkpoint
@@ -57,6 +58,8 @@ they are those of the least squared error.
 What a method is going to compute, and for how long, it says before it begins.
 The same --seed gives the same numbers, on any number of threads.
 
+` + allocateHelp + `
+
 EXIT STATUS
   0    done
   1    failed
@@ -64,7 +67,8 @@ EXIT STATUS
   130  interrupted`,
 		Example: `  qat sensitivity runs/resnet20_fp32
   qat sensitivity runs/resnet20_fp32 --method hessian --error 0.1 --plot h.svg
-  qat sensitivity runs/quickstart/best.qat --method sqnr --widths 2,4,8 --json`,
+  qat sensitivity runs/quickstart/best.qat --method sqnr --widths 2,4,8 --json
+  qat sensitivity runs/quickstart --budget size=0.10MB -o mixed.yaml`,
 		Args: wantArgs(1, 1, "a RUN or a CHECKPOINT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.check(c); err != nil {
@@ -74,6 +78,9 @@ EXIT STATUS
 				if err := replaceable(c, o.plot, filetype.Text, o.force); err != nil {
 					return err
 				}
+			}
+			if err := o.replaceable(c, o.force); err != nil {
+				return err
 			}
 			return runSensitivity(c.Context(), o, args[0], c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -86,6 +93,7 @@ EXIT STATUS
 	f.Float64Var(&o.err, "error", 0, "go on sampling until the standard error of each trace is `SHARE` of it, such as 0.05")
 	f.Uint64Var(&o.seed, "seed", 0, "`SEED` of all that is drawn: images, and vectors of signs")
 	f.StringVar(&o.plot, "plot", "", "draw the tables to `FILE`.svg")
+	o.allocateOptions.add(c)
 	addData(c, &o.data)
 	addThreads(c, &o.threads)
 	addForce(c, &o.force)
@@ -126,6 +134,9 @@ func (o *sensitivityOptions) check(c *cobra.Command) error {
 	if !(o.err >= 0 && o.err < math.Inf(1)) {
 		return usagef(c, "--error wants a share of the trace, such as 0.05; found %g", o.err)
 	}
+	if err := o.allocateOptions.check(c); err != nil {
+		return err
+	}
 	return checkThreads(c, o.threads)
 }
 
@@ -134,22 +145,37 @@ func runSensitivity(ctx context.Context, o sensitivityOptions, path string, stdo
 	if err != nil {
 		return err
 	}
-	m, err := load(c, o.data, o.threads)
+	var m *train.Model
+	if o.losses != "" {
+		m, err = c.LoadNetwork()
+	} else {
+		m, err = load(c, o.data, o.threads)
+	}
 	if err != nil {
 		return err
 	}
 	defer m.Close()
+	var a *allocation
+	if o.wanted() {
+		if a, err = o.newAllocation(c, path, m, o.widths); err != nil {
+			return err
+		}
+	}
 	p := newProgress(stderr, o.plain)
 	defer p.close()
-	opt := sensitivity.Options{Widths: o.widths, Images: o.images, Samples: o.samples, Error: o.err, Seed: o.seed, Cost: func(m sensitivity.Method, passes int, seconds float64) {
-		p.Message("%s: %s images to evaluate, about %s", m, count(int64(passes)), duration(max(seconds, 1)))
-	}}
-	for _, m := range o.methods {
-		opt.Methods = append(opt.Methods, sensitivity.Method(m))
+	r := &chosen{}
+	if o.losses != "" {
+		r.Report, err = o.read()
+	} else {
+		r.Report, err = o.measure(train.Watch(ctx, p.work), m, p)
 	}
-	r, err := sensitivity.Measure(train.Watch(ctx, p.work), m, opt)
 	if err != nil {
 		return err
+	}
+	if a != nil {
+		if err := a.choose(ctx, r, o.methods[0], o.threads); err != nil {
+			return err
+		}
 	}
 	p.close()
 	if o.plot != "" {
@@ -157,7 +183,23 @@ func runSensitivity(ctx context.Context, o sensitivityOptions, path string, stdo
 			return err
 		}
 	}
-	return result(stdout, o.json, r, func(w io.Writer) error { return printSensitivity(w, r) })
+	return result(stdout, o.json, r, func(w io.Writer) error {
+		if a != nil {
+			return a.print(w, r)
+		}
+		return printSensitivity(w, r.Report)
+	})
+}
+
+// measure measures a model, and says what that takes.
+func (o *sensitivityOptions) measure(ctx context.Context, m *train.Model, p *progress) (*sensitivity.Report, error) {
+	opt := sensitivity.Options{Widths: o.widths, Images: o.images, Samples: o.samples, Error: o.err, Seed: o.seed, Cost: func(m sensitivity.Method, passes int, seconds float64) {
+		p.Message("%s: %s images to evaluate, about %s", m, count(int64(passes)), duration(max(seconds, 1)))
+	}}
+	for _, m := range o.methods {
+		opt.Methods = append(opt.Methods, sensitivity.Method(m))
+	}
+	return sensitivity.Measure(ctx, m, opt)
 }
 
 // lossOf says what the losses of a table are, and how they and their errors are written.

@@ -1,0 +1,330 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/internal/atomicfile"
+	"github.com/qat-go/qat/internal/filetype"
+	"github.com/qat-go/qat/internal/regular"
+	"github.com/qat-go/qat/sensitivity"
+	"github.com/qat-go/qat/train"
+)
+
+// allocateOptions are those of sensitivity that choose widths.
+type allocateOptions struct {
+	budget string
+	pareto string
+	apart  bool
+	config string
+	losses string
+	out    []string
+
+	limits []sensitivity.Limit
+}
+
+// allocateHelp is what sensitivity says of them.
+const allocateHelp = `With --budget it chooses the widths of all layers that lose least within limits,
+by the first --method, and proves that no others lose less. Limits are of size
+(weights, biases and scales), bitops, memory (the peak of activations), latency
+(of an image, measured here) and mean_bits (of weights); MB is 10^6 bytes, MiB
+2^20, and a percentage the place between the lowest widths and the highest. The
+first layers and the last keep what the config gives them, and layers that read
+the same tensor have one width. -o FILE.yaml writes a config that extends the
+run's, or that of --config, and trains alone.
+
+With --pareto it lists all choices that no other beats in loss and one cost, size
+unless another is named; -o FILE.csv and -o FILE.svg write them.`
+
+func (o *allocateOptions) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.budget, "budget", "", "choose widths within `LIMITS`, such as size=0.10MB,bitops=1.2G or size=50%")
+	f.StringVar(&o.pareto, "pareto", "", "list the choices that no other beats in loss and a `COST`")
+	f.Lookup("pareto").NoOptDefVal = string(sensitivity.Size)
+	f.BoolVar(&o.apart, "apart", false, "choose widths of activations apart from those of weights")
+	f.StringVar(&o.config, "config", "", "`CONFIG` that widths are chosen for; that of RUN if it is not given")
+	f.StringVar(&o.losses, "losses", "", "`FILE` that --json wrote, in place of measuring again")
+	f.StringArrayVarP(&o.out, "out", "o", nil, "`FILE` to write, .yaml, .csv or .svg; may be repeated")
+}
+
+// wanted tells that widths are to be chosen.
+func (o *allocateOptions) wanted() bool { return o.budget != "" || o.pareto != "" }
+
+// kinds are the files of --out, and the flag that each takes.
+var kindsOut = map[string]string{".yaml": "--budget", ".csv": "--pareto", ".svg": "--pareto"}
+
+func (o *allocateOptions) check(c *cobra.Command) error {
+	if o.budget != "" {
+		var err error
+		if o.limits, err = sensitivity.ParseBudget(o.budget); err != nil {
+			return usagef(c, "--budget %v", err)
+		}
+	}
+	if o.pareto != "" && (!slices.Contains(sensitivity.Costs(), sensitivity.Cost(o.pareto)) || o.pareto == string(sensitivity.Memory)) {
+		return usagef(c, "--pareto wants a cost that adds up over the layers, size, bitops, latency or mean_bits; found %q", o.pareto)
+	}
+	if !o.wanted() && (o.apart || o.config != "" || o.losses != "" || len(o.out) > 0) {
+		return usagef(c, "--apart, --config, --losses and --out are for choosing widths; want --budget or --pareto, too")
+	}
+	for _, file := range o.out {
+		flag, known := kindsOut[filepath.Ext(file)]
+		switch {
+		case !known:
+			return usagef(c, "-o %s: want FILE.yaml for the config of a budget, FILE.csv or FILE.svg for a front", file)
+		case flag == "--budget" && o.budget == "" || flag == "--pareto" && o.pareto == "":
+			return usagef(c, "-o %s wants %s, too", file, flag)
+		}
+	}
+	return nil
+}
+
+// replaceable reports files of others that those of --out would take the place of.
+func (o *allocateOptions) replaceable(c *cobra.Command, force bool) error {
+	for _, file := range o.out {
+		kind := filetype.Text
+		if filepath.Ext(file) == ".yaml" {
+			kind = filetype.YAML
+			if b, err := regular.Read(file, 1<<20); err == nil && len(b) > 0 && !bytes.HasPrefix(b, []byte(sensitivity.ConfigMark)) && !force {
+				return fmt.Errorf("%s is a config that --budget did not write; want the name of another file, or --force", file)
+			}
+		}
+		if err := replaceable(c, file, kind, force); err != nil {
+			return err
+		}
+		if a, err := os.Stat(file); err == nil {
+			if b, err := os.Stat(o.config); err == nil && os.SameFile(a, b) {
+				return fmt.Errorf("%s is the config that would be extended; want the name of another file", file)
+			}
+		}
+	}
+	return nil
+}
+
+// chosen is what was measured, and the widths that follow.
+type chosen struct {
+	*sensitivity.Report
+	Allocation *sensitivity.Allocation `json:"allocation,omitempty"`
+	Front      *sensitivity.Front      `json:"front,omitempty"`
+}
+
+// allocation chooses widths in the space of a config.
+type allocation struct {
+	*allocateOptions
+	space *sensitivity.Space
+	base  string // the config that is extended
+}
+
+// newAllocation finds the space, of the checkpoint's config or another, before anything is measured.
+func (o *allocateOptions) newAllocation(c *train.Checkpoint, run string, m *train.Model, widths []int) (*allocation, error) {
+	a := &allocation{allocateOptions: o, base: o.config}
+	cfg := c.Config
+	if o.config != "" {
+		var err error
+		if cfg, err = configs.Load(o.config, nil); err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(o.config); err != nil { // an embedded one
+			a.base = strings.TrimSuffix(path.Base(filepath.ToSlash(o.config)), ".yaml") + ".yaml"
+		}
+	} else {
+		if info, err := os.Stat(run); err == nil && !info.IsDir() {
+			run = filepath.Dir(run)
+		}
+		a.base = filepath.Join(run, "config.yaml")
+		if _, err := os.Stat(a.base); err != nil && slices.ContainsFunc(o.out, func(f string) bool { return filepath.Ext(f) == ".yaml" }) {
+			return nil, fmt.Errorf("%s is missing, which the config of the widths would extend; say with --config which one it is to extend", a.base)
+		}
+	}
+	var err error
+	if a.space, err = sensitivity.NewSpace(cfg, m, widths, o.apart); errors.Is(err, sensitivity.ErrNoChoice) && o.config == "" {
+		err = fmt.Errorf("%w; say with --config which config the widths are for, such as resnet20_w4a4", err)
+	}
+	return a, err
+}
+
+// read reads what --json wrote of another time.
+func (o *allocateOptions) read() (*sensitivity.Report, error) {
+	b, err := regular.Read(o.losses, 64<<20)
+	if err != nil {
+		return nil, err
+	}
+	var r sensitivity.Report
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w; wanted what qat sensitivity --json prints", o.losses, err)
+	}
+	if len(r.Tables) == 0 {
+		return nil, fmt.Errorf("%s has no tables of losses; wanted what qat sensitivity --json prints", o.losses)
+	}
+	return &r, nil
+}
+
+// choose takes the table of a method, of the first one if there is no such, and writes what is to be written.
+func (a *allocation) choose(ctx context.Context, r *chosen, method string, threads int) error {
+	t := cmp.Or(r.Table(method), &r.Tables[0])
+	var err error
+	if a.budget != "" {
+		if r.Allocation, err = a.space.Allocate(ctx, t, a.limits, threads); err != nil {
+			return err
+		}
+	}
+	if a.pareto != "" {
+		if r.Front, err = a.space.Front(ctx, t, sensitivity.Cost(a.pareto), threads); err != nil {
+			return err
+		}
+	}
+	for _, file := range a.out {
+		switch filepath.Ext(file) {
+		case ".yaml":
+			err = a.writeConfig(file, r.Allocation)
+		case ".csv":
+			var b bytes.Buffer
+			if err = r.Front.WriteCSV(&b); err == nil {
+				err = atomicfile.WriteBytes(file, b.Bytes())
+			}
+		case ".svg":
+			err = atomicfile.WriteBytes(file, []byte(r.Front.SVG()))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeConfig writes the config of an allocation, reads it again, and compares its widths with the allocation's.
+func (a *allocation) writeConfig(file string, x *sensitivity.Allocation) error {
+	base := a.base
+	if _, err := os.Stat(base); err == nil { // a file: found from where the config is
+		from, err := filepath.Abs(filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		to, err := filepath.Abs(base)
+		if err != nil {
+			return err
+		}
+		if base, err = filepath.Rel(from, to); err != nil {
+			base = to
+		}
+	}
+	if err := atomicfile.WriteBytes(file, a.space.YAML(x, filepath.ToSlash(base))); err != nil {
+		return err
+	}
+	cfg, err := configs.Load(file, nil)
+	if err != nil {
+		return err
+	}
+	if err := a.space.Check(x, cfg); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+// print tells of an allocation and a front.
+func (a *allocation) print(w io.Writer, r *chosen) error {
+	if r.Allocation != nil {
+		if err := printAllocation(w, r.Allocation); err != nil {
+			return err
+		}
+	}
+	if r.Front != nil {
+		if err := printFront(w, r.Front); err != nil {
+			return err
+		}
+	}
+	for _, file := range a.out {
+		say(w, "wrote %s", file)
+	}
+	return nil
+}
+
+func printAllocation(w io.Writer, a *sensitivity.Allocation) error {
+	t := newTable(w, "LAYER", "WEIGHTS", "ACTIVATIONS", "LOSS", "SIZE", "BITOPS").dropping("BITOPS", "SIZE")
+	for _, l := range a.Layers {
+		loss := "fixed"
+		if !l.Fixed {
+			loss = threeDigits(l.Loss)
+		}
+		t.row(l.Name, widthOf(l.WeightBits), widthOf(l.ActivationBits), loss, size((l.SizeBits+7)/8), count(l.BitOps))
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	say(w, "")
+	t = newTable(w)
+	for _, x := range a.Spent {
+		text := x.Cost.Format(x.Amount)
+		if x.Limit > 0 {
+			text += " of " + x.Cost.Format(x.Limit)
+		}
+		t.row(string(x.Cost), text)
+	}
+	optimum := "the least that there is: proven"
+	if !a.Proven {
+		optimum = fmt.Sprintf("no choice loses less than %s; whether one loses less than this is not known", threeDigits(a.Bound))
+	}
+	t.row("loss", fmt.Sprintf("%s by %s, %s", threeDigits(a.Loss), a.Method, optimum))
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if len(a.Uniform) > 0 {
+		say(w, "")
+		t = newTable(w, "ONE WIDTH", "LOSS", "SIZE", "BITOPS")
+		for _, u := range a.Uniform {
+			t.row(bitsOf(u.Weights), threeDigits(u.Loss), sensitivity.Size.Format(8*float64(u.SizeBytes)), count(u.BitOps))
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+	}
+	for _, n := range a.Notes {
+		if err := sayWithin(w, "%s", n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// widthOf is a width of a row.
+func widthOf(bits int) string {
+	if bits == floatBits {
+		bits = 0
+	}
+	return bitsOf(bits)
+}
+
+// frontRows are how many choices of a front are printed.
+const frontRows = 20
+
+func printFront(w io.Writer, f *sensitivity.Front) error {
+	say(w, "")
+	say(w, "%d choices that no other beats in %s and loss by %s", len(f.Points), f.Cost, f.Method)
+	t := newTable(w, strings.ToUpper(string(f.Cost)), "LOSS", "GROUPS OF LAYERS AT BITS OF WEIGHTS").breaking()
+	for _, p := range f.Thin(frontRows) {
+		groups := map[int]int{}
+		for _, x := range p.Widths {
+			groups[x.Weights]++
+		}
+		var counts []string
+		for bits := range 33 {
+			if groups[bits] > 0 {
+				counts = append(counts, fmt.Sprintf("%d at %d", groups[bits], bits))
+			}
+		}
+		t.row(f.Cost.Format(p.Amount), threeDigits(p.Loss), strings.Join(counts, ", "))
+	}
+	return t.flush()
+}

@@ -1,0 +1,142 @@
+package sensitivity
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/qat-go/qat/syntax"
+)
+
+// Cost is what the widths of layers are paid with.
+type Cost string
+
+// The costs.
+const (
+	Size     Cost = "size"      // of weights, biases and scales, in bits: networks.Row.SizeBits
+	BitOps   Cost = "bitops"    // of an image: networks.Row.BitOps
+	Memory   Cost = "memory"    // the peak of an image's activations, in bits: integer.Network.PeakBits
+	Latency  Cost = "latency"   // of an image in the integer network, in nanoseconds
+	MeanBits Cost = "mean_bits" // of the weights of the layers whose widths are chosen
+)
+
+// Costs lists them.
+func Costs() []Cost { return []Cost{Size, BitOps, Memory, Latency, MeanBits} }
+
+// units are what each cost is written in, in bits, operations or nanoseconds.
+var units = map[Cost][]unit{
+	Size:     bytes,
+	Memory:   bytes,
+	BitOps:   {{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}},
+	Latency:  {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}},
+	MeanBits: {{"", 1}},
+}
+
+type unit struct {
+	name string
+	of   float64
+}
+
+var bytes = []unit{{"B", 8}, {"kB", 8e3}, {"MB", 8e6}, {"GB", 8e9}, {"KiB", 8 << 10}, {"MiB", 8 << 20}, {"GiB", 8 << 30}}
+
+// Format writes an amount of a cost with four digits that count: 0.27 MB, 1.2 G, 48 KiB.
+func (c Cost) Format(amount float64) string {
+	of := unit{"", 1}
+	switch c {
+	case Size:
+		of = unit{"MB", 8e6}
+	case Memory:
+		of = unit{"KiB", 8 << 10}
+	case Latency:
+		of = unit{"ms", 1e6}
+	case BitOps:
+		for _, u := range units[c] {
+			if amount >= u.of {
+				of = u
+			}
+		}
+	}
+	short, err := strconv.ParseFloat(strconv.FormatFloat(amount/of.of, 'g', 4, 64), 64)
+	if err != nil {
+		short = amount / of.of
+	}
+	return strings.TrimSpace(strconv.FormatFloat(short, 'f', -1, 64) + " " + of.name)
+}
+
+// Limit is the most that a cost may be.
+type Limit struct {
+	Cost   Cost    `json:"cost"`
+	Amount float64 `json:"amount"` // in bits, operations, nanoseconds; with Share, a part of 1
+	// Share tells that Amount is the place between what the lowest widths cost and what the highest do, as HAWQ-V3 gives it.
+	Share bool `json:"share,omitempty"`
+}
+
+// ParseBudget reads limits with commas between: "size=0.10MB,bitops=1.2G". MB is 10^6 bytes, MiB 2^20. A percentage is a place
+// between all layers at the lowest width and all at the highest: "size=50%".
+func ParseBudget(text string) ([]Limit, error) {
+	var limits []Limit
+	for _, part := range strings.Split(text, ",") {
+		name, value, found := strings.Cut(strings.TrimSpace(part), "=")
+		cost := Cost(name)
+		if !found || !slices.Contains(Costs(), cost) {
+			return nil, fmt.Errorf("%q: want COST=AMOUNT with one of the costs %s%s", syntax.Shorten(part), joinCosts(), syntax.Suggest(name, costNames()))
+		}
+		if slices.ContainsFunc(limits, func(l Limit) bool { return l.Cost == cost }) {
+			return nil, fmt.Errorf("%q: %s is limited twice; want each cost once", syntax.Shorten(text), cost)
+		}
+		l, err := cost.limit(strings.TrimSpace(value))
+		if err != nil {
+			return nil, err
+		}
+		limits = append(limits, l)
+	}
+	return limits, nil
+}
+
+func costNames() (names []string) {
+	for _, c := range Costs() {
+		names = append(names, string(c))
+	}
+	return names
+}
+
+func joinCosts() string { return strings.Join(costNames(), ", ") }
+
+// examples are amounts of costs, for errors.
+var examples = map[Cost]string{Size: "0.10MB, 96KiB", BitOps: "1.2G, 350M", Memory: "48KiB, 0.05MB", Latency: "2ms, 350us", MeanBits: "3, 2.5"}
+
+// limit reads an amount of a cost.
+func (c Cost) limit(text string) (Limit, error) {
+	wrong := fmt.Errorf("%s=%s: want a number above 0 with a unit, such as %s, or a percentage, such as 50%%", c, syntax.Shorten(text), examples[c])
+	if c == MeanBits {
+		wrong = fmt.Errorf("%s=%s: want a number of bits above 0, such as %s, or a percentage, such as 50%%", c, syntax.Shorten(text), examples[c])
+	}
+	digits := strings.TrimRightFunc(text, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
+	v, err := strconv.ParseFloat(digits, 64)
+	name := strings.TrimSpace(text[len(digits):])
+	if err != nil || v < 0 || math.IsInf(v, 0) || math.IsNaN(v) {
+		return Limit{}, wrong
+	}
+	if name == "%" {
+		if v > 100 {
+			return Limit{}, fmt.Errorf("%s=%s: want a percentage from 0 to 100", c, syntax.Shorten(text))
+		}
+		return Limit{c, v / 100, true}, nil
+	}
+	for _, u := range units[c] {
+		if u.name == name && v > 0 && v*u.of < 1<<59 {
+			return Limit{Cost: c, Amount: v * u.of}, nil
+		}
+	}
+	return Limit{}, wrong
+}
+
+// String is the limit as ParseBudget reads it, in a unit of its own.
+func (l Limit) String() string {
+	if l.Share {
+		return fmt.Sprintf("%s=%g%%", l.Cost, 100*l.Amount)
+	}
+	return fmt.Sprintf("%s=%s", l.Cost, strings.ReplaceAll(l.Cost.Format(l.Amount), " ", ""))
+}
