@@ -149,6 +149,7 @@ type Quant struct {
 	Layers               []Rule // in order of appearance; see Resolve
 	Regularizers         []Regularizer
 	Distillation         Distillation
+	Target               CostTarget
 	Gradients            Gradients
 
 	BiasCorrection        bool // after calibration, without training

@@ -160,10 +160,10 @@ func (q *Quant) BitsFrom(layerName string, first, last bool) (weights, activatio
 	return from("weights", q.Weights, func(r Rule) Override { return r.Weights }), from("activations", q.Activations, func(r Rule) Override { return r.Activations })
 }
 
-// withBits returns s with other bits; LSQ where the estimator has not so many.
+// withBits returns s with other bits; LSQ where the estimator has not so many, or learns how many it has.
 func (s TensorSpec) withBits(b Bits) TensorSpec {
 	s.Bits = b
-	if m, err := estimators.MethodNamed(string(s.Estimator)); b != FP && err == nil && (int(b) < m.MinBits || int(b) > m.MaxBits) {
+	if m, err := estimators.MethodNamed(string(s.Estimator)); b != FP && err == nil && (int(b) < m.MinBits || int(b) > m.MaxBits || m.LearnsBits) {
 		s.Estimator, s.STE, s.Options = LSQ, STEAuto, nil
 	}
 	return s

@@ -18,7 +18,7 @@ type crossRule struct {
 
 // crossRules are made when they are first asked for: until then packages may register methods, which the table lists.
 var crossRules = sync.OnceValue(func() []crossRule {
-	return slices.Concat(fixedRules, networkRules(), regularizerRules())
+	return slices.Concat(fixedRules, targetRules, networkRules(), regularizerRules())
 })
 
 var fixedRules = []crossRule{

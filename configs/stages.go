@@ -101,6 +101,9 @@ func (c *Config) stageMistakes() (errs ErrorList) {
 		default:
 			rest = i
 		}
+		if learner := s.Quant.bitLearner(); learner != "" {
+			report(i, "estimator %s learns bit widths, which takes a run without stages; remove quant.schedule, or set another estimator", learner)
+		}
 		if i == 0 && (s.Scales != ScalesKeep || s.LR != LRContinue || s.Renorms > 0) {
 			report(i, "scales, lr and batch_norm_reestimation say what changes as a stage begins, and nothing is before the first; remove them there")
 		}

@@ -22,6 +22,9 @@ type Method struct {
 	// -1 and 1 at 1 bit. Regularizers that look at levels take them for such.
 	Nearest bool
 
+	// LearnsBits says that the estimator is a [BitLearner]: its bits are those that training starts from.
+	LearnsBits bool
+
 	// Channels says that on activations it learns for each channel what leaves them one scale for all.
 	Channels bool
 

@@ -72,6 +72,9 @@ func (n *Network) IntegerForm() error {
 	if err := n.made(); err != nil {
 		return err
 	}
+	if n.learnsBits() {
+		return n.wholeForm()
+	}
 	e := &NotIntegerError{}
 	var lacks *UntrainableError
 	if errors.As(n.Trainable(), &lacks) {
@@ -148,6 +151,9 @@ func (n *Network) streamReasons(e *NotIntegerError) {
 
 // notInteger says why the levels of the quantizer are none of an integer network, or "".
 func (q *Quantizer) notInteger() string {
+	if q.learnsBits() { // which ends with levels of LSQ
+		return ""
+	}
 	what, lo, hi := fmt.Sprintf("the levels of %s weights", q.Estimator()), math.MinInt8, math.MaxInt8
 	if q.ZeroPoint != nil {
 		what, lo, hi = fmt.Sprintf("the levels of %s activations", q.Estimator()), 0, math.MaxUint8

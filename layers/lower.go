@@ -31,6 +31,9 @@ func (n *Network) Lower(name string) (*integer.Network, error) {
 	if err := n.IntegerForm(); err != nil {
 		return nil, err
 	}
+	if n.learnsBits() {
+		return nil, n.fractional()
+	}
 	l := &lowering{net: &integer.Network{Name: name, Classes: n.Input.Classes, Mean: n.Input.Mean, Std: n.Input.Std, Real: n.Input.Real, Fit: n.Input.Fit}, input: n.graph.Input, of: map[*step]int{}}
 	for _, s := range n.evaluation().steps[1:] {
 		if err := s.op.(lowerer).lower(l, s); err != nil { // IntegerForm has looked

@@ -34,6 +34,7 @@ type Network struct {
 	Quantizers []*Quantizer
 
 	graph  *networks.Network
+	quant  configs.Quant
 	layers []*layer
 	clock  *clock
 
@@ -41,6 +42,7 @@ type Network struct {
 	penalties   []configs.Regularizer
 	projects    bool // Project has something to do
 	gradients   *gradientQuantizer
+	costs       []layerCost // of a network whose bit widths are learned; else none
 }
 
 // New returns a network, quantized as a config says, with random weights drawn from seed (see [networks.Start]).
@@ -77,7 +79,7 @@ func describe(store *Store, graph *networks.Network, quant *configs.Quant, in In
 	if store == nil || store.at == nil {
 		return nil, errNoStore
 	}
-	n := &Network{Input: in, Store: &Store{at: map[string]int{}, from: store}, graph: graph, clock: &clock{seed: seed}}
+	n := &Network{Input: in, Store: &Store{at: map[string]int{}, from: store}, graph: graph, quant: *quant, clock: &clock{seed: seed}}
 	defer func() { n.Store.from = nil }()
 	if n.layers, err = newLayers(graph); err != nil {
 		return nil, err
@@ -101,6 +103,9 @@ func describe(store *Store, graph *networks.Network, quant *configs.Quant, in In
 		l.atOffset()
 	}
 	if err := n.regularize(quant.Regularizers); err != nil {
+		return nil, err
+	}
+	if err := n.learnBits(); err != nil {
 		return nil, err
 	}
 	if b := quant.Gradients.Bits; b != configs.FP {

@@ -137,8 +137,13 @@ func (q *Quantizer) made(w *Array) error {
 // Estimator is the method, Bits, Signed and Narrow the range of its codes.
 func (q *Quantizer) Estimator() configs.Estimator { return q.spec.Estimator }
 
-// Bits is the number of bits of a code.
-func (q *Quantizer) Bits() int { return int(q.spec.Bits) }
+// Bits is the number of bits of a code: of one that learns it the nearest whole number of those that it costs.
+func (q *Quantizer) Bits() int {
+	if q.learnsBits() && q.Calibrated() {
+		return int(math.RoundToEven(costBits(q)))
+	}
+	return int(q.spec.Bits)
+}
 
 // Signed tells that the levels have both signs.
 func (q *Quantizer) Signed() bool { return q.place.Signed }

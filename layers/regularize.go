@@ -88,11 +88,11 @@ func (n *Network) addProjector(l *regularized, spec configs.Regularizer, kind es
 	return nil
 }
 
-// Penalized tells that the loss has penalties on weights.
-func (n *Network) Penalized() bool { return len(n.penalties) > 0 }
+// Penalized tells that the loss has penalties, on weights or on what the network costs.
+func (n *Network) Penalized() bool { return len(n.penalties) > 0 || n.learnsBits() }
 
-// Penalize adds the gradients of the penalties to those of the weights, grad(weight), and returns the penalties' sum
-// over all layers. The scales are those of the last run of the graph.
+// Penalize adds the gradients of the penalties to those of the arrays that they are on, grad(array), and returns the penalties'
+// sum over all layers. The scales are those of the last run of the graph.
 func (n *Network) Penalize(c *Context, grad func(*Array) []float32) (loss float64, err error) {
 	if err := n.made(); err != nil {
 		return 0, err
@@ -137,15 +137,19 @@ func (n *Network) Penalize(c *Context, grad func(*Array) []float32) (loss float6
 	for _, v := range losses {
 		loss += v
 	}
+	if n.learnsBits() {
+		loss += n.penalizeCost(grad)
+	}
 	return loss, err
 }
 
 // Project changes the weights as their method and the projectors want it after an update of the optimizer: BinaryConnect
-// and BNN clip them (estimators.WeightClipper).
+// and BNN clip them (estimators.WeightClipper). What bit widths are learned by stays where it may be.
 func (n *Network) Project(pool *threads.Pool) error {
 	if err := n.made(); err != nil {
 		return err
 	}
+	n.boundBits()
 	if !n.projects {
 		return nil
 	}

@@ -10,8 +10,9 @@ import (
 
 // newAverage returns a model like this one, over averages of its arrays, which the first update starts.
 func (m *Model) newAverage() (*Model, error) {
-	a, err := m.with(m.Config)
+	a, err := m.with(m.given())
 	if err == nil {
+		a.Config, a.learned = m.Config, m.learned
 		m.Net.Store.Average = a.Net.Store
 		a.freeze(a.Net)
 	}

@@ -71,6 +71,9 @@ func checkLength(cfg *configs.Config, images int) (found configs.ErrorList) {
 			}
 		}
 		beyond("train.batch_norm_freeze", t.BatchNormFreeze, "run", total, total-1)
+		if cfg.Quant.Target.On() {
+			beyond("quant.target.freeze", cfg.Quant.Target.Freeze, "run", total, total-1)
+		}
 	}
 	return found
 }

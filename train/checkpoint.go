@@ -2,6 +2,7 @@ package train
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/estimators"
 	"github.com/qat-go/qat/internal/digest"
 	"github.com/qat-go/qat/internal/graph"
 	"github.com/qat-go/qat/internal/safetensors"
@@ -65,6 +67,9 @@ type state struct {
 
 	History history `json:"history,omitempty"` // how the run was extended
 	Stage   int     `json:"stage,omitempty"`   // of quant.schedule, from 0
+
+	// Bits are what training learned of bit widths, once they stay.
+	Bits []configs.LayerBits `json:"bits,omitempty"`
 }
 
 // check reports a state that no run can be in.
@@ -89,6 +94,13 @@ func (st state) check() error {
 	if st.Stage < 0 || st.Stage > st.Step {
 		return fmt.Errorf("metadata \"state\": stage %d cannot be at step %d", st.Stage+1, st.Step)
 	}
+	for _, l := range st.Bits {
+		for _, b := range []int{l.Weights, l.Activations} {
+			if b != 0 && (b < estimators.MinLearnedBits || b > estimators.MaxLearnedBits) {
+				return fmt.Errorf("metadata \"state\": %d bits of %s cannot be learned", b, l.Layer)
+			}
+		}
+	}
 	return st.History.check(st.Step)
 }
 
@@ -105,10 +117,25 @@ func (st state) fits(cfg *configs.Config) error {
 		return fmt.Errorf("metadata \"state\": step %d of %d cannot be with train.epochs %d and train.max_steps %d", st.Step, st.Total, t.Epochs, t.MaxSteps)
 	case t.Steps == 0 && st.BestEpoch > t.Epochs:
 		return fmt.Errorf("metadata \"state\": epoch %d cannot be with train.epochs %d", st.BestEpoch, t.Epochs)
+	case len(st.Bits) > 0 && !cfg.Quant.Target.On():
+		return errors.New("metadata \"state\": learned bit widths cannot be without quant.target")
 	case st.Seen/t.StepImages() > st.Step:
 		return fmt.Errorf("metadata \"state\": %d images in %d steps cannot be with train.batch %d and train.accumulate %d", st.Seen, st.Step, t.Batch, t.Batches())
 	}
 	return nil
+}
+
+// given is cfg in the state's stage, with the bit widths that training learned, of layers that are there.
+func (st state) given(cfg *configs.Config) (*configs.Config, error) {
+	cfg = cfg.InStage(st.Stage)
+	if len(st.Bits) == 0 {
+		return cfg, nil
+	}
+	c := cfg.WithBits(st.Bits)
+	if err := c.Fits(); err != nil {
+		return nil, fmt.Errorf("metadata \"state\": learned bit widths: %w", err)
+	}
+	return c, nil
 }
 
 // save writes a checkpoint: of the network, or of the training. What is not finite, and restore would refuse, never takes the place of a

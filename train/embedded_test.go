@@ -69,11 +69,22 @@ func runEmbedded(t *testing.T, first *Model, cfg *configs.Config) {
 	if err := m.save(file, true, state{Step: steps, Total: steps}, origin{}); err != nil {
 		t.Fatal(err)
 	}
-	a, err := m.Simulate(context.Background(), m.Data.Test.Head(embeddedTest))
+	final := m
+	if m.Net.LearnsBits() { // until it has whole numbers of bits
+		whole := *m
+		whole.learned = m.Net.WholeBits()
+		if whole.Net, err = whole.over(m.Net.Store, configs.ScalesKeep); err == nil {
+			err = whole.Net.TakeBits(m.Net)
+		}
+		if final = &whole; err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, err := final.Simulate(context.Background(), m.Data.Test.Head(embeddedTest))
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := m.Lower()
+	net, err := final.Lower()
 	foretold(t, cfg, err)
 	if err == nil {
 		b, err := m.EvaluateInteger(context.Background(), net, m.Data.Test.Head(embeddedTest))

@@ -29,7 +29,7 @@ func (m *Model) takeQuantizers(d *dict) (string, error) {
 	}
 	var st state
 	if err := json.Unmarshal([]byte(d.state), &st); err == nil {
-		cfg = cfg.InStage(st.Stage)
+		cfg = cfg.InStage(st.Stage).WithBits(st.Bits)
 	}
 	network, err := cfg.Model.Build(m.Net.Shape(), len(m.Net.Input.Classes))
 	if err != nil {

@@ -48,7 +48,9 @@ func OpenCheckpoint(path string, r Reading) (*Checkpoint, error) {
 	if err := c.state.fits(c.Config); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Path, err)
 	}
-	c.Config = c.Config.InStage(c.state.Stage)
+	if c.Config, err = c.state.given(c.Config); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Path, err)
+	}
 	return c, nil
 }
 

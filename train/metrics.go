@@ -28,6 +28,8 @@ type stepLine struct {
 	Penalty         *float64 `json:"penalty,omitempty"`
 	LR              float64  `json:"lr"`
 	ImagesPerSecond float64  `json:"images_per_second"`
+	SizeBytes       *float64 `json:"size_bytes,omitempty"` // as bit widths are learned
+	BitOps          *float64 `json:"bitops,omitempty"`
 }
 
 type epochLine struct {
@@ -153,7 +155,11 @@ func (r *run) reportMetrics(there map[metricsKey]bool, bad int, old []byte) {
 }
 
 func (m *metrics) step(s StepInfo) error {
-	return m.write(stepLine{"step", s.Step, s.Epoch, s.Loss, s.Penalty, s.LR, s.ImagesPerSecond})
+	l := stepLine{"step", s.Step, s.Epoch, s.Loss, s.Penalty, s.LR, s.ImagesPerSecond, nil, nil}
+	if c := s.Costs; c != nil {
+		l.SizeBytes, l.BitOps = &c.SizeBytes, &c.BitOps
+	}
+	return m.write(l)
 }
 
 func (m *metrics) epoch(step int, e EpochInfo) error {

@@ -24,11 +24,12 @@ type Model struct {
 	Data   *datasets.Dataset
 	pool   *kernels.Pool
 
-	stage   int     // of quant.schedule that the network is of; 0 without
-	average *Model  // over averages; nil unless in training with train.weight_ema
-	taught  *Model  // the teacher, once it is loaded for training
-	reading Reading // of files that the config names
-	taken   bool    // quantizers have what model.init gave them
+	stage   int                 // of quant.schedule that the network is of; 0 without
+	average *Model              // over averages; nil unless in training with train.weight_ema
+	taught  *Model              // the teacher, once it is loaded for training
+	reading Reading             // of files that the config names
+	taken   bool                // quantizers have what model.init gave them
+	learned []configs.LayerBits // bit widths, whole numbers, which the config leaves to training
 }
 
 // errNoModel is that of a model that no function made.
@@ -111,6 +112,10 @@ func newNetwork(cfg *configs.Config, shape networks.Shape, in layers.Input) (*la
 func untrainable(cfg *configs.Config, err error) error {
 	var lacks *layers.UntrainableError
 	var name *layers.NameError
+	var target *layers.TargetError
+	if errors.As(err, &target) {
+		return configs.ErrorList{cfg.Mistake("quant.target."+target.Key, "%s", target.Reason)}
+	}
 	if errors.As(err, &name) && cfg.Model.Network != nil {
 		return configs.ErrorList{cfg.Mistake("model.network", "%v", name)}
 	}

@@ -169,6 +169,9 @@ func (r *run) resume() (bool, error) {
 	if err == nil {
 		err = st.fitsStages(r.ends)
 	}
+	if err == nil {
+		_, err = st.given(r.Config)
+	}
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}

@@ -227,6 +227,7 @@ func (r *run) begin() (resumed bool, err error) {
 	first := 0
 	if r.last != nil {
 		first = min(r.last.state.Stage, max(len(r.Config.Quant.Schedule)-1, 0)) // what cannot be, resume reports
+		r.learned = r.last.state.Bits
 	}
 	if err := r.at(first); err != nil {
 		return false, err

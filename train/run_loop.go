@@ -53,7 +53,12 @@ func (r *run) loop(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := r.steps(ctx, min(total, r.stageEnd()), every); err != nil {
+		if r.st.Step == r.bitsFreeze() {
+			if err := r.freezeBits(); err != nil {
+				return err
+			}
+		}
+		if err := r.steps(ctx, min(total, r.stageEnd(), r.bitsFreeze()), every); err != nil {
 			return err
 		}
 	}
@@ -144,6 +149,10 @@ func (r *run) epoch(ctx context.Context, s *stepper, end, every int) error {
 			penalty := s.penalty
 			info.Penalty = &penalty
 		}
+		if info.Logged && r.Config.Quant.Target.On() {
+			costs := r.Net.Costs()
+			info.Costs = &costs
+		}
 		if info.Logged {
 			if err := r.metrics.step(info); err != nil {
 				return err
@@ -212,7 +221,7 @@ func (r *run) endEpoch(ctx context.Context) error {
 		e.Penalty = &mean
 	}
 	r.st.TrainLoss, r.st.LossSum, r.st.PenaltySum, r.st.Correct, r.st.Seen = e.TrainLoss, 0, 0, 0, 0
-	if a.Top1 > r.st.BestTop1 || r.st.BestEpoch == 0 {
+	if !r.Net.LearnsBits() && (a.Top1 > r.st.BestTop1 || r.st.BestEpoch == 0) {
 		r.st.BestTop1, r.st.BestEpoch = a.Top1, epoch
 		if err := m.save(r.path(BestFile), false, r.st, r.origin); err != nil {
 			return err

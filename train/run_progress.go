@@ -1,5 +1,7 @@
 package train
 
+import "github.com/qat-go/qat/layers"
+
 // Progress hears how a run goes on.
 type Progress interface {
 	// Message is a line for the user.
@@ -28,7 +30,8 @@ type StepInfo struct {
 	MeanLoss        float64  // over the epoch so far
 	Accuracy        float64  // of the training images of the epoch so far
 	LR              float64
-	ImagesPerSecond float64 // over the last steps
+	Costs           *layers.Costs // of a run with a target; nil without one
+	ImagesPerSecond float64       // over the last steps
 	Images          int
 	Logged          bool // the step is in metrics.jsonl
 }

@@ -27,12 +27,12 @@ func (m *Model) quant() *configs.Quant {
 	return &m.Config.Quant
 }
 
-// at builds the network of a stage anew.
+// at builds the network of a stage anew, or that of bit widths which training has learned.
 func (m *Model) at(stage int) (err error) {
-	if m.stage = stage; len(m.Config.Quant.Schedule) == 0 {
+	if m.stage = stage; len(m.Config.Quant.Schedule)+len(m.learned) == 0 {
 		return nil
 	}
-	if m.Net, err = newNetwork(m.Config.InStage(stage), m.Net.Shape(), m.Net.Input); err == nil {
+	if m.Net, err = newNetwork(m.given(), m.Net.Shape(), m.Net.Input); err == nil {
 		m.freeze(m.Net)
 	}
 	return err
@@ -200,9 +200,12 @@ func (r *run) switchStage(ctx context.Context) (string, error) {
 	return fmt.Sprintf("quantizers: %d kept, %d rescaled, %d calibrated", kept, rescaled, anew), nil
 }
 
+// given is the config of the network: that of the stage, with the bit widths that training has learned.
+func (m *Model) given() *configs.Config { return m.Config.InStage(m.stage).WithBits(m.learned) }
+
 // over builds the network of the stage over arrays.
 func (m *Model) over(store *layers.Store, scales configs.Scales) (*layers.Network, error) {
-	cfg := m.Config.InStage(m.stage)
+	cfg := m.given()
 	graph, err := cfg.Model.Build(m.Net.Shape(), len(m.Net.Input.Classes))
 	if err != nil {
 		return nil, err

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+
+	"github.com/qat-go/qat/configs"
 )
 
 // A checkpoint keeps every field of the state.
@@ -25,7 +27,11 @@ func TestStateSurvives(t *testing.T) {
 		case reflect.Map:
 			f.Set(reflect.ValueOf(map[string]int{"conv1.weight_quantizer.scale": i}))
 		case reflect.Slice:
-			f.Set(reflect.ValueOf(history{{1, 2, []Changed{{"train.lr", "1", "2"}}}}))
+			var value any = history{{1, 2, []Changed{{"train.lr", "1", "2"}}}}
+			if f.Type() == reflect.TypeFor[[]configs.LayerBits]() {
+				value = []configs.LayerBits{{Layer: "conv1", Weights: 3, Activations: 8}}
+			}
+			f.Set(reflect.ValueOf(value))
 		default:
 			t.Fatalf("the state has a %v; set it here", f.Kind())
 		}

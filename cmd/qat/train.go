@@ -67,7 +67,8 @@ EXIT STATUS
   0    done
   1    the run failed
   2    the command line or the config is wrong, or the run exists
-  3    the accuracy is below --expect
+  3    the accuracy is below --expect, or a cost of the network is more than 2 %
+       from quant.target
   130  interrupted (SIGINT, SIGTERM, SIGHUP); the checkpoint is saved if there
        was a step to save
 ` + profileHelp,
@@ -128,6 +129,9 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 	}
 	if err := result(stdout, o.json, res, func(w io.Writer) error { return printResult(w, res) }); err != nil && !errors.Is(err, syscall.EPIPE) {
 		return fmt.Errorf("the run is done, and its results are in %s, but they cannot be printed: %w", filepath.Join(res.Run, train.ManifestFile), err)
+	}
+	if res.Missed != "" {
+		return fmt.Errorf("%w: %s; give it more training, a larger quant.target.lambda, or another target", errMissed, res.Missed)
 	}
 	return o.expected.met(res.Test)
 }
