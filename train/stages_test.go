@@ -31,6 +31,7 @@ var kindsOfStages = map[string][]string{
 	"gradients": staged("{for: 4it, weights: {estimator: dorefa, ste: ewgs}}, {weights: {estimator: dorefa}}", "train.weight_ema=0.5"),
 	"frozen":    staged("{for: 4it, freeze: [scales, first]}, {for: 3it, freeze: [batch_norm, weights]}, {}", "train.weight_ema=0.5", "quant.regularizers.dampening=0.01"),
 	"restarted": staged("{for: 5it}, {for: 2it, lr: restart, scales: calibrate}, {lr: restart, batch_norm_reestimation: 2}", "train.schedule.warmup=1it", "train.weight_ema=0.9"),
+	"options":   staged("{for: 4it, weights: {bits: 4}}, {weights: {bits: 3}}", "quant.weights={ste: ewgs, options: {delta: {kind: linear, from: 0, to: 0.2}}}"),
 	"states":    staged("{for: 4it, weights: {bits: 4}}, {weights: {bits: 3}}", "quant.regularizers.freezing={threshold: 0.01}", "train.batch_norm_freeze=2ep"),
 	"pieces":    staged("{for: 1it, weights: {bits: 8}}, {weights: {bits: 2}}", "train.batch=4", "train.accumulate=2", "quant.distillation.teacher=TEACHER"),
 }
@@ -236,5 +237,98 @@ func TestExtensionsKeepStages(t *testing.T) {
 	}
 	if _, err := goOn(t, copyRun(t, base), 1, 0, staged("{weights: {bits: 2}}")...); !errors.Is(err, ErrExists) {
 		t.Errorf("another schedule: %v", err)
+	}
+}
+
+// Where a stage restarts the learning rate it begins anew, with its warm-up, and ends where the next one restarts it; else it goes
+// on. The printed curve is that of the steps.
+func TestStagesRestartTheLearningRate(t *testing.T) {
+	over := staged("{for: 2it}, {for: 3it, lr: restart}, {for: 3it}, {lr: restart}", "train.schedule.warmup=1it")
+	p, err := goOn(t, t.TempDir(), 1, 0, over...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	train := extendingConfig(t, over...).Train
+	var want, got []string
+	for _, part := range []int{2, 6, 4} {
+		train.Epochs, train.Steps = 0, part
+		for step := range part {
+			want = append(want, fmt.Sprintf("%g", LearningRate(&train, step, 3)))
+		}
+	}
+	for _, s := range p.steps {
+		got = append(got, fmt.Sprintf("%g", s.LR))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("learning rates\n%v\nwant\n%v", got, want)
+	}
+	curve, err := LearningRates(extendingConfig(t, over...), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	restarts := 0
+	for _, r := range curve.Points {
+		if fmt.Sprintf("%g", r.LR) != want[r.Step-1] {
+			t.Errorf("step %d is printed with %g, and has %s", r.Step, r.LR, want[r.Step-1])
+		}
+		if r.Step == 1 || r.Step == 3 || r.Step == 9 {
+			restarts++
+		}
+	}
+	if restarts != 3 {
+		t.Errorf("the curve is %v; want its restarts in it", curve)
+	}
+	if found := checkLength(extendingConfig(t, staged("{for: 2it}, {lr: restart}", "train.schedule.warmup=3it")...), 24); len(found) != 1 || !strings.Contains(found[0].Message, "lies beyond the learning rate's part of 2 steps") {
+		t.Errorf("a warm-up of 3 of 2 steps: %v", found)
+	}
+}
+
+// Frozen ranges of weights stay though the weights move; batch norm's statistics are taken anew where they are frozen, too.
+func TestFrozenRangesAndStatistics(t *testing.T) {
+	const ranges = "conv.weight_quantizer.scale"
+	for freeze, stays := range map[string]bool{"scales": true, "bias": false} {
+		over := staged("{for: 3it}, {freeze: ["+freeze+"]}", "quant.weights={estimator: affine}")
+		before, after := tensorsOf(t, partOf(t, 3, over...)), tensorsOf(t, partOf(t, 8, over...))
+		if before["conv.weight"] == after["conv.weight"] || (before[ranges] == after[ranges]) != stays {
+			t.Errorf("freeze %s: the range of weights stays: %t", freeze, !stays)
+		}
+	}
+	over := staged("{for: 3it}, {freeze: [batch_norm]}")
+	frozen, anew := tensorsOf(t, partOf(t, 0, over...)), tensorsOf(t, partOf(t, 0, append(over, "quant.batch_norm_reestimation=2")...))
+	for _, name := range []string{"bn.running_mean", "bn.running_var"} {
+		if frozen[name] == anew[name] || anew[name] == string(make([]byte, len(anew[name]))) {
+			t.Errorf("%s is not taken anew where it was frozen", name)
+		}
+	}
+}
+
+// A stage that cannot be trained, and one that trains nothing, are found before the first step.
+func TestCheckStages(t *testing.T) {
+	cfg := extendingConfig(t, staged("{for: 3it}, {freeze: [weights, bias, batch_norm, scales]}")...)
+	if err := Check(cfg, ""); err == nil || !strings.Contains(err.Error(), "stage 2: freeze leaves nothing to train") {
+		t.Errorf("all frozen: %v", err)
+	}
+	if err := Check(extendingConfig(t, kindsOfStages["bits"]...), ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// The memory that is foreseen is that of the largest stage.
+func TestMemoryOfStages(t *testing.T) {
+	memory := func(over ...string) int64 {
+		need, err := Memory(extendingConfig(t, append(over, "model={network: none, arch: resnet20}", "data.random={height: 32, width: 32, classes: 10}", "train.batch=128")...), 1024, 1, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return need >> 20
+	}
+	plain, float := memory(), memory("quant.weights.bits=fp", "quant.activations.bits=fp", "quant.first_last=fp", "quant.residual=fp")
+	if plain-float > -8 && plain-float < 8 {
+		t.Fatalf("%d MiB with quantizers and %d without; want some difference", plain, float)
+	}
+	for _, schedule := range []string{"[{for: 1ep, only: none}, {}]", "[{for: 1ep}, {only: none}]"} {
+		if need := memory("quant.schedule=" + schedule); need < max(plain, float)-4 || need > max(plain, float)+4 {
+			t.Errorf("%s: %d MiB, want the larger of %d and %d", schedule, need, plain, float)
+		}
 	}
 }

@@ -22,9 +22,9 @@ import (
 	"github.com/qat-go/qat/internal/safetensors"
 )
 
-// Storms kill and break a small run in a process of its own: two epochs of three steps, a checkpoint every other step, best.qat
-// and an export. Each is resumed until it is done, and has to be what one is that nothing happened to. With -short there are a
-// few of each.
+// Storms kill and break a small run in a process of its own: two epochs of three steps, the last two steps with fewer bits, a
+// checkpoint every other step, best.qat and an export. Each is resumed until it is done, and has to be what one is that nothing
+// happened to. With -short there are a few of each.
 
 // TestMain is also that process.
 func TestMain(m *testing.M) {
@@ -44,7 +44,8 @@ func (s *silent) Message(format string, args ...any) { fmt.Fprintf(os.Stderr, fo
 
 // storm is Run on little data.
 func storm(dir string) error {
-	cfg, err := configs.Load("quickstart", []string{"train.batch=8", "train.epochs=2", "train.checkpoint_every=2it", "train.log_every=1"})
+	cfg, err := configs.Load("quickstart", []string{"train.batch=8", "train.epochs=2", "train.checkpoint_every=2it", "train.log_every=1",
+		"quant.schedule=[{for: 4it, weights: {bits: 8}}, {}]"})
 	if err != nil {
 		return err
 	}
