@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
-	"time"
 
 	"github.com/qat-go/qat/datasets"
 	"github.com/qat-go/qat/layers"
@@ -110,7 +109,8 @@ func (t *meter) sample(ctx context.Context, images int, samplers ...*sampler) er
 	if err != nil {
 		return err
 	}
-	start, total := time.Now(), t.opt.Samples
+	total := t.opt.Samples
+	t.gradients(Hessian, 3*len(samplers)*images*vectors*total)
 	for drawn, epoch := 0, 0; drawn < total*vectors; epoch++ {
 		it := l.Epoch(epoch, 0)
 		for b, ok := it.Next(); ok && drawn < total*vectors; b, ok = it.Next() {
@@ -125,9 +125,6 @@ func (t *meter) sample(ctx context.Context, images int, samplers ...*sampler) er
 				continue
 			}
 			n := drawn / vectors
-			if n == 1 && t.opt.Cost != nil {
-				t.opt.Cost(Hessian, 3*len(samplers)*images*vectors*total, time.Since(start).Seconds()*float64(total))
-			}
 			if t.opt.Error > 0 && n == total {
 				total = t.more(n, samplers)
 			}

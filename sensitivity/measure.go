@@ -24,22 +24,27 @@ type Method string
 const (
 	Hessian Method = "hessian" // the second derivative of the loss, times the squared error of quantization
 	Perturb Method = "perturb" // the loss, and the accuracy, with one tensor quantized
+	Scales  Method = "scales"  // the scale that LSQ learns for each tensor
 	SQNR    Method = "sqnr"    // the signal to quantization noise ratio of each tensor
 )
 
 // Methods lists them.
-func Methods() []Method { return []Method{Hessian, Perturb, SQNR} }
+func Methods() []Method { return []Method{Hessian, Perturb, SQNR, Scales} }
+
+// DefaultMethods are those that train nothing.
+func DefaultMethods() []Method { return []Method{Hessian, Perturb, SQNR} }
 
 // Options say what to measure. Zero values are the defaults.
 type Options struct {
-	Methods []Method // all
+	Methods []Method // DefaultMethods
 	Widths  []int    // in bits, from 2 to 8; DefaultWidths
 	Images  int      // of the validation share, or of the training images where nothing is held out; DefaultImages
 	Samples int      // of traces of the Hessian; DefaultSamples
 	Error   float64  // takes more of them until the error of each trace is at most that share of it; 0: does not
+	Steps   int      // that scales learn; DefaultSteps
 	Seed    uint64   // of the images, and of all else that is drawn
 	// Cost, unless it is nil, is told what a method is about to compute, and for about how long.
-	Cost func(m Method, passes int, seconds float64)
+	Cost func(m Method, c Work)
 }
 
 // DefaultImages is how many images are measured on.
@@ -117,12 +122,10 @@ func Measure(ctx context.Context, m *train.Model, opt Options) (*Report, error) 
 	if err != nil {
 		return nil, err
 	}
-	start := time.Now()
 	images, err := t.share(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t.seconds = time.Since(start).Seconds() / float64(len(images.loss))
 	r := &Report{Experiment: train.ExperimentOf(m.Config), Split: t.split.Name, Images: len(images.loss), ImageSeed: opt.Seed, Widths: opt.Widths, Loss: mean(images.loss)}
 	for _, right := range images.right {
 		if right {
@@ -141,6 +144,8 @@ func Measure(ctx context.Context, m *train.Model, opt Options) (*Report, error) 
 			tables, err = t.perturb(ctx, images)
 		case SQNR:
 			tables, err = t.sqnr(ctx)
+		case Scales:
+			tables, err = t.scales(ctx)
 		}
 		if err != nil {
 			return nil, err
@@ -158,7 +163,7 @@ func Measure(ctx context.Context, m *train.Model, opt Options) (*Report, error) 
 // fill checks options and gives those that are not given their defaults.
 func (o *Options) fill() error {
 	if len(o.Methods) == 0 {
-		o.Methods = Methods()
+		o.Methods = DefaultMethods()
 	}
 	if len(o.Widths) == 0 {
 		o.Widths = DefaultWidths()
@@ -168,6 +173,9 @@ func (o *Options) fill() error {
 	}
 	if o.Samples == 0 {
 		o.Samples = DefaultSamples
+	}
+	if o.Steps == 0 {
+		o.Steps = DefaultSteps
 	}
 	o.Widths = slices.Clone(o.Widths)
 	slices.Sort(o.Widths)
@@ -180,6 +188,9 @@ func (o *Options) fill() error {
 	}
 	if o.Samples < 2 || !(o.Error >= 0) {
 		return fmt.Errorf("errors take 2 samples or more, and are not negative; found %d samples and an error of %g", o.Samples, o.Error)
+	}
+	if o.Steps < 1 {
+		return fmt.Errorf("scales learn in 1 step or more; found %d", o.Steps)
 	}
 	for _, m := range o.Methods {
 		if !slices.Contains(Methods(), m) {
@@ -340,11 +351,15 @@ func crossEntropy(logits []float32, label int) (loss float64, right bool) {
 	return most + math.Log(sum) - float64(logits[label]), at == label
 }
 
-// share evaluates the float network on the images that all is measured on.
+// share evaluates the float network on the images that all is measured on, and notes how long that takes: the first batch takes
+// longer than others.
 func (t *meter) share(ctx context.Context) (*outcome, error) {
 	o := &outcome{}
+	t.seconds = math.Inf(1)
 	_, err := t.batches(ctx, "evaluating", t.split, t.opt.Images, func(x []float32, labels []int32, n int) error {
+		start := time.Now()
 		logits, err := t.probe.Run(x, n, nil)
+		t.seconds = min(t.seconds, time.Since(start).Seconds()/float64(t.batch))
 		if err == nil {
 			o.add(logits, labels)
 		}
@@ -374,10 +389,25 @@ func stdErr(sum, squares float64, n int) float64 {
 	return math.Sqrt(max(squares/float64(n)-m*m, 0) / float64(n-1))
 }
 
-// cost tells what a method computes: so many evaluations of each image.
-func (t *meter) cost(m Method, evaluations float64) {
+// Work is what a method computes: evaluations of an image, or gradients of its loss.
+type Work struct {
+	Evaluations, Gradients int
+	Seconds                float64 // about, on this machine
+}
+
+// gradientTime is about how many evaluations one takes.
+const gradientTime = 4
+
+// evaluations tells what a method is about to compute: so many evaluations of each image.
+func (t *meter) evaluations(m Method, each float64) {
+	if n := int(each * float64(min(t.opt.Images, t.split.Len()))); t.opt.Cost != nil {
+		t.opt.Cost(m, Work{Evaluations: n, Seconds: float64(n) * t.seconds})
+	}
+}
+
+// gradients tells it of a method that takes so many gradients.
+func (t *meter) gradients(m Method, n int) {
 	if t.opt.Cost != nil {
-		passes := evaluations * float64(min(t.opt.Images, t.split.Len()))
-		t.opt.Cost(m, int(passes), passes*t.seconds)
+		t.opt.Cost(m, Work{Gradients: n, Seconds: float64(n) * t.seconds * gradientTime})
 	}
 }

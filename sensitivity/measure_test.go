@@ -290,9 +290,9 @@ func TestMeasureOtherConfigs(t *testing.T) {
 func TestMeasureRefuses(t *testing.T) {
 	m := open(t, 1)
 	for want, o := range map[string]sensitivity.Options{
-		"widths are from 2 to 8 bits; found 1 to 4":  {Widths: []int{4, 1}},
-		"take 2 images or more; found 1":             {Images: 1},
-		`method "hess"; want hessian, perturb, sqnr`: {Methods: []sensitivity.Method{"hess"}},
+		"widths are from 2 to 8 bits; found 1 to 4":          {Widths: []int{4, 1}},
+		"take 2 images or more; found 1":                     {Images: 1},
+		`method "hess"; want hessian, perturb, sqnr, scales`: {Methods: []sensitivity.Method{"hess"}},
 	} {
 		if _, err := sensitivity.Measure(t.Context(), m, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", o, err, want)

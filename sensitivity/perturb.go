@@ -20,7 +20,7 @@ func (t *meter) perturb(ctx context.Context, base *outcome) ([]Table, error) {
 			}
 		}
 	}
-	t.cost(Perturb, t.rests())
+	t.evaluations(Perturb, t.rests())
 	done := 0
 	_, err := t.batches(ctx, "perturbing", t.split, t.opt.Images, func(x []float32, labels []int32, n int) error {
 		measure := func(at site, change func([]float32) error) error {

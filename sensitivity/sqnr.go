@@ -11,7 +11,7 @@ import (
 //
 // of weights, and of what each layer of the float network reads of all images.
 func (t *meter) sqnr(ctx context.Context) ([]Table, error) {
-	t.cost(SQNR, 1)
+	t.evaluations(SQNR, 1)
 	noise, err := t.noise(ctx)
 	if err != nil {
 		return nil, err

@@ -23,6 +23,7 @@ type sensitivityOptions struct {
 	widths  []int
 	images  int
 	samples int
+	steps   int
 	err     float64
 	seed    uint64
 	plot    string
@@ -54,6 +55,8 @@ they are those of the least squared error.
            standard error, on --images images: of the held-out ones
            (data.validation), or else of the training images
   sqnr     the signal to quantization noise ratio of the tensor
+  scales   the scale that LSQ learns for the tensor in --steps steps, in which
+           the scales of all widths are trained together (LIMPQ)
 
 What a method is going to compute, and for how long, it says before it begins.
 The same --seed gives the same numbers, on any number of threads.
@@ -86,10 +89,11 @@ EXIT STATUS
 		},
 	}
 	f := c.Flags()
-	f.StringSliceVar(&o.methods, "method", names(sensitivity.Methods()), "how to measure, `NAME`s with commas between")
+	f.StringSliceVar(&o.methods, "method", names(sensitivity.DefaultMethods()), "how to measure, `NAME`s with commas between")
 	f.IntSliceVar(&o.widths, "widths", sensitivity.DefaultWidths(), "`BITS` to try, from 2 to 8")
 	f.IntVar(&o.images, "images", sensitivity.DefaultImages, "number of images to measure on, `N`")
 	f.IntVar(&o.samples, "samples", sensitivity.DefaultSamples, "number of samples of each trace of a Hessian, `N`")
+	f.IntVar(&o.steps, "steps", sensitivity.DefaultSteps, "number of steps in which scales learn, `N`")
 	f.Float64Var(&o.err, "error", 0, "go on sampling until the standard error of each trace is `SHARE` of it, such as 0.05")
 	f.Uint64Var(&o.seed, "seed", 0, "`SEED` of all that is drawn: images, and vectors of signs")
 	f.StringVar(&o.plot, "plot", "", "draw the tables to `FILE`.svg")
@@ -133,6 +137,9 @@ func (o *sensitivityOptions) check(c *cobra.Command) error {
 	}
 	if !(o.err >= 0 && o.err < math.Inf(1)) {
 		return usagef(c, "--error wants a share of the trace, such as 0.05; found %g", o.err)
+	}
+	if o.steps < 1 {
+		return usagef(c, "--steps wants a number of 1 or more, found %d", o.steps)
 	}
 	if err := o.allocateOptions.check(c); err != nil {
 		return err
@@ -193,8 +200,12 @@ func runSensitivity(ctx context.Context, o sensitivityOptions, path string, stdo
 
 // measure measures a model, and says what that takes.
 func (o *sensitivityOptions) measure(ctx context.Context, m *train.Model, p *progress) (*sensitivity.Report, error) {
-	opt := sensitivity.Options{Widths: o.widths, Images: o.images, Samples: o.samples, Error: o.err, Seed: o.seed, Cost: func(m sensitivity.Method, passes int, seconds float64) {
-		p.Message("%s: %s images to evaluate, about %s", m, count(int64(passes)), duration(max(seconds, 1)))
+	opt := sensitivity.Options{Widths: o.widths, Images: o.images, Samples: o.samples, Error: o.err, Steps: o.steps, Seed: o.seed, Cost: func(m sensitivity.Method, w sensitivity.Work) {
+		what := count(int64(w.Evaluations)) + " evaluations"
+		if w.Gradients > 0 {
+			what = count(int64(w.Gradients)) + " gradients"
+		}
+		p.Message("%s: %s of an image, about %s", m, what, duration(max(w.Seconds, 1)))
 	}}
 	for _, m := range o.methods {
 		opt.Methods = append(opt.Methods, sensitivity.Method(m))
@@ -216,6 +227,8 @@ var lossOf = map[string]struct {
 	sensitivity.Accuracy: {"points of top-1 accuracy lost",
 		func(l sensitivity.Loss) string { return fmt.Sprintf("%.2f", 100*l.Value) },
 		func(l sensitivity.Loss) string { return fmt.Sprintf("%.2f", 100*l.StdErr) }},
+	string(sensitivity.Scales): {"scale that LSQ learns",
+		func(l sensitivity.Loss) string { return threeDigits(l.Value) }, nil},
 	string(sensitivity.SQNR): {"signal to quantization noise ratio in dB",
 		func(l sensitivity.Loss) string { return fmt.Sprintf("%.1f", sensitivity.Decibels(l.Value)) },
 		func(l sensitivity.Loss) string {
