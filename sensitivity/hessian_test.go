@@ -85,6 +85,14 @@ func curvedLoss(m *train.Model, low string, x []float32, label int, weights func
 		c := i % 3
 		f := float64(gamma[c]) / math.Sqrt(float64(variance[c])+1e-5)
 		y[i] = y[i].scale(f).plus(second{v: float64(beta[c]) - float64(mean[c])*f})
+		if low == "rprelu" {
+			y[i].v -= float64(array("low.gamma")[c])
+			if y[i].v <= 0 {
+				y[i] = y[i].scale(float64(array("low.beta")[c]))
+			}
+			y[i].v += float64(array("low.zeta")[c])
+			continue
+		}
 		switch v := y[i].v; {
 		case v <= 0:
 			slope := 0.0
@@ -150,6 +158,11 @@ func curvedModel(t *testing.T, low string) *train.Model {
 				a.Data()[i] = 0.3 - 0.2*float32(i)
 			}
 		}
+		if a.Name == "low.gamma" || a.Name == "low.zeta" {
+			for i := range a.Data() {
+				a.Data()[i] = 0.4*float32(i) - 0.3
+			}
+		}
 		if a.Name == "bn.weight" {
 			for i := range a.Data() {
 				a.Data()[i] = 3 + float32(i) // some go beyond 6
@@ -179,7 +192,7 @@ func none(string, int) second { return second{} }
 // The central difference of the gradient is the product of the exact Hessian with a vector, to 1e-3, through all that is linear in
 // pieces; of weights, and of what layers read.
 func TestHessianVectorProducts(t *testing.T) {
-	for _, low := range []string{"relu", "relu6", "prelu"} {
+	for _, low := range []string{"relu", "relu6", "prelu", "rprelu"} {
 		m := curvedModel(t, low)
 		const n = 5
 		b := images(t, m, n)

@@ -83,23 +83,29 @@ func TestPerturbAgainstNetworks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loss, top1 := evaluate(t, m, float, 7, 50)
-	if math.Abs(loss-r.Loss) > 1e-6 || math.Abs(top1-r.Top1) > 1e-9 {
+	before, top1 := evaluate(t, m, float, 7, 50)
+	if loss := meanOf(before); math.Abs(loss-r.Loss) > 1e-6 || math.Abs(top1-r.Top1) > 1e-9 {
 		t.Errorf("the float network has a loss of %v and a top-1 of %v; want %v and %v", r.Loss, r.Top1, loss, top1)
 	}
 	for _, layer := range []string{"first", "second", "last"} {
 		for _, bits := range []int{2, 4} {
 			for _, what := range []string{"weights", "activations"} {
 				net := alone(t, m, layer, what, bits)
-				loss, top1 := evaluate(t, m, net, 7, 50)
+				after, top1 := evaluate(t, m, net, 7, 50)
+				loss := meanOf(after)
+				growth, squares := loss-meanOf(before), 0.0
+				for i, v := range after {
+					squares += math.Pow(v-before[i]-growth, 2)
+				}
+				err := math.Sqrt(squares / 49 / 50)
 				row, _ := r.Table("perturb").Layer(layer)
 				accuracy, _ := r.Table("accuracy").Layer(layer)
 				got, lost := find(row.Weights, bits), find(accuracy.Weights, bits)
 				if what == "activations" {
 					got, lost = find(row.Activations, bits), find(accuracy.Activations, bits)
 				}
-				if math.Abs(got.Value-(loss-r.Loss)) > 1e-5 || got.StdErr <= 0 {
-					t.Errorf("%s of %s at %d bits: the loss grows by %v, error %v; want %v and an error", what, layer, bits, got.Value, got.StdErr, loss-r.Loss)
+				if math.Abs(got.Value-growth) > 1e-5 || math.Abs(got.StdErr-err) > 1e-5 {
+					t.Errorf("%s of %s at %d bits: the loss grows by %v, error %v; want %v and %v", what, layer, bits, got.Value, got.StdErr, growth, err)
 				}
 				if math.Abs(lost.Value-(r.Top1-top1)) > 1e-6 {
 					t.Errorf("%s of %s at %d bits: %v of top-1 is lost, want %v", what, layer, bits, lost.Value, r.Top1-top1)
@@ -167,8 +173,15 @@ func images(t *testing.T, m *train.Model, split datasets.Split, seed uint64, mos
 	return imagesOf{tensor.New(tensor.WithShape(n, m.Data.Height, m.Data.Width, m.Data.Channels), tensor.WithBacking(slices.Clone(b.X))), slices.Clone(b.Y)}
 }
 
-// evaluate is the mean loss and the top-1 accuracy of a network on images.
-func evaluate(t *testing.T, m *train.Model, net *layers.Network, seed uint64, n int) (loss, top1 float64) {
+func meanOf(x []float64) (mean float64) {
+	for _, v := range x {
+		mean += v / float64(len(x))
+	}
+	return mean
+}
+
+// evaluate gives the losses and the top-1 accuracy of a network on images.
+func evaluate(t *testing.T, m *train.Model, net *layers.Network, seed uint64, n int) (losses []float64, top1 float64) {
 	t.Helper()
 	b := images(t, m, m.Data.Validation, seed, n)
 	c := layers.NewContext(m.Threads(), false)
@@ -189,12 +202,12 @@ func evaluate(t *testing.T, m *train.Model, net *layers.Network, seed uint64, n 
 		for _, v := range row {
 			sum += math.Exp(float64(v) - float64(row[label]))
 		}
-		loss += math.Log(sum) / float64(len(b.y))
+		losses = append(losses, math.Log(sum))
 		if slices.Index(row, slices.Max(row)) == int(label) {
 			top1 += 1 / float64(len(b.y))
 		}
 	}
-	return loss, top1
+	return losses, top1
 }
 
 // Noise and signal are summed over weights, and over what layers read of all images.
@@ -226,13 +239,24 @@ func TestSQNR(t *testing.T) {
 		scale := (hi - lo) / (math.Exp2(float64(bits)) - 1)
 		zero := math.RoundToEven(-lo / scale)
 		noise, signal = 0, 0
-		for _, v := range x {
+		var noises, signals []float64 // of each image
+		for i, v := range x {
+			if i%(8*8*3) == 0 {
+				noises, signals = append(noises, 0), append(signals, 0)
+			}
 			code := min(max(math.RoundToEven(float64(v)/scale)+zero, 0), math.Exp2(float64(bits))-1)
 			noise += math.Pow((code-zero)*scale-float64(v), 2)
 			signal += math.Pow(float64(v), 2)
+			noises[len(noises)-1] += math.Pow((code-zero)*scale-float64(v), 2)
+			signals[len(signals)-1] += math.Pow(float64(v), 2)
 		}
-		if got := find(row.Activations, bits); math.Abs(got.Value/(noise/signal)-1) > 1e-3 || got.StdErr <= 0 {
-			t.Errorf("images at %d bits: %v, want %v, with an error", bits, got, noise/signal)
+		squares := 0.0
+		for i, n := range noises {
+			squares += math.Pow(n-noise/signal*signals[i], 2)
+		}
+		err := math.Sqrt(squares/32/33) / (signal / 33)
+		if got := find(row.Activations, bits); math.Abs(got.Value/(noise/signal)-1) > 1e-3 || math.Abs(got.StdErr/err-1) > 1e-2 {
+			t.Errorf("images at %d bits: %v, want %v, with an error of %v", bits, got, noise/signal, err)
 		}
 		if d := sensitivity.Decibels(0.01); math.Abs(d-20) > 1e-9 {
 			t.Errorf("a hundredth of noise is %v dB, want 20", d)
