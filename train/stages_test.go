@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -330,5 +331,28 @@ func TestMemoryOfStages(t *testing.T) {
 		if need := memory("quant.schedule=" + schedule); need < max(plain, float)-4 || need > max(plain, float)+4 {
 			t.Errorf("%s: %d MiB, want the larger of %d and %d", schedule, need, plain, float)
 		}
+	}
+}
+
+// What a regularizer keeps of codes begins anew with the codes of other bits, and goes on with those that stay.
+func TestRegularizersBeginAnewWithTheirCodes(t *testing.T) {
+	end := tensorsOf(t, partOf(t, 0, staged("{for: 4it, weights: {bits: 4}}, {weights: {bits: 3}, layers: {first: {weights: {bits: 4}}}}", "quant.regularizers.freezing={threshold: 0.01}")...))
+	for name, want := range map[string]float32{"conv": 8, "first": 12} {
+		got := end[name+".weight_quantizer.freezing.updates"]
+		if len(got) != 4 || math.Float32frombits(binary.LittleEndian.Uint32([]byte(got))) != want {
+			t.Errorf("the weights of %s were looked at %x times, want %g", name, got, want)
+		}
+	}
+}
+
+// The average of what begins anew begins at what that is.
+func TestAveragesOfNewQuantizers(t *testing.T) {
+	after := tensorsOf(t, partOf(t, 5, staged("{for: 4it, weights: {bits: 8}}, {weights: {bits: 2}}", "train.weight_ema=0.9")...))
+	value := func(name string) float64 {
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32([]byte(after[name])[:4])))
+	}
+	const scale = "conv.weight_quantizer.scale"
+	if v, average := value(scale), value(layers.AveragePrefix+scale); math.Abs(average/v-1) > 0.2 {
+		t.Errorf("a step after the switch the average is %g, of a scale of %g", average, v)
 	}
 }
