@@ -151,13 +151,15 @@ func TestFracBitsIsLSQ(t *testing.T) {
 		if !slices.Equal(dx, wantX) || dp[0][0] != wantP[0][0] {
 			t.Errorf("%v: gradients are not LSQ's", r)
 		}
-		_, dp = gradients(5.5)
-		lo, hi, slope := forward(5.25), forward(5.75), 0.0
-		for i := range x {
-			slope += float64(dy[i]) * float64(hi[i]-lo[i]) / 0.5
-		}
-		if math.Abs(slope-float64(dp[1][0])) > 1e-3*math.Abs(slope) {
-			t.Errorf("%v: dbits is %v, and the outputs change by %v a bit", r, dp[1][0], slope)
+		for at, ends := range map[float32][2]float32{5.5: {5.25, 5.75}, 8: {7.5, 8}} { // at 8 the levels are the finer ones of two
+			_, dp = gradients(at)
+			lo, hi, slope := forward(ends[0]), forward(ends[1]), 0.0
+			for i := range x {
+				slope += float64(dy[i]) * float64(hi[i]-lo[i]) / 0.5
+			}
+			if math.Abs(slope-float64(dp[1][0])) > 1e-3*math.Abs(slope) {
+				t.Errorf("%v, %v bits: dbits is %v, and the outputs change by %v a bit", r, at, dp[1][0], slope)
+			}
 		}
 		before := dp[1][0]
 		if f.AddCost(dp, p, 3); dp[1][0] != before+3 {
