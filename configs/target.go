@@ -95,7 +95,7 @@ func bitLearners() (names []string) {
 // whole is a quantizer of which training learned the bits, as it is from then on.
 func (s TensorSpec) whole() TensorSpec {
 	if m, err := estimators.MethodNamed(string(s.Estimator)); err == nil && m.LearnsBits {
-		s.Estimator, s.STE, s.Options = LSQ, STEAuto, []Setting{}
+		s.Estimator = LSQ // for both, gradient and options are the method's own
 	}
 	return s
 }

@@ -18,7 +18,6 @@ func (r *run) bitsFreeze() int {
 }
 
 // freezeBits gives the network whole numbers of bits, with which it costs what quant.target says, and goes on over its arrays.
-// best.qat begins anew.
 func (r *run) freezeBits() error {
 	before, averages := r.Net, r.average
 	costs := before.Costs()
@@ -36,7 +35,7 @@ func (r *run) freezeBits() error {
 			return err
 		}
 	}
-	r.st.Bits, r.st.BestTop1, r.st.BestEpoch = r.learned, 0, 0
+	r.st.Bits = r.learned
 	now := net.Costs()
 	r.opt.Progress.Message("bit widths stay after step %d: %s; size %s, %s as learned; BitOps %s, %s as learned", r.st.Step, bitsText(r.learned),
 		configs.ByteText(now.SizeBytes), configs.ByteText(costs.SizeBytes), configs.OpText(now.BitOps), configs.OpText(costs.BitOps))
