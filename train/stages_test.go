@@ -356,3 +356,35 @@ func TestAveragesOfNewQuantizers(t *testing.T) {
 		t.Errorf("a step after the switch the average is %g, of a scale of %g", average, v)
 	}
 }
+
+// A run that is killed behind a switch, before its next checkpoint, says it once in metrics.jsonl.
+func TestKilledBehindASwitch(t *testing.T) {
+	over := kindsOfStages["bits"]
+	whole, dir := partOf(t, 0, over...), partOf(t, 4, over...)
+	text, err := os.ReadFile(filepath.Join(whole, MetricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(text, []byte(`{"kind":"stage"`))
+	if err := os.WriteFile(filepath.Join(dir, MetricsFile), text[:at+bytes.IndexByte(text[at:], '\n')+1], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	p, err := goOn(t, dir, 1, 0, over...)
+	if err != nil || strings.Contains(strings.Join(p.lines, "\n"), "damaged") {
+		t.Errorf("%q (%v)", p.lines, err)
+	}
+	if got, want := losses(t, dir), losses(t, whole); got != want {
+		t.Errorf("metrics:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// What a method keeps beside what it learns is frozen with the scales.
+func TestFrozenStates(t *testing.T) {
+	for freeze, stays := range map[string]bool{"scales": true, "bias": false} {
+		over := staged("{for: 3it}, {freeze: ["+freeze+"]}", "quant.weights={bits: 2, estimator: lq_nets}")
+		before, after := tensorsOf(t, partOf(t, 3, over...)), tensorsOf(t, partOf(t, 8, over...))
+		if basis := "conv.weight_quantizer.basis"; before[basis] == "" || (before[basis] == after[basis]) != stays {
+			t.Errorf("freeze %s: the basis stays: %t", freeze, !stays)
+		}
+	}
+}
