@@ -99,17 +99,18 @@ func TestAllocate(t *testing.T) {
 		apart     bool
 		budget    string
 	}{
-		"together":       {"quickstart", nil, false, "size=0.12MB,bitops=0.6G"},
-		"apart":          {"quickstart", nil, true, "size=0.10MB,bitops=0.5G"},
-		"memory":         {"plain_cnn_w4a4", nil, true, "size=60%,memory=50%"},
-		"mean bits":      {"quickstart", []string{"quant.weights.granularity=per_channel"}, true, "mean_bits=3.5"},
-		"rules":          {"quickstart", []string{"quant.layers[layer1.0.conv1].weights.bits=7", "quant.layers[layer2.*].weights={bits: 6, granularity: per_channel}"}, true, "size=30%"},
-		"projections":    {"quickstart", []string{"model.shortcut=B"}, false, "size=40%"},
-		"depthwise":      {"quickstart", []string{"model.arch=ds_cnn", "data.dataset=random", "data.random={height: 49, width: 10, channels: 1}"}, true, "bitops=40%"},
-		"float inputs":   {"quickstart", []string{"quant.activations.bits=fp", "quant.residual=fp"}, true, "size=0.11MB"},
-		"some float":     {"quickstart", []string{"quant.layers[layer1.*].activations.bits=fp", "quant.layers[layer2.0.conv1].weights.bits=fp"}, false, "size=40%"},
-		"first and last": {"quickstart", []string{"quant.first_last=same", "quant.weights.bits=3"}, false, "size=50%"},
-		"staircase":      {"quickstart", []string{"quant.activations={estimator: lq_nets, bits: 2}", "quant.weights.estimator=lq_nets"}, true, "size=50%"},
+		"together":          {"quickstart", nil, false, "size=0.12MB,bitops=0.6G"},
+		"apart":             {"quickstart", nil, true, "size=0.10MB,bitops=0.5G"},
+		"memory":            {"plain_cnn_w4a4", nil, true, "size=60%,memory=50%"},
+		"memory of a chain": {"quickstart", []string{"model.arch=mobilenet_v1", "model.init=random", "model.width=0.25"}, false, "size=0%,memory=100%"},
+		"mean bits":         {"quickstart", []string{"quant.weights.granularity=per_channel"}, true, "mean_bits=3.5"},
+		"rules":             {"quickstart", []string{"quant.layers[layer1.0.conv1].weights.bits=7", "quant.layers[layer2.*].weights={bits: 6, granularity: per_channel}"}, true, "size=30%"},
+		"projections":       {"quickstart", []string{"model.shortcut=B"}, false, "size=40%"},
+		"depthwise":         {"quickstart", []string{"model.arch=ds_cnn", "data.dataset=random", "data.random={height: 49, width: 10, channels: 1}"}, true, "bitops=40%"},
+		"float inputs":      {"quickstart", []string{"quant.activations.bits=fp", "quant.residual=fp"}, true, "size=0.11MB"},
+		"some float":        {"quickstart", []string{"quant.layers[layer1.*].activations.bits=fp", "quant.layers[layer2.0.conv1].weights.bits=fp"}, false, "size=40%"},
+		"first and last":    {"quickstart", []string{"quant.first_last=same", "quant.weights.bits=3"}, false, "size=50%"},
+		"staircase":         {"quickstart", []string{"quant.activations={estimator: lq_nets, bits: 2}", "quant.weights.estimator=lq_nets"}, true, "size=50%"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, m, table := lossesOf(t, 1, tt.config, tt.overrides...)
@@ -289,6 +290,9 @@ func TestFront(t *testing.T) {
 		f, err := s.Front(context.Background(), table, cost, 1)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if thin := f.Thin(5); len(thin) != 5 || thin[0].Amount != f.Points[0].Amount || thin[4].Amount != f.Points[len(f.Points)-1].Amount {
+			t.Errorf("five of %d choices are %v; want the first and the last among them", len(f.Points), thin)
 		}
 		for _, p := range f.Thin(5) {
 			limits := []sensitivity.Limit{{Cost: cost, Amount: p.Amount}}
