@@ -221,6 +221,9 @@ func (q *Quant) lastRule(layerName, what, key string) (last Glob) {
 // Ends lists after which steps, of a run of so many as its schedules see it, the stages end; nil without a schedule. The error
 // says what is wrong with their lengths.
 func (q *Quant) Ends(stepsPerEpoch, total int) ([]int, error) {
+	if q == nil {
+		return nil, nil
+	}
 	steps := func(d Duration) float64 {
 		switch d.Unit {
 		case Epochs:

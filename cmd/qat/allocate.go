@@ -45,8 +45,8 @@ first layers and the last keep what the config gives them, and layers that read
 the same tensor have one width. -o FILE.yaml writes a config that extends the
 run's, or that of --config, and trains alone.
 
-With --pareto it lists all choices that no other beats in loss and one cost, size
-unless another is named; -o FILE.csv and -o FILE.svg write them.`
+With --pareto it lists all choices that no other beats in loss and one cost,
+size unless another is named; -o FILE.csv and -o FILE.svg write them.`
 
 func (o *allocateOptions) add(c *cobra.Command) {
 	f := c.Flags()

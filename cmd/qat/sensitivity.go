@@ -39,7 +39,7 @@ func newSensitivityCommand() *cobra.Command {
 	var o sensitivityOptions
 	c := &cobra.Command{
 		Use:   "sensitivity RUN|CHECKPOINT",
-		Short: "Measure what few bits cost each layer, and choose bits for a budget",
+		Short: "Measure what few bits cost each layer; choose bits for a budget",
 		Long: `Measure, for each layer and bit width, what quantizing its weights alone, or
 what it reads alone, costs the network in floating point: that of the run
 without its quantizers. The argument is a run's directory (its last checkpoint
