@@ -63,20 +63,32 @@ func (p *printer) section(fields []field, path string, indent int, c *Config) {
 	for _, f := range fields {
 		sub := subPath(path, f.key)
 		switch {
+		case c.replaced(sub):
 		case f.each != nil:
 			p.rules(c.Quant.Layers, indent)
 		case f.fields != nil:
 			p.line(indent, f.key+":", "")
 			p.section(f.fields, sub, indent+1, c)
-		case f.at != nil && !c.replaced(sub):
+		case f.at != nil:
 			p.leaf(f, valueAt(f.at(c)), sub, indent)
 		}
 	}
 }
 
-// replaced tells that a key has no value: another stands in its place, or there is no schedule.
+// replaced tells that a key, or a section, has no value: another stands in its place, or it is of something that the config has
+// not. What a config of an earlier version says is what this one prints, so that its results count.
 func (c *Config) replaced(path string) bool {
-	return path == "train.steps" && c.Train.Steps == 0 || path == "train.epochs" && c.Train.Steps > 0 || path == schedulePath && len(c.Quant.Schedule) == 0
+	switch path {
+	case "train.steps":
+		return c.Train.Steps == 0
+	case "train.epochs":
+		return c.Train.Steps > 0
+	case schedulePath:
+		return len(c.Quant.Schedule) == 0
+	case "quant.target":
+		return !c.Quant.Target.On()
+	}
+	return false
 }
 
 func (p *printer) rules(rules []Rule, indent int) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/qat-go/qat/configs"
 )
 
 // TestTheNewestResultCounts: of two results of one experiment, in whatever order they lie there.
@@ -113,6 +115,34 @@ func TestMostVersion(t *testing.T) {
 		}
 		if got := mostVersion(map[string]*Result{"a": {Version: "v1"}, "b": {Version: "v3"}, "c": {Version: "v1"}}); got != "v1" {
 			t.Fatalf("%q; want that of most", got)
+		}
+	}
+}
+
+// Results of earlier versions count: what a config says is what it said then, whatever keys have come.
+func TestCommittedResults(t *testing.T) {
+	files, err := filepath.Glob("../docs/results/*/results/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d results, %v", len(files), err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r struct {
+			Config string
+			SHA256 string `json:"config_sha256"`
+		}
+		if err := json.Unmarshal(text, &r); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := configs.Parse(file, []byte(r.Config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := hash(cfg); h != r.SHA256 {
+			t.Errorf("%s: its config has the hash %s now, and had %s", file, h, r.SHA256)
 		}
 	}
 }
