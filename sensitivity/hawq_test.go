@@ -19,7 +19,7 @@ func hawqBits(r networks.Row, bits int) int { return r.Params * bits }
 
 // BitOps and sizes are those of HAWQ's model_zoo.md (github.com/Zhen-Dong/HAWQ, commit 1616df6): in floating point, in 8 bits, and in
 // 4 bits but for the first and the last layer, which have 8. It has the numbers that are below without their decimals, cut or
-// rounded. Its sizes of ResNet-50 in floating point and 8 bits, 97.8 and 24.5 MiB, are 0.3 % more: those of PyTorch's file.
+// rounded. Its sizes of ResNet-50 in floating point and 8 bits, 97.8 and 24.5 MiB, are 0.3 to 0.5 % more, perhaps those of a file.
 func TestHAWQCosts(t *testing.T) {
 	for arch, want := range map[string]string{
 		"resnet18": "1857.6 G 44.59 MiB, 116.1 G 11.15 MiB, 34.7 G 5.82 MiB",  // 1858 44.6, 116 11.1, 34 5.8
