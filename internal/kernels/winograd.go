@@ -156,7 +156,7 @@ func (f *filtering) picture(s *Scratch, y, x, weights []float32, h, w, from, to 
 		ve, me := tiles*from+winogradGap, tiles*to+winogradGap // from one of the elements to the next
 		v, m := v[:f.elements()*ve], v[f.elements()*ve:]
 		for r := range rows {
-			f.squares(v[r*tw*from:], ve, f.row(xp, th, i, r, rowLen), tw, from)
+			f.squares(v[r*tw*from:], ve, from, f.row(xp, th, i, r, rowLen), tw, from)
 		}
 		f.products(s, m, v, weights, tiles, me, ve, from, to)
 		for r := range rows {
@@ -179,7 +179,7 @@ func (f *filtering) pictures(s *Scratch, y, x Pictures[float32], first, end int,
 	for n := first; n < end; n++ {
 		padImage(xp, x.At(s, n), h, w, from, f.border(h, w))
 		for r := range th {
-			f.squares(v[((n-first)*th+r)*tw*from:], ve, xp[f.step*r*rowLen:], tw, from)
+			f.squares(v[((n-first)*th+r)*tw*from:], ve, from, xp[f.step*r*rowLen:], tw, from)
 		}
 	}
 	f.products(s, m, v, weights, tiles, me, ve, from, to)
@@ -191,10 +191,10 @@ func (f *filtering) pictures(s *Scratch, y, x Pictures[float32], first, end int,
 	}
 }
 
-// squares transforms a row of tiles of a laid out picture. element is the distance of the elements.
-func (f *filtering) squares(v []float32, element int, xp []float32, tw, channels int) {
+// squares transforms a row of tiles of a laid out picture. element is the distance of the elements, tile that of the tiles.
+func (f *filtering) squares(v []float32, element, tile int, xp []float32, tw, channels int) {
 	squares{dst: v, src: xp, tiles: tw, blocks: channels / lanes,
-		dstRow: f.side * element, dstCol: element, dstTile: channels,
+		dstRow: f.side * element, dstCol: element, dstTile: tile,
 		srcRow: f.span(tw) * channels, srcCol: channels, srcTile: f.step * channels}.run(f.input)
 }
 

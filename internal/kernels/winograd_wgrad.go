@@ -65,9 +65,7 @@ func (l *WeightGrad) transform(f *filtering, t *winogradTiles, xp, dy []float32,
 	xRow, dyRow := f.span(tw)*g.Cin, f.step*tw*g.Cout
 	for r := range rows {
 		at := t.tiles + r*tw
-		squares{dst: t.v[at*wideTile(g.Cin):], src: xp[f.step*r*xRow:], tiles: tw, blocks: g.Cin / lanes,
-			dstRow: f.side * ve, dstCol: ve, dstTile: wideTile(g.Cin),
-			srcRow: f.span(tw) * g.Cin, srcCol: g.Cin, srcTile: f.step * g.Cin}.run(f.input)
+		f.squares(t.v[at*wideTile(g.Cin):], ve, wideTile(g.Cin), xp[f.step*r*xRow:], tw, g.Cin)
 		for pair := first; pair < last; pair++ {
 			q := l.pair(pair)
 			squares{dst: t.d[(pair-first)*f.elements()*de+at*q.width:], src: dy[f.step*r*dyRow+q.from:], tiles: tw, blocks: q.blocks,

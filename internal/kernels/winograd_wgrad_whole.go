@@ -38,9 +38,7 @@ func (l *WeightGrad) wholeSquares(s *Scratch, n int) {
 	element := l.squares() / f.elements()
 	xp := l.padded(s, n, f.border(g.H, g.W), 0, f.span(th), g.Cin)
 	for r := range th {
-		squares{dst: l.partial[(n*th+r)*tw*tile:], src: xp[f.step*r*f.span(tw)*g.Cin:], tiles: tw, blocks: g.Cin / lanes,
-			dstRow: f.side * element, dstCol: element, dstTile: tile,
-			srcRow: f.span(tw) * g.Cin, srcCol: g.Cin, srcTile: f.step * g.Cin}.run(f.input)
+		f.squares(l.partial[(n*th+r)*tw*tile:], element, tile, xp[f.step*r*f.span(tw)*g.Cin:], tw, g.Cin)
 	}
 }
 
