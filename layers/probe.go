@@ -30,16 +30,24 @@ type Probe struct {
 // errStopped stops a run at a tap.
 var errStopped = errors.New("stopped in front of a layer")
 
-// NewProbe returns a probe of a network without quantizers, such as [Network.Float], for batches of so many images.
-func NewProbe(pool *threads.Pool, n *Network, images int) (*Probe, error) {
+// measurable reports what keeps a network from being measured without quantizers, in batches of so many images.
+func (n *Network) measurable(images int) error {
 	if err := n.made(); err != nil {
-		return nil, err
+		return err
 	}
 	if n.Quantized() {
-		return nil, errQuantized
+		return errQuantized
 	}
 	if images < 1 {
-		return nil, errNoImages
+		return errNoImages
+	}
+	return nil
+}
+
+// NewProbe returns a probe of a network without quantizers, such as [Network.Float], for batches of so many images.
+func NewProbe(pool *threads.Pool, n *Network, images int) (*Probe, error) {
+	if err := n.measurable(images); err != nil {
+		return nil, err
 	}
 	in := n.Shape()
 	p := &Probe{images: images, x: tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(images, in.H, in.W, in.C)), errs: make([]error, images)}

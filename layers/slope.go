@@ -46,14 +46,8 @@ func (t Tangent) Gradient() []float32 {
 // NewSlope returns the slope of a network without quantizers, such as [Network.Float], for batches of so many images, along its
 // weights or, if inputs, along what layers read. The network then stays as in evaluation, in training too.
 func NewSlope(pool *threads.Pool, n *Network, images int, inputs bool) (*Slope, error) {
-	if err := n.made(); err != nil {
+	if err := n.measurable(images); err != nil {
 		return nil, err
-	}
-	if n.Quantized() {
-		return nil, errQuantized
-	}
-	if images < 1 {
-		return nil, errNoImages
 	}
 	n.FreezeBatchNorm(true)
 	n.clock.steady = true
