@@ -89,9 +89,10 @@ var (
 	hawqDelta4 = []float64{6.7430, 3.9691, 3.3281, 2.6796, 4.7277, 10.5966, 0.6827, 9.0942, 4.8857, 10.7599, 21.7546, 0.8603, 14.5324, 10.9651, 18.7706, 36.4044, 3.1572, 29.6994, 17.4016}
 )
 
-// With HAWQ's sensitivities and limits, the widths of ResNet-18 are those of its bit_config.py, in each of the six.
+// With HAWQ's sensitivities and limits, the widths of ResNet-18 are those of its bit_config.py, in each of the six; so are those of
+// the embedded configs, whose descriptions say what they cost.
 func TestHAWQAllocations(t *testing.T) {
-	cfg, err := configs.Load("imagenet_resnet18_w4a4", nil)
+	cfg, err := configs.Load("imagenet_resnet18_w4a4", []string{"model.arch=resnet18"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,6 +134,18 @@ func TestHAWQAllocations(t *testing.T) {
 		}
 		if text := strings.Join(got, " "); text != want || !a.Proven {
 			t.Errorf("%s: %s, proven %v; want %s", budget, text, a.Proven, want)
+		}
+		name := "imagenet_resnet18_hawq_" + strings.NewReplacer("=", "", "%", "").Replace(budget)
+		embedded, err := configs.Load(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := space.Check(a, embedded); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		costs := fmt.Sprintf(", %s and %s BitOps", sensitivity.Size.Format(a.Spent[0].Amount), sensitivity.BitOps.Format(a.Spent[1].Amount))
+		if embedded.Model.Arch != "resnet18" || !strings.HasSuffix(embedded.Description, costs) {
+			t.Errorf("%s is on %s, described by %q; want resnet18 and %q", name, embedded.Model.Arch, embedded.Description, costs)
 		}
 	}
 }
