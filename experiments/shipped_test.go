@@ -18,13 +18,20 @@ var trains = map[string]string{
 	"DoReFa": "dorefa dorefa", "PACT": "dorefa pact", "LQ-Nets": "lq_nets lq_nets", "LSQ": "lsq lsq", "LSQ+": "lsq_plus lsq_plus", "APoT": "apot apot",
 	"EWGS": "ewgs ewgs", "DSQ": "dsq dsq", "QIL": "qil qil", "SAWB": "sawb pact", "TTQ": "ttq", "TWN": "twn", "BWN": "bwn", "INQ": "inq", "k-means": "kmeans",
 	"XNOR-Net": "xnor xnor", "BNN": "bnn bnn", "Bi-Real": "bireal bireal", "IR-Net": "irnet irnet", "IR-Net, weights": "irnet", "ReActNet": "reactnet reactnet",
-	"ReSTE": "bwn sign", "ReSTE, weights": "bwn", "HWGQ": "bwn hwgq", "SinReQ": "lsq lsq", "KURE": "lsq lsq", "ends": "lsq lsq", "all": "lsq lsq", "float": "",
+	"ReSTE": "bwn sign", "ReSTE, weights": "bwn", "HWGQ": "bwn hwgq", "SinReQ": "lsq lsq", "KURE": "lsq lsq", "HAWQ-V3": "lsq lsq", "EdMIPS": "lsq lsq", "ends": "lsq lsq", "all": "lsq lsq", "float": "",
 }
 
 // shippedNetworks are the architectures of tables, by what their names begin with.
 var shippedNetworks = map[string]string{
 	"mini": "resnet20", "survey_rokh": "resnet20", "cifar10_": "resnet20", "cifar10_vgg_small": "vgg_small custom", "imagenet_resnet18": "resnet18 preresnet18",
 	"imagenet_resnet50": "resnet50", "imagenet_mobilenet_v2": "mobilenet_v2",
+}
+
+// mixedConfigs are the configs of cells whose layers differ in bits.
+var mixedConfigs = map[string]string{
+	"HAWQ-V3 size 75 %": "imagenet_resnet18_hawq_size75", "HAWQ-V3 size 50 %": "imagenet_resnet18_hawq_size50", "HAWQ-V3 size 25 %": "imagenet_resnet18_hawq_size25",
+	"HAWQ-V3 BitOps 75 %": "imagenet_resnet18_hawq_bitops75", "HAWQ-V3 BitOps 50 %": "imagenet_resnet18_hawq_bitops50", "HAWQ-V3 BitOps 25 %": "imagenet_resnet18_hawq_bitops25",
+	"EdMIPS 1.992 bits": "imagenet_resnet18_edmips",
 }
 
 // longest is the value of the longest key that a text begins with.
@@ -70,7 +77,11 @@ func TestShippedNames(t *testing.T) {
 		}
 		for _, c := range tab.Cells {
 			q, at := c.Config.Quant, name+": "+c.Name()
-			if w, a, ok := bitsOf(c.Name()); !ok || q.Weights.Bits != w || q.Activations.Bits != a {
+			if mixed, ok := mixedConfigs[c.Name()]; ok {
+				if c.Config.Name != mixed || len(q.Layers) == 0 {
+					t.Errorf("%s is %s with %d rules", at, c.Config.Name, len(q.Layers))
+				}
+			} else if w, a, ok := bitsOf(c.Name()); !ok || q.Weights.Bits != w || q.Activations.Bits != a {
 				t.Errorf("%s has W%v A%v", at, q.Weights.Bits, q.Activations.Bits)
 			}
 			if want := longest(t, shippedNetworks, name); !slices.Contains(strings.Fields(want), string(c.Config.Model.Arch)) {
@@ -145,7 +156,7 @@ func TestShippedPublished(t *testing.T) {
 		}
 	}
 	want := map[string]int{
-		"mini": 2, "cifar10_resnet20": 29, "cifar10_resnet20_common": 29, "cifar10_vgg_small": 17, "imagenet_resnet18": 58, "imagenet_resnet50": 25, "imagenet_mobilenet_v2": 6,
+		"mini": 2, "cifar10_resnet20": 29, "cifar10_resnet20_common": 29, "cifar10_vgg_small": 17, "imagenet_resnet18": 58, "imagenet_resnet18_mixed": 10, "imagenet_resnet50": 25, "imagenet_mobilenet_v2": 6,
 	}
 	if !maps.Equal(numbers, want) {
 		t.Errorf("cells with a published number: %v; want %v", numbers, want)
