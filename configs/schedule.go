@@ -21,7 +21,7 @@ type Stage struct {
 	Quant Quant
 	Pos   Pos
 
-	add    []Glob    // while it is read
+	add    added     // while it is read
 	doc    *document // what the stage changes, under the key paths of a config
 	config *Config   // that it makes
 }
@@ -55,7 +55,7 @@ func stageFields(quant []field) []field {
 	fields := []field{
 		{key: "for", doc: "How long the stage lasts. Stages follow each other and add up to `train.epochs`, or `train.steps`; one of them may leave it out, and takes what the others leave.", kind: duration{positive: true}, stage: func(s *Stage) any { return &s.For }},
 		{key: "only", doc: "Quantizes the layers that the glob matches, and leaves the others in floating point; `none` leaves the whole network there.", kind: globKind{}, stage: func(s *Stage) any { return &s.Only }},
-		{key: "add", doc: "Stands for several stages, each `for` so long: the first one has `only` the first glob, the next ones one glob more each. With `table`, a file that `qat sensitivity --json` wrote (relative to the working directory), layers are added from the one that loses the least at the fewest bits that were measured, in `parts` of as many layers; by default one by one.", kind: additions{}, stage: func(s *Stage) any { return &s.add }},
+		{key: "add", doc: "Stands for several stages, each `for` so long: the first one has `only` the first glob, the next ones one glob more each. With `table`, a file that `qat sensitivity --json` wrote (relative to the working directory), layers are added from the one that loses the least at the fewest bits that were measured by `method`, by default the first in the file, in `parts` of as many layers; by default one by one.", kind: additions{}, stage: func(s *Stage) any { return &s.add }},
 		{key: "scales", doc: "What quantizers begin the stage with: `keep` leaves those that quantize as before what they have learned, and calibrates the others (`calibration`); `rescale` also takes over what those have learned whose bits alone change ([mixed_precision.md](mixed_precision.md#what-a-switch-does)), `calibrate` calibrates all of them.", kind: enum[Scales]{values: []Scales{ScalesKeep, ScalesRescale, ScalesCalibrate}}, def: ScalesKeep, stage: func(s *Stage) any { return &s.Scales }},
 		{key: "freeze", doc: "What the stage leaves as it is: groups of parameters as `train.groups` has them (`weights`, `batch_norm` with its running statistics, `bias`, `scales`), and globs over the network's nodes, with all that they and their quantizers learn.", kind: list[string]{text{"a group of train.groups, or a glob over nodes such as layer1.*", nonEmpty}}, def: []string{}, stage: func(s *Stage) any { return &s.Freeze }},
 		{key: "lr", doc: "`restart` begins the schedule of the learning rate anew, to end where the next stage restarts it, or with the run; `continue` goes on with it.", kind: enum[StageLR]{values: []StageLR{LRContinue, LRRestart}}, def: LRContinue, stage: func(s *Stage) any { return &s.LR }},
@@ -124,12 +124,12 @@ func (k stages) parse(n *syntax.Node) (any, error) {
 			s.doc.values[path] = v
 		}
 		switch {
-		case len(s.add) > 0 && s.Only != Glob{}:
+		case len(s.add.globs) > 0 && s.Only != Glob{}:
 			l.report(item.Pos, "add says what only is; remove one of them")
-		case len(s.add) > 0 && s.For == Duration{}:
+		case len(s.add.globs) > 0 && s.For == Duration{}:
 			l.report(item.Pos, "add wants a for, that of each stage it stands for")
 		}
-		all = append(all, s.added()...)
+		all = append(all, s.split()...)
 	}
 	if len(all) > maxStages {
 		return nil, fmt.Errorf("%d stages; wanted at most %d", len(all), maxStages)

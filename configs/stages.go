@@ -127,6 +127,9 @@ func (c *Config) stageMistakes() (errs ErrorList) {
 				report(i, "only: %s", msg)
 			}
 		}
+		for _, msg := range s.without(names) {
+			report(i, "%s", msg)
+		}
 		for _, what := range s.Freeze {
 			if g, err := ParseGlob(what); err != nil {
 				report(i, "freeze: %v", err)

@@ -12,8 +12,13 @@ import (
 	"github.com/qat-go/qat/syntax"
 )
 
-// additions are layers that stages add to what is quantized, one after the other, as []Glob: a list, or what a table of
-// sensitivities says.
+// added is layers that stages add to what is quantized, one after the other.
+type added struct {
+	globs []Glob
+	table string // that they are of, all layers of it; "" of a list
+}
+
+// additions is added: a list, or what a table of sensitivities says.
 type additions struct{}
 
 func (additions) parse(n *syntax.Node) (any, error) {
@@ -21,31 +26,36 @@ func (additions) parse(n *syntax.Node) (any, error) {
 		return additionsOf(n)
 	}
 	v, err := list[Glob]{globKind{}}.parse(n)
-	if err == nil && len(v.([]Glob)) == 0 {
-		err = errKind
+	if err != nil {
+		return nil, err
 	}
-	return v, err
+	if len(v.([]Glob)) == 0 {
+		return nil, errKind
+	}
+	return added{globs: v.([]Glob)}, nil
 }
 
 // format is of no use: each stage of a resolved config has only.
-func (additions) format(v any) string { return list[Glob]{globKind{}}.format(v) }
+func (additions) format(v any) string { return list[Glob]{globKind{}}.format(v.(added).globs) }
 func (additions) describe() string {
-	return "a list of globs [linear, layer1.*, ...], or {table: sensitivity.json, parts: 4}"
+	return "a list of globs [linear, layer1.*, ...], or {table: sensitivity.json, method: perturb, parts: 4}"
 }
 func (additions) schema() map[string]any {
 	return map[string]any{"anyOf": []any{list[Glob]{globKind{}}.schema(), map[string]any{
 		"type": "object", "additionalProperties": false, "required": []string{"table"},
-		"properties": map[string]any{"table": map[string]any{"type": "string"}, "parts": map[string]any{"type": "integer", "minimum": 1}},
+		"properties": map[string]any{"table": map[string]any{"type": "string"}, "method": map[string]any{"type": "string"}, "parts": map[string]any{"type": "integer", "minimum": 1}},
 	}}}
 }
 
-// additionsOf reads {table: FILE, parts: N}.
+// additionsOf reads {table: FILE, method: NAME, parts: N}.
 func additionsOf(n *syntax.Node) (any, error) {
-	file, parts := "", 0
+	file, method, parts := "", "", 0
 	for _, e := range n.Entries {
 		switch {
 		case e.Key == "table" && e.Value.Kind == syntax.String:
 			file = e.Value.Text
+		case e.Key == "method" && e.Value.Kind == syntax.String:
+			method = e.Value.Text
 		case e.Key == "parts":
 			v, err := integer{1, maxStages}.parse(e.Value)
 			if err != nil {
@@ -59,75 +69,104 @@ func additionsOf(n *syntax.Node) (any, error) {
 	if file == "" {
 		return nil, errKind
 	}
-	names, err := bySensitivity(file)
+	names, err := bySensitivity(file, method)
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", syntax.Shorten(file), cause(err))
 	}
 	if parts = cmp.Or(parts, len(names)); parts > len(names) {
 		return nil, fmt.Errorf("parts: %d of the %d layers in %s; wanted at most as many", parts, len(names), syntax.Shorten(file))
 	}
-	var all []Glob
+	all := added{table: file}
 	for i := range parts {
-		all = append(all, Glob{strings.Join(names[i*len(names)/parts:(i+1)*len(names)/parts], "|")})
+		all.globs = append(all.globs, Glob{strings.Join(names[i*len(names)/parts:(i+1)*len(names)/parts], "|")})
 	}
 	return all, nil
 }
 
 // bySensitivity lists the layers of a table that qat sensitivity wrote, as JSON, from the one that loses the least: weights and
-// what they are multiplied with together, at the fewest bits that were measured, in the first of several tables.
-func bySensitivity(file string) ([]string, error) {
+// what they are multiplied with together, at the fewest bits that were measured, by a method, or in the first table.
+func bySensitivity(file, method string) ([]string, error) {
 	text, err := regular.Read(file, maxSize)
 	if err != nil {
 		return nil, err
 	}
 	type loss struct {
 		Bits  int
-		Value float64
+		Value *float64
 	}
-	var report struct {
-		Tables []struct {
-			Layers []struct {
-				Name                 string
-				Weights, Activations []loss
-			}
+	type table struct {
+		Method string
+		Layers []struct {
+			Name                 string
+			Weights, Activations []loss
 		}
 	}
+	var report struct{ Tables []table }
 	if err := json.Unmarshal(text, &report); err != nil {
 		return nil, err
 	}
-	if len(report.Tables) == 0 || len(report.Tables[0].Layers) == 0 {
-		return nil, errors.New("it has no layers; wanted what qat sensitivity --json prints")
+	if len(report.Tables) == 0 {
+		return nil, errors.New("it has no tables; wanted what qat sensitivity --json prints")
+	}
+	var methods []string
+	for _, t := range report.Tables {
+		methods = append(methods, t.Method)
+	}
+	i := slices.Index(methods, cmp.Or(method, methods[0]))
+	if i < 0 {
+		return nil, fmt.Errorf("it has no losses by %q; wanted one of %s", syntax.Shorten(method), strings.Join(methods, ", "))
 	}
 	loses, names := map[string]float64{}, []string{}
-	for _, l := range report.Tables[0].Layers {
+	for _, l := range report.Tables[i].Layers {
 		if _, err := ParseGlob(l.Name); err != nil {
 			return nil, err
 		}
+		if slices.Contains(names, l.Name) {
+			return nil, fmt.Errorf("layer %s is there twice", l.Name)
+		}
 		for _, of := range [][]loss{l.Weights, l.Activations} {
-			if len(of) > 0 {
-				loses[l.Name] += slices.MinFunc(of, func(a, b loss) int { return cmp.Compare(a.Bits, b.Bits) }).Value
+			if len(of) == 0 {
+				continue
 			}
+			least := slices.MinFunc(of, func(a, b loss) int { return cmp.Compare(a.Bits, b.Bits) })
+			if least.Value == nil {
+				return nil, fmt.Errorf("a loss of layer %s has no value", l.Name)
+			}
+			loses[l.Name] += *least.Value
 		}
 		names = append(names, l.Name)
+	}
+	if len(names) == 0 {
+		return nil, errors.New("it has no layers; wanted what qat sensitivity --json prints")
 	}
 	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(loses[a], loses[b]) })
 	return names, nil
 }
 
-// added is the stages that a stage stands for: those that add layers, or itself.
-func (s Stage) added() []Stage {
-	if len(s.add) == 0 {
+// split is the stages that a stage stands for: those that add layers, or itself.
+func (s Stage) split() []Stage {
+	if len(s.add.globs) == 0 {
 		return []Stage{s}
 	}
 	var all []Stage
-	for i := range s.add {
+	for i := range s.add.globs {
 		next := s
 		var globs []string
-		for _, g := range s.add[:i+1] {
+		for _, g := range s.add.globs[:i+1] {
 			globs = append(globs, g.text)
 		}
-		next.add, next.Only = nil, Glob{strings.Join(globs, "|")}
+		next.add, next.Only = added{}, Glob{strings.Join(globs, "|")}
 		all = append(all, next)
 	}
+	all[len(all)-1].add.table = s.add.table
 	return all
+}
+
+// without says which layers a table lacks that a stage has added all layers of.
+func (s *Stage) without(names []string) (messages []string) {
+	lacks := slices.DeleteFunc(slices.Clone(names), s.Only.Match)
+	if s.add.table == "" || len(lacks) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("add: table %s lacks %d of the %d layers, such as %s; is it of another network?", syntax.Shorten(s.add.table), len(lacks), len(names), lacks[0])}
 }

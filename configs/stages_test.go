@@ -1,9 +1,9 @@
 package configs
 
 import (
+	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -79,17 +79,25 @@ func TestStagesAddLayers(t *testing.T) {
 	table := `{"tables": [{"method": "perturb", "layers": [
 		{"name": "conv1", "weights": [{"bits": 2, "value": 5}, {"bits": 8, "value": 0}], "activations": [{"bits": 2, "value": 1}]},
 		{"name": "layer1.0.conv1", "weights": [{"bits": 8, "value": 9}, {"bits": 2, "value": 0.5}]},
-		{"name": "linear", "activations": [{"bits": 2, "value": 3}]}, {"name": "layer1.0.conv2", "weights": [{"bits": 2, "value": 4}]}]}]}`
+		{"name": "linear", "activations": [{"bits": 2, "value": 3}]}, {"name": "layer1.0.conv2", "weights": [{"bits": 2, "value": 4}]}]},
+		{"method": "sqnr", "layers": [{"name": "layer1.0.conv1", "weights": [{"bits": 2, "value": 4}]}, {"name": "layer1.0.conv2", "weights": [{"bits": 2, "value": 3}]},
+			{"name": "conv1", "weights": [{"bits": 2, "value": 2}]}, {"name": "linear", "weights": [{"bits": 2, "value": -1}]}]}]}`
 	if err := os.WriteFile("s.json", []byte(table), 0o666); err != nil {
 		t.Fatal(err)
 	}
+	const network = `{network: {nodes: [{name: conv1, conv: {out: 4, kernel: 3}}, {name: layer1.0.conv1, conv: {out: 4, kernel: 3}},
+      {name: layer1.0.conv2, conv: {out: 4, kernel: 3}}, global_average_pool, {name: linear, linear: {out: classes}}]}}`
+	parse := func(schedule string) (*Config, error) {
+		return Parse("x.yaml", bytes.Replace(stagedYAML(schedule), []byte("{arch: resnet20}"), []byte(network), 1))
+	}
 	for schedule, want := range map[string]string{
+		`[{for: 1ep, add: {table: s.json, method: sqnr, parts: 2}}, {}]`: "linear|conv1; linear|conv1|layer1.0.conv2|layer1.0.conv1; ",
 		`[{for: 1ep, add: [linear, "layer1.*|conv1"]}, {}]`:              "linear; linear|layer1.*|conv1; ",
 		`[{for: 1ep, add: {table: s.json}}, {}]`:                         "layer1.0.conv1; layer1.0.conv1|linear; layer1.0.conv1|linear|layer1.0.conv2; layer1.0.conv1|linear|layer1.0.conv2|conv1; ",
 		`[{for: 1ep, add: {table: s.json, parts: 2}, lr: continue}, {}]`: "layer1.0.conv1|linear; layer1.0.conv1|linear|layer1.0.conv2|conv1; ",
 		`[{for: 1ep, add: {table: s.json, parts: 3}}, {}]`:               "layer1.0.conv1; layer1.0.conv1|linear; layer1.0.conv1|linear|layer1.0.conv2|conv1; ",
 	} {
-		c, err := Parse("x.yaml", stagedYAML(schedule))
+		c, err := parse(schedule)
 		if err == nil {
 			c, err = Parse("again.yaml", c.YAML())
 		}
@@ -104,16 +112,31 @@ func TestStagesAddLayers(t *testing.T) {
 			t.Errorf("%s: %s, want %s", schedule, got, want)
 		}
 	}
-	for text, want := range map[string]string{
-		table:            "parts: 5 of the 4 layers in s.json; wanted at most as many",
-		`{"tables": []}`: "table s.json: it has no layers; wanted what qat sensitivity --json prints",
-		`[`:              "table s.json: unexpected end of JSON input",
-		`{"tables": [{"layers": [{"name": ""}]}]}`: `table s.json: glob "" has an empty alternative`,
+	for add, want := range map[string]string{
+		"{table: s.json, method: hessian}": `table s.json: it has no losses by "hessian"; wanted one of perturb, sqnr`,
+		"{table: s.json, parts: 5}":        "parts: 5 of the 4 layers in s.json; wanted at most as many",
 	} {
-		if err := os.WriteFile(filepath.Join(".", "s.json"), []byte(text), 0o666); err != nil {
+		if _, err := parse("[{for: 1ep, add: " + add + "}, {}]"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", add, err, want)
+		}
+	}
+	if _, err := Parse("x.yaml", stagedYAML("[{for: 1ep, add: {table: s.json}}, {}]")); err == nil || !strings.Contains(err.Error(), "stage 4: add: table s.json lacks 16 of the 20 layers, such as layer1.1.conv1; is it of another network?") {
+		t.Errorf("%v; want that ResNet-20 has more layers", err)
+	}
+	for text, want := range map[string]string{
+		`{"tables": []}`: "table s.json: it has no tables; wanted what qat sensitivity --json prints",
+		`{"tables": [{"method": "sqnr", "layers": []}]}`: "table s.json: it has no layers; wanted what qat sensitivity --json prints",
+		`[`: "table s.json: unexpected end of JSON input",
+		`{"tables": [{"layers": [{"name": ""}]}]}`:                                                               `table s.json: glob "" has an empty alternative`,
+		`{"tables": [{"layers": [{"name": "conv1"}, {"name": "conv1"}]}]}`:                                       "table s.json: layer conv1 is there twice",
+		`{"tables": [{"layers": [{"name": "conv1", "weights": [{"bits": 2, "value": null}]}]}]}`:                 "table s.json: a loss of layer conv1 has no value",
+		`{"tables": [{"layers": [{"name": "conv1"}, {"name": "linear"}, {"name": "layer1.0.conv1"}]}]}`:          "add: table s.json lacks 1 of the 4 layers, such as layer1.0.conv2; is it of another network?",
+		`{"tables": [{"layers": [{"name": "conv1"}, {"name": "linear"}, {"name": "layer1.*"}, {"name": "x"}]}]}`: `only: "x" matches no layer`,
+	} {
+		if err := os.WriteFile("s.json", []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Parse("x.yaml", stagedYAML(`[{for: 1ep, add: {table: s.json, parts: 5}}, {}]`)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parse("[{for: 1ep, add: {table: s.json}}, {}]"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
