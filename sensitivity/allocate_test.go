@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -206,6 +207,60 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// The order in which widths are named, and how often, is of no matter.
+func TestOrderOfWidths(t *testing.T) {
+	cfg, m, table := lossesOf(t, 1, "quickstart")
+	for _, budget := range []string{"size=20%", "mean_bits=3"} {
+		want, got := allocated(t, spaceOf(t, cfg, m, true, 2, 4, 8), table, budget), allocated(t, spaceOf(t, cfg, m, true, 8, 2, 4, 2), table, budget)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v in another order; want %+v", budget, got, want)
+		}
+	}
+}
+
+// A config that has training change the bits has none to choose; stages that change no bits, and those that leave layers in floating
+// point, stay as they are, and the network is that of the last one.
+func TestBitsThatTrainingChanges(t *testing.T) {
+	for name, tt := range map[string]struct {
+		overrides []string
+		want      string // "" is no error
+	}{
+		"a target":         {[]string{"quant.weights.estimator=fracbits", "quant.target.size=0.1MB"}, "no layer has a width to choose: the config has training learn them, for quant.target"},
+		"fewer bits":       {[]string{"quant.schedule=[{for: 10%, weights: {bits: 6}}, {}]"}, "stage 1 of quant.schedule gives layer1.0.conv1 the bits 6/4 (weights/activations) and the last one 4/4"},
+		"float, by rules":  {[]string{"quant.schedule=[{for: 10%}, {for: 10%, activations: {bits: fp}}, {}]"}, "stage 2 of quant.schedule gives layer1.0.conv1 the bits 4/fp (weights/activations) and the last one 4/4"},
+		"a layer":          {[]string{"quant.schedule=[{for: 10%, layers: {layer2.1.conv1: {activations: {bits: 2}}}}, {}]"}, "stage 1 of quant.schedule gives layer2.1.conv1 the bits 4/2"},
+		"the last one":     {[]string{"quant.schedule=[{for: 10%}, {weights: {bits: 3}}]"}, "stage 1 of quant.schedule gives layer1.0.conv1 the bits 4/4 (weights/activations) and the last one 3/4"},
+		"only":             {[]string{`quant.schedule=[{for: 10%, only: none}, {for: 10%, add: ["layer1.*", "*"]}, {for: 10%, freeze: [scales]}, {lr: restart}]`}, ""},
+		"ends and methods": {[]string{"quant.schedule=[{for: 10%, first_last: fp}, {first_last: 6, weights: {estimator: dorefa}}]"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, m, table := lossesOf(t, 1, "quickstart", tt.overrides...)
+			s, err := sensitivity.NewSpace(cfg, m, []int{2, 3, 4, 6, 8}, false)
+			if tt.want != "" {
+				if !errors.Is(err, sensitivity.ErrNoChoice) || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("%v; want %q", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := allocated(t, s, table, "size=50%")
+			net, _, err := train.Outline(reload(t, s, a, cfg).Final())
+			if err != nil {
+				t.Fatal(err)
+			}
+			bits := int64(0)
+			for _, r := range net.Table() {
+				bits += r.SizeBits
+			}
+			if a.Spent[0].Amount != float64(bits) {
+				t.Errorf("%+v; the last stage has %d bits", a.Spent[0], bits)
+			}
+		})
+	}
+}
+
 // What cannot be is told: with the least of each cost, and the nearest.
 func TestNoRoom(t *testing.T) {
 	cfg, m, table := lossesOf(t, 1, "quickstart")
@@ -238,10 +293,11 @@ func TestTablesThatLack(t *testing.T) {
 	cfg, m, table := lossesOf(t, 1, "quickstart")
 	limits, _ := sensitivity.ParseBudget("size=50%")
 	for want, change := range map[string]func(*sensitivity.Table){
-		"random has no loss of layer1.0.conv1 (weights) at 8 bits":     func(x *sensitivity.Table) { x.Layers[1].Weights = x.Layers[1].Weights[:3] },
-		"random has no loss of layer1.0.conv2 (activations) at 2 bits": func(x *sensitivity.Table) { x.Layers[2].Activations = nil },
-		"random has no losses of layer layer3.2.conv2; are they those": func(x *sensitivity.Table) { x.Layers = slices.Delete(x.Layers, 18, 19) },
-		"the loss at 2 bits is NaN":                                    func(x *sensitivity.Table) { x.Layers[3].Weights[0].Value = math.NaN() },
+		"random has no loss of layer1.0.conv1 (weights) at 8 bits":              func(x *sensitivity.Table) { x.Layers[1].Weights = x.Layers[1].Weights[:3] },
+		"random has no loss of layer1.0.conv2 (activations) at 2 bits":          func(x *sensitivity.Table) { x.Layers[2].Activations = nil },
+		"random has no losses of layer layer3.2.conv2; are they those":          func(x *sensitivity.Table) { x.Layers = slices.Delete(x.Layers, 18, 19) },
+		"random has losses of layer conv2, which the network has not; are they": func(x *sensitivity.Table) { x.Layers = append(x.Layers, sensitivity.Layer{Name: "conv2"}) },
+		"the loss at 2 bits is NaN":                                             func(x *sensitivity.Table) { x.Layers[3].Weights[0].Value = math.NaN() },
 		"random says nothing of activations, so their widths cannot be": func(x *sensitivity.Table) {
 			for i := range x.Layers {
 				x.Layers[i].Activations = nil

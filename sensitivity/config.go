@@ -104,16 +104,18 @@ func (s *Space) Check(a *Allocation, cfg *configs.Config) error {
 	if a == nil || cfg == nil {
 		return errors.New("there is no allocation or no config to compare with it")
 	}
+	quant := &cfg.Final().Quant
 	for _, l := range a.Layers {
 		first, last := quantize.Ends(s.graph, l.Name)
-		w, r := cfg.Quant.Resolve(l.Name, first, last)
+		w, r := quant.Resolve(l.Name, first, last)
+		ofWeights, ofInput := quant.BitsFrom(l.Name, first, last)
 		for _, of := range []struct {
-			what string
-			got  configs.Bits
-			want int
-		}{{"weights", w.Bits, l.WeightBits}, {"activations", r.Bits, l.ActivationBits}} {
+			what, from string
+			got        configs.Bits
+			want       int
+		}{{"weights", ofWeights, w.Bits, l.WeightBits}, {"activations", ofInput, r.Bits, l.ActivationBits}} {
 			if got := of.got; got != configs.Bits(of.want) && (got != configs.FP || of.want != 32) {
-				return fmt.Errorf("the %s of %s would have %d bits, not the %d of the allocation: a rule of the config that it extends wins", of.what, l.Name, got, of.want)
+				return fmt.Errorf("the %s of %s would have %v bits, not the %d of the allocation: %s, of the config that it extends, wins; remove it there", of.what, l.Name, got, of.want, of.from)
 			}
 		}
 	}

@@ -27,20 +27,20 @@ type Group struct {
 	Widths []Width  `json:"widths"` // to choose from: weights grow, then activations
 }
 
-// ErrNoChoice reports a config none of whose layers has a width to choose.
-var ErrNoChoice = errors.New("no layer has a width to choose: the config quantizes no weights, or those of the first layer and the last alone")
+// ErrNoChoice reports a config for none of whose layers a width can be chosen; what wraps it says why.
+var ErrNoChoice = errors.New("no layer has a width to choose")
 
-// Space is the widths that the layers of a network may have under a config. The first layers and the last keep what the config
-// gives them, and so do layers whose weights it leaves in floating point.
+// Space is the widths that the layers of a network may have under a config, with stages that of the last one. The first layers and
+// the last keep what the config gives them, and so do layers whose weights it leaves in floating point.
 type Space struct {
 	Groups []Group
 	Fixed  []string // layers that keep what the config gives them, in order
 	Notes  []string // what was left out, and why
 
-	cfg   *configs.Config
+	cfg   *configs.Config // without stages
 	graph *networks.Network
 	in    layers.Input
-	bits  []int
+	bits  []int // growing
 	apart bool
 	rows  map[Width][]layers.Row // of the network with all groups at a width
 }
@@ -55,11 +55,40 @@ func NewSpace(cfg *configs.Config, m *train.Model, widths []int, apart bool) (*S
 	if err != nil {
 		return nil, err
 	}
-	s := &Space{cfg: cfg, graph: graph, in: m.Net.Input, bits: widths, apart: apart, rows: map[Width][]layers.Row{}}
+	bits := slices.Compact(slices.Sorted(slices.Values(widths)))
+	s := &Space{cfg: cfg.Final(), graph: graph, in: m.Net.Input, bits: bits, apart: apart, rows: map[Width][]layers.Row{}}
+	if cfg.Quant.Target.On() {
+		return nil, fmt.Errorf("%w: the config has training learn them, for quant.target", ErrNoChoice)
+	}
 	if err := s.group(); err != nil {
 		return nil, err
 	}
+	if err := s.lasts(cfg.Quant.Schedule); err != nil {
+		return nil, err
+	}
 	return s, nil
+}
+
+// lasts reports a stage that gives a layer other bits than the last one does: rules of quant.layers, as the chosen widths are, would
+// hold in it, too. Those that [configs.Stage.Only] leaves in floating point stay so.
+func (s *Space) lasts(stages []configs.Stage) error {
+	for i := range stages {
+		only := stages[i].Only
+		for _, g := range s.Groups {
+			for _, name := range g.Layers {
+				if only != (configs.Glob{}) && !only.Match(name) { // configs.NoLayers is the name of none
+					continue
+				}
+				w, a := stages[i].Quant.Resolve(name, false, false)
+				lastW, lastA := s.cfg.Quant.Resolve(name, false, false)
+				if w.Bits != lastW.Bits || a.Bits != lastA.Bits {
+					return fmt.Errorf("%w: stage %d of quant.schedule gives %s the bits %v/%v (weights/activations) and the last one %v/%v, which one choice would replace in both",
+						ErrNoChoice, i+1, name, w.Bits, a.Bits, lastW.Bits, lastA.Bits)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // made reports a space that NewSpace did not make.
@@ -97,7 +126,7 @@ func (s *Space) group() error {
 		groups = append(groups, g)
 	}
 	if s.Groups = groups; len(groups) == 0 {
-		return ErrNoChoice
+		return fmt.Errorf("%w: the config quantizes no weights, or those of the first layer and the last alone", ErrNoChoice)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/qat-go/qat/allocate"
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/networks"
 )
 
 // losses are those of the groups at each of their widths.
@@ -16,6 +17,11 @@ func (s *Space) losses(t *Table) ([][]allocate.Choice, error) {
 	}
 	if err := t.Validate(); err != nil {
 		return nil, err
+	}
+	for _, l := range t.Layers {
+		if !slices.ContainsFunc(s.graph.Weighted(), func(n networks.Node) bool { return n.Name == l.Name }) {
+			return nil, fmt.Errorf("%s has losses of layer %s, which the network has not; are they those of another network?", t.Method, l.Name)
+		}
 	}
 	if s.apart && !t.reads() {
 		return nil, fmt.Errorf("%s says nothing of activations, so their widths cannot be chosen apart; want another method, or one width for both", t.Method)

@@ -53,34 +53,6 @@ const DefaultImages = 2000
 // DefaultWidths are the bits that are tried.
 func DefaultWidths() []int { return []int{2, 3, 4, 6, 8} }
 
-// Report is what was measured.
-type Report struct {
-	train.Experiment
-	Split       string  `json:"split"` // that images are of
-	Images      int     `json:"images"`
-	Calibration int     `json:"calibration_images"` // of the training set, for the levels of activations
-	ImageSeed   uint64  `json:"image_seed"`
-	Widths      []int   `json:"widths"`
-	Loss        float64 `json:"loss"` // of the float network on the images
-	Top1        float64 `json:"top1"`
-	Tables      []Table `json:"tables"`
-	Samples     int     `json:"samples,omitempty"` // of Traces
-	Traces      []Trace `json:"traces,omitempty"`  // that Hessian is from
-}
-
-// Table is the table of a method, nil if there is none.
-func (r *Report) Table(method string) *Table {
-	if r == nil {
-		return nil
-	}
-	for i := range r.Tables {
-		if r.Tables[i].Method == method {
-			return &r.Tables[i]
-		}
-	}
-	return nil
-}
-
 // probeBatch is how many images are measured at once, at most: what a layer reads of them stays in caches.
 const probeBatch = 50
 

@@ -18,11 +18,13 @@ func (r *Report) Plot() string {
 			losses func(Layer) []Loss
 		}{{"weights", func(l Layer) []Loss { return l.Weights }}, {"activations", func(l Layer) []Loss { return l.Activations }}} {
 			c := chart.Chart{Title: table.Method + ", " + of.what, X: "layer, in order of execution", Y: "loss", LogY: true, WholeX: true}
-			for k, bits := range r.Widths {
+			for _, bits := range r.Widths {
 				s := chart.Series{Name: fmt.Sprintf("%d bits", bits), Line: true}
 				for i, l := range table.Layers {
-					if losses := of.losses(l); k < len(losses) && losses[k].Value > 0 {
-						s.Points = append(s.Points, [2]float64{float64(i + 1), losses[k].Value})
+					for _, x := range of.losses(l) {
+						if x.Bits == bits && x.Value > 0 {
+							s.Points = append(s.Points, [2]float64{float64(i + 1), x.Value})
+						}
 					}
 				}
 				c.Series = append(c.Series, s)

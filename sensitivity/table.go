@@ -2,6 +2,7 @@
 package sensitivity
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -29,6 +30,15 @@ type Loss struct {
 	Bits   int     `json:"bits"`
 	Value  float64 `json:"value"`
 	StdErr float64 `json:"std_err,omitempty"` // of Value; 0 is exact
+}
+
+// UnmarshalJSON reads a loss; one without a value is not 0 but NaN, which [Table.Validate] reports.
+func (l *Loss) UnmarshalJSON(js []byte) error {
+	type loss Loss
+	x := loss{Value: math.NaN()}
+	err := json.Unmarshal(js, &x)
+	*l = Loss(x)
+	return err
 }
 
 // Layer is the row of a layer; false if the table has none.

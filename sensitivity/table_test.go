@@ -1,7 +1,9 @@
 package sensitivity_test
 
 import (
+	"encoding/json"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -35,6 +37,40 @@ func TestTable(t *testing.T) {
 		bad := sensitivity.Table{Method: "sqnr", Layers: layers}
 		if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %q", layers, err, want)
+		}
+	}
+}
+
+// A report is read as it was written; what is none is told.
+func TestParseReport(t *testing.T) {
+	losses := func(values ...float64) (all []sensitivity.Loss) {
+		for i, v := range values {
+			all = append(all, sensitivity.Loss{Bits: 2 + i, Value: v, StdErr: 0.5})
+		}
+		return all
+	}
+	r := &sensitivity.Report{Widths: []int{2, 3}, Tables: []sensitivity.Table{{Method: "perturb", Layers: []sensitivity.Layer{{Name: "a", Weights: losses(1, -2), Activations: losses(0, 3)}}}, {Method: "sqnr"}}}
+	js, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := sensitivity.ParseReport(js); err != nil || !reflect.DeepEqual(again, r) {
+		t.Errorf("%+v, %v; want %+v", again, err, r)
+	}
+	for text, want := range map[string]string{
+		``:                             "unexpected end of JSON input",
+		`{}`:                           "there are no tables of losses, or no widths",
+		`{"widths": [2]}`:              "there are no tables of losses, or no widths",
+		`{"tables": [{}]}`:             "there are no tables of losses, or no widths",
+		`{"widths": [2], "tables": 7}`: "cannot unmarshal number",
+		`{"widths": [2], "tables": [{"method": "sqnr"}, {"method": "sqnr"}]}`:                                                             "there are two tables of sqnr",
+		`{"widths": [2], "tables": [{"method": "sqnr", "layers": [{"name": "a", "weights": [{"bits": 2}]}]}]}`:                            "sqnr: weights of a: the loss at 2 bits is NaN",
+		`{"widths": [2], "tables": [{"method": "sqnr", "layers": [{"name": "a", "weights": [{"bits": 2, "value": null}]}]}]}`:             "is NaN",
+		`{"widths": [2], "tables": [{"method": "sqnr", "layers": [{"name": "a", "weights": [{"bits": 2, "value": 1, "std_err": -1}]}]}]}`: "wanted finite numbers",
+		`{"widths": [2], "tables": [{"method": "sqnr", "layers": [{"name": "a", "weights": [{"bits": 2, "value": 1e999}]}]}]}`:            "cannot unmarshal number",
+	} {
+		if _, err := sensitivity.ParseReport([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,6 +77,11 @@ func (o *allocateOptions) check(c *cobra.Command) error {
 	if !o.wanted() && (o.apart || o.config != "" || o.losses != "" || len(o.out) > 0) {
 		return usagef(c, "--apart, --config, --losses and --out are for choosing widths; want --budget or --pareto, too")
 	}
+	for _, name := range []string{"images", "samples", "error", "steps", "seed", "data"} {
+		if o.losses != "" && c.Flags().Changed(name) {
+			return usagef(c, "--%s is for measuring, and --losses takes what was measured before; leave one of them out", name)
+		}
+	}
 	for _, file := range o.out {
 		flag, known := kindsOut[filepath.Ext(file)]
 		switch {
@@ -126,53 +130,85 @@ type allocation struct {
 	base  string // the config that is extended
 }
 
-// newAllocation finds the space, of the checkpoint's config or another, before anything is measured.
+// newAllocation finds the space, before anything is measured: of the config that is extended, or of the checkpoint's own where none
+// is.
 func (o *allocateOptions) newAllocation(c *train.Checkpoint, run string, m *train.Model, widths []int) (*allocation, error) {
 	a := &allocation{allocateOptions: o, base: o.config}
-	cfg := c.Config
-	if o.config != "" {
-		var err error
-		if cfg, err = configs.Load(o.config, nil); err != nil {
-			return nil, err
-		}
-		if _, err := os.Stat(o.config); err != nil { // an embedded one
-			a.base = strings.TrimSuffix(path.Base(filepath.ToSlash(o.config)), ".yaml") + ".yaml"
-		}
-	} else {
+	if a.base == "" && slices.ContainsFunc(o.out, func(f string) bool { return filepath.Ext(f) == ".yaml" }) {
 		if info, err := os.Stat(run); err == nil && !info.IsDir() {
 			run = filepath.Dir(run)
 		}
-		a.base = filepath.Join(run, "config.yaml")
-		if _, err := os.Stat(a.base); err != nil && slices.ContainsFunc(o.out, func(f string) bool { return filepath.Ext(f) == ".yaml" }) {
+		a.base = filepath.Join(run, train.ConfigFile)
+		if _, err := os.Stat(a.base); err != nil {
 			return nil, fmt.Errorf("%s is missing, which the config of the widths would extend; say with --config which one it is to extend", a.base)
 		}
 	}
+	cfg := c.Config
+	if a.base != "" {
+		var err error
+		if cfg, err = configs.Load(a.base, nil); err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(a.base); err != nil { // an embedded one
+			a.base = strings.TrimSuffix(path.Base(filepath.ToSlash(a.base)), ".yaml") + ".yaml"
+		}
+	}
 	var err error
-	if a.space, err = sensitivity.NewSpace(cfg, m, widths, o.apart); errors.Is(err, sensitivity.ErrNoChoice) && o.config == "" {
+	if a.space, err = sensitivity.NewSpace(cfg, m, widths, o.apart); errors.Is(err, sensitivity.ErrNoChoice) {
 		err = fmt.Errorf("%w; say with --config which config the widths are for, such as resnet20_w4a4", err)
 	}
 	return a, err
 }
 
-// read reads what --json wrote of another time.
-func (o *allocateOptions) read() (*sensitivity.Report, error) {
+// read reads what --json wrote of a run another time. What the command line leaves open is as it was then.
+func (o *sensitivityOptions) read(c *train.Checkpoint, run string) (*sensitivity.Report, error) {
 	b, err := regular.Read(o.losses, 64<<20)
 	if err != nil {
 		return nil, err
 	}
-	var r sensitivity.Report
-	if err := json.Unmarshal(b, &r); err != nil {
+	r, err := sensitivity.ParseReport(b)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w; wanted what qat sensitivity --json prints", o.losses, err)
 	}
-	if len(r.Tables) == 0 {
-		return nil, fmt.Errorf("%s has no tables of losses; wanted what qat sensitivity --json prints", o.losses)
+	if err := sameRun(r.Experiment, train.ExperimentOf(c.Config)); err != nil {
+		return nil, fmt.Errorf("%s has losses of another run than %s: %w; measure those of this one", o.losses, run, err)
 	}
-	return &r, nil
+	if len(o.methods) == 0 {
+		o.methods = []string{r.Tables[0].Method}
+	}
+	if len(o.widths) == 0 {
+		o.widths = r.Widths
+	}
+	for _, m := range o.methods {
+		if r.Table(m) == nil {
+			var there []string
+			for _, t := range r.Tables {
+				there = append(there, t.Method)
+			}
+			return nil, fmt.Errorf("%s has no losses by %s; measure them, or name one that is there with --method: %s", o.losses, m, strings.Join(there, ", "))
+		}
+	}
+	return r, nil
 }
 
-// choose takes the table of a method, of the first one if there is no such, and writes what is to be written.
+// sameRun says what differs between the runs of losses and of a checkpoint; nothing, if it is not known what the losses are of.
+func sameRun(then, now train.Experiment) error {
+	for _, of := range []struct {
+		what      string
+		then, now any
+	}{{"config", then.Config, now.Config}, {"bits", then.Bits, now.Bits}, {"estimator", then.Estimator, now.Estimator}, {"seed", then.Seed, now.Seed}} {
+		there, errThere := json.Marshal(of.then)
+		here, errHere := json.Marshal(of.now)
+		if then.Config != "" && (errThere != nil || errHere != nil || !bytes.Equal(there, here)) {
+			return fmt.Errorf("%s %s, and %s here", of.what, there, here)
+		}
+	}
+	return nil
+}
+
+// choose takes the losses by the first method, and writes what is to be written.
 func (a *allocation) choose(ctx context.Context, r *chosen, method string, threads int) error {
-	t := cmp.Or(r.Table(method), &r.Tables[0])
+	t := r.Table(method)
 	var err error
 	if a.budget != "" {
 		if r.Allocation, err = a.space.Allocate(ctx, t, a.limits, threads); err != nil {
@@ -203,7 +239,7 @@ func (a *allocation) choose(ctx context.Context, r *chosen, method string, threa
 	return nil
 }
 
-// writeConfig writes the config of an allocation, reads it again, and compares its widths with the allocation's.
+// writeConfig writes the config of an allocation, whose widths, as it is read, are the allocation's.
 func (a *allocation) writeConfig(file string, x *sensitivity.Allocation) error {
 	base := a.base
 	if _, err := os.Stat(base); err == nil { // a file: found from where the config is
@@ -219,17 +255,13 @@ func (a *allocation) writeConfig(file string, x *sensitivity.Allocation) error {
 			base = to
 		}
 	}
-	if err := atomicfile.WriteBytes(file, a.space.YAML(x, filepath.ToSlash(base))); err != nil {
+	text := a.space.YAML(x, filepath.ToSlash(base))
+	cfg, err := configs.Parse(file, text)
+	if err != nil {
 		return err
 	}
-	cfg, err := configs.Load(file, nil)
-	if err == nil {
-		if err = a.space.Check(x, cfg); err != nil {
-			err = fmt.Errorf("%s: %w", file, err)
-		}
+	if err := a.space.Check(x, cfg); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	if err != nil { // it must not be taken for one that trains so
-		err = errors.Join(err, os.Remove(file))
-	}
-	return err
+	return atomicfile.WriteBytes(file, text)
 }

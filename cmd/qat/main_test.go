@@ -192,3 +192,26 @@ func TestInterruptAndResume(t *testing.T) {
 		t.Errorf("no result:\n%s", &stdout)
 	}
 }
+
+// What is measured when an interrupt comes is given up, in a line.
+func TestInterruptSensitivity(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot send itself an interrupt on Windows")
+	}
+	if portable() {
+		t.Skip("training takes minutes on the portable kernels")
+	}
+	run := filepath.Join(t.TempDir(), "run")
+	var b bytes.Buffer
+	if got := Main([]string{"train", "quickstart", "model.init=random", "model.network={nodes: [{conv: {out: 4, kernel: 3}}, batch_norm, relu, global_average_pool, {linear: {out: classes}}]}",
+		"train.epochs=0", "data.dataset=random", "data.random={images: 40, test_images: 8}", "train.batch=8", "export.formats=[]", "--out", run}, nil, &b, &b); got != exitDone {
+		t.Fatalf("exit status %d:\n%s", got, &b)
+	}
+	for _, method := range []string{"hessian", "scales"} {
+		stdout, stderr := &bytes.Buffer{}, &interrupter{at: method + ": "}
+		got := Main([]string{"sensitivity", run, "--method", method, "--samples", "100000", "--steps", "100000", "--images", "40", "--widths", "4", "--threads", "1", "--plain"}, nil, stdout, stderr)
+		if said := stderr.String(); got != exitInterrupted || stdout.Len() > 0 || !strings.HasSuffix(said, "\nqat: interrupted\n") || strings.Count(said, "qat: ") != 1 {
+			t.Errorf("%s: exit status %d, want %d; stdout:\n%s\nstderr:\n%s", method, got, exitInterrupted, stdout, said)
+		}
+	}
+}

@@ -144,6 +144,12 @@ func (o *sensitivityOptions) check(c *cobra.Command) error {
 	if err := o.allocateOptions.check(c); err != nil {
 		return err
 	}
+	if o.losses != "" && !c.Flags().Changed("method") {
+		o.methods = nil
+	}
+	if o.losses != "" && !c.Flags().Changed("widths") {
+		o.widths = nil
+	}
 	return checkThreads(c, o.threads)
 }
 
@@ -152,11 +158,12 @@ func runSensitivity(ctx context.Context, o sensitivityOptions, path string, stdo
 	if err != nil {
 		return err
 	}
+	r := &chosen{}
 	var m *train.Model
-	if o.losses != "" {
-		m, err = c.LoadNetwork()
-	} else {
+	if o.losses == "" {
 		m, err = load(c, o.data, o.threads)
+	} else if r.Report, err = o.read(c, path); err == nil {
+		m, err = c.LoadNetwork()
 	}
 	if err != nil {
 		return err
@@ -170,14 +177,10 @@ func runSensitivity(ctx context.Context, o sensitivityOptions, path string, stdo
 	}
 	p := newProgress(stderr, o.plain)
 	defer p.close()
-	r := &chosen{}
-	if o.losses != "" {
-		r.Report, err = o.read()
-	} else {
-		r.Report, err = o.measure(train.Watch(ctx, p.work), m, p)
-	}
-	if err != nil {
-		return err
+	if r.Report == nil {
+		if r.Report, err = o.measure(train.Watch(ctx, p.work), m, p); err != nil {
+			return err
+		}
 	}
 	if a != nil {
 		if err := a.choose(ctx, r, o.methods[0], o.threads); err != nil {
