@@ -170,8 +170,8 @@ func (r *run) extend(st *state) error {
 		return fmt.Errorf("%w: %s is at step %d of %d, and with %s it has %d; to go on as it is: --resume %s",
 			ErrExists, r.dir, st.Step, st.Total, strings.Join(given, " "), total, strings.Join(own, " "))
 	case st.Step >= total:
-		return fmt.Errorf("%w: %s is at step %d of %d, and with %s it has %d; give more epochs to go on, such as train.epochs=%d",
-			ErrExists, r.dir, st.Step, st.Total, strings.Join(given, " "), total, st.Step/r.perEpoch()+1)
+		return fmt.Errorf("%w: %s is at step %d of %d, and with %s it has %d; give more steps to go on, such as %s",
+			ErrExists, r.dir, st.Step, st.Total, strings.Join(given, " "), total, r.longer(st.Step))
 	}
 	st.History = append(st.History, Change{st.Step, st.Total, r.changed})
 	st.Total = total
@@ -185,6 +185,23 @@ func (r *run) extend(st *state) error {
 		return found
 	}
 	return nil
+}
+
+// longer is the settings that let the run go on after a step at which it ends.
+func (r *run) longer(step int) string {
+	var all []string
+	t := &r.Config.Train
+	switch {
+	case t.Total(r.perEpoch()) > step:
+	case t.Steps > 0:
+		all = append(all, fmt.Sprintf("train.steps=%d", step+r.perEpoch()))
+	default:
+		all = append(all, fmt.Sprintf("train.epochs=%d", step/r.perEpoch()+1))
+	}
+	if t.MaxSteps > 0 && t.MaxSteps <= step {
+		all = append(all, fmt.Sprintf("train.max_steps=%d", step+r.perEpoch()))
+	}
+	return strings.Join(all, " ")
 }
 
 // tellExtension says what is extended, and how.

@@ -205,7 +205,7 @@ func TestExtensionsThatAreRefused(t *testing.T) {
 		args []string
 		want string
 	}{
-		{base, []string{"train.lr=0.5"}, "is at step 6 of 6, and with train.lr=0.5 it has 6; give more epochs to go on, such as train.epochs=3"},
+		{base, []string{"train.lr=0.5"}, "is at step 6 of 6, and with train.lr=0.5 it has 6; give more steps to go on, such as train.epochs=3"},
 		{base, []string{"train.epochs=1"}, "with train.epochs=1 it has 3"},
 		{partOf(t, 5), []string{"train.epochs=1"}, "is at step 5 of 6, and with train.epochs=1 it has 3; to go on as it is: --resume train.epochs=2"},
 		{base, []string{"train.epochs=0"}, "with train.epochs=0 it has 0"},
