@@ -50,6 +50,15 @@ func (m *Model) takeQuantizers(d *dict) (string, error) {
 	if len(left) > 0 {
 		line += fmt.Sprintf(", %d start anew: %s", len(left), reasons(left))
 	}
+	var unused []layers.Left
+	for _, q := range from.Quantizers {
+		if !slices.ContainsFunc(m.Net.Quantizers, func(o *layers.Quantizer) bool { return o.Name == q.Name }) {
+			unused = append(unused, layers.Left{Name: q.Name, Reason: "not quantized here"})
+		}
+	}
+	if len(unused) > 0 {
+		line += fmt.Sprintf(", %d not used: %s", len(unused), reasons(unused))
+	}
 	return line, nil
 }
 
