@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/qat-go/qat/configs"
@@ -39,8 +40,10 @@ type Options struct {
 	Version string // of the program, for the manifest
 	// SameVersion refuses to go on with a run of another version, with [ErrVersion].
 	SameVersion bool
-	Profile     bool     // measure the time of each operation
-	Progress    Progress // nil: nobody hears of it
+	// Fetch makes the data set be there, once it is known that the run can be; nil: it is there.
+	Fetch    func(context.Context, *configs.Config) error
+	Profile  bool     // measure the time of each operation
+	Progress Progress // nil: nobody hears of it
 }
 
 // ErrInterrupted is returned after a run was cancelled and its checkpoint
@@ -72,6 +75,11 @@ func Run(ctx context.Context, cfg *configs.Config, opt Options) (*Result, error)
 		return nil, err
 	}
 	defer r.Close()
+	if opt.Fetch != nil {
+		if err := opt.Fetch(ctx, cfg); err != nil {
+			return nil, err
+		}
+	}
 	if r.Model, err = Await(ctx, func() (*Model, error) { return open(ctx, cfg, opt.Data, opt.Threads) }); err != nil {
 		return nil, err
 	}
@@ -109,6 +117,7 @@ type run struct {
 	metrics   *metrics
 	loader    *datasets.Loader
 	broken    int // images that could not be read and were told
+	noted     []string
 	init      string
 	before    string // init, as the process before this one wrote it
 	origin    origin
@@ -160,8 +169,15 @@ func (r *run) Close() {
 	r.lock.Release()
 }
 
-// reading says how the run reads files that may be damaged.
-func (r *run) reading() Reading { return Reading{Force: r.opt.Force, Note: r.opt.Progress.Message} }
+// reading says how the run reads files that may be damaged. What there is to say of one it says once, however often it is read.
+func (r *run) reading() Reading {
+	return Reading{Force: r.opt.Force, Note: func(format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); !slices.Contains(r.noted, text) {
+			r.noted = append(r.noted, text)
+			r.opt.Progress.Message("%s", text)
+		}
+	}}
+}
 
 // train brings the network to its trained state: from the start, or from the
 // last checkpoint.

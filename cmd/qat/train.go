@@ -112,14 +112,12 @@ func runTrain(ctx context.Context, o trainOptions, config string, overrides []st
 	}); err != nil {
 		return err
 	}
-	if err := fetch(ctx, cfg, o.data, p); err != nil {
-		return err
-	}
 	prof, err := startProfile()
 	if err != nil {
 		return err
 	}
-	res, err := train.Run(ctx, cfg, train.Options{Out: o.out, Resume: o.resume, Extend: o.resume, Force: o.force, Threads: o.threads, Data: o.data, Version: version(), Profile: prof.on, Progress: p})
+	fetches := func(ctx context.Context, cfg *configs.Config) error { return fetch(ctx, cfg, o.data, p) }
+	res, err := train.Run(ctx, cfg, train.Options{Out: o.out, Resume: o.resume, Extend: o.resume, Force: o.force, Threads: o.threads, Data: o.data, Version: version(), Fetch: fetches, Profile: prof.on, Progress: p})
 	if err = errors.Join(err, prof.stop()); err != nil {
 		return err
 	}
