@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -123,6 +124,10 @@ func (l *loader) ruleMap(doc *document, n *syntax.Node, each []field, path strin
 		glob, err := ParseGlob(e.Key)
 		if err != nil {
 			l.report(e.Pos, "%s: %v", path, err)
+			continue
+		}
+		if n := len(strconv.Quote(e.Key)); n > MaxPattern {
+			l.report(e.Pos, "%s: glob %q has %d characters with its quotes; wanted at most %d, which a key of YAML may have: give several rules", path, syntax.Shorten(e.Key), n, MaxPattern)
 			continue
 		}
 		before := len(doc.values)

@@ -20,6 +20,9 @@ type Glob struct {
 // maxGlob is more than naming each layer of a network takes.
 const maxGlob = 1 << 12
 
+// MaxPattern is how many characters the pattern of a rule may have as a key of YAML, quotes included. More than 1024 are none there.
+const MaxPattern = 1000
+
 // ParseGlob checks a pattern such as "layer3.*|linear".
 func ParseGlob(s string) (Glob, error) {
 	if len(s) > maxGlob {

@@ -97,6 +97,25 @@ func TestRulesImpossibleTogether(t *testing.T) {
 	}
 }
 
+// A rule has a pattern that a key of YAML can be, so that the resolved config is read again, in stages too; alternatives have room
+// in several.
+func TestLongPatterns(t *testing.T) {
+	const name = "|layer1.0.conv1"
+	longest := "linear" + strings.Repeat(name, (MaxPattern-8)/len(name))
+	for _, overrides := range [][]string{{"quant.layers[" + longest + "].weights.bits=4"}, {`quant.schedule=[{for: 50%, layers: {"` + longest + `": {weights: {bits: 4}}}}, {}]`}} {
+		c := mustLoad(t, "quickstart", overrides...)
+		if _, err := Parse("again.yaml", c.YAML()); err != nil {
+			t.Error(err)
+		}
+	}
+	want := "characters with its quotes; wanted at most 1000, which a key of YAML may have: give several rules"
+	for _, rule := range []string{longest + name, strings.Repeat(`\\*`, 500)} {
+		if _, err := Load("quickstart", []string{"quant.layers[" + rule + "].weights.bits=4"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want %q", err, want)
+		}
+	}
+}
+
 func TestGlob(t *testing.T) {
 	for _, tt := range []struct {
 		glob, name string

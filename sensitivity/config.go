@@ -55,9 +55,6 @@ func (s *Space) YAML(a *Allocation, extends string) []byte {
 	return []byte(b.String())
 }
 
-// longest is how long the names of a rule are together: short of what a pattern may have.
-const longest = 3000
-
 // rules are those of an allocation: of layers that have the same widths one, by growing widths.
 func (s *Space) rules(a *Allocation) []configs.Rule {
 	names := map[Width][]string{}
@@ -69,7 +66,7 @@ func (s *Space) rules(a *Allocation) []configs.Rule {
 		if _, reads := s.cfg.Quant.Resolve(l.Name, false, false); reads.Bits == configs.FP {
 			w.Activations = 0
 		}
-		if old := names[w]; len(old) > 0 && len(old[len(old)-1])+len(l.Name) < longest {
+		if old := names[w]; len(old) > 0 && len(old[len(old)-1])+len(l.Name)+len(`"|"`) <= configs.MaxPattern {
 			old[len(old)-1] += "|" + l.Name
 		} else {
 			names[w] = append(old, l.Name)
