@@ -28,6 +28,12 @@ func lossesOf(t testing.TB, seed uint64, config string, overrides ...string) (*c
 	if err != nil {
 		t.Fatal(err)
 	}
+	m, table := lossesFor(t, seed, cfg)
+	return cfg, m, table
+}
+
+func lossesFor(t testing.TB, seed uint64, cfg *configs.Config) (*train.Model, *sensitivity.Table) {
+	t.Helper()
 	m, err := train.Describe(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +51,7 @@ func lossesOf(t testing.TB, seed uint64, config string, overrides ...string) (*c
 		}
 		table.Layers = append(table.Layers, l)
 	}
-	return cfg, m, table
+	return m, table
 }
 
 func spaceOf(t testing.TB, cfg *configs.Config, m *train.Model, apart bool, widths ...int) *sensitivity.Space {
@@ -107,6 +113,8 @@ func TestAllocate(t *testing.T) {
 		"mean bits":         {"quickstart", []string{"quant.weights.granularity=per_channel"}, true, "mean_bits=3.5"},
 		"rules":             {"quickstart", []string{"quant.layers[layer1.0.conv1].weights.bits=7", "quant.layers[layer2.*].weights={bits: 6, granularity: per_channel}"}, true, "size=30%"},
 		"projections":       {"quickstart", []string{"model.shortcut=B"}, false, "size=40%"},
+		"one reads floats":  {"quickstart", []string{"model.shortcut=B", "quant.layers[layer2.0.shortcut.0].activations.bits=fp"}, false, "size=40%"},
+		"narrow residual":   {"quickstart", []string{"quant.residual=5"}, false, "memory=100%"},
 		"depthwise":         {"quickstart", []string{"model.arch=ds_cnn", "data.dataset=random", "data.random={height: 49, width: 10, channels: 1}"}, true, "bitops=40%"},
 		"float inputs":      {"quickstart", []string{"quant.activations.bits=fp", "quant.residual=fp"}, true, "size=0.11MB"},
 		"some float":        {"quickstart", []string{"quant.layers[layer1.*].activations.bits=fp", "quant.layers[layer2.0.conv1].weights.bits=fp"}, false, "size=40%"},
@@ -117,8 +125,8 @@ func TestAllocate(t *testing.T) {
 			cfg, m, table := lossesOf(t, 1, tt.config, tt.overrides...)
 			s := spaceOf(t, cfg, m, tt.apart, 2, 3, 4, 6, 8)
 			a := allocated(t, s, table, tt.budget)
-			if !a.Proven || a.Bound != a.Loss {
-				t.Errorf("not proven: %v", a)
+			if !a.Proven || a.Bound != a.Loss || len(a.Uniform) != 5 {
+				t.Errorf("not proven, or without the networks of one width: %v", a)
 			}
 			read := reload(t, s, a, cfg)
 			net, _, err := train.Outline(read)
@@ -130,6 +138,17 @@ func TestAllocate(t *testing.T) {
 				bits, ops = bits+r.SizeBits, ops+r.BitOps
 				l := a.Layers[i]
 				loss += l.Loss
+				row, _ := table.Layer(l.Name)
+				want := 0.0
+				if !l.Fixed {
+					want = find(row.Weights, l.WeightBits).Value
+					if l.ActivationBits < 32 {
+						want += find(row.Activations, l.ActivationBits).Value
+					}
+				}
+				if math.Abs(l.Loss-want) > 1e-12*want {
+					t.Errorf("%+v; the table says %g", l, want)
+				}
 				if l.Name != r.Name || l.WeightBits != r.WeightBits || l.ActivationBits != r.InputBits || l.SizeBits != r.SizeBits || l.BitOps != r.BitOps {
 					t.Errorf("%+v; the config gives %+v", l, r)
 				}
@@ -190,6 +209,10 @@ func TestGroups(t *testing.T) {
 	}
 	if !slices.Equal(s.Fixed, []string{"conv1", "linear"}) {
 		t.Errorf("%v are fixed; want conv1 and linear", s.Fixed)
+	}
+	cfg, m, _ = lossesOf(t, 1, "quickstart", "quant.layers[layer1.*].activations={estimator: apot, bits: 4}")
+	if s = spaceOf(t, cfg, m, true, 4, 8); len(s.Groups[0].Widths) != 2 || s.Groups[0].Widths[1] != (sensitivity.Width{Weights: 8, Activations: 4}) || s.Notes[0] != "activations of layer1.0.conv1: apot has no 8 bits; left out" {
+		t.Errorf("inputs of 4 bits by a method that has no 8: %v, %q", s.Groups[0], s.Notes)
 	}
 	cfg, m, _ = lossesOf(t, 1, "quickstart", "quant.layers[layer1.0.conv1].weights={estimator: ttq, bits: 2}", "quant.layers[layer1.0.conv2].weights={estimator: bwn, bits: 1}")
 	s = spaceOf(t, cfg, m, false, 2, 4)
@@ -261,6 +284,66 @@ func TestBitsThatTrainingChanges(t *testing.T) {
 	}
 }
 
+// A tensor is the same one behind max pooling, which moves codes.
+func TestGroupsBehindPooling(t *testing.T) {
+	cfg, err := configs.Parse("pooled.yaml", []byte(pooled))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, _ := lossesFor(t, 1, cfg)
+	if s := spaceOf(t, cfg, m, false, 2, 4); len(s.Groups) != 1 || !slices.Equal(s.Groups[0].Layers, []string{"pooled", "strided"}) {
+		t.Errorf("groups are %v; want one of pooled and strided", s.Groups)
+	}
+}
+
+const pooled = `
+model:
+  network:
+    nodes:
+      - {name: first, conv: {out: 5, kernel: 3, pad: 1}}
+      - {name: a, relu: }
+      - {name: pool, max_pool: {kernel: 2, stride: 2}}
+      - {name: pooled, conv: {out: 3, kernel: 3, pad: 1}, from: pool}
+      - {name: strided, conv: {out: 3, kernel: 1, stride: 2}, from: a}
+      - {name: sum, add: , from: [pooled, strided]}
+      - relu
+      - global_average_pool
+      - {name: last, linear: {out: classes}}
+data: {dataset: random, random: {height: 8, width: 8, classes: 3, images: 20, test_images: 8}}
+train: {epochs: 1, batch: 4, lr: 0.1}
+quant: {weights: {bits: 4}, activations: {bits: 4}, first_last: 3}
+`
+
+// Sizes of networks of one width are whole bytes, rounded up.
+func TestSizeOfOneWidth(t *testing.T) {
+	cfg, err := configs.Parse("pooled.yaml", []byte(pooled))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, table := lossesFor(t, 1, cfg)
+	bits := 3*(5*27+5*27+15+9) + 64*(5+3+3+3) // of weights, biases and scales
+	if u := allocated(t, spaceOf(t, cfg, m, false, 2, 3, 8), table, "size=25%").Uniform[1]; u.Weights != 3 || u.SizeBytes != int64(bits+7)/8 || bits%8 == 0 {
+		t.Errorf("all at 3 bits have %+v; want %d bits", u, bits)
+	}
+}
+
+// Patterns of the written config have no more bytes than one may, whatever the names of layers.
+func TestLongNames(t *testing.T) {
+	var nodes strings.Builder
+	const layers = 48
+	name := func(i int) string { return fmt.Sprintf("n%d%s", i, strings.Repeat("x", 95)) }
+	for i := range layers {
+		fmt.Fprintf(&nodes, "      - {name: %s, conv: {out: 2, kernel: 1}}\n      - relu\n", name(i))
+	}
+	cfg, err := configs.Parse("long.yaml", []byte(strings.Replace(pooled, pooled[strings.Index(pooled, "      - {name: first"):strings.Index(pooled, "      - global")], nodes.String(), 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, table := lossesFor(t, 1, cfg)
+	s := spaceOf(t, cfg, m, false, 2, 4)
+	reload(t, s, allocated(t, s, table, "size=100%"), cfg)
+}
+
 // What cannot be is told: with the least of each cost, and the nearest.
 func TestNoRoom(t *testing.T) {
 	cfg, m, table := lossesOf(t, 1, "quickstart")
@@ -280,7 +363,12 @@ func TestNoRoom(t *testing.T) {
 			t.Errorf("%s: %v; want %q", budget, err, want)
 		}
 	}
-	limits, _ := sensitivity.ParseBudget("memory=50%")
+	limits, _ := sensitivity.ParseBudget("size=0.07MB,bitops=1G") // the nearest uses what there is of the other
+	var none *sensitivity.NoRoomError
+	if _, err := spaceOf(t, cfg, m, true, 2, 4).Allocate(context.Background(), table, limits, 1); !errors.As(err, &none) || none.Nearest[1].Amount < 1.5*none.Least[1].Amount || none.Nearest[1].Amount > 1e9 {
+		t.Errorf("%v; want the nearest with more BitOps than the least", err)
+	}
+	limits, _ = sensitivity.ParseBudget("memory=50%")
 	cfg, m, table = lossesOf(t, 1, "quickstart", "quant.activations.bits=fp", "quant.residual=fp")
 	var not *layers.NotIntegerError
 	if _, err := spaceOf(t, cfg, m, false, 2, 4).Allocate(context.Background(), table, limits, 1); !errors.As(err, &not) {

@@ -181,12 +181,17 @@ func (s *Space) latency(ctx context.Context, n int) (bill, error) {
 	pool := threads.New(max(n, 1))
 	defer pool.Close()
 	defer pool.Until(ctx)()
+	return s.latencyBy(func(w Width) (map[string]int64, error) { return s.times(ctx, w, pool) })
+}
+
+// latencyBy is latency by the times of the layers of the integer network with all groups at a width.
+func (s *Space) latencyBy(timesAt func(Width) (map[string]int64, error)) (bill, error) {
 	measured := map[Width]map[string]int64{}
 	b := bill{groups: make([][]int64, len(s.Groups))}
 	for i, g := range s.Groups {
 		for _, w := range g.Widths {
 			if measured[w] == nil {
-				times, err := s.times(ctx, w, pool)
+				times, err := timesAt(w)
 				if err != nil {
 					return bill{}, err
 				}

@@ -55,8 +55,7 @@ func NewSpace(cfg *configs.Config, m *train.Model, widths []int, apart bool) (*S
 	if err != nil {
 		return nil, err
 	}
-	bits := slices.Compact(slices.Sorted(slices.Values(widths)))
-	s := &Space{cfg: cfg.Final(), graph: graph, in: m.Net.Input, bits: bits, apart: apart, rows: map[Width][]layers.Row{}}
+	s := &Space{cfg: cfg.Final(), graph: graph, in: m.Net.Input, bits: growing(widths), apart: apart, rows: map[Width][]layers.Row{}}
 	if cfg.Quant.Target.On() {
 		return nil, fmt.Errorf("%w: the config has training learn them, for quant.target", ErrNoChoice)
 	}

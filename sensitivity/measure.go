@@ -149,9 +149,7 @@ func (o *Options) fill() error {
 	if o.Steps == 0 {
 		o.Steps = DefaultSteps
 	}
-	o.Widths = slices.Clone(o.Widths)
-	slices.Sort(o.Widths)
-	o.Widths = slices.Compact(o.Widths)
+	o.Widths = growing(o.Widths)
 	switch least, most := o.Widths[0], o.Widths[len(o.Widths)-1]; {
 	case least < 2 || most > 8:
 		return fmt.Errorf("widths are from 2 to 8 bits; found %d to %d", least, most)
@@ -171,6 +169,9 @@ func (o *Options) fill() error {
 	}
 	return nil
 }
+
+// growing are widths by growing bits, each once.
+func growing(widths []int) []int { return slices.Compact(slices.Sorted(slices.Values(widths))) }
 
 // join lists methods for a sentence.
 func join(methods []Method) string {
