@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,6 +43,30 @@ func TestStages(t *testing.T) {
 	}
 }
 
+// What the config gives says nothing of floats that a stage has in its place. A key is told where the stage has it from.
+func TestStagesOfFloats(t *testing.T) {
+	base := strings.Replace(string(stagedYAML(`[{for: 1ep, activations: {bits: fp}}, {for: 1ep, weights: {bits: fp}}, {for: 1ep, weights: {bits: fp}, activations: {bits: fp}}, {for: 1ep, only: none}, {}]`)), "  schedule", "  first_last: 5\n  residual: 6\n  regularizers: {dampening: 0.01}\n  schedule", 1)
+	c, err := Parse("x.yaml", []byte(base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"5 fp penalized", "5 6", "fp fp", "fp fp", "5 6 penalized"} {
+		q := c.InStage(i).Quant
+		got := fmt.Sprintf("%v %v", q.FirstLast, q.Residual)
+		if slices.ContainsFunc(q.Regularizers, func(r Regularizer) bool { return r.On() }) {
+			got += " penalized"
+		}
+		if got != want {
+			t.Errorf("stage %d has %s, want %s", i+1, got, want)
+		}
+	}
+	for i, want := range []string{"x.yaml:4:19", "x.yaml:9:78"} {
+		if got := c.InStage(i).Origin("quant.weights.bits"); got != want {
+			t.Errorf("stage %d has its bits from %s, want %s", i+1, got, want)
+		}
+	}
+}
+
 // Stages end where their lengths add up to, rounded once each; what does not add up is told.
 func TestStageEnds(t *testing.T) {
 	for schedule, want := range map[string]string{
@@ -50,6 +75,7 @@ func TestStageEnds(t *testing.T) {
 		"[{for: 0.5ep}, {for: 0.5ep}, {for: 9ep}]":                        "[4 7 70]",
 		"[{}, {for: 3it}]":                                                "[67 70]",
 		"[{for: 5it}, {}, {for: 5it}]":                                    "[5 65 70]",
+		"[{for: 0.4ep}, {}, {for: 0.5ep}]":                                "[3 66 70]",
 		"[{for: 70it}]":                                                   "[70]",
 		"[{for: 71it}]":                                                   "the stages are longer than the run; shorten one of them (71 of 70 steps)",
 		"[{for: 60it}, {for: 1ep}]":                                       "the stages are shorter than the run; leave out the for of one of them, which then takes the rest (67 of 70 steps)",
@@ -70,6 +96,32 @@ func TestStageEnds(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %s, want %s", schedule, got, want)
 		}
+	}
+}
+
+// What is wrong with stages as such is known before the number of steps is.
+func TestStageMistakes(t *testing.T) {
+	for schedule, want := range map[string]string{
+		"[{for: 33.3%}, {for: 33.3%}, {for: 33.3%}]":                                    "stage 3: the stages are shorter than the run; leave out the for of one of them, which then takes the rest (99.9% of 10ep)",
+		"[{for: 5ep}, {for: 50.1%}, {}]":                                                "stage 3: the stages are longer than the run; shorten one of them (100.1% of 10ep)",
+		"[{for: 5ep}, {for: 50%}, {}]":                                                  "stage 3: the stages leave nothing to the one without for; shorten one of them (100% of 10ep)",
+		"[{}, {for: 1ep}, {}]":                                                          "stage 3: it has no for, and neither has stage 1; one stage can take what the others leave",
+		"[{for: 1ep, batch_norm_reestimation: 5}, {}]":                                  "stage 1: scales, lr and batch_norm_reestimation say what changes as a stage begins",
+		"[{for: 1ep, weights: {bits: fp}, activations: {bits: fp}, first_last: 7}, {}]": "stage 1: quant.first_last is 7 in a network whose weights and activations are fp",
+		"[{for: 1ep, scales: calibrate}, {}]":                                           "stage 1: scales, lr and batch_norm_reestimation say what changes as a stage begins",
+		"[{for: 1ep}, {scales: calibrate, batch_norm_reestimation: 5}]":                 "",
+	} {
+		if _, err := Parse("x.yaml", stagedYAML(schedule)); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", schedule, err, want)
+		}
+	}
+	// epochs say nothing of a run of so many steps
+	c, err := Parse("x.yaml", []byte(strings.Replace(string(stagedYAML("[{for: 30ep}, {}]")), "epochs: 10", "steps: 400", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ends, err := c.Quant.Ends(7, 400); fmt.Sprint(ends) != "[210 400]" {
+		t.Errorf("stages end at %v (%v)", ends, err)
 	}
 }
 

@@ -462,9 +462,26 @@ func TestFront(t *testing.T) {
 		if last := lines[len(lines)-1]; last[2] != "8" || last[3] != "8" {
 			t.Errorf("the last line is %v", last)
 		}
-		if svg := f.SVG(); strings.Count(svg, "<title>one width: ") != 3 || !strings.Contains(svg, "<polyline") {
+		if svg := f.SVG(); cost == sensitivity.Size && !strings.Contains(svg, "<title>one width: "+strings.TrimSuffix(cost.Format(f.Uniform[0].Amount), " MB")+", ") {
+			t.Errorf("the picture has no network at 2 bits of so many MB: %.500s", svg)
+		} else if strings.Count(svg, "<title>one width: ") != 3 || !strings.Contains(svg, "<polyline") {
 			t.Errorf("the picture is %.500s", svg)
 		}
+	}
+}
+
+// A front with losses that are not above 0, as measured ones may be, has another axis.
+func TestFrontBelowZero(t *testing.T) {
+	cfg, m, table := lossesOf(t, 2, "quickstart")
+	for i := range table.Layers {
+		table.Layers[i].Weights[6].Value = -1
+	}
+	f, err := spaceOf(t, cfg, m, false, 2, 8).Front(context.Background(), table, sensitivity.Size, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if svg := f.SVG(); svg == "" || strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
+		t.Errorf("the picture is %.500s", svg)
 	}
 }
 

@@ -89,3 +89,17 @@ func FuzzParseBudget(f *testing.F) {
 		}
 	})
 }
+
+// Amounts are written in the largest unit that they have one of, and stay below what sums can be.
+func TestFormatOfCosts(t *testing.T) {
+	for amount, want := range map[float64]string{1e9: "1 G", 999e6: "999 M", 1: "1", 1234567: "1.235 M"} {
+		if got := sensitivity.BitOps.Format(amount); got != want {
+			t.Errorf("%g is written %s, want %s", amount, got, want)
+		}
+	}
+	for text, ok := range map[string]bool{"bitops=5e17": true, "bitops=6e17": false} {
+		if _, err := sensitivity.ParseBudget(text); (err == nil) != ok {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

@@ -68,17 +68,11 @@ func (t *meter) hessian(ctx context.Context, r *Report) ([]Table, error) {
 		return nil, err
 	}
 	images := min(vectorImages, t.split.Len())
-	weights, err := newSampler(t, images, false, func(layer string) float64 {
-		n := noise[site{weightsOf(layer), t.opt.Widths[0]}]
-		return math.Sqrt(n.signal / float64(t.elements(layer)))
-	})
+	weights, err := newSampler(t, images, false, func(layer string) float64 { return noise[site{weightsOf(layer), t.opt.Widths[0]}].rms() })
 	if err != nil {
 		return nil, err
 	}
-	inputs, err := newSampler(t, images, true, func(layer string) float64 {
-		n := noise[site{inputOf(layer), t.opt.Widths[0]}]
-		return math.Sqrt(n.signal / float64(n.n*n.size))
-	})
+	inputs, err := newSampler(t, images, true, func(layer string) float64 { return noise[site{inputOf(layer), t.opt.Widths[0]}].rms() })
 	if err != nil {
 		return nil, err
 	}

@@ -395,6 +395,25 @@ func noiseOfInputs(t *testing.T, m *train.Model, layer string) (sum float64) {
 	return sum
 }
 
+// Steps are in root mean squares of a tensor; one of zeros has some, too, and a trace that is finite.
+func TestStepsOfTensors(t *testing.T) {
+	r := &ratio{size: 4}
+	r.add(1, 16)
+	r.add(2, 48)
+	if got, want := r.rms(), math.Sqrt(64.0/8); math.Abs(got-want) > 1e-12 {
+		t.Errorf("8 elements whose squares are 64 have the root mean square %v, want %v", got, want)
+	}
+	m := curvedModel(t, "relu")
+	clear(m.Net.Store.Array("last.weight").Data())
+	report, err := Measure(t.Context(), m, Options{Methods: []Method{Hessian}, Widths: []int{3}, Samples: 2, Images: 12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := report.Traces[2].Weights; !(e.Trace > 0 && e.Trace < 100) {
+		t.Errorf("the trace of weights of 0 is %v", e)
+	}
+}
+
 // Sampling goes on until every error is small enough.
 func TestErrorIsMet(t *testing.T) {
 	m := curvedModel(t, "relu")

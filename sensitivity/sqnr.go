@@ -79,6 +79,9 @@ func (r *ratio) add(noise, signal float64) {
 	r.n++
 }
 
+// rms is the root mean square of the elements.
+func (r *ratio) rms() float64 { return math.Sqrt(r.signal / float64(r.n*r.size)) }
+
 // loss is noise/signal; its error is that of the mean of noise - ratio*signal, over the mean signal.
 func (r *ratio) loss(bits int) Loss {
 	if r.signal == 0 { // all zeros, which are a level of every method
