@@ -38,6 +38,24 @@ var amountPattern = regexp.MustCompile(`^((?:0|[1-9][0-9]*)(?:\.[0-9]+)?) ?([A-Z
 // maxAmount keeps sums of amounts exact in float64.
 const maxAmount = 1 << 53
 
+// ParseBytes and ParseOps read a number of bytes, or of operations, above 0, as configs have them: 0.10MB, 1.2G.
+func ParseBytes(text string) (a Amount, ok bool) { return parseAmount(byteUnits, text) }
+func ParseOps(text string) (a Amount, ok bool)   { return parseAmount(opUnits, text) }
+
+func parseAmount(units []unit, text string) (a Amount, ok bool) {
+	m := amountPattern.FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(m[1], 64)
+	i := slices.IndexFunc(units, func(u unit) bool { return u.name == m[2] })
+	if err != nil || i < 0 {
+		return 0, false
+	}
+	v = math.RoundToEven(v * units[i].of)
+	return Amount(v), v >= 1 && v <= maxAmount
+}
+
 // amount is an Amount in one of the units, above 0, or none.
 type amount struct {
 	units   []unit
@@ -48,24 +66,11 @@ func (k amount) parse(n *syntax.Node) (any, error) {
 	if n.Text == "none" && n.Kind == syntax.String {
 		return Amount(0), nil
 	}
-	if n.Kind != syntax.String && n.Kind != syntax.Int && n.Kind != syntax.Float {
+	a, ok := parseAmount(k.units, n.Text)
+	if !ok || n.Kind != syntax.String && n.Kind != syntax.Int && n.Kind != syntax.Float {
 		return nil, errKind
 	}
-	m := amountPattern.FindStringSubmatch(n.Text)
-	if m == nil {
-		return nil, errKind
-	}
-	for _, u := range k.units {
-		v, err := strconv.ParseFloat(m[1], 64)
-		if m[2] != u.name || err != nil {
-			continue
-		}
-		if v = math.RoundToEven(v * u.of); v < 1 || v > maxAmount {
-			return nil, errKind
-		}
-		return Amount(v), nil
-	}
-	return nil, errKind
+	return a, nil
 }
 
 func (k amount) format(v any) string {

@@ -2,11 +2,12 @@ package sensitivity
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/syntax"
 )
 
@@ -25,44 +26,26 @@ const (
 // Costs lists them.
 func Costs() []Cost { return []Cost{Size, BitOps, Memory, Latency, MeanBits} }
 
-// units are what each cost is written in, in bits, operations or nanoseconds.
-var units = map[Cost][]unit{
-	Size:     bytes,
-	Memory:   bytes,
-	BitOps:   {{"", 1}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}},
-	Latency:  {{"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}},
-	MeanBits: {{"", 1}},
-}
-
-type unit struct {
-	name string
-	of   float64
-}
-
-var bytes = []unit{{"B", 8}, {"kB", 8e3}, {"MB", 8e6}, {"GB", 8e9}, {"KiB", 8 << 10}, {"MiB", 8 << 20}, {"GiB", 8 << 30}}
-
 // Format writes an amount of a cost with four digits that count: 0.27 MB, 1.2 G, 48 KiB.
 func (c Cost) Format(amount float64) string {
-	of := unit{"", 1}
+	unit, of := "", 1.0
 	switch c {
 	case Size:
-		of = unit{"MB", 8e6}
+		unit, of = "MB", 8e6
 	case Memory:
-		of = unit{"KiB", 8 << 10}
+		unit, of = "KiB", 8<<10
 	case Latency:
-		of = unit{"ms", 1e6}
+		unit, of = "ms", 1e6
 	case BitOps:
-		for _, u := range units[c] {
-			if amount >= u.of {
-				of = u
-			}
-		}
+		text := configs.OpText(amount)
+		digits := strings.TrimRight(text, "kMGT")
+		return strings.TrimSpace(digits + " " + text[len(digits):])
 	}
-	short, err := strconv.ParseFloat(strconv.FormatFloat(amount/of.of, 'g', 4, 64), 64)
+	short, err := strconv.ParseFloat(strconv.FormatFloat(amount/of, 'g', 4, 64), 64)
 	if err != nil {
-		short = amount / of.of
+		short = amount / of
 	}
-	return strings.TrimSpace(strconv.FormatFloat(short, 'f', -1, 64) + " " + of.name)
+	return strings.TrimSpace(strconv.FormatFloat(short, 'f', -1, 64) + " " + unit)
 }
 
 // Limit is the most that a cost may be.
@@ -113,24 +96,35 @@ func (c Cost) limit(text string) (Limit, error) {
 	if c == MeanBits {
 		wrong = fmt.Errorf("%s=%s: want a number of bits above 0, such as %s, or a percentage, such as 50%%", c, syntax.Shorten(text), examples[c])
 	}
-	digits := strings.TrimRightFunc(text, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
-	v, err := strconv.ParseFloat(digits, 64)
-	name := strings.TrimSpace(text[len(digits):])
-	if err != nil || v < 0 || math.IsInf(v, 0) || math.IsNaN(v) {
-		return Limit{}, wrong
-	}
-	if name == "%" {
-		if v > 100 {
+	if digits, share := strings.CutSuffix(text, "%"); share {
+		v, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+		if err != nil || !(v >= 0 && v <= 100) {
 			return Limit{}, fmt.Errorf("%s=%s: want a percentage from 0 to 100", c, syntax.Shorten(text))
 		}
 		return Limit{c, v / 100, true}, nil
 	}
-	for _, u := range units[c] {
-		if u.name == name && v > 0 && v*u.of < 1<<59 {
-			return Limit{Cost: c, Amount: v * u.of}, nil
-		}
+	amount, ok := c.amount(text)
+	if !ok {
+		return Limit{}, wrong
 	}
-	return Limit{}, wrong
+	return Limit{Cost: c, Amount: amount}, nil
+}
+
+// amount reads what is no percentage: bits, operations or nanoseconds, above 0.
+func (c Cost) amount(text string) (v float64, ok bool) {
+	switch c {
+	case Size, Memory:
+		a, ok := configs.ParseBytes(text)
+		return 8 * float64(a), ok
+	case BitOps:
+		a, ok := configs.ParseOps(text)
+		return float64(a), ok
+	case Latency:
+		d, err := time.ParseDuration(text)
+		return float64(d), err == nil && d > 0 && d < 1<<59
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	return v, err == nil && v > 0 && v < 1<<10
 }
 
 // String is the limit as ParseBudget reads it, in a unit of its own.
