@@ -18,7 +18,7 @@ var trains = map[string]string{
 	"DoReFa": "dorefa dorefa", "PACT": "dorefa pact", "LQ-Nets": "lq_nets lq_nets", "LSQ": "lsq lsq", "LSQ+": "lsq_plus lsq_plus", "APoT": "apot apot",
 	"EWGS": "ewgs ewgs", "DSQ": "dsq dsq", "QIL": "qil qil", "SAWB": "sawb pact", "TTQ": "ttq", "TWN": "twn", "BWN": "bwn", "INQ": "inq", "k-means": "kmeans",
 	"XNOR-Net": "xnor xnor", "BNN": "bnn bnn", "Bi-Real": "bireal bireal", "IR-Net": "irnet irnet", "IR-Net, weights": "irnet", "ReActNet": "reactnet reactnet",
-	"ReSTE": "bwn sign", "ReSTE, weights": "bwn", "HWGQ": "bwn hwgq", "SinReQ": "lsq lsq", "KURE": "lsq lsq", "HAWQ-V3": "lsq lsq", "EdMIPS": "lsq lsq", "ends": "lsq lsq", "all": "lsq lsq", "float": "",
+	"ReSTE": "bwn sign", "ReSTE, weights": "bwn", "HWGQ": "bwn hwgq", "SinReQ": "lsq lsq", "KURE": "lsq lsq", "HAWQ-V3": "lsq lsq", "EdMIPS": "lsq lsq", "ends": "lsq lsq", "all": "lsq lsq", "uniform": "lsq lsq", "Hessian": "lsq lsq", "perturbation": "lsq lsq", "SQNR": "lsq lsq", "float": "",
 }
 
 // shippedNetworks are the architectures of tables, by what their names begin with.
@@ -27,11 +27,15 @@ var shippedNetworks = map[string]string{
 	"imagenet_resnet50": "resnet50", "imagenet_mobilenet_v2": "mobilenet_v2",
 }
 
-// mixedConfigs are the configs of cells whose layers differ in bits.
-var mixedConfigs = map[string]string{
+// namedConfigs are the configs of cells whose names say no bits.
+var namedConfigs = map[string]string{
 	"HAWQ-V3 size 75 %": "imagenet_resnet18_hawq_size75", "HAWQ-V3 size 50 %": "imagenet_resnet18_hawq_size50", "HAWQ-V3 size 25 %": "imagenet_resnet18_hawq_size25",
 	"HAWQ-V3 BitOps 75 %": "imagenet_resnet18_hawq_bitops75", "HAWQ-V3 BitOps 50 %": "imagenet_resnet18_hawq_bitops50", "HAWQ-V3 BitOps 25 %": "imagenet_resnet18_hawq_bitops25",
 	"EdMIPS 1.992 bits": "imagenet_resnet18_edmips",
+	"uniform 107 kB":    "resnet20_w3a3", "uniform 140 kB": "resnet20_w4a4", "uniform 174 kB": "resnet20_w5a5",
+	"Hessian 107 kB": "resnet20_mixed3_hessian", "Hessian 140 kB": "resnet20_mixed4_hessian", "Hessian 174 kB": "resnet20_mixed5_hessian",
+	"perturbation 107 kB": "resnet20_mixed3_perturb", "perturbation 140 kB": "resnet20_mixed4_perturb", "perturbation 174 kB": "resnet20_mixed5_perturb",
+	"SQNR 107 kB": "resnet20_mixed3_sqnr", "SQNR 140 kB": "resnet20_mixed4_sqnr", "SQNR 174 kB": "resnet20_mixed5_sqnr",
 }
 
 // longest is the value of the longest key that a text begins with.
@@ -77,9 +81,9 @@ func TestShippedNames(t *testing.T) {
 		}
 		for _, c := range tab.Cells {
 			q, at := c.Config.Quant, name+": "+c.Name()
-			if mixed, ok := mixedConfigs[c.Name()]; ok {
-				if c.Config.Name != mixed || len(q.Layers) == 0 {
-					t.Errorf("%s is %s with %d rules", at, c.Config.Name, len(q.Layers))
+			if named, ok := namedConfigs[c.Name()]; ok {
+				if c.Config.Name != named {
+					t.Errorf("%s is %s; want %s", at, c.Config.Name, named)
 				}
 			} else if w, a, ok := bitsOf(c.Name()); !ok || q.Weights.Bits != w || q.Activations.Bits != a {
 				t.Errorf("%s has W%v A%v", at, q.Weights.Bits, q.Activations.Bits)
