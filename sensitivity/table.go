@@ -34,6 +34,9 @@ type Loss struct {
 
 // UnmarshalJSON reads a loss; one without a value is not 0 but NaN, which [Table.Validate] reports.
 func (l *Loss) UnmarshalJSON(js []byte) error {
+	if l == nil {
+		return errors.New("there is no loss to read into")
+	}
 	type loss Loss
 	x := loss{Value: math.NaN()}
 	err := json.Unmarshal(js, &x)
