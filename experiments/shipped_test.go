@@ -18,7 +18,7 @@ var trains = map[string]string{
 	"DoReFa": "dorefa dorefa", "PACT": "dorefa pact", "LQ-Nets": "lq_nets lq_nets", "LSQ": "lsq lsq", "LSQ+": "lsq_plus lsq_plus", "APoT": "apot apot",
 	"EWGS": "ewgs ewgs", "DSQ": "dsq dsq", "QIL": "qil qil", "SAWB": "sawb pact", "TTQ": "ttq", "TWN": "twn", "BWN": "bwn", "INQ": "inq", "k-means": "kmeans",
 	"XNOR-Net": "xnor xnor", "BNN": "bnn bnn", "Bi-Real": "bireal bireal", "IR-Net": "irnet irnet", "IR-Net, weights": "irnet", "ReActNet": "reactnet reactnet",
-	"ReSTE": "bwn sign", "ReSTE, weights": "bwn", "HWGQ": "bwn hwgq", "SinReQ": "lsq lsq", "KURE": "lsq lsq", "HAWQ-V3": "lsq lsq", "EdMIPS": "lsq lsq", "ends": "lsq lsq", "all": "lsq lsq", "uniform": "lsq lsq", "Hessian": "lsq lsq", "perturbation": "lsq lsq", "SQNR": "lsq lsq", "float": "",
+	"ReSTE": "bwn sign", "ReSTE, weights": "bwn", "HWGQ": "bwn hwgq", "SinReQ": "lsq lsq", "KURE": "lsq lsq", "HAWQ-V3": "lsq lsq", "EdMIPS": "lsq lsq", "ends": "lsq lsq", "all": "lsq lsq", "uniform": "lsq lsq", "Hessian": "lsq lsq", "perturbation": "lsq lsq", "SQNR": "lsq lsq", "scales": "lsq lsq", "float": "",
 }
 
 // shippedNetworks are the architectures of tables, by what their names begin with.
@@ -32,10 +32,11 @@ var namedConfigs = map[string]string{
 	"HAWQ-V3 size 75 %": "imagenet_resnet18_hawq_size75", "HAWQ-V3 size 50 %": "imagenet_resnet18_hawq_size50", "HAWQ-V3 size 25 %": "imagenet_resnet18_hawq_size25",
 	"HAWQ-V3 BitOps 75 %": "imagenet_resnet18_hawq_bitops75", "HAWQ-V3 BitOps 50 %": "imagenet_resnet18_hawq_bitops50", "HAWQ-V3 BitOps 25 %": "imagenet_resnet18_hawq_bitops25",
 	"EdMIPS 1.992 bits": "imagenet_resnet18_edmips",
-	"uniform 107 kB":    "resnet20_w3a3", "uniform 140 kB": "resnet20_w4a4", "uniform 174 kB": "resnet20_w5a5",
-	"Hessian 107 kB": "resnet20_mixed3_hessian", "Hessian 140 kB": "resnet20_mixed4_hessian", "Hessian 174 kB": "resnet20_mixed5_hessian",
-	"perturbation 107 kB": "resnet20_mixed3_perturb", "perturbation 140 kB": "resnet20_mixed4_perturb", "perturbation 174 kB": "resnet20_mixed5_perturb",
-	"SQNR 107 kB": "resnet20_mixed3_sqnr", "SQNR 140 kB": "resnet20_mixed4_sqnr", "SQNR 174 kB": "resnet20_mixed5_sqnr",
+	"uniform 90 kB":     "resnet20_w2a2", "uniform 107 kB": "resnet20_w3a3", "uniform 140 kB": "resnet20_w4a4",
+	"Hessian 90 kB": "resnet20_90kb_hessian", "Hessian 107 kB": "resnet20_107kb_hessian", "Hessian 140 kB": "resnet20_140kb_hessian",
+	"perturbation 90 kB": "resnet20_90kb_perturb", "perturbation 107 kB": "resnet20_107kb_perturb", "perturbation 140 kB": "resnet20_140kb_perturb",
+	"SQNR 90 kB": "resnet20_90kb_sqnr", "SQNR 107 kB": "resnet20_107kb_sqnr", "SQNR 140 kB": "resnet20_140kb_sqnr",
+	"scales 90 kB": "resnet20_90kb_scales", "scales 107 kB": "resnet20_107kb_scales", "scales 140 kB": "resnet20_140kb_scales",
 }
 
 // longest is the value of the longest key that a text begins with.
