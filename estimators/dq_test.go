@@ -102,12 +102,26 @@ func TestDQBits(t *testing.T) {
 			}
 		}
 	}
+	for d := float32(1e-3); d < 1; d *= 1.01 { // in float32 a quotient of 15 may be more than that
+		if b := (estimators.DQ{Range: estimators.Range{Bits: 4}}).CostBits(estimators.Params{{d}, {d * 15}}); b != 4 {
+			t.Errorf("15 steps of %v cost %v bits, want 4", d, b)
+		}
+	}
 	m, err := estimators.MethodNamed("dq")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := m.New(estimators.Spec{Range: estimators.Range{Bits: 4, Signed: true}, Scales: 8, Weights: true}); err == nil {
 		t.Error("it has a bit width for each channel")
+	}
+}
+
+// A number that is none is one of the gradient, too, so that training finds it.
+func TestDQNaN(t *testing.T) {
+	dx, dp := make([]float32, 2), estimators.Params{{0}, {0}}
+	q := estimators.DQ{Range: estimators.Range{Bits: 4, Signed: true}}
+	if err := q.Backward(dx, dp, []float32{0.1, float32(math.NaN())}, []float32{1, 1}, estimators.Params{{0.1}, {0.7}}); err != nil || dx[0] != 1 || dx[1] != 0 || dp[0][0] == dp[0][0] {
+		t.Errorf("gradients %v and %v (%v), want 1 and 0, and NaN of the step", dx, dp, err)
 	}
 }
 
