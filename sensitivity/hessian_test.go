@@ -414,6 +414,27 @@ func TestStepsOfTensors(t *testing.T) {
 	}
 }
 
+// The samples that an error takes grow with its square; they are at most twice those that say so, and 20,000.
+func TestMoreSamples(t *testing.T) {
+	for _, tt := range []struct {
+		relative []float64
+		n, want  int
+	}{
+		{[]float64{0.1}, 100, 100}, {[]float64{0.05}, 100, 100}, {[]float64{0.12}, 100, 144}, {[]float64{0.12, 0.1}, 100, 144}, {[]float64{0.3}, 100, 200},
+		{[]float64{0.3}, 15000, 20000}, {[]float64{0.3}, 30000, 30000},
+	} {
+		mt := &meter{opt: Options{Error: 0.1}}
+		var samplers []*sampler
+		for _, e := range tt.relative { // of the sums of n samples whose mean is -1
+			n := float64(tt.n)
+			samplers = append(samplers, &sampler{sums: []differences{{-n, n * (1 + e*e*(n-1)), tt.n}}})
+		}
+		if got := mt.more(tt.n, samplers); got < tt.want || got > tt.want+1 {
+			t.Errorf("errors of %v after %d samples take %d, want %d", tt.relative, tt.n, got, tt.want)
+		}
+	}
+}
+
 // Sampling goes on until every error is small enough.
 func TestErrorIsMet(t *testing.T) {
 	m := curvedModel(t, "relu")

@@ -97,3 +97,19 @@ func TestTheFirstBestWins(t *testing.T) {
 		t.Errorf("the first epoch, of 0 %%, is not the best: %+v (%v)", r.st, err)
 	}
 }
+
+// A state is within its stage: at its first step, which may be interrupted, up to its last one.
+func TestStatesFitStages(t *testing.T) {
+	ends := []int{3, 6, 9}
+	for _, tt := range []struct {
+		stage, step int
+		ok          bool
+	}{{0, 0, true}, {0, 3, true}, {0, 4, false}, {1, 2, false}, {1, 3, true}, {1, 6, true}, {1, 7, false}, {2, 5, false}, {2, 9, true}, {2, 10, false}} {
+		if err := (state{Stage: tt.stage, Step: tt.step}).fitsStages(ends); (err == nil) != tt.ok {
+			t.Errorf("stage %d, step %d: %v", tt.stage+1, tt.step, err)
+		}
+	}
+	if err := (state{Step: 5}).fitsStages(nil); err != nil {
+		t.Errorf("without stages: %v", err)
+	}
+}
