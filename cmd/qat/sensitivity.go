@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,6 +77,9 @@ EXIT STATUS
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := o.check(c); err != nil {
 				return err
+			}
+			if o.plot != "" && filepath.Ext(o.plot) != ".svg" {
+				return usagef(c, "--plot %s: want FILE.svg", o.plot)
 			}
 			if o.plot != "" {
 				if err := replaceable(c, o.plot, filetype.Text, o.force); err != nil {
@@ -216,28 +220,33 @@ func (o *sensitivityOptions) measure(ctx context.Context, m *train.Model, p *pro
 	return sensitivity.Measure(ctx, m, opt)
 }
 
-// lossOf says what the losses of a table are, and how they and their errors are written.
+// lossOf says what the losses of a table are, how they are written, and in what their errors are, which are 0 of what is exact.
 var lossOf = map[string]struct {
-	of         string
-	value, err func(sensitivity.Loss) string
+	of       string
+	value    func(sensitivity.Loss) string
+	err      func(sensitivity.Loss) float64
+	errValue func(float64) string
 }{
 	string(sensitivity.Hessian): {"trace of the Hessian/n x squared error",
 		func(l sensitivity.Loss) string { return threeDigits(l.Value) },
-		func(l sensitivity.Loss) string { return share(l.StdErr / math.Abs(l.Value)) }},
+		func(l sensitivity.Loss) float64 { return l.StdErr / math.Abs(l.Value) }, share},
 	string(sensitivity.Perturb): {"growth of the loss",
 		func(l sensitivity.Loss) string { return threeDigits(l.Value) },
-		func(l sensitivity.Loss) string { return threeDigits(l.StdErr) }},
+		func(l sensitivity.Loss) float64 { return l.StdErr }, threeDigits},
 	sensitivity.Accuracy: {"points of top-1 accuracy lost",
-		func(l sensitivity.Loss) string { return fmt.Sprintf("%.2f", 100*l.Value) },
-		func(l sensitivity.Loss) string { return fmt.Sprintf("%.2f", 100*l.StdErr) }},
+		func(l sensitivity.Loss) string { return twoDecimals(100 * l.Value) },
+		func(l sensitivity.Loss) float64 { return 100 * l.StdErr }, twoDecimals},
 	string(sensitivity.Scales): {"scale that LSQ learns",
-		func(l sensitivity.Loss) string { return threeDigits(l.Value) }, nil},
+		func(l sensitivity.Loss) string { return threeDigits(l.Value) }, nil, nil},
 	string(sensitivity.SQNR): {"signal to quantization noise ratio in dB",
-		func(l sensitivity.Loss) string { return fmt.Sprintf("%.1f", sensitivity.Decibels(l.Value)) },
-		func(l sensitivity.Loss) string {
-			return fmt.Sprintf("%.1f", sensitivity.Decibels(l.Value)-sensitivity.Decibels(l.Value+l.StdErr))
-		}},
+		func(l sensitivity.Loss) string { return oneDecimal(sensitivity.Decibels(l.Value)) },
+		func(l sensitivity.Loss) float64 {
+			return sensitivity.Decibels(l.Value) - sensitivity.Decibels(l.Value+l.StdErr)
+		}, oneDecimal},
 }
+
+func oneDecimal(v float64) string  { return strconv.FormatFloat(v, 'f', 1, 64) }
+func twoDecimals(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
 
 func threeDigits(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
 
@@ -281,26 +290,28 @@ func printTraces(w io.Writer, r *sensitivity.Report) error {
 
 func printLosses(w io.Writer, table sensitivity.Table, what string, of func(sensitivity.Layer) []sensitivity.Loss) error {
 	say(w, "")
-	say(w, "%s, %s at so many bits: %s", table.Method, what, lossOf[table.Method].of)
-	heading, exact := []string{"LAYER"}, true
+	losses := lossOf[table.Method]
+	say(w, "%s, %s at so many bits: %s", table.Method, what, losses.of)
+	heading := []string{"LAYER"}
 	for _, l := range of(table.Layers[0]) {
 		heading = append(heading, strconv.Itoa(l.Bits))
-		exact = exact && l.StdErr == 0
 	}
+	inexact := func(l sensitivity.Loss) bool { return l.StdErr > 0 }
+	exact := !slices.ContainsFunc(table.Layers, func(l sensitivity.Layer) bool { return slices.ContainsFunc(of(l), inexact) })
 	if !exact {
 		heading = append(heading, "± UP TO")
 	}
 	t := newTable(w, heading...).dropping("± UP TO")
 	for _, l := range table.Layers {
-		row, worst := []any{l.Name}, sensitivity.Loss{}
+		row, worst := []any{l.Name}, 0.0
 		for _, x := range of(l) {
-			row = append(row, lossOf[table.Method].value(x))
-			if x.StdErr > worst.StdErr {
-				worst = x
+			row = append(row, losses.value(x))
+			if inexact(x) {
+				worst = max(worst, losses.err(x))
 			}
 		}
 		if !exact {
-			row = append(row, lossOf[table.Method].err(worst))
+			row = append(row, losses.errValue(worst))
 		}
 		t.row(row...)
 	}
