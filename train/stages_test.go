@@ -388,3 +388,28 @@ func TestFrozenStates(t *testing.T) {
 		}
 	}
 }
+
+// What a switch is told to do it does: it rescales, and takes batch norm's statistics anew. The checkpoint is one of the stage before.
+func TestSwitchesDoWhatTheySay(t *testing.T) {
+	p, err := goOn(t, t.TempDir(), 1, 4, kindsOfStages["rescaled"]...)
+	if !errors.Is(err, ErrInterrupted) || !strings.Contains(strings.Join(p.lines, "\n"), " 5 rescaled, ") {
+		t.Errorf("%q (%v); want 5 rescaled quantizers", p.lines, err)
+	}
+	mean := func(stage string) string {
+		return tensorsOf(t, partOf(t, 4, staged("{for: 3it}, {"+stage+"}")...))["bn.running_mean"]
+	}
+	if mean("") == mean("batch_norm_reestimation: 2") {
+		t.Error("batch norm's statistics are not taken anew")
+	}
+	dir, at := t.TempDir(), -1
+	p = &quiet{after: func(step int) {
+		if step == 5 { // of an epoch of 3, a step after the switch
+			if _, st, err := readCheckpoint(filepath.Join(dir, CheckpointFile), Reading{}); err == nil && st.Stage == 0 {
+				at = st.Step
+			}
+		}
+	}}
+	if err := trainOnly(context.Background(), extendingConfig(t, append(slices.Clone(kindsOfStages["bits"]), "train.checkpoint_every=10it")...), Options{Out: dir, Threads: 1, Progress: p}); err != nil || at != 4 {
+		t.Errorf("a step after the switch the checkpoint is that of step %d, want 4 (%v)", at, err)
+	}
+}
