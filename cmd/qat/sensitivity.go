@@ -148,6 +148,11 @@ func (o *sensitivityOptions) check(c *cobra.Command) error {
 	if err := o.allocateOptions.check(c); err != nil {
 		return err
 	}
+	for _, of := range []struct{ flag, method string }{{"samples", "hessian"}, {"error", "hessian"}, {"steps", "scales"}} {
+		if c.Flags().Changed(of.flag) && !slices.Contains(o.methods, of.method) {
+			return usagef(c, "--%s is for --method %s; found %s", of.flag, of.method, strings.Join(o.methods, ","))
+		}
+	}
 	if o.losses != "" && !c.Flags().Changed("method") {
 		o.methods = nil
 	}
@@ -191,12 +196,14 @@ func runSensitivity(ctx context.Context, o sensitivityOptions, path string, stdo
 			return err
 		}
 	}
-	p.close()
-	if o.plot != "" {
-		if err := atomicfile.WriteBytes(o.plot, []byte(r.Plot())); err != nil {
+	if svg := r.Plot(); o.plot != "" && svg == "" {
+		p.Message("%s is not written: there is nothing to draw, fewer than two layers or no loss above 0", o.plot)
+	} else if o.plot != "" {
+		if err := atomicfile.WriteBytes(o.plot, []byte(svg)); err != nil {
 			return err
 		}
 	}
+	p.close()
 	return result(stdout, o.json, r, func(w io.Writer) error {
 		if a != nil {
 			return a.print(w, r)
