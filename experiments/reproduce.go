@@ -154,7 +154,7 @@ func (m *maker) make(ctx context.Context, r *Run, place, of int) error {
 // train makes one run and its result.
 func (m *maker) train(ctx context.Context, r *Run) (*Result, error) {
 	dir := m.folder(r)
-	cfg, err := train.Resolve(r.Config, m.opt.Data)
+	cfg, err := train.Resolve(r.begun(dir), m.opt.Data)
 	if err != nil {
 		return nil, err
 	}

@@ -132,6 +132,32 @@ func TestReproduce(t *testing.T) {
 }
 
 // checkShown looks at what a full tiny table shows.
+// Names that changed, and how often is logged, keep no run from going on: no result depends on them.
+func TestRunsUnderOtherNames(t *testing.T) {
+	tab, dir := loaded(t, tiny, "tiny_net.yaml", tinyNet), t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	if _, err := reproduce(t, ctx, tab, dir, Options{Progress: &heard{stepped: func(n int) {
+		if n == 20 { // in the second epoch of the second run
+			cancel()
+		}
+	}}}); !errors.Is(err, train.ErrInterrupted) {
+		t.Fatalf("%v; want an interruption in the second run", err)
+	}
+	for _, c := range tab.Cells {
+		own := *c.Config
+		own.Name, own.Description, own.Train.LogEvery = "renamed", "of another name", 3
+		c.Config = &own
+	}
+	h := &heard{}
+	out, err := reproduce(t, context.Background(), tab, dir, Options{Progress: h})
+	if err != nil || out.Made != 5 || out.Known != 1 || len(out.Failed) > 0 {
+		t.Errorf("%+v, %v; want five, and one that is known", out, err)
+	}
+	if want := 6*12 - 20; h.steps != want {
+		t.Errorf("%d steps; want %d, the rest of the second run first", h.steps, want)
+	}
+}
+
 func checkShown(t *testing.T, tab *Table, dir string) {
 	t.Helper()
 	cells, err := Summarize(tab, tab.Cells, tab.Seeds, dir)

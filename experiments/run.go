@@ -5,10 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/qat-go/qat/configs"
+	"github.com/qat-go/qat/train"
 )
 
 // Run is one training: a cell with one of its seeds, or the float twin of cells.
@@ -59,6 +62,19 @@ func hash(cfg *configs.Config) string {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// begun is the config with which the run in a folder began, if it is that of this experiment: names and the like may have changed
+// since, and a run goes on only with the config that it has.
+func (r *Run) begun(dir string) *configs.Config {
+	saved, err := os.ReadFile(filepath.Join(dir, train.ConfigFile))
+	if err != nil {
+		return r.Config
+	}
+	if then, err := configs.Parse(train.ConfigFile, saved); err == nil && hash(then) == r.Hash {
+		return then
+	}
+	return r.Config
 }
 
 // newRun is the run of a config with a seed.
