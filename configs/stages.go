@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/qat-go/qat/networks"
+	"github.com/qat-go/qat/syntax"
 )
 
 // schedule makes the quant section of each stage: the config's, with what the stage changes, by the rules of any config.
@@ -123,7 +124,7 @@ func (c *Config) stageMistakes() (errs ErrorList) {
 	}
 	for i, s := range c.Quant.Schedule {
 		if s.Only.text != "" && s.Only.text != NoLayers {
-			for _, msg := range s.Only.unmatched("layer", names, "") {
+			for _, msg := range s.Only.unmatched("layer", names, "; layers: "+strings.Join(names, ", ")+", or "+NoLayers) {
 				report(i, "only: %s", msg)
 			}
 		}
@@ -134,7 +135,7 @@ func (c *Config) stageMistakes() (errs ErrorList) {
 			if g, err := ParseGlob(what); err != nil {
 				report(i, "freeze: %v", err)
 			} else if !slices.Contains(freezable, networks.Group(what)) {
-				for _, msg := range g.unmatched("node, and is none of weights, batch_norm, bias, scales", nodes, "") {
+				for _, msg := range g.unmatched("node, and is none of weights, batch_norm, bias, scales", nodes, syntax.Suggest(what, groupNames())) {
 					report(i, "freeze: %s", msg)
 				}
 			}
@@ -144,6 +145,14 @@ func (c *Config) stageMistakes() (errs ErrorList) {
 		}
 	}
 	return errs
+}
+
+// groupNames are those of freezable.
+func groupNames() (names []string) {
+	for _, g := range freezable {
+		names = append(names, string(g))
+	}
+	return names
 }
 
 // freezable are the groups of parameters that a stage can name.
