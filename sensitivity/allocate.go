@@ -70,7 +70,11 @@ func (e *NoRoomError) Error() string {
 		}
 		parts = append(parts, part)
 	}
-	return fmt.Sprintf("no widths fit %s: %s; want more, lower widths, or a config whose first and last layers cost less", strings.Join(limits, ","), strings.Join(parts, "; "))
+	fixed := "first and last layers"
+	if slices.ContainsFunc(e.Limits, func(l Limit) bool { return l.Cost == Memory }) {
+		fixed += " or residual stream"
+	}
+	return fmt.Sprintf("no widths fit %s: %s; want more, lower widths, or a config whose %s cost less", strings.Join(limits, ","), strings.Join(parts, "; "), fixed)
 }
 
 // Allocate returns the widths that lose least by a table within limits; threads are for measuring latency. The error is a

@@ -84,12 +84,12 @@ func reload(t testing.TB, s *sensitivity.Space, a *sensitivity.Allocation, cfg *
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "mixed.yaml")
-	if err := os.WriteFile(path, s.YAML(a, "base.yaml"), 0o666); err != nil {
+	if err := os.WriteFile(path, s.YAML(a, "mixed", "base.yaml"), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	read, err := configs.Load(path, nil)
 	if err != nil {
-		t.Fatalf("%v in\n%s", err, s.YAML(a, "base.yaml"))
+		t.Fatalf("%v in\n%s", err, s.YAML(a, "mixed", "base.yaml"))
 	}
 	if err := s.Check(a, read); err != nil {
 		t.Error(err)
@@ -534,13 +534,14 @@ func ExampleSpace_Allocate() {
 		panic(err)
 	}
 	fmt.Printf("%.1f, proven: %v\n", a.Loss, a.Proven)
-	fmt.Print(string(space.YAML(a, "resnet20_w4a4.yaml")))
+	fmt.Print(string(space.YAML(a, "mixed", "resnet20_w4a4.yaml")))
 	// Output:
 	// 6.3, proven: true
 	// # The widths that lose least by guess within size=0.1MB: 6.3.
 	// # No other widths lose less: that is proven.
 	// # size: 0.09421 MB of 0.1 MB
 	// # bitops: 528.5 M
+	// name: mixed
 	// description: "widths of layers by guess for size=0.1MB"
 	// extends: resnet20_w4a4.yaml
 	// quant:

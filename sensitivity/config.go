@@ -14,9 +14,9 @@ import (
 // ConfigMark is what the configs of [Space.YAML] begin with.
 const ConfigMark = "# The widths that lose least by "
 
-// YAML returns the config that gives layers the widths of an allocation: it extends another, by its path, and trains alone. It is
-// nil if there is no allocation.
-func (s *Space) YAML(a *Allocation, extends string) []byte {
+// YAML returns the config that gives layers the widths of an allocation: it extends another, by its path, and trains
+// alone, with runs of its own name. It is nil if there is no allocation.
+func (s *Space) YAML(a *Allocation, name, extends string) []byte {
 	if a == nil || s.made() != nil {
 		return nil
 	}
@@ -39,6 +39,7 @@ func (s *Space) YAML(a *Allocation, extends string) []byte {
 		}
 		fmt.Fprintf(&b, "# %s: %s%s\n", x.Cost, x.Cost.Format(x.Amount), of)
 	}
+	fmt.Fprintf(&b, "name: %s\n", syntax.Quote(name))
 	fmt.Fprintf(&b, "description: %s\n", syntax.Quote(fmt.Sprintf("widths of layers by %s for %s", a.Method, budget)))
 	fmt.Fprintf(&b, "extends: %s\nquant:\n  layers:\n", syntax.Quote(extends))
 	for _, r := range s.rules(a) {

@@ -101,15 +101,15 @@ func (o *allocateOptions) replaceable(c *cobra.Command, force bool) error {
 		if filepath.Ext(file) == ".yaml" {
 			kind = filetype.YAML
 			if b, err := regular.Read(file, 1<<20); err == nil && len(b) > 0 && !bytes.HasPrefix(b, []byte(sensitivity.ConfigMark)) && !force {
-				return fmt.Errorf("%s is a config that --budget did not write; want the name of another file, or --force", file)
+				return usagef(c, "%s is a config that --budget did not write; want the name of another file, or --force", file)
 			}
 		}
-		if err := replaceable(c, file, kind, force); err != nil {
+		if err := writable(c, file, kind, force); err != nil {
 			return err
 		}
 		if a, err := os.Stat(file); err == nil {
 			if b, err := os.Stat(o.config); err == nil && os.SameFile(a, b) {
-				return fmt.Errorf("%s is the config that would be extended; want the name of another file", file)
+				return usagef(c, "%s is the config that would be extended; want the name of another file", file)
 			}
 		}
 	}
@@ -162,16 +162,19 @@ func (o *allocateOptions) newAllocation(c *train.Checkpoint, run string, m *trai
 
 // read reads what --json wrote of a run another time. What the command line leaves open is as it was then.
 func (o *sensitivityOptions) read(c *train.Checkpoint, run string) (*sensitivity.Report, error) {
+	if _, err := filetype.Check(o.losses, "what qat sensitivity --json prints", filetype.JSON); err != nil {
+		return nil, err
+	}
 	b, err := regular.Read(o.losses, 64<<20)
 	if err != nil {
 		return nil, err
 	}
 	r, err := sensitivity.ParseReport(b)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; wanted what qat sensitivity --json prints", o.losses, err)
+		return nil, wrongLosses("%s: %v; wanted what qat sensitivity --json prints", o.losses, err)
 	}
 	if err := sameRun(r.Experiment, train.ExperimentOf(c.Config)); err != nil {
-		return nil, fmt.Errorf("%s has losses of another run than %s: %w; measure those of this one", o.losses, run, err)
+		return nil, wrongLosses("%s has losses of another run than %s: %v; measure those of this one", o.losses, run, err)
 	}
 	if len(o.methods) == 0 {
 		o.methods = []string{r.Tables[0].Method}
@@ -185,10 +188,20 @@ func (o *sensitivityOptions) read(c *train.Checkpoint, run string) (*sensitivity
 			for _, t := range r.Tables {
 				there = append(there, t.Method)
 			}
-			return nil, fmt.Errorf("%s has no losses by %s; measure them, or name one that is there with --method: %s", o.losses, m, strings.Join(there, ", "))
+			return nil, wrongLosses("%s has no losses by %s; measure them, or name one that is there with --method: %s", o.losses, m, strings.Join(there, ", "))
+		}
+	}
+	for _, w := range o.widths {
+		if len(r.Widths) > 0 && !slices.Contains(r.Widths, w) {
+			return nil, wrongLosses("%s has no losses at %d bits; measure them, or choose of --widths %s", o.losses, w, strings.Trim(strings.Join(strings.Fields(fmt.Sprint(r.Widths)), ","), "[]"))
 		}
 	}
 	return r, nil
+}
+
+// wrongLosses says why the file of --losses is not the one that is wanted.
+func wrongLosses(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...), "qat sensitivity"}
 }
 
 // sameRun says what differs between the runs of losses and of a checkpoint; nothing, if it is not known what the losses are of.
@@ -255,7 +268,8 @@ func (a *allocation) writeConfig(file string, x *sensitivity.Allocation) error {
 			base = to
 		}
 	}
-	text := a.space.YAML(x, filepath.ToSlash(base))
+	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	text := a.space.YAML(x, name, filepath.ToSlash(base))
 	cfg, err := configs.Parse(file, text)
 	if err != nil {
 		return err

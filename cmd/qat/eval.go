@@ -72,7 +72,7 @@ EXIT STATUS
 			if o.predictions == "" {
 				return runEval(c.Context(), o, args[0], evaluate, c.OutOrStdout(), c.ErrOrStderr())
 			}
-			if err := replaceable(c, o.predictions, filetype.Text, o.force); err != nil {
+			if err := writable(c, o.predictions, filetype.Text, o.force); err != nil {
 				return err
 			}
 			return writePredictions(c.Context(), o.predictions, func(ctx context.Context) error {

@@ -78,8 +78,10 @@ func (o *exportOptions) protect(c *cobra.Command, p *exportPlan) error {
 	if err := filetype.CheckFolder(dir, "a folder for the export"); err != nil {
 		return err
 	}
-	if _, err := os.Stat(dir); err != nil && p.directory == "" {
-		return usagef(c, "%s: the folder %s is missing", p.exports[0].Files[0], dir)
+	if p.directory == "" {
+		if err := inFolder(c, p.exports[0].Files[0]); err != nil {
+			return err
+		}
 	}
 	var errs []error
 	for _, e := range p.exports {
@@ -98,6 +100,23 @@ func (o *exportOptions) protect(c *cobra.Command, p *exportPlan) error {
 		return err
 	}
 	return os.MkdirAll(p.directory, 0o777)
+}
+
+// inFolder reports a file whose folder is missing, before what it is to hold is computed.
+func inFolder(c *cobra.Command, path string) error {
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); err != nil {
+		return usagef(c, "%s: the folder %s is missing", path, dir)
+	}
+	return nil
+}
+
+// writable reports a file that cannot take the place of what is there, as replaceable, or has no folder.
+func writable(c *cobra.Command, path string, kind filetype.Kind, force bool) error {
+	if err := inFolder(c, path); err != nil {
+		return err
+	}
+	return replaceable(c, path, kind, force)
 }
 
 // replaceable reports a file that is not of the kind that will take its place; with

@@ -39,7 +39,7 @@ func runArrays(ctx context.Context, c *cobra.Command, o inferOptions, path strin
 	if same(o.input, o.output) {
 		return usagef(c, "%s is the input; name another file for the logits", o.output)
 	}
-	if err := replaceable(c, o.output, filetype.NPY, o.force); err != nil {
+	if err := writable(c, o.output, filetype.NPY, o.force); err != nil {
 		return err
 	}
 	f, size, err := regular.Open(o.input)

@@ -18,6 +18,7 @@ import (
 	"github.com/qat-go/qat/experiments"
 	"github.com/qat-go/qat/export"
 	"github.com/qat-go/qat/internal/filetype"
+	"github.com/qat-go/qat/sensitivity"
 	"github.com/qat-go/qat/train"
 )
 
@@ -60,6 +61,7 @@ func exitCode(err error) int {
 	var kind *filetype.Error
 	var missing *datasets.MissingError
 	var table *experiments.Mistake
+	var noRoom *sensitivity.NoRoomError
 	switch {
 	case err == nil:
 		return exitDone
@@ -67,7 +69,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.Is(err, errMissed):
 		return exitMissed
-	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &kind), errors.As(err, &missing), errors.Is(err, train.ErrExists), errors.Is(err, experiments.ErrStale), errors.As(err, &table), errors.Is(err, export.ErrHeaderName), errors.Is(err, export.ErrPrefix):
+	case errors.As(err, &usage), errors.As(err, &config), errors.As(err, &kind), errors.As(err, &missing), errors.Is(err, train.ErrExists), errors.Is(err, experiments.ErrStale), errors.As(err, &table), errors.As(err, &noRoom), errors.Is(err, sensitivity.ErrNoChoice), errors.Is(err, export.ErrHeaderName), errors.Is(err, export.ErrPrefix):
 		return exitUsage
 	}
 	return exitFailed

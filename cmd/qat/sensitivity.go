@@ -67,7 +67,8 @@ The same --seed gives the same numbers, on any number of threads.
 EXIT STATUS
   0    done
   1    failed
-  2    the command line is wrong, or RUN is of another kind
+  2    the command line or the config is wrong, what they name is missing or of
+       another kind, or no widths fit --budget
   130  interrupted`,
 		Example: `  qat sensitivity runs/resnet20_fp32
   qat sensitivity runs/resnet20_fp32 --method hessian --error 0.1 --plot h.svg
@@ -82,7 +83,7 @@ EXIT STATUS
 				return usagef(c, "--plot %s: want FILE.svg", o.plot)
 			}
 			if o.plot != "" {
-				if err := replaceable(c, o.plot, filetype.Text, o.force); err != nil {
+				if err := writable(c, o.plot, filetype.Text, o.force); err != nil {
 					return err
 				}
 			}

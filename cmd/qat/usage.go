@@ -81,7 +81,8 @@ func unknownCommand(c *cobra.Command, args []string) error {
 }
 
 // flagTypes says what flags want, by what pflag calls them.
-var flagTypes = map[string]string{"int": "a whole number", "float64": "a number", "bool": "true or false", "duration": "a time such as 90m or 8h"}
+var flagTypes = map[string]string{"int": "a whole number", "float64": "a number", "bool": "true or false", "duration": "a time such as 90m or 8h",
+	"intSlice": "whole numbers with commas between", "uint64": "a whole number of 0 or more"}
 
 // flagProblem says what is wrong with a flag, and what was meant.
 func flagProblem(c *cobra.Command, err error, args []string) string {
