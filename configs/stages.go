@@ -13,6 +13,7 @@ import (
 // schedule makes the quant section of each stage: the config's, with what the stage changes, by the rules of any config.
 func (l *loader) schedule(doc *document, c *Config, root Pos, fileName string) {
 	all := c.Quant.Schedule
+	var told told
 	for i := range all {
 		s := &all[i]
 		merged := newDocument()
@@ -30,7 +31,7 @@ func (l *loader) schedule(doc *document, c *Config, root Pos, fileName string) {
 		}
 		s.config.Quant = s.Quant
 		for _, e := range own.errs {
-			if slices.Contains(l.errs, e) {
+			if slices.Contains(l.errs, e) || !told.first(i, *s, e.Pos.String()+e.Message) {
 				continue // of the config, whatever the stage
 			}
 			if !s.doc.has(e.Pos) {
@@ -42,6 +43,22 @@ func (l *loader) schedule(doc *document, c *Config, root Pos, fileName string) {
 	if len(all) > 0 && !doc.values[schedulePath].bad {
 		l.errs = append(l.errs, c.stageMistakes()...)
 	}
+}
+
+// told is what was reported of stages.
+type told map[string]bool
+
+// first tells that a message was not reported of another of the stages that one with add stands for.
+func (t *told) first(i int, s Stage, message string) bool {
+	key := fmt.Sprint(i-s.add.part, " ", message)
+	if (*t)[key] {
+		return false
+	}
+	if *t == nil {
+		*t = told{}
+	}
+	(*t)[key] = true
+	return true
 }
 
 // followFloat drops what the stage does not give itself and says nothing of floats.
@@ -87,8 +104,12 @@ func (d *document) has(at Pos) bool {
 
 // stageMistakes finds what is wrong with the stages as such: their lengths, and names that nothing has.
 func (c *Config) stageMistakes() (errs ErrorList) {
+	var told told
 	report := func(i int, format string, args ...any) {
-		errs.Report(c.Quant.Schedule[i].Pos, "stage %d: %s", i+1, fmt.Sprintf(format, args...))
+		s, msg := c.Quant.Schedule[i], fmt.Sprintf(format, args...)
+		if told.first(i, s, msg) {
+			errs.Report(s.Pos, "stage %d: %s", i+1, msg)
+		}
 	}
 	if !c.Train.Trains() {
 		report(0, "quant.schedule has no effect without training; remove it or raise train.epochs")
@@ -123,12 +144,7 @@ func (c *Config) stageMistakes() (errs ErrorList) {
 		nodes = append(nodes, node.Name)
 	}
 	for i, s := range c.Quant.Schedule {
-		if s.Only.text != "" && s.Only.text != NoLayers {
-			for _, msg := range s.Only.unmatched("layer", names, "; layers: "+strings.Join(names, ", ")+", or "+NoLayers) {
-				report(i, "only: %s", msg)
-			}
-		}
-		for _, msg := range s.without(names) {
+		for _, msg := range s.onlyMistakes(names) {
 			report(i, "%s", msg)
 		}
 		for _, what := range s.Freeze {
@@ -194,6 +210,12 @@ func (q *Quant) share(t *Train) (share float64, known bool) {
 
 // clashes says where a rule of the stage gives way to one of quant.layers that names the layer more closely.
 func (s *Stage) clashes(names []string) (all []string) {
+	if s.Only.text == NoLayers {
+		if len(s.doc.rules)+len(s.doc.values) > 0 {
+			all = []string{"only: none leaves the whole network in floating point; remove what the stage says of bits and methods"}
+		}
+		return all
+	}
 	for _, head := range s.doc.rules {
 		for _, name := range names {
 			if !head.glob.Match(name) {

@@ -16,6 +16,8 @@ import (
 type added struct {
 	globs []Glob
 	table string // that they are of, all layers of it; "" of a list
+	part  int    // of the stages that one stands for
+	all   bool   // the last of them
 }
 
 // additions is added: a list, or what a table of sensitivities says.
@@ -155,18 +157,31 @@ func (s Stage) split() []Stage {
 		for _, g := range s.add.globs[:i+1] {
 			globs = append(globs, g.text)
 		}
-		next.add, next.Only = added{}, Glob{strings.Join(globs, "|")}
+		next.add = added{table: s.add.table, part: i, all: i == len(s.add.globs)-1}
+		next.Only = Glob{strings.Join(globs, "|")}
 		all = append(all, next)
 	}
-	all[len(all)-1].add.table = s.add.table
 	return all
 }
 
-// without says which layers a table lacks that a stage has added all layers of.
-func (s *Stage) without(names []string) (messages []string) {
-	lacks := slices.DeleteFunc(slices.Clone(names), s.Only.Match)
-	if s.add.table == "" || len(lacks) == 0 {
+// onlyMistakes finds names in only that nothing has. Of a table it says once that it is of another network.
+func (s *Stage) onlyMistakes(names []string) (messages []string) {
+	if s.Only.text == "" || s.Only.text == NoLayers || s.add.table != "" && !s.add.all {
 		return nil
 	}
-	return []string{fmt.Sprintf("add: table %s lacks %d of the %d layers, such as %s; is it of another network?", syntax.Shorten(s.add.table), len(lacks), len(names), lacks[0])}
+	unmatched := s.Only.unmatched("layer", names, "; layers: "+strings.Join(names, ", ")+", or "+NoLayers)
+	if s.add.table == "" {
+		for _, msg := range unmatched {
+			messages = append(messages, "only: "+msg)
+		}
+		return messages
+	}
+	table := "add: table " + syntax.Shorten(s.add.table)
+	if lacks := slices.DeleteFunc(slices.Clone(names), s.Only.Match); len(lacks) > 0 {
+		return []string{fmt.Sprintf("%s lacks %d of the %d layers, such as %s; is it of another network?", table, len(lacks), len(names), lacks[0])}
+	}
+	if len(unmatched) > 0 {
+		return []string{fmt.Sprintf("%s: %s", table, unmatched[0])}
+	}
+	return nil
 }

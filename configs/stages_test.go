@@ -2,6 +2,7 @@ package configs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -109,10 +110,23 @@ func TestStageMistakes(t *testing.T) {
 		"[{for: 1ep, batch_norm_reestimation: 5}, {}]":                                  "stage 1: scales, lr and batch_norm_reestimation say what changes as a stage begins",
 		"[{for: 1ep, weights: {bits: fp}, activations: {bits: fp}, first_last: 7}, {}]": "stage 1: quant.first_last is 7 in a network whose weights and activations are fp",
 		"[{for: 1ep, scales: calibrate}, {}]":                                           "stage 1: scales, lr and batch_norm_reestimation say what changes as a stage begins",
+		"[{for: 1ep, only: none, layers: {linear: {weights: {bits: 2}}}}, {}]":          "stage 1: only: none leaves the whole network in floating point; remove what the stage says of bits and methods",
+		"[{for: 1ep, only: none, weights: {bits: 2}}, {}]":                              "stage 1: only: none leaves the whole network in floating point",
 		"[{for: 1ep}, {scales: calibrate, batch_norm_reestimation: 5}]":                 "",
 	} {
 		if _, err := Parse("x.yaml", stagedYAML(schedule)); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", schedule, err, want)
+		}
+	}
+	for schedule, lines := range map[string]int{ // a cause is one line, however many stages one with add stands for
+		`[{for: 1ep, add: ["x*", linear, "layer*"]}, {}]`:               1,
+		`[{for: 1ep, add: [linear, "layer*"], weights: {bits: 1}}, {}]`: 1,
+		`[{for: 1ep, add: [linear, "layer*"], freeze: [nix]}, {}]`:      1,
+		`[{for: 1ep, only: "x*"}, {for: 1ep, only: "x*"}, {}]`:          2,
+	} {
+		var errs ErrorList
+		if _, err := Parse("x.yaml", stagedYAML(schedule)); !errors.As(err, &errs) || len(errs) != lines {
+			t.Errorf("%s: %v, want %d errors", schedule, err, lines)
 		}
 	}
 	// epochs say nothing of a run of so many steps
@@ -183,7 +197,7 @@ func TestStagesAddLayers(t *testing.T) {
 		`{"tables": [{"layers": [{"name": "conv1"}, {"name": "conv1"}]}]}`:                                       "table s.json: layer conv1 is there twice",
 		`{"tables": [{"layers": [{"name": "conv1", "weights": [{"bits": 2, "value": null}]}]}]}`:                 "table s.json: a loss of layer conv1 has no value",
 		`{"tables": [{"layers": [{"name": "conv1"}, {"name": "linear"}, {"name": "layer1.0.conv1"}]}]}`:          "add: table s.json lacks 1 of the 4 layers, such as layer1.0.conv2; is it of another network?",
-		`{"tables": [{"layers": [{"name": "conv1"}, {"name": "linear"}, {"name": "layer1.*"}, {"name": "x"}]}]}`: `only: "x" matches no layer`,
+		`{"tables": [{"layers": [{"name": "conv1"}, {"name": "linear"}, {"name": "layer1.*"}, {"name": "x"}]}]}`: `stage 4: add: table s.json: "x" matches no layer; layers: `,
 	} {
 		if err := os.WriteFile("s.json", []byte(text), 0o666); err != nil {
 			t.Fatal(err)

@@ -63,8 +63,12 @@ func ParseBudget(text string) ([]Limit, error) {
 	for _, part := range strings.Split(text, ",") {
 		name, value, found := strings.Cut(strings.TrimSpace(part), "=")
 		cost := Cost(name)
-		if !found || !slices.Contains(Costs(), cost) {
-			return nil, fmt.Errorf("%q: want COST=AMOUNT with one of the costs %s%s", syntax.Shorten(part), joinCosts(), syntax.Suggest(name, costNames()))
+		if known := slices.Contains(Costs(), cost); !found || !known {
+			meant := ""
+			if !known {
+				meant = syntax.Suggest(name, costNames())
+			}
+			return nil, fmt.Errorf("%q: want COST=AMOUNT with one of the costs %s%s", syntax.Shorten(part), joinCosts(), meant)
 		}
 		if slices.ContainsFunc(limits, func(l Limit) bool { return l.Cost == cost }) {
 			return nil, fmt.Errorf("%q: %s is limited twice; want each cost once", syntax.Shorten(text), cost)

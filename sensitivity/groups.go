@@ -124,6 +124,9 @@ func (s *Space) group() error {
 		}
 		groups = append(groups, g)
 	}
+	if len(s.Groups) > 0 && len(groups) == 0 {
+		return fmt.Errorf("%w: no method of the config has one of the widths %v", ErrNoChoice, s.bits)
+	}
 	if s.Groups = groups; len(groups) == 0 {
 		return fmt.Errorf("%w: the config quantizes no weights, or those of the first layer and the last alone", ErrNoChoice)
 	}

@@ -3,7 +3,9 @@ package sensitivity
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/qat-go/qat/allocate"
 	"github.com/qat-go/qat/configs"
@@ -36,6 +38,9 @@ func (s *Space) losses(t *Table) ([][]allocate.Choice, error) {
 					return nil, err
 				}
 				sum += loss
+			}
+			if math.IsInf(sum, 0) {
+				return nil, fmt.Errorf("%s: the losses of %s add up to more than a float64 holds; want a larger unit", t.Method, strings.Join(g.Layers, ", "))
 			}
 			groups[i] = append(groups[i], allocate.Choice{Loss: sum})
 		}

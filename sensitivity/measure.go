@@ -150,6 +150,13 @@ func (o *Options) fill() error {
 		o.Steps = DefaultSteps
 	}
 	o.Widths = growing(o.Widths)
+	var once []Method
+	for _, m := range o.Methods {
+		if !slices.Contains(once, m) {
+			once = append(once, m)
+		}
+	}
+	o.Methods = once
 	switch least, most := o.Widths[0], o.Widths[len(o.Widths)-1]; {
 	case least < 2 || most > 8:
 		return fmt.Errorf("widths are from 2 to 8 bits; found %d to %d", least, most)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
+	"unicode"
 )
 
 // Table is what each layer of a network loses at each bit width, by one way to measure it. Losses of layers add up: that is
@@ -64,6 +66,9 @@ func (t *Table) Validate() error {
 		return errors.New("there is no table; want one of Measure")
 	}
 	var errs []error
+	if t.Method == "" || strings.ContainsFunc(t.Method, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		errs = append(errs, fmt.Errorf("method %q; want the name of how losses were measured", t.Method))
+	}
 	seen := map[string]bool{}
 	for _, l := range t.Layers {
 		if l.Name == "" || seen[l.Name] {

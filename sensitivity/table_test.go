@@ -39,6 +39,11 @@ func TestTable(t *testing.T) {
 			t.Errorf("%v: %v, want %q", layers, err, want)
 		}
 	}
+	for _, method := range []string{"", "a\nquant: {}"} { // it stands in a comment of a config
+		if err := (&sensitivity.Table{Method: method}).Validate(); err == nil || !strings.Contains(err.Error(), "want the name of how losses were measured") {
+			t.Errorf("method %q: %v", method, err)
+		}
+	}
 }
 
 // A report is read as it was written; what is none is told.
