@@ -65,13 +65,13 @@ func (o *allocateOptions) wanted() bool { return o.budget != "" || o.pareto != "
 var kindsOut = map[string]string{".yaml": "--budget", ".csv": "--pareto", ".svg": "--pareto"}
 
 func (o *allocateOptions) check(c *cobra.Command) error {
-	if o.budget != "" {
+	if c.Flags().Changed("budget") {
 		var err error
 		if o.limits, err = sensitivity.ParseBudget(o.budget); err != nil {
 			return usagef(c, "--budget %v", err)
 		}
 	}
-	if o.pareto != "" && (!slices.Contains(sensitivity.Costs(), sensitivity.Cost(o.pareto)) || o.pareto == string(sensitivity.Memory)) {
+	if c.Flags().Changed("pareto") && (!slices.Contains(sensitivity.Costs(), sensitivity.Cost(o.pareto)) || o.pareto == string(sensitivity.Memory)) {
 		return usagef(c, "--pareto wants a cost that adds up over the layers, size, bitops, latency or mean_bits; found %q", o.pareto)
 	}
 	if !o.wanted() && (o.apart || o.config != "" || o.losses != "" || len(o.out) > 0) {
@@ -107,11 +107,6 @@ func (o *allocateOptions) replaceable(c *cobra.Command, force bool) error {
 		if err := writable(c, file, kind, force); err != nil {
 			return err
 		}
-		if a, err := os.Stat(file); err == nil {
-			if b, err := os.Stat(o.config); err == nil && os.SameFile(a, b) {
-				return usagef(c, "%s is the config that would be extended; want the name of another file", file)
-			}
-		}
 	}
 	return nil
 }
@@ -144,6 +139,11 @@ func (o *allocateOptions) newAllocation(c *train.Checkpoint, run string, m *trai
 		}
 	}
 	cfg := c.Config
+	for _, file := range o.out {
+		if oneFile(file, a.base) {
+			return nil, &usageError{file + " is the config that would be extended; want the name of another file", "qat sensitivity"}
+		}
+	}
 	if a.base != "" {
 		var err error
 		if cfg, err = configs.Load(a.base, nil); err != nil {
@@ -160,6 +160,13 @@ func (o *allocateOptions) newAllocation(c *train.Checkpoint, run string, m *trai
 	return a, err
 }
 
+// oneFile tells that two paths are one file.
+func oneFile(a, b string) bool {
+	x, err := os.Stat(a)
+	y, errY := os.Stat(b)
+	return err == nil && errY == nil && os.SameFile(x, y)
+}
+
 // read reads what --json wrote of a run another time. What the command line leaves open is as it was then.
 func (o *sensitivityOptions) read(c *train.Checkpoint, run string) (*sensitivity.Report, error) {
 	if _, err := filetype.Check(o.losses, "what qat sensitivity --json prints", filetype.JSON); err != nil {
@@ -171,7 +178,11 @@ func (o *sensitivityOptions) read(c *train.Checkpoint, run string) (*sensitivity
 	}
 	r, err := sensitivity.ParseReport(b)
 	if err != nil {
-		return nil, wrongLosses("%s: %v; wanted what qat sensitivity --json prints", o.losses, err)
+		var errs []error
+		for _, e := range together(err) {
+			errs = append(errs, wrongLosses("%s: %v; wanted what qat sensitivity --json prints", o.losses, e))
+		}
+		return nil, errors.Join(errs...)
 	}
 	if err := sameRun(r.Experiment, train.ExperimentOf(c.Config)); err != nil {
 		return nil, wrongLosses("%s has losses of another run than %s: %v; measure those of this one", o.losses, run, err)

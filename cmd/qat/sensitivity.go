@@ -149,6 +149,11 @@ func (o *sensitivityOptions) check(c *cobra.Command) error {
 	if err := o.allocateOptions.check(c); err != nil {
 		return err
 	}
+	for i, file := range o.out {
+		if slices.ContainsFunc(append(o.out[:i:i], o.plot), func(f string) bool { return filepath.Clean(f) == filepath.Clean(file) }) {
+			return usagef(c, "%s is to be written twice; want the name of another file", file)
+		}
+	}
 	for _, of := range []struct{ flag, method string }{{"samples", "hessian"}, {"error", "hessian"}, {"steps", "scales"}} {
 		if c.Flags().Changed(of.flag) && !slices.Contains(o.methods, of.method) {
 			return usagef(c, "--%s is for --method %s; found %s", of.flag, of.method, strings.Join(o.methods, ","))
