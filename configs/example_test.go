@@ -44,8 +44,8 @@ func ExampleConfig_InStage() {
 		fmt.Println(cfg.InStage(i).Quant.Weights.Bits, "bits up to step", end)
 	}
 	// Output:
-	// 8 bits up to step 390
-	// 6 bits up to step 780
-	// 4 bits up to step 1170
+	// 8 bits up to step 78
+	// 6 bits up to step 156
+	// 4 bits up to step 312
 	// 2 bits up to step 1560
 }
