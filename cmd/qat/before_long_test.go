@@ -70,7 +70,7 @@ func besideBefore(t *testing.T, before, config string) {
 	}
 
 	runQat(t, training("now")...)
-	sameRun(t, in("before"), in("now"))
+	equalRuns(t, in("before"), in("now"))
 	exported("now", "exported now")
 
 	exported("before", "exported from before")
@@ -100,11 +100,11 @@ func besideBefore(t *testing.T, before, config string) {
 	c.Process.Kill()
 	c.Wait()
 	runQat(t, append(training("resumed"), "--resume")...)
-	sameRun(t, in("before"), in("resumed"))
+	equalRuns(t, in("before"), in("resumed"))
 }
 
-// sameRun compares the losses and arrays of two runs.
-func sameRun(t *testing.T, want, got string) {
+// equalRuns compares the losses and arrays of two runs.
+func equalRuns(t *testing.T, want, got string) {
 	t.Helper()
 	a, b := losses(t, want), losses(t, got)
 	for i := range a {
