@@ -208,6 +208,8 @@ type configReport struct {
 
 	Stages []stageRow `json:"stages,omitempty"` // of quant.schedule; the rest is of the last one
 
+	Target map[string]string `json:"target,omitempty"` // quant.target, for which training learns bits; those of Layers are where it starts
+
 	causes   []layers.Cause // of NotInteger
 	residual bool           // there are such tensors
 	trains   bool
@@ -272,6 +274,14 @@ func runConfigCheck(config string, overrides []string, o checkOptions, stdout io
 		return err
 	}
 	r.trains = cfg.Train.Trains()
+	if cfg.Quant.Target.On() {
+		r.Target = map[string]string{}
+		for _, s := range cfg.Settings() {
+			if key, ok := strings.CutPrefix(s.Key, "quant.target."); ok && s.Value != "none" {
+				r.Target[key] = s.Value
+			}
+		}
+	}
 	if r.Tensors, err = tensorRows(cfg); err != nil {
 		return err
 	}
@@ -349,6 +359,17 @@ func (r *configReport) printVerdicts(w io.Writer) error {
 	}
 	if r.residual {
 		say(w, "residual stream, and what pooling, sums or several layers read: %s", bitsOf(r.Residual))
+	}
+	if r.Target != nil {
+		var costs []string
+		for _, key := range []string{"size", "bitops"} {
+			if cost := r.Target[key]; cost != "" {
+				costs = append(costs, "quant.target."+key+" "+cost)
+			}
+		}
+		if err := sayWithin(w, "bit widths: training starts from those above and learns them for %s; after %s of it they stay", strings.Join(costs, " and "), r.Target["freeze"]); err != nil {
+			return err
+		}
 	}
 	if len(r.causes) == 0 && r.NotTrainable == "" {
 		say(w, "integer network: yes, it can be exported")
