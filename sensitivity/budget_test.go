@@ -100,7 +100,7 @@ func TestFormatOfCosts(t *testing.T) {
 			t.Errorf("%g is written %s, want %s", amount, got, want)
 		}
 	}
-	for text, ok := range map[string]bool{"bitops=5e17": true, "bitops=6e17": false} {
+	for text, ok := range map[string]bool{"bitops=9007T": true, "bitops=9008T": false} {
 		if _, err := sensitivity.ParseBudget(text); (err == nil) != ok {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -207,9 +207,9 @@ func TestInterruptSensitivity(t *testing.T) {
 		"train.epochs=0", "data.dataset=random", "data.random={images: 40, test_images: 8}", "train.batch=8", "export.formats=[]", "--out", run}, nil, &b, &b); got != exitDone {
 		t.Fatalf("exit status %d:\n%s", got, &b)
 	}
-	for _, method := range []string{"hessian", "scales"} {
+	for method, length := range map[string]string{"hessian": "--samples", "scales": "--steps"} {
 		stdout, stderr := &bytes.Buffer{}, &interrupter{at: method + ": "}
-		got := Main([]string{"sensitivity", run, "--method", method, "--samples", "100000", "--steps", "100000", "--images", "40", "--widths", "4", "--threads", "1", "--plain"}, nil, stdout, stderr)
+		got := Main([]string{"sensitivity", run, "--method", method, length, "100000", "--images", "40", "--widths", "4", "--threads", "1", "--plain"}, nil, stdout, stderr)
 		if said := stderr.String(); got != exitInterrupted || stdout.Len() > 0 || !strings.HasSuffix(said, "\nqat: interrupted\n") || strings.Count(said, "qat: ") != 1 {
 			t.Errorf("%s: exit status %d, want %d; stdout:\n%s\nstderr:\n%s", method, got, exitInterrupted, stdout, said)
 		}
