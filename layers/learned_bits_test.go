@@ -2,6 +2,7 @@ package layers
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -153,7 +154,8 @@ func TestWholeBits(t *testing.T) {
 			}
 		}
 	}
-	n := testNetwork(t, "resnet20_w4a4", fractional("quant.target.bitops=none", "quant.target.size=140300B")...) // that of 4 bits
+	of4, _ := costOf(testNetwork(t, "resnet20_w4a4", fractional()...), func(*Quantizer) float64 { return 4 })
+	n := testNetwork(t, "resnet20_w4a4", fractional("quant.target.bitops=none", fmt.Sprintf("quant.target.size=%.0fB", of4))...)
 	for i, q := range learners(n, 1) {
 		setBits(q, 4+0.4*float64(i%2)-0.2)
 	}
@@ -242,6 +244,34 @@ func takeBits(t *testing.T, method string) {
 	if missed := whole.Missed(configs.CostTarget{Size: 200000, BitOps: configs.Amount(bitOps)}); !strings.Contains(missed, "quant.target.size is 200kB, and the network has ") || !strings.HasSuffix(missed, " %") || strings.Contains(missed, "bitops") {
 		t.Errorf("missed: %q", missed)
 	}
+	for share, missed := range map[float64]bool{0.97: true, 0.99: false, 1.01: false, 1.03: true} {
+		if got := whole.Missed(configs.CostTarget{BitOps: configs.Amount(bitOps / share)}); (got != "") != missed {
+			t.Errorf("%v of the target: missed %q", share, got)
+		}
+	}
+	if err := whole.TakeBits(testNetwork(t, "resnet20_w4a4", overrides...)); err == nil || !strings.HasPrefix(err.Error(), "layer1.0.conv1.input: the quantizer has no scale") {
+		t.Errorf("bits of a network that is not calibrated: %v", err)
+	}
+}
+
+// After an update bit widths are where they may be.
+func TestBitsAreBounded(t *testing.T) {
+	n := testNetwork(t, "resnet20_w4a4", fractional()...)
+	pool := kernels.NewPool(1)
+	defer pool.Close()
+	bits := []float64{1.5, 8.5, 3.25}
+	qs := learners(n, 1)
+	for i, q := range qs {
+		setBits(q, bits[i%3])
+	}
+	if err := n.Project((*threads.Pool)(pool)); err != nil {
+		t.Fatal(err)
+	}
+	for i, q := range qs {
+		if got, want := realBits(q), []float64{2, 8, 3.25}[i%3]; got != want {
+			t.Errorf("%v bits of %s are %v after an update, want %v", bits[i%3], q.Name, got, want)
+		}
+	}
 }
 
 // Targets that no bit widths meet are errors.
@@ -252,6 +282,7 @@ func TestTargetOutOfReach(t *testing.T) {
 		"quant.target.bitops=100M":              "quant.target.bitops: with 2 to 8 bits the network has 188.8M to 2.595G",
 		"quant.weights.estimator=lsq":           "quant.target.size: with 2 to 8 bits the network has 140.3kB to 140.3kB",
 		"quant.target.size=0.0735MB":            "",
+		"quant.target.size=73kB":                "", // 0.6 % less
 		"quant.activations.bits=3":              "",
 		"quant.weights.granularity=per_channel": "",
 	} {

@@ -125,7 +125,11 @@ func (q *Quantizer) rescaleFrom(other *Quantizer, w []float32) error {
 	}
 	for i, a := range q.learned {
 		for j, v := range other.learned[i].Data() {
-			a.Data()[j] = max(float32(float64(v)*factor), a.Floor)
+			v = float32(float64(v) * factor)
+			if a.Floor > 0 { // else it may be negative
+				v = max(v, a.Floor)
+			}
+			a.Data()[j] = v
 		}
 	}
 	return q.rescale(w)
