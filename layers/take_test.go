@@ -33,6 +33,7 @@ func TestRescale(t *testing.T) {
 		{configs.LSQ, 6, 3, map[string]float64{"scale": math.Sqrt(31.0 / 3)}},
 		{configs.LSQ, 3, 6, map[string]float64{"scale": math.Sqrt(3.0 / 31)}},
 		{"ewgs", 3, 2, map[string]float64{"lower": 1, "upper": 1, "scale": 1}},
+		{"dsq", 3, 2, map[string]float64{"lower": 1, "upper": 1}},
 		{"lq_nets", 3, 2, nil},
 		{configs.Affine, 4, 3, nil},
 	} {
