@@ -15,12 +15,17 @@ import (
 	"github.com/qat-go/qat/sensitivity"
 )
 
-// Three steps of two widths are those of two networks of their own whose shared arrays are brought together after each step, with
+// Eight steps of two widths are those of two networks of their own whose shared arrays are brought together after each step, with
 // gradients of Gorgonia's machine.
 func TestScalesLearnJointly(t *testing.T) {
-	const steps = 3
+	const steps = 8
 	widths := []int{2, 4}
-	m := open(t, 2, "activations: {bits: 4}", "activations: {bits: fp}", "weights: {bits: 4}", "weights: {bits: fp}")
+	m := open(t, 2, "images: 120", "images: 200", "activations: {bits: 4}", "activations: {bits: fp}", "weights: {bits: 4}", "weights: {bits: fp}")
+	for _, a := range m.Net.Store.Of(layers.Learned) { // which are no longer those that a network begins with
+		for i := range a.Data() {
+			a.Data()[i] *= 1 + 0.1*float32(i%4)
+		}
+	}
 	r := measure(t, m, sensitivity.Options{Methods: []sensitivity.Method{sensitivity.Scales}, Widths: widths, Steps: steps, Images: 4, Seed: 5})
 
 	l, err := datasets.NewLoader(m.Data, m.Data.Train, datasets.LoaderOptions{Batch: 16, Seed: 5, Shuffle: true, DropLast: true, Augment: m.Config.Data.Augment.Options()})
