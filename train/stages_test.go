@@ -316,13 +316,14 @@ func TestCheckStages(t *testing.T) {
 
 // The memory that is foreseen is that of the largest stage.
 func TestMemoryOfStages(t *testing.T) {
-	memory := func(over ...string) int64 {
-		need, err := Memory(extendingConfig(t, append(over, "model={network: none, arch: resnet20}", "data.random={height: 32, width: 32, classes: 10}", "train.batch=128")...), 1024, 1, false)
+	needed := func(bench bool, over ...string) int64 {
+		need, err := Memory(extendingConfig(t, append(over, "model={network: none, arch: resnet20}", "data.random={height: 32, width: 32, classes: 10}", "train.batch=128")...), 1024, 1, bench)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return need >> 20
 	}
+	memory := func(over ...string) int64 { return needed(false, over...) }
 	plain, float := memory(), memory("quant.weights.bits=fp", "quant.activations.bits=fp", "quant.first_last=fp", "quant.residual=fp")
 	if plain-float > -8 && plain-float < 8 {
 		t.Fatalf("%d MiB with quantizers and %d without; want some difference", plain, float)
@@ -331,6 +332,10 @@ func TestMemoryOfStages(t *testing.T) {
 		if need := memory("quant.schedule=" + schedule); need < max(plain, float)-4 || need > max(plain, float)+4 {
 			t.Errorf("%s: %d MiB, want the larger of %d and %d", schedule, need, plain, float)
 		}
+	}
+	const last = "quant.schedule=[{for: 1ep, only: none}, {}]" // which is what a benchmark is of
+	if first, need, want := needed(true, "quant.schedule=[{for: 1ep}, {only: none}]"), needed(true, last), needed(true); need-want < -4 || need-want > 4 || first-want > -8 && first-want < 8 {
+		t.Errorf("a benchmark of %s takes %d MiB, want %d, not %d", last, need, want, first)
 	}
 }
 

@@ -3,6 +3,9 @@ package train
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,6 +158,23 @@ func TestInitAndStages(t *testing.T) {
 	base := partOf(t, 3, kindsOfStages["bits"]...)
 	p, err := goOn(t, t.TempDir(), 1, 1, "model.init="+base, "quant.first_last=same", "quant.weights.bits=8", "quant.activations.bits=8")
 	if text := strings.Join(p.lines, "\n"); !errors.Is(err, ErrInterrupted) || !strings.Contains(text, "; quantizers: 6 taken") || strings.Contains(text, "anew") {
+		t.Errorf("%q (%v)", p.lines, err)
+	}
+}
+
+// A line of a stage that is lost is missed.
+func TestLostLineOfAStage(t *testing.T) {
+	dir := partOf(t, 5, kindsOfStages["bits"]...)
+	path := filepath.Join(dir, MetricsFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := slices.DeleteFunc(strings.SplitAfter(string(text), "\n"), func(l string) bool { return strings.HasPrefix(l, `{"kind":"stage"`) })
+	if err := os.WriteFile(path, []byte(strings.Join(lines, "")), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := goOn(t, dir, 1, 0, kindsOfStages["bits"]...); err != nil || !strings.Contains(strings.Join(p.lines, "\n"), "1 of its lines up to step 5 are missing (stage 4 to stage 4)") {
 		t.Errorf("%q (%v)", p.lines, err)
 	}
 }
