@@ -24,21 +24,33 @@ import (
 // lossesOf is a table of random losses of a config's layers, which fall by about four with each bit, and the config's model.
 func lossesOf(t testing.TB, seed uint64, config string, overrides ...string) (*configs.Config, *train.Model, *sensitivity.Table) {
 	t.Helper()
-	cfg, err := configs.Load(config, overrides)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := load(t, config, overrides...)
 	m, table := lossesFor(t, seed, cfg)
 	return cfg, m, table
 }
 
-func lossesFor(t testing.TB, seed uint64, cfg *configs.Config) (*train.Model, *sensitivity.Table) {
+func load(t testing.TB, config string, overrides ...string) *configs.Config {
+	t.Helper()
+	cfg, err := configs.Load(config, overrides)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func described(t testing.TB, cfg *configs.Config) *train.Model {
 	t.Helper()
 	m, err := train.Describe(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Close)
+	return m
+}
+
+func lossesFor(t testing.TB, seed uint64, cfg *configs.Config) (*train.Model, *sensitivity.Table) {
+	t.Helper()
+	m := described(t, cfg)
 	rng := rand.New(rand.NewPCG(seed, 5))
 	table := &sensitivity.Table{Method: "random"}
 	for _, name := range m.Net.LayerNames() {

@@ -6,10 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/sensitivity"
-	"github.com/qat-go/qat/train"
 )
 
 // edmips are the widths, weights and activations, that EdMIPS found for the layers between the first and the last: best_weight and
@@ -45,17 +43,9 @@ func TestEdMIPS(t *testing.T) {
 		}
 	}
 	const name = "imagenet_resnet18_edmips"
-	cfg, err := configs.Load(name, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := train.Describe(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
+	cfg := load(t, name)
 	var widths []string
-	rows := m.Net.Table()
+	rows := described(t, cfg).Net.Table()
 	ops, size := int64(0), int64(0)
 	for i, r := range rows {
 		if ops, size = ops+r.BitOps, size+r.SizeBits; i > 0 && i < len(rows)-1 {

@@ -1,15 +1,12 @@
 package sensitivity_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/networks"
 	"github.com/qat-go/qat/sensitivity"
-	"github.com/qat-go/qat/train"
 )
 
 // hawqBits is a layer's size as HAWQ's model_zoo.md counts it: all that the layer learns, biases and batch norm too, at the width
@@ -92,23 +89,12 @@ var (
 // With HAWQ's sensitivities and limits, the widths of ResNet-18 are those of its bit_config.py, in each of the six; so are those of
 // the embedded configs, whose descriptions say what they cost.
 func TestHAWQAllocations(t *testing.T) {
-	cfg, err := configs.Load("imagenet_resnet18_w4a4", []string{"model.arch=resnet18"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := train.Describe(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
+	cfg := load(t, "imagenet_resnet18_w4a4", "model.arch=resnet18")
 	table := &sensitivity.Table{Method: "hessian"}
 	for i, name := range hawqLayers {
 		table.Layers = append(table.Layers, sensitivity.Layer{Name: name, Weights: []sensitivity.Loss{{Bits: 4, Value: hawqTrace[i] * hawqDelta4[i]}, {Bits: 8, Value: hawqTrace[i] * hawqDelta8[i]}}})
 	}
-	space, err := sensitivity.NewSpace(cfg, m, []int{4, 8}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	space := spaceOf(t, cfg, described(t, cfg), false, 4, 8)
 	for budget, want := range map[string]string{ // of bit_config.py: modelsize_0.75 to bops_0.25
 		"size=75%":   "8 8888 888 88 888 84 888 84 8",
 		"size=50%":   "8 8888 888 88 888 88 848 44 8",
@@ -117,14 +103,7 @@ func TestHAWQAllocations(t *testing.T) {
 		"bitops=50%": "8 8884 888 84 888 44 444 44 8",
 		"bitops=25%": "8 8884 848 44 444 44 444 44 8",
 	} {
-		limits, err := sensitivity.ParseBudget(budget)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a, err := space.Allocate(context.Background(), table, limits, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := allocated(t, space, table, budget)
 		var got []string
 		for i, l := range a.Layers {
 			if _, block, found := strings.Cut(l.Name, "."); i == 0 || !found || strings.HasSuffix(block, ".conv1") && l.Name != "layer1.1.conv1" {
@@ -136,10 +115,7 @@ func TestHAWQAllocations(t *testing.T) {
 			t.Errorf("%s: %s, proven %v; want %s", budget, text, a.Proven, want)
 		}
 		name := "imagenet_resnet18_hawq_" + strings.NewReplacer("=", "", "%", "").Replace(budget)
-		embedded, err := configs.Load(name, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		embedded := load(t, name)
 		if err := space.Check(a, embedded); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -1,15 +1,12 @@
 package sensitivity_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 
-	"github.com/qat-go/qat/configs"
 	"github.com/qat-go/qat/sensitivity"
-	"github.com/qat-go/qat/train"
 )
 
 // The embedded configs of ResNet-20 with bits by layer have the widths that lose least within their sizes, by the losses of
@@ -26,35 +23,13 @@ func TestMixedConfigs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := configs.Load("resnet20_w4a4", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := train.Describe(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	space, err := sensitivity.NewSpace(cfg, m, report.Widths, false)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := load(t, "resnet20_w4a4")
+	space := spaceOf(t, cfg, described(t, cfg), false, report.Widths...)
 	// The size of 3 bits, and of 4, and one between those of 2 and 3.
 	for name, budget := range map[string]string{"90kb": "size=90kB", "107kb": "size=106880B", "140kb": "size=140288B"} {
-		limits, err := sensitivity.ParseBudget(budget)
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, method := range []string{"hessian", "perturb", "sqnr", "scales"} {
 			name := "resnet20_" + name + "_" + method
-			embedded, err := configs.Load(name, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			a, err := space.Allocate(context.Background(), report.Table(method), limits, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
+			embedded, a := load(t, name), allocated(t, space, report.Table(method), budget)
 			if err := space.Check(a, embedded); err != nil || !a.Proven {
 				t.Errorf("%s: %v; proven %v", name, err, a.Proven)
 			}
